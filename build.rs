@@ -1,0 +1,29 @@
+//! Gives the binary and the examples an rpath to libtorch, so that they start with no variable set, and the git hash.
+
+use std::env;
+use std::process::Command;
+
+fn main() {
+    // From torch-sys (`links = "tch"`); Cargo hands it to direct dependents alone.
+    let lib = env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys says where libtorch's libraries are");
+    for place in [lib.as_str(), "$ORIGIN/../lib"] {
+        println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{place}");
+        println!("cargo::rustc-link-arg-examples=-Wl,-rpath,{place}");
+    }
+    println!("cargo::rustc-env=BD_GIT_HASH={}", git_hash().unwrap_or_default());
+    println!("cargo::rerun-if-changed=build.rs");
+}
+
+/// The commit that is checked out, with `-dirty` if tracked files differ; `None` outside a git checkout.
+fn git_hash() -> Option<String> {
+    let git = |args: &[&str]| {
+        let out = Command::new("git").args(args).output().ok()?;
+        out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    };
+    for path in ["HEAD", "index"] {
+        println!("cargo::rerun-if-changed={}", git(&["rev-parse", "--git-path", path])?);
+    }
+    let hash = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let clean = git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    Some(if clean { hash } else { format!("{hash}-dirty") })
+}

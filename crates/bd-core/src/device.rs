@@ -1,0 +1,151 @@
+//! [`DeviceSpec`]: what `--device` says, and the one function that turns it into a device.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::cuda;
+use crate::error::{Error, Result};
+
+/// A device as a user names it: `auto`, `cpu`, `cuda` or `cuda:N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DeviceSpec {
+    /// The first GPU that can be used, else the CPU.
+    Auto,
+    /// The CPU.
+    #[default]
+    Cpu,
+    /// A GPU, and nothing else: where it cannot be used, that is an error.
+    Cuda(usize),
+}
+
+impl DeviceSpec {
+    /// The device, with libtorch's CUDA back end opened if it is a GPU. There is no silent fallback: only
+    /// [`Auto`](Self::Auto) may end on the CPU.
+    ///
+    /// Call this before anything else asks libtorch about CUDA: libtorch never asks twice.
+    pub fn resolve(self) -> Result<Device> {
+        match self {
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(index) => {
+                cuda::open_backend(index)?;
+                Ok(Device::Cuda(index))
+            }
+            Self::Auto => Ok(cuda::open_backend(0).map_or(Device::Cpu, |()| Device::Cuda(0))),
+        }
+    }
+}
+
+impl FromStr for DeviceSpec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => text.strip_prefix("cuda:").and_then(|index| index.parse().ok()).map(Self::Cuda).ok_or_else(|| {
+                Error::Config(format!("unknown device '{text}'; a device is auto, cpu, cuda or cuda:N (N = 0, 1, ...)"))
+            }),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceSpec {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<DeviceSpec> for String {
+    fn from(spec: DeviceSpec) -> Self {
+        spec.to_string()
+    }
+}
+
+impl fmt::Display for DeviceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+/// The name of a resolved device, as [`DeviceSpec`] reads it.
+pub fn device_name(device: Device) -> String {
+    match device {
+        Device::Cpu => "cpu".into(),
+        Device::Cuda(index) => format!("cuda:{index}"),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+/// Sets how many threads libtorch uses inside one operation, for the calling thread.
+pub fn set_threads(threads: usize) {
+    // libtorch sets its default when it is first asked, and that would undo what was set before.
+    tch::get_num_threads();
+    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+}
+
+/// The file of the libtorch in use, as the system loaded it.
+pub fn libtorch_file() -> Option<PathBuf> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    maps.lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .find(|p| p.ends_with("/libtorch_cpu.so"))
+        .map(PathBuf::from)
+}
+
+/// The version of the libtorch in use, from the file that lies beside its libraries; with its build, as in `+cu130`.
+pub fn libtorch_version() -> Option<String> {
+    let home = libtorch_file()?.parent()?.parent()?.to_owned();
+    if let Ok(version) = fs::read_to_string(home.join("build-version")) {
+        return Some(version.trim().to_owned());
+    }
+    let text = fs::read_to_string(home.join("version.py")).ok()?;
+    let line = text.lines().find(|line| line.starts_with("__version__"))?;
+    line.split('\'').nth(1).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_devices() {
+        for (text, spec) in [("auto", DeviceSpec::Auto), ("cpu", DeviceSpec::Cpu), ("cuda:2", DeviceSpec::Cuda(2))] {
+            assert_eq!(text.parse::<DeviceSpec>().unwrap(), spec);
+            assert_eq!(spec.to_string(), text);
+        }
+        assert_eq!("cuda".parse::<DeviceSpec>().unwrap(), DeviceSpec::Cuda(0));
+        for text in ["", "gpu", "cuda:", "cuda:-1", "cuda:x", "CPU"] {
+            let error = text.parse::<DeviceSpec>().unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("cuda:N"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_loaded_libtorch_is_the_one_that_was_built_for() {
+        tch::get_num_threads(); // makes sure that it is loaded
+        assert!(libtorch_version().unwrap().starts_with(bd_libtorch::VERSION));
+    }
+
+    #[test]
+    fn threads_are_what_was_asked_for_on_a_fresh_thread_too() {
+        std::thread::spawn(|| {
+            set_threads(1);
+            assert_eq!(tch::get_num_threads(), 1);
+        })
+        .join()
+        .unwrap();
+    }
+}

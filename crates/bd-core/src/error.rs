@@ -1,0 +1,176 @@
+//! One error type for the three crates, and the one place where libtorch's panics are turned into it.
+
+use std::any::Any;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+
+use crate::cuda::CudaProblem;
+
+/// What can go wrong. Each message names what was wrong, where, and what is allowed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting that is not allowed.
+    #[error("{0}")]
+    Config(String),
+
+    /// A tensor whose shape does not fit what takes it.
+    #[error("{what}: expected {expected}, got {found:?}")]
+    Shape {
+        /// The tensor, in words.
+        what: String,
+        /// The shape that fits, for example `[batch, time, 3]`.
+        expected: String,
+        /// The shape it has.
+        found: Vec<i64>,
+    },
+
+    /// Values that are infinite or not a number, before they could enter a result.
+    #[error("{what} is not finite: {where_}")]
+    NotFinite {
+        /// The tensor, in words.
+        what: String,
+        /// Which of its values.
+        where_: String,
+    },
+
+    /// Named tensors that do not fit the object they should be loaded into.
+    #[error("{what} does not fit:\n  {}", differences.join("\n  "))]
+    Mismatch {
+        /// What was being loaded.
+        what: String,
+        /// One line a difference: names missing or unknown, shapes, dtypes.
+        differences: Vec<String>,
+    },
+
+    /// A file that was read but is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    BadFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+
+    /// The operating system refused to read or write.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Storage {
+        /// A verb, for example `create`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's own words.
+        source: io::Error,
+    },
+
+    /// CUDA was asked for and cannot be used.
+    #[error("CUDA was asked for, but {0}")]
+    Cuda(#[from] CudaProblem),
+
+    /// Memory of the host or of the device ran out.
+    #[error("out of memory: {0}")]
+    OutOfMemory(String),
+
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(String),
+}
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An [`Error::Storage`]: `action` is a verb, as in "cannot create PATH".
+    pub fn storage(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Storage { action, path, source }
+    }
+
+    /// An [`Error::BadFile`].
+    pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self::BadFile { path: path.into(), reason: reason.into() }
+    }
+
+    fn from_torch_message(message: &str) -> Self {
+        let message = first_sentence(message);
+        let lower = message.to_lowercase();
+        if ["out of memory", "not enough memory", "allocate memory"].iter().any(|words| lower.contains(words)) {
+            return Self::OutOfMemory(message);
+        }
+        Self::Torch(message)
+    }
+}
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        match error {
+            tch::TchError::Torch(message) => Self::from_torch_message(&message),
+            other => Self::Torch(first_sentence(&other.to_string())),
+        }
+    }
+}
+
+/// libtorch's messages carry the place of a C++ check and a C++ back trace; this leaves the words between them.
+fn first_sentence(message: &str) -> String {
+    let words = message.split("Exception raised from").next().unwrap_or_default();
+    let words = words.split("\nframe #").next().unwrap_or_default();
+    let words = words.strip_prefix("[enforce fail at").and_then(|rest| rest.split_once(". ")).map_or(words, |(_, w)| w);
+    words.trim().to_owned()
+}
+
+/// Runs `f`, turning panics that come from libtorch through tch into errors; any other panic goes on.
+///
+/// tch's plain methods unwrap, so an operator that runs out of memory or is given shapes that disagree panics. Every
+/// public entry that computes runs under this. The panic hook still sees the panic: a program that wants silence
+/// sets a quiet hook, as the command line does.
+pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| match torch_panic(payload.as_ref()) {
+        Some(error) => Err(error),
+        None => panic::resume_unwind(payload),
+    })
+}
+
+/// Reads the message that `Result::<_, TchError>::unwrap` panics with: the error's `Debug` form.
+fn torch_panic(payload: &(dyn Any + Send)) -> Option<Error> {
+    let message = payload.downcast_ref::<String>()?;
+    let (_, debug) = message.split_once("on an `Err` value: ")?;
+    let (variant, rest) = debug.split_once("(\"")?;
+    let text = rest.trim_end_matches("\")").replace("\\n", "\n").replace("\\\"", "\"").replace("\\'", "'");
+    match variant {
+        "Torch" => Some(Error::from_torch_message(&text)),
+        "Shape" | "Kind" | "Convert" | "UnknownKind" => Some(Error::Torch(text)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Kind, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_libtorch_becomes_its_first_sentence() {
+        let a = Tensor::zeros([2, 3], (Kind::Float, tch::Device::Cpu));
+        let error = catch_torch(|| Ok(a.matmul(&a))).unwrap_err();
+        assert_eq!(error.to_string(), "libtorch: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
+    }
+
+    #[test]
+    fn running_out_of_memory_is_told_apart() {
+        let error = catch_torch(|| Ok(Tensor::zeros([1 << 50], (Kind::Float, tch::Device::Cpu)))).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory(_)), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("you tried to allocate 4503599627370496 bytes. Error code 12 (Cannot allocate memory)")
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "a bug of the user's own")]
+    fn other_panics_go_on() {
+        let _ = catch_torch::<()>(|| panic!("a bug of the user's own"));
+    }
+}

@@ -1,0 +1,189 @@
+//! Files that are there whole or not at all, and tensors in safetensors files.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors, View};
+use sha2::{Digest, Sha256};
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::named::kind_name;
+
+/// Writes a file in one step: a reader sees the old content or the new, also after a crash. Temporary file beside it,
+/// fsync, rename, fsync of the folder.
+pub fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
+    let temporary = beside(path, "tmp");
+    let written = write_synced(&temporary, content)
+        .and_then(|()| fs::rename(&temporary, path).map_err(Error::storage("write", path)));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    sync_folder(parent(path))
+}
+
+/// A hidden name in the same folder, so that a rename stays on one file system.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.{suffix}", std::process::id()));
+    parent(path).join(name)
+}
+
+pub(crate) fn write_synced(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)
+        .map_err(Error::storage("create", path))?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::storage("write", path))
+}
+
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::storage("write", folder))
+}
+
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// SHA-256 in hexadecimal, as `sha256sum` prints it.
+pub fn sha256_hex(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The dtypes that files of ours hold.
+const DTYPES: [(Dtype, Kind); 6] = [
+    (Dtype::F32, Kind::Float),
+    (Dtype::F64, Kind::Double),
+    (Dtype::I64, Kind::Int64),
+    (Dtype::I32, Kind::Int),
+    (Dtype::U8, Kind::Uint8),
+    (Dtype::BOOL, Kind::Bool),
+];
+
+/// A tensor's bytes on the host, as safetensors wants them.
+struct HostTensor {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl HostTensor {
+    fn of(name: &str, tensor: &Tensor) -> Result<Self> {
+        let kind = tensor.kind();
+        let Some((dtype, _)) = DTYPES.iter().find(|(_, known)| *known == kind) else {
+            return Err(Error::Config(format!("{name}: {} cannot be written to a safetensors file", kind_name(kind))));
+        };
+        let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let mut bytes = vec![0; host.numel() * kind.elt_size_in_bytes()];
+        host.f_copy_data_u8(&mut bytes, host.numel())?;
+        Ok(Self { dtype: *dtype, shape: host.size().iter().map(|&n| n as usize).collect(), bytes })
+    }
+}
+
+impl View for &HostTensor {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The content of a safetensors file with these tensors. The same tensors give the same bytes.
+pub fn tensors_to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
+    let host = tensors.iter().map(|(name, t)| Ok((name, HostTensor::of(name, t)?))).collect::<Result<Vec<_>>>()?;
+    safetensors::serialize(host.iter().map(|(name, tensor)| (name.as_str(), tensor)), None)
+        .map_err(|error| Error::Config(format!("tensors cannot be written: {error}")))
+}
+
+/// The tensors in the content of a safetensors file, on the host, sorted by name. `path` is for messages.
+pub fn tensors_from_bytes(path: &Path, content: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    let file = SafeTensors::deserialize(content)
+        .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
+    let mut tensors = file
+        .iter()
+        .map(|(name, view)| {
+            let Some((_, kind)) = DTYPES.iter().find(|(known, _)| *known == view.dtype()) else {
+                let reason = format!("tensor {name} is {:?}; float32, float64 and integers can be read", view.dtype());
+                return Err(Error::bad_file(path, reason));
+            };
+            let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+            Ok((name.to_owned(), Tensor::f_from_data_size(view.data(), &shape, *kind)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    tensors.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(tensors)
+}
+
+/// Writes a safetensors file in one step and returns its SHA-256.
+pub fn save_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<String> {
+    let content = tensors_to_bytes(tensors)?;
+    write_atomic(path, &content)?;
+    Ok(sha256_hex(&content))
+}
+
+/// Reads a safetensors file: its tensors, on the host, sorted by name.
+pub fn load_tensors(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    let content = fs::read(path).map_err(Error::storage("read", path))?;
+    tensors_from_bytes(path, &content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_come_back_bit_by_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.safetensors");
+        let awkward = Tensor::from_slice(&[0.1f64, -0.0, f64::MIN_POSITIVE / 4.0, 1e308, f64::INFINITY, 3.0]);
+        let tensors = vec![
+            ("a.w".to_owned(), awkward.reshape([2, 3]).transpose(0, 1)), // not contiguous
+            ("b".to_owned(), Tensor::from_slice(&[1.5f32, 2.5])),
+            ("c".to_owned(), Tensor::from_slice(&[i64::MIN, i64::MAX])),
+            ("d".to_owned(), Tensor::from_slice(&[true, false])),
+            ("empty".to_owned(), Tensor::zeros([0, 3], (Kind::Float, Device::Cpu))),
+        ];
+        let hash = save_tensors(&path, &tensors).unwrap();
+        assert_eq!(hash, sha256_hex(&fs::read(&path).unwrap()));
+        let back = load_tensors(&path).unwrap();
+        assert_eq!(back.len(), tensors.len());
+        for ((name, saved), (found, loaded)) in tensors.iter().zip(&back) {
+            assert_eq!((name, saved.size(), saved.kind()), (found, loaded.size(), loaded.kind()));
+            assert!(saved.equal(loaded), "{name}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.safetensors");
+        let content = tensors_to_bytes(&[("w".to_owned(), Tensor::from_slice(&[1.0f32, 2.0]))]).unwrap();
+        fs::write(&path, &content[..content.len() - 1]).unwrap();
+        let error = load_tensors(&path).unwrap_err();
+        assert!(matches!(error, Error::BadFile { .. }) && error.to_string().contains("cut.safetensors"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = write_atomic(Path::new("/nowhere/at/all.json"), b"{}").unwrap_err();
+        assert!(matches!(error, Error::Storage { .. }) && error.to_string().contains("/nowhere/at"), "{error}");
+    }
+}

@@ -1,0 +1,46 @@
+//! The core of `bd`: tensors and time, and no model.
+//!
+//! | module | purpose |
+//! |---|---|
+//! | [`shared`] | [`Shared`], [`Phase`]: the arguments that all nodes see at a step |
+//! | [`state`] | [`StateTree`], [`state!`]: named trees of tensors |
+//! | [`system`] | [`System`] (`step`, `scan`), [`Readout`], [`Chain`], [`scan_by_step`] |
+//! | [`tap`] | [`Tap`]: states recorded by name |
+//! | [`params`] | [`Params`]: trainable tensors by name, loaded strictly |
+//! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
+//! | [`device`] | [`DeviceSpec`], threads, which libtorch is loaded |
+//! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
+//! | [`files`] | files written in one step; safetensors |
+//! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
+//! | [`error`] | [`Error`], [`Result`], [`catch_torch`] |
+//! | `testing` | contract tests (feature `testing`) |
+//!
+//! Inside, sequences are `[time, batch, feature]`; public calls of the trainers take `[batch, time, feature]`.
+
+pub mod checkpoint;
+pub mod cuda;
+pub mod device;
+pub mod error;
+pub mod files;
+mod named;
+pub mod params;
+pub mod rng;
+pub mod shared;
+pub mod state;
+pub mod system;
+pub mod tap;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use checkpoint::Checkpoint;
+pub use device::DeviceSpec;
+pub use error::{Error, Result, catch_torch};
+pub use named::kind_name;
+pub use params::{ParamPath, Params};
+pub use rng::Rng;
+pub use shared::{Phase, Shared};
+pub use state::{StateTree, join};
+pub use system::{Chain, ChainState, Readout, System, scan_by_step};
+pub use tap::Tap;
+#[doc(hidden)]
+pub use tch; // for `state!`

@@ -1,0 +1,149 @@
+//! [`Params`]: the trainable tensors of a model, by name, in the order in which they were made.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::named::{Signature, differences};
+use crate::rng::Rng;
+use crate::state::join;
+
+/// Named parameters of a model. A model keeps a handle on each of its own; this keeps all of them, for trainers and
+/// files. Names are unique, and loading is strict.
+///
+/// tch's `VarStore` renames duplicates, ignores unknown names, takes over the file's dtype and has no order, all
+/// without a word; hence a store of our own.
+#[derive(Debug)]
+pub struct Params {
+    seed: u64,
+    kind: Kind,
+    device: Device,
+    entries: Vec<(String, Tensor)>,
+}
+
+impl Params {
+    /// No parameters yet. Initial values will be functions of `seed` and of each parameter's name alone.
+    pub fn new(seed: u64, on: (Kind, Device)) -> Self {
+        Self { seed, kind: on.0, device: on.1, entries: Vec::new() }
+    }
+
+    /// Dtype and device of the parameters.
+    pub fn on(&self) -> (Kind, Device) {
+        (self.kind, self.device)
+    }
+
+    /// The place where the parameters of a part called `name` are made.
+    pub fn at(&mut self, name: &str) -> ParamPath<'_> {
+        ParamPath { params: self, path: name.to_owned() }
+    }
+
+    /// All parameters with their names, in order. The tensors are handles on the parameters themselves.
+    pub fn named(&self) -> Vec<(String, Tensor)> {
+        self.entries.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+    }
+
+    /// The parameter of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.entries.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
+    }
+
+    /// Copies saved values into the parameters. Names, shapes and dtypes must be the same; otherwise nothing is
+    /// copied and [`Error::Mismatch`] lists every difference.
+    pub fn load(&mut self, saved: &[(String, Tensor)]) -> Result<()> {
+        let signatures = |all: &[(String, Tensor)]| -> Vec<_> {
+            all.iter().map(|(name, tensor)| (name.clone(), Signature::of(tensor))).collect()
+        };
+        let differences = differences(&signatures(&self.entries), &signatures(saved));
+        if !differences.is_empty() {
+            return Err(Error::Mismatch { what: "the saved model".into(), differences });
+        }
+        let _guard = tch::no_grad_guard();
+        for (name, tensor) in saved {
+            let (_, param) = self.entries.iter_mut().find(|(known, _)| known == name).expect("no name is unknown");
+            param.f_copy_(tensor)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where in [`Params`] a part of a model makes its parameters.
+#[derive(Debug)]
+pub struct ParamPath<'a> {
+    params: &'a mut Params,
+    path: String,
+}
+
+impl ParamPath<'_> {
+    /// Dtype and device of the parameters.
+    pub fn on(&self) -> (Kind, Device) {
+        self.params.on()
+    }
+
+    /// The place of a part called `name` within this one.
+    pub fn at(&mut self, name: &str) -> ParamPath<'_> {
+        ParamPath { path: join(&self.path, name), params: self.params }
+    }
+
+    /// Makes a trainable parameter with the initial value that `init` draws, and returns a handle on it. The stream
+    /// given to `init` depends on the seed and the parameter's full name, not on what was made before.
+    pub fn param(&mut self, name: &str, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
+        let full = join(&self.path, name);
+        if self.params.get(&full).is_some() {
+            return Err(Error::Config(format!("two parameters are called {full}; give the parts different names")));
+        }
+        let value = init(&mut Rng::new(self.params.seed, &full));
+        let param = value.f_to_kind(self.params.kind)?.f_to_device(self.params.device)?.detach().copy();
+        let param = param.set_requires_grad(true);
+        self.params.entries.push((full, param.shallow_clone()));
+        Ok(param)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    fn normal(shape: &'static [i64]) -> impl Fn(&mut Rng) -> Tensor {
+        move |rng| rng.tensor(shape, ON, Rng::normal)
+    }
+
+    #[test]
+    fn initial_values_depend_on_seed_and_name_and_not_on_order() {
+        let mut one = Params::new(3, ON);
+        let _ = one.at("r").param("w", normal(&[2])).unwrap();
+        let _ = one.at("o").param("w", normal(&[2])).unwrap();
+        let mut other = Params::new(3, ON);
+        let _ = other.at("o").param("w", normal(&[2])).unwrap();
+        assert_eq!(one.get("o.w").unwrap(), other.get("o.w").unwrap());
+        assert_ne!(one.get("o.w").unwrap(), one.get("r.w").unwrap());
+        let mut reseeded = Params::new(4, ON);
+        let _ = reseeded.at("o").param("w", normal(&[2])).unwrap();
+        assert_ne!(one.get("o.w").unwrap(), reseeded.get("o.w").unwrap());
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut params = Params::new(0, ON);
+        let _ = params.at("r").at("cell").param("w", normal(&[1])).unwrap();
+        let error = params.at("r").at("cell").param("w", normal(&[1])).unwrap_err();
+        assert!(error.to_string().contains("r.cell.w"), "{error}");
+    }
+
+    #[test]
+    fn loading_is_all_or_nothing() {
+        let mut params = Params::new(0, ON);
+        let handle = params.at("o").param("w", normal(&[2])).unwrap();
+        let _ = params.at("o").param("b", normal(&[1])).unwrap();
+        let before = handle.copy();
+        let mut saved: Vec<_> = params.named().into_iter().map(|(name, t)| (name, t.ones_like())).collect();
+        saved[1].0 = "o.bias".into();
+        let error = params.load(&saved).unwrap_err().to_string();
+        assert!(error.contains("o.b is missing") && error.contains("o.bias is unknown"), "{error}");
+        assert_eq!(handle, before);
+        saved[1].0 = "o.b".into();
+        params.load(&saved).unwrap();
+        assert_eq!(handle, handle.ones_like(), "the model's own handle sees what was loaded");
+        assert!(handle.requires_grad());
+    }
+}

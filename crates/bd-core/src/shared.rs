@@ -1,0 +1,63 @@
+//! [`Shared`]: what every node of a model sees at a step (BrainPy calls it `sha`).
+
+/// Whether a step belongs to training or to evaluation. Nodes that behave alike in both ignore it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Parameters are being fitted.
+    Fit,
+    /// Nothing is being fitted.
+    #[default]
+    Predict,
+}
+
+/// The arguments that all nodes share at a step. A plain value: there is no ambient time, step size or phase.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shared {
+    /// Time at the beginning of this step, `i * dt`, in the unit of `dt`. Computed, never accumulated.
+    pub t: f64,
+    /// Length of a step. Milliseconds for neurons; the series' own unit for reservoirs.
+    pub dt: f64,
+    /// Number of this step, from 0.
+    pub i: usize,
+    /// Training or evaluation.
+    pub phase: Phase,
+    /// Key of the random numbers drawn inside steps.
+    pub key: u64,
+}
+
+impl Shared {
+    /// Step 0 with the given `dt`, in [`Phase::Predict`] and with key 0.
+    pub fn new(dt: f64) -> Self {
+        Self { t: 0.0, dt, i: 0, phase: Phase::Predict, key: 0 }
+    }
+
+    /// The same at `steps` steps further on.
+    pub fn ahead(&self, steps: usize) -> Self {
+        let i = self.i + steps;
+        Self { t: i as f64 * self.dt, i, ..*self }
+    }
+
+    /// The same in another phase.
+    pub fn in_phase(self, phase: Phase) -> Self {
+        Self { phase, ..self }
+    }
+}
+
+impl Default for Shared {
+    /// `dt = 1`: time counted in steps, for models that have no clock.
+    fn default() -> Self {
+        Self::new(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_computed_and_never_accumulated() {
+        let stepwise = (0..100_000).fold(Shared::new(0.1), |sha, _| sha.ahead(1));
+        assert_eq!(stepwise.t, 100_000.0 * 0.1);
+        assert_eq!(stepwise, Shared::new(0.1).ahead(100_000));
+    }
+}

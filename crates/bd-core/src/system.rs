@@ -1,0 +1,172 @@
+//! [`System`]: a model with a state, as a pure step and a scan over time that equals it.
+
+use std::fmt::Debug;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+use crate::shared::Shared;
+use crate::state::{StateTree, join};
+use crate::tap::Tap;
+
+/// A dynamical system in discrete time.
+///
+/// [`step`](Self::step) is the definition of a model. [`scan`](Self::scan) may be overridden with something faster,
+/// and only with something equal: `testing::assert_scan_is_steps` compares the two. Neither returns a `Result`:
+/// sizes are checked where data come in and where models are made.
+pub trait System: Debug + Send {
+    /// What is carried from one step to the next.
+    type State: StateTree + Send + 'static;
+
+    /// Number of input channels.
+    fn n_in(&self) -> i64;
+
+    /// Number of output channels.
+    fn n_out(&self) -> i64;
+
+    /// The state before the first step, for `batch` independent sequences. A reset is a call of this.
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State;
+
+    /// One step: input `[batch, n_in]` and a state to output `[batch, n_out]` and the next state. Pure.
+    fn step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Tensor, Self::State);
+
+    /// All steps of a sequence: inputs `[time, batch, n_in]`, `time >= 1`, to outputs `[time, batch, n_out]` and the
+    /// state after the last. `sha` is that of the first step. `tap` says which states to record.
+    fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+        scan_by_step(self, sha, xs, s, tap)
+    }
+}
+
+/// A model that ends in a linear map of features, `y = features W + b`: what can be fitted in closed form.
+///
+/// [`Chain`] is one whenever its second part is, so that any system followed by a linear layer is.
+pub trait Readout: System {
+    /// [`System::scan`] up to the readout: features `[time, batch, n_features]` and the state after the last step.
+    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State);
+
+    /// The weight `[n_features, n_out]` and, where there is one, the bias `[n_out]`.
+    fn readout(&self) -> (&Tensor, Option<&Tensor>);
+}
+
+/// The definition of a scan: one [`System::step`] after the other.
+pub fn scan_by_step<S: System + ?Sized>(
+    system: &S,
+    sha: &Shared,
+    xs: &Tensor,
+    mut s: S::State,
+    tap: &mut Tap,
+) -> (Tensor, S::State) {
+    let mut ys = Vec::new();
+    let mut records: Vec<(String, Vec<Tensor>)> = Vec::new();
+    // `unbind` once: a `select` per step would have a backward that fills a whole sequence each time.
+    for (i, x) in xs.unbind(0).iter().enumerate() {
+        let (y, next) = system.step(&sha.ahead(i), x, &s);
+        s = next;
+        ys.push(y);
+        if tap.wants_any() {
+            s.visit("", &mut |name, tensor| record(&mut records, tap, name, tensor));
+        }
+    }
+    for (name, values) in records {
+        tap.put(&name, Tensor::stack(&values, 0));
+    }
+    (Tensor::stack(&ys, 0), s)
+}
+
+fn record(records: &mut Vec<(String, Vec<Tensor>)>, tap: &Tap, name: &str, tensor: &Tensor) {
+    if !tap.wants(name) {
+        return;
+    }
+    match records.iter_mut().find(|(known, _)| known == name) {
+        Some((_, values)) => values.push(tensor.shallow_clone()),
+        None => records.push((name.to_owned(), vec![tensor.shallow_clone()])),
+    }
+}
+
+/// Two systems in a row, each under a name of its own. A chain of chains is a longer chain.
+#[derive(Debug)]
+pub struct Chain<A, B> {
+    /// Sees the input.
+    pub first: A,
+    /// Sees the output of `first` of the same step.
+    pub second: B,
+    names: [&'static str; 2],
+}
+
+impl<A: System, B: System> Chain<A, B> {
+    /// `first` feeding `second`. The names prefix their states, as in `r.v`. Fails if the sizes do not meet.
+    pub fn new(first: (&'static str, A), second: (&'static str, B)) -> Result<Self> {
+        let (n_out, n_in) = (first.1.n_out(), second.1.n_in());
+        if n_out != n_in {
+            return Err(crate::Error::Config(format!(
+                "{} has {n_out} outputs, but {} takes {n_in} inputs",
+                first.0, second.0
+            )));
+        }
+        Ok(Self { first: first.1, second: second.1, names: [first.0, second.0] })
+    }
+}
+
+/// State of a [`Chain`]: those of its two parts, under their names.
+#[derive(Debug)]
+pub struct ChainState<A, B> {
+    /// State of the first part.
+    pub first: A,
+    /// State of the second part.
+    pub second: B,
+    names: [&'static str; 2],
+}
+
+impl<A: StateTree, B: StateTree> StateTree for ChainState<A, B> {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        self.first.visit(&join(path, self.names[0]), f);
+        self.second.visit(&join(path, self.names[1]), f);
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
+        let first = self.first.try_map(&join(path, self.names[0]), f)?;
+        let second = self.second.try_map(&join(path, self.names[1]), f)?;
+        Ok(Self { first, second, names: self.names })
+    }
+}
+
+impl<A: System, B: System> System for Chain<A, B> {
+    type State = ChainState<A::State, B::State>;
+
+    fn n_in(&self) -> i64 {
+        self.first.n_in()
+    }
+
+    fn n_out(&self) -> i64 {
+        self.second.n_out()
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State {
+        let (first, second) = (self.first.init_state(batch, on), self.second.init_state(batch, on));
+        ChainState { first, second, names: self.names }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Tensor, Self::State) {
+        let (between, first) = self.first.step(sha, x, &s.first);
+        let (y, second) = self.second.step(sha, &between, &s.second);
+        (y, ChainState { first, second, names: self.names })
+    }
+
+    fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+        let (between, first) = tap.within(self.names[0], |tap| self.first.scan(sha, xs, s.first, tap));
+        let (ys, second) = tap.within(self.names[1], |tap| self.second.scan(sha, &between, s.second, tap));
+        (ys, ChainState { first, second, names: self.names })
+    }
+}
+
+impl<A: System, B: Readout> Readout for Chain<A, B> {
+    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+        let (between, first) = tap.within(self.names[0], |tap| self.first.scan(sha, xs, s.first, tap));
+        let (features, second) = tap.within(self.names[1], |tap| self.second.features(sha, &between, s.second, tap));
+        (features, ChainState { first, second, names: self.names })
+    }
+
+    fn readout(&self) -> (&Tensor, Option<&Tensor>) {
+        self.second.readout()
+    }
+}

@@ -1,0 +1,208 @@
+//! Contract tests for systems. Feature `testing`; everything here panics with what disagreed.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::params::Params;
+use crate::rng::Rng;
+use crate::shared::Shared;
+use crate::state::StateTree;
+use crate::system::{System, scan_by_step};
+use crate::tap::Tap;
+
+/// Sizes and tolerance of one [`assert_scan_is_steps`].
+#[derive(Debug, Clone, Copy)]
+pub struct ScanCase {
+    /// Number of steps.
+    pub time: i64,
+    /// Number of sequences.
+    pub batch: i64,
+    /// Dtype and device.
+    pub on: (Kind, Device),
+    /// Largest difference allowed, relative to the largest entry of the reference.
+    pub tolerance: f64,
+    /// Seed of inputs and weights of the loss.
+    pub seed: u64,
+}
+
+/// Largest absolute difference over the largest absolute entry of `expected` (or 1e-300).
+pub fn relative_to_scale(found: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(found.size(), expected.size(), "shapes differ");
+    if expected.numel() == 0 {
+        return 0.0;
+    }
+    let largest = |t: Tensor| t.abs().max().double_value(&[]);
+    let (found, expected) = (found.to_kind(Kind::Double), expected.to_kind(Kind::Double));
+    largest(found - &expected) / largest(expected).max(1e-300)
+}
+
+/// Panics with `what` unless `found` equals `expected` to `tolerance` of its scale.
+#[track_caller]
+pub fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
+    let difference = relative_to_scale(found, expected);
+    assert!(difference <= tolerance, "{what} differs by {difference:.3e} of scale, allowed is {tolerance:.0e}");
+}
+
+/// Everything that a scan gives: outputs, final state, states over time, and the gradients of a loss over all of it.
+fn everything<S: System>(
+    system: &S,
+    params: &Params,
+    case: &ScanCase,
+    scan: impl Fn(&Tensor, S::State, &mut Tap) -> (Tensor, S::State),
+) -> Vec<(String, Tensor)> {
+    let mut rng = Rng::new(case.seed, "testing");
+    let mut normal = |shape: &[i64]| rng.tensor(shape, case.on, Rng::normal);
+    // A state that is not the initial one, reached by a few steps.
+    let lead = normal(&[3, case.batch, system.n_in()]);
+    let start =
+        scan_by_step(system, &Shared::default(), &lead, system.init_state(case.batch, case.on), &mut Tap::none());
+    let start = start.1.map(&mut |t| t.detach().copy().set_requires_grad(true));
+    let xs = normal(&[case.time, case.batch, system.n_in()]).set_requires_grad(true);
+
+    let mut inputs = vec![("input".to_owned(), xs.shallow_clone())];
+    inputs.extend(start.named().into_iter().map(|(name, t)| (format!("initial {name}"), t)));
+    inputs.extend(params.named());
+    let mut tap = Tap::new(start.named().into_iter().map(|(name, _)| name));
+
+    let (ys, last) = scan(&xs, start, &mut tap);
+    let mut outputs = vec![("output".to_owned(), ys)];
+    outputs.extend(last.named().into_iter().map(|(name, t)| (format!("final {name}"), t)));
+    let taps = tap.finish().expect("every state is recorded");
+    outputs.extend(taps.into_iter().map(|(name, t)| (format!("trace of {name}"), t)));
+
+    // A loss with a weight of its own for every number that the scan gives.
+    let loss = outputs.iter().map(|(_, t)| (t * normal(&t.size())).sum(case.on.0)).reduce(|a, b| a + b);
+    let loss = loss.expect("a scan has outputs");
+    if loss.requires_grad() {
+        let tensors: Vec<_> = inputs.iter().map(|(_, t)| t).collect();
+        let gradients = Tensor::run_backward(&[&loss], &tensors, false, false);
+        for ((name, input), gradient) in inputs.iter().zip(gradients) {
+            let gradient = if gradient.defined() { gradient } else { input.zeros_like() };
+            outputs.push((format!("gradient of {name}"), gradient));
+        }
+    }
+    outputs
+}
+
+/// Checks that `system.scan` equals [`scan_by_step`]: outputs, final state, recorded states, and the gradients of
+/// every parameter, of the input and of the initial state.
+#[track_caller]
+pub fn assert_scan_is_steps<S: System>(system: &S, params: &Params, case: ScanCase) {
+    let sha = Shared::default();
+    let expected = everything(system, params, &case, |xs, s, tap| scan_by_step(system, &sha, xs, s, tap));
+    let found = everything(system, params, &case, |xs, s, tap| system.scan(&sha, xs, s, tap));
+    assert_eq!(found.len(), expected.len());
+    for ((name, found), (known, expected)) in found.iter().zip(&expected) {
+        assert_eq!(name, known);
+        assert_close(&format!("{name} of {system:?} ({case:?})"), found, expected, case.tolerance);
+    }
+}
+
+/// Checks the gradient that autograd gives of `f`, a scalar in float64, against central differences, for every entry
+/// of every input. `tolerance` is relative to the largest entry of each gradient.
+#[track_caller]
+pub fn grad_check(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor], tolerance: f64) {
+    let leaves: Vec<_> = inputs.iter().map(|t| t.detach().copy().set_requires_grad(true)).collect();
+    let gradients = Tensor::run_backward(&[f(&leaves)], &leaves, false, false);
+    for (which, gradient) in gradients.iter().enumerate() {
+        let numeric = numeric_gradient(&f, inputs, which);
+        assert_close(&format!("gradient of input {which}"), gradient, &numeric, tolerance);
+    }
+}
+
+fn numeric_gradient(f: &impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor], which: usize) -> Tensor {
+    let _guard = tch::no_grad_guard();
+    let at = |entry: i64, step: f64| {
+        let moved: Vec<_> = inputs.iter().map(Tensor::copy).collect();
+        let _ = moved[which].view([-1]).get(entry).g_add_scalar_(step);
+        f(&moved).double_value(&[])
+    };
+    let flat: Vec<f64> = (0..inputs[which].numel() as i64)
+        .map(|entry| {
+            // The step that balances truncation (h^2) against rounding (eps / h) for values of order one.
+            let step = 6e-6;
+            (at(entry, step) - at(entry, -step)) / (2.0 * step)
+        })
+        .collect();
+    Tensor::from_slice(&flat).reshape(inputs[which].size())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A leaky integrator with a trainable leak, and a scan that can be made wrong in chosen ways.
+    #[derive(Debug)]
+    struct Leaky {
+        leak: Tensor,
+        wrong: &'static str,
+    }
+
+    crate::state! {
+        struct LeakyState { v: Tensor }
+    }
+
+    impl System for Leaky {
+        type State = LeakyState;
+
+        fn n_in(&self) -> i64 {
+            2
+        }
+
+        fn n_out(&self) -> i64 {
+            2
+        }
+
+        fn init_state(&self, batch: i64, on: (Kind, Device)) -> LeakyState {
+            LeakyState { v: Tensor::zeros([batch, 2], on) }
+        }
+
+        fn step(&self, _: &Shared, x: &Tensor, s: &LeakyState) -> (Tensor, LeakyState) {
+            let v = &s.v * &self.leak + x;
+            (&v * &v, LeakyState { v })
+        }
+
+        fn scan(&self, sha: &Shared, xs: &Tensor, s: LeakyState, tap: &mut Tap) -> (Tensor, LeakyState) {
+            let wrong_leak = Leaky { leak: self.leak.detach(), wrong: "" };
+            match self.wrong {
+                "output" => {
+                    let (ys, s) = scan_by_step(self, sha, xs, s, tap);
+                    (ys * (1.0 + 1e-9), s)
+                }
+                "final state" => {
+                    let (ys, s) = scan_by_step(self, sha, xs, s, tap);
+                    (ys, LeakyState { v: s.v + 1e-9 })
+                }
+                "parameter's gradient" => scan_by_step(&wrong_leak, sha, xs, s, tap),
+                "initial state's gradient" => scan_by_step(self, sha, xs, s.detach(), tap),
+                "input's gradient" => scan_by_step(self, sha, &xs.detach(), s, tap),
+                _ => scan_by_step(self, sha, xs, s, tap),
+            }
+        }
+    }
+
+    fn check(wrong: &'static str) {
+        let on = (Kind::Double, Device::Cpu);
+        let mut params = Params::new(1, on);
+        let leak = params.at("r").param("leak", |rng| rng.tensor(&[2], on, Rng::uniform)).unwrap();
+        let case = ScanCase { time: 7, batch: 3, on, tolerance: 1e-12, seed: 5 };
+        assert_scan_is_steps(&Leaky { leak, wrong }, &params, case);
+    }
+
+    #[test]
+    fn the_contract_holds_for_an_honest_scan_and_catches_every_dishonest_one() {
+        check("nothing");
+        for wrong in ["output", "final state", "parameter's gradient", "initial state's gradient", "input's gradient"] {
+            let caught = std::panic::catch_unwind(|| check(wrong));
+            assert!(caught.is_err(), "a wrong {wrong} went unnoticed");
+        }
+    }
+
+    #[test]
+    fn gradients_are_checked_against_differences() {
+        let x = Tensor::from_slice(&[0.3f64, -1.2, 0.8]);
+        let y = Tensor::from_slice(&[1.1f64, 0.4, -0.6]);
+        grad_check(|v| (v[0].sin() * v[1].exp()).sum(Kind::Double), &[x.copy(), y.copy()], 1e-9);
+        let lies = |v: &[Tensor]| (v[0].detach() * &v[0] * &v[1]).sum(Kind::Double);
+        assert!(std::panic::catch_unwind(|| grad_check(lies, &[x, y], 1e-9)).is_err());
+    }
+}
