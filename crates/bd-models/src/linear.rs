@@ -1,0 +1,123 @@
+//! [`Linear`]: `y = x W + b`, without a state.
+
+use bd_core::{Error, ParamPath, Readout, Result, Shared, System, Tap};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::init::Init;
+
+/// Settings of a [`Linear`].
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `bias` | `true` | whether there is a `b` |
+/// | `init` | `xavier_normal` | initial `W`; `b` begins at zero |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinearConfig {
+    /// Whether there is a bias.
+    pub bias: bool,
+    /// Initial weight.
+    pub init: Init,
+}
+
+impl Default for LinearConfig {
+    fn default() -> Self {
+        Self { bias: true, init: Init::default() }
+    }
+}
+
+/// A linear map of its input, `y = x W + b` with `W` of shape `[n_in, n_out]` (BrainPy's `Dense`: rows are inputs).
+/// Parameters `weight` and `bias`.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// A map from `n_in` to `n_out` channels whose parameters are made at `path`.
+    pub fn new(path: &mut ParamPath<'_>, n_in: i64, n_out: i64, config: &LinearConfig) -> Result<Self> {
+        if n_in < 1 || n_out < 1 {
+            return Err(Error::Config(format!("a linear map needs inputs and outputs, got {n_in} and {n_out}")));
+        }
+        let weight = path.param("weight", |rng| config.init.draw(rng, [n_in, n_out]))?;
+        let zeros = |_: &mut _| Tensor::zeros([n_out], (Kind::Double, Device::Cpu));
+        let bias = config.bias.then(|| path.param("bias", zeros)).transpose()?;
+        Ok(Self { weight, bias })
+    }
+
+    fn apply(&self, x: &Tensor) -> Tensor {
+        match &self.bias {
+            Some(bias) => bias.addmm(x, &self.weight),
+            None => x.matmul(&self.weight),
+        }
+    }
+}
+
+impl System for Linear {
+    type State = ();
+
+    fn n_in(&self) -> i64 {
+        self.weight.size()[0]
+    }
+
+    fn n_out(&self) -> i64 {
+        self.weight.size()[1]
+    }
+
+    fn init_state(&self, _batch: i64, _on: (Kind, Device)) {}
+
+    fn step(&self, _sha: &Shared, x: &Tensor, _s: &()) -> (Tensor, ()) {
+        (self.apply(x), ())
+    }
+
+    /// One product over all steps.
+    fn scan(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
+        let (time, batch) = (xs.size()[0], xs.size()[1]);
+        (self.apply(&xs.reshape([time * batch, self.n_in()])).reshape([time, batch, self.n_out()]), ())
+    }
+}
+
+/// A linear map alone is a readout of its own input.
+impl Readout for Linear {
+    fn features(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
+        (xs.shallow_clone(), ())
+    }
+
+    fn readout(&self) -> (&Tensor, Option<&Tensor>) {
+        (&self.weight, self.bias.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+    use bd_core::{Chain, Params};
+
+    use super::*;
+
+    #[test]
+    fn scan_is_steps() {
+        for (kind, tolerance) in [(Kind::Double, 1e-14), (Kind::Float, 1e-5)] {
+            for bias in [true, false] {
+                let on = (kind, Device::Cpu);
+                let mut params = Params::new(2, on);
+                let config = LinearConfig { bias, ..LinearConfig::default() };
+                let a = Linear::new(&mut params.at("a"), 3, 5, &config).unwrap();
+                let b = Linear::new(&mut params.at("b"), 5, 2, &config).unwrap();
+                let case = ScanCase { time: 4, batch: 3, on, tolerance, seed: 1 };
+                assert_scan_is_steps(&Chain::new(("a", a), ("b", b)).unwrap(), &params, case);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_whose_sizes_do_not_meet_names_both() {
+        let mut params = Params::new(0, (Kind::Float, Device::Cpu));
+        let a = Linear::new(&mut params.at("a"), 3, 5, &LinearConfig::default()).unwrap();
+        let b = Linear::new(&mut params.at("b"), 4, 2, &LinearConfig::default()).unwrap();
+        let error = Chain::new(("a", a), ("b", b)).unwrap_err().to_string();
+        assert_eq!(error, "a has 5 outputs, but b takes 4 inputs");
+    }
+}
