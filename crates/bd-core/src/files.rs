@@ -80,11 +80,17 @@ impl HostTensor {
         let Some((dtype, _)) = DTYPES.iter().find(|(_, known)| *known == kind) else {
             return Err(Error::Config(format!("{name}: {} cannot be written to a safetensors file", kind_name(kind))));
         };
-        let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
-        let mut bytes = vec![0; host.numel() * kind.elt_size_in_bytes()];
-        host.f_copy_data_u8(&mut bytes, host.numel())?;
-        Ok(Self { dtype: *dtype, shape: host.size().iter().map(|&n| n as usize).collect(), bytes })
+        let shape = tensor.size().iter().map(|&n| n as usize).collect();
+        Ok(Self { dtype: *dtype, shape, bytes: host_bytes(tensor)? })
     }
+}
+
+/// A tensor's values in row-major order, as bytes on the host.
+pub(crate) fn host_bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    let host = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut bytes = vec![0; host.numel() * host.kind().elt_size_in_bytes()];
+    host.f_copy_data_u8(&mut bytes, host.numel())?;
+    Ok(bytes)
 }
 
 impl View for &HostTensor {

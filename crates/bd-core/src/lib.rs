@@ -11,6 +11,7 @@
 //! | [`device`] | [`DeviceSpec`], threads, which libtorch is loaded |
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
 //! | [`files`] | files written in one step; safetensors |
+//! | [`npz`] | numpy's `.npz` |
 //! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
 //! | [`error`] | [`Error`], [`Result`], [`catch_torch`] |
 //! | `testing` | contract tests (feature `testing`) |
@@ -23,6 +24,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 mod named;
+pub mod npz;
 pub mod params;
 pub mod rng;
 pub mod shared;

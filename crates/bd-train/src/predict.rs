@@ -1,0 +1,56 @@
+//! Running a model over data: driven by given inputs, or by its own outputs.
+
+use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
+use tch::Tensor;
+
+use crate::layout::{batch_first, check_sequence, time_first};
+
+/// Drives `model` by inputs `x`, `[batch, time, n_in]`, from `state`: outputs `[batch, time, n_out]` and the state after
+/// the last step, from which the next stretch of data goes on. Nothing is recorded for gradients.
+///
+/// `sha` is that of the first step, `tap` says which states to record.
+pub fn predict<S: System>(
+    model: &S,
+    sha: &Shared,
+    x: &Tensor,
+    state: S::State,
+    tap: &mut Tap,
+) -> Result<(Tensor, S::State)> {
+    check_sequence("inputs", x, model.n_in())?;
+    catch_torch(|| {
+        let _guard = tch::no_grad_guard();
+        let (ys, state) = model.scan(sha, &time_first(x), state, tap);
+        Ok((batch_first(&ys), state))
+    })
+}
+
+/// Lets `model` run on its own outputs: `first`, `[batch, n]`, is the input of the first step, and each output is the
+/// next input. Outputs `[batch, steps, n]` and the state after the last step.
+pub fn free_run<S: System>(
+    model: &S,
+    sha: &Shared,
+    first: &Tensor,
+    state: S::State,
+    steps: usize,
+) -> Result<(Tensor, S::State)> {
+    if model.n_in() != model.n_out() {
+        let (n_in, n_out) = (model.n_in(), model.n_out());
+        return Err(Error::Config(format!(
+            "a model of {n_in} inputs and {n_out} outputs cannot run on its own outputs"
+        )));
+    }
+    check_sequence("first input (with a time of one step)", &first.unsqueeze(1), model.n_in())?;
+    if steps == 0 {
+        return Err(Error::Config("a free run needs at least one step".into()));
+    }
+    catch_torch(|| {
+        let _guard = tch::no_grad_guard();
+        let (mut x, mut state, mut ys) = (first.shallow_clone(), state, Vec::with_capacity(steps));
+        for i in 0..steps {
+            let (y, next) = model.step(&sha.ahead(i), &x, &state);
+            (x, state) = (y.shallow_clone(), next);
+            ys.push(y);
+        }
+        Ok((Tensor::stack(&ys, 1), state))
+    })
+}

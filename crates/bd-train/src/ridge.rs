@@ -1,0 +1,309 @@
+//! [`Ridge`]: fits the linear readout of any model in closed form.
+//!
+//! With `A = [1 | X]` of all features, targets `Y` and penalty `alpha`, the weights minimise
+//! `|A W - Y|^2 + alpha |W|^2`. `alpha` is not scaled with the number of samples. The intercept is penalised like
+//! every weight (BrainPy 2.2.4, `brainpy/algorithms/offline.py`) unless [`Ridge::penalise_intercept`] is off.
+//!
+//! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
+//! the solve. A Gram matrix would square the condition number, 1e11 on the features of the Lorenz tutorial.
+
+use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::layout::{check_pair, time_first};
+
+/// How the weights are computed from the factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Solver {
+    /// QR of `[R; sqrt(alpha) I]`: as accurate as the problem allows. Fails on dependent features with alpha 0.
+    #[default]
+    Qr,
+    /// SVD of `R`. Directions below round-off are dropped, so dependent features give the smallest solution.
+    Svd,
+    /// What BrainPy does: pseudo-inverse of the Gram matrix `A'A + alpha I`, singular values below
+    /// `10 n eps` of the largest dropped (JAX's default). Loses half of the digits; for comparison.
+    GramPinv,
+}
+
+/// Ridge regression as a trainer.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `alpha` | 1e-6 | penalty, from 0 |
+/// | `solver` | `qr` | see [`Solver`] |
+/// | `penalise_intercept` | `true` | whether the intercept is penalised like a weight |
+/// | `chunk_steps` | 16,384 | time steps whose features are in memory at once |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ridge {
+    /// Penalty.
+    pub alpha: f64,
+    /// How to solve.
+    pub solver: Solver,
+    /// Whether the intercept is penalised.
+    pub penalise_intercept: bool,
+    /// Time steps a chunk.
+    pub chunk_steps: usize,
+}
+
+impl Default for Ridge {
+    fn default() -> Self {
+        Self { alpha: 1e-6, solver: Solver::default(), penalise_intercept: true, chunk_steps: 16_384 }
+    }
+}
+
+/// What a fit found out about the problem.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RidgeReport {
+    /// Samples: `batch * time`.
+    pub rows: usize,
+    /// Features, without the intercept.
+    pub features: usize,
+    /// Largest over smallest singular value of the design matrix, the intercept's column included.
+    pub condition_number: f64,
+    /// The same of what is solved, `[A; sqrt(alpha) I]`.
+    pub regularised_condition_number: f64,
+    /// Directions that the solver kept, of `features` and the intercept.
+    pub rank: usize,
+}
+
+impl Ridge {
+    /// Refuses settings that cannot be.
+    pub fn check(&self) -> Result<()> {
+        if !(self.alpha >= 0.0 && self.alpha.is_finite()) {
+            return Err(Error::Config(format!("ridge.alpha is {}; it must be a number from 0", self.alpha)));
+        }
+        if self.chunk_steps == 0 {
+            return Err(Error::Config("ridge.chunk_steps is 0; it must be at least 1".into()));
+        }
+        Ok(())
+    }
+
+    /// Runs `model` over inputs `x` `[batch, time, n_in]` from `state`, fits its readout to targets `y`
+    /// `[batch, time, n_out]`, and returns what was found and the state after the last step.
+    pub fn fit<M: Readout>(
+        &self,
+        model: &M,
+        sha: &Shared,
+        x: &Tensor,
+        y: &Tensor,
+        state: M::State,
+    ) -> Result<(RidgeReport, M::State)> {
+        let (factor, state) = self.factor(model, sha, x, y, state)?;
+        let solution = factor.solve(self)?;
+        solution.write_to(model)?;
+        Ok((factor.report(self, &solution)?, state))
+    }
+
+    /// The part of [`fit`](Self::fit) that alpha has no part in: one pass over the data, however many alphas follow.
+    pub fn factor<M: Readout>(
+        &self,
+        model: &M,
+        sha: &Shared,
+        x: &Tensor,
+        y: &Tensor,
+        state: M::State,
+    ) -> Result<(RidgeFactor, M::State)> {
+        self.check()?;
+        check_pair(x, model.n_in(), y, model.n_out())?;
+        let (weight, bias) = model.readout();
+        let mut factor = RidgeFactor::new(weight.size()[0], model.n_out(), bias.is_some(), x.device());
+        catch_torch(|| {
+            let _guard = tch::no_grad_guard();
+            let chunk = self.chunk_steps as i64;
+            let (xs, ys) = (time_first(x).split(chunk, 0), time_first(y).split(chunk, 0));
+            let mut state = state;
+            for (i, (xs, ys)) in xs.iter().zip(&ys).enumerate() {
+                let sha = sha.ahead(i * self.chunk_steps).in_phase(bd_core::Phase::Fit);
+                let (features, next) = model.features(&sha, xs, state, &mut Tap::none());
+                factor.update(&features.flatten(0, 1), &ys.flatten(0, 1))?;
+                state = next;
+            }
+            Ok((factor, state))
+        })
+    }
+}
+
+/// The R factor of `[A | Y]`, in float64: all that ridge regression needs to know of the data.
+#[derive(Debug)]
+pub struct RidgeFactor {
+    /// Upper triangular; the columns are the intercept (if any), features, targets.
+    r: Tensor,
+    n_features: i64,
+    intercept: bool,
+    rows: usize,
+}
+
+impl RidgeFactor {
+    /// The factor of no data.
+    pub fn new(n_features: i64, n_targets: i64, intercept: bool, device: Device) -> Self {
+        let r = Tensor::zeros([0, i64::from(intercept) + n_features + n_targets], (Kind::Double, device));
+        Self { r, n_features, intercept, rows: 0 }
+    }
+
+    /// Takes in more samples: features `[rows, n_features]` and targets `[rows, n_targets]`. Values that are not finite
+    /// are refused, and the factor is as before.
+    pub fn update(&mut self, features: &Tensor, targets: &Tensor) -> Result<()> {
+        catch_torch(|| {
+            let rows = features.size()[0];
+            let ones = Tensor::ones([rows, i64::from(self.intercept)], (Kind::Double, features.device()));
+            let (x, y) = (features.to_kind(Kind::Double), targets.to_kind(Kind::Double));
+            // Rows are samples, but LAPACK wants columns side by side: this concatenates along those.
+            let chunk = Tensor::cat(&[ones.transpose(0, 1), x.transpose(0, 1), y.transpose(0, 1)], 0).transpose(0, 1);
+            let stacked = if self.rows == 0 { chunk } else { Tensor::cat(&[&self.r, &chunk], 0) };
+            let (_, r) = Tensor::linalg_qr(&stacked, "r");
+            if r.isfinite().all().int64_value(&[]) == 0 {
+                not_finite("a feature", &x, self.rows)?;
+                not_finite("a target", &y, self.rows)?;
+                let where_ = "values too large to be squared".into();
+                return Err(Error::NotFinite { what: "the factorisation".into(), where_ });
+            }
+            self.r = r;
+            self.rows += rows as usize;
+            Ok(())
+        })
+    }
+
+    /// Columns of the design matrix: the intercept and the features.
+    fn n_columns(&self) -> i64 {
+        i64::from(self.intercept) + self.n_features
+    }
+
+    /// Singular values of the design matrix, largest first.
+    pub fn singular_values(&self) -> Result<Vec<f64>> {
+        catch_torch(|| {
+            let (_, s, _) = self.r.narrow(1, 0, self.n_columns()).svd(true, false);
+            let mut values = Vec::<f64>::try_from(&s)?;
+            values.resize(self.n_columns() as usize, 0.0); // fewer samples than columns
+            Ok(values)
+        })
+    }
+
+    /// The weights for one alpha. May be called for as many as are wanted.
+    pub fn solve(&self, ridge: &Ridge) -> Result<RidgeSolution> {
+        ridge.check()?;
+        if self.rows == 0 {
+            return Err(Error::Config("ridge regression needs at least one sample".into()));
+        }
+        catch_torch(|| {
+            let free_intercept = self.intercept && !ridge.penalise_intercept;
+            // The first row of R is the only one in which the intercept stands, so that whatever the weights are, a
+            // free intercept makes that row exact: the weights are a matter of the other rows alone.
+            let skip = i64::from(free_intercept);
+            let below = self.r.narrow(0, skip, self.r.size()[0] - skip);
+            let design = below.narrow(1, skip, self.n_columns() - skip);
+            let targets = below.narrow(1, self.n_columns(), self.r.size()[1] - self.n_columns());
+            let (w, rank) = match ridge.solver {
+                Solver::Qr => qr(&design, &targets, ridge.alpha)?,
+                Solver::Svd => svd(&design, &targets, ridge.alpha),
+                Solver::GramPinv => gram_pinv(&design, &targets, ridge.alpha),
+            };
+            let rank = rank + skip as usize;
+            let (weight, bias) = if free_intercept {
+                let first = self.r.get(0);
+                let rest = first.narrow(0, self.n_columns(), targets.size()[1])
+                    - first.narrow(0, 1, self.n_features).unsqueeze(0).matmul(&w).squeeze_dim(0);
+                (w, Some(rest / first.get(0)))
+            } else if self.intercept {
+                (w.narrow(0, 1, self.n_features), Some(w.get(0)))
+            } else {
+                (w, None)
+            };
+            Ok(RidgeSolution { weight, bias, rank })
+        })
+    }
+
+    /// What is known of the problem that `solution` solves.
+    pub fn report(&self, ridge: &Ridge, solution: &RidgeSolution) -> Result<RidgeReport> {
+        let s = self.singular_values()?;
+        let (largest, smallest) = (s[0], s[s.len() - 1]);
+        let with_alpha = |s: f64| s.hypot(ridge.alpha.sqrt());
+        Ok(RidgeReport {
+            rows: self.rows,
+            features: self.n_features as usize,
+            condition_number: largest / smallest,
+            regularised_condition_number: with_alpha(largest) / with_alpha(smallest),
+            rank: solution.rank,
+        })
+    }
+}
+
+/// Weights that solve a ridge regression, in float64.
+#[derive(Debug)]
+pub struct RidgeSolution {
+    /// `[n_features, n_targets]`.
+    pub weight: Tensor,
+    /// `[n_targets]`, if there is an intercept.
+    pub bias: Option<Tensor>,
+    /// Directions that were kept.
+    pub rank: usize,
+}
+
+impl RidgeSolution {
+    /// Copies the solution into the readout of `model`, in the readout's own dtype.
+    pub fn write_to<M: Readout>(&self, model: &M) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        let (weight, bias) = model.readout();
+        weight.shallow_clone().f_copy_(&self.weight)?;
+        if let (Some(bias), Some(solved)) = (bias, &self.bias) {
+            bias.shallow_clone().f_copy_(solved)?;
+        }
+        Ok(())
+    }
+}
+
+/// Names the first row with a value that is not finite.
+fn not_finite(what: &str, rows: &Tensor, rows_before: usize) -> Result<()> {
+    let bad = rows.isfinite().logical_not().nonzero();
+    if bad.size()[0] == 0 {
+        return Ok(());
+    }
+    let (row, column) = (bad.int64_value(&[0, 0]) as usize + rows_before, bad.int64_value(&[0, 1]));
+    Err(Error::NotFinite { what: what.into(), where_: format!("sample {row}, column {column}") })
+}
+
+fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tensor, usize)> {
+    let n = design.size()[1];
+    let all = Tensor::cat(&[design, targets], 1);
+    let penalty = Tensor::eye(n, (Kind::Double, design.device())) * alpha.sqrt();
+    let penalty = penalty.constant_pad_nd([0, targets.size()[1]]);
+    let (_, r) = Tensor::linalg_qr(&Tensor::cat(&[all, penalty], 0), "r");
+    let triangle = r.narrow(0, 0, n).narrow(1, 0, n);
+    let diagonal = Vec::<f64>::try_from(triangle.diag(0).abs())?;
+    let tolerance = diagonal.iter().copied().fold(0.0, f64::max) * n as f64 * f64::EPSILON;
+    let rank = diagonal.iter().filter(|&&d| d > tolerance).count();
+    if alpha == 0.0 && rank < n as usize {
+        return Err(Error::Config(format!(
+            "of {n} columns of the design matrix only {rank} are independent, so that ridge.alpha = 0 has no single \
+             solution; use a larger alpha or ridge.solver = \"svd\""
+        )));
+    }
+    let rhs = r.narrow(0, 0, n).narrow(1, n, targets.size()[1]);
+    Ok((triangle.linalg_solve_triangular(&rhs, true, true, false), n as usize))
+}
+
+fn svd(design: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, usize) {
+    let (u, s, v) = design.svd(true, true);
+    let largest = s.max().double_value(&[]);
+    let n = design.size()[0].max(design.size()[1]) as f64;
+    let kept = s.gt(largest * n * f64::EPSILON).logical_or(&s.square().lt(alpha));
+    let gain = &s / (s.square() + alpha);
+    let gain = gain.where_self(&kept, &s.zeros_like());
+    (
+        v.matmul(&(u.transpose(0, 1).matmul(targets) * gain.unsqueeze(1))),
+        kept.sum(Kind::Int64).int64_value(&[]) as usize,
+    )
+}
+
+fn gram_pinv(design: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, usize) {
+    let n = design.size()[1];
+    let transposed = design.transpose(0, 1);
+    let gram = transposed.matmul(design) + Tensor::eye(n, (Kind::Double, design.device())) * alpha;
+    let (u, s, v) = gram.svd(true, true);
+    let kept = s.gt(s.max().double_value(&[]) * 10.0 * n as f64 * f64::EPSILON);
+    let gain = s.reciprocal().where_self(&kept, &s.zeros_like());
+    let rhs = u.transpose(0, 1).matmul(&transposed.matmul(targets));
+    (v.matmul(&(rhs * gain.unsqueeze(1))), kept.sum(Kind::Int64).int64_value(&[]) as usize)
+}

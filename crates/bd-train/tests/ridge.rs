@@ -1,0 +1,201 @@
+//! Ridge regression against independent formulas, on models of a user's own, and on input that cannot be.
+
+use bd_core::testing::assert_close;
+use bd_core::{Chain, Error, Params, Rng, Shared, System, Tap, state};
+use bd_models::{Linear, LinearConfig};
+use bd_train::{Ridge, RidgeFactor, Solver, free_run, predict};
+use tch::{Device, Kind, Tensor};
+
+const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+const SOLVERS: [Solver; 3] = [Solver::Qr, Solver::Svd, Solver::GramPinv];
+
+fn normal(name: &str, shape: &[i64]) -> Tensor {
+    Rng::new(11, name).tensor(shape, ON, Rng::normal)
+}
+
+fn factor(x: &Tensor, y: &Tensor, intercept: bool) -> RidgeFactor {
+    let mut factor = RidgeFactor::new(x.size()[1], y.size()[1], intercept, Device::Cpu);
+    factor.update(x, y).unwrap();
+    factor
+}
+
+/// A free intercept is the same as taking the means off features and targets first.
+#[test]
+fn a_free_intercept_is_centring() {
+    let (x, y) = (normal("x", &[60, 4]) + 3.0, normal("y", &[60, 2]) - 7.0);
+    let mean = |t: &Tensor| t.mean_dim(0, true, Kind::Double);
+    let (x0, y0) = (&x - mean(&x), &y - mean(&y));
+    for solver in SOLVERS {
+        for alpha in [0.0, 0.5, 50.0] {
+            let ridge = Ridge { alpha, solver, penalise_intercept: false, ..Ridge::default() };
+            let found = factor(&x, &y, true).solve(&ridge).unwrap();
+            let gram = x0.transpose(0, 1).matmul(&x0) + Tensor::eye(4, ON) * alpha;
+            let weight = Tensor::linalg_solve(&gram, &x0.transpose(0, 1).matmul(&y0), true);
+            let bias = (mean(&y) - mean(&x).matmul(&weight)).squeeze_dim(0);
+            assert_close("weight", &found.weight, &weight, 1e-12);
+            assert_close("bias", &found.bias.unwrap(), &bias, 1e-12);
+            assert_eq!(found.rank, 5);
+        }
+    }
+}
+
+/// At the minimum the gradient of `|A W - Y|^2 + alpha |W|^2` is zero: `A'(A W - Y) + alpha W = 0`.
+#[test]
+fn every_alpha_from_one_factorisation_is_a_minimum() {
+    let (x, y) = (normal("x", &[40, 6]), normal("y", &[40, 3]));
+    let factor = factor(&x, &y, false);
+    for solver in SOLVERS {
+        for alpha in [1e-9, 1e-3, 1.0, 1e3] {
+            let w = factor.solve(&Ridge { alpha, solver, ..Ridge::default() }).unwrap().weight;
+            let gradient = x.transpose(0, 1).matmul(&(x.matmul(&w) - &y)) + &w * alpha;
+            let size = gradient.abs().max().double_value(&[]);
+            assert!(size < 1e-11, "{solver:?}, alpha {alpha}: gradient {size:.1e}");
+        }
+    }
+}
+
+/// Singular values of a matrix that was made from them.
+#[test]
+fn the_condition_number() {
+    let (u, _) = Tensor::linalg_qr(&normal("u", &[30, 3]), "reduced");
+    let (v, _) = Tensor::linalg_qr(&normal("v", &[3, 3]), "reduced");
+    let x = u.matmul(&Tensor::from_slice(&[1e4, 5.0, 1e-3]).diag(0)).matmul(&v);
+    let factor = factor(&x, &normal("y", &[30, 1]), false);
+    let ridge = Ridge { alpha: 1e-4, ..Ridge::default() };
+    let report = factor.report(&ridge, &factor.solve(&ridge).unwrap()).unwrap();
+    assert!((report.condition_number / 1e7 - 1.0).abs() < 1e-8, "{}", report.condition_number);
+    let regularised = 1e4 / (1e-6f64 + 1e-4).sqrt();
+    assert!((report.regularised_condition_number / regularised - 1.0).abs() < 1e-8);
+}
+
+#[test]
+fn dependent_features_are_refused_or_get_the_smallest_solution() {
+    let one = normal("x", &[20, 1]);
+    let (x, y) = (Tensor::cat(&[&one, &one], 1), &one * 6.0);
+    let factor = factor(&x, &y, false);
+    let solve = |solver, alpha| factor.solve(&Ridge { alpha, solver, ..Ridge::default() });
+    let error = solve(Solver::Qr, 0.0).unwrap_err().to_string();
+    assert!(error.contains("of 2 columns of the design matrix only 1 are independent"), "{error}");
+    let smallest = Tensor::from_slice(&[3.0f64, 3.0]).unsqueeze(1);
+    for (solver, alpha) in [(Solver::Svd, 0.0), (Solver::GramPinv, 0.0), (Solver::Qr, 1e-9), (Solver::Svd, 1e-9)] {
+        assert_close("weight", &solve(solver, alpha).unwrap().weight, &smallest, 1e-8);
+    }
+    assert_eq!(solve(Solver::Svd, 0.0).unwrap().rank, 1);
+}
+
+/// More features than samples: with a penalty there is one solution, `X' (X X' + alpha)^-1 Y`.
+#[test]
+fn fewer_samples_than_features() {
+    let (x, y) = (normal("x", &[3, 8]), normal("y", &[3, 2]));
+    let factor = factor(&x, &y, false);
+    let gram = x.matmul(&x.transpose(0, 1)) + Tensor::eye(3, ON) * 0.1;
+    let expected = x.transpose(0, 1).matmul(&Tensor::linalg_solve(&gram, &y, true));
+    for solver in SOLVERS {
+        let found = factor.solve(&Ridge { alpha: 0.1, solver, ..Ridge::default() }).unwrap();
+        assert_close(&format!("{solver:?}"), &found.weight, &expected, 1e-12);
+    }
+    assert_eq!(factor.singular_values().unwrap().len(), 8);
+}
+
+state! {
+    struct Trace { v: Tensor }
+}
+
+/// A user's own system: two leaky traces of its input.
+#[derive(Debug)]
+struct Traces;
+
+impl System for Traces {
+    type State = Trace;
+
+    fn n_in(&self) -> i64 {
+        1
+    }
+
+    fn n_out(&self) -> i64 {
+        2
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> Trace {
+        Trace { v: Tensor::zeros([batch, 2], on) }
+    }
+
+    fn step(&self, _: &Shared, x: &Tensor, s: &Trace) -> (Tensor, Trace) {
+        let v = &s.v * Tensor::from_slice(&[0.9, 0.5]).to_kind(x.kind()) + x;
+        (v.shallow_clone(), Trace { v })
+    }
+}
+
+fn own_model(params: &mut Params) -> Chain<Traces, Linear> {
+    let readout = Linear::new(&mut params.at("o"), 2, 1, &LinearConfig::default()).unwrap();
+    Chain::new(("r", Traces), ("o", readout)).unwrap()
+}
+
+/// Targets that are a known readout of a user's own system, over several sequences and in chunks: found again.
+#[test]
+fn any_model_with_a_linear_readout_can_be_fitted() {
+    for (kind, tolerance) in [(Kind::Double, 1e-9), (Kind::Float, 1e-5)] {
+        let on = (kind, Device::Cpu);
+        let mut params = Params::new(0, on);
+        let model = own_model(&mut params);
+        let x = normal("x", &[3, 50, 1]).to_kind(kind);
+        let start = || model.init_state(3, on);
+        let truth = vec![
+            ("o.weight".to_owned(), Tensor::from_slice(&[0.7, -1.3]).unsqueeze(1).to_kind(kind)),
+            ("o.bias".to_owned(), Tensor::from_slice(&[0.25]).to_kind(kind)),
+        ];
+        params.load(&truth).unwrap();
+        let (y, _) = predict(&model, &Shared::default(), &x, start(), &mut Tap::none()).unwrap();
+        params.load(&truth.iter().map(|(name, t)| (name.clone(), t.zeros_like())).collect::<Vec<_>>()).unwrap();
+        let ridge = Ridge { alpha: 1e-12, chunk_steps: 7, ..Ridge::default() };
+        let (report, _) = ridge.fit(&model, &Shared::default(), &x, &y, start()).unwrap();
+        assert_eq!((report.rows, report.features), (150, 2));
+        for (name, value) in &truth {
+            assert_close(name, params.get(name).unwrap(), value, tolerance);
+        }
+    }
+}
+
+/// Free running is teacher forcing with the model's own outputs.
+#[test]
+fn a_free_run_feeds_itself() {
+    let mut params = Params::new(0, ON);
+    let model = own_model(&mut params);
+    let sha = Shared::default();
+    let first = normal("first", &[2, 1]);
+    let (ys, end) = free_run(&model, &sha, &first, model.init_state(2, ON), 10).unwrap();
+    assert_eq!(ys.size(), [2, 10, 1]);
+    let inputs = Tensor::cat(&[first.unsqueeze(1), ys.narrow(1, 0, 9)], 1);
+    let (forced, forced_end) = predict(&model, &sha, &inputs, model.init_state(2, ON), &mut Tap::none()).unwrap();
+    assert_close("outputs", &ys, &forced, 1e-13);
+    assert_close("state", &end.first.v, &forced_end.first.v, 1e-13);
+}
+
+#[test]
+fn what_cannot_be_is_refused_in_a_sentence() {
+    let mut params = Params::new(0, ON);
+    let model = own_model(&mut params);
+    let start = || model.init_state(2, ON);
+    let (sha, ridge) = (Shared::default(), Ridge::default());
+    let x = || normal("x", &[2, 5, 1]);
+    let fit = |ridge: &Ridge, x: Tensor, y: Tensor| ridge.fit(&model, &sha, &x, &y, start()).unwrap_err().to_string();
+    let with = |value: f64| {
+        let t = x();
+        let _ = t.get(1).get(3).fill_(value);
+        t
+    };
+    let wrong = |alpha| Ridge { alpha, ..Ridge::default() };
+    for (error, words) in [
+        (fit(&ridge, x(), normal("y", &[2, 4, 1])), "targets: expected [2, 5, 1]"),
+        (fit(&ridge, normal("x", &[2, 5, 3]), x()), "inputs: expected [batch, time, 1]"),
+        (fit(&ridge, normal("x", &[2, 0, 1]), normal("y", &[2, 0, 1])), "at least one sequence and one step"),
+        (fit(&ridge, x(), with(f64::NAN)), "a target is not finite: sample 7, column 0"),
+        (fit(&ridge, with(f64::INFINITY), x()), "a feature is not finite: sample 7, column 0"),
+        (fit(&wrong(-1.0), x(), x()), "ridge.alpha is -1"),
+        (fit(&wrong(f64::NAN), x(), x()), "ridge.alpha is NaN"),
+    ] {
+        assert!(error.contains(words), "{words:?} not in: {error}");
+    }
+    let wrong_batch = predict(&model, &sha, &normal("x", &[3, 5, 1]), start(), &mut Tap::none());
+    assert!(matches!(wrong_batch, Err(Error::Torch(_))), "{wrong_batch:?}");
+}
