@@ -1,3 +1,69 @@
-fn main() {
-    println!("{}", tch::Tensor::from_slice(&[1.0, 2.0f64]).sum(tch::Kind::Double).double_value(&[]));
+//! `bd`: trains models of brain dynamics from the command line.
+//!
+//! Arguments become a typed plan, a plan becomes ready objects, and the crates do the work. Only here are flags, files
+//! that users name, colours and plots known.
+
+mod args;
+mod info;
+mod ngrc;
+mod overlay;
+mod plan;
+mod plot;
+mod series;
+
+use std::any::Any;
+use std::panic;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+
+use bd_core::Error;
+use clap::Parser;
+
+use crate::args::{Cli, Command, Train};
+
+fn main() -> ExitCode {
+    // Panics of libtorch are caught and told as errors; what is not caught is told below.
+    let place = Arc::new(Mutex::new(String::new()));
+    let hook_place = Arc::clone(&place);
+    panic::set_hook(Box::new(move |info| {
+        *hook_place.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+            info.location().map(ToString::to_string).unwrap_or_default();
+    }));
+    match panic::catch_unwind(run) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            eprintln!("bd: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+        Err(payload) => {
+            let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            eprintln!("bd: a bug of this program, at {place}: {}", panic_message(payload.as_ref()));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Info { json } => Ok(info::info(json)?),
+        Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
+    }
+}
+
+/// The codes that `--help` lists. clap itself ends with 2 on bad usage.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Config(_) | Error::Shape { .. }) => 2,
+        Some(Error::NotFinite { .. }) => 3,
+        Some(Error::OutOfMemory(_)) => 4,
+        Some(Error::Storage { .. }) => 5,
+        Some(Error::BadFile { .. } | Error::Mismatch { .. }) => 7,
+        Some(Error::Cuda(_)) => 8,
+        _ => 1,
+    }
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

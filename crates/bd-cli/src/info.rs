@@ -1,0 +1,124 @@
+//! `bd info`: what this program is built on and what this machine has.
+
+use std::fs;
+
+use bd_core::cuda;
+use bd_core::device::{libtorch_file, libtorch_version};
+use bd_core::{DeviceSpec, Result};
+use serde_json::{Value, json};
+
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit that this program was built from, if it was built in a git checkout.
+pub(crate) fn git_hash() -> Option<String> {
+    Some(env!("BD_GIT_HASH").to_owned()).filter(|hash| !hash.is_empty())
+}
+
+pub(crate) fn info(as_json: bool) -> Result<()> {
+    let facts = facts();
+    if as_json {
+        println!("{facts}");
+        return Ok(());
+    }
+    let text = |value: &Value| match value {
+        Value::Null => "unknown".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    println!("bd        {} (git {})", VERSION, text(&facts["versions"]["git"]));
+    println!("libtorch  {}", text(&facts["versions"]["libtorch"]));
+    println!("          {}", text(&facts["versions"]["libtorch_file"]));
+    let cpu = &facts["cpu"];
+    println!(
+        "cpu       {}, {}, memory {} GiB",
+        text(&cpu["name"]),
+        count(&cpu["threads"], "thread"),
+        gib(&cpu["memory_bytes"])
+    );
+    println!("          features: {}", words(&cpu["features"]));
+    let gpus = facts["cuda"]["gpus"].as_array().cloned().unwrap_or_default();
+    for (i, gpu) in gpus.iter().enumerate() {
+        let capability = text(&gpu["compute_capability"]);
+        println!(
+            "cuda:{i}    {}, memory {} GiB, compute capability {capability}",
+            text(&gpu["name"]),
+            gib(&gpu["memory_bytes"])
+        );
+    }
+    match facts["cuda"]["problem"].as_str() {
+        Some(problem) => println!("cuda      not usable: {problem}"),
+        None => println!("cuda      usable"),
+    }
+    Ok(())
+}
+
+fn facts() -> Value {
+    // Before anything else, for libtorch asks only once whether there is CUDA.
+    let problem = match DeviceSpec::Cuda(0).resolve() {
+        Ok(_) => None,
+        Err(bd_core::Error::Cuda(problem)) => Some(problem.to_string()),
+        Err(other) => Some(other.to_string()),
+    };
+    let gpus: Vec<Value> = cuda::gpus()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|gpu| {
+            let (major, minor) = gpu.capability;
+            json!({"name": gpu.name, "memory_bytes": gpu.memory_bytes, "compute_capability": format!("{major}.{minor}")})
+        })
+        .collect();
+    json!({
+        "versions": {
+            "bd": VERSION,
+            "git": git_hash(),
+            "libtorch": libtorch_version(),
+            "libtorch_file": libtorch_file(),
+        },
+        "cpu": {
+            "name": proc_field("/proc/cpuinfo", "model name"),
+            "threads": std::thread::available_parallelism().map_or(1, usize::from),
+            "memory_bytes": memory_bytes(),
+            "features": cpu_features(),
+        },
+        "cuda": {"gpus": gpus, "problem": problem},
+    })
+}
+
+/// The instruction sets that matter to kernels.
+fn cpu_features() -> Vec<&'static str> {
+    #[cfg(target_arch = "x86_64")]
+    let found = [
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("fma", std::is_x86_feature_detected!("fma")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+        ("avx512bf16", std::is_x86_feature_detected!("avx512bf16")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let found: [(&str, bool); 0] = [];
+    found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
+}
+
+fn proc_field(file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn memory_bytes() -> Option<u64> {
+    let kib: u64 = proc_field("/proc/meminfo", "MemTotal")?.split_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn gib(bytes: &Value) -> String {
+    bytes.as_u64().map_or("unknown".into(), |bytes| format!("{:.1}", bytes as f64 / (1u64 << 30) as f64))
+}
+
+fn count(n: &Value, thing: &str) -> String {
+    let n = n.as_u64().unwrap_or_default();
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+fn words(list: &Value) -> String {
+    let words: Vec<_> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if words.is_empty() { "none of avx2, fma, avx512".into() } else { words.join(" ") }
+}

@@ -1,0 +1,329 @@
+//! `bd train ngrc`: warm up, fit, test, for several horizons at once.
+//!
+//! The horizons share their inputs, so that one model with the targets of all horizons side by side needs the features
+//! and the factorisation once: its outputs are `[horizon, channel]`, flattened.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
+use bd_core::{Error, Params, Shared, System, Tap};
+use bd_core::{device, kind_name};
+use bd_models::Ngrc;
+use bd_train::data::Split;
+use bd_train::metrics::{ForecastError, forecast_error};
+use bd_train::run_dir::{Manifest, Status, Versions, utc_now};
+use bd_train::{RidgeReport, RunDir, predict};
+use serde_json::{Map, json};
+use tch::{Device, Kind, Tensor};
+
+use crate::args;
+use crate::info::{VERSION, git_hash};
+use crate::plan::NgrcPlan;
+use crate::plot::{Figure, Line, Panel, thin};
+use crate::series::Series;
+
+/// The forecast of one horizon over the test part.
+struct Forecast {
+    horizon: usize,
+    /// Point of the series that the first prediction is about.
+    first: usize,
+    /// `[time, channel]`, float64.
+    prediction: Tensor,
+    /// `[time, channel]`, float64.
+    target: Tensor,
+    error: ForecastError,
+}
+
+/// What the job found.
+struct Outcome {
+    params: Params,
+    report: RidgeReport,
+    forecasts: Vec<Forecast>,
+}
+
+pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
+    let began = Instant::now();
+    let say = |message: String| {
+        if !args.run.quiet {
+            eprintln!("{message}");
+        }
+    };
+    let plan = NgrcPlan::resolve(args)?;
+    let device = plan.device.resolve()?;
+    device::set_threads(plan.threads);
+    let manifest = manifest(&plan, device);
+    say(format!(
+        "bd {VERSION}, libtorch {}, {}, {}, {} thread(s)",
+        manifest.versions.libtorch.as_deref().unwrap_or("unknown"),
+        manifest.device,
+        manifest.dtype,
+        plan.threads
+    ));
+
+    let series = Series::load(&plan.data)?;
+    let split = plan.split.divide(series.points())?;
+    check_lengths(&plan, &split)?;
+    let run = RunDir::create(args.run.out.as_deref(), manifest)?;
+    let mut seconds = Seconds::since(began, "setup");
+    say(format!(
+        "series    {}: {} points of {} channel(s), dt {}",
+        series.source,
+        series.points(),
+        series.channels.len(),
+        series.dt
+    ));
+    say(format!(
+        "split     warm-up {}, training {}, validation {}, test {}",
+        split.warmup.len(),
+        split.train.len(),
+        split.validation.len(),
+        split.test.len()
+    ));
+
+    let outcome = fit_and_test(&plan, &series, &split, device, &mut seconds, &say)?;
+    let weights = write(&run, &plan, &series, &outcome)?;
+    plots(&run, &series, &outcome.forecasts)?;
+    seconds.lap("write");
+    let path = run.finish(Some(weights))?;
+    seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
+
+    if args.run.json {
+        let result = json!({
+            "job": plan.job,
+            "run": path,
+            "device": device::device_name(device),
+            "seconds": seconds.0,
+            "metrics": metrics(&series, &outcome),
+        });
+        println!("{result}");
+    } else if !args.run.quiet {
+        print!("{}", table(&series, &outcome.forecasts));
+    }
+    say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// Wall seconds of the parts of a run, by name.
+struct Seconds(Map<String, serde_json::Value>, Instant);
+
+impl Seconds {
+    fn since(began: Instant, name: &str) -> Self {
+        let mut seconds = Self(Map::new(), began);
+        seconds.lap(name);
+        seconds
+    }
+
+    fn lap(&mut self, name: &str) {
+        self.0.insert(name.into(), json!(self.1.elapsed().as_secs_f64()));
+        self.1 = Instant::now();
+    }
+}
+
+fn manifest(plan: &NgrcPlan, device: Device) -> Manifest {
+    Manifest {
+        job: plan.job.clone(),
+        status: Status::Running,
+        versions: Versions {
+            bd: VERSION.into(),
+            git: git_hash(),
+            libtorch: device::libtorch_version(),
+            cuda: device.is_cuda().then(tch::utils::version_cudart),
+        },
+        device: device::device_name(device),
+        threads: plan.threads,
+        dtype: kind_name(plan.dtype.kind()),
+        seed: plan.seed,
+        started: utc_now(),
+        finished: None,
+        weights_sha256: None,
+    }
+}
+
+fn check_lengths(plan: &NgrcPlan, split: &Split) -> Result<(), Error> {
+    let farthest = plan.horizon.iter().copied().max().unwrap_or(0);
+    if split.train.is_empty() {
+        return Err(Error::Config("the training part is empty; see split.warmup and split.split".into()));
+    }
+    if split.test.len() <= farthest {
+        return Err(Error::Config(format!(
+            "the test part has {} points, too few to test a forecast {farthest} steps ahead; lower --horizon or split.warmup",
+            split.test.len()
+        )));
+    }
+    Ok(())
+}
+
+fn fit_and_test(
+    plan: &NgrcPlan,
+    series: &Series,
+    split: &Split,
+    device: Device,
+    seconds: &mut Seconds,
+    say: &dyn Fn(String),
+) -> Result<Outcome> {
+    let on = (plan.dtype.kind(), device);
+    let stretch = |range| series.stretch(range).to_device(device).to_kind(on.0);
+    let channels = series.channels.len();
+    let mut params = Params::new(plan.seed, on);
+    let model = Ngrc::new(&mut params, channels, channels * plan.horizon.len(), &plan.nvar)?;
+    say(format!("model     ngrc: {} features, {} horizon(s)", model.r.n_out(), plan.horizon.len()));
+
+    let sha = Shared::new(series.dt);
+    let mut state = model.init_state(1, on);
+    if !split.warmup.is_empty() {
+        let warmed = predict(&model, &sha, &stretch(split.warmup.clone()), state, &mut Tap::none())?;
+        state = warmed.1;
+        let size = warmed.0.size();
+        say(format!("warm-up   predicted {:?} for each horizon", [size[0], size[1], channels as i64]));
+    }
+    seconds.lap("warmup");
+
+    // As in the tutorial, inputs end with the training part, and targets lie `horizon` points further on.
+    let shifted = |h: &usize| stretch(split.train.start + h..split.train.end + h);
+    let targets = Tensor::cat(&plan.horizon.iter().map(shifted).collect::<Vec<_>>(), 2);
+    let sha = sha.ahead(split.train.start);
+    let (report, state) = plan.ridge.fit(&model, &sha, &stretch(split.train.clone()), &targets, state)?;
+    say(format!(
+        "fit       {} samples, condition number {:.1e} ({:.1e} with alpha {:e}), rank {} of {}",
+        report.rows,
+        report.condition_number,
+        report.regularised_condition_number,
+        plan.ridge.alpha,
+        report.rank,
+        report.features + 1
+    ));
+    seconds.lap("fit");
+
+    let sha = sha.ahead(split.train.len());
+    let rest = split.validation.start..split.test.end;
+    let (all, _) = predict(&model, &sha, &stretch(rest), state, &mut Tap::none())?;
+    let tested = all.narrow(1, split.validation.len() as i64, split.test.len() as i64);
+    let forecasts = plan.horizon.iter().enumerate().map(|(i, &horizon)| {
+        let points = split.test.len() - horizon;
+        let prediction = tested.narrow(1, 0, points as i64).narrow(2, (i * channels) as i64, channels as i64);
+        let prediction = prediction.squeeze_dim(0).to_kind(Kind::Double).to_device(Device::Cpu);
+        let first = split.test.start + horizon;
+        let target = series.stretch(first..split.test.end).squeeze_dim(0);
+        let error = forecast_error(&prediction, &target)?;
+        Ok(Forecast { horizon, first, prediction, target, error })
+    });
+    let forecasts = forecasts.collect::<Result<Vec<_>, Error>>()?;
+    seconds.lap("test");
+    Ok(Outcome { params, report, forecasts })
+}
+
+/// Writes everything but the plots, and returns the SHA-256 of the weights.
+fn write(run: &RunDir, plan: &NgrcPlan, series: &Series, outcome: &Outcome) -> Result<String> {
+    run.write_json("config.json", plan)?;
+    let mut arrays = Vec::new();
+    for forecast in &outcome.forecasts {
+        let Forecast { horizon, first, prediction, target, error } = forecast;
+        let nrmse: Map<_, _> = channel_values(series, error).map(|(name, value)| (name, json!(value))).collect();
+        run.report(&json!({
+            "split": "test", "horizon": horizon, "mse": error.mse, "nrmse": error.nrmse, "nrmse_per_channel": nrmse
+        }))?;
+        arrays.push((format!("prediction.{horizon}"), prediction.shallow_clone()));
+        arrays.push((format!("target.{horizon}"), target.shallow_clone()));
+        let times: Vec<f64> = (0..prediction.size()[0]).map(|i| time(series, first + i as usize)).collect();
+        arrays.push((format!("time.{horizon}"), Tensor::from_slice(&times)));
+    }
+    save_npz(&run.file("predictions.npz")?, &arrays)?;
+    Ok(save_tensors(&run.file("model.safetensors")?, &outcome.params.named())?)
+}
+
+/// Time of a point: that of an integrated system begins one step after the start, that of a file with 0.
+fn time(series: &Series, point: usize) -> f64 {
+    (point + usize::from(series.timed)) as f64 * series.dt
+}
+
+fn channel_values<'a>(series: &'a Series, error: &'a ForecastError) -> impl Iterator<Item = (String, f64)> + 'a {
+    series.channels.iter().cloned().zip(error.nrmse_per_channel.iter().copied())
+}
+
+fn metrics(series: &Series, outcome: &Outcome) -> Map<String, serde_json::Value> {
+    let mut metrics = Map::new();
+    for Forecast { horizon, error, .. } in &outcome.forecasts {
+        metrics.insert(format!("test_mse.{horizon}"), json!(error.mse));
+        metrics.insert(format!("test_nrmse.{horizon}"), json!(error.nrmse));
+        for (name, value) in channel_values(series, error) {
+            metrics.insert(format!("test_nrmse.{horizon}.{name}"), json!(value));
+        }
+    }
+    metrics.insert("condition_number".into(), json!(outcome.report.condition_number));
+    metrics
+}
+
+fn table(series: &Series, forecasts: &[Forecast]) -> String {
+    let mut text = format!("{:>8}  {:>10}  {:>10}", "horizon", "test MSE", "NRMSE");
+    text += &series.channels.iter().map(|name| format!("  {name:>10}")).collect::<String>();
+    for Forecast { horizon, error, .. } in forecasts {
+        text += &format!("\n{horizon:>8}  {:>10}  {:>10}", short(error.mse), short(error.nrmse));
+        text += &error.nrmse_per_channel.iter().map(|&value| format!("  {:>10}", short(value))).collect::<String>();
+    }
+    text + "\n"
+}
+
+/// Four significant digits.
+fn short(value: f64) -> String {
+    if value != 0.0 && !(1e-3..1e4).contains(&value.abs()) {
+        return format!("{value:.3e}");
+    }
+    let before_point = if value == 0.0 { 1 } else { value.abs().log10().floor() as i32 + 1 };
+    format!("{value:.*}", (4 - before_point).clamp(0, 6) as usize)
+}
+
+fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
+    let x_label = || if series.timed { "time".to_owned() } else { format!("time (dt = {})", series.dt) };
+    let line = |label: Option<&str>, first: usize, values: &Tensor, channel: usize| -> Result<Line> {
+        let values = Vec::<f64>::try_from(values.select(1, channel as i64).contiguous()).map_err(Error::from)?;
+        let points = values.into_iter().enumerate().map(|(i, value)| (time(series, first + i), value)).collect();
+        Ok(Line { label: label.map(str::to_owned), points: thin(points) })
+    };
+    let panels = |lines: &dyn Fn(usize) -> Result<Vec<Line>>| -> Result<Vec<Panel>> {
+        let panel = |(c, name): (usize, &String)| Ok(Panel { y_label: name.clone(), lines: lines(c)? });
+        series.channels.iter().enumerate().map(panel).collect()
+    };
+
+    let title = format!("{} over time", series.source);
+    let lines = |c| Ok(vec![line(None, 0, &series.values, c)?]);
+    Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 }.save(run, "series")?;
+    for forecast in forecasts {
+        let Forecast { horizon, first, prediction, target, error } = forecast;
+        let lines = |c| {
+            // One legend says it for all panels.
+            let label = |text| (c == 0).then_some(text);
+            Ok(vec![line(label("truth"), *first, target, c)?, line(label("prediction"), *first, prediction, c)?])
+        };
+        let title = format!("{horizon} step(s) ahead, test MSE {}", short(error.mse));
+        let figure = Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 };
+        figure.save(run, &format!("horizon-{horizon}"))?;
+    }
+    if series.channels.len() > 1 {
+        attractor(series, forecasts)?.save(run, "attractor")?;
+    }
+    Ok(())
+}
+
+/// The last channel against the first over the test part: truth, and the forecast of the first horizon.
+fn attractor(series: &Series, forecasts: &[Forecast]) -> Result<Figure> {
+    const MOST_POINTS: i64 = 20_000;
+    let last = series.channels.len() as i64 - 1;
+    let line = |label: String, values: &Tensor| -> Result<Line> {
+        let values = values.narrow(0, 0, values.size()[0].min(MOST_POINTS));
+        let column = |c: i64| Vec::<f64>::try_from(values.select(1, c).contiguous()).map_err(Error::from);
+        Ok(Line { label: Some(label), points: column(0)?.into_iter().zip(column(last)?).collect() })
+    };
+    let mut lines = vec![line("series".into(), &series.values)?];
+    if let Some(forecast) = forecasts.first() {
+        lines.push(line(format!("forecast, {} step(s) ahead", forecast.horizon), &forecast.prediction)?);
+    }
+    let name = |c: i64| series.channels[c as usize].clone();
+    Ok(Figure {
+        title: format!("attractor of {}", series.source),
+        x_label: name(0),
+        panels: vec![Panel { y_label: name(last), lines }],
+        panel_height: 600,
+    })
+}
