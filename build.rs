@@ -8,6 +8,7 @@ fn main() {
     let lib = env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys says where libtorch's libraries are");
     for place in [lib.as_str(), "$ORIGIN/../lib"] {
         println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{place}");
+        println!("cargo::rustc-link-arg-examples=-Wl,-rpath,{place}");
     }
     println!("cargo::rustc-env=BD_GIT_HASH={}", git_hash().unwrap_or_default());
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,4 +1,5 @@
-//! What the command line understands.
+//! What the command line understands. Its doc comments are help texts, not Markdown.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 use std::path::PathBuf;
 
@@ -33,7 +34,7 @@ pub(crate) enum Command {
 pub(crate) enum Train {
     /// Next-generation reservoir computing, fitted by ridge regression. Without options: BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
-    Ngrc(Ngrc),
+    Ngrc(Box<Ngrc>),
 }
 
 /// Options that every job has.

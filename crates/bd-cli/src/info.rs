@@ -7,6 +7,8 @@ use bd_core::device::{libtorch_file, libtorch_version};
 use bd_core::{DeviceSpec, Result};
 use serde_json::{Value, json};
 
+use crate::text::plural;
+
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The commit that this program was built from, if it was built in a git checkout.
@@ -32,7 +34,7 @@ pub(crate) fn info(as_json: bool) -> Result<()> {
     println!(
         "cpu       {}, {}, memory {} GiB",
         text(&cpu["name"]),
-        count(&cpu["threads"], "thread"),
+        plural(cpu["threads"].as_u64().unwrap_or_default() as usize, "thread"),
         gib(&cpu["memory_bytes"])
     );
     println!("          features: {}", words(&cpu["features"]));
@@ -111,11 +113,6 @@ fn memory_bytes() -> Option<u64> {
 
 fn gib(bytes: &Value) -> String {
     bytes.as_u64().map_or("unknown".into(), |bytes| format!("{:.1}", bytes as f64 / (1u64 << 30) as f64))
-}
-
-fn count(n: &Value, thing: &str) -> String {
-    let n = n.as_u64().unwrap_or_default();
-    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
 fn words(list: &Value) -> String {

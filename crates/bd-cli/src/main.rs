@@ -10,6 +10,7 @@ mod overlay;
 mod plan;
 mod plot;
 mod series;
+mod text;
 
 use std::any::Any;
 use std::panic;
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
             eprintln!("bd: {error:#}");
             ExitCode::from(exit_code(&error))
         }
+        // The reader of our output has seen enough, as in `bd info | head -n 1`.
+        Err(payload) if panic_message(payload.as_ref()).contains("Broken pipe") => ExitCode::SUCCESS,
         Err(payload) => {
             let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             eprintln!("bd: a bug of this program, at {place}: {}", panic_message(payload.as_ref()));

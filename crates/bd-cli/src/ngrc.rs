@@ -23,6 +23,7 @@ use crate::info::{VERSION, git_hash};
 use crate::plan::NgrcPlan;
 use crate::plot::{Figure, Line, Panel, thin};
 use crate::series::Series;
+use crate::text::{plural, short};
 
 /// The forecast of one horizon over the test part.
 struct Forecast {
@@ -55,11 +56,11 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     device::set_threads(plan.threads);
     let manifest = manifest(&plan, device);
     say(format!(
-        "bd {VERSION}, libtorch {}, {}, {}, {} thread(s)",
+        "bd {VERSION}, libtorch {}, {}, {}, {}",
         manifest.versions.libtorch.as_deref().unwrap_or("unknown"),
         manifest.device,
         manifest.dtype,
-        plan.threads
+        plural(plan.threads, "thread")
     ));
 
     let series = Series::load(&plan.data)?;
@@ -68,10 +69,10 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     let run = RunDir::create(args.run.out.as_deref(), manifest)?;
     let mut seconds = Seconds::since(began, "setup");
     say(format!(
-        "series    {}: {} points of {} channel(s), dt {}",
+        "series    {}: {} points, {}, dt {}",
         series.source,
         series.points(),
-        series.channels.len(),
+        plural(series.channels.len(), "channel"),
         series.dt
     ));
     say(format!(
@@ -168,7 +169,7 @@ fn fit_and_test(
     let channels = series.channels.len();
     let mut params = Params::new(plan.seed, on);
     let model = Ngrc::new(&mut params, channels, channels * plan.horizon.len(), &plan.nvar)?;
-    say(format!("model     ngrc: {} features, {} horizon(s)", model.r.n_out(), plan.horizon.len()));
+    say(format!("model     ngrc: {} features, {}", model.r.n_out(), plural(plan.horizon.len(), "horizon")));
 
     let sha = Shared::new(series.dt);
     let mut state = model.init_state(1, on);
@@ -265,15 +266,6 @@ fn table(series: &Series, forecasts: &[Forecast]) -> String {
     text + "\n"
 }
 
-/// Four significant digits.
-fn short(value: f64) -> String {
-    if value != 0.0 && !(1e-3..1e4).contains(&value.abs()) {
-        return format!("{value:.3e}");
-    }
-    let before_point = if value == 0.0 { 1 } else { value.abs().log10().floor() as i32 + 1 };
-    format!("{value:.*}", (4 - before_point).clamp(0, 6) as usize)
-}
-
 fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
     let x_label = || if series.timed { "time".to_owned() } else { format!("time (dt = {})", series.dt) };
     let line = |label: Option<&str>, first: usize, values: &Tensor, channel: usize| -> Result<Line> {
@@ -296,7 +288,7 @@ fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
             let label = |text| (c == 0).then_some(text);
             Ok(vec![line(label("truth"), *first, target, c)?, line(label("prediction"), *first, prediction, c)?])
         };
-        let title = format!("{horizon} step(s) ahead, test MSE {}", short(error.mse));
+        let title = format!("{} ahead, test MSE {}", plural(*horizon, "step"), short(error.mse));
         let figure = Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 };
         figure.save(run, &format!("horizon-{horizon}"))?;
     }
@@ -317,7 +309,7 @@ fn attractor(series: &Series, forecasts: &[Forecast]) -> Result<Figure> {
     };
     let mut lines = vec![line("series".into(), &series.values)?];
     if let Some(forecast) = forecasts.first() {
-        lines.push(line(format!("forecast, {} step(s) ahead", forecast.horizon), &forecast.prediction)?);
+        lines.push(line(format!("forecast, {} ahead", plural(forecast.horizon, "step")), &forecast.prediction)?);
     }
     let name = |c: i64| series.channels[c as usize].clone();
     Ok(Figure {

@@ -70,7 +70,7 @@ impl Figure {
         let mut encoder = png::Encoder::new(&mut file, width, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Fast);
+        encoder.set_compression(png::Compression::Balanced);
         let written = encoder.write_header().and_then(|mut png| png.write_image_data(&pixels));
         written.map_err(|error| Error::Config(format!("a plot cannot be encoded: {error}")))?;
         Ok(file)
@@ -90,7 +90,7 @@ impl Figure {
         area.fill(&WHITE)?;
         let title = (FONT, 17 * SCALE).into_font();
         let (title_area, below) = area.split_vertically(TITLE_HEIGHT);
-        title_area.titled(&self.title, title)?;
+        title_area.margin(8 * SCALE, 0, 0, 0).titled(&self.title, title)?;
         let x_range = range(self.panels.iter().flat_map(|panel| &panel.lines), |point| point.0, 0.0);
         let last = self.panels.len() - 1;
         for (i, panel) in self.panels.iter().enumerate() {
@@ -111,6 +111,7 @@ impl Panel {
         x_label: Option<&str>,
     ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
         let mut chart = ChartBuilder::on(place)
+            .margin_left(6 * SCALE)
             .margin_top(4 * SCALE)
             .margin_bottom(4 * SCALE)
             .set_label_area_size(LabelAreaPosition::Left, 66 * SCALE)
@@ -122,13 +123,15 @@ impl Panel {
             .bold_line_style(BLACK.mix(0.12))
             .x_labels(10)
             .y_labels(5)
+            .x_label_formatter(&tick)
+            .y_label_formatter(&tick)
             .y_desc(&self.y_label)
             .x_desc(x_label.unwrap_or_default())
             .label_style((FONT, 12 * SCALE))
             .axis_desc_style((FONT, 13 * SCALE))
             .draw()?;
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
-            let style = colour.mix(0.85).stroke_width(SCALE * 3 / 4);
+            let style = colour.mix(0.85).stroke_width(SCALE);
             let series = chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
             if let Some(label) = &line.label {
                 let sample =
@@ -148,6 +151,16 @@ impl Panel {
         }
         Ok(())
     }
+}
+
+/// A number at a tick, without digits that say nothing.
+fn tick(value: &f64) -> String {
+    if *value != 0.0 && !(1e-4..1e6).contains(&value.abs()) {
+        return format!("{value:.2e}");
+    }
+    let fixed = format!("{value:.6}");
+    let text = fixed.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".into() } else { text.into() }
 }
 
 /// Smallest to largest finite value, widened by `margin` of that, and never empty.

@@ -3,7 +3,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`shared`] | [`Shared`], [`Phase`]: the arguments that all nodes see at a step |
-//! | [`state`] | [`StateTree`], [`state!`]: named trees of tensors |
+//! | [`state`](mod@state) | [`StateTree`], [`state!`]: named trees of tensors |
 //! | [`system`] | [`System`] (`step`, `scan`), [`Readout`], [`Chain`], [`scan_by_step`] |
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`params`] | [`Params`]: trainable tensors by name, loaded strictly |

@@ -5,7 +5,7 @@
 //! every weight (BrainPy 2.2.4, `brainpy/algorithms/offline.py`) unless [`Ridge::penalise_intercept`] is off.
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
-//! the solve. A Gram matrix would square the condition number, 1e11 on the features of the Lorenz tutorial.
+//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial.
 
 use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,70 @@
+//! Runs the real binary in a folder of its own, with an empty environment.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A folder that `bd` runs in, removed at the end.
+pub(crate) struct Desk {
+    folder: tempfile::TempDir,
+}
+
+/// How a run of `bd` ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// No variable is set: not where libtorch is, not HOME, nothing.
+    pub(crate) fn bd(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
+        ended(command.args(args).env_clear().current_dir(self.folder.path()).output().unwrap())
+    }
+
+    /// The same with `--json`: the object it prints.
+    pub(crate) fn bd_json(&self, args: &[&str]) -> Value {
+        let ended = self.bd(&[args, &["--json"]].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        serde_json::from_str(ended.stdout.lines().last().unwrap()).unwrap()
+    }
+
+    /// Names of all files, relative, sorted.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        walk(self.folder.path(), self.folder.path(), &mut all);
+        all.sort();
+        all
+    }
+}
+
+pub(crate) fn ended(output: Output) -> Ended {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn walk(root: &Path, folder: &Path, all: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        all.push(path.strip_prefix(root).unwrap().display().to_string());
+        if path.is_dir() {
+            walk(root, &path, all);
+        }
+    }
+}
+
+/// A file of tests/data.
+pub(crate) fn data(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name).display().to_string()
+}

@@ -1,0 +1,31 @@
+//! Each example does what its first line says.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Standard output of an example, which `cargo test` has built beside the binary.
+fn run(name: &str) -> String {
+    let path = Path::new(env!("CARGO_BIN_EXE_bd")).with_file_name("examples").join(name);
+    let ended = crate::common::ended(Command::new(&path).env_clear().output().unwrap_or_else(|error| {
+        panic!("{}: {error} (cargo test builds the examples, cargo test --test cli does not)", path.display())
+    }));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    ended.stdout
+}
+
+#[test]
+fn ngrc_lorenz() {
+    let found: Vec<f64> =
+        run("ngrc_lorenz").lines().map(|line| line.split_whitespace().last().unwrap().parse().unwrap()).collect();
+    for (found, said) in found.iter().zip([3.249e-12, 0.008648, 40.59]) {
+        assert!((found / said - 1.0).abs() < 2e-3, "{found} and not {said}");
+    }
+    assert_eq!(found.len(), 3);
+}
+
+#[test]
+fn new_system() {
+    let text = run("new_system");
+    let nrmse: f64 = text.split([' ', ',']).nth(2).unwrap().parse().unwrap();
+    assert!(nrmse < 1e-4, "{text}");
+}

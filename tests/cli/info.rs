@@ -1,0 +1,49 @@
+//! `bd info`, and output that nobody reads to the end.
+
+use std::process::{Command, Stdio};
+
+use crate::common::Desk;
+
+#[test]
+fn versions_are_those_that_are_loaded() {
+    let facts = Desk::new().bd_json(&["info"]);
+    let libtorch = facts["versions"]["libtorch"].as_str().unwrap();
+    assert!(libtorch.starts_with(bd_libtorch::VERSION), "{libtorch}");
+    let file = facts["versions"]["libtorch_file"].as_str().unwrap();
+    assert!(std::path::Path::new(file).is_file(), "{file}");
+    assert!(facts["cpu"]["threads"].as_u64().unwrap() >= 1);
+}
+
+/// Without CUDA, one of the sentences that other programs may rely on; with it, GPUs.
+#[test]
+fn cuda_is_there_or_it_says_why_not() {
+    let facts = Desk::new().bd_json(&["info"]);
+    let sentences = [
+        "no NVIDIA driver found",
+        "the NVIDIA driver is too old",
+        "the GPU is too old",
+        "a CUDA library is missing",
+        "no GPU is visible",
+    ];
+    match facts["cuda"]["problem"].as_str() {
+        Some(problem) => assert!(sentences.iter().any(|sentence| problem.starts_with(sentence)), "{problem}"),
+        None => assert!(!facts["cuda"]["gpus"].as_array().unwrap().is_empty()),
+    }
+    let text = Desk::new().bd(&["info"]);
+    for word in ["bd ", "libtorch", "cpu", "features", "cuda"] {
+        assert!(text.stdout.contains(word), "{word} not in:\n{}", text.stdout);
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bd"))
+        .arg("info")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

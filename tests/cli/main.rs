@@ -1,0 +1,7 @@
+//! The real binary, run in folders of its own: results, run folders, refusals, examples.
+
+mod common;
+mod examples;
+mod info;
+mod refusals;
+mod train_ngrc;

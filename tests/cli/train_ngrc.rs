@@ -1,0 +1,118 @@
+//! `bd train ngrc`: results, the run folder, and repeating a run.
+
+use std::fs;
+
+use crate::common::{Desk, data};
+use serde_json::Value;
+
+fn json_file(desk: &Desk, name: &str) -> Value {
+    serde_json::from_slice(&fs::read(desk.path(name)).unwrap()).unwrap()
+}
+
+fn metric(result: &Value, name: &str) -> f64 {
+    result["metrics"][name].as_f64().unwrap_or_else(|| panic!("no metric {name} in {result}"))
+}
+
+/// Test MSE on BrainPy's series in 50-digit arithmetic (tests/data/ridge_exact_f64.json), to three digits.
+#[test]
+fn the_tutorial_on_the_tutorials_series() {
+    let desk = Desk::new();
+    let series = data("lorenz_f64.safetensors");
+    let result = desk.bd_json(&["train", "ngrc", "--data", &series, "--columns", "series", "--out", "run"]);
+    for (horizon, mse) in [("1", 5.066021548016649e-12), ("10", 0.011371357725641724), ("100", 38.77185609931609)] {
+        let found = metric(&result, &format!("test_mse.{horizon}"));
+        assert!((found / mse - 1.0).abs() < 5e-4, "{horizon} ahead: {found} and not {mse}");
+    }
+    assert_eq!(
+        (result["job"].as_str(), result["device"].as_str(), result["run"].as_str()),
+        (Some("ngrc"), Some("cpu"), Some("run"))
+    );
+}
+
+/// BrainPy 2.2.4.0's own numbers (tests/data/ridge_f64.json) with its solver, to three digits.
+#[test]
+fn brainpys_solver_gives_brainpys_errors() {
+    let desk = Desk::new();
+    let series = data("lorenz_f64.safetensors");
+    let result = desk.bd_json(&["train", "ngrc", "--data", &series, "--columns", "series", "--solver", "gram-pinv"]);
+    for (horizon, mse) in [("10", 0.04217450149853083), ("100", 41.230435306465395)] {
+        let found = metric(&result, &format!("test_mse.{horizon}"));
+        assert!((found / mse - 1.0).abs() < 5e-4, "{horizon} ahead: {found} and not {mse}");
+    }
+}
+
+#[test]
+fn the_run_folder_is_complete_and_repeats_itself() {
+    let desk = Desk::new();
+    let first = desk.bd(&["train", "ngrc", "--out", "one"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(first.stderr.contains("predicted [1, 2000, 3]"), "{}", first.stderr);
+    let rows: Vec<_> = first.stdout.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    assert_eq!(rows, ["horizon", "1", "10", "100"]);
+
+    let plots = ["attractor", "horizon-1", "horizon-10", "horizon-100", "series"];
+    let plots = plots.iter().flat_map(|name| [format!("one/plots/{name}.png"), format!("one/plots/{name}.svg")]);
+    let files = ["config.json", "manifest.json", "metrics.jsonl", "model.safetensors", "plots"];
+    let mut expected: Vec<_> = files.iter().map(|name| format!("one/{name}")).chain(plots).collect();
+    expected.extend(["one".into(), "one/predictions.npz".into()]);
+    expected.sort();
+    assert_eq!(desk.files(), expected);
+
+    let manifest = json_file(&desk, "one/manifest.json");
+    assert_eq!((manifest["status"].as_str(), manifest["dtype"].as_str()), (Some("done"), Some("float64")));
+    let weights = fs::read(desk.path("one/model.safetensors")).unwrap();
+    assert_eq!(manifest["weights_sha256"].as_str().unwrap(), bd_core::files::sha256_hex(&weights));
+
+    // config.json alone says everything: the same weights and predictions, byte by byte.
+    let second = desk.bd(&["train", "ngrc", "--config", "one/config.json", "--out", "two", "--quiet"]);
+    assert_eq!((second.code, second.stdout.as_str(), second.stderr.as_str()), (0, "", ""));
+    for file in ["config.json", "metrics.jsonl", "model.safetensors", "predictions.npz"] {
+        let read = |run: &str| fs::read(desk.path(run).join(file)).unwrap();
+        assert!(read("one") == read("two"), "{file} differs");
+    }
+}
+
+/// The archive holds what the metrics were computed from.
+#[test]
+fn predictions_and_metrics_agree() {
+    let desk = Desk::new();
+    let result = desk.bd_json(&["train", "ngrc", "--out", "run", "--horizon", "3"]);
+    let arrays = tch::Tensor::read_npz(desk.path("run/predictions.npz")).unwrap();
+    let array = |name: &str| &arrays.iter().find(|(known, _)| known == name).unwrap().1;
+    assert_eq!(array("prediction.3").size(), [1997, 3]);
+    let mse = (array("prediction.3") - array("target.3")).square().mean(tch::Kind::Double).double_value(&[]);
+    assert!((mse / metric(&result, "test_mse.3") - 1.0).abs() < 1e-12);
+    // Point k of the series is at (k + 1) dt: the first prediction is about point 8003.
+    assert!((array("time.3").double_value(&[0]) - 80.04).abs() < 1e-9);
+}
+
+#[test]
+fn file_options_and_set_are_stronger_in_that_order() {
+    let desk = Desk::new();
+    fs::write(desk.path("my.toml"), "seed = 1\nhorizon = 2\n[nvar]\ndelay = 2\nstride = 2\norder = 3\n").unwrap();
+    let args = ["train", "ngrc", "--config", "my.toml", "--stride", "3", "--delay", "3", "--set", "nvar.delay=1"];
+    desk.bd_json(&[&args[..], &["--set", "data.system.params.rho=29", "--out", "run"]].concat());
+    let config = json_file(&desk, "run/config.json");
+    assert_eq!(config["nvar"], serde_json::json!({"delay": 1, "stride": 3, "order": [3], "constant": false}));
+    assert_eq!((config["seed"].as_u64(), &config["horizon"]), (Some(1), &serde_json::json!([2])));
+    let params = serde_json::json!({"sigma": 10.0, "rho": 29.0, "beta": 8.0 / 3.0});
+    assert_eq!(config["data"]["system"]["params"], params);
+}
+
+#[test]
+fn another_system_comes_with_its_own_defaults() {
+    let desk = Desk::new();
+    desk.bd_json(&["train", "ngrc", "--set", "data.system.name=rossler", "--out", "run"]);
+    let config = json_file(&desk, "run/config.json");
+    assert_eq!(config["data"]["dt"], 0.05);
+    assert_eq!(config["data"]["system"]["params"], serde_json::json!({"a": 0.2, "b": 0.2, "c": 5.7}));
+}
+
+/// In float32 the features carry 24 bits, the solution is still found in float64: BrainPy's float32 gives 2.8 here.
+#[test]
+fn float32_is_useful() {
+    let desk = Desk::new();
+    let result = desk.bd_json(&["train", "ngrc", "--dtype", "f32", "--out", "run"]);
+    assert!(metric(&result, "test_mse.1") < 1e-5, "{result}");
+    assert_eq!(json_file(&desk, "run/manifest.json")["dtype"], "float32");
+}
