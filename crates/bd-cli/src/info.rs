@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use bd_core::cuda;
-use bd_core::device::{libtorch_file, libtorch_version};
-use bd_core::{DeviceSpec, Result};
+use bd_core::{DeviceSpec, Result, cuda, libtorch};
 use serde_json::{Value, json};
 
 use crate::text::plural;
@@ -73,8 +71,8 @@ fn facts() -> Value {
         "versions": {
             "bd": VERSION,
             "git": git_hash(),
-            "libtorch": libtorch_version(),
-            "libtorch_file": libtorch_file(),
+            "libtorch": libtorch::version(),
+            "libtorch_file": libtorch::file(),
         },
         "cpu": {
             "name": proc_field("/proc/cpuinfo", "model name"),

@@ -9,7 +9,7 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Params, Shared, System, Tap};
-use bd_core::{device, kind_name};
+use bd_core::{device, kind_name, libtorch};
 use bd_models::Ngrc;
 use bd_train::data::Split;
 use bd_train::metrics::{ForecastError, forecast_error};
@@ -129,7 +129,7 @@ fn manifest(plan: &NgrcPlan, device: Device) -> Manifest {
         versions: Versions {
             bd: VERSION.into(),
             git: git_hash(),
-            libtorch: device::libtorch_version(),
+            libtorch: libtorch::version(),
             cuda: device.is_cuda().then(tch::utils::version_cudart),
         },
         device: device::device_name(device),

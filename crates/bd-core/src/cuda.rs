@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-use crate::device::libtorch_file;
+use crate::libtorch;
 
 /// CUDA version that this libtorch was built for, as the driver counts: 1000 * major + 10 * minor.
 const NEEDED_DRIVER: c_int = 13_000;
@@ -79,7 +79,7 @@ pub(crate) fn open_backend(index: usize) -> Result<(), CudaProblem> {
         .ok_or_else(|| CudaProblem::NoGpuVisible(format!("cuda:{index} was asked for, there are {}", gpus.len())))?;
     check_capability(gpu)?;
     let missing = |words: String| CudaProblem::LibraryMissing(words);
-    let folder = libtorch_file().and_then(|file| file.parent().map(PathBuf::from)).unwrap_or_default();
+    let folder = libtorch::file().and_then(|file| file.parent().map(PathBuf::from)).unwrap_or_default();
     // SAFETY: libtorch's own library; its initialisers register kernels with the libtorch_cpu that is loaded already.
     let library = unsafe { Library::open(Some(folder.join("libtorch_cuda.so")), RTLD_NOW | RTLD_GLOBAL) };
     // Kernels are registered now, so it must never be unloaded.

@@ -1,8 +1,6 @@
 //! [`DeviceSpec`]: what `--device` says, and the one function that turns it into a device.
 
 use std::fmt;
-use std::fs;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -96,26 +94,6 @@ pub fn set_threads(threads: usize) {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
 }
 
-/// The file of the libtorch in use, as the system loaded it.
-pub fn libtorch_file() -> Option<PathBuf> {
-    let maps = fs::read_to_string("/proc/self/maps").ok()?;
-    maps.lines()
-        .filter_map(|line| line.split_whitespace().last())
-        .find(|p| p.ends_with("/libtorch_cpu.so"))
-        .map(PathBuf::from)
-}
-
-/// The version of the libtorch in use, from the file that lies beside its libraries; with its build, as in `+cu130`.
-pub fn libtorch_version() -> Option<String> {
-    let home = libtorch_file()?.parent()?.parent()?.to_owned();
-    if let Ok(version) = fs::read_to_string(home.join("build-version")) {
-        return Some(version.trim().to_owned());
-    }
-    let text = fs::read_to_string(home.join("version.py")).ok()?;
-    let line = text.lines().find(|line| line.starts_with("__version__"))?;
-    line.split('\'').nth(1).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,12 +109,6 @@ mod tests {
             let error = text.parse::<DeviceSpec>().unwrap_err().to_string();
             assert!(error.contains(text) && error.contains("cuda:N"), "{error}");
         }
-    }
-
-    #[test]
-    fn the_loaded_libtorch_is_the_one_that_was_built_for() {
-        tch::get_num_threads(); // makes sure that it is loaded
-        assert!(libtorch_version().unwrap().starts_with(bd_libtorch::VERSION));
     }
 
     #[test]

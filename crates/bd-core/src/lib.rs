@@ -8,7 +8,8 @@
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`params`] | [`Params`]: trainable tensors by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
-//! | [`device`] | [`DeviceSpec`], threads, which libtorch is loaded |
+//! | [`device`] | [`DeviceSpec`], threads |
+//! | [`libtorch`] | which libtorch is loaded |
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
 //! | [`files`] | files written in one step; safetensors |
 //! | [`npz`] | numpy's `.npz` |
@@ -23,6 +24,7 @@ pub mod cuda;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod libtorch;
 mod named;
 pub mod npz;
 pub mod params;
