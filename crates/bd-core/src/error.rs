@@ -131,6 +131,12 @@ pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
+/// The words of a panic.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
 /// Reads the message that `Result::<_, TchError>::unwrap` panics with: the error's `Debug` form.
 fn torch_panic(payload: &(dyn Any + Send)) -> Option<Error> {
     let message = payload.downcast_ref::<String>()?;

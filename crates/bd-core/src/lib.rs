@@ -6,6 +6,8 @@
 //! | [`state`](mod@state) | [`StateTree`], [`state!`]: named trees of tensors |
 //! | [`system`] | [`System`] (`step`, `scan`), [`Readout`], [`Chain`], [`scan_by_step`] |
 //! | [`tap`] | [`Tap`]: states recorded by name |
+//! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
+//! | [`kernel`] | formulas written once for numbers, tensors and CUDA C |
 //! | [`params`] | [`Params`]: trainable tensors by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
 //! | [`device`] | [`DeviceSpec`], threads |
@@ -19,11 +21,13 @@
 //!
 //! Inside, sequences are `[time, batch, feature]`; public calls of the trainers take `[batch, time, feature]`.
 
+pub mod autograd;
 pub mod checkpoint;
 pub mod cuda;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod kernel;
 pub mod libtorch;
 mod named;
 pub mod npz;
@@ -36,6 +40,7 @@ pub mod tap;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use autograd::attach;
 pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use error::{Error, Result, catch_torch};
