@@ -26,6 +26,17 @@ pub enum Error {
         found: Vec<i64>,
     },
 
+    /// A tensor whose dtype or device is not that of what it meets.
+    #[error("{what}: expected {expected}, got {found}")]
+    Place {
+        /// The tensor, in words.
+        what: String,
+        /// What fits, for example `float32 on cpu`.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+
     /// Values that are infinite or not a number, before they could enter a result.
     #[error("{what} is not finite: {where_}")]
     NotFinite {
@@ -95,7 +106,10 @@ impl Error {
     fn from_torch_message(message: &str) -> Self {
         let message = first_sentence(message);
         let lower = message.to_lowercase();
-        if ["out of memory", "not enough memory", "allocate memory"].iter().any(|words| lower.contains(words)) {
+        if ["out of memory", "not enough memory", "allocate memory", "bad_alloc", "alloc_failed"]
+            .iter()
+            .any(|words| lower.contains(words))
+        {
             return Self::OutOfMemory(message);
         }
         Self::Torch(message)

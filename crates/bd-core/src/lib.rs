@@ -8,7 +8,7 @@
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
 //! | [`kernel`] | formulas written once for numbers, tensors and CUDA C |
-//! | [`params`] | [`Params`]: trainable tensors by name, loaded strictly |
+//! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
 //! | [`device`] | [`DeviceSpec`], threads |
 //! | [`libtorch`] | which libtorch is loaded |
@@ -44,7 +44,7 @@ pub use autograd::attach;
 pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use error::{Error, Result, catch_torch};
-pub use named::kind_name;
+pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
 pub use rng::Rng;
 pub use shared::{Phase, Shared};

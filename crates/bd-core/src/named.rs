@@ -5,15 +5,27 @@ use std::fmt;
 
 use tch::{Kind, Tensor};
 
+use crate::error::{Error, Result};
+
+/// Checks that the tensors `found` have the names, shapes and dtypes of `expected`, in any order. [`Error::Mismatch`]
+/// lists every difference. Everything that loads named tensors begins with this.
+pub fn match_named(what: &str, expected: &[(String, Tensor)], found: &[(String, Tensor)]) -> Result<()> {
+    let signatures = |all: &[(String, Tensor)]| -> Vec<_> {
+        all.iter().map(|(name, tensor)| (name.clone(), Signature::of(tensor))).collect()
+    };
+    let differences = differences(&signatures(expected), &signatures(found));
+    if differences.is_empty() { Ok(()) } else { Err(Error::Mismatch { what: what.into(), differences }) }
+}
+
 /// Shape and dtype of a tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Signature {
+struct Signature {
     shape: Vec<i64>,
     kind: Kind,
 }
 
 impl Signature {
-    pub(crate) fn of(tensor: &Tensor) -> Self {
+    fn of(tensor: &Tensor) -> Self {
         Self { shape: tensor.size(), kind: tensor.kind() }
     }
 }
@@ -38,7 +50,7 @@ pub fn kind_name(kind: Kind) -> String {
 }
 
 /// One line for each name that is missing, unknown, given twice, or has another shape or dtype. Empty: they fit.
-pub(crate) fn differences(expected: &[(String, Signature)], found: &[(String, Signature)]) -> Vec<String> {
+fn differences(expected: &[(String, Signature)], found: &[(String, Signature)]) -> Vec<String> {
     let mut by_name = BTreeMap::new();
     let mut lines = Vec::new();
     for (name, signature) in found {

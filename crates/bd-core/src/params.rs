@@ -1,9 +1,9 @@
-//! [`Params`]: the trainable tensors of a model, by name, in the order in which they were made.
+//! [`Params`]: the tensors that make up a model, trainable or fixed, by name, in the order in which they were made.
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::named::{Signature, differences};
+use crate::named::match_named;
 use crate::rng::Rng;
 use crate::state::join;
 
@@ -41,6 +41,11 @@ impl Params {
         self.entries.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
     }
 
+    /// Those of [`named`](Self::named) that are trained.
+    pub fn trainable(&self) -> Vec<(String, Tensor)> {
+        self.named().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect()
+    }
+
     /// The parameter of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
@@ -49,13 +54,7 @@ impl Params {
     /// Copies saved values into the parameters. Names, shapes and dtypes must be the same; otherwise nothing is
     /// copied and [`Error::Mismatch`] lists every difference.
     pub fn load(&mut self, saved: &[(String, Tensor)]) -> Result<()> {
-        let signatures = |all: &[(String, Tensor)]| -> Vec<_> {
-            all.iter().map(|(name, tensor)| (name.clone(), Signature::of(tensor))).collect()
-        };
-        let differences = differences(&signatures(&self.entries), &signatures(saved));
-        if !differences.is_empty() {
-            return Err(Error::Mismatch { what: "the saved model".into(), differences });
-        }
+        match_named("the saved model", &self.entries, saved)?;
         let _guard = tch::no_grad_guard();
         for (name, tensor) in saved {
             let (_, param) = self.entries.iter_mut().find(|(known, _)| known == name).expect("no name is unknown");
@@ -81,6 +80,12 @@ impl ParamPath<'_> {
     /// The place of a part called `name` within this one.
     pub fn at(&mut self, name: &str) -> ParamPath<'_> {
         ParamPath { path: join(&self.path, name), params: self.params }
+    }
+
+    /// Makes a tensor that belongs to the model, is saved and loaded with it, and is not trained, such as the random
+    /// weights of a reservoir. Otherwise like [`param`](Self::param).
+    pub fn fixed(&mut self, name: &str, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
+        Ok(self.param(name, init)?.set_requires_grad(false))
     }
 
     /// Makes a trainable parameter with the initial value that `init` draws, and returns a handle on it. The stream
@@ -128,6 +133,20 @@ mod tests {
         let _ = params.at("r").at("cell").param("w", normal(&[1])).unwrap();
         let error = params.at("r").at("cell").param("w", normal(&[1])).unwrap_err();
         assert!(error.to_string().contains("r.cell.w"), "{error}");
+    }
+
+    #[test]
+    fn fixed_tensors_are_saved_and_loaded_but_not_trained() {
+        let mut params = Params::new(0, ON);
+        let w = params.at("r").fixed("w", normal(&[2])).unwrap();
+        let _ = params.at("o").param("w", normal(&[2])).unwrap();
+        let names = |all: Vec<(String, Tensor)>| all.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(
+            (names(params.named()), names(params.trainable())),
+            (vec!["r.w".into(), "o.w".into()], vec!["o.w".into()])
+        );
+        params.load(&params.named().into_iter().map(|(name, t)| (name, t.ones_like())).collect::<Vec<_>>()).unwrap();
+        assert_eq!(w, w.ones_like());
     }
 
     #[test]

@@ -37,6 +37,17 @@ impl Shared {
         Self { t: i as f64 * self.dt, i, ..*self }
     }
 
+    /// The same for the part of a model called `name`: with a key of its own, so that two parts never draw the same
+    /// random numbers. Whoever holds a part under a name hands it this.
+    pub fn within(&self, name: &str) -> Self {
+        // FNV-1a over the name, then the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        let mut key = name.bytes().fold(self.key ^ 0xcbf2_9ce4_8422_2325, step);
+        key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Self { key: key ^ (key >> 31), ..*self }
+    }
+
     /// The same in another phase.
     pub fn in_phase(self, phase: Phase) -> Self {
         Self { phase, ..self }
@@ -59,5 +70,19 @@ mod tests {
         let stepwise = (0..100_000).fold(Shared::new(0.1), |sha, _| sha.ahead(1));
         assert_eq!(stepwise.t, 100_000.0 * 0.1);
         assert_eq!(stepwise, Shared::new(0.1).ahead(100_000));
+    }
+
+    #[test]
+    fn parts_have_keys_of_their_own() {
+        let keys = |key: u64| {
+            let sha = Shared { key, ..Shared::default() };
+            [sha, sha.within("a"), sha.within("b"), sha.within("a").within("b"), sha.within("b").within("a")]
+                .map(|s| s.key)
+        };
+        let mut all: Vec<_> = [0, 1, u64::MAX].into_iter().flat_map(keys).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 15);
+        assert_eq!(Shared::default().ahead(3).within("a").i, 3);
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::error::{Error, Result};
-use crate::named::{Signature, differences};
+use crate::error::Result;
+use crate::named::match_named;
 
 /// A tree of named tensors. [`Tensor`] is the leaf, `()` the empty tree; tuples, `Vec` and [`state!`](crate::state!)
 /// structs are nodes. A leaf's name is the path to it, as in `r.v`.
@@ -51,26 +51,24 @@ pub trait StateTree {
         self.map(&mut Tensor::shallow_clone)
     }
 
-    /// The same values with another dtype or on another device.
+    /// The same values on another device, and those that are not counters (integers) with another dtype.
     fn to(&self, (kind, device): (Kind, Device)) -> Self
     where
         Self: Sized,
     {
-        self.map(&mut |tensor| tensor.to_device(device).to_kind(kind))
+        self.map(&mut |tensor| {
+            let there = tensor.to_device(device);
+            if there.is_floating_point() { there.to_kind(kind) } else { there }
+        })
     }
 
     /// A state like this one with the values of `saved`, which must have the same names, shapes and dtypes; otherwise
-    /// [`Error::Mismatch`] lists every difference.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) lists every difference.
     fn load(&self, saved: &[(String, Tensor)]) -> Result<Self>
     where
         Self: Sized,
     {
-        let expected: Vec<_> = self.named().iter().map(|(name, t)| (name.clone(), Signature::of(t))).collect();
-        let found: Vec<_> = saved.iter().map(|(name, t)| (name.clone(), Signature::of(t))).collect();
-        let differences = differences(&expected, &found);
-        if !differences.is_empty() {
-            return Err(Error::Mismatch { what: "the saved state".into(), differences });
-        }
+        match_named("the saved state", &self.named(), saved)?;
         let by_name: BTreeMap<_, _> = saved.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
         Ok(self
             .try_map("", &mut |name, here| Ok(by_name[name].to_device(here.device())))

@@ -1,10 +1,11 @@
 //! [`System`]: a model with a state, as a pure step and a scan over time that equals it.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
 use crate::tap::Tap;
@@ -90,20 +91,27 @@ pub struct Chain<A, B> {
     pub first: A,
     /// Sees the output of `first` of the same step.
     pub second: B,
-    names: [&'static str; 2],
+    names: [Arc<str>; 2],
 }
 
 impl<A: System, B: System> Chain<A, B> {
-    /// `first` feeding `second`. The names prefix their states, as in `r.v`. Fails if the sizes do not meet.
-    pub fn new(first: (&'static str, A), second: (&'static str, B)) -> Result<Self> {
-        let (n_out, n_in) = (first.1.n_out(), second.1.n_in());
-        if n_out != n_in {
-            return Err(crate::Error::Config(format!(
-                "{} has {n_out} outputs, but {} takes {n_in} inputs",
-                first.0, second.0
+    /// `first` feeding `second`. The names prefix their states, as in `r.v`. Fails if the sizes do not meet, or if the names
+    /// would not tell states apart.
+    pub fn new<N: Into<Arc<str>>, M: Into<Arc<str>>>(first: (N, A), second: (M, B)) -> Result<Self> {
+        let names = [first.0.into(), second.0.into()];
+        let (first, second) = (first.1, second.1);
+        if names[0] == names[1] || names.iter().any(|name| name.is_empty() || name.contains('.')) {
+            return Err(Error::Config(format!(
+                "two parts cannot be called '{}' and '{}'; names differ, are not empty and have no dot",
+                names[0], names[1]
             )));
         }
-        Ok(Self { first: first.1, second: second.1, names: [first.0, second.0] })
+        let (n_out, n_in) = (first.n_out(), second.n_in());
+        if n_out != n_in {
+            let [a, b] = &names;
+            return Err(Error::Config(format!("{a} has {n_out} outputs, but {b} takes {n_in} inputs")));
+        }
+        Ok(Self { first, second, names })
     }
 }
 
@@ -114,19 +122,19 @@ pub struct ChainState<A, B> {
     pub first: A,
     /// State of the second part.
     pub second: B,
-    names: [&'static str; 2],
+    names: [Arc<str>; 2],
 }
 
 impl<A: StateTree, B: StateTree> StateTree for ChainState<A, B> {
     fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
-        self.first.visit(&join(path, self.names[0]), f);
-        self.second.visit(&join(path, self.names[1]), f);
+        self.first.visit(&join(path, &self.names[0]), f);
+        self.second.visit(&join(path, &self.names[1]), f);
     }
 
     fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
-        let first = self.first.try_map(&join(path, self.names[0]), f)?;
-        let second = self.second.try_map(&join(path, self.names[1]), f)?;
-        Ok(Self { first, second, names: self.names })
+        let first = self.first.try_map(&join(path, &self.names[0]), f)?;
+        let second = self.second.try_map(&join(path, &self.names[1]), f)?;
+        Ok(Self { first, second, names: self.names.clone() })
     }
 }
 
@@ -143,27 +151,42 @@ impl<A: System, B: System> System for Chain<A, B> {
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State {
         let (first, second) = (self.first.init_state(batch, on), self.second.init_state(batch, on));
-        ChainState { first, second, names: self.names }
+        ChainState { first, second, names: self.names.clone() }
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Tensor, Self::State) {
-        let (between, first) = self.first.step(sha, x, &s.first);
-        let (y, second) = self.second.step(sha, &between, &s.second);
-        (y, ChainState { first, second, names: self.names })
+        let (between, first) = self.first.step(&sha.within(&self.names[0]), x, &s.first);
+        let (y, second) = self.second.step(&sha.within(&self.names[1]), &between, &s.second);
+        (y, ChainState { first, second, names: self.names.clone() })
     }
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        let (between, first) = tap.within(self.names[0], |tap| self.first.scan(sha, xs, s.first, tap));
-        let (ys, second) = tap.within(self.names[1], |tap| self.second.scan(sha, &between, s.second, tap));
-        (ys, ChainState { first, second, names: self.names })
+        self.scan_with(sha, xs, s, tap, B::scan)
+    }
+}
+
+/// How the second part of a chain is scanned.
+type Scan<B> = fn(&B, &Shared, &Tensor, <B as System>::State, &mut Tap) -> (Tensor, <B as System>::State);
+
+impl<A: System, B: System> Chain<A, B> {
+    fn scan_with(
+        &self,
+        sha: &Shared,
+        xs: &Tensor,
+        s: ChainState<A::State, B::State>,
+        tap: &mut Tap,
+        second: Scan<B>,
+    ) -> (Tensor, ChainState<A::State, B::State>) {
+        let [a, b] = &self.names;
+        let (between, first) = tap.within(a, |tap| self.first.scan(&sha.within(a), xs, s.first, tap));
+        let (ys, second) = tap.within(b, |tap| second(&self.second, &sha.within(b), &between, s.second, tap));
+        (ys, ChainState { first, second, names: self.names.clone() })
     }
 }
 
 impl<A: System, B: Readout> Readout for Chain<A, B> {
     fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        let (between, first) = tap.within(self.names[0], |tap| self.first.scan(sha, xs, s.first, tap));
-        let (features, second) = tap.within(self.names[1], |tap| self.second.features(sha, &between, s.second, tap));
-        (features, ChainState { first, second, names: self.names })
+        self.scan_with(sha, xs, s, tap, B::features)
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {

@@ -50,9 +50,8 @@ impl Tap {
     pub fn within<T>(&mut self, name: &str, f: impl FnOnce(&mut Self) -> T) -> T {
         let inner = join(&self.prefix, name);
         let outer = std::mem::replace(&mut self.prefix, inner);
-        let result = f(self);
-        self.prefix = outer;
-        result
+        let guard = RestorePrefix { tap: self, outer };
+        f(guard.tap)
     }
 
     /// The records, each `[time, batch, n]`. A name that no scan has put is an error.
@@ -62,5 +61,17 @@ impl Tap {
             return Err(Error::Config(format!("no state is called {}", absent.join(" or "))));
         }
         Ok(self.records.into_iter().map(|(name, parts)| (name, Tensor::cat(&parts, 0))).collect())
+    }
+}
+
+/// Leaves the prefix as it was, also when a scan panics in libtorch and the panic becomes an error further out.
+struct RestorePrefix<'a> {
+    tap: &'a mut Tap,
+    outer: String,
+}
+
+impl Drop for RestorePrefix<'_> {
+    fn drop(&mut self) {
+        self.tap.prefix = std::mem::take(&mut self.outer);
     }
 }

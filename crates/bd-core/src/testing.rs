@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::params::Params;
 use crate::rng::Rng;
-use crate::shared::Shared;
+use crate::shared::{Phase, Shared};
 use crate::state::StateTree;
 use crate::system::{System, scan_by_step};
 use crate::tap::Tap;
@@ -26,7 +26,7 @@ pub struct ScanCase {
 
 /// Largest absolute difference over the largest absolute entry of `expected` (or 1e-300).
 pub fn relative_to_scale(found: &Tensor, expected: &Tensor) -> f64 {
-    assert_eq!(found.size(), expected.size(), "shapes differ");
+    assert_eq!((found.size(), found.kind()), (expected.size(), expected.kind()), "shapes or dtypes differ");
     if expected.numel() == 0 {
         return 0.0;
     }
@@ -47,20 +47,23 @@ fn everything<S: System>(
     system: &S,
     params: &Params,
     case: &ScanCase,
+    sha: &Shared,
     scan: impl Fn(&Tensor, S::State, &mut Tap) -> (Tensor, S::State),
 ) -> Vec<(String, Tensor)> {
     let mut rng = Rng::new(case.seed, "testing");
     let mut normal = |shape: &[i64]| rng.tensor(shape, case.on, Rng::normal);
     // A state that is not the initial one, reached by a few steps.
     let lead = normal(&[3, case.batch, system.n_in()]);
-    let start =
-        scan_by_step(system, &Shared::default(), &lead, system.init_state(case.batch, case.on), &mut Tap::none());
-    let start = start.1.map(&mut |t| t.detach().copy().set_requires_grad(true));
+    let start = scan_by_step(system, sha, &lead, system.init_state(case.batch, case.on), &mut Tap::none());
+    let start = start.1.map(&mut |t| {
+        let leaf = t.detach().copy();
+        if leaf.is_floating_point() { leaf.set_requires_grad(true) } else { leaf }
+    });
     let xs = normal(&[case.time, case.batch, system.n_in()]).set_requires_grad(true);
 
     let mut inputs = vec![("input".to_owned(), xs.shallow_clone())];
     inputs.extend(start.named().into_iter().map(|(name, t)| (format!("initial {name}"), t)));
-    inputs.extend(params.named());
+    inputs.extend(params.trainable());
     let mut tap = Tap::new(start.named().into_iter().map(|(name, _)| name));
 
     let (ys, last) = scan(&xs, start, &mut tap);
@@ -70,9 +73,11 @@ fn everything<S: System>(
     outputs.extend(taps.into_iter().map(|(name, t)| (format!("trace of {name}"), t)));
 
     // A loss with a weight of its own for every number that the scan gives.
-    let loss = outputs.iter().map(|(_, t)| (t * normal(&t.size())).sum(case.on.0)).reduce(|a, b| a + b);
+    let loss =
+        outputs.iter().map(|(_, t)| (t.to_kind(case.on.0) * normal(&t.size())).sum(case.on.0)).reduce(|a, b| a + b);
     let loss = loss.expect("a scan has outputs");
     if loss.requires_grad() {
+        inputs.retain(|(_, t)| t.requires_grad());
         let tensors: Vec<_> = inputs.iter().map(|(_, t)| t).collect();
         let gradients = Tensor::run_backward(&[&loss], &tensors, false, false);
         for ((name, input), gradient) in inputs.iter().zip(gradients) {
@@ -84,16 +89,19 @@ fn everything<S: System>(
 }
 
 /// Checks that `system.scan` equals [`scan_by_step`]: outputs, final state, recorded states, and the gradients of
-/// every parameter, of the input and of the initial state.
+/// every parameter, of the input and of the initial state. In both phases, with a clock that does not begin at 0, a step
+/// that is not 1 and a key of its own, so that a scan that forgets one of them is found out.
 #[track_caller]
 pub fn assert_scan_is_steps<S: System>(system: &S, params: &Params, case: ScanCase) {
-    let sha = Shared::default();
-    let expected = everything(system, params, &case, |xs, s, tap| scan_by_step(system, &sha, xs, s, tap));
-    let found = everything(system, params, &case, |xs, s, tap| system.scan(&sha, xs, s, tap));
-    assert_eq!(found.len(), expected.len());
-    for ((name, found), (known, expected)) in found.iter().zip(&expected) {
-        assert_eq!(name, known);
-        assert_close(&format!("{name} of {system:?} ({case:?})"), found, expected, case.tolerance);
+    for phase in [Phase::Predict, Phase::Fit] {
+        let sha = Shared { key: case.seed.wrapping_add(0x5eed), ..Shared::new(0.1).ahead(7).in_phase(phase) };
+        let expected = everything(system, params, &case, &sha, |xs, s, tap| scan_by_step(system, &sha, xs, s, tap));
+        let found = everything(system, params, &case, &sha, |xs, s, tap| system.scan(&sha, xs, s, tap));
+        assert_eq!(found.len(), expected.len());
+        for ((name, found), (known, expected)) in found.iter().zip(&expected) {
+            assert_eq!(name, known);
+            assert_close(&format!("{name} of {system:?} ({case:?}, {sha:?})"), found, expected, case.tolerance);
+        }
     }
 }
 
@@ -138,7 +146,8 @@ mod tests {
     }
 
     crate::state! {
-        struct LeakyState { v: Tensor }
+        /// A potential, and a counter to make sure that integers are no trouble.
+        struct LeakyState { v: Tensor, steps: Tensor }
     }
 
     impl System for Leaky {
@@ -153,12 +162,13 @@ mod tests {
         }
 
         fn init_state(&self, batch: i64, on: (Kind, Device)) -> LeakyState {
-            LeakyState { v: Tensor::zeros([batch, 2], on) }
+            LeakyState { v: Tensor::zeros([batch, 2], on), steps: Tensor::zeros([batch, 1], (Kind::Int64, on.1)) }
         }
 
-        fn step(&self, _: &Shared, x: &Tensor, s: &LeakyState) -> (Tensor, LeakyState) {
-            let v = &s.v * &self.leak + x;
-            (&v * &v, LeakyState { v })
+        fn step(&self, sha: &Shared, x: &Tensor, s: &LeakyState) -> (Tensor, LeakyState) {
+            let gain = if sha.phase == Phase::Fit { 1.1 } else { 1.0 } + sha.dt + sha.i as f64 + (sha.key % 7) as f64;
+            let v = &s.v * &self.leak + x * gain;
+            (&v * &v, LeakyState { v, steps: &s.steps + 1 })
         }
 
         fn scan(&self, sha: &Shared, xs: &Tensor, s: LeakyState, tap: &mut Tap) -> (Tensor, LeakyState) {
@@ -170,7 +180,15 @@ mod tests {
                 }
                 "final state" => {
                     let (ys, s) = scan_by_step(self, sha, xs, s, tap);
-                    (ys, LeakyState { v: s.v + 1e-9 })
+                    (ys, LeakyState { v: s.v + 1e-9, ..s })
+                }
+                "clock" => scan_by_step(self, &Shared { i: 0, t: 0.0, ..*sha }, xs, s, tap),
+                "step size" => scan_by_step(self, &Shared { dt: 1.0, ..*sha }, xs, s, tap),
+                "key" => scan_by_step(self, &Shared { key: 0, ..*sha }, xs, s, tap),
+                "phase" => scan_by_step(self, &sha.in_phase(Phase::Predict), xs, s, tap),
+                "dtype" => {
+                    let (ys, s) = scan_by_step(self, sha, xs, s, tap);
+                    (ys.to_kind(Kind::Float), s)
                 }
                 "parameter's gradient" => scan_by_step(&wrong_leak, sha, xs, s, tap),
                 "initial state's gradient" => scan_by_step(self, sha, xs, s.detach(), tap),
@@ -191,7 +209,9 @@ mod tests {
     #[test]
     fn the_contract_holds_for_an_honest_scan_and_catches_every_dishonest_one() {
         check("nothing");
-        for wrong in ["output", "final state", "parameter's gradient", "initial state's gradient", "input's gradient"] {
+        let gradients = ["parameter's gradient", "initial state's gradient", "input's gradient"];
+        let values = ["output", "final state", "clock", "step size", "key", "phase", "dtype"];
+        for wrong in gradients.into_iter().chain(values) {
             let caught = std::panic::catch_unwind(|| check(wrong));
             assert!(caught.is_err(), "a wrong {wrong} went unnoticed");
         }

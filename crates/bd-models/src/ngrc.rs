@@ -49,19 +49,19 @@ impl System for Ngrc {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &NgrcState) -> (Tensor, NgrcState) {
-        let (features, r) = self.r.step(sha, x, &s.r);
-        (self.o.step(sha, &features, &()).0, NgrcState { r })
+        let (features, r) = self.r.step(&sha.within("r"), x, &s.r);
+        (self.o.step(&sha.within("o"), &features, &()).0, NgrcState { r })
     }
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
         let (features, s) = self.features(sha, xs, s, tap);
-        (self.o.scan(sha, &features, (), tap).0, s)
+        (self.o.scan(&sha.within("o"), &features, (), tap).0, s)
     }
 }
 
 impl Readout for Ngrc {
     fn features(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
-        let (features, r) = tap.within("r", |tap| self.r.scan(sha, xs, s.r, tap));
+        let (features, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), xs, s.r, tap));
         (features, NgrcState { r })
     }
 

@@ -76,7 +76,9 @@ impl Nvar {
                  stride {stride}, order {order:?}"
             )));
         }
-        let linear = n_in * delay;
+        let too_far = || Error::Config(format!("nvar cannot look back (delay {delay} - 1) * stride {stride} steps"));
+        (delay - 1).checked_mul(stride).filter(|&memory| i64::try_from(memory).is_ok()).ok_or_else(too_far)?;
+        let linear = n_in.checked_mul(delay).ok_or_else(too_far)?;
         let orders: Vec<usize> = order.iter().copied().filter(|&order| order > 1).collect();
         let count = orders.iter().try_fold(linear, |sum, &order| sum.checked_add(multisets(linear, order)?));
         if count.is_none_or(|count| count > MAX_FEATURES) {
@@ -278,6 +280,7 @@ mod tests {
         for (delay, order, words) in [
             (1000, vec![9], "too many"),
             (100, vec![2], "45450"), // 300 + 301 * 300 / 2
+            (usize::MAX, vec![1], "cannot look back"),
             (0, vec![2], "delay 0"),
             (2, vec![2, 0], "order [2, 0]"),
         ] {

@@ -1,6 +1,7 @@
 //! `[batch, time, feature]` outside, `[time, batch, feature]` inside: checked and transposed once, here.
 
-use bd_core::{Error, Result};
+use bd_core::device::device_name;
+use bd_core::{Error, Result, StateTree, kind_name};
 use tch::Tensor;
 
 /// To `[time, batch, feature]`, contiguous.
@@ -21,6 +22,23 @@ pub(crate) fn check_sequence(what: &str, x: &Tensor, channels: i64) -> Result<()
     }
     let expected = format!("[batch, time, {channels}] with at least one sequence and one step");
     Err(Error::Shape { what: what.into(), expected, found: size })
+}
+
+/// Checks that `tensor` has the dtype and device of the inputs: libtorch would promote some mixtures in silence.
+pub(crate) fn check_place(what: &str, tensor: &Tensor, inputs: &Tensor) -> Result<()> {
+    let show = |t: &Tensor| format!("{} on {}", kind_name(t.kind()), device_name(t.device()));
+    if (tensor.kind(), tensor.device()) == (inputs.kind(), inputs.device()) {
+        return Ok(());
+    }
+    let expected = format!("{}, as the inputs are", show(inputs));
+    Err(Error::Place { what: what.into(), expected, found: show(tensor) })
+}
+
+/// Checks the dtype and device of a state's tensors, but for counters.
+pub(crate) fn check_state(state: &impl StateTree, inputs: &Tensor) -> Result<()> {
+    let named = state.named();
+    let mut numbers = named.iter().filter(|(_, tensor)| tensor.is_floating_point());
+    numbers.try_for_each(|(name, tensor)| check_place(&format!("state {name}"), tensor, inputs))
 }
 
 /// Checks inputs and targets against the model's channels and against each other.

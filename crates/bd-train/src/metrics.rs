@@ -1,6 +1,6 @@
 //! Measures of how good predictions are. All take `[.., time, channel]` of the same shape and compute in float64.
 
-use bd_core::{Error, Result};
+use bd_core::{Error, Result, catch_torch};
 use tch::{Kind, Tensor};
 
 /// Errors of a forecast, over all samples.
@@ -8,33 +8,44 @@ use tch::{Kind, Tensor};
 pub struct ForecastError {
     /// Mean square error over all samples and channels.
     pub mse: f64,
-    /// Mean over the channels of [`nrmse_per_channel`](Self::nrmse_per_channel).
+    /// Mean of [`nrmse_per_channel`](Self::nrmse_per_channel) over the channels that have one.
     pub nrmse: f64,
-    /// Root mean square error of a channel over the standard deviation (of the population) of its target.
+    /// Root mean square error of a channel over the standard deviation (of the population) of its target. Not a number
+    /// where the target is constant.
     pub nrmse_per_channel: Vec<f64>,
 }
 
 /// Compares a prediction with its target.
 pub fn forecast_error(prediction: &Tensor, target: &Tensor) -> Result<ForecastError> {
-    if prediction.size() != target.size() || target.numel() == 0 {
-        let expected = format!("{:?}, the target's shape, not empty", target.size());
+    if prediction.size() != target.size() || target.numel() == 0 || target.dim() < 2 {
+        let expected = format!("[.., time, channel] like the target ({:?}), not empty", target.size());
         return Err(Error::Shape { what: "prediction".into(), expected, found: prediction.size() });
     }
-    let rows = |t: &Tensor| t.to_kind(Kind::Double).flatten(0, -2);
-    let (prediction, target) = (rows(prediction), rows(target));
-    let mse_per_channel = (&prediction - &target).square().mean_dim(0, false, Kind::Double);
-    let std = target.std_dim(0, false, false);
-    let nrmse = mse_per_channel.sqrt() / std;
-    Ok(ForecastError {
-        mse: mse_per_channel.mean(Kind::Double).double_value(&[]),
-        nrmse: nrmse.mean(Kind::Double).double_value(&[]),
-        nrmse_per_channel: Vec::try_from(nrmse)?,
+    catch_torch(|| {
+        let rows = |t: &Tensor| t.to_kind(Kind::Double).flatten(0, -2);
+        let (prediction, target) = (rows(prediction), rows(target));
+        let mse_per_channel = (&prediction - &target).square().mean_dim(0, false, Kind::Double);
+        let constant = target.amax(0, false).eq_tensor(&target.amin(0, false));
+        let nrmse = (mse_per_channel.sqrt() / target.std_dim(0, false, false)).masked_fill(&constant, f64::NAN);
+        Ok(ForecastError {
+            mse: mse_per_channel.mean(Kind::Double).double_value(&[]),
+            nrmse: nrmse.masked_select(&constant.logical_not()).mean(Kind::Double).double_value(&[]),
+            nrmse_per_channel: Vec::try_from(nrmse)?,
+        })
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_constant_channel_has_no_normalised_error_and_does_not_spoil_the_mean() {
+        let target = Tensor::from_slice(&[0.0f64, 7.1, 2.0, 7.1]).reshape([2, 2]);
+        let error = forecast_error(&(&target + 0.5), &target).unwrap();
+        assert!((error.mse, error.nrmse, error.nrmse_per_channel[0]) == (0.25, 0.5, 0.5), "{error:?}");
+        assert!(error.nrmse_per_channel[1].is_nan());
+    }
 
     /// By hand: errors 1, 1 and 0, 2 on channels of standard deviation 1 and 2.
     #[test]
@@ -45,6 +56,9 @@ mod tests {
         assert_eq!(error.mse, 1.5);
         assert_eq!(error.nrmse_per_channel, [1.0, 2f64.sqrt() / 2.0]);
         assert!((error.nrmse - (1.0 + 0.5f64.sqrt()) / 2.0).abs() < 1e-15);
-        assert!(forecast_error(&prediction, &target.narrow(0, 0, 1)).is_err());
+        for wrong in [target.narrow(0, 0, 1), target.flatten(0, -1)] {
+            assert!(forecast_error(&prediction, &wrong).is_err());
+        }
+        assert!(forecast_error(&prediction.flatten(0, -1), &target.flatten(0, -1)).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
 use tch::Tensor;
 
-use crate::layout::{batch_first, check_sequence, time_first};
+use crate::layout::{batch_first, check_sequence, check_state, time_first};
 
 /// Drives `model` by inputs `x`, `[batch, time, n_in]`, from `state`: outputs `[batch, time, n_out]` and the state after
 /// the last step, from which the next stretch of data goes on. Nothing is recorded for gradients.
@@ -17,6 +17,7 @@ pub fn predict<S: System>(
     tap: &mut Tap,
 ) -> Result<(Tensor, S::State)> {
     check_sequence("inputs", x, model.n_in())?;
+    check_state(&state, x)?;
     catch_torch(|| {
         let _guard = tch::no_grad_guard();
         let (ys, state) = model.scan(sha, &time_first(x), state, tap);
@@ -40,6 +41,7 @@ pub fn free_run<S: System>(
         )));
     }
     check_sequence("first input (with a time of one step)", &first.unsqueeze(1), model.n_in())?;
+    check_state(&state, first)?;
     if steps == 0 {
         return Err(Error::Config("a free run needs at least one step".into()));
     }

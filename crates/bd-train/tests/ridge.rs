@@ -83,6 +83,68 @@ fn dependent_features_are_refused_or_get_the_smallest_solution() {
     assert_eq!(solve(Solver::Svd, 0.0).unwrap().rank, 1);
 }
 
+/// Columns that depend on others do so at any scale, in any number of chunks, and whatever alpha below round-off.
+#[test]
+fn rank_is_told_at_every_scale() {
+    let (a, b) = (normal("a", &[3000, 1]), normal("b", &[3000, 1]));
+    let factor_of = |x: &Tensor, rows: i64| {
+        let y = &a + &b;
+        let mut factor = RidgeFactor::new(x.size()[1], 1, true, Device::Cpu);
+        for (x, y) in x.split(rows, 0).iter().zip(y.split(rows, 0)) {
+            factor.update(x, &y).unwrap();
+        }
+        factor
+    };
+    for rows in [3000, 100] {
+        for scale in [1e-9, 1.0, 1e9] {
+            for x in [Tensor::cat(&[&a, &(&a * 3.0)], 1), Tensor::cat(&[&a, &b, &(&a + &b * 0.1)], 1)] {
+                let factor = factor_of(&(x * scale), rows);
+                for alpha in [0.0, 1e-300] {
+                    let error = factor.solve(&Ridge { alpha, ..Ridge::default() }).unwrap_err().to_string();
+                    assert!(error.contains("are independent"), "{error}");
+                }
+            }
+            // Independent columns of very different size are no problem of rank: y = a + b is found exactly.
+            let factor = factor_of(&Tensor::cat(&[&a, &(&b * scale)], 1), rows);
+            let solution = factor.solve(&Ridge { alpha: 0.0, ..Ridge::default() }).unwrap();
+            let expected = Tensor::from_slice(&[1.0, 1.0 / scale]);
+            let ratio = solution.weight.squeeze_dim(1) / expected;
+            assert_close("weights over the true ones", &ratio, &ratio.ones_like(), 1e-12);
+            assert_eq!(solution.rank, 3);
+        }
+    }
+}
+
+/// Directions that are round-off are dropped by `svd`, not amplified.
+#[test]
+fn svd_does_not_invert_round_off() {
+    let (a, b) = (normal("a", &[500, 1]), normal("b", &[500, 1]));
+    let (x, y) = (Tensor::cat(&[&a, &b, &(&a + &b)], 1) * 1e7, &a - &b);
+    let factor = factor(&x, &y, false);
+    let solution = factor.solve(&Ridge { alpha: 1e-6, solver: Solver::Svd, ..Ridge::default() }).unwrap();
+    assert_eq!(solution.rank, 2);
+    assert_close("fit", &x.matmul(&solution.weight), &y, 1e-9);
+}
+
+#[test]
+fn one_sample_with_a_free_intercept_is_its_own_mean() {
+    let factor = factor(&normal("x", &[1, 3]), &Tensor::from_slice(&[5.0]).unsqueeze(1), true);
+    for solver in SOLVERS {
+        let ridge = Ridge { solver, penalise_intercept: false, ..Ridge::default() };
+        let solution = factor.solve(&ridge).unwrap();
+        assert_eq!(solution.weight.abs().max().double_value(&[]), 0.0);
+        assert!((solution.bias.unwrap().double_value(&[0]) - 5.0).abs() < 1e-14);
+    }
+}
+
+/// A factor is numbers and no graph, whatever the features hang on.
+#[test]
+fn the_factor_keeps_no_graph() {
+    let x = normal("x", &[20, 2]).set_requires_grad(true);
+    let factor = factor(&(&x * 2.0), &normal("y", &[20, 1]), true);
+    assert!(!factor.solve(&Ridge::default()).unwrap().weight.requires_grad());
+}
+
 /// More features than samples: with a penalty there is one solution, `X' (X X' + alpha)^-1 Y`.
 #[test]
 fn fewer_samples_than_features() {
@@ -147,7 +209,7 @@ fn any_model_with_a_linear_readout_can_be_fitted() {
         params.load(&truth).unwrap();
         let (y, _) = predict(&model, &Shared::default(), &x, start(), &mut Tap::none()).unwrap();
         params.load(&truth.iter().map(|(name, t)| (name.clone(), t.zeros_like())).collect::<Vec<_>>()).unwrap();
-        let ridge = Ridge { alpha: 1e-12, chunk_steps: 7, ..Ridge::default() };
+        let ridge = Ridge { alpha: 1e-12, chunk_rows: 7, ..Ridge::default() };
         let (report, _) = ridge.fit(&model, &Shared::default(), &x, &y, start()).unwrap();
         assert_eq!((report.rows, report.features), (150, 2));
         for (name, value) in &truth {
@@ -195,6 +257,13 @@ fn what_cannot_be_is_refused_in_a_sentence() {
         (fit(&wrong(f64::NAN), x(), x()), "ridge.alpha is NaN"),
     ] {
         assert!(error.contains(words), "{words:?} not in: {error}");
+    }
+    let single = predict(&model, &sha, &x().to_kind(Kind::Float), start(), &mut Tap::none()).unwrap_err().to_string();
+    assert_eq!(single, "state r.v: expected float32 on cpu, as the inputs are, got float64 on cpu");
+    let mut factor = RidgeFactor::new(3, 1, true, Device::Cpu);
+    for (features, targets) in [(vec![50, 5], vec![50, 1]), (vec![50, 3], vec![49, 1]), (vec![50, 3], vec![50])] {
+        let error = factor.update(&normal("x", &features), &normal("y", &targets)).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
     }
     let wrong_batch = predict(&model, &sha, &normal("x", &[3, 5, 1]), start(), &mut Tap::none());
     assert!(matches!(wrong_batch, Err(Error::Torch(_))), "{wrong_batch:?}");

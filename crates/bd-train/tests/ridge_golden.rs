@@ -63,7 +63,7 @@ fn small_closed_forms() {
 
 /// The tutorial's job on the tutorial's series: warm-up 2,000 points, training 6,000, test the rest, one model with the
 /// targets of all horizons side by side. Returns, for each horizon, weights (intercept first) and test predictions.
-fn tutorial(solver: Solver, chunk_steps: usize) -> Vec<(Tensor, Tensor, Tensor)> {
+fn tutorial(solver: Solver, chunk_rows: usize) -> Vec<(Tensor, Tensor, Tensor)> {
     let lorenz = Golden::open("lorenz_f64.safetensors");
     let series = lorenz.get("series").unsqueeze(0);
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
@@ -72,7 +72,7 @@ fn tutorial(solver: Solver, chunk_steps: usize) -> Vec<(Tensor, Tensor, Tensor)>
     let sha = Shared::default();
     let (_, state) = predict(&ngrc, &sha, &stretch(0, 2000), ngrc.init_state(1, ON), &mut Tap::none()).unwrap();
     let targets: Vec<_> = HORIZONS.iter().map(|h| stretch(2000 + h, 8000 + h)).collect();
-    let trainer = Ridge { chunk_steps, ..ridge(1e-6, solver) };
+    let trainer = Ridge { chunk_rows, ..ridge(1e-6, solver) };
     let (report, state) = trainer.fit(&ngrc, &sha, &stretch(2000, 8000), &Tensor::cat(&targets, 2), state).unwrap();
     assert_eq!((report.rows, report.features), (6000, 90));
     let (all, _) = predict(&ngrc, &sha, &stretch(8000, 10_000), state, &mut Tap::none()).unwrap();
@@ -89,9 +89,9 @@ fn tutorial(solver: Solver, chunk_steps: usize) -> Vec<(Tensor, Tensor, Tensor)>
 #[test]
 fn the_tutorial_is_solved_exactly() {
     let exact = Golden::open("ridge_exact_f64.safetensors");
-    for chunk_steps in [6000, 1024] {
+    for chunk_rows in [6000, 1024] {
         for solver in [Solver::Qr, Solver::Svd] {
-            let found = tutorial(solver, chunk_steps);
+            let found = tutorial(solver, chunk_rows);
             for (((weights, prediction, target), h), mse) in
                 found.iter().zip(HORIZONS).zip([5.066021548016649e-12, 0.011371357725641724, 38.77185609931609])
             {
