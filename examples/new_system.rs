@@ -45,12 +45,13 @@ impl System for Reservoir {
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 
-fn model() -> bd_core::Result<(Params, Chain<Reservoir, Linear>)> {
+fn model(seed: u64) -> bd_core::Result<(Params, Chain<Reservoir, Linear>)> {
     const UNITS: i64 = 300;
-    let mut rng = Rng::new(1, "reservoir");
-    let w = rng.tensor(&[UNITS, UNITS], ON, Rng::normal) * (0.8 / (UNITS as f64).sqrt()); // spectral radius 0.8
-    let u = rng.tensor(&[3, UNITS], ON, Rng::normal) * 0.05;
-    let mut params = Params::new(1, ON);
+    let mut params = Params::new(seed, ON);
+    // Spectral radius 0.8. Fixed weights belong to the model: they are saved and loaded with the trained ones.
+    let gain = 0.8 / (UNITS as f64).sqrt();
+    let w = params.at("r").fixed("w", |rng| rng.tensor(&[UNITS, UNITS], ON, Rng::normal) * gain)?;
+    let u = params.at("r").fixed("u", |rng| rng.tensor(&[3, UNITS], ON, Rng::normal) * 0.05)?;
     let readout = Linear::new(&mut params.at("o"), UNITS, 3, &LinearConfig::default())?;
     Ok((params, Chain::new(("r", Reservoir { w, u, leak: 0.5 }), ("o", readout))?))
 }
@@ -61,13 +62,13 @@ fn main() -> bd_core::Result<()> {
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
     let sha = Shared::new(0.01);
 
-    let (params, trained) = model()?;
+    let (params, trained) = model(1)?;
     let (_, state) = predict(&trained, &sha, &stretch(0, 1000), trained.init_state(1, ON), &mut Tap::none())?;
     Ridge::default().fit(&trained, &sha, &stretch(1000, 6000), &stretch(1001, 6001), state)?;
     let file = std::env::temp_dir().join(format!("new_system-{}.safetensors", std::process::id()));
     save_tensors(&file, &params.named())?;
 
-    let (mut params, loaded) = model()?;
+    let (mut params, loaded) = model(2)?; // other random weights, until they are loaded
     params.load(&load_tensors(&file)?)?;
     std::fs::remove_file(&file).map_err(bd_core::Error::storage("remove", &file))?;
     let mut tap = Tap::new(["r.v"]);

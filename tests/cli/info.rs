@@ -47,3 +47,30 @@ fn a_reader_that_leaves_early_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Nobody reads the messages: the run goes on and is kept.
+#[test]
+fn a_run_does_not_depend_on_who_reads_its_messages() {
+    let desk = Desk::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bd"))
+        .args(["train", "ngrc", "--out"])
+        .arg(desk.path("run"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success() && desk.path("run/manifest.json").exists());
+}
+
+#[test]
+fn results_that_cannot_be_written_are_an_error_and_the_run_is_kept() {
+    let desk = Desk::new();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = |command: &mut Command| command.stdout(full()).stderr(Stdio::null()).status().unwrap().code();
+    assert_eq!(status(Command::new(env!("CARGO_BIN_EXE_bd")).arg("info")), Some(5));
+    let out = desk.path("run");
+    let mut train = Command::new(env!("CARGO_BIN_EXE_bd"));
+    assert_eq!(status(train.args(["train", "ngrc", "--json", "--out"]).arg(&out)), Some(5));
+    assert!(out.join("model.safetensors").exists());
+}

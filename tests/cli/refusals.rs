@@ -24,8 +24,8 @@ fn devices() {
     let desk = Desk::new();
     refused(&desk, &["--device", "gpu"], 2, "unknown device 'gpu'; a device is auto, cpu, cuda or cuda:N");
     if bd_core::cuda::gpus().is_err() {
-        refused(&desk, &["--device", "cuda"], 8, "CUDA was asked for, but no NVIDIA driver found");
-        refused(&desk, &["--device", "cuda:3", "--out", "run"], 8, "use --device cpu");
+        refused(&desk, &["--device", "cuda"], 8, "CUDA was asked for, but ");
+        refused(&desk, &["--device", "cuda:3", "--out", "run"], 8, "CUDA was asked for, but ");
     }
 }
 
@@ -52,9 +52,12 @@ fn configuration() {
         (vec!["--dtype", "f16"], "dtype: unknown variant `f16`, expected `f32` or `f64`"),
         (vec!["--solver", "lu"], "ridge.solver: unknown variant `lu`"),
         (vec!["--alpha", "-1"], "ridge.alpha is -1"),
-        (vec!["--alpha", "nan"], "ridge.alpha"),
+        (vec!["--alpha", "nan"], "--alpha is NaN"),
         (vec!["--alpha", "0", "--set", "nvar.constant=true"], "only 91 are independent"),
-        (vec!["--threads", "0"], "threads is 0"),
+        (vec!["--threads", "0"], "threads is 0; this machine allows 1 to"),
+        (vec!["--threads", "100000"], "threads is 100000; this machine allows 1 to"),
+        (vec!["--set", "data.columns=x"], "data.columns names tensors of data.file, and there is none"),
+        (vec!["--stride", "18446744073709551615", "--delay", "3"], "cannot look back"),
         (vec!["--delay", "0"], "delay 0"),
         (vec!["--delay", "300"], "features, allowed are"),
         (vec!["--horizon", "0"], "horizon is [0]"),
@@ -68,6 +71,7 @@ fn configuration() {
         refused(&desk, &args, 2, words);
     }
     refused(&desk, &["--config", "absent.toml"], 5, "cannot read absent.toml");
+    refused(&desk, &["--stride", "100000000000"], 4, "out of memory");
     refused(&desk, &["--set", "data.dt=0.9"], 3, "the series of lorenz is not finite: point");
 }
 
@@ -105,6 +109,7 @@ fn data_files() {
     for (file, column, code, words) in [
         ("all.safetensors", "hole", 7, "hole is NaN at point 17, channel 1"),
         ("all.safetensors", "series,short", 7, "series has 200 points, but short has 50"),
+        ("all.safetensors", "series,series", 7, "two channels would be called 'series.0'"),
         ("all.safetensors", "cube", 7, "cube is [10, 10, 4]; a series is [time] or [time, channel]"),
         ("all.safetensors", "flags", 7, "flags is bool"),
         ("all.safetensors", "sunspots", 7, "no tensor is called 'sunspots'; there are: cube"),

@@ -108,6 +108,37 @@ fn another_system_comes_with_its_own_defaults() {
     assert_eq!(config["data"]["system"]["params"], serde_json::json!({"a": 0.2, "b": 0.2, "c": 5.7}));
 }
 
+#[test]
+fn a_configuration_of_one_system_can_be_turned_to_another() {
+    let desk = Desk::new();
+    desk.bd_json(&["train", "ngrc", "--alpha", "1e-4", "--out", "one"]);
+    let turned = ["--config", "one/config.json", "--set", "data.system.name=rossler", "--out", "two"];
+    desk.bd_json(&[&["train", "ngrc"], &turned[..]].concat());
+    let config = json_file(&desk, "two/config.json");
+    assert_eq!((config["ridge"]["alpha"].as_f64(), config["data"]["dt"].as_f64()), (Some(1e-4), Some(0.05)));
+}
+
+#[test]
+fn many_channels_and_a_constant_one() {
+    let desk = Desk::new();
+    let on = (tch::Kind::Double, tch::Device::Cpu);
+    let series = bd_core::Rng::new(0, "many").tensor(&[300, 40], on, bd_core::Rng::normal);
+    let _ = series.select(1, 7).fill_(2.5);
+    bd_core::files::save_tensors(&desk.path("many.safetensors"), &[("x".to_owned(), series)]).unwrap();
+    let small = ["--delay", "1", "--order", "1", "--horizon", "1", "--out", "run"];
+    let result = desk.bd_json(&[&["train", "ngrc", "--data", "many.safetensors"], &small[..]].concat());
+    assert!(result["metrics"]["test_nrmse.1.x.7"].is_null() && metric(&result, "test_nrmse.1") > 0.0);
+    let svg = fs::read_to_string(desk.path("run/plots/series.svg")).unwrap();
+    assert!(svg.contains("first 12 of 40 channels"));
+}
+
+#[test]
+fn lags_that_reach_beyond_the_warm_up_are_told() {
+    let desk = Desk::new();
+    let ended = desk.bd(&["train", "ngrc", "--stride", "1000"]);
+    assert!(ended.code == 0 && ended.stderr.contains("lags reach 3000 points back"), "{}", ended.stderr);
+}
+
 /// In float32 the features carry 24 bits, the solution is still found in float64: BrainPy's float32 gives 2.8 here.
 #[test]
 fn float32_is_useful() {

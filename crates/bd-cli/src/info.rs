@@ -5,6 +5,7 @@ use std::fs;
 use bd_core::{DeviceSpec, Result, cuda, libtorch};
 use serde_json::{Value, json};
 
+use crate::console;
 use crate::text::plural;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -16,40 +17,33 @@ pub(crate) fn git_hash() -> Option<String> {
 
 pub(crate) fn info(as_json: bool) -> Result<()> {
     let facts = facts();
-    if as_json {
-        println!("{facts}");
-        return Ok(());
-    }
-    let text = |value: &Value| match value {
+    console::result(&if as_json { facts.to_string() } else { text(&facts) })
+}
+
+fn text(facts: &Value) -> String {
+    let show = |value: &Value| match value {
         Value::Null => "unknown".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    println!("bd        {} (git {})", VERSION, text(&facts["versions"]["git"]));
-    println!("libtorch  {}", text(&facts["versions"]["libtorch"]));
-    println!("          {}", text(&facts["versions"]["libtorch_file"]));
-    let cpu = &facts["cpu"];
-    println!(
-        "cpu       {}, {}, memory {} GiB",
-        text(&cpu["name"]),
-        plural(cpu["threads"].as_u64().unwrap_or_default() as usize, "thread"),
-        gib(&cpu["memory_bytes"])
-    );
-    println!("          features: {}", words(&cpu["features"]));
-    let gpus = facts["cuda"]["gpus"].as_array().cloned().unwrap_or_default();
-    for (i, gpu) in gpus.iter().enumerate() {
-        let capability = text(&gpu["compute_capability"]);
-        println!(
-            "cuda:{i}    {}, memory {} GiB, compute capability {capability}",
-            text(&gpu["name"]),
-            gib(&gpu["memory_bytes"])
-        );
+    let (versions, cpu) = (&facts["versions"], &facts["cpu"]);
+    let threads = plural(cpu["threads"].as_u64().unwrap_or_default() as usize, "thread");
+    let mut lines = vec![
+        format!("bd        {VERSION} (git {})", show(&versions["git"])),
+        format!("libtorch  {}", show(&versions["libtorch"])),
+        format!("          {}", show(&versions["libtorch_file"])),
+        format!("cpu       {}, {threads}, memory {} GiB", show(&cpu["name"]), gib(&cpu["memory_bytes"])),
+        format!("          features: {}", words(&cpu["features"])),
+    ];
+    for (i, gpu) in facts["cuda"]["gpus"].as_array().into_iter().flatten().enumerate() {
+        let (memory, capability) = (gib(&gpu["memory_bytes"]), show(&gpu["compute_capability"]));
+        lines.push(format!("cuda:{i}    {}, memory {memory} GiB, compute capability {capability}", show(&gpu["name"])));
     }
-    match facts["cuda"]["problem"].as_str() {
-        Some(problem) => println!("cuda      not usable: {problem}"),
-        None => println!("cuda      usable"),
-    }
-    Ok(())
+    lines.push(match facts["cuda"]["problem"].as_str() {
+        Some(problem) => format!("cuda      not usable: {problem}"),
+        None => "cuda      usable".into(),
+    });
+    lines.join("\n")
 }
 
 fn facts() -> Value {

@@ -4,6 +4,7 @@
 //! that users name, colours and plots known.
 
 mod args;
+mod console;
 mod info;
 mod ngrc;
 mod overlay;
@@ -33,14 +34,12 @@ fn main() -> ExitCode {
     match panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            eprintln!("bd: {error:#}");
+            console::message(&format!("bd: {error:#}"));
             ExitCode::from(exit_code(&error))
         }
-        // The reader of our output has seen enough, as in `bd info | head -n 1`.
-        Err(payload) if panic_message(payload.as_ref()).contains("Broken pipe") => ExitCode::SUCCESS,
         Err(payload) => {
             let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            eprintln!("bd: a bug of this program, at {place}: {}", panic_message(payload.as_ref()));
+            console::message(&format!("bd: a bug of this program, at {place}: {}", panic_message(payload.as_ref())));
             ExitCode::from(1)
         }
     }
@@ -56,7 +55,7 @@ fn run() -> anyhow::Result<()> {
 /// The codes that `--help` lists. clap itself ends with 2 on bad usage.
 fn exit_code(error: &anyhow::Error) -> u8 {
     match error.downcast_ref::<Error>() {
-        Some(Error::Config(_) | Error::Shape { .. }) => 2,
+        Some(Error::Config(_) | Error::Shape { .. } | Error::Place { .. }) => 2,
         Some(Error::NotFinite { .. }) => 3,
         Some(Error::OutOfMemory(_)) => 4,
         Some(Error::Storage { .. }) => 5,

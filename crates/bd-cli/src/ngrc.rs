@@ -8,8 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Shared, System, Tap};
-use bd_core::{device, kind_name, libtorch};
+use bd_core::{Error, Params, Shared, System, Tap, catch_torch, device, kind_name, libtorch};
 use bd_models::Ngrc;
 use bd_train::data::Split;
 use bd_train::metrics::{ForecastError, forecast_error};
@@ -19,6 +18,7 @@ use serde_json::{Map, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::args;
+use crate::console;
 use crate::info::{VERSION, git_hash};
 use crate::plan::NgrcPlan;
 use crate::plot::{Figure, Line, Panel, thin};
@@ -48,7 +48,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     let began = Instant::now();
     let say = |message: String| {
         if !args.run.quiet {
-            eprintln!("{message}");
+            console::message(&message);
         }
     };
     let plan = NgrcPlan::resolve(args)?;
@@ -83,9 +83,11 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
         split.test.len()
     ));
 
-    let outcome = fit_and_test(&plan, &series, &split, device, &mut seconds, &say)?;
+    let outcome = catch_torch(|| fit_and_test(&plan, &series, &split, device, &mut seconds, &say))?;
     let weights = write(&run, &plan, &series, &outcome)?;
-    plots(&run, &series, &outcome.forecasts)?;
+    if let Err(error) = plots(&run, &series, &outcome.forecasts) {
+        console::message(&format!("bd: warning: the plots are incomplete: {error:#}"));
+    }
     seconds.lap("write");
     let path = run.finish(Some(weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
@@ -98,9 +100,9 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
             "seconds": seconds.0,
             "metrics": metrics(&series, &outcome),
         });
-        println!("{result}");
+        console::result(&result.to_string())?;
     } else if !args.run.quiet {
-        print!("{}", table(&series, &outcome.forecasts));
+        console::result(&table(&series, &outcome.forecasts))?;
     }
     say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
     Ok(())
@@ -163,13 +165,21 @@ fn fit_and_test(
     device: Device,
     seconds: &mut Seconds,
     say: &dyn Fn(String),
-) -> Result<Outcome> {
+) -> Result<Outcome, Error> {
     let on = (plan.dtype.kind(), device);
     let stretch = |range| series.stretch(range).to_device(device).to_kind(on.0);
     let channels = series.channels.len();
     let mut params = Params::new(plan.seed, on);
     let model = Ngrc::new(&mut params, channels, channels * plan.horizon.len(), &plan.nvar)?;
     say(format!("model     ngrc: {} features, {}", model.r.n_out(), plural(plan.horizon.len(), "horizon")));
+
+    let reach = model.r.memory();
+    if reach > split.warmup.len() {
+        let warmup = split.warmup.len();
+        say(format!(
+            "warning   lags reach {reach} points back, but warm-up has {warmup}: training begins with zeros as history"
+        ));
+    }
 
     let sha = Shared::new(series.dt);
     let mut state = model.init_state(1, on);
@@ -263,8 +273,11 @@ fn table(series: &Series, forecasts: &[Forecast]) -> String {
         text += &format!("\n{horizon:>8}  {:>10}  {:>10}", short(error.mse), short(error.nrmse));
         text += &error.nrmse_per_channel.iter().map(|&value| format!("  {:>10}", short(value))).collect::<String>();
     }
-    text + "\n"
+    text
 }
+
+/// More panels than this nobody looks at in one picture.
+const MOST_PANELS: usize = 12;
 
 fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
     let x_label = || if series.timed { "time".to_owned() } else { format!("time (dt = {})", series.dt) };
@@ -275,10 +288,14 @@ fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
     };
     let panels = |lines: &dyn Fn(usize) -> Result<Vec<Line>>| -> Result<Vec<Panel>> {
         let panel = |(c, name): (usize, &String)| Ok(Panel { y_label: name.clone(), lines: lines(c)? });
-        series.channels.iter().enumerate().map(panel).collect()
+        series.channels.iter().take(MOST_PANELS).enumerate().map(panel).collect()
     };
 
-    let title = format!("{} over time", series.source);
+    let note = match series.channels.len() {
+        all if all > MOST_PANELS => format!(" (first {MOST_PANELS} of {all} channels)"),
+        _ => String::new(),
+    };
+    let title = format!("{} over time{note}", series.source);
     let lines = |c| Ok(vec![line(None, 0, &series.values, c)?]);
     Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 }.save(run, "series")?;
     for forecast in forecasts {
@@ -288,7 +305,7 @@ fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
             let label = |text| (c == 0).then_some(text);
             Ok(vec![line(label("truth"), *first, target, c)?, line(label("prediction"), *first, prediction, c)?])
         };
-        let title = format!("{} ahead, test MSE {}", plural(*horizon, "step"), short(error.mse));
+        let title = format!("{} ahead, test MSE {}{note}", plural(*horizon, "step"), short(error.mse));
         let figure = Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 };
         figure.save(run, &format!("horizon-{horizon}"))?;
     }

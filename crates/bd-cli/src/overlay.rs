@@ -61,6 +61,9 @@ pub(crate) fn overlay(base: &mut Value, top: &Value, path: &str) -> Result<()> {
         (Value::Object(_), top) if !top.is_null() => {
             return Err(Error::Config(format!("{path} is a table of values, not a value")));
         }
+        (list @ Value::Array(_), Value::String(text)) => {
+            *list = text.split(',').map(|item| Value::String(item.to_owned())).collect();
+        }
         (list @ Value::Array(_), top) if !top.is_array() => *list = Value::Array(vec![top.clone()]),
         (base, top) => *base = top.clone(),
     }
@@ -94,7 +97,7 @@ mod tests {
     use super::*;
 
     fn base() -> Value {
-        json!({"seed": 0, "nvar": {"delay": 4, "order": [2]}, "data": {"file": null}})
+        json!({"seed": 0, "nvar": {"delay": 4, "order": [2]}, "data": {"file": null, "columns": []}})
     }
 
     fn laid(assignments: &[&str]) -> Result<Value> {
@@ -109,8 +112,9 @@ mod tests {
 
     #[test]
     fn values_are_read_as_what_they_look_like() {
-        let value = laid(&["seed=7", "nvar.order=2,3", "data.file=a b.csv"]).unwrap();
-        assert_eq!(value, json!({"seed": 7, "nvar": {"delay": 4, "order": [2, 3]}, "data": {"file": "a b.csv"}}));
+        let value = laid(&["seed=7", "nvar.order=2,3", "data.file=a b.csv", "data.columns=x,y"]).unwrap();
+        let data = json!({"file": "a b.csv", "columns": ["x", "y"]});
+        assert_eq!(value, json!({"seed": 7, "nvar": {"delay": 4, "order": [2, 3]}, "data": data}));
         assert_eq!(laid(&["nvar.order=3"]).unwrap()["nvar"]["order"], json!([3]));
         assert_eq!(laid(&["seed=1", "seed=2"]).unwrap()["seed"], 2, "the last one counts");
     }

@@ -106,11 +106,14 @@ impl NgrcPlan {
         }
         layers.push(set);
 
+        forget_other_systems(&mut layers);
         let mut value = serde_json::to_value(Self::defaults(flow_of(&layers)?)).expect("defaults are JSON");
         for layer in &layers {
             overlay(&mut value, layer, "")?;
         }
-        let plan: Self = typed(value)?;
+        let mut plan: Self = typed(value)?;
+        // Absolute, so that the run can be repeated from anywhere.
+        plan.data.file = plan.data.file.map(|path| std::path::absolute(&path).unwrap_or(path));
         plan.check()?;
         Ok(plan)
     }
@@ -120,8 +123,12 @@ impl NgrcPlan {
         if self.job != "ngrc" {
             return config(format!("this is the configuration of a job '{}', not of 'ngrc'", self.job));
         }
-        if self.threads == 0 {
-            return config("threads is 0; it must be at least 1".into());
+        let most = std::thread::available_parallelism().map_or(1, usize::from);
+        if self.threads == 0 || self.threads > most {
+            return config(format!("threads is {}; this machine allows 1 to {most}", self.threads));
+        }
+        if self.data.file.is_none() && !self.data.columns.is_empty() {
+            return config("data.columns names tensors of data.file, and there is none".into());
         }
         if !(self.data.dt > 0.0 && self.data.dt.is_finite()) {
             return config(format!("data.dt is {}; it must be a number above 0", self.data.dt));
@@ -140,17 +147,16 @@ impl NgrcPlan {
 
 /// The options that were given, as a layer.
 fn options(args: &args::Ngrc) -> Result<Value> {
-    let file = args.data.as_ref().map(|path| {
-        // Absolute, so that the run can be repeated from anywhere.
-        std::path::absolute(path).unwrap_or_else(|_| path.clone())
-    });
+    if let Some(alpha) = args.alpha.filter(|alpha| !alpha.is_finite()) {
+        return Err(Error::Config(format!("--alpha is {alpha}; it must be a number from 0"))); // JSON has no such numbers
+    }
     let given = [
         ("device", args.run.device.as_ref().map(|x| json!(x))),
         ("dtype", args.run.dtype.as_ref().map(|x| json!(x))),
         ("seed", args.run.seed.map(|x| json!(x))),
         ("threads", args.run.threads.map(|x| json!(x))),
-        ("data.system", file.as_ref().map(|_| Value::Null)),
-        ("data.file", file.map(|x| json!(x))),
+        ("data.system", args.data.as_ref().map(|_| Value::Null)),
+        ("data.file", args.data.as_ref().map(|x| json!(x))),
         ("data.columns", args.columns.as_ref().map(|x| json!(x))),
         ("nvar.delay", args.delay.map(|x| json!(x))),
         ("nvar.order", args.order.as_ref().map(|x| json!(x))),
@@ -166,6 +172,22 @@ fn options(args: &args::Ngrc) -> Result<Value> {
         }
     }
     Ok(layer)
+}
+
+/// Parameters, start and times belong to a system: a layer that names another system makes those below it void.
+fn forget_other_systems(layers: &mut [Value]) {
+    let mut name = "lorenz".to_owned();
+    for i in 0..layers.len() {
+        let named = layers[i].pointer("/data/system/name").and_then(Value::as_str).unwrap_or(&name).to_owned();
+        if named != name {
+            for below in &mut layers[..i] {
+                if let Some(Value::Object(data)) = below.pointer_mut("/data") {
+                    data.retain(|key, _| key != "system" && key != "dt");
+                }
+            }
+            name = named;
+        }
+    }
 }
 
 /// Which system the layers ask for, for its defaults: none if they name a file, Lorenz if they name nothing.

@@ -64,7 +64,7 @@ impl Figure {
 
     fn png(&self) -> Result<Vec<u8>> {
         let (width, height) = self.size();
-        let mut pixels = vec![0; (width * height * 3) as usize];
+        let mut pixels = vec![0; width as usize * height as usize * 3];
         self.draw(&BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area())?;
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, width, height);

@@ -85,6 +85,12 @@ fn from_file(file: &Path, columns: &[String], dt: f64) -> Result<Series> {
         channels.extend((0..width).map(|i| if width == 1 { name.clone() } else { format!("{name}.{i}") }));
         parts.push(part);
     }
+    if let Some(twice) = channels.iter().enumerate().find(|(i, name)| channels[..*i].contains(name)) {
+        return Err(Error::bad_file(
+            file,
+            format!("two channels would be called '{}'; name each tensor once", twice.1),
+        ));
+    }
     Ok(Series { source: file.display().to_string(), channels, values: Tensor::cat(&parts, 1), dt, timed: false })
 }
 

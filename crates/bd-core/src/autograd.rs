@@ -12,9 +12,12 @@ use torch_sys::C_tensor;
 
 use crate::error::{Error, Result};
 
+/// One gradient for each tensor of a list, `None` where there is none.
+pub type Gradients = Vec<Option<Tensor>>;
+
 /// Gradients of the outputs (`None`: the loss does not depend on that output) to gradients of the inputs, in order
 /// (`None`: zero). Runs with grad mode off, possibly on another thread, and once for each backward through the graph.
-pub type Backward = dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> + Send;
+pub type Backward = dyn Fn(&[Option<Tensor>]) -> Result<Gradients> + Send;
 
 /// Makes `outputs`, computed from `inputs` outside the graph, differentiable through `backward`.
 ///
@@ -28,7 +31,7 @@ pub type Backward = dyn Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> + S
 pub fn attach(
     inputs: &[&Tensor],
     outputs: &[&Tensor],
-    backward: impl Fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>> + Send + 'static,
+    backward: impl Fn(&[Option<Tensor>]) -> Result<Gradients> + Send + 'static,
 ) -> Result<()> {
     for (i, output) in outputs.iter().enumerate() {
         if output.requires_grad() {

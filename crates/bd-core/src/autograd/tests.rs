@@ -113,7 +113,7 @@ fn an_output_that_was_edited_in_place_is_refused() {
 
 #[test]
 fn an_error_or_a_panic_inside_becomes_an_error_outside() {
-    let failing = |backward: fn(&[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>| {
+    let failing = |backward: fn(&[Option<Tensor>]) -> Result<Gradients>| {
         let a = leaf(&[0.3]);
         let y = a.detach() * 2.0;
         attach(&[&a], &[&y], backward).unwrap();
