@@ -42,9 +42,50 @@ pub trait Num:
         self.pick(one, zero)
     }
 
+    /// 1 where `x >= 0`, else -1.
+    fn sign(self) -> Self {
+        let (plus, minus) = (self.lit(1.0), self.lit(-1.0));
+        self.pick(plus, minus)
+    }
+
     /// `x^2`.
     fn square(self) -> Self {
         self.clone() * self
+    }
+
+    /// `c x`.
+    fn scale(self, c: f64) -> Self {
+        let c = self.lit(c);
+        c * self
+    }
+
+    /// `x + c`.
+    fn shift(self, c: f64) -> Self {
+        let c = self.lit(c);
+        self + c
+    }
+
+    /// `1 / x`.
+    fn recip(self) -> Self {
+        let one = self.lit(1.0);
+        one / self
+    }
+
+    /// The greater of `x` and `c`.
+    fn at_least(self, c: f64) -> Self {
+        let limit = self.lit(c);
+        self.clone().shift(-c).pick(self, limit)
+    }
+
+    /// The smaller of `x` and `c`.
+    fn at_most(self, c: f64) -> Self {
+        let limit = self.lit(c);
+        self.clone().shift(-c).pick(limit, self)
+    }
+
+    /// `1 / (1 + e^-x)`.
+    fn sigmoid(self) -> Self {
+        (-self).exp().shift(1.0).recip()
     }
 }
 
@@ -256,7 +297,8 @@ mod tests {
         let y = (x.clone() * x.lit(0.5) + x.lit(0.1)).exp() / (x.clone().abs() + x.lit(1.0)).ln();
         let z = x.clone().sin() - x.clone().cos() * x.clone().atan() + (-x.clone()).erf();
         let w = (x.clone().square() + x.lit(0.1)).powf(-1.5);
-        x.clone().pick(y.clone() + z.clone(), y * w) + x.heaviside() * z
+        let v = x.clone().at_least(-1.0).at_most(1.0).sigmoid().shift(0.2).recip() * x.clone().sign();
+        x.clone().pick(y.clone() + z.clone(), y * w) + x.heaviside() * z + v
     }
 
     #[test]
