@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::Result;
 use crate::named::match_named;
 
-/// A tree of named tensors. [`Tensor`] is the leaf, `()` the empty tree; tuples, `Vec` and [`state!`](crate::state!)
+/// A tree of named tensors. [`Tensor`] is the leaf, `()` the empty tree; tuples, `Option`, `Vec` and [`state!`](crate::state!)
 /// structs are nodes. A leaf's name is the path to it, as in `r.v`.
 ///
 /// A state is a value, passed into a step and returned from it. It never holds a parameter.
@@ -107,6 +107,19 @@ impl<A: StateTree, B: StateTree> StateTree for (A, B) {
 
     fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
         Ok((self.0.try_map(&join(path, "0"), f)?, self.1.try_map(&join(path, "1"), f)?))
+    }
+}
+
+/// What some configurations have and others do not.
+impl<S: StateTree> StateTree for Option<S> {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        if let Some(state) = self {
+            state.visit(path, f);
+        }
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
+        self.as_ref().map(|state| state.try_map(path, f)).transpose()
     }
 }
 

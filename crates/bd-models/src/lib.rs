@@ -5,19 +5,32 @@
 //! | [`linear`] | [`Linear`]: `y = x W + b`, the readout of everything that is fitted in closed form |
 //! | [`nvar`] | [`Nvar`]: nonlinear vector autoregression, lagged inputs and their products |
 //! | [`ngrc`] | [`Ngrc`]: next-generation reservoir computing, `Nvar` and `Linear` |
+//! | [`lif`] | [`Lif`]: leaky integrate-and-fire neurons, with a surrogate gradient |
+//! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
+//! | [`expon`] | [`Expon`]: exponential synapses |
+//! | [`delay`] | [`Delay`]: one step |
 //! | [`surrogate`] | [`Surrogate`]: what stands in for the derivative of a spike |
 //! | [`init`] | initial values of weights |
 //!
 //! Every model is a [`bd_core::System`]: its `step` is the definition, its `scan` equals it. This crate knows no
 //! trainer.
 
+mod decay;
+pub mod delay;
+pub mod expon;
 pub mod init;
+pub mod leaky_integrator;
+pub mod lif;
 pub mod linear;
 pub mod ngrc;
 pub mod nvar;
 pub mod surrogate;
 
+pub use delay::{Delay, DelayState};
+pub use expon::{Expon, ExponConfig, ExponState};
 pub use init::Init;
+pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig, LeakyIntegratorState};
+pub use lif::{Lif, LifConfig, LifState, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use ngrc::{Ngrc, NgrcState};
 pub use nvar::{Nvar, NvarConfig, NvarState};

@@ -1,0 +1,33 @@
+//! Exponential Euler for `tau dv/dt = u - v`: exact over a step in which `u` is constant.
+//!
+//! `v(t + dt) = e^(-dt/tau) v + (1 - e^(-dt/tau)) u`. Both factors are computed in float64, the second without
+//! cancellation; evaluated naively in float32 the error is 5e-6 of scale.
+
+use bd_core::{Error, Result};
+
+/// The factors of one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Decay {
+    /// `e^(-dt/tau)`.
+    pub(crate) keep: f64,
+    /// `1 - e^(-dt/tau)`.
+    pub(crate) gain: f64,
+}
+
+impl Decay {
+    pub(crate) fn new(dt_ms: f64, tau_ms: f64) -> Self {
+        let exponent = -dt_ms / tau_ms;
+        Self { keep: exponent.exp(), gain: -exponent.exp_m1() }
+    }
+}
+
+/// Refuses a number of units or a time constant that cannot be.
+pub(crate) fn check_units(model: &str, n: i64, tau_ms: f64) -> Result<()> {
+    if n < 1 {
+        return Err(Error::Config(format!("{model} needs at least one unit, got {n}")));
+    }
+    if !(tau_ms > 0.0 && tau_ms.is_finite()) {
+        return Err(Error::Config(format!("{model}: tau_ms is {tau_ms}; it must be a number above 0")));
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! [`Delay`]: each output is the input of the step before; zero at first.
+
+use bd_core::{Error, Result, Shared, System, Tap, state};
+use tch::{Device, Kind, Tensor};
+
+state! {
+    /// State of a [`Delay`].
+    pub struct DelayState {
+        /// The input of the last step, `[batch, n]`.
+        last: Tensor,
+    }
+}
+
+/// A delay of one step, for `n` channels.
+#[derive(Debug, Clone)]
+pub struct Delay {
+    n: i64,
+}
+
+impl Delay {
+    /// A delay of `n` channels.
+    pub fn new(n: i64) -> Result<Self> {
+        if n < 1 { Err(Error::Config(format!("a delay needs at least one channel, got {n}"))) } else { Ok(Self { n }) }
+    }
+}
+
+impl System for Delay {
+    type State = DelayState;
+
+    fn n_in(&self) -> i64 {
+        self.n
+    }
+
+    fn n_out(&self) -> i64 {
+        self.n
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> DelayState {
+        DelayState { last: Tensor::zeros([batch, self.n], on) }
+    }
+
+    fn step(&self, _sha: &Shared, x: &Tensor, s: &DelayState) -> (Tensor, DelayState) {
+        (s.last.shallow_clone(), DelayState { last: x.shallow_clone() })
+    }
+
+    /// The sequence shifted by one step.
+    fn scan(&self, _sha: &Shared, xs: &Tensor, s: DelayState, tap: &mut Tap) -> (Tensor, DelayState) {
+        tap.put("last", xs.shallow_clone());
+        let time = xs.size()[0];
+        let ys = Tensor::cat(&[s.last.unsqueeze(0), xs.narrow(0, 0, time - 1)], 0);
+        (ys, DelayState { last: xs.get(-1).copy() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::Params;
+    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+
+    use super::*;
+
+    #[test]
+    fn scan_is_steps() {
+        let on = (Kind::Double, Device::Cpu);
+        for time in [1, 2, 9] {
+            let case = ScanCase { time, batch: 2, on, tolerance: 0.0, seed: 1 };
+            assert_scan_is_steps(&Delay::new(3).unwrap(), &Params::new(0, on), case);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! [`Lif`]: leaky integrate-and-fire neurons, `tau dv/dt = -(v - v_rest) + R I`; a spike where `v >= v_th`, then a reset.
+//!
+//! One step, exponential Euler (exact for a current that is constant over the step), in BrainPy 2.2.4's order
+//! (`brainpy/dyn/neurons/reduced_models.py`):
+//!
+//! ```text
+//! u = v + (1 - e^(-dt/tau)) (v_rest + R I - v)           stays v while refractory
+//! spike = H(u - v_th)                                    0 while refractory; gradient: the surrogate
+//! v = u + (v_reset - u) spike                            reset = value
+//!   = u - (v_th - v_reset) spike                         reset = subtract
+//!   = u                                                  reset = none
+//! ```
+//!
+//! In the reset, the spike carries no gradient if `detach_reset` (the default, and BrainPy's way).
+
+use bd_core::{Error, Result, Shared, System, state};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::decay::{Decay, check_units};
+use crate::surrogate::Surrogate;
+
+/// What a spike does to the potential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reset {
+    /// Sets it to `v_reset`.
+    #[default]
+    Value,
+    /// Subtracts `v_th - v_reset`.
+    Subtract,
+    /// Nothing.
+    None,
+}
+
+/// Settings of [`Lif`] neurons. The defaults are those of BrainPy's tutorial.
+///
+/// | field | default | range | unit | meaning |
+/// |---|---|---|---|---|
+/// | `tau_ms` | 10 | above 0 | ms | membrane time constant |
+/// | `v_rest` | 0 | | as `v` | potential without input |
+/// | `v_th` | 1 | above `v_reset` | as `v` | threshold |
+/// | `v_reset` | 0 | | as `v` | potential after a spike, see `reset` |
+/// | `resistance` | 1 | | `v` per input | `R` |
+/// | `refractory_ms` | 0 | from 0 | ms | time after a spike in which the potential stays; rounded to steps |
+/// | `reset` | `value` | `value`, `subtract`, `none` | | what a spike does to the potential |
+/// | `detach_reset` | `true` | | | whether the reset is outside the gradient |
+/// | `surrogate` | `inv_square`, alpha 100 | | | derivative of a spike |
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct LifConfig {
+    pub tau_ms: f64,
+    pub v_rest: f64,
+    pub v_th: f64,
+    pub v_reset: f64,
+    pub resistance: f64,
+    pub refractory_ms: f64,
+    pub reset: Reset,
+    pub detach_reset: bool,
+    pub surrogate: Surrogate,
+}
+
+impl Default for LifConfig {
+    fn default() -> Self {
+        Self {
+            tau_ms: 10.0,
+            v_rest: 0.0,
+            v_th: 1.0,
+            v_reset: 0.0,
+            resistance: 1.0,
+            refractory_ms: 0.0,
+            reset: Reset::default(),
+            detach_reset: true,
+            surrogate: Surrogate::default(),
+        }
+    }
+}
+
+impl LifConfig {
+    /// Refuses settings that cannot be.
+    pub fn check(&self) -> Result<()> {
+        let Self { v_th, v_reset, refractory_ms, .. } = *self;
+        if ![self.v_rest, v_th, v_reset, self.resistance].iter().all(|value| value.is_finite()) {
+            return Err(Error::Config("lif: v_rest, v_th, v_reset and resistance must be numbers".into()));
+        }
+        if v_th <= v_reset {
+            return Err(Error::Config(format!("lif: v_th is {v_th}; it must be above v_reset, {v_reset}")));
+        }
+        if !(refractory_ms >= 0.0 && refractory_ms.is_finite()) {
+            return Err(Error::Config(format!("lif: refractory_ms is {refractory_ms}; it must be a number from 0")));
+        }
+        self.surrogate.check()
+    }
+}
+
+state! {
+    /// State of [`Lif`] neurons.
+    pub struct LifState {
+        /// Potential after the reset, `[batch, n]`.
+        v: Tensor,
+        /// 1 where a neuron has spiked in this step, else 0, `[batch, n]`.
+        spike: Tensor,
+        /// Steps for which the potential still stays, `[batch, n]`; there if the neurons have a refractory period.
+        refractory: Option<Tensor>,
+    }
+}
+
+/// Leaky integrate-and-fire neurons: currents `[.., n]` to spikes `[.., n]`, exactly 0 or 1. `Shared.dt` is in ms.
+#[derive(Debug, Clone)]
+pub struct Lif {
+    n: i64,
+    config: LifConfig,
+}
+
+impl Lif {
+    /// `n` neurons.
+    pub fn new(n: i64, config: &LifConfig) -> Result<Self> {
+        check_units("lif", n, config.tau_ms)?;
+        config.check()?;
+        Ok(Self { n, config: *config })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &LifConfig {
+        &self.config
+    }
+
+    fn reset(&self, u: &Tensor, spike: &Tensor) -> Tensor {
+        let LifConfig { v_th, v_reset, .. } = self.config;
+        let spike = if self.config.detach_reset { spike.detach() } else { spike.shallow_clone() };
+        match self.config.reset {
+            Reset::Value => u + (v_reset - u) * spike,
+            Reset::Subtract => u - spike * (v_th - v_reset),
+            Reset::None => u.shallow_clone(),
+        }
+    }
+}
+
+impl System for Lif {
+    type State = LifState;
+
+    fn n_in(&self) -> i64 {
+        self.n
+    }
+
+    fn n_out(&self) -> i64 {
+        self.n
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> LifState {
+        let zeros = || Tensor::zeros([batch, self.n], on);
+        let refractory = (self.config.refractory_ms > 0.0).then(zeros);
+        LifState { v: zeros(), spike: zeros(), refractory }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &LifState) -> (Tensor, LifState) {
+        let LifConfig { tau_ms, v_rest, v_th, resistance, refractory_ms, surrogate, .. } = self.config;
+        let drive = x * resistance - &s.v + v_rest;
+        let free = &s.v + drive * Decay::new(sha.dt, tau_ms).gain;
+        let Some(left) = &s.refractory else {
+            let spike = surrogate.spike(&(&free - v_th));
+            let v = self.reset(&free, &spike);
+            return (spike.shallow_clone(), LifState { v, spike, refractory: None });
+        };
+        let held = left.gt(0.0);
+        let u = s.v.where_self(&held, &free);
+        let spike = surrogate.spike(&(&u - v_th)) * held.logical_not();
+        let v = self.reset(&u, &spike);
+        let period = (refractory_ms / sha.dt).round();
+        let refractory = (left - 1.0).clamp_min(0.0) + spike.detach() * period;
+        (spike.shallow_clone(), LifState { v, spike, refractory: Some(refractory) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::{Tap, scan_by_step};
+
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    /// Steps at which a neuron under a constant current spikes.
+    fn spike_steps(config: LifConfig, current: f64, dt: f64, steps: i64) -> Vec<i64> {
+        let lif = Lif::new(1, &config).unwrap();
+        let xs = Tensor::full([steps, 1, 1], current, ON);
+        let (ys, _) = scan_by_step(&lif, &Shared::new(dt), &xs, lif.init_state(1, ON), &mut Tap::none());
+        Vec::try_from(ys.flatten(0, -1).nonzero().flatten(0, -1)).unwrap()
+    }
+
+    /// Period of a neuron under a constant current I > v_th: `tau ln(I / (I - v_th))`, and the refractory period.
+    #[test]
+    fn the_firing_rate_is_the_exact_one() {
+        let dt = 0.001;
+        for (current, refractory_ms) in [(1.5, 0.0), (3.0, 0.0), (1.5, 2.0)] {
+            let config = LifConfig { refractory_ms, ..LifConfig::default() };
+            let spikes = spike_steps(config, current, dt, 60_000);
+            let period = 10.0 * (current / (current - 1.0f64)).ln() + refractory_ms;
+            for pair in spikes.windows(2) {
+                let found = (pair[1] - pair[0]) as f64 * dt;
+                assert!((found - period).abs() <= 2.0 * dt, "current {current}: {found} ms and not {period}");
+            }
+            assert!(spikes.len() >= 2);
+        }
+        assert!(spike_steps(LifConfig::default(), 0.999, 0.1, 5000).is_empty(), "below threshold for ever");
+    }
+
+    /// Reset by subtraction keeps what is above the threshold, so that in the long run the rate is the charge's.
+    #[test]
+    fn resets_do_what_they_say() {
+        let run = |reset| {
+            let lif = Lif::new(1, &LifConfig { reset, v_reset: 0.25, ..LifConfig::default() }).unwrap();
+            let start = LifState { v: Tensor::full([1, 1], 0.9, ON), ..lif.init_state(1, ON) };
+            let (spike, s) = lif.step(&Shared::new(1.0), &Tensor::full([1, 1], 4.0, ON), &start);
+            (spike.double_value(&[0, 0]), s.v.double_value(&[0, 0]))
+        };
+        let u = 4.0 + (0.9 - 4.0) * (-0.1f64).exp();
+        for (reset, v) in [(Reset::Value, 0.25), (Reset::Subtract, u - 0.75), (Reset::None, u)] {
+            let (spike, found) = run(reset);
+            assert!(spike == 1.0 && (found - v).abs() < 1e-15, "{reset:?}: {found} and not {v}");
+        }
+    }
+
+    /// dv/du through a reset to a value is `1 - spike`, and `+ (v_reset - u) g(u - v_th)` if the reset is in the gradient.
+    #[test]
+    fn the_gradient_of_the_reset() {
+        for (detach_reset, current) in [(true, 4.0), (false, 4.0), (true, 0.5), (false, 0.5)] {
+            let lif = Lif::new(1, &LifConfig { detach_reset, ..LifConfig::default() }).unwrap();
+            let v0 = Tensor::full([1, 1], 0.9, ON).set_requires_grad(true);
+            let start = LifState { v: v0.shallow_clone(), ..lif.init_state(1, ON) };
+            let (_, s) = lif.step(&Shared::new(1.0), &Tensor::full([1, 1], current, ON), &start);
+            let found = Tensor::run_backward(&[s.v], &[&v0], false, false)[0].double_value(&[0, 0]);
+            let keep = (-0.1f64).exp();
+            let u = current + (0.9 - current) * keep;
+            let spike = f64::from(u8::from(u >= 1.0));
+            let through_spike = if detach_reset { 0.0 } else { -u / (100.0 * (u - 1.0).abs() + 1.0).powi(2) };
+            let expected = keep * (1.0 - spike + through_spike);
+            assert!((found - expected).abs() < 1e-14, "{found} and not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for (config, words) in [
+            (LifConfig { tau_ms: 0.0, ..LifConfig::default() }, "tau_ms is 0"),
+            (LifConfig { v_th: 0.0, ..LifConfig::default() }, "it must be above v_reset"),
+            (LifConfig { refractory_ms: -1.0, ..LifConfig::default() }, "refractory_ms is -1"),
+            (LifConfig { v_rest: f64::NAN, ..LifConfig::default() }, "must be numbers"),
+            (
+                LifConfig { surrogate: Surrogate::Erf { alpha: -1.0 }, ..LifConfig::default() },
+                "alpha of the surrogate erf",
+            ),
+        ] {
+            let error = Lif::new(1, &config).unwrap_err().to_string();
+            assert!(error.contains(words), "{words:?} not in: {error}");
+        }
+        assert!(Lif::new(0, &LifConfig::default()).is_err());
+    }
+}
