@@ -5,6 +5,8 @@
 //! | [`shared`] | [`Shared`], [`Phase`]: the arguments that all nodes see at a step |
 //! | [`state`](mod@state) | [`StateTree`], [`state!`]: named trees of tensors |
 //! | [`system`] | [`System`] (`step`, `scan`), [`Readout`], [`Chain`], [`scan_by_step`] |
+//! | [`dyn_system`] | [`DynSystem`]: a system whose type is not known until run time |
+//! | [`stack`] | [`Stack`]: layers in a row, each under a name |
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
 //! | [`kernel`] | formulas written once for numbers, tensors and CUDA C |
@@ -25,6 +27,7 @@ pub mod autograd;
 pub mod checkpoint;
 pub mod cuda;
 pub mod device;
+pub mod dyn_system;
 pub mod error;
 pub mod files;
 pub mod kernel;
@@ -34,6 +37,7 @@ pub mod npz;
 pub mod params;
 pub mod rng;
 pub mod shared;
+pub mod stack;
 pub mod state;
 pub mod system;
 pub mod tap;
@@ -43,11 +47,13 @@ pub mod testing;
 pub use autograd::attach;
 pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
+pub use dyn_system::{DynState, DynSystem};
 pub use error::{Error, Result, catch_torch};
 pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
 pub use rng::Rng;
 pub use shared::{Phase, Shared};
+pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
 pub use system::{Chain, ChainState, Readout, System, scan_by_step};
 pub use tap::Tap;

@@ -1,0 +1,134 @@
+//! [`DynSystem`]: a system whose type is not known until run time.
+//!
+//! The library is generic over [`System`]; a command line that is told `--hidden 128,64` is not. A `DynSystem` is itself a
+//! system, with a state that can be visited, saved and loaded like any other.
+
+use std::any::Any;
+use std::fmt::Debug;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+use crate::shared::Shared;
+use crate::state::StateTree;
+use crate::system::System;
+use crate::tap::Tap;
+
+/// A system of any type.
+#[derive(Debug)]
+pub struct DynSystem(Box<dyn ErasedSystem>);
+
+/// State of a [`DynSystem`].
+pub struct DynState(Box<dyn ErasedState>);
+
+impl DynSystem {
+    /// Erases the type of `system`.
+    pub fn new(system: impl System + 'static) -> Self {
+        Self(Box::new(system))
+    }
+}
+
+/// A bug of the caller, like an index out of bounds.
+const FOREIGN_STATE: &str = "a state is given to the system that made it";
+
+/// [`System`] without its associated type.
+trait ErasedSystem: Debug + Send {
+    fn n_in(&self) -> i64;
+    fn n_out(&self) -> i64;
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState;
+    fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
+    fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
+}
+
+impl<S: System + 'static> ErasedSystem for S {
+    fn n_in(&self) -> i64 {
+        System::n_in(self)
+    }
+
+    fn n_out(&self) -> i64 {
+        System::n_out(self)
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState {
+        DynState(Box::new(System::init_state(self, batch, on)))
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState) {
+        let s = s.0.as_any().downcast_ref().expect(FOREIGN_STATE);
+        let (y, next) = System::step(self, sha, x, s);
+        (y, DynState(Box::new(next)))
+    }
+
+    fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
+        let Ok(s) = s.0.into_any().downcast() else { panic!("{FOREIGN_STATE}") };
+        let (ys, last) = System::scan(self, sha, xs, *s, tap);
+        (ys, DynState(Box::new(last)))
+    }
+}
+
+/// [`StateTree`] without its own type in a signature.
+trait ErasedState: Send {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor));
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<DynState>;
+    fn as_any(&self) -> &dyn Any;
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+impl<T: StateTree + Send + 'static> ErasedState for T {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        StateTree::visit(self, path, f);
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<DynState> {
+        Ok(DynState(Box::new(StateTree::try_map(self, path, f)?)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+impl StateTree for DynState {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        self.0.as_ref().visit(path, f);
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
+        self.0.as_ref().try_map(path, f)
+    }
+}
+
+impl Debug for DynState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let named = self.named();
+        f.debug_map().entries(named.iter().map(|(name, tensor)| (name, tensor.size()))).finish()
+    }
+}
+
+impl System for DynSystem {
+    type State = DynState;
+
+    fn n_in(&self) -> i64 {
+        self.0.n_in()
+    }
+
+    fn n_out(&self) -> i64 {
+        self.0.n_out()
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState {
+        self.0.init_state(batch, on)
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState) {
+        self.0.step(sha, x, s)
+    }
+
+    fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
+        self.0.scan(sha, xs, s, tap)
+    }
+}
