@@ -74,3 +74,25 @@ fn results_that_cannot_be_written_are_an_error_and_the_run_is_kept() {
     assert_eq!(status(train.args(["train", "ngrc", "--json", "--out"]).arg(&out)), Some(5));
     assert!(out.join("model.safetensors").exists());
 }
+
+/// The run takes its folder away, and the exit code says which signal it was.
+#[test]
+fn a_signal_stops_a_run_and_leaves_nothing() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let desk = Desk::new();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_bd"))
+            // Long enough to be stopped in the middle of: 400 features of 300,000 points.
+            .args(["train", "ngrc", "--delay", "9", "--set", "data.system.duration=3000", "--quiet", "--out"])
+            .arg(desk.path("deep/run"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !desk.path("deep/run").exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert!(desk.files().is_empty(), "{:?}", desk.files());
+    }
+}

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
-7 bad data file or checkpoint; 8 device.";
+7 bad data file or checkpoint; 8 device; 130 Ctrl-C; 143 SIGTERM.";
 
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]

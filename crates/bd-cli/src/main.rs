@@ -5,7 +5,9 @@
 
 mod args;
 mod console;
+mod forecast_figures;
 mod info;
+mod interrupt;
 mod ngrc;
 mod overlay;
 mod plan;
@@ -22,6 +24,7 @@ use bd_core::Error;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Train};
+use crate::interrupt::Interrupted;
 
 fn main() -> ExitCode {
     // Panics of libtorch are caught and told as errors; what is not caught is told below.
@@ -54,6 +57,9 @@ fn run() -> anyhow::Result<()> {
 
 /// The codes that `--help` lists. clap itself ends with 2 on bad usage.
 fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return interrupted.exit_code();
+    }
     match error.downcast_ref::<Error>() {
         Some(Error::Config(_) | Error::Shape { .. } | Error::Place { .. }) => 2,
         Some(Error::NotFinite { .. }) => 3,

@@ -19,22 +19,23 @@ use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
+use crate::forecast_figures::figures;
 use crate::info::{VERSION, git_hash};
+use crate::interrupt::Interrupt;
 use crate::plan::NgrcPlan;
-use crate::plot::{Figure, Line, Panel, thin};
 use crate::series::Series;
 use crate::text::{plural, short};
 
 /// The forecast of one horizon over the test part.
-struct Forecast {
-    horizon: usize,
+pub(crate) struct Forecast {
+    pub(crate) horizon: usize,
     /// Point of the series that the first prediction is about.
-    first: usize,
+    pub(crate) first: usize,
     /// `[time, channel]`, float64.
-    prediction: Tensor,
+    pub(crate) prediction: Tensor,
     /// `[time, channel]`, float64.
-    target: Tensor,
-    error: ForecastError,
+    pub(crate) target: Tensor,
+    pub(crate) error: ForecastError,
 }
 
 /// What the job found.
@@ -46,6 +47,7 @@ struct Outcome {
 
 pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     let began = Instant::now();
+    let interrupt = Interrupt::watch()?;
     let say = |message: String| {
         if !args.run.quiet {
             console::message(&message);
@@ -83,11 +85,17 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
         split.test.len()
     ));
 
+    interrupt.check()?;
     let outcome = catch_torch(|| fit_and_test(&plan, &series, &split, device, &mut seconds, &say))?;
+    interrupt.check()?;
     let weights = write(&run, &plan, &series, &outcome)?;
-    if let Err(error) = plots(&run, &series, &outcome.forecasts) {
-        console::message(&format!("bd: warning: the plots are incomplete: {error:#}"));
+    for (name, figure) in figures(&series, &outcome.forecasts)? {
+        interrupt.check()?;
+        if let Err(error) = figure.save(&run, &name) {
+            console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
+        }
     }
+    interrupt.check()?;
     seconds.lap("write");
     let path = run.finish(Some(weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
@@ -237,16 +245,11 @@ fn write(run: &RunDir, plan: &NgrcPlan, series: &Series, outcome: &Outcome) -> R
         }))?;
         arrays.push((format!("prediction.{horizon}"), prediction.shallow_clone()));
         arrays.push((format!("target.{horizon}"), target.shallow_clone()));
-        let times: Vec<f64> = (0..prediction.size()[0]).map(|i| time(series, first + i as usize)).collect();
+        let times: Vec<f64> = (0..prediction.size()[0]).map(|i| series.time(first + i as usize)).collect();
         arrays.push((format!("time.{horizon}"), Tensor::from_slice(&times)));
     }
     save_npz(&run.file("predictions.npz")?, &arrays)?;
     Ok(save_tensors(&run.file("model.safetensors")?, &outcome.params.named())?)
-}
-
-/// Time of a point: that of an integrated system begins one step after the start, that of a file with 0.
-fn time(series: &Series, point: usize) -> f64 {
-    (point + usize::from(series.timed)) as f64 * series.dt
 }
 
 fn channel_values<'a>(series: &'a Series, error: &'a ForecastError) -> impl Iterator<Item = (String, f64)> + 'a {
@@ -274,65 +277,4 @@ fn table(series: &Series, forecasts: &[Forecast]) -> String {
         text += &error.nrmse_per_channel.iter().map(|&value| format!("  {:>10}", short(value))).collect::<String>();
     }
     text
-}
-
-/// More panels than this nobody looks at in one picture.
-const MOST_PANELS: usize = 12;
-
-fn plots(run: &RunDir, series: &Series, forecasts: &[Forecast]) -> Result<()> {
-    let x_label = || if series.timed { "time".to_owned() } else { format!("time (dt = {})", series.dt) };
-    let line = |label: Option<&str>, first: usize, values: &Tensor, channel: usize| -> Result<Line> {
-        let values = Vec::<f64>::try_from(values.select(1, channel as i64).contiguous()).map_err(Error::from)?;
-        let points = values.into_iter().enumerate().map(|(i, value)| (time(series, first + i), value)).collect();
-        Ok(Line { label: label.map(str::to_owned), points: thin(points) })
-    };
-    let panels = |lines: &dyn Fn(usize) -> Result<Vec<Line>>| -> Result<Vec<Panel>> {
-        let panel = |(c, name): (usize, &String)| Ok(Panel { y_label: name.clone(), lines: lines(c)? });
-        series.channels.iter().take(MOST_PANELS).enumerate().map(panel).collect()
-    };
-
-    let note = match series.channels.len() {
-        all if all > MOST_PANELS => format!(" (first {MOST_PANELS} of {all} channels)"),
-        _ => String::new(),
-    };
-    let title = format!("{} over time{note}", series.source);
-    let lines = |c| Ok(vec![line(None, 0, &series.values, c)?]);
-    Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 }.save(run, "series")?;
-    for forecast in forecasts {
-        let Forecast { horizon, first, prediction, target, error } = forecast;
-        let lines = |c| {
-            // One legend says it for all panels.
-            let label = |text| (c == 0).then_some(text);
-            Ok(vec![line(label("truth"), *first, target, c)?, line(label("prediction"), *first, prediction, c)?])
-        };
-        let title = format!("{} ahead, test MSE {}{note}", plural(*horizon, "step"), short(error.mse));
-        let figure = Figure { title, x_label: x_label(), panels: panels(&lines)?, panel_height: 140 };
-        figure.save(run, &format!("horizon-{horizon}"))?;
-    }
-    if series.channels.len() > 1 {
-        attractor(series, forecasts)?.save(run, "attractor")?;
-    }
-    Ok(())
-}
-
-/// The last channel against the first over the test part: truth, and the forecast of the first horizon.
-fn attractor(series: &Series, forecasts: &[Forecast]) -> Result<Figure> {
-    const MOST_POINTS: i64 = 20_000;
-    let last = series.channels.len() as i64 - 1;
-    let line = |label: String, values: &Tensor| -> Result<Line> {
-        let values = values.narrow(0, 0, values.size()[0].min(MOST_POINTS));
-        let column = |c: i64| Vec::<f64>::try_from(values.select(1, c).contiguous()).map_err(Error::from);
-        Ok(Line { label: Some(label), points: column(0)?.into_iter().zip(column(last)?).collect() })
-    };
-    let mut lines = vec![line("series".into(), &series.values)?];
-    if let Some(forecast) = forecasts.first() {
-        lines.push(line(format!("forecast, {} ahead", plural(forecast.horizon, "step")), &forecast.prediction)?);
-    }
-    let name = |c: i64| series.channels[c as usize].clone();
-    Ok(Figure {
-        title: format!("attractor of {}", series.source),
-        x_label: name(0),
-        panels: vec![Panel { y_label: name(last), lines }],
-        panel_height: 600,
-    })
 }

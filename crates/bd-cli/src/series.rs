@@ -33,6 +33,11 @@ impl Series {
         }
     }
 
+    /// Time of a point: that of an integrated system begins one step after the start, that of a file with 0.
+    pub(crate) fn time(&self, point: usize) -> f64 {
+        (point + usize::from(self.timed)) as f64 * self.dt
+    }
+
     pub(crate) fn points(&self) -> usize {
         self.values.size()[0] as usize
     }

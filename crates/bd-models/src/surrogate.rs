@@ -146,7 +146,7 @@ impl Surrogate {
             let allowed = match (self, name) {
                 _ if !value.is_finite() => false,
                 (Self::QPseudoSpike { .. }, _) => value > 1.0,
-                (Self::SquarewaveFourier { .. }, "n") => value >= 1.0 && value <= 1000.0 && value.fract() == 0.0,
+                (Self::SquarewaveFourier { .. }, "n") => (1.0..=1000.0).contains(&value) && value.fract() == 0.0,
                 _ => value > 0.0 || (may_be_zero && value == 0.0),
             };
             (!allowed).then(|| format!("{name} of the surrogate {} cannot be {value}", self.name()))
