@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
+use crate::kernel::Fused;
 use crate::shared::Shared;
 use crate::state::StateTree;
 use crate::system::System;
@@ -38,6 +39,7 @@ trait ErasedSystem: Debug + Send {
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState;
     fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
+    fn kernel(&self, sha: &Shared) -> Option<Fused>;
 }
 
 impl<S: System + 'static> ErasedSystem for S {
@@ -63,6 +65,10 @@ impl<S: System + 'static> ErasedSystem for S {
         let Ok(s) = s.0.into_any().downcast() else { panic!("{FOREIGN_STATE}") };
         let (ys, last) = System::scan(self, sha, xs, *s, tap);
         (ys, DynState(Box::new(last)))
+    }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        System::kernel(self, sha)
     }
 }
 
@@ -130,5 +136,9 @@ impl System for DynSystem {
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
         self.0.scan(sha, xs, s, tap)
+    }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        self.0.kernel(sha)
     }
 }

@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::dyn_system::{DynState, DynSystem};
 use crate::error::{Error, Result};
+use crate::kernel::{Fused, scan_fused};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
 use crate::system::System;
@@ -85,7 +86,12 @@ impl System for Stack {
         (x, StackState(states))
     }
 
+    /// All layers in one kernel, where each has one; else layer by layer.
     fn scan(&self, sha: &Shared, xs: &Tensor, s: StackState, tap: &mut Tap) -> (Tensor, StackState) {
+        let s = match scan_fused(self, sha, xs, s, tap) {
+            Ok(done) => return done,
+            Err(s) => s,
+        };
         let mut xs = xs.shallow_clone();
         let mut states = Vec::with_capacity(self.layers.len());
         for ((name, layer), (_, state)) in self.layers.iter().zip(s.0) {
@@ -94,5 +100,10 @@ impl System for Stack {
             states.push((Arc::clone(name), last));
         }
         (xs, StackState(states))
+    }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        let parts = self.layers.iter().map(|(name, layer)| layer.kernel(&sha.within(name)));
+        Some(Fused::row(parts.collect::<Option<_>>()?))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::kernel::{Fused, scan_fused};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
 use crate::tap::Tap;
@@ -34,7 +35,13 @@ pub trait System: Debug + Send {
     /// All steps of a sequence: inputs `[time, batch, n_in]`, `time >= 1`, to outputs `[time, batch, n_out]` and the
     /// state after the last. `sha` is that of the first step. `tap` says which states to record.
     fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        scan_by_step(self, sha, xs, s, tap)
+        scan_fused(self, sha, xs, s, tap).unwrap_or_else(|s| scan_by_step(self, sha, xs, s, tap))
+    }
+
+    /// The fused form for steps of `sha`, where there is one; [`scan`](Self::scan) then uses it. It must not depend on the
+    /// step number.
+    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+        None
     }
 }
 
@@ -161,7 +168,12 @@ impl<A: System, B: System> System for Chain<A, B> {
     }
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        self.scan_with(sha, xs, s, tap, B::scan)
+        scan_fused(self, sha, xs, s, tap).unwrap_or_else(|s| self.scan_with(sha, xs, s, tap, B::scan))
+    }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        let [a, b] = &self.names;
+        Some(Fused::row(vec![self.first.kernel(&sha.within(a))?, self.second.kernel(&sha.within(b))?]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Delay`]: each output is the input of the step before; zero at first.
 
+use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile};
 use bd_core::{Error, Result, Shared, System, Tap, state};
 use tch::{Device, Kind, Tensor};
 
@@ -49,6 +50,49 @@ impl System for Delay {
         let time = xs.size()[0];
         let ys = Tensor::cat(&[s.last.unsqueeze(0), xs.narrow(0, 0, time - 1)], 0);
         (ys, DelayState { last: xs.get(-1).copy() })
+    }
+
+    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+        Some(Fused::new(DelayKernel { n: self.n as usize }, &[]))
+    }
+}
+
+/// The sequence shifted by one step, and its adjoint: shifted back.
+#[derive(Debug)]
+struct DelayKernel {
+    n: usize,
+}
+
+impl<F: Real> Kernel<F> for DelayKernel {
+    fn sizes(&self) -> Sizes {
+        Sizes { n_in: self.n, n_out: self.n, n_state: self.n, n_saved: 0, n_params: 0 }
+    }
+
+    fn forward(&self, tile: Tile, xs: Rows<'_, F>, last: &mut [F], ys: &mut [F], _saved: &mut [F]) {
+        for (t, ys) in ys.chunks_exact_mut(tile.batch * self.n).enumerate() {
+            ys.copy_from_slice(last);
+            last.copy_from_slice(xs.row(t));
+        }
+    }
+
+    fn backward(
+        &self,
+        tile: Tile,
+        _xs: Rows<'_, F>,
+        _saved: &[F],
+        gys: &[F],
+        glast: &mut [F],
+        gxs: &mut [F],
+        _gparams: &mut [F],
+    ) {
+        let width = tile.batch * self.n;
+        for t in (0..tile.steps).rev() {
+            let row = t * width..(t + 1) * width;
+            if !gxs.is_empty() {
+                gxs[row.clone()].copy_from_slice(glast);
+            }
+            glast.copy_from_slice(&gys[row]);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! and not scaled by `tau`: one spike through a weight `w` makes a current that begins at `w` (BrainPy 2.2.4,
 //! `brainpy/dyn/synapses/abstract_models.py`).
 
+use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
 use bd_core::{Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -70,11 +71,65 @@ impl System for Expon {
         let g = &s.g * Decay::new(sha.dt, self.config.tau_ms).keep + x;
         (g.shallow_clone(), ExponState { g })
     }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        let keep = Decay::new(sha.dt, self.config.tau_ms).keep;
+        Some(Fused::new(ExponKernel { n: self.n as usize, keep }, &[]))
+    }
+}
+
+/// `g <- keep g + x`, and its adjoint: what is asked of `g` is asked of `x`, and `keep` times of the `g` before.
+#[derive(Debug)]
+struct ExponKernel {
+    n: usize,
+    keep: f64,
+}
+
+impl<F: Real> Kernel<F> for ExponKernel {
+    fn sizes(&self) -> Sizes {
+        Sizes { n_in: self.n, n_out: self.n, n_state: self.n, n_saved: 0, n_params: 0 }
+    }
+
+    fn forward(&self, tile: Tile, xs: Rows<'_, F>, g: &mut [F], ys: &mut [F], _saved: &mut [F]) {
+        let keep = F::of(self.keep);
+        vectorised(|| {
+            for (t, ys) in ys.chunks_exact_mut(tile.batch * self.n).enumerate() {
+                for ((g, x), y) in g.iter_mut().zip(xs.row(t)).zip(ys) {
+                    *g = *g * keep + *x;
+                    *y = *g;
+                }
+            }
+        });
+    }
+
+    fn backward(
+        &self,
+        tile: Tile,
+        _xs: Rows<'_, F>,
+        _saved: &[F],
+        gys: &[F],
+        gg: &mut [F],
+        gxs: &mut [F],
+        _gparams: &mut [F],
+    ) {
+        let (keep, width) = (F::of(self.keep), tile.batch * self.n);
+        vectorised(|| {
+            for t in (0..tile.steps).rev() {
+                let row = t * width..(t + 1) * width;
+                gg.iter_mut().zip(&gys[row.clone()]).for_each(|(gg, gy)| *gg += *gy);
+                if !gxs.is_empty() {
+                    gxs[row].copy_from_slice(gg);
+                }
+                gg.iter_mut().for_each(|gg| *gg = *gg * keep);
+            }
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bd_core::{Tap, scan_by_step};
+    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+    use bd_core::{Params, Tap, scan_by_step};
 
     use super::*;
 
@@ -89,6 +144,17 @@ mod tests {
         for step in 0..100 {
             let exact = if step < 2 { 0.0 } else { 3.0 * (-(step - 2) as f64 * dt / 7.0).exp() };
             assert!((ys.double_value(&[step, 0, 0]) - exact).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn scan_is_steps() {
+        for (kind, tolerance) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
+            for (time, batch) in [(1, 1), (7, 8), (20, 19)] {
+                let on = (kind, Device::Cpu);
+                let case = ScanCase { time, batch, on, tolerance, seed: 1 };
+                assert_scan_is_steps(&Expon::new(5, &ExponConfig::default()).unwrap(), &Params::new(0, on), case);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@
 //!
 //! In the reset, the spike carries no gradient if `detach_reset` (the default, and BrainPy's way).
 
+use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
 use bd_core::{Error, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -171,11 +172,160 @@ impl System for Lif {
         let refractory = (left - 1.0).clamp_min(0.0) + spike.detach() * period;
         (spike.shallow_clone(), LifState { v, spike, refractory: Some(refractory) })
     }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        let decay = Decay::new(sha.dt, self.config.tau_ms);
+        let period = (self.config.refractory_ms / sha.dt).round();
+        Some(Fused::new(LifKernel { n: self.n as usize, config: self.config, decay, period }, &[]))
+    }
+}
+
+/// The step of [`Lif`] in a loop over numbers, and its adjoint.
+///
+/// State: `v`, `spike` and, with a refractory period, the steps left. Saved: `u - v_th`, and 1 where a neuron was held.
+#[derive(Debug)]
+struct LifKernel {
+    n: usize,
+    config: LifConfig,
+    decay: Decay,
+    /// Refractory period in steps.
+    period: f64,
+}
+
+impl LifKernel {
+    fn has_period(&self) -> bool {
+        self.config.refractory_ms > 0.0
+    }
+
+    /// Potential after the reset, from that before it and the spike.
+    #[inline(always)]
+    fn reset<F: Real>(&self, u: F, spike: F) -> F {
+        let LifConfig { v_th, v_reset, .. } = self.config;
+        match self.config.reset {
+            Reset::Value => u + (F::of(v_reset) - u) * spike,
+            Reset::Subtract => u - spike * F::of(v_th - v_reset),
+            Reset::None => u,
+        }
+    }
+
+    /// Gradient of the potential before the reset, from those of the potential after it and of the spike. `over` is
+    /// `u - v_th`; `slope` the surrogate there, 0 where the neuron was held.
+    #[inline(always)]
+    fn reset_adjoint<F: Real>(&self, over: F, slope: F, gv: F, gspike: F) -> F {
+        let LifConfig { v_th, v_reset, .. } = self.config;
+        let spike = over.heaviside();
+        let (direct, through_spike) = match self.config.reset {
+            Reset::Value => (gv * (F::of(1.0) - spike), gv * (F::of(v_reset - v_th) - over)),
+            Reset::Subtract => (gv, -gv * F::of(v_th - v_reset)),
+            Reset::None => (gv, F::default()),
+        };
+        let gspike = if self.config.detach_reset { gspike } else { gspike + through_spike };
+        direct + gspike * slope
+    }
+
+    fn forward_free<F: Real>(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]) {
+        let width = tile.batch * self.n;
+        let (v, spikes) = state.split_at_mut(width);
+        let LifConfig { v_rest, v_th, resistance, .. } = self.config;
+        let (rest, th, resistance, gain) = (F::of(v_rest), F::of(v_th), F::of(resistance), F::of(self.decay.gain));
+        for (t, (ys, over)) in ys.chunks_exact_mut(width).zip(saved.chunks_exact_mut(width)).enumerate() {
+            for (((v, x), y), over) in v.iter_mut().zip(xs.row(t)).zip(ys).zip(over) {
+                let u = *v + (*x * resistance - *v + rest) * gain;
+                *over = u - th;
+                *y = over.heaviside();
+                *v = self.reset(u, *y);
+            }
+        }
+        spikes.copy_from_slice(&ys[(tile.steps - 1) * width..]);
+    }
+
+    fn forward_held<F: Real>(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]) {
+        let width = tile.batch * self.n;
+        let (v, rest_of_state) = state.split_at_mut(width);
+        let (spikes, left) = rest_of_state.split_at_mut(width);
+        let (over, held) = saved.split_at_mut(tile.steps * width);
+        let LifConfig { v_rest, v_th, resistance, .. } = self.config;
+        let (rest, th, resistance, gain) = (F::of(v_rest), F::of(v_th), F::of(resistance), F::of(self.decay.gain));
+        let (zero, one, period) = (F::default(), F::of(1.0), F::of(self.period));
+        for t in 0..tile.steps {
+            let (xs, row) = (xs.row(t), t * width);
+            for j in 0..width {
+                let is_held = (-left[j]).pick(zero, one); // left > 0
+                let free = v[j] + (xs[j] * resistance - v[j] + rest) * gain;
+                let u = (-left[j]).pick(free, v[j]);
+                let spike = (u - th).heaviside() * (one - is_held);
+                over[row + j] = u - th;
+                held[row + j] = is_held;
+                ys[row + j] = spike;
+                v[j] = self.reset(u, spike);
+                left[j] = (left[j] - one).at_least(0.0) + spike * period;
+            }
+        }
+        spikes.copy_from_slice(&ys[(tile.steps - 1) * width..]);
+    }
+}
+
+impl<F: Real> Kernel<F> for LifKernel {
+    fn sizes(&self) -> Sizes {
+        let (n_state, n_saved) = if self.has_period() { (3 * self.n, 2 * self.n) } else { (2 * self.n, self.n) };
+        Sizes { n_in: self.n, n_out: self.n, n_state, n_saved, n_params: 0 }
+    }
+
+    fn forward(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]) {
+        if self.has_period() {
+            vectorised(|| self.forward_held(tile, xs, state, ys, saved));
+        } else {
+            vectorised(|| self.forward_free(tile, xs, state, ys, saved));
+        }
+    }
+
+    fn backward(
+        &self,
+        tile: Tile,
+        _xs: Rows<'_, F>,
+        saved: &[F],
+        gys: &[F],
+        gstate: &mut [F],
+        gxs: &mut [F],
+        _gparams: &mut [F],
+    ) {
+        let width = tile.batch * self.n;
+        let (over, held) = saved.split_at(tile.steps * width);
+        let (gv, rest) = gstate.split_at_mut(width);
+        // What is asked of the last spikes is asked of the last output too; earlier spikes are no state.
+        let gspikes = &mut rest[..width];
+        let (zero, one, keep) = (F::default(), F::of(1.0), F::of(self.decay.keep));
+        let into_x = F::of(self.decay.gain * self.config.resistance);
+        // The surrogate is no part of the recurrence: one pass over a row, then one for the rest.
+        let mut slope = vec![zero; width];
+        let surrogate = self.config.surrogate;
+        vectorised(|| {
+            for t in (0..tile.steps).rev() {
+                let row = t * width..(t + 1) * width;
+                slope.iter_mut().zip(&over[row.clone()]).for_each(|(slope, over)| *slope = surrogate.grad(*over));
+                let (over, gy) = (&over[row.clone()], &gys[row.clone()]);
+                for j in 0..width {
+                    let is_held = if held.is_empty() { zero } else { held[row.start + j] };
+                    let free = one - is_held;
+                    // A held neuron is below threshold or not; it does not spike, so nothing is reset.
+                    let over = over[j] * free - is_held;
+                    let gu = self.reset_adjoint(over, slope[j] * free, gv[j], gy[j] + gspikes[j]);
+                    gspikes[j] = zero;
+                    if !gxs.is_empty() {
+                        gxs[row.start + j] = gu * into_x * free;
+                    }
+                    gv[j] = gu * (keep * free + is_held);
+                }
+            }
+        });
+        rest[width..].fill(zero);
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bd_core::{Tap, scan_by_step};
+    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+    use bd_core::{Params, Tap, scan_by_step};
 
     use super::*;
 
@@ -237,6 +387,31 @@ mod tests {
             let through_spike = if detach_reset { 0.0 } else { -u / (100.0 * (u - 1.0).abs() + 1.0).powi(2) };
             let expected = keep * (1.0 - spike + through_spike);
             assert!((found - expected).abs() < 1e-14, "{found} and not {expected}");
+        }
+    }
+
+    /// The loop equals the step, with its adjoint: every reset, gradient through the reset or not, refractory or not, both
+    /// dtypes, batches that fill tiles and that do not; six surrogates in full, the others once each.
+    #[test]
+    fn scan_is_steps() {
+        let check = |config: LifConfig, kind, batch| {
+            let on = (kind, Device::Cpu);
+            let tolerance = if kind == Kind::Double { 1e-12 } else { 2e-4 };
+            let lif = Lif::new(5, &LifConfig { v_reset: -0.2, v_rest: 0.1, resistance: 30.0, ..config }).unwrap();
+            assert_scan_is_steps(&lif, &Params::new(0, on), ScanCase { time: 30, batch, on, tolerance, seed: 3 });
+        };
+        for (i, surrogate) in Surrogate::all().into_iter().enumerate() {
+            if i >= 6 {
+                check(LifConfig { surrogate, ..LifConfig::default() }, Kind::Double, 3);
+                continue;
+            }
+            for reset in [Reset::Value, Reset::Subtract, Reset::None] {
+                for (detach_reset, refractory_ms) in [(true, 0.0), (false, 0.0), (true, 0.4), (false, 0.4)] {
+                    let config = LifConfig { surrogate, reset, detach_reset, refractory_ms, ..LifConfig::default() };
+                    check(config, Kind::Double, 9);
+                    check(config, Kind::Float, 8);
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! [`Linear`]: `y = x W + b`, without a state.
 
+use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
 use bd_core::{Error, ParamPath, Readout, Result, Shared, System, Tap};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -76,6 +77,94 @@ impl System for Linear {
     fn scan(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
         let (time, batch) = (xs.size()[0], xs.size()[1]);
         (self.apply(&xs.reshape([time * batch, self.n_in()])).reshape([time, batch, self.n_out()]), ())
+    }
+
+    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+        let numbers = |t: &Tensor| Vec::<f64>::try_from(t.detach().to_kind(Kind::Double).flatten(0, -1)).ok();
+        let kernel = LinearKernel {
+            n_in: self.n_in() as usize,
+            n_out: self.n_out() as usize,
+            weight: numbers(&self.weight)?,
+            bias: match &self.bias {
+                Some(bias) => Some(numbers(bias)?),
+                None => None,
+            },
+        };
+        let params: Vec<&Tensor> = std::iter::once(&self.weight).chain(&self.bias).collect();
+        Some(Fused::new(kernel, &params))
+    }
+}
+
+/// `y = x W + b` row by row. Inputs that are 0 are passed over, forward and in the gradient of `W`: of spikes almost all are.
+#[derive(Debug)]
+struct LinearKernel {
+    n_in: usize,
+    n_out: usize,
+    weight: Vec<f64>,
+    bias: Option<Vec<f64>>,
+}
+
+impl<F: Real> Kernel<F> for LinearKernel {
+    fn sizes(&self) -> Sizes {
+        let n_params = self.n_in * self.n_out + if self.bias.is_some() { self.n_out } else { 0 };
+        Sizes { n_in: self.n_in, n_out: self.n_out, n_state: 0, n_saved: 0, n_params }
+    }
+
+    fn forward(&self, tile: Tile, xs: Rows<'_, F>, _state: &mut [F], ys: &mut [F], _saved: &mut [F]) {
+        let weight: Vec<F> = self.weight.iter().map(|&w| F::of(w)).collect();
+        let bias: Vec<F> = match &self.bias {
+            Some(bias) => bias.iter().map(|&b| F::of(b)).collect(),
+            None => vec![F::default(); self.n_out],
+        };
+        let zero = F::default();
+        vectorised(|| {
+            for t in 0..tile.steps {
+                let ys = &mut ys[t * tile.batch * self.n_out..];
+                for (x, y) in xs.row(t).chunks_exact(self.n_in).zip(ys.chunks_exact_mut(self.n_out)) {
+                    y.copy_from_slice(&bias);
+                    for (x, w) in x.iter().zip(weight.chunks_exact(self.n_out)) {
+                        if *x != zero {
+                            y.iter_mut().zip(w).for_each(|(y, w)| *y += *x * *w);
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    fn backward(
+        &self,
+        tile: Tile,
+        xs: Rows<'_, F>,
+        _saved: &[F],
+        gys: &[F],
+        _gstate: &mut [F],
+        gxs: &mut [F],
+        gparams: &mut [F],
+    ) {
+        let weight: Vec<F> = self.weight.iter().map(|&w| F::of(w)).collect();
+        let (gweight, gbias) = gparams.split_at_mut(self.n_in * self.n_out);
+        let zero = F::default();
+        vectorised(|| {
+            for t in 0..tile.steps {
+                let rows = t * tile.batch;
+                for (i, x) in xs.row(t).chunks_exact(self.n_in).enumerate() {
+                    let gy = &gys[(rows + i) * self.n_out..][..self.n_out];
+                    for (x, gw) in x.iter().zip(gweight.chunks_exact_mut(self.n_out)) {
+                        if *x != zero {
+                            gw.iter_mut().zip(gy).for_each(|(gw, gy)| *gw += *x * *gy);
+                        }
+                    }
+                    gbias.iter_mut().zip(gy).for_each(|(gb, gy)| *gb += *gy);
+                    if !gxs.is_empty() {
+                        let gx = &mut gxs[(rows + i) * self.n_in..][..self.n_in];
+                        for (gx, w) in gx.iter_mut().zip(weight.chunks_exact(self.n_out)) {
+                            *gx = w.iter().zip(gy).fold(zero, |sum, (w, gy)| sum + *w * *gy);
+                        }
+                    }
+                }
+            }
+        });
     }
 }
 
