@@ -55,6 +55,23 @@ fn parity(suffix: &str, kind: Kind, traces: f64, gradients: f64) {
         assert_close(&format!("{name} in {suffix}"), &records[*name].detach(), &expected, tolerance);
     }
 
+    // The same by the fused kernel of the whole stack, which scans when nothing is recorded.
+    let (fused, _) = net.scan(&Shared::new(0.1), &xs, net.init_state(4, on), &mut Tap::none());
+    for (how, ys) in [("by steps", ys), ("fused", fused)] {
+        check_loss_and_gradients(&format!("{suffix} {how}"), &ys, &params, &get, traces, gradients);
+    }
+}
+
+fn check_loss_and_gradients<'a>(
+    what: &str,
+    ys: &Tensor,
+    params: &Params,
+    get: &impl Fn(&str) -> &'a Tensor,
+    traces: f64,
+    gradients: f64,
+) {
+    let kind = ys.kind();
+    assert_close(&format!("output, {what}"), &ys.detach(), &get("trace_o.V").transpose(0, 1), traces);
     // Cross entropy of the maximum over time; `amax` shares the gradient of tied maxima equally, as BrainPy does.
     let labels = get("labels").to_kind(Kind::Int64);
     let most = ys.amax(0, false);
@@ -69,7 +86,7 @@ fn parity(suffix: &str, kind: Kind, traces: f64, gradients: f64) {
         false,
     );
     for (found, name) in found.iter().zip(["grad_W1", "grad_W2"]) {
-        assert_close(&format!("{name} in {suffix}"), found, get(name), gradients);
+        assert_close(&format!("{name}, {what}"), found, get(name), gradients);
     }
 }
 
