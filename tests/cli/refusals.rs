@@ -14,6 +14,7 @@ fn refused(desk: &Desk, args: &[&str], code: i32, words: &str) {
     let shown = format!("{args:?} ended with {}:\n{}", ended.code, ended.stderr);
     assert!(ended.stderr.contains(words), "{words:?} not in what {shown}");
     assert_eq!(ended.code, code, "{shown}");
+    assert_eq!(ended.stderr.matches(words).count(), 1, "{words:?} is said more than once: {shown}");
     assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("frame #"), "{shown}");
     assert_eq!(ended.stdout, "", "{shown}");
     assert_eq!(desk.files(), before, "{args:?} left something behind");
@@ -48,7 +49,7 @@ fn configuration() {
         (vec!["--set", "data.system.name=lorentz"], "unknown system 'lorentz'; there are: lorenz, rossler"),
         (vec!["--set", "data.system.start=1,2"], "3 start values, got 2"),
         (vec!["--set", "data.dt=0"], "data.dt is 0"),
-        (vec!["--set", "data.system.duration=1e12"], "points"),
+        (vec!["--set", "data.system.duration=1e12"], "1 to 33554432 points"),
         (vec!["--dtype", "f16"], "dtype: unknown variant `f16`, expected `f32` or `f64`"),
         (vec!["--solver", "lu"], "ridge.solver: unknown variant `lu`"),
         (vec!["--alpha", "-1"], "ridge.alpha is -1"),
@@ -65,12 +66,18 @@ fn configuration() {
         (vec!["--horizon", "5000"], "too few to test a forecast 5000 steps ahead"),
         (vec!["--set", "split.split=0.5,0.5"], "split.split"),
         (vec!["--set", "split.warmup=20000"], "warmup takes 20000 points, but the series has 10000"),
-        (vec!["--columns", "x"], "--data"),
-        (vec!["--no-such-option"], "--no-such-option"),
+        (vec!["--columns", "x"], "required arguments were not provided"),
+        (vec!["--no-such-option"], "unexpected argument"),
     ] {
         refused(&desk, &args, 2, words);
     }
-    refused(&desk, &["--config", "absent.toml"], 5, "cannot read absent.toml");
+    refused(&desk, &["--config", "absent.toml"], 2, "absent.toml: cannot be read: No such file");
+    refused(
+        &desk,
+        &["--data", "a.safetensors", "--set", "data.file=b", "--set", "data.system.name=lorenz"],
+        2,
+        "exclude",
+    );
     refused(&desk, &["--stride", "100000000000"], 4, "out of memory");
     refused(&desk, &["--set", "data.dt=0.9"], 3, "the series of lorenz is not finite: point");
 }
@@ -116,7 +123,7 @@ fn data_files() {
         ("cut.safetensors", "series", 7, "not a safetensors file"),
         ("empty.safetensors", "series", 7, "not a safetensors file"),
         ("series.xls", "series", 7, "ends in .safetensors"),
-        ("absent.safetensors", "series", 5, "cannot read"),
+        ("absent.safetensors", "series", 7, "cannot be read: No such file"),
         ("all.safetensors", "series", 2, "too few to test a forecast 100 steps ahead"),
     ] {
         refused(&desk, &["--data", file, "--columns", column], code, words);

@@ -118,6 +118,21 @@ fn a_configuration_of_one_system_can_be_turned_to_another() {
     assert_eq!((config["ridge"]["alpha"].as_f64(), config["data"]["dt"].as_f64()), (Some(1e-4), Some(0.05)));
 }
 
+/// What belongs to other data is forgotten: a file's `dt` is not Lorenz's, and back.
+#[test]
+fn a_configuration_can_be_turned_from_a_system_to_a_file_and_back() {
+    let desk = Desk::new();
+    let series = data("lorenz_f64.safetensors");
+    let dt = |run: &str| json_file(&desk, &format!("{run}/config.json"))["data"]["dt"].as_f64();
+    desk.bd_json(&["train", "ngrc", "--out", "a"]);
+    let on_file = ["--config", "a/config.json", "--data", &series, "--columns", "series", "--out", "b"];
+    desk.bd_json(&[&["train", "ngrc"], &on_file[..]].concat());
+    let back = ["--config", "b/config.json", "--set", "data.system.name=lorenz", "--out", "c"];
+    desk.bd_json(&[&["train", "ngrc"], &back[..]].concat());
+    assert_eq!((dt("a"), dt("b"), dt("c")), (Some(0.01), Some(1.0), Some(0.01)));
+    assert_eq!(json_file(&desk, "a/config.json"), json_file(&desk, "c/config.json"));
+}
+
 #[test]
 fn many_channels_and_a_constant_one() {
     let desk = Desk::new();

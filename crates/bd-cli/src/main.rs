@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            console::message(&format!("bd: {error:#}"));
+            console::message(&format!("bd: {error}"));
             ExitCode::from(exit_code(&error))
         }
         Err(payload) => {

@@ -67,7 +67,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
 
     let series = Series::load(&plan.data)?;
     let split = plan.split.divide(series.points())?;
-    check_lengths(&plan, &split)?;
+    check_lengths(&plan, &series, &split)?;
     let run = RunDir::create(args.run.out.as_deref(), manifest)?;
     let mut seconds = Seconds::since(began, "setup");
     say(format!(
@@ -152,14 +152,17 @@ fn manifest(plan: &NgrcPlan, device: Device) -> Manifest {
     }
 }
 
-fn check_lengths(plan: &NgrcPlan, split: &Split) -> Result<(), Error> {
+fn check_lengths(plan: &NgrcPlan, series: &Series, split: &Split) -> Result<(), Error> {
+    let (points, channels) = (series.points(), series.channels.len());
     let farthest = plan.horizon.iter().copied().max().unwrap_or(0);
     if split.train.is_empty() {
         return Err(Error::Config("the training part is empty; see split.warmup and split.split".into()));
     }
     if split.test.len() <= farthest {
         return Err(Error::Config(format!(
-            "the test part has {} points, too few to test a forecast {farthest} steps ahead; lower --horizon or split.warmup",
+            "of the series' {points} points ({}) the test part has {}, too few to test a forecast {farthest} steps ahead; \
+             lower --horizon, or give the test part more with split.split",
+            plural(channels, "channel"),
             split.test.len()
         )));
     }
@@ -205,14 +208,16 @@ fn fit_and_test(
     let sha = sha.ahead(split.train.start);
     let (report, state) = plan.ridge.fit(&model, &sha, &stretch(split.train.clone()), &targets, state)?;
     say(format!(
-        "fit       {} samples, condition number {:.1e} ({:.1e} with alpha {:e}), rank {} of {}",
-        report.rows,
-        report.condition_number,
-        report.regularised_condition_number,
-        plan.ridge.alpha,
-        report.rank,
-        report.features + 1
+        "fit       {} samples, condition number {:.1e} ({:.1e} with alpha {:e})",
+        report.rows, report.condition_number, report.regularised_condition_number, plan.ridge.alpha
     ));
+    let columns = report.features + 1; // and the intercept
+    if report.rank < columns {
+        say(format!("warning   the solver has dropped {} of {columns} directions as round-off", columns - report.rank));
+    }
+    if report.rows < columns {
+        say(format!("warning   {} samples cannot determine {columns} weights; the penalty decides", report.rows));
+    }
     seconds.lap("fit");
 
     let sha = sha.ahead(split.train.len());
@@ -226,6 +231,9 @@ fn fit_and_test(
         let first = split.test.start + horizon;
         let target = series.stretch(first..split.test.end).squeeze_dim(0);
         let error = forecast_error(&prediction, &target)?;
+        for (name, _) in channel_values(series, &error).filter(|(_, value)| value.is_nan()) {
+            say(format!("warning   {name} is constant in the test part of horizon {horizon}: it has no NRMSE"));
+        }
         Ok(Forecast { horizon, first, prediction, target, error })
     });
     let forecasts = forecasts.collect::<Result<Vec<_>, Error>>()?;

@@ -106,8 +106,11 @@ impl NgrcPlan {
         }
         layers.push(set);
 
-        forget_other_systems(&mut layers);
-        let mut value = serde_json::to_value(Self::defaults(flow_of(&layers)?)).expect("defaults are JSON");
+        let flow = match origin(&mut layers)? {
+            Origin::File(_) => None,
+            Origin::System(name) => Some(Flow::named(&name)?),
+        };
+        let mut value = serde_json::to_value(Self::defaults(flow)).expect("defaults are JSON");
         for layer in &layers {
             overlay(&mut value, layer, "")?;
         }
@@ -155,7 +158,6 @@ fn options(args: &args::Ngrc) -> Result<Value> {
         ("dtype", args.run.dtype.as_ref().map(|x| json!(x))),
         ("seed", args.run.seed.map(|x| json!(x))),
         ("threads", args.run.threads.map(|x| json!(x))),
-        ("data.system", args.data.as_ref().map(|_| Value::Null)),
         ("data.file", args.data.as_ref().map(|x| json!(x))),
         ("data.columns", args.columns.as_ref().map(|x| json!(x))),
         ("nvar.delay", args.delay.map(|x| json!(x))),
@@ -174,28 +176,41 @@ fn options(args: &args::Ngrc) -> Result<Value> {
     Ok(layer)
 }
 
-/// Parameters, start and times belong to a system: a layer that names another system makes those below it void.
-fn forget_other_systems(layers: &mut [Value]) {
-    let mut name = "lorenz".to_owned();
-    for i in 0..layers.len() {
-        let named = layers[i].pointer("/data/system/name").and_then(Value::as_str).unwrap_or(&name).to_owned();
-        if named != name {
-            for below in &mut layers[..i] {
-                if let Some(Value::Object(data)) = below.pointer_mut("/data") {
-                    data.retain(|key, _| key != "system" && key != "dt");
-                }
-            }
-            name = named;
-        }
-    }
+/// Which data the layers ask for: a file, or a system by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Origin {
+    File(String),
+    System(String),
 }
 
-/// Which system the layers ask for, for its defaults: none if they name a file, Lorenz if they name nothing.
-fn flow_of(layers: &[Value]) -> Result<Option<&'static Flow>> {
-    let last = |pointer: &str| layers.iter().rev().find_map(|layer| layer.pointer(pointer));
-    if last("/data/file").is_some_and(|file| !file.is_null()) {
-        return Ok(None);
+/// Finds the data that are asked for, and makes void what the layers below say of other data: names of columns, times and
+/// parameters belong to one file or one system.
+fn origin(layers: &mut [Value]) -> Result<Origin> {
+    let mut origin = Origin::System("lorenz".into());
+    for i in 0..layers.len() {
+        let file = layers[i].pointer("/data/file");
+        let system = layers[i].pointer("/data/system").filter(|system| !system.is_null());
+        let named = match (file.and_then(Value::as_str), system) {
+            (Some(_), Some(_)) => {
+                return Err(Error::Config("data.file and data.system exclude each other; set one of them".into()));
+            }
+            (Some(file), None) => Origin::File(file.into()),
+            (None, Some(system)) => match (system.get("name").and_then(Value::as_str), &origin) {
+                (Some(name), _) => Origin::System(name.into()),
+                (None, Origin::System(_)) => origin.clone(),
+                (None, Origin::File(_)) => Origin::System("lorenz".into()),
+            },
+            (None, None) if file.is_some() && matches!(origin, Origin::File(_)) => Origin::System("lorenz".into()),
+            (None, None) => origin.clone(),
+        };
+        if named != origin {
+            for below in &mut layers[..i] {
+                if let Some(Value::Object(data)) = below.pointer_mut("/data") {
+                    data.retain(|key, _| !["file", "columns", "system", "dt"].contains(&key.as_str()));
+                }
+            }
+            origin = named;
+        }
     }
-    let name = last("/data/system/name").and_then(Value::as_str).unwrap_or("lorenz");
-    Flow::named(name).map(Some)
+    Ok(origin)
 }

@@ -130,8 +130,9 @@ impl Panel {
             .label_style((FONT, 12 * SCALE))
             .axis_desc_style((FONT, 13 * SCALE))
             .draw()?;
-        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
-            let style = colour.mix(0.85).stroke_width(SCALE);
+        for (i, (line, colour)) in self.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
+            // The first of several is drawn wider, so that it shows below those that agree with it.
+            let style = colour.mix(0.85).stroke_width(if i == 0 && self.lines.len() > 1 { 2 * SCALE } else { SCALE });
             let series = chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
             if let Some(label) = &line.label {
                 let sample =

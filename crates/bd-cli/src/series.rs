@@ -96,7 +96,13 @@ fn from_file(file: &Path, columns: &[String], dt: f64) -> Result<Series> {
             format!("two channels would be called '{}'; name each tensor once", twice.1),
         ));
     }
-    Ok(Series { source: file.display().to_string(), channels, values: Tensor::cat(&parts, 1), dt, timed: false })
+    Ok(Series {
+        source: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        channels,
+        values: Tensor::cat(&parts, 1),
+        dt,
+        timed: false,
+    })
 }
 
 /// A tensor of the file as `[time, channel]` in float64, with every value finite.

@@ -144,9 +144,9 @@ pub fn save_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<String>
     Ok(sha256_hex(&content))
 }
 
-/// Reads a safetensors file: its tensors, on the host, sorted by name.
+/// Reads a safetensors file: its tensors, on the host, sorted by name. One that is not there is a bad file too.
 pub fn load_tensors(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    let content = fs::read(path).map_err(Error::storage("read", path))?;
+    let content = fs::read(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
     tensors_from_bytes(path, &content)
 }
 

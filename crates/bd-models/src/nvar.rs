@@ -76,6 +76,9 @@ impl Nvar {
                  stride {stride}, order {order:?}"
             )));
         }
+        if let Some(twice) = order.iter().enumerate().find(|(i, p)| order[..*i].contains(p)) {
+            return Err(Error::Config(format!("nvar: order {} is there twice, in {order:?}", twice.1)));
+        }
         let too_far = || Error::Config(format!("nvar cannot look back (delay {delay} - 1) * stride {stride} steps"));
         (delay - 1).checked_mul(stride).filter(|&memory| i64::try_from(memory).is_ok()).ok_or_else(too_far)?;
         let linear = n_in.checked_mul(delay).ok_or_else(too_far)?;
@@ -281,6 +284,7 @@ mod tests {
             (1000, vec![9], "too many"),
             (100, vec![2], "45450"), // 300 + 301 * 300 / 2
             (usize::MAX, vec![1], "cannot look back"),
+            (2, vec![2, 3, 2], "order 2 is there twice"),
             (0, vec![2], "delay 0"),
             (2, vec![2, 0], "order [2, 0]"),
         ] {

@@ -280,7 +280,10 @@ fn not_finite(what: &str, rows: &Tensor, rows_before: usize) -> Result<()> {
         return Ok(());
     }
     let (row, column) = (bad.int64_value(&[0, 0]) as usize + rows_before, bad.int64_value(&[0, 1]));
-    Err(Error::NotFinite { what: what.into(), where_: format!("sample {row}, column {column}") })
+    Err(Error::NotFinite {
+        what: what.into(),
+        where_: format!("sample {row}, column {column}; if the inputs are finite, scale them down"),
+    })
 }
 
 fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tensor, usize)> {
