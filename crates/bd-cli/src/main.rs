@@ -15,12 +15,12 @@ mod plot;
 mod series;
 mod text;
 
-use std::any::Any;
 use std::panic;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use bd_core::Error;
+use bd_core::error::panic_message;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Train};
@@ -69,9 +69,4 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Error::Cuda(_)) => 8,
         _ => 1,
     }
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

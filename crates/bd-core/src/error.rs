@@ -146,7 +146,7 @@ pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// The words of a panic.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

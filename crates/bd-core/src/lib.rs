@@ -9,7 +9,7 @@
 //! | [`stack`] | [`Stack`]: layers in a row, each under a name |
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
-//! | [`kernel`] | formulas written once for numbers, tensors and CUDA C |
+//! | [`kernel`] | fused scans with their adjoints; formulas written once for numbers, tensors and CUDA C |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
 //! | [`device`] | [`DeviceSpec`], threads |

@@ -13,13 +13,7 @@ pub fn file() -> Option<PathBuf> {
 
 /// The version of the libtorch in use, from the file that lies beside its libraries; with its build, as in `+cu130`.
 pub fn version() -> Option<String> {
-    let home = file()?.parent()?.parent()?.to_owned();
-    if let Ok(version) = fs::read_to_string(home.join("build-version")) {
-        return Some(version.trim().to_owned());
-    }
-    let text = fs::read_to_string(home.join("version.py")).ok()?;
-    let line = text.lines().find(|line| line.starts_with("__version__"))?;
-    line.split('\'').nth(1).map(str::to_owned)
+    bd_libtorch::found_version(file()?.parent()?.parent()?)
 }
 
 #[cfg(test)]

@@ -24,6 +24,13 @@ pub struct ScanCase {
     pub seed: u64,
 }
 
+/// Resident memory of this process in KiB. A test that looks at it wants a process of its own: an integration test.
+pub fn resident_kib() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("a process has memory");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("VmRSS is a number of kB")
+}
+
 /// Largest absolute difference over the largest absolute entry of `expected` (or 1e-300).
 pub fn relative_to_scale(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!((found.size(), found.kind()), (expected.size(), expected.kind()), "shapes or dtypes differ");

@@ -1,13 +1,8 @@
 //! Memory over many passes through hand-written backwards. A process of its own, so that nothing else moves the figure.
 
 use bd_core::attach;
+use bd_core::testing::resident_kib;
 use tch::{Device, Kind, Tensor};
-
-fn resident_kib() -> i64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
 
 /// One attached operation that holds 80 KB, kept alive a thousand times: 80 MB.
 fn pass(a: &Tensor, backward: bool) {

@@ -1,5 +1,4 @@
-//! Which libtorch `bd` is built for. The crate's build script stops a build against any other, in two lines, before
-//! torch-sys spends minutes on it.
+//! Which libtorch `bd` is built for. The crate's build script stops a build against any other, in two lines.
 
 mod version;
-pub use version::VERSION;
+pub use version::{VERSION, found_version};
