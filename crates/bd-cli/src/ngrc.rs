@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Shared, System, Tap, catch_torch, device, kind_name, libtorch};
+use bd_core::{Error, Params, Shared, System, Tap, catch_torch, device, kind_name, libtorch, threads};
 use bd_models::Ngrc;
 use bd_train::data::Split;
 use bd_train::metrics::{ForecastError, forecast_error};
@@ -55,7 +55,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     };
     let plan = NgrcPlan::resolve(args)?;
     let device = plan.device.resolve()?;
-    device::set_threads(plan.threads);
+    threads::set_libtorch(plan.threads);
     let manifest = manifest(&plan, device);
     say(format!(
         "bd {VERSION}, libtorch {}, {}, {}, {}",

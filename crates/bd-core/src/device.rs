@@ -87,13 +87,6 @@ pub fn device_name(device: Device) -> String {
     }
 }
 
-/// Sets how many threads libtorch uses inside one operation, for the calling thread.
-pub fn set_threads(threads: usize) {
-    // libtorch sets its default when it is first asked, and that would undo what was set before.
-    tch::get_num_threads();
-    tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,15 +102,5 @@ mod tests {
             let error = text.parse::<DeviceSpec>().unwrap_err().to_string();
             assert!(error.contains(text) && error.contains("cuda:N"), "{error}");
         }
-    }
-
-    #[test]
-    fn threads_are_what_was_asked_for_on_a_fresh_thread_too() {
-        std::thread::spawn(|| {
-            set_threads(1);
-            assert_eq!(tch::get_num_threads(), 1);
-        })
-        .join()
-        .unwrap();
     }
 }

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::Result;
 use crate::kernel::Fused;
 use crate::shared::Shared;
+use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
@@ -39,6 +40,7 @@ trait ErasedSystem: Debug + Send {
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState;
     fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
+    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
     fn kernel(&self, sha: &Shared) -> Option<Fused>;
 }
 
@@ -64,6 +66,12 @@ impl<S: System + 'static> ErasedSystem for S {
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
         let Ok(s) = s.0.into_any().downcast() else { panic!("{FOREIGN_STATE}") };
         let (ys, last) = System::scan(self, sha, xs, *s, tap);
+        (ys, DynState(Box::new(last)))
+    }
+
+    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
+        let Ok(s) = s.0.into_any().downcast() else { panic!("{FOREIGN_STATE}") };
+        let (ys, last) = System::scan_spikes(self, sha, spikes, *s, tap);
         (ys, DynState(Box::new(last)))
     }
 
@@ -136,6 +144,10 @@ impl System for DynSystem {
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
         self.0.scan(sha, xs, s, tap)
+    }
+
+    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
+        self.0.scan_spikes(sha, spikes, s, tap)
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {

@@ -10,9 +10,11 @@
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
 //! | [`kernel`] | fused scans with their adjoints; formulas written once for numbers, tensors and CUDA C |
+//! | [`spikes`] | [`Spikes`]: a sequence of zeros and ones as the list of its ones |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
-//! | [`device`] | [`DeviceSpec`], threads |
+//! | [`device`] | [`DeviceSpec`] |
+//! | [`threads`] | ours over a batch, libtorch's in an operation |
 //! | [`libtorch`] | which libtorch is loaded |
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
 //! | [`files`] | files written in one step; safetensors |
@@ -37,12 +39,14 @@ pub mod npz;
 pub mod params;
 pub mod rng;
 pub mod shared;
+pub mod spikes;
 pub mod stack;
 pub mod state;
 pub mod system;
 pub mod tap;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod threads;
 
 pub use autograd::attach;
 pub use checkpoint::Checkpoint;
@@ -53,6 +57,7 @@ pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
 pub use rng::Rng;
 pub use shared::{Phase, Shared};
+pub use spikes::Spikes;
 pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
 pub use system::{Chain, ChainState, Readout, System, scan_by_step};

@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::dyn_system::{DynState, DynSystem};
 use crate::error::{Error, Result};
-use crate::kernel::{Fused, scan_fused};
+use crate::kernel::{Feed, Fused, scan_fused};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
 use crate::system::System;
@@ -88,7 +88,7 @@ impl System for Stack {
 
     /// All layers in one kernel, where each has one; else layer by layer.
     fn scan(&self, sha: &Shared, xs: &Tensor, s: StackState, tap: &mut Tap) -> (Tensor, StackState) {
-        let s = match scan_fused(self, sha, xs, s, tap) {
+        let s = match scan_fused(self, sha, Feed::Dense(xs), s, tap) {
             Ok(done) => return done,
             Err(s) => s,
         };

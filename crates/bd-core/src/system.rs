@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::kernel::{Fused, scan_fused};
+use crate::kernel::{Feed, Fused, scan_fused};
 use crate::shared::Shared;
+use crate::spikes::Spikes;
 use crate::state::{StateTree, join};
 use crate::tap::Tap;
 
@@ -35,7 +36,14 @@ pub trait System: Debug + Send {
     /// All steps of a sequence: inputs `[time, batch, n_in]`, `time >= 1`, to outputs `[time, batch, n_out]` and the
     /// state after the last. `sha` is that of the first step. `tap` says which states to record.
     fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        scan_fused(self, sha, xs, s, tap).unwrap_or_else(|s| scan_by_step(self, sha, xs, s, tap))
+        scan_fused(self, sha, Feed::Dense(xs), s, tap).unwrap_or_else(|s| scan_by_step(self, sha, xs, s, tap))
+    }
+
+    /// [`scan`](Self::scan) of an input that is given as a list of spikes, which a fused scan reads as it is; otherwise it is
+    /// written out first.
+    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+        let fused = scan_fused(self, sha, Feed::Spikes(spikes), s, tap);
+        fused.unwrap_or_else(|s| self.scan(sha, &spikes.to_dense(), s, tap))
     }
 
     /// The fused form for steps of `sha`, where there is one; [`scan`](Self::scan) then uses it. It must not depend on the
@@ -168,7 +176,7 @@ impl<A: System, B: System> System for Chain<A, B> {
     }
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        scan_fused(self, sha, xs, s, tap).unwrap_or_else(|s| self.scan_with(sha, xs, s, tap, B::scan))
+        scan_fused(self, sha, Feed::Dense(xs), s, tap).unwrap_or_else(|s| self.scan_with(sha, xs, s, tap, B::scan))
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {

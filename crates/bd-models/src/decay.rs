@@ -7,25 +7,23 @@ use bd_core::{Error, Result};
 
 /// The factors of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Decay {
+pub struct Decay {
     /// `e^(-dt/tau)`.
-    pub(crate) keep: f64,
+    pub keep: f64,
     /// `1 - e^(-dt/tau)`.
-    pub(crate) gain: f64,
+    pub gain: f64,
 }
 
 impl Decay {
-    pub(crate) fn new(dt_ms: f64, tau_ms: f64) -> Self {
+    /// Factors for steps of `dt_ms` and a time constant of `tau_ms`.
+    pub fn new(dt_ms: f64, tau_ms: f64) -> Self {
         let exponent = -dt_ms / tau_ms;
         Self { keep: exponent.exp(), gain: -exponent.exp_m1() }
     }
 }
 
-/// Refuses a number of units or a time constant that cannot be.
-pub(crate) fn check_units(model: &str, n: i64, tau_ms: f64) -> Result<()> {
-    if n < 1 {
-        return Err(Error::Config(format!("{model} needs at least one unit, got {n}")));
-    }
+/// Refuses a time constant that cannot be.
+pub(crate) fn check_tau(model: &str, tau_ms: f64) -> Result<()> {
     if !(tau_ms > 0.0 && tau_ms.is_finite()) {
         return Err(Error::Config(format!("{model}: tau_ms is {tau_ms}; it must be a number above 0")));
     }

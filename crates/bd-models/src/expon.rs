@@ -4,12 +4,11 @@
 //! and not scaled by `tau`: one spike through a weight `w` makes a current that begins at `w` (BrainPy 2.2.4,
 //! `brainpy/dyn/synapses/abstract_models.py`).
 
-use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
-use bd_core::{Result, Shared, System, state};
+use bd_core::Result;
+use bd_core::kernel::{NoSpikes, Num, Unit, Units};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
 
-use crate::decay::{Decay, check_units};
+use crate::decay::{Decay, check_tau};
 
 /// Settings of an [`Expon`].
 ///
@@ -29,107 +28,39 @@ impl Default for ExponConfig {
     }
 }
 
-state! {
-    /// State of an [`Expon`].
-    pub struct ExponState {
-        /// Synaptic current, `[batch, n]`.
-        g: Tensor,
-    }
-}
+/// Exponential synapses, one a channel: weighted spikes `[.., n]` to currents `[.., n]`. State `g`. `Shared.dt` is in ms.
+pub type Expon = Units<ExponConfig, 1>;
 
-/// Exponential synapses, one a channel: weighted spikes `[.., n]` to currents `[.., n]`. `Shared.dt` is in ms.
-#[derive(Debug, Clone)]
-pub struct Expon {
-    n: i64,
-    config: ExponConfig,
-}
+impl Unit<1> for ExponConfig {
+    const NAME: &'static str = "expon";
+    const STATES: [&'static str; 1] = ["g"];
+    type Constants = Decay;
+    type Surrogate = NoSpikes;
 
-impl Expon {
-    /// `n` synapses.
-    pub fn new(n: i64, config: &ExponConfig) -> Result<Self> {
-        check_units("expon", n, config.tau_ms)?;
-        Ok(Self { n, config: *config })
-    }
-}
-
-impl System for Expon {
-    type State = ExponState;
-
-    fn n_in(&self) -> i64 {
-        self.n
+    fn constants(&self, dt_ms: f64) -> Decay {
+        Decay::new(dt_ms, self.tau_ms)
     }
 
-    fn n_out(&self) -> i64 {
-        self.n
+    fn surrogate(&self) -> NoSpikes {
+        NoSpikes
     }
 
-    fn init_state(&self, batch: i64, on: (Kind, Device)) -> ExponState {
-        ExponState { g: Tensor::zeros([batch, self.n], on) }
+    fn check(&self) -> Result<()> {
+        check_tau(Self::NAME, self.tau_ms)
     }
 
-    fn step(&self, sha: &Shared, x: &Tensor, s: &ExponState) -> (Tensor, ExponState) {
-        let g = &s.g * Decay::new(sha.dt, self.config.tau_ms).keep + x;
-        (g.shallow_clone(), ExponState { g })
-    }
-
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let keep = Decay::new(sha.dt, self.config.tau_ms).keep;
-        Some(Fused::new(ExponKernel { n: self.n as usize, keep }, &[]))
-    }
-}
-
-/// `g <- keep g + x`, and its adjoint: what is asked of `g` is asked of `x`, and `keep` times of the `g` before.
-#[derive(Debug)]
-struct ExponKernel {
-    n: usize,
-    keep: f64,
-}
-
-impl<F: Real> Kernel<F> for ExponKernel {
-    fn sizes(&self) -> Sizes {
-        Sizes { n_in: self.n, n_out: self.n, n_state: self.n, n_saved: 0, n_params: 0 }
-    }
-
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, g: &mut [F], ys: &mut [F], _saved: &mut [F]) {
-        let keep = F::of(self.keep);
-        vectorised(|| {
-            for (t, ys) in ys.chunks_exact_mut(tile.batch * self.n).enumerate() {
-                for ((g, x), y) in g.iter_mut().zip(xs.row(t)).zip(ys) {
-                    *g = *g * keep + *x;
-                    *y = *g;
-                }
-            }
-        });
-    }
-
-    fn backward(
-        &self,
-        tile: Tile,
-        _xs: Rows<'_, F>,
-        _saved: &[F],
-        gys: &[F],
-        gg: &mut [F],
-        gxs: &mut [F],
-        _gparams: &mut [F],
-    ) {
-        let (keep, width) = (F::of(self.keep), tile.batch * self.n);
-        vectorised(|| {
-            for t in (0..tile.steps).rev() {
-                let row = t * width..(t + 1) * width;
-                gg.iter_mut().zip(&gys[row.clone()]).for_each(|(gg, gy)| *gg += *gy);
-                if !gxs.is_empty() {
-                    gxs[row].copy_from_slice(gg);
-                }
-                gg.iter_mut().for_each(|gg| *gg = *gg * keep);
-            }
-        });
+    #[inline(always)]
+    fn step<N: Num>(&self, decay: &Decay, x: N, [g]: [N; 1], _spike: impl FnOnce(N) -> N) -> (N, [N; 1]) {
+        let g = g.scale(decay.keep) + x;
+        (g.clone(), [g])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use bd_core::testing::{ScanCase, assert_scan_is_steps};
-    use bd_core::{Params, Tap, scan_by_step};
+    use bd_core::{Params, Shared, System, Tap, scan_by_step};
+    use tch::{Device, Kind, Tensor};
 
     use super::*;
 

@@ -2,12 +2,11 @@
 //!
 //! Exponential Euler, exact for an input that is constant over a step: `u <- u + (1 - e^(-dt/tau)) (x - u)`.
 
-use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
-use bd_core::{Result, Shared, System, state};
+use bd_core::Result;
+use bd_core::kernel::{NoSpikes, Num, Unit, Units};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
 
-use crate::decay::{Decay, check_units};
+use crate::decay::{Decay, check_tau};
 
 /// Settings of a [`LeakyIntegrator`].
 ///
@@ -27,108 +26,39 @@ impl Default for LeakyIntegratorConfig {
     }
 }
 
-state! {
-    /// State of a [`LeakyIntegrator`].
-    pub struct LeakyIntegratorState {
-        /// Potential, `[batch, n]`.
-        v: Tensor,
-    }
-}
+/// Leaky integrators: currents `[.., n]` to potentials `[.., n]`. State `v`. `Shared.dt` is in ms.
+pub type LeakyIntegrator = Units<LeakyIntegratorConfig, 1>;
 
-/// Leaky integrators: currents `[.., n]` to potentials `[.., n]`. `Shared.dt` is in ms.
-#[derive(Debug, Clone)]
-pub struct LeakyIntegrator {
-    n: i64,
-    config: LeakyIntegratorConfig,
-}
+impl Unit<1> for LeakyIntegratorConfig {
+    const NAME: &'static str = "leaky integrator";
+    const STATES: [&'static str; 1] = ["v"];
+    type Constants = Decay;
+    type Surrogate = NoSpikes;
 
-impl LeakyIntegrator {
-    /// `n` integrators.
-    pub fn new(n: i64, config: &LeakyIntegratorConfig) -> Result<Self> {
-        check_units("leaky integrator", n, config.tau_ms)?;
-        Ok(Self { n, config: *config })
-    }
-}
-
-impl System for LeakyIntegrator {
-    type State = LeakyIntegratorState;
-
-    fn n_in(&self) -> i64 {
-        self.n
+    fn constants(&self, dt_ms: f64) -> Decay {
+        Decay::new(dt_ms, self.tau_ms)
     }
 
-    fn n_out(&self) -> i64 {
-        self.n
+    fn surrogate(&self) -> NoSpikes {
+        NoSpikes
     }
 
-    fn init_state(&self, batch: i64, on: (Kind, Device)) -> LeakyIntegratorState {
-        LeakyIntegratorState { v: Tensor::zeros([batch, self.n], on) }
+    fn check(&self) -> Result<()> {
+        check_tau(Self::NAME, self.tau_ms)
     }
 
-    fn step(&self, sha: &Shared, x: &Tensor, s: &LeakyIntegratorState) -> (Tensor, LeakyIntegratorState) {
-        let v = &s.v + (x - &s.v) * Decay::new(sha.dt, self.config.tau_ms).gain;
-        (v.shallow_clone(), LeakyIntegratorState { v })
-    }
-
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let decay = Decay::new(sha.dt, self.config.tau_ms);
-        Some(Fused::new(LeakyIntegratorKernel { n: self.n as usize, decay }, &[]))
-    }
-}
-
-/// `u <- u + gain (x - u)`, and its adjoint: what is asked of `u` is asked `gain` times of `x` and `keep` times of the `u`
-/// before.
-#[derive(Debug)]
-struct LeakyIntegratorKernel {
-    n: usize,
-    decay: Decay,
-}
-
-impl<F: Real> Kernel<F> for LeakyIntegratorKernel {
-    fn sizes(&self) -> Sizes {
-        Sizes { n_in: self.n, n_out: self.n, n_state: self.n, n_saved: 0, n_params: 0 }
-    }
-
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, v: &mut [F], ys: &mut [F], _saved: &mut [F]) {
-        let gain = F::of(self.decay.gain);
-        vectorised(|| {
-            for (t, ys) in ys.chunks_exact_mut(tile.batch * self.n).enumerate() {
-                for ((v, x), y) in v.iter_mut().zip(xs.row(t)).zip(ys) {
-                    *v = *v + (*x - *v) * gain;
-                    *y = *v;
-                }
-            }
-        });
-    }
-
-    fn backward(
-        &self,
-        tile: Tile,
-        _xs: Rows<'_, F>,
-        _saved: &[F],
-        gys: &[F],
-        gv: &mut [F],
-        gxs: &mut [F],
-        _gparams: &mut [F],
-    ) {
-        let (keep, gain, width) = (F::of(self.decay.keep), F::of(self.decay.gain), tile.batch * self.n);
-        vectorised(|| {
-            for t in (0..tile.steps).rev() {
-                let row = t * width..(t + 1) * width;
-                gv.iter_mut().zip(&gys[row.clone()]).for_each(|(gv, gy)| *gv += *gy);
-                if !gxs.is_empty() {
-                    gxs[row].iter_mut().zip(gv.iter()).for_each(|(gx, gv)| *gx = *gv * gain);
-                }
-                gv.iter_mut().for_each(|gv| *gv = *gv * keep);
-            }
-        });
+    #[inline(always)]
+    fn step<N: Num>(&self, decay: &Decay, x: N, [v]: [N; 1], _spike: impl FnOnce(N) -> N) -> (N, [N; 1]) {
+        let v = v.clone() + (x - v).scale(decay.gain);
+        (v.clone(), [v])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use bd_core::testing::{ScanCase, assert_scan_is_steps};
-    use bd_core::{Params, Tap, scan_by_step};
+    use bd_core::{Params, Shared, System, Tap, scan_by_step};
+    use tch::{Device, Kind, Tensor};
 
     use super::*;
 

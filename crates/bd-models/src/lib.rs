@@ -9,13 +9,14 @@
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`delay`] | [`Delay`]: one step |
+//! | [`decay`] | [`Decay`]: the factors of exponential Euler |
 //! | [`surrogate`] | [`Surrogate`]: what stands in for the derivative of a spike |
 //! | [`init`] | initial values of weights |
 //!
 //! Every model is a [`bd_core::System`]: its `step` is the definition, its `scan` equals it. This crate knows no
 //! trainer.
 
-mod decay;
+pub mod decay;
 pub mod delay;
 pub mod expon;
 pub mod init;
@@ -26,10 +27,11 @@ pub mod ngrc;
 pub mod nvar;
 pub mod surrogate;
 
-pub use delay::{Delay, DelayState};
-pub use expon::{Expon, ExponConfig, ExponState};
+pub use decay::Decay;
+pub use delay::{Delay, OneStep};
+pub use expon::{Expon, ExponConfig};
 pub use init::Init;
-pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig, LeakyIntegratorState};
+pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 pub use lif::{Lif, LifConfig, LifState, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use ngrc::{Ngrc, NgrcState};

@@ -13,12 +13,12 @@
 //!
 //! In the reset, the spike carries no gradient if `detach_reset` (the default, and BrainPy's way).
 
-use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
+use bd_core::kernel::{Fused, Num, Unit, UnitKernel, step_units};
 use bd_core::{Error, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::decay::{Decay, check_units};
+use crate::decay::{Decay, check_tau};
 use crate::surrogate::Surrogate;
 
 /// What a spike does to the potential.
@@ -81,6 +81,7 @@ impl Default for LifConfig {
 impl LifConfig {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
+        check_tau("lif", self.tau_ms)?;
         let Self { v_th, v_reset, refractory_ms, .. } = *self;
         if ![self.v_rest, v_th, v_reset, self.resistance].iter().all(|value| value.is_finite()) {
             return Err(Error::Config("lif: v_rest, v_th, v_reset and resistance must be numbers".into()));
@@ -117,7 +118,9 @@ pub struct Lif {
 impl Lif {
     /// `n` neurons.
     pub fn new(n: i64, config: &LifConfig) -> Result<Self> {
-        check_units("lif", n, config.tau_ms)?;
+        if n < 1 {
+            return Err(Error::Config(format!("lif needs at least one unit, got {n}")));
+        }
         config.check()?;
         Ok(Self { n, config: *config })
     }
@@ -127,13 +130,16 @@ impl Lif {
         &self.config
     }
 
-    fn reset(&self, u: &Tensor, spike: &Tensor) -> Tensor {
-        let LifConfig { v_th, v_reset, .. } = self.config;
-        let spike = if self.config.detach_reset { spike.detach() } else { spike.shallow_clone() };
-        match self.config.reset {
-            Reset::Value => u + (v_reset - u) * spike,
-            Reset::Subtract => u - spike * (v_th - v_reset),
-            Reset::None => u.shallow_clone(),
+    fn is_refractory(&self) -> bool {
+        self.config.refractory_ms > 0.0
+    }
+
+    /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitKernel::cuda`].
+    pub fn cuda(&self, dt_ms: f64) -> Result<String> {
+        if self.is_refractory() {
+            UnitKernel::new(self.n, &Refractory(self.config), dt_ms).cuda()
+        } else {
+            UnitKernel::new(self.n, &Free(self.config), dt_ms).cuda()
         }
     }
 }
@@ -151,174 +157,130 @@ impl System for Lif {
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> LifState {
         let zeros = || Tensor::zeros([batch, self.n], on);
-        let refractory = (self.config.refractory_ms > 0.0).then(zeros);
+        let refractory = self.is_refractory().then(zeros);
         LifState { v: zeros(), spike: zeros(), refractory }
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &LifState) -> (Tensor, LifState) {
-        let LifConfig { tau_ms, v_rest, v_th, resistance, refractory_ms, surrogate, .. } = self.config;
-        let drive = x * resistance - &s.v + v_rest;
-        let free = &s.v + drive * Decay::new(sha.dt, tau_ms).gain;
-        let Some(left) = &s.refractory else {
-            let spike = surrogate.spike(&(&free - v_th));
-            let v = self.reset(&free, &spike);
-            return (spike.shallow_clone(), LifState { v, spike, refractory: None });
-        };
-        let held = left.gt(0.0);
-        let u = s.v.where_self(&held, &free);
-        let spike = surrogate.spike(&(&u - v_th)) * held.logical_not();
-        let v = self.reset(&u, &spike);
-        let period = (refractory_ms / sha.dt).round();
-        let refractory = (left - 1.0).clamp_min(0.0) + spike.detach() * period;
-        (spike.shallow_clone(), LifState { v, spike, refractory: Some(refractory) })
+        match &s.refractory {
+            None => {
+                let (y, [v, spike]) = step_units(&Free(self.config), sha, x, [&s.v, &s.spike]);
+                (y, LifState { v, spike, refractory: None })
+            }
+            Some(left) => {
+                let (y, [v, spike, left]) = step_units(&Refractory(self.config), sha, x, [&s.v, &s.spike, left]);
+                (y, LifState { v, spike, refractory: Some(left) })
+            }
+        }
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let decay = Decay::new(sha.dt, self.config.tau_ms);
-        let period = (self.config.refractory_ms / sha.dt).round();
-        Some(Fused::new(LifKernel { n: self.n as usize, config: self.config, decay, period }, &[]))
+        Some(if self.is_refractory() {
+            Fused::new(UnitKernel::new(self.n, &Refractory(self.config), sha.dt), &[])
+        } else {
+            Fused::new(UnitKernel::new(self.n, &Free(self.config), sha.dt), &[])
+        })
     }
 }
 
-/// The step of [`Lif`] in a loop over numbers, and its adjoint.
-///
-/// State: `v`, `spike` and, with a refractory period, the steps left. Saved: `u - v_th`, and 1 where a neuron was held.
-#[derive(Debug)]
-struct LifKernel {
-    n: usize,
-    config: LifConfig,
-    decay: Decay,
+/// What a step needs: plain numbers, so that the loops have no branches.
+#[derive(Debug, Clone, Copy)]
+struct Constants {
+    gain: f64,
+    resistance: f64,
+    v_rest: f64,
+    v_th: f64,
+    /// The reset is `u + (c - d u) spike`: one formula for all of them, exact for each.
+    c: f64,
+    d: f64,
+    /// How much of the spike in the reset is in the gradient: 0 or 1.
+    attached: f64,
     /// Refractory period in steps.
     period: f64,
 }
 
-impl LifKernel {
-    fn has_period(&self) -> bool {
-        self.config.refractory_ms > 0.0
-    }
-
-    /// Potential after the reset, from that before it and the spike.
-    #[inline(always)]
-    fn reset<F: Real>(&self, u: F, spike: F) -> F {
-        let LifConfig { v_th, v_reset, .. } = self.config;
-        match self.config.reset {
-            Reset::Value => u + (F::of(v_reset) - u) * spike,
-            Reset::Subtract => u - spike * F::of(v_th - v_reset),
-            Reset::None => u,
-        }
-    }
-
-    /// Gradient of the potential before the reset, from those of the potential after it and of the spike. `over` is
-    /// `u - v_th`; `slope` the surrogate there, 0 where the neuron was held.
-    #[inline(always)]
-    fn reset_adjoint<F: Real>(&self, over: F, slope: F, gv: F, gspike: F) -> F {
-        let LifConfig { v_th, v_reset, .. } = self.config;
-        let spike = over.heaviside();
-        let (direct, through_spike) = match self.config.reset {
-            Reset::Value => (gv * (F::of(1.0) - spike), gv * (F::of(v_reset - v_th) - over)),
-            Reset::Subtract => (gv, -gv * F::of(v_th - v_reset)),
-            Reset::None => (gv, F::default()),
+impl Constants {
+    fn new(config: &LifConfig, dt_ms: f64) -> Self {
+        let LifConfig { tau_ms, v_rest, v_th, v_reset, resistance, refractory_ms, reset, detach_reset, .. } = *config;
+        let (c, d) = match reset {
+            Reset::Value => (v_reset, 1.0),
+            Reset::Subtract => (v_reset - v_th, 0.0),
+            Reset::None => (0.0, 0.0),
         };
-        let gspike = if self.config.detach_reset { gspike } else { gspike + through_spike };
-        direct + gspike * slope
+        let attached = if detach_reset { 0.0 } else { 1.0 };
+        let (gain, period) = (Decay::new(dt_ms, tau_ms).gain, (refractory_ms / dt_ms).round());
+        Self { gain, resistance, v_rest, v_th, c, d, attached, period }
     }
 
-    fn forward_free<F: Real>(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]) {
-        let width = tile.batch * self.n;
-        let (v, spikes) = state.split_at_mut(width);
-        let LifConfig { v_rest, v_th, resistance, .. } = self.config;
-        let (rest, th, resistance, gain) = (F::of(v_rest), F::of(v_th), F::of(resistance), F::of(self.decay.gain));
-        for (t, (ys, over)) in ys.chunks_exact_mut(width).zip(saved.chunks_exact_mut(width)).enumerate() {
-            for (((v, x), y), over) in v.iter_mut().zip(xs.row(t)).zip(ys).zip(over) {
-                let u = *v + (*x * resistance - *v + rest) * gain;
-                *over = u - th;
-                *y = over.heaviside();
-                *v = self.reset(u, *y);
-            }
-        }
-        spikes.copy_from_slice(&ys[(tile.steps - 1) * width..]);
+    /// The potential before the reset, of a neuron that is free to move.
+    #[inline(always)]
+    fn charge<N: Num>(&self, x: N, v: N) -> N {
+        v.clone() + (x.scale(self.resistance) - v).shift(self.v_rest).scale(self.gain)
     }
 
-    fn forward_held<F: Real>(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]) {
-        let width = tile.batch * self.n;
-        let (v, rest_of_state) = state.split_at_mut(width);
-        let (spikes, left) = rest_of_state.split_at_mut(width);
-        let (over, held) = saved.split_at_mut(tile.steps * width);
-        let LifConfig { v_rest, v_th, resistance, .. } = self.config;
-        let (rest, th, resistance, gain) = (F::of(v_rest), F::of(v_th), F::of(resistance), F::of(self.decay.gain));
-        let (zero, one, period) = (F::default(), F::of(1.0), F::of(self.period));
-        for t in 0..tile.steps {
-            let (xs, row) = (xs.row(t), t * width);
-            for j in 0..width {
-                let is_held = (-left[j]).pick(zero, one); // left > 0
-                let free = v[j] + (xs[j] * resistance - v[j] + rest) * gain;
-                let u = (-left[j]).pick(free, v[j]);
-                let spike = (u - th).heaviside() * (one - is_held);
-                over[row + j] = u - th;
-                held[row + j] = is_held;
-                ys[row + j] = spike;
-                v[j] = self.reset(u, spike);
-                left[j] = (left[j] - one).at_least(0.0) + spike * period;
-            }
-        }
-        spikes.copy_from_slice(&ys[(tile.steps - 1) * width..]);
+    /// The potential after the reset.
+    #[inline(always)]
+    fn reset<N: Num>(&self, u: N, spike: N) -> N {
+        let spike = spike.clone().scale(self.attached) + spike.detach().scale(1.0 - self.attached);
+        u.clone() + (-u).scale(self.d).shift(self.c) * spike
     }
 }
 
-impl<F: Real> Kernel<F> for LifKernel {
-    fn sizes(&self) -> Sizes {
-        let (n_state, n_saved) = if self.has_period() { (3 * self.n, 2 * self.n) } else { (2 * self.n, self.n) };
-        Sizes { n_in: self.n, n_out: self.n, n_state, n_saved, n_params: 0 }
+/// Without a refractory period. State `v`, `spike`.
+#[derive(Debug, Clone, Copy)]
+struct Free(LifConfig);
+
+impl Unit<2> for Free {
+    const NAME: &'static str = "lif";
+    const STATES: [&'static str; 2] = ["v", "spike"];
+    type Constants = Constants;
+    type Surrogate = Surrogate;
+
+    fn constants(&self, dt_ms: f64) -> Constants {
+        Constants::new(&self.0, dt_ms)
     }
 
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]) {
-        if self.has_period() {
-            vectorised(|| self.forward_held(tile, xs, state, ys, saved));
-        } else {
-            vectorised(|| self.forward_free(tile, xs, state, ys, saved));
-        }
+    fn surrogate(&self) -> Surrogate {
+        self.0.surrogate
     }
 
-    fn backward(
-        &self,
-        tile: Tile,
-        _xs: Rows<'_, F>,
-        saved: &[F],
-        gys: &[F],
-        gstate: &mut [F],
-        gxs: &mut [F],
-        _gparams: &mut [F],
-    ) {
-        let width = tile.batch * self.n;
-        let (over, held) = saved.split_at(tile.steps * width);
-        let (gv, rest) = gstate.split_at_mut(width);
-        // What is asked of the last spikes is asked of the last output too; earlier spikes are no state.
-        let gspikes = &mut rest[..width];
-        let (zero, one, keep) = (F::default(), F::of(1.0), F::of(self.decay.keep));
-        let into_x = F::of(self.decay.gain * self.config.resistance);
-        // The surrogate is no part of the recurrence: one pass over a row, then one for the rest.
-        let mut slope = vec![zero; width];
-        let surrogate = self.config.surrogate;
-        vectorised(|| {
-            for t in (0..tile.steps).rev() {
-                let row = t * width..(t + 1) * width;
-                slope.iter_mut().zip(&over[row.clone()]).for_each(|(slope, over)| *slope = surrogate.grad(*over));
-                let (over, gy) = (&over[row.clone()], &gys[row.clone()]);
-                for j in 0..width {
-                    let is_held = if held.is_empty() { zero } else { held[row.start + j] };
-                    let free = one - is_held;
-                    // A held neuron is below threshold or not; it does not spike, so nothing is reset.
-                    let over = over[j] * free - is_held;
-                    let gu = self.reset_adjoint(over, slope[j] * free, gv[j], gy[j] + gspikes[j]);
-                    gspikes[j] = zero;
-                    if !gxs.is_empty() {
-                        gxs[row.start + j] = gu * into_x * free;
-                    }
-                    gv[j] = gu * (keep * free + is_held);
-                }
-            }
-        });
-        rest[width..].fill(zero);
+    #[inline(always)]
+    fn step<N: Num>(&self, k: &Constants, x: N, [v, _]: [N; 2], spike: impl FnOnce(N) -> N) -> (N, [N; 2]) {
+        let u = k.charge(x, v);
+        let spike = spike(u.clone().shift(-k.v_th));
+        let v = k.reset(u, spike.clone());
+        (spike.clone(), [v, spike])
+    }
+}
+
+/// With a refractory period. State `v`, `spike`, and the steps for which the potential still stays.
+#[derive(Debug, Clone, Copy)]
+struct Refractory(LifConfig);
+
+impl Unit<3> for Refractory {
+    const NAME: &'static str = "lif with a refractory period";
+    const STATES: [&'static str; 3] = ["v", "spike", "refractory"];
+    type Constants = Constants;
+    type Surrogate = Surrogate;
+
+    fn constants(&self, dt_ms: f64) -> Constants {
+        Constants::new(&self.0, dt_ms)
+    }
+
+    fn surrogate(&self) -> Surrogate {
+        self.0.surrogate
+    }
+
+    #[inline(always)]
+    fn step<N: Num>(&self, k: &Constants, x: N, [v, _, left]: [N; 3], spike: impl FnOnce(N) -> N) -> (N, [N; 3]) {
+        let left = left.detach();
+        // Steps are whole numbers: from one half on, some are left.
+        let held = left.clone().shift(-0.5).heaviside();
+        let u = held.clone().shift(-0.5).pick(v.clone(), k.charge(x, v));
+        let spike = spike(u.clone().shift(-k.v_th)) * (-held).shift(1.0);
+        let v = k.reset(u, spike.clone());
+        let left = left.shift(-1.0).at_least(0.0) + spike.clone().detach().scale(k.period);
+        (spike.clone(), [v, spike, left])
     }
 }
 

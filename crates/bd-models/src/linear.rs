@@ -1,11 +1,14 @@
 //! [`Linear`]: `y = x W + b`, without a state.
 
-use bd_core::kernel::{Fused, Kernel, Real, Rows, Sizes, Tile, vectorised};
+use bd_core::kernel::{Fused, Numbers};
 use bd_core::{Error, ParamPath, Readout, Result, Shared, System, Tap};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
+use kernel::LinearKernel;
+
+mod kernel;
 
 /// Settings of a [`Linear`].
 ///
@@ -80,101 +83,17 @@ impl System for Linear {
     }
 
     fn kernel(&self, _sha: &Shared) -> Option<Fused> {
-        let numbers = |t: &Tensor| Vec::<f64>::try_from(t.detach().to_kind(Kind::Double).flatten(0, -1)).ok();
         let kernel = LinearKernel {
             n_in: self.n_in() as usize,
             n_out: self.n_out() as usize,
-            weight: numbers(&self.weight)?,
+            weight: Numbers::of(&self.weight)?,
             bias: match &self.bias {
-                Some(bias) => Some(numbers(bias)?),
+                Some(bias) => Some(Numbers::of(bias)?),
                 None => None,
             },
         };
         let params: Vec<&Tensor> = std::iter::once(&self.weight).chain(&self.bias).collect();
         Some(Fused::new(kernel, &params))
-    }
-}
-
-/// Blocks of an input in which something is not 0, each with where its rows of `W` begin. Looking at a block is one vector
-/// comparison, so that passing over silent inputs costs no more than reading them.
-#[inline(always)]
-fn nonzero_blocks<F: Real>(x: &[F], n_out: usize) -> impl Iterator<Item = (&[F], usize)> {
-    const BLOCK: usize = 16;
-    let blocks = x.chunks(BLOCK).enumerate().map(move |(i, block)| (block, i * BLOCK * n_out));
-    blocks.filter(|(block, _)| block.iter().fold(false, |any, x| any | (*x != F::default())))
-}
-
-/// `y = x W + b` row by row. Inputs that are 0 are passed over, forward and in the gradient of `W`: of spikes almost all are.
-#[derive(Debug)]
-struct LinearKernel {
-    n_in: usize,
-    n_out: usize,
-    weight: Vec<f64>,
-    bias: Option<Vec<f64>>,
-}
-
-impl<F: Real> Kernel<F> for LinearKernel {
-    fn sizes(&self) -> Sizes {
-        let n_params = self.n_in * self.n_out + if self.bias.is_some() { self.n_out } else { 0 };
-        Sizes { n_in: self.n_in, n_out: self.n_out, n_state: 0, n_saved: 0, n_params }
-    }
-
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, _state: &mut [F], ys: &mut [F], _saved: &mut [F]) {
-        let weight: Vec<F> = self.weight.iter().map(|&w| F::of(w)).collect();
-        let bias: Vec<F> = match &self.bias {
-            Some(bias) => bias.iter().map(|&b| F::of(b)).collect(),
-            None => vec![F::default(); self.n_out],
-        };
-        let zero = F::default();
-        vectorised(|| {
-            for t in 0..tile.steps {
-                let ys = &mut ys[t * tile.batch * self.n_out..];
-                for (x, y) in xs.row(t).chunks_exact(self.n_in).zip(ys.chunks_exact_mut(self.n_out)) {
-                    y.copy_from_slice(&bias);
-                    for (x, w) in nonzero_blocks(x, self.n_out).map(|(block, at)| (block, &weight[at..])) {
-                        for (x, w) in x.iter().zip(w.chunks_exact(self.n_out)).filter(|(x, _)| **x != zero) {
-                            y.iter_mut().zip(w).for_each(|(y, w)| *y += *x * *w);
-                        }
-                    }
-                }
-            }
-        });
-    }
-
-    fn backward(
-        &self,
-        tile: Tile,
-        xs: Rows<'_, F>,
-        _saved: &[F],
-        gys: &[F],
-        _gstate: &mut [F],
-        gxs: &mut [F],
-        gparams: &mut [F],
-    ) {
-        let weight: Vec<F> = self.weight.iter().map(|&w| F::of(w)).collect();
-        let (gweight, gbias) = gparams.split_at_mut(self.n_in * self.n_out);
-        let zero = F::default();
-        vectorised(|| {
-            for t in 0..tile.steps {
-                let rows = t * tile.batch;
-                for (i, x) in xs.row(t).chunks_exact(self.n_in).enumerate() {
-                    let gy = &gys[(rows + i) * self.n_out..][..self.n_out];
-                    for (x, at) in nonzero_blocks(x, self.n_out) {
-                        let gw = gweight[at..].chunks_exact_mut(self.n_out);
-                        for (x, gw) in x.iter().zip(gw).filter(|(x, _)| **x != zero) {
-                            gw.iter_mut().zip(gy).for_each(|(gw, gy)| *gw += *x * *gy);
-                        }
-                    }
-                    gbias.iter_mut().zip(gy).for_each(|(gb, gy)| *gb += *gy);
-                    if !gxs.is_empty() {
-                        let gx = &mut gxs[(rows + i) * self.n_in..][..self.n_in];
-                        for (gx, w) in gx.iter_mut().zip(weight.chunks_exact(self.n_out)) {
-                            *gx = w.iter().zip(gy).fold(zero, |sum, (w, gy)| sum + *w * *gy);
-                        }
-                    }
-                }
-            }
-        });
     }
 }
 

@@ -27,10 +27,9 @@
 
 use std::f64::consts::{FRAC_PI_2, PI, SQRT_2, TAU};
 
-use bd_core::kernel::{Field, Num};
+use bd_core::kernel::{Num, Real, SurrogateGradient};
 use bd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
 /// Declares the table: for each surrogate its parameters with defaults, `g` and `P`.
 macro_rules! surrogates {
@@ -41,6 +40,9 @@ macro_rules! surrogates {
         #[allow(missing_docs)]
         pub enum Surrogate {
             $($name { $($param: f64),* },)+
+            /// A function of one's own: on the CPU only, and in no file. See [`Surrogate::custom`].
+            #[serde(skip)]
+            Custom(Custom),
         }
 
         impl Surrogate {
@@ -49,18 +51,11 @@ macro_rules! surrogates {
                 vec![$(Self::$name { $($param: $default),* }),+]
             }
 
-            /// `g(x)`: what stands in for the derivative of a spike at distance `x` from the threshold.
-            #[inline(always)]
-            pub fn grad<N: Num>(&self, x: N) -> N {
+            /// `P(x)`, of which `g` is the derivative, up to a constant; not known of a function of one's own.
+            pub fn primitive<N: Num>(&self, x: N) -> Option<N> {
                 match *self {
-                    $(Self::$name { $($param),* } => { let $x = x; $g })+
-                }
-            }
-
-            /// `P(x)`, of which `g` is the derivative; up to a constant.
-            pub fn primitive<N: Num>(&self, x: N) -> N {
-                match *self {
-                    $(Self::$name { $($param),* } => { let $x = x; $primitive })+
+                    $(Self::$name { $($param),* } => { let $x = x; Some($primitive) })+
+                    Self::Custom(_) => None,
                 }
             }
 
@@ -68,6 +63,26 @@ macro_rules! surrogates {
             fn params(&self) -> Vec<(&'static str, f64)> {
                 match *self {
                     $(Self::$name { $($param),* } => vec![$((stringify!($param), $param)),*],)+
+                    Self::Custom(_) => Vec::new(),
+                }
+            }
+        }
+
+        impl SurrogateGradient for Surrogate {
+            #[inline(always)]
+            fn grad<N: Num>(&self, x: N) -> N {
+                match *self {
+                    $(Self::$name { $($param),* } => { let $x = x; $g })+
+                    Self::Custom(Custom { name, f }) => x.apply(name, f),
+                }
+            }
+
+            /// One loop for each surrogate.
+            #[inline(always)]
+            fn grads<F: Real>(&self, xs: &mut [F]) {
+                match *self {
+                    $(Self::$name { $($param),* } => for x in xs { *x = { let $x = *x; $g }; })+
+                    Self::Custom(Custom { name, f }) => for x in xs { *x = x.apply(name, f); }
                 }
             }
         }
@@ -125,6 +140,9 @@ impl Default for Surrogate {
 impl Surrogate {
     /// Its name, as in files and options.
     pub fn name(&self) -> String {
+        if let Self::Custom(Custom { name, .. }) = self {
+            return (*name).to_owned();
+        }
         let value = serde_json::to_value(self).expect("a surrogate is JSON");
         value["name"].as_str().expect("it is tagged with its name").to_owned()
     }
@@ -151,21 +169,43 @@ impl Surrogate {
             };
             (!allowed).then(|| format!("{name} of the surrogate {} cannot be {value}", self.name()))
         };
+        if let Self::Custom(Custom { name, f }) = self
+            && let Some(x) = [-1.0, 0.0, 1.0].into_iter().find(|x| !f(*x).is_finite())
+        {
+            return Err(Error::Config(format!("the surrogate {name} is not a number at {x}")));
+        }
         self.params().into_iter().find_map(bad).map_or(Ok(()), |message| Err(Error::Config(message)))
     }
 
-    /// Spikes, exactly 0 or 1, of `x` finite: the distance of a potential from its threshold. Their gradient is `g(x)`.
+    /// A surrogate of one's own, `f(x)` at distance `x` from the threshold. Called once for each neuron and step, and so
+    /// slower than those of the table; it has no CUDA form.
     ///
-    /// `H(x) + g(x) (x - x)` with everything but the first `x` of the bracket outside the graph. (The popular
-    /// `hard + soft - soft` is not exactly 0 or 1 in float32.)
-    pub fn spike(&self, x: &Tensor) -> Tensor {
-        let outside = x.detach();
-        let spikes = Field(outside.shallow_clone()).heaviside().0;
-        if !x.requires_grad() {
-            return spikes;
-        }
-        let slope = self.grad(Field(outside.shallow_clone())).0;
-        spikes + slope * (x - outside)
+    /// ```
+    /// use bd_models::Surrogate;
+    ///
+    /// let boxcar = Surrogate::custom("boxcar", &|x| if x.abs() < 0.5 { 1.0 } else { 0.0 });
+    /// ```
+    pub fn custom(name: &'static str, f: &'static (dyn Fn(f64) -> f64 + Send + Sync)) -> Self {
+        Self::Custom(Custom { name, f })
+    }
+}
+
+/// A surrogate that is a Rust function, with a name for messages.
+#[derive(Clone, Copy)]
+pub struct Custom {
+    name: &'static str,
+    f: &'static (dyn Fn(f64) -> f64 + Send + Sync),
+}
+
+impl std::fmt::Debug for Custom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && std::ptr::addr_eq(self.f, other.f)
     }
 }
 
@@ -205,6 +245,9 @@ fn odd_harmonics<N: Num>(x: N, n: f64, term: impl Fn(N, f64) -> N) -> N {
 
 #[cfg(test)]
 mod tests {
+    use bd_core::kernel::Field;
+    use tch::Tensor;
+
     use super::*;
 
     /// Where a formula has a kink or a jump, a difference quotient says nothing.
@@ -226,7 +269,7 @@ mod tests {
             for x in GRID {
                 // Five points: error h^4, and rounding eps / h.
                 let h = 1e-4;
-                let p = |k: f64| surrogate.primitive(x + k * h);
+                let p = |k: f64| surrogate.primitive(x + k * h).unwrap();
                 let slope = (8.0 * (p(1.0) - p(-1.0)) - (p(2.0) - p(-2.0))) / (12.0 * h);
                 let g = surrogate.grad(x);
                 assert!((g - slope).abs() < 1e-8 * (1.0 + g.abs()), "{surrogate:?} at {x}: {g} and not {slope}");

@@ -8,8 +8,8 @@ use bd_core::files::load_tensors;
 use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps};
 use bd_core::{DynSystem, Params, Shared, Stack, System, Tap, scan_by_step};
 use bd_models::{
-    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, Linear, LinearConfig, Reset,
-    Surrogate,
+    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, Linear, LinearConfig, OneStep,
+    Reset, Surrogate,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -20,7 +20,7 @@ fn tutorial(params: &mut Params, lif: &LifConfig) -> Stack {
         ("w1", DynSystem::new(Linear::new(&mut params.at("w1"), 100, 10, &plain).unwrap())),
         ("i2r", expon(10)),
         ("r", DynSystem::new(Lif::new(10, lif).unwrap())),
-        ("delay", DynSystem::new(Delay::new(10).unwrap())),
+        ("delay", DynSystem::new(Delay::new(10, &OneStep).unwrap())),
         ("w2", DynSystem::new(Linear::new(&mut params.at("w2"), 10, 2, &plain).unwrap())),
         ("r2o", expon(2)),
         ("o", DynSystem::new(LeakyIntegrator::new(2, &LeakyIntegratorConfig::default()).unwrap())),

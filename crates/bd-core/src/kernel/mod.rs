@@ -1,33 +1,61 @@
 //! Fused scans: all time steps of a system, and their adjoint, in loops of our own.
 //!
-//! A system that has a [`Kernel`] hands it out in [`System::kernel`](crate::System::kernel); a row of kernels is a kernel.
-//! One driver, [`scan_fused`], does dtype, tiles of the batch, threads, and the graph ([`attach`](crate::attach)); nothing
-//! else knows of autograd. Formulas are written once in [`Num`].
+//! | | |
+//! |---|---|
+//! | [`Unit`] | a neuron or synapse written once, as a formula over [`Num`]: the definition by libtorch ([`Field`]), the loops of the CPU with their adjoint ([`Dual`]) and CUDA C ([`Code`]) follow from it |
+//! | [`Kernel`] | the fused form of any system; what [`System::kernel`](crate::System::kernel) hands out. A row of kernels is one ([`RowOfKernels`]) |
+//! | [`scan_fused`] | the one driver: dtype, tiles of the batch, stretches of time, threads, records, and the graph ([`attach`](crate::attach)). Nothing else knows of autograd |
 
 mod driver;
+mod dual;
+mod events;
+mod field;
+mod listing;
 pub mod num;
 mod row;
+mod unit;
+mod unit_kernel;
 
 use std::fmt::Debug;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-pub use driver::scan_fused;
-pub use num::{Code, Field, Num};
+pub use driver::{Feed, scan_fused};
+pub use dual::Dual;
+pub use events::{Event, Events};
+pub use field::Field;
+pub use listing::{Code, Listing};
+pub use num::Num;
 pub use row::RowOfKernels;
+pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
+pub use unit_kernel::UnitKernel;
+
+/// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
+pub const LANES: usize = 8;
+
+/// Samples at once where there are enough: two vectors, for the steps of one unit wait for each other.
+pub const WIDE: usize = 2 * LANES;
 
 /// What kernels calculate with: `f32` or `f64`.
 pub trait Real: Num + Copy + Default + AddAssign + PartialEq + Send + Sync + tch::kind::Element + 'static {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
+
+    /// Numbers of this type; a panic if they are of the other. The driver takes care that they are.
+    fn numbers(numbers: &Numbers) -> &[Self];
 }
 
 impl Real for f32 {
     #[inline(always)]
     fn of(value: f64) -> Self {
         value as Self
+    }
+
+    fn numbers(numbers: &Numbers) -> &[Self] {
+        let Numbers::Single(numbers) = numbers else { panic!("parameters in float32 were expected") };
+        numbers
     }
 }
 
@@ -36,46 +64,81 @@ impl Real for f64 {
     fn of(value: f64) -> Self {
         value
     }
+
+    fn numbers(numbers: &Numbers) -> &[Self] {
+        let Numbers::Double(numbers) = numbers else { panic!("parameters in float64 were expected") };
+        numbers
+    }
 }
 
-/// How much a kernel works on at once: some samples, over all steps.
+/// A copy of a parameter's numbers, in its own dtype.
+#[derive(Debug, Clone)]
+pub enum Numbers {
+    /// float32.
+    Single(Vec<f32>),
+    /// float64.
+    Double(Vec<f64>),
+}
+
+impl Numbers {
+    /// The numbers of a tensor in float32 or float64, row by row; `None` for another dtype.
+    pub fn of(tensor: &Tensor) -> Option<Self> {
+        let flat = tensor.detach().flatten(0, -1);
+        match tensor.kind() {
+            Kind::Float => Vec::try_from(flat).ok().map(Self::Single),
+            Kind::Double => Vec::try_from(flat).ok().map(Self::Double),
+            _ => None,
+        }
+    }
+}
+
+/// How much a kernel works on at once: some samples side by side, over a stretch of steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Tile {
     /// Number of steps.
     pub steps: usize,
-    /// Number of samples.
-    pub batch: usize,
+    /// Number of samples, a multiple of [`LANES`]. Where the batch ends earlier, its last sample is repeated.
+    pub lanes: usize,
+    /// Whether the adjoint of this stretch comes next, so that `work` must hold what it needs.
+    pub keep: bool,
 }
 
 impl Tile {
-    /// Numbers in a block of `n` a sample and step.
-    pub fn len(&self, n: usize) -> usize {
-        self.steps * self.batch * n
-    }
-}
-
-/// A block `[steps, batch, n]` that may lie in a larger array: row `t` holds the `batch * n` numbers of step `t`.
-#[derive(Debug, Clone, Copy)]
-pub struct Rows<'a, F> {
-    data: &'a [F],
-    width: usize,
-    stride: usize,
-}
-
-impl<'a, F> Rows<'a, F> {
-    /// Rows of `width` numbers, `stride` apart, the first at the beginning of `data`.
-    pub fn new(data: &'a [F], width: usize, stride: usize) -> Self {
-        Self { data, width, stride }
-    }
-
-    /// The numbers of step `t`.
+    /// Numbers of one channel.
     #[inline(always)]
-    pub fn row(&self, t: usize) -> &'a [F] {
-        &self.data[t * self.stride..t * self.stride + self.width]
+    pub fn len(&self) -> usize {
+        self.steps * self.lanes
+    }
+
+    /// Whether the lanes come in blocks of [`WIDE`].
+    pub fn is_wide(&self) -> bool {
+        self.lanes.is_multiple_of(WIDE)
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
-/// Numbers that a kernel takes and gives: for each sample and step (`n_in`, `n_out`, `n_saved`), for each sample
+/// What a kernel reads.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a, F> {
+    /// `[n_in, steps, lanes]`.
+    Dense(&'a [F]),
+    /// What is not zero; given only to a kernel that [takes events](Kernel::takes_events).
+    Events(Events<'a, F>),
+}
+
+impl<'a, F> Input<'a, F> {
+    /// The numbers, for a kernel that does not take events.
+    pub fn dense(self) -> &'a [F] {
+        let Self::Dense(numbers) = self else { panic!("events were given to a kernel that does not take them") };
+        numbers
+    }
+}
+
+/// Numbers that a kernel takes and gives: for each sample and step (`n_in`, `n_out`, `n_work`), for each sample
 /// (`n_state`), and in all (`n_params`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -85,43 +148,70 @@ pub struct Sizes {
     pub n_out: usize,
     /// Numbers of state.
     pub n_state: usize,
-    /// Numbers that the adjoint needs of the forward pass, beside the inputs.
-    pub n_saved: usize,
+    /// Room that `forward` may use and, with `keep`, fills for `backward`.
+    pub n_work: usize,
     /// Numbers of all parameters.
     pub n_params: usize,
 }
 
+/// Gradients that the adjoint of a stretch reads and writes.
+#[derive(Debug)]
+pub struct Grads<'a, F> {
+    /// Read: those of the outputs, `[n_out, steps, lanes]`.
+    pub ys: &'a [F],
+    /// Turned from that of the state after the last step into that before the first.
+    pub state: &'a mut [F],
+    /// Written: those of the inputs, `[n_in, steps, lanes]`. Empty: not wanted.
+    pub xs: &'a mut [F],
+    /// Added to: those of the parameters, in the order of [`Fused::params`].
+    pub params: &'a mut [F],
+}
+
 /// The fused form of a system: plain data, with copies of its parameters and constants.
 ///
-/// Blocks `xs`, `ys`, `saved` and their gradients are `[steps, batch, n]`. `state` holds the leaves of the system's state one
-/// after the other, in the order of [`StateTree::visit`](crate::StateTree::visit), each `[batch, width]`; `gparams` the
-/// parameters in the order of [`Fused::params`].
+/// Blocks are `[channel, step, lane]`, so that the series of a channel lie one after the other with samples side by side.
+/// `state` holds the leaves of the system's state one after the other, in the order of
+/// [`StateTree::visit`](crate::StateTree::visit), each `[channel, lane]`.
+///
+/// A scan goes through time in stretches and keeps only the state at the beginning of each. Backward, each stretch is
+/// calculated again with `keep`, then its adjoint: what lies between stays in the cache.
 pub trait Kernel<F>: Debug + Send + Sync {
     /// Its sizes.
     fn sizes(&self) -> Sizes;
 
-    /// All steps: fills `ys` and `saved`, and turns `state` from that before the first step into that after the last.
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, state: &mut [F], ys: &mut [F], saved: &mut [F]);
+    /// Whether it can read [`Input::Events`].
+    fn takes_events(&self) -> bool {
+        false
+    }
 
-    /// The adjoint: turns `gstate` from the gradient of the last state into that of the first, fills `gxs` (empty: not
-    /// wanted), and adds to `gparams`.
-    #[allow(clippy::too_many_arguments)]
-    fn backward(
-        &self,
-        tile: Tile,
-        xs: Rows<'_, F>,
-        saved: &[F],
-        gys: &[F],
-        gstate: &mut [F],
-        gxs: &mut [F],
-        gparams: &mut [F],
-    );
+    /// All steps of a stretch: fills `ys`, and turns `state` from that before the first step into that after the last.
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]);
+
+    /// The adjoint of the stretch that `forward` has just calculated with `keep`.
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>);
 }
 
 /// A kernel for both dtypes.
 pub trait AnyKernel: Kernel<f32> + Kernel<f64> {}
 
 impl<K: Kernel<f32> + Kernel<f64>> AnyKernel for K {}
+
+/// The kernel for one dtype.
+pub(crate) trait Typed<F> {
+    fn typed(&self) -> &dyn Kernel<F>;
+}
+
+impl Typed<f32> for dyn AnyKernel {
+    fn typed(&self) -> &dyn Kernel<f32> {
+        self
+    }
+}
+
+impl Typed<f64> for dyn AnyKernel {
+    fn typed(&self) -> &dyn Kernel<f64> {
+        self
+    }
+}
 
 /// A kernel and the parameters whose values it has copied, in the order of its gradients.
 #[derive(Debug)]
@@ -149,19 +239,27 @@ impl Fused {
     }
 }
 
-/// Runs `f` compiled for AVX2 and FMA where the processor has them; `f` must be inlined to profit.
-#[inline(always)]
-pub fn vectorised<R>(f: impl FnOnce() -> R) -> R {
+/// Loops that are compiled twice, see [`vectorised`]. `run` has to be marked `#[inline(always)]`.
+///
+/// A trait and not a closure: a closure of any size is left out of line, and then compiled for the oldest processor only.
+pub trait Loops {
+    /// Runs them.
+    fn run(self);
+}
+
+/// Runs loops compiled for AVX2 and FMA where the processor has them, else for any.
+#[inline]
+pub fn vectorised(loops: impl Loops) {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma")]
-        fn wide<R>(f: impl FnOnce() -> R) -> R {
-            f()
+        fn wide(loops: impl Loops) {
+            loops.run();
         }
         if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
             // SAFETY: the processor has just said that it knows these instructions.
-            return unsafe { wide(f) };
+            return unsafe { wide(loops) };
         }
     }
-    f()
+    loops.run();
 }

@@ -3,13 +3,12 @@
 //! | implementation | what a formula becomes |
 //! |---|---|
 //! | `f32`, `f64` | the loops of the fused CPU kernels |
-//! | [`Field`] | libtorch operations on a whole tensor: the definition, on any device |
-//! | [`Code`] | an expression in CUDA C |
+//! | [`Dual`](super::Dual) | a value with its derivative: the adjoint, of whatever `Num` it is made |
+//! | [`Field`](super::Field) | libtorch operations on a whole tensor: the definition, on any device |
+//! | [`Code`](super::Code) | statements in CUDA C |
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
-
-use tch::Tensor;
 
 /// A number, or something that calculates like one.
 pub trait Num:
@@ -23,6 +22,8 @@ pub trait Num:
     fn exp(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
     /// Sine, `x` in radians.
     fn sin(self) -> Self;
     /// Cosine, `x` in radians.
@@ -35,6 +36,10 @@ pub trait Num:
     fn powf(self, exponent: f64) -> Self;
     /// `a` where `x >= 0`, else `b`. Both are calculated.
     fn pick(self, a: Self, b: Self) -> Self;
+    /// The same value, outside the gradient.
+    fn detach(self) -> Self;
+    /// A Rust function, which is called `name` where it has no other form. It is outside the gradient, and has no CUDA form.
+    fn apply(self, name: &'static str, f: &dyn Fn(f64) -> f64) -> Self;
 
     /// 1 where `x >= 0`, else 0.
     fn heaviside(self) -> Self {
@@ -109,6 +114,10 @@ macro_rules! impl_num_for_float {
                 self.ln()
             }
             #[inline(always)]
+            fn tanh(self) -> Self {
+                self.tanh()
+            }
+            #[inline(always)]
             fn sin(self) -> Self {
                 self.sin()
             }
@@ -132,6 +141,13 @@ macro_rules! impl_num_for_float {
             fn pick(self, a: Self, b: Self) -> Self {
                 if self >= 0.0 { a } else { b }
             }
+            #[inline(always)]
+            fn detach(self) -> Self {
+                self
+            }
+            fn apply(self, _name: &'static str, f: &dyn Fn(f64) -> f64) -> Self {
+                f(self.into()) as $float
+            }
         }
     };
 }
@@ -139,165 +155,20 @@ macro_rules! impl_num_for_float {
 impl_num_for_float!(f32, libm::erff);
 impl_num_for_float!(f64, libm::erf);
 
-/// A tensor that calculates like a number, element by element.
-#[derive(Debug)]
-pub struct Field(pub Tensor);
-
-impl Clone for Field {
-    fn clone(&self) -> Self {
-        Self(self.0.shallow_clone())
-    }
-}
-
-macro_rules! impl_field_operator {
-    ($trait:ident, $method:ident) => {
-        impl $trait for Field {
-            type Output = Self;
-            fn $method(self, other: Self) -> Self {
-                Self($trait::$method(&self.0, &other.0))
-            }
-        }
-    };
-}
-
-impl_field_operator!(Add, add);
-impl_field_operator!(Sub, sub);
-impl_field_operator!(Mul, mul);
-impl_field_operator!(Div, div);
-
-impl Neg for Field {
-    type Output = Self;
-    fn neg(self) -> Self {
-        Self(-&self.0)
-    }
-}
-
-impl Num for Field {
-    /// Without dimensions, so that it takes the shape of what it meets.
-    fn lit(&self, value: f64) -> Self {
-        Self(Tensor::full([0i64; 0], value, (self.0.kind(), self.0.device())))
-    }
-    fn abs(self) -> Self {
-        Self(self.0.abs())
-    }
-    fn exp(self) -> Self {
-        Self(self.0.exp())
-    }
-    fn ln(self) -> Self {
-        Self(self.0.log())
-    }
-    fn sin(self) -> Self {
-        Self(self.0.sin())
-    }
-    fn cos(self) -> Self {
-        Self(self.0.cos())
-    }
-    fn atan(self) -> Self {
-        Self(self.0.atan())
-    }
-    fn erf(self) -> Self {
-        Self(self.0.erf())
-    }
-    fn powf(self, exponent: f64) -> Self {
-        Self(self.0.pow_tensor_scalar(exponent))
-    }
-    fn pick(self, a: Self, b: Self) -> Self {
-        Self(a.0.where_self(&self.0.ge(0.0), &b.0))
-    }
-}
-
-/// A formula as an expression in CUDA C. Every operation is in brackets; functions are the overloaded ones, which
-/// take the type of their argument, and constants are cast to `real`, which the kernel's text defines.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Code(String);
-
-impl Code {
-    /// A name that the surrounding text defines.
-    pub fn name(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-
-    /// The expression.
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-
-    fn call(self, function: &str) -> Self {
-        Self(format!("{function}({})", self.0))
-    }
-
-    fn infix(self, operator: char, other: Self) -> Self {
-        Self(format!("({} {operator} {})", self.0, other.0))
-    }
-}
-
-macro_rules! impl_code_operator {
-    ($trait:ident, $method:ident, $sign:literal) => {
-        impl $trait for Code {
-            type Output = Self;
-            fn $method(self, other: Self) -> Self {
-                self.infix($sign, other)
-            }
-        }
-    };
-}
-
-impl_code_operator!(Add, add, '+');
-impl_code_operator!(Sub, sub, '-');
-impl_code_operator!(Mul, mul, '*');
-impl_code_operator!(Div, div, '/');
-
-impl Neg for Code {
-    type Output = Self;
-    fn neg(self) -> Self {
-        Self(format!("(-{})", self.0))
-    }
-}
-
-impl Num for Code {
-    fn lit(&self, value: f64) -> Self {
-        // `{:e}` writes the shortest digits that read back as the same number.
-        Self(format!("real({value:e})"))
-    }
-    fn abs(self) -> Self {
-        self.call("fabs")
-    }
-    fn exp(self) -> Self {
-        self.call("exp")
-    }
-    fn ln(self) -> Self {
-        self.call("log")
-    }
-    fn sin(self) -> Self {
-        self.call("sin")
-    }
-    fn cos(self) -> Self {
-        self.call("cos")
-    }
-    fn atan(self) -> Self {
-        self.call("atan")
-    }
-    fn erf(self) -> Self {
-        self.call("erf")
-    }
-    fn powf(self, exponent: f64) -> Self {
-        Self(format!("pow({}, {})", self.0, self.lit(exponent).0))
-    }
-    fn pick(self, a: Self, b: Self) -> Self {
-        Self(format!("({} >= 0 ? {} : {})", self.0, a.0, b.0))
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use tch::Tensor;
+
+    use super::super::Field;
     use super::*;
 
     /// Uses every operation once.
-    fn formula<N: Num>(x: N) -> N {
+    pub(in super::super) fn formula<N: Num>(x: N) -> N {
         let y = (x.clone() * x.lit(0.5) + x.lit(0.1)).exp() / (x.clone().abs() + x.lit(1.0)).ln();
         let z = x.clone().sin() - x.clone().cos() * x.clone().atan() + (-x.clone()).erf();
         let w = (x.clone().square() + x.lit(0.1)).powf(-1.5);
-        let v = x.clone().at_least(-1.0).at_most(1.0).sigmoid().shift(0.2).recip() * x.clone().sign();
+        let v =
+            x.clone().at_least(-1.0).at_most(1.0).sigmoid().shift(0.2).recip() * x.clone().sign() + x.clone().tanh();
         x.clone().pick(y.clone() + z.clone(), y * w) + x.heaviside() * z + v
     }
 
@@ -309,15 +180,5 @@ mod tests {
             assert!((formula(*x) / wide - 1.0).abs() < 1e-14, "{x}");
             assert!((f64::from(formula(*x as f32)) / wide - 1.0).abs() < 1e-5, "{x}");
         }
-    }
-
-    #[test]
-    fn code_is_the_formula() {
-        let x = Code::name("x");
-        let text = (x.lit(1.0) / (x.lit(100.0) * x.clone().abs() + x.lit(1.0)).square()).pick(x.lit(0.1), -x);
-        assert_eq!(
-            text.text(),
-            "((real(1e0) / (((real(1e2) * fabs(x)) + real(1e0)) * ((real(1e2) * fabs(x)) + real(1e0)))) >= 0 ? real(1e-1) : (-x))"
-        );
     }
 }

@@ -2,37 +2,35 @@
 
 use std::sync::Arc;
 
-use super::driver::Typed;
-use super::{AnyKernel, Kernel, Real, Rows, Sizes, Tile};
+use super::{AnyKernel, Grads, Input, Kernel, Real, Sizes, Tile, Typed};
 
-/// Kernels in a row, each fed by the one before. A tile goes through all of them before the next one begins, so that what
+/// Kernels in a row, each fed by the one before. A stretch goes through all of them before the next one begins, so that what
 /// one writes is still in the cache when the next one reads it.
+///
+/// `work`: for each kernel its own, then its outputs unless it is the last; at the end two blocks for gradients in between.
 #[derive(Debug)]
 pub struct RowOfKernels {
-    parts: Vec<Arc<dyn AnyKernel>>,
-}
-
-/// One kernel's share of the row's blocks: of `saved` (what it saves, then its outputs unless it is the last), of state and
-/// of parameters.
-struct Share {
-    sizes: Sizes,
-    n_outputs_saved: usize,
+    parts: Vec<(Arc<dyn AnyKernel>, Sizes)>,
 }
 
 impl RowOfKernels {
     /// The kernels in order, at least one.
     pub fn new(parts: Vec<Arc<dyn AnyKernel>>) -> Self {
         assert!(!parts.is_empty(), "a row of kernels needs one");
-        Self { parts }
+        let with_sizes = |part: Arc<dyn AnyKernel>| {
+            let sizes = Kernel::<f32>::sizes(part.as_ref());
+            (part, sizes)
+        };
+        Self { parts: parts.into_iter().map(with_sizes).collect() }
     }
 
-    fn shares(&self) -> Vec<Share> {
-        let last = self.parts.len() - 1;
-        let share = |(i, part): (usize, &Arc<dyn AnyKernel>)| {
-            let sizes = Kernel::<f32>::sizes(part.as_ref());
-            Share { sizes, n_outputs_saved: if i == last { 0 } else { sizes.n_out } }
-        };
-        self.parts.iter().enumerate().map(share).collect()
+    /// Outputs of the `i`th kernel that are kept in `work`.
+    fn n_between(&self, i: usize) -> usize {
+        if i + 1 == self.parts.len() { 0 } else { self.parts[i].1.n_out }
+    }
+
+    fn widest(&self) -> usize {
+        (0..self.parts.len()).map(|i| self.n_between(i)).max().unwrap_or(0)
     }
 }
 
@@ -41,70 +39,63 @@ where
     dyn AnyKernel: Typed<F>,
 {
     fn sizes(&self) -> Sizes {
-        let shares = self.shares();
-        let sum = |of: fn(&Share) -> usize| shares.iter().map(of).sum();
+        let sum = |of: fn(&Sizes) -> usize| self.parts.iter().map(|(_, sizes)| of(sizes)).sum::<usize>();
+        let between: usize = (0..self.parts.len()).map(|i| self.n_between(i)).sum();
         Sizes {
-            n_in: shares[0].sizes.n_in,
-            n_out: shares[shares.len() - 1].sizes.n_out,
-            n_state: sum(|share| share.sizes.n_state),
-            n_saved: sum(|share| share.sizes.n_saved + share.n_outputs_saved),
-            n_params: sum(|share| share.sizes.n_params),
+            n_in: self.parts[0].1.n_in,
+            n_out: self.parts[self.parts.len() - 1].1.n_out,
+            n_state: sum(|sizes| sizes.n_state),
+            n_work: sum(|sizes| sizes.n_work) + between + 2 * self.widest(),
+            n_params: sum(|sizes| sizes.n_params),
         }
     }
 
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, mut state: &mut [F], ys: &mut [F], mut saved: &mut [F]) {
+    fn takes_events(&self) -> bool {
+        self.parts[0].0.typed().takes_events()
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, mut state: &mut [F], ys: &mut [F], mut work: &mut [F]) {
         let mut xs = xs;
         let mut ys = Some(ys);
-        for (part, share) in self.parts.iter().zip(self.shares()) {
-            let (own_state, rest) = state.split_at_mut(tile.batch * share.sizes.n_state);
+        for (i, (part, sizes)) in self.parts.iter().enumerate() {
+            let (own_state, rest) = state.split_at_mut(tile.lanes * sizes.n_state);
             state = rest;
-            let (own_saved, rest) = saved.split_at_mut(tile.len(share.sizes.n_saved));
-            let (between, rest) = rest.split_at_mut(tile.len(share.n_outputs_saved));
-            saved = rest;
-            if share.n_outputs_saved == 0 {
-                part.typed().forward(tile, xs, own_state, ys.take().expect("only the last writes there"), own_saved);
+            let (own_work, rest) = work.split_at_mut(tile.len() * sizes.n_work);
+            let (between, rest) = rest.split_at_mut(tile.len() * self.n_between(i));
+            work = rest;
+            if i + 1 == self.parts.len() {
+                part.typed().forward(tile, xs, own_state, ys.take().expect("only the last writes there"), own_work);
             } else {
-                part.typed().forward(tile, xs, own_state, between, own_saved);
-                let width = tile.batch * share.sizes.n_out;
-                xs = Rows::new(between, width, width);
+                part.typed().forward(tile, xs, own_state, between, own_work);
+                xs = Input::Dense(between);
             }
         }
     }
 
-    fn backward(
-        &self,
-        tile: Tile,
-        xs: Rows<'_, F>,
-        mut saved: &[F],
-        gys: &[F],
-        mut gstate: &mut [F],
-        gxs: &mut [F],
-        mut gparams: &mut [F],
-    ) {
-        let mut gys_between = Vec::new();
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+        let Grads { ys, state: mut gstate, xs: gxs, params: mut gparams } = grads;
+        let (mut work, room) = work.split_at_mut(work.len() - 2 * tile.len() * self.widest());
+        let (mut one, mut other) = room.split_at_mut(tile.len() * self.widest());
         let mut gxs = Some(gxs);
-        let shares = self.shares();
-        for (i, (part, share)) in self.parts.iter().zip(&shares).enumerate().rev() {
-            let Sizes { n_in, n_state, n_saved, n_params, .. } = share.sizes;
+        for (i, (part, sizes)) in self.parts.iter().enumerate().rev() {
             // The blocks end with those of the last kernel.
-            let (before, own_saved) = saved.split_at(saved.len() - tile.len(n_saved + share.n_outputs_saved));
-            saved = before;
-            let (before, own_gstate) = gstate.split_at_mut(gstate.len() - tile.batch * n_state);
-            gstate = before;
-            let (before, own_gparams) = gparams.split_at_mut(gparams.len() - n_params);
-            gparams = before;
-            let gys = if i + 1 == shares.len() { gys } else { &gys_between };
-            let own_saved = &own_saved[..tile.len(n_saved)];
+            let (before, own_work) = work.split_at_mut(work.len() - tile.len() * (sizes.n_work + self.n_between(i)));
+            let (before_state, own_gstate) = gstate.split_at_mut(gstate.len() - tile.lanes * sizes.n_state);
+            let (before_params, own_gparams) = gparams.split_at_mut(gparams.len() - sizes.n_params);
+            let own_work = &mut own_work[..tile.len() * sizes.n_work];
+            let own_ys = if i + 1 == self.parts.len() { ys } else { &other[..tile.len() * sizes.n_out] };
             if i == 0 {
-                let gxs = gxs.take().expect("only the first writes there");
-                part.typed().backward(tile, xs, own_saved, gys, own_gstate, gxs, own_gparams);
+                let own_gxs = gxs.take().expect("only the first writes there");
+                let grads = Grads { ys: own_ys, state: own_gstate, xs: own_gxs, params: own_gparams };
+                part.typed().backward(tile, xs, own_work, grads);
             } else {
-                let width = tile.batch * n_in;
-                let xs = Rows::new(&saved[saved.len() - tile.len(n_in)..], width, width);
-                let mut own_gxs = vec![F::default(); tile.len(n_in)];
-                part.typed().backward(tile, xs, own_saved, gys, own_gstate, &mut own_gxs, own_gparams);
-                gys_between = own_gxs;
+                let len = tile.len() * sizes.n_in;
+                let own_xs = Input::Dense(&before[before.len() - len..]);
+                let grads = Grads { ys: own_ys, state: own_gstate, xs: &mut one[..len], params: own_gparams };
+                part.typed().backward(tile, own_xs, own_work, grads);
             }
+            (work, gstate, gparams) = (before, before_state, before_params);
+            (one, other) = (other, one);
         }
     }
 }

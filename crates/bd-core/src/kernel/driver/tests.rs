@@ -1,7 +1,7 @@
 //! The driver on the smallest kernel with everything in it.
 
 use super::*;
-use crate::kernel::Sizes;
+use crate::kernel::{Grads, Input, Kernel, Real, Sizes, Tile};
 use crate::rng::Rng;
 use crate::testing::assert_close;
 
@@ -15,60 +15,58 @@ const N: usize = 3;
 
 impl<F: Real> Kernel<F> for Leaky {
     fn sizes(&self) -> Sizes {
-        Sizes { n_in: N, n_out: N, n_state: N, n_saved: N, n_params: 1 }
+        Sizes { n_in: N, n_out: N, n_state: N, n_work: N, n_params: 1 }
     }
 
-    fn forward(&self, tile: Tile, xs: Rows<'_, F>, v: &mut [F], ys: &mut [F], saved: &mut [F]) {
-        let width = tile.batch * N;
-        for t in 0..tile.steps {
-            saved[t * width..][..width].copy_from_slice(v);
-            v.iter_mut().zip(xs.row(t)).for_each(|(v, x)| *v = *v * F::of(self.a) + *x);
-            ys[t * width..][..width].copy_from_slice(v);
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, v: &mut [F], ys: &mut [F], before: &mut [F]) {
+        let xs = xs.dense();
+        for (k, t, l) in all(tile) {
+            let at = k * tile.len() + t * tile.lanes + l;
+            let v = &mut v[k * tile.lanes + l];
+            before[at] = *v;
+            *v = *v * F::of(self.a) + xs[at];
+            ys[at] = *v;
         }
     }
 
-    fn backward(
-        &self,
-        tile: Tile,
-        _xs: Rows<'_, F>,
-        saved: &[F],
-        gys: &[F],
-        gv: &mut [F],
-        gxs: &mut [F],
-        gparams: &mut [F],
-    ) {
-        let width = tile.batch * N;
-        for t in (0..tile.steps).rev() {
-            for j in 0..width {
-                gv[j] += gys[t * width + j];
-                if !gxs.is_empty() {
-                    gxs[t * width + j] = gv[j];
-                }
-                gparams[0] += gv[j] * saved[t * width + j];
-                gv[j] = gv[j] * F::of(self.a);
+    fn backward(&self, tile: Tile, _xs: Input<'_, F>, before: &mut [F], grads: Grads<'_, F>) {
+        for (k, t, l) in all(tile).rev() {
+            let at = k * tile.len() + t * tile.lanes + l;
+            let gv = &mut grads.state[k * tile.lanes + l];
+            *gv += grads.ys[at];
+            if !grads.xs.is_empty() {
+                grads.xs[at] = *gv;
             }
+            grads.params[0] += *gv * before[at];
+            *gv = *gv * F::of(self.a);
         }
     }
 }
 
+/// Channels, steps and lanes.
+fn all(tile: Tile) -> impl DoubleEndedIterator<Item = (usize, usize, usize)> {
+    let steps = move |k| (0..tile.steps).flat_map(move |t| (0..tile.lanes).map(move |l| (k, t, l)));
+    (0..N).flat_map(steps)
+}
+
 /// Outputs, last state, and the gradients of input, first state and parameter.
-fn everything(kind: Kind, batch: i64, tile: usize, threads: usize) -> Vec<Tensor> {
+fn everything(kind: Kind, batch: i64, cut: Cut, threads: usize) -> Vec<Tensor> {
     let on = (kind, Device::Cpu);
     let mut rng = Rng::new(1, "driver");
     let mut normal = |shape: &[i64]| rng.tensor(shape, on, Rng::normal).set_requires_grad(true);
     let (xs, v0) = (normal(&[11, batch, N as i64]), normal(&[batch, N as i64]));
     let weights = normal(&[11, batch, N as i64]).detach();
     let a = Tensor::from_slice(&[0.7]).to_kind(kind).set_requires_grad(true);
-    crate::device::set_threads(threads);
+    crate::threads::set(threads);
     let fused = Fused::new(Leaky { a: a.double_value(&[0]) }, &[&a]);
     let leaves = [v0.shallow_clone()];
-    let (ys, last) = match kind {
-        Kind::Float => run::<f32>(&fused, &xs, &leaves, tile),
-        _ => run::<f64>(&fused, &xs, &leaves, tile),
+    let Outcome { ys, last, .. } = match kind {
+        Kind::Float => run::<f32>(&fused, Feed::Dense(&xs), &leaves, &[], cut),
+        _ => run::<f64>(&fused, Feed::Dense(&xs), &leaves, &[], cut),
     };
     let loss = (&ys * weights).sum(kind) + last[0].square().sum(kind);
     let gradients = Tensor::run_backward(&[loss], &[&xs, &v0, &a], false, false);
-    crate::device::set_threads(1);
+    crate::threads::set(1);
     [ys, last[0].shallow_clone()].into_iter().chain(gradients).map(|t| t.detach()).collect()
 }
 
@@ -76,15 +74,17 @@ fn everything(kind: Kind, batch: i64, tile: usize, threads: usize) -> Vec<Tensor
 fn tiles_and_threads_make_no_difference() {
     for kind in [Kind::Float, Kind::Double] {
         for batch in [1, 8, 37] {
-            let whole = everything(kind, batch, 1000, 1);
-            for tile in [1, 8, 1000] {
-                let one = everything(kind, batch, tile, 1);
-                let two = everything(kind, batch, tile, 2);
+            let whole = everything(kind, batch, Cut { samples: 1000, bytes: 1 << 30 }, 1);
+            // Stretches of one step, of a few with a rest, and of all.
+            for (samples, bytes) in [1, 8, 1000].into_iter().flat_map(|n| [(n, 0), (n, 2000), (n, 1 << 30)]) {
+                let cut = Cut { samples, bytes };
+                let one = everything(kind, batch, cut, 1);
+                let two = everything(kind, batch, cut, 2);
                 for (i, ((one, two), whole)) in one.iter().zip(&two).zip(&whole).enumerate() {
                     assert!(one.equal(two), "the number of threads changes result {i}");
                     // Sums over samples are rounded in another order; everything else is the same.
                     let tolerance = if i < 4 { 0.0 } else { 1e-5 };
-                    assert_close(&format!("result {i} in tiles of {tile}"), one, whole, tolerance);
+                    assert_close(&format!("result {i}, {cut:?}"), one, whole, tolerance);
                 }
             }
         }
@@ -97,7 +97,8 @@ fn nothing_is_recorded_where_nobody_asks() {
     let a = Tensor::from_slice(&[0.5f32]).set_requires_grad(true);
     let fused = Fused::new(Leaky { a: 0.5 }, &[&a]);
     let (xs, v) = (Tensor::ones([4, 2, N as i64], on), [Tensor::zeros([2, N as i64], on)]);
-    assert!(run::<f32>(&fused, &xs, &v, 8).0.requires_grad());
+    let scan = || run::<f32>(&fused, Feed::Dense(&xs), &v, &[], Cut::default());
+    assert!(scan().ys.requires_grad());
     let _guard = tch::no_grad_guard();
-    assert!(!run::<f32>(&fused, &xs, &v, 8).0.requires_grad());
+    assert!(!scan().ys.requires_grad());
 }

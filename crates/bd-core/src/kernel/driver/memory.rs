@@ -1,0 +1,114 @@
+//! Tensors as memory, and samples side by side: `[time, batch, n]` there, `[channel, step, lane]` here.
+
+use tch::{Device, Tensor};
+
+use crate::kernel::Real;
+
+/// The numbers of a contiguous tensor on the host.
+pub(super) fn host<F: Real>(tensor: &Tensor) -> &[F] {
+    assert!(tensor.kind() == F::KIND && tensor.device() == Device::Cpu && tensor.is_contiguous());
+    if tensor.numel() == 0 {
+        return &[];
+    }
+    // SAFETY: checked above: as many numbers of this type, in host memory that lives as long as the tensor. Nobody writes to
+    // it meanwhile: inputs are only read, and gradients are handed over by the graph.
+    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// Memory of a fresh contiguous tensor that threads fill, each its own part.
+pub(super) struct Blocks<F> {
+    start: *mut F,
+    len: usize,
+}
+
+// SAFETY: the pointer is only used through `part`, whose callers keep to parts of their own: a tile's samples.
+unsafe impl<F: Send> Sync for Blocks<F> {}
+
+impl<F: Real> Blocks<F> {
+    /// `tensor` must live, and nobody else use it, while the blocks are in use: it is made for the purpose by the driver.
+    pub(super) fn of(tensor: &Tensor) -> Self {
+        assert!(tensor.kind() == F::KIND && tensor.device() == Device::Cpu && tensor.is_contiguous());
+        Self { start: tensor.data_ptr().cast(), len: tensor.numel() }
+    }
+
+    /// # Safety
+    ///
+    /// No part that overlaps may be in use, here or in another thread.
+    #[allow(clippy::mut_from_ref)]
+    pub(super) unsafe fn part(&self, at: usize, len: usize) -> &mut [F] {
+        assert!(at + len <= self.len);
+        if len == 0 {
+            return &mut [];
+        }
+        // SAFETY: within the tensor, by the assertion; alone there, by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
+    }
+}
+
+/// Samples `[sample, n]` of one step into column `at` of channels that are `stride` apart. Lanes beyond the samples repeat the
+/// last one: something that a kernel can calculate with, whatever it does.
+#[inline(always)]
+pub(super) fn gather<F: Real>(samples: &[F], n: usize, into: &mut [F], at: usize, stride: usize, lanes: usize) {
+    let last = &samples[samples.len() - n..];
+    transpose(samples, n, into, at, stride, lanes, |k| last[k]);
+}
+
+/// The same where lanes beyond the samples are zero: gradients, of which nothing is asked there.
+#[inline(always)]
+pub(super) fn gather_gradient<F: Real>(
+    samples: &[F],
+    n: usize,
+    into: &mut [F],
+    at: usize,
+    stride: usize,
+    lanes: usize,
+) {
+    transpose(samples, n, into, at, stride, lanes, |_| F::default());
+}
+
+#[inline(always)]
+fn transpose<F: Real>(
+    samples: &[F],
+    n: usize,
+    into: &mut [F],
+    at: usize,
+    stride: usize,
+    lanes: usize,
+    beyond: impl Fn(usize) -> F,
+) {
+    let count = samples.len() / n;
+    match n {
+        1 => into[at..at + count].copy_from_slice(samples),
+        2 => interleaved::<F, 2>(samples, into, at, stride),
+        3 => interleaved::<F, 3>(samples, into, at, stride),
+        _ => {
+            for k in 0..n {
+                let own = &mut into[k * stride + at..][..count];
+                own.iter_mut().zip(samples[k..].iter().step_by(n)).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+    for k in 0..n {
+        into[k * stride + at + count..k * stride + at + lanes].fill(beyond(k));
+    }
+}
+
+/// [`transpose`] of so few channels that their number is better known beforehand.
+#[inline(always)]
+fn interleaved<F: Real, const N: usize>(samples: &[F], into: &mut [F], at: usize, stride: usize) {
+    let (samples, _) = samples.as_chunks::<N>();
+    for k in 0..N {
+        let own = &mut into[k * stride + at..][..samples.len()];
+        own.iter_mut().zip(samples).for_each(|(to, from)| *to = from[k]);
+    }
+}
+
+/// The other way round.
+#[inline(always)]
+pub(super) fn scatter<F: Real>(from: &[F], at: usize, stride: usize, samples: &mut [F], n: usize) {
+    let count = samples.len() / n;
+    for k in 0..n {
+        let own = &from[k * stride + at..][..count];
+        samples[k..].iter_mut().step_by(n).zip(own).for_each(|(to, from)| *to = *from);
+    }
+}

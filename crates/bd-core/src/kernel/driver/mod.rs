@@ -1,0 +1,122 @@
+//! The one place where kernels meet tensors: dtype, tiles, stretches of time, threads, records and the graph.
+
+mod memory;
+mod parallel;
+mod plan;
+
+use tch::{Device, Kind, Tensor};
+
+use super::Fused;
+use crate::autograd::attach;
+use crate::shared::Shared;
+use crate::spikes::Spikes;
+use crate::state::StateTree;
+use crate::system::System;
+use crate::tap::Tap;
+use plan::{Cut, Dense, Plan};
+
+/// What a fused scan is fed.
+#[derive(Debug, Clone, Copy)]
+pub enum Feed<'a> {
+    /// `[time, batch, n]`.
+    Dense(&'a Tensor),
+    /// The same as a list of spikes.
+    Spikes(&'a Spikes),
+}
+
+impl Feed<'_> {
+    /// Dtype and device.
+    fn on(&self) -> (Kind, Device) {
+        match self {
+            Self::Dense(xs) => (xs.kind(), xs.device()),
+            Self::Spikes(spikes) => spikes.on(),
+        }
+    }
+
+    /// Steps and samples.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Dense(xs) => (xs.size()[0] as usize, xs.size()[1] as usize),
+            Self::Spikes(spikes) => (spikes.shape()[0], spikes.shape()[1]),
+        }
+    }
+}
+
+/// Scans by the system's kernel, where it has one that serves: on the CPU, in float32 or float64. Otherwise gives the state
+/// back. The result equals [`scan_by_step`](crate::scan_by_step).
+///
+/// An input that is almost all zeros is read once, into a list of what is not zero, if the kernel [takes
+/// events](super::Kernel::takes_events).
+///
+/// Threads: as [set](crate::threads::set), never more than tiles. Results do not depend on their number.
+pub fn scan_fused<S: System + ?Sized>(
+    system: &S,
+    sha: &Shared,
+    xs: Feed<'_>,
+    s: S::State,
+    tap: &mut Tap,
+) -> std::result::Result<(Tensor, S::State), S::State> {
+    let (kind, device) = xs.on();
+    let (time, batch) = xs.size();
+    if device != Device::Cpu || !matches!(kind, Kind::Float | Kind::Double) || time == 0 || batch == 0 {
+        return Err(s);
+    }
+    let Some(fused) = system.kernel(sha) else { return Err(s) };
+    let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
+    let served = fused.params.iter().all(|param| param.kind() == kind)
+        && leaves.iter().all(|leaf| leaf.kind() == kind && leaf.device() == device && leaf.dim() == 2)
+        && (matches!(xs, Feed::Dense(_)) || super::Typed::<f32>::typed(fused.kernel.as_ref()).takes_events());
+    if !served {
+        return Err(s);
+    }
+    let traced: Vec<usize> = (0..names.len()).filter(|&leaf| tap.wants(&names[leaf])).collect();
+    let outcome = match kind {
+        Kind::Float => run::<f32>(&fused, xs, &leaves, &traced, Cut::default()),
+        _ => run::<f64>(&fused, xs, &leaves, &traced, Cut::default()),
+    };
+    for (leaf, trace) in traced.into_iter().zip(outcome.traces) {
+        tap.put(&names[leaf], trace);
+    }
+    let mut last = outcome.last.into_iter();
+    let s = s.map(&mut |_| last.next().expect("one for each leaf"));
+    Ok((outcome.ys, s))
+}
+
+/// What a scan gives: outputs, the state after the last step, and the recorded leaves over time.
+struct Outcome {
+    ys: Tensor,
+    last: Vec<Tensor>,
+    traces: Vec<Tensor>,
+}
+
+/// Scans, and hangs the adjoint on what comes out.
+fn run<F: super::Real>(fused: &Fused, xs: Feed<'_>, leaves: &[Tensor], traced: &[usize], cut: Cut) -> Outcome
+where
+    dyn super::AnyKernel: super::Typed<F>,
+{
+    let plan = Plan::new::<F>(fused, xs.size(), leaves, traced, cut);
+    let (dense, spikes) = match xs {
+        Feed::Dense(xs) => (Some(xs), None),
+        Feed::Spikes(spikes) => (None, Some(spikes)),
+    };
+    let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(&fused.params).collect();
+    let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
+    let dense = dense.map(|xs| Dense { xs: xs.detach().contiguous(), wants_gxs: record && xs.requires_grad() });
+    let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record);
+    if record {
+        let outputs: Vec<&Tensor> = std::iter::once(&outcome.ys).chain(&outcome.last).chain(&outcome.traces).collect();
+        let params: Vec<Vec<i64>> = fused.params.iter().map(Tensor::size).collect();
+        attach(&inputs, &outputs, move |grads| plan.backward::<F>(dense.as_ref(), &kept, grads, &params))
+            .expect("fresh outputs can be attached");
+    }
+    outcome
+}
+
+/// Whether libtorch records what is computed now.
+fn grad_mode() -> bool {
+    let probe = Tensor::zeros([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    (probe * 1.0).requires_grad()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,430 @@
+//! How one scan is cut up, and its two passes.
+
+use std::sync::Arc;
+
+use tch::{Device, Tensor};
+
+use super::Outcome;
+use super::memory::{Blocks, gather, gather_gradient, host, scatter};
+use super::parallel::in_parallel;
+use crate::autograd::Gradients;
+use crate::error::Result;
+use crate::kernel::events::TileEvents;
+use crate::kernel::{AnyKernel, Event, Fused, Grads, Input, Kernel, LANES, Real, Sizes, Tile, Typed, WIDE};
+use crate::spikes::Spikes;
+use crate::threads;
+
+/// How a scan is cut into tiles and stretches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    /// Samples in a tile, before they are rounded up to whole vectors.
+    pub(super) samples: usize,
+    /// Bytes of blocks in a stretch: so much stays in the cache of one core.
+    pub(super) bytes: usize,
+}
+
+impl Default for Cut {
+    fn default() -> Self {
+        Self { samples: WIDE, bytes: 384 << 10 }
+    }
+}
+
+/// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order of the
+/// parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
+const PARTS: usize = 32;
+
+/// An input that is a tensor; spikes are read into lists of events by the forward pass.
+pub(super) struct Dense {
+    /// Contiguous, outside the graph.
+    pub(super) xs: Tensor,
+    /// Whether its gradient is wanted.
+    pub(super) wants_gxs: bool,
+}
+
+/// How one scan is cut up: plain data that threads can share.
+pub(super) struct Plan {
+    kernel: Arc<dyn AnyKernel>,
+    sizes: Sizes,
+    time: usize,
+    batch: usize,
+    /// Samples in a tile, and lanes that they take.
+    samples: usize,
+    lanes: usize,
+    /// Steps in a stretch.
+    stretch: usize,
+    threads: usize,
+    /// Widths of the state's leaves.
+    widths: Vec<usize>,
+    /// Leaves that are recorded.
+    traced: Vec<usize>,
+}
+
+/// What the backward pass needs of a tile.
+pub(super) struct Kept<F> {
+    events: Option<TileEvents<F>>,
+    /// The state before each stretch.
+    states: Vec<F>,
+}
+
+/// Blocks that a thread works in.
+struct Room<F> {
+    xs: Vec<F>,
+    ys: Vec<F>,
+    work: Vec<F>,
+    state: Vec<F>,
+    gxs: Vec<F>,
+    gys: Vec<F>,
+}
+
+/// Samples of a tile: the first, and how many.
+#[derive(Clone, Copy)]
+struct Samples {
+    first: usize,
+    count: usize,
+}
+
+impl Plan {
+    pub(super) fn new<F: Real>(
+        fused: &Fused,
+        (time, batch): (usize, usize),
+        leaves: &[Tensor],
+        traced: &[usize],
+        cut: Cut,
+    ) -> Self
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let sizes = Typed::<F>::typed(fused.kernel.as_ref()).sizes();
+        let samples = cut.samples.min(batch);
+        let lanes = samples.next_multiple_of(LANES);
+        let bytes_a_step = (2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
+        // What is recorded is read off the state after each step.
+        let stretch = if traced.is_empty() { (cut.bytes / bytes_a_step.max(1)).clamp(1, time) } else { 1 };
+        Self {
+            kernel: Arc::clone(&fused.kernel),
+            sizes,
+            time,
+            batch,
+            samples,
+            lanes,
+            stretch,
+            threads: threads::kernel_threads(),
+            widths: leaves.iter().map(|leaf| leaf.size()[1] as usize).collect(),
+            traced: traced.to_vec(),
+        }
+    }
+
+    fn kernel<F>(&self) -> &dyn Kernel<F>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        self.kernel.as_ref().typed()
+    }
+
+    fn tiles(&self) -> usize {
+        self.batch.div_ceil(self.samples)
+    }
+
+    fn samples_of(&self, tile: usize) -> Samples {
+        let first = tile * self.samples;
+        Samples { first, count: self.samples.min(self.batch - first) }
+    }
+
+    /// First steps of the stretches, with their tiles.
+    fn stretches(&self, keep: bool) -> impl DoubleEndedIterator<Item = (usize, Tile)> {
+        let (time, stretch, lanes) = (self.time, self.stretch, self.lanes);
+        (0..time.div_ceil(stretch)).map(move |i| {
+            let from = i * stretch;
+            (from, Tile { steps: stretch.min(time - from), lanes, keep })
+        })
+    }
+
+    fn room<F: Real>(&self, backward: bool) -> Room<F> {
+        let block = |n: usize| vec![F::default(); n * self.stretch * self.lanes];
+        let (n_in, n_out) = (self.sizes.n_in, self.sizes.n_out);
+        Room {
+            xs: block(n_in),
+            ys: block(n_out),
+            work: block(self.sizes.n_work),
+            state: vec![F::default(); self.sizes.n_state * self.lanes],
+            gxs: if backward { block(n_in) } else { Vec::new() },
+            gys: if backward { block(n_out) } else { Vec::new() },
+        }
+    }
+
+    /// Outputs, last state and records, and what the backward pass needs of each tile (nothing unless `record`).
+    pub(super) fn forward<F: Real>(
+        &self,
+        dense: Option<&Dense>,
+        spikes: Option<&Spikes>,
+        leaves: &[Tensor],
+        record: bool,
+    ) -> (Outcome, Vec<Kept<F>>)
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let series = |n: usize| Tensor::empty(self.shape(n), (F::KIND, Device::Cpu));
+        let ys = series(self.sizes.n_out);
+        let last: Vec<Tensor> = leaves.iter().map(|leaf| leaf.detach().contiguous().copy()).collect();
+        let traces: Vec<Tensor> = self.traced.iter().map(|&leaf| series(self.widths[leaf])).collect();
+        let (ys_out, last_out) = (Blocks::<F>::of(&ys), last.iter().map(Blocks::of).collect::<Vec<_>>());
+        let traces_out: Vec<Blocks<F>> = traces.iter().map(Blocks::of).collect();
+        let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
+        let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
+        let room = || self.room::<F>(false);
+        let kept = in_parallel(self.tiles(), self.threads, room, |room, i| {
+            let samples = self.samples_of(i);
+            let events = match spikes {
+                Some(spikes) => Some(self.events_of_spikes(spikes, samples)),
+                None if wants_gxs || !self.kernel::<F>().takes_events() => None,
+                None => {
+                    TileEvents::of_dense(self.time, self.sizes.n_in, |t| self.row(dense, t, samples, self.sizes.n_in))
+                }
+            };
+            let mut states = Vec::new();
+            self.gather_state(&last_out, samples, &mut room.state, gather);
+            for (from, tile) in self.stretches(false) {
+                if record {
+                    states.extend_from_slice(&room.state);
+                }
+                self.forward_stretch(dense, events.as_ref(), samples, from, tile, room);
+                self.scatter_series(&room.ys, &ys_out, samples, from, tile, self.sizes.n_out);
+                for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
+                    let at = self.widths[..leaf].iter().sum::<usize>() * self.lanes;
+                    self.scatter_series(&room.state[at..], trace, samples, from, tile, self.widths[leaf]);
+                }
+            }
+            self.scatter_state(&room.state, &last_out, samples);
+            Kept { events: events.filter(|_| record), states }
+        });
+        (Outcome { ys, last, traces }, kept)
+    }
+
+    /// Gradients of the input, of the leaves of the first state, and of the parameters.
+    pub(super) fn backward<F: Real>(
+        &self,
+        dense: Option<&Dense>,
+        kept: &[Kept<F>],
+        grads: &[Option<Tensor>],
+        params: &[Vec<i64>],
+    ) -> Result<Gradients>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let on = (F::KIND, Device::Cpu);
+        let is_dense = dense.is_some();
+        let given = |grad: &Option<Tensor>| grad.as_ref().map(|grad| grad.to_kind(F::KIND).contiguous());
+        let gys = given(&grads[0]);
+        let leaf_shape = |width: usize| [self.batch as i64, width as i64];
+        let gleaves: Vec<Tensor> = self
+            .widths
+            .iter()
+            .zip(&grads[1..])
+            .map(|(&width, grad)| given(grad).map_or_else(|| Tensor::zeros(leaf_shape(width), on), |grad| grad.copy()))
+            .collect();
+        let gtraces: Vec<Option<Tensor>> = grads[1 + self.widths.len()..].iter().map(given).collect();
+        let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
+        let gxs = wants_gxs.then(|| Tensor::empty(self.shape(self.sizes.n_in), on));
+
+        let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
+        let gys_in = gys.as_ref().map(host::<F>);
+        let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
+        let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
+        let gxs_out = gxs.as_ref().map(Blocks::<F>::of);
+        let tiles_a_part = self.tiles().div_ceil(PARTS);
+        let room = || (self.room::<F>(true), vec![F::default(); self.sizes.n_state * self.lanes]);
+        let parts = in_parallel(self.tiles().div_ceil(tiles_a_part), self.threads, room, |(room, gstate), part| {
+            let mut gparams = vec![F::default(); self.sizes.n_params];
+            let tiles = part * tiles_a_part..((part + 1) * tiles_a_part).min(self.tiles());
+            for i in tiles {
+                let (samples, kept) = (self.samples_of(i), &kept[i]);
+                let mut states = kept.states.rchunks_exact((self.sizes.n_state * self.lanes).max(1));
+                self.gather_state(&gleaves_out, samples, gstate, gather_gradient);
+                for (from, tile) in self.stretches(true).rev() {
+                    for (&leaf, gtrace) in self.traced.iter().zip(&gtraces_in) {
+                        self.add_trace(*gtrace, leaf, samples, from, gstate);
+                    }
+                    room.state.copy_from_slice(states.next().unwrap_or(&[]));
+                    self.forward_stretch(dense, kept.events.as_ref(), samples, from, tile, room);
+                    self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, gather_gradient);
+                    self.backward_stretch(kept.events.as_ref(), from, tile, room, gstate, &mut gparams, wants_gxs);
+                    if let Some(out) = &gxs_out {
+                        self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
+                    }
+                }
+                self.scatter_state(gstate, &gleaves_out, samples);
+            }
+            gparams
+        });
+        let gparams = split(&sum_in_order(parts), params);
+        let first = if is_dense { vec![gxs] } else { Vec::new() };
+        Ok(first.into_iter().chain(gleaves.into_iter().chain(gparams).map(Some)).collect())
+    }
+
+    /// One stretch from `room.state`: the state after it, and `room.ys`.
+    fn forward_stretch<F: Real>(
+        &self,
+        dense: &[F],
+        events: Option<&TileEvents<F>>,
+        samples: Samples,
+        from: usize,
+        tile: Tile,
+        room: &mut Room<F>,
+    ) where
+        dyn AnyKernel: Typed<F>,
+    {
+        let Sizes { n_in, n_out, n_work, .. } = self.sizes;
+        if events.is_none() {
+            self.gather_series(Some(dense), samples, from, tile, n_in, &mut room.xs, gather);
+        }
+        let xs = input(events, &room.xs, from, tile, n_in);
+        let (ys, work) = (&mut room.ys[..n_out * tile.len()], &mut room.work[..n_work * tile.len()]);
+        self.kernel().forward(tile, xs, &mut room.state, ys, work);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn backward_stretch<F: Real>(
+        &self,
+        events: Option<&TileEvents<F>>,
+        from: usize,
+        tile: Tile,
+        room: &mut Room<F>,
+        gstate: &mut [F],
+        gparams: &mut [F],
+        wants_gxs: bool,
+    ) where
+        dyn AnyKernel: Typed<F>,
+    {
+        let Sizes { n_in, n_out, n_work, .. } = self.sizes;
+        let gxs = if wants_gxs { &mut room.gxs[..n_in * tile.len()] } else { &mut [] };
+        let grads = Grads { ys: &room.gys[..n_out * tile.len()], state: gstate, xs: gxs, params: gparams };
+        let xs = input(events, &room.xs, from, tile, n_in);
+        self.kernel().backward(tile, xs, &mut room.work[..n_work * tile.len()], grads);
+    }
+
+    fn shape(&self, n: usize) -> [i64; 3] {
+        [self.time as i64, self.batch as i64, n as i64]
+    }
+
+    /// The samples of a tile at step `t` of a contiguous `[time, batch, n]`.
+    fn row<'a, F>(&self, data: &'a [F], t: usize, samples: Samples, n: usize) -> &'a [F] {
+        &data[(t * self.batch + samples.first) * n..][..samples.count * n]
+    }
+
+    fn events_of_spikes<F: Real>(&self, spikes: &Spikes, samples: Samples) -> TileEvents<F> {
+        TileEvents::by_step(self.time, |t, all| {
+            for lane in 0..samples.count {
+                let event = |&channel: &u32| Event { lane: lane as u32, channel, value: F::of(1.0) };
+                all.extend(spikes.at(samples.first + lane, t).iter().map(event));
+            }
+        })
+    }
+
+    /// A stretch of a series into a block; zeros where there is no series.
+    #[allow(clippy::too_many_arguments)]
+    fn gather_series<F: Real>(
+        &self,
+        series: Option<&[F]>,
+        samples: Samples,
+        from: usize,
+        tile: Tile,
+        n: usize,
+        block: &mut [F],
+        gather: impl Fn(&[F], usize, &mut [F], usize, usize, usize),
+    ) {
+        let Some(series) = series else { return block.fill(F::default()) };
+        for t in 0..tile.steps {
+            let row = self.row(series, from + t, samples, n);
+            gather(row, n, block, t * tile.lanes, tile.len(), tile.lanes);
+        }
+    }
+
+    fn scatter_series<F: Real>(
+        &self,
+        block: &[F],
+        out: &Blocks<F>,
+        samples: Samples,
+        from: usize,
+        tile: Tile,
+        n: usize,
+    ) {
+        for t in 0..tile.steps {
+            let at = ((from + t) * self.batch + samples.first) * n;
+            // SAFETY: the rows of this tile's samples, which no other tile touches.
+            let row = unsafe { out.part(at, samples.count * n) };
+            scatter(block, t * tile.lanes, tile.len(), row, n);
+        }
+    }
+
+    fn gather_state<F: Real>(
+        &self,
+        leaves: &[Blocks<F>],
+        samples: Samples,
+        mut state: &mut [F],
+        gather: impl Fn(&[F], usize, &mut [F], usize, usize, usize),
+    ) {
+        for (leaf, &width) in leaves.iter().zip(&self.widths) {
+            let (own, rest) = state.split_at_mut(width * self.lanes);
+            // SAFETY: the rows of this tile's samples, which no other tile touches.
+            let rows = unsafe { leaf.part(samples.first * width, samples.count * width) };
+            gather(rows, width, own, 0, self.lanes, self.lanes);
+            state = rest;
+        }
+    }
+
+    fn scatter_state<F: Real>(&self, mut state: &[F], leaves: &[Blocks<F>], samples: Samples) {
+        for (leaf, &width) in leaves.iter().zip(&self.widths) {
+            let (own, rest) = state.split_at(width * self.lanes);
+            // SAFETY: the rows of this tile's samples, which no other tile touches.
+            let rows = unsafe { leaf.part(samples.first * width, samples.count * width) };
+            scatter(own, 0, self.lanes, rows, width);
+            state = rest;
+        }
+    }
+
+    /// What is asked of a recorded leaf after step `t` is asked of the state.
+    fn add_trace<F: Real>(&self, gtrace: Option<&[F]>, leaf: usize, samples: Samples, t: usize, gstate: &mut [F]) {
+        let Some(gtrace) = gtrace else { return };
+        let width = self.widths[leaf];
+        let own = &mut gstate[self.widths[..leaf].iter().sum::<usize>() * self.lanes..];
+        for (l, sample) in self.row(gtrace, t, samples, width).chunks_exact(width).enumerate() {
+            for (k, g) in sample.iter().enumerate() {
+                own[k * self.lanes + l] += *g;
+            }
+        }
+    }
+}
+
+/// What the kernel reads of a stretch.
+fn input<'a, F: Real>(
+    events: Option<&'a TileEvents<F>>,
+    xs: &'a [F],
+    from: usize,
+    tile: Tile,
+    n_in: usize,
+) -> Input<'a, F> {
+    match events {
+        Some(events) => Input::Events(events.stretch(from, tile.steps)),
+        None => Input::Dense(&xs[..n_in * tile.len()]),
+    }
+}
+
+/// The sum in the order of the parts, whichever thread did them.
+fn sum_in_order<F: Real>(parts: Vec<Vec<F>>) -> Vec<F> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().unwrap_or_default();
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+    sum
+}
+
+/// Numbers one after the other as tensors of these shapes.
+fn split<F: Real>(mut numbers: &[F], shapes: &[Vec<i64>]) -> Vec<Tensor> {
+    let mut next = |shape: &Vec<i64>| {
+        let (own, rest) = numbers.split_at(shape.iter().product::<i64>() as usize);
+        numbers = rest;
+        Tensor::from_slice(own).reshape(shape)
+    };
+    shapes.iter().map(&mut next).collect()
+}

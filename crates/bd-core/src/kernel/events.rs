@@ -1,0 +1,93 @@
+//! [`Events`]: the numbers of a tile's input that are not zero.
+
+use super::Real;
+
+/// A number that is not zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Event<F> {
+    /// Which sample of the tile.
+    pub lane: u32,
+    /// Which channel.
+    pub channel: u32,
+    /// The number; 1 for a spike.
+    pub value: F,
+}
+
+/// Events of a stretch of steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Events<'a, F> {
+    starts: &'a [u32],
+    all: &'a [Event<F>],
+}
+
+impl<'a, F> Events<'a, F> {
+    /// Those of step `t` of the stretch.
+    #[inline(always)]
+    pub fn at(&self, t: usize) -> &'a [Event<F>] {
+        &self.all[self.starts[t] as usize..self.starts[t + 1] as usize]
+    }
+}
+
+/// Events of a tile over all steps.
+#[derive(Debug)]
+pub(super) struct TileEvents<F> {
+    starts: Vec<u32>,
+    all: Vec<Event<F>>,
+}
+
+impl<F: Real> TileEvents<F> {
+    /// From the events of each step in turn.
+    pub(super) fn by_step(steps: usize, mut fill: impl FnMut(usize, &mut Vec<Event<F>>)) -> Self {
+        let (mut starts, mut all) = (Vec::with_capacity(steps + 1), Vec::new());
+        starts.push(0);
+        for t in 0..steps {
+            fill(t, &mut all);
+            starts.push(u32::try_from(all.len()).expect("a tile has fewer than 4e9 events"));
+        }
+        Self { starts, all }
+    }
+
+    /// From dense rows, `rows(t)` being `[lane, n]`; `None` if more than one in [`WORTH`] is not zero, for then events are no
+    /// gain.
+    pub(super) fn of_dense<'a>(steps: usize, n: usize, rows: impl Fn(usize) -> &'a [F]) -> Option<Self> {
+        let (mut starts, mut all) = (Vec::with_capacity(steps + 1), Vec::new());
+        starts.push(0);
+        let mut seen = 0;
+        for t in 0..steps {
+            let row = rows(t);
+            for (lane, x) in row.chunks_exact(n).enumerate() {
+                push_nonzero(lane, x, &mut all);
+            }
+            seen += row.len();
+            if all.len() * WORTH > seen.max(MIN_LOOK) {
+                return None;
+            }
+            starts.push(u32::try_from(all.len()).ok()?);
+        }
+        Some(Self { starts, all })
+    }
+
+    /// Those of a stretch.
+    pub(super) fn stretch(&self, from: usize, steps: usize) -> Events<'_, F> {
+        Events { starts: &self.starts[from..=from + steps], all: &self.all }
+    }
+}
+
+/// One number in so many may be other than zero for events to be worth while.
+const WORTH: usize = 8;
+/// Numbers to have seen before a series is judged to be dense.
+const MIN_LOOK: usize = 4096;
+
+/// Appends what is not zero. Looking at a block is one comparison of vectors, so that passing over silence costs no more
+/// than reading it.
+#[inline(always)]
+fn push_nonzero<F: Real>(lane: usize, x: &[F], all: &mut Vec<Event<F>>) {
+    const BLOCK: usize = 16;
+    for (i, block) in x.chunks(BLOCK).enumerate() {
+        if block.iter().fold(false, |any, &x| any | (x != F::default())) {
+            let nonzero = block.iter().enumerate().filter(|(_, x)| **x != F::default());
+            let event = |(j, &value)| Event { lane: lane as u32, channel: (i * BLOCK + j) as u32, value };
+            all.extend(nonzero.map(event));
+        }
+    }
+}

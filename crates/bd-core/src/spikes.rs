@@ -1,0 +1,177 @@
+//! [`Spikes`]: a sequence of zeros and ones, as the list of its ones.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+use crate::rng::Rng;
+
+/// Spikes of a batch of sequences: stands for a tensor `[time, batch, n]` of zeros and ones with the given dtype and
+/// device, and holds only where the ones are, on the host. [`System::scan_spikes`](crate::System::scan_spikes) reads it.
+///
+/// A channel that occurs twice in a step counts twice.
+#[derive(Debug, Clone)]
+pub struct Spikes {
+    time: usize,
+    batch: usize,
+    n: usize,
+    on: (Kind, Device),
+    /// Where the events of each step of each sample begin, sample by sample; one more than there are.
+    starts: Vec<u32>,
+    /// Which channel.
+    channels: Vec<u32>,
+}
+
+impl Spikes {
+    /// From the channels that spike in each step of each sample: `fill(sample, step, channels)` appends them.
+    pub fn from_fn(
+        [time, batch, n]: [usize; 3],
+        on: (Kind, Device),
+        mut fill: impl FnMut(usize, usize, &mut Vec<u32>),
+    ) -> Result<Self> {
+        let (mut starts, mut channels) = (Vec::with_capacity(time * batch + 1), Vec::new());
+        starts.push(0);
+        for (sample, step) in (0..batch).flat_map(|sample| (0..time).map(move |step| (sample, step))) {
+            let from = channels.len();
+            fill(sample, step, &mut channels);
+            if let Some(channel) = channels[from..].iter().find(|channel| **channel as usize >= n) {
+                return Err(Error::Config(format!(
+                    "sample {sample} has a spike of channel {channel} in step {step}; channels go from 0 to {}",
+                    n.saturating_sub(1)
+                )));
+            }
+            let count = u32::try_from(channels.len());
+            starts.push(count.map_err(|_| Error::Config("more than 4e9 spikes; use smaller batches".into()))?);
+        }
+        Ok(Self { time, batch, n, on, starts, channels })
+    }
+
+    /// From a tensor `[time, batch, n]` of zeros and ones. Any other number is refused.
+    pub fn from_dense(xs: &Tensor) -> Result<Self> {
+        let size = xs.size();
+        let &[time, batch, n] = size.as_slice() else {
+            return Err(Error::Config(format!("spikes are [time, batch, channel], got a tensor of shape {size:?}")));
+        };
+        let ones = xs.eq(1.0);
+        if !xs.eq(0.0).logical_or(&ones).all().int64_value(&[]).eq(&1) {
+            return Err(Error::Config("spikes are 0 or 1, but there are other numbers".into()));
+        }
+        let found = Vec::<i64>::try_from(ones.transpose(0, 1).nonzero().to_device(Device::Cpu).flatten(0, -1))?;
+        let mut found = found.chunks_exact(3).peekable();
+        let shape = [time as usize, batch as usize, n as usize];
+        Self::from_fn(shape, (xs.kind(), xs.device()), |sample, step, channels| {
+            while let Some(spike) = found.next_if(|at| at[0] == sample as i64 && at[1] == step as i64) {
+                channels.push(spike[2] as u32);
+            }
+        })
+    }
+
+    /// Every channel of every step spikes with this probability, independently (a Poisson process in steps). Cost is that of
+    /// the spikes: the gaps between them are drawn.
+    pub fn draw(shape: [usize; 3], on: (Kind, Device), probability: f64, rng: &mut Rng) -> Result<Self> {
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(Error::Config(format!("a spike's probability is between 0 and 1, not {probability}")));
+        }
+        let n = shape[2] as f64;
+        // The gap before the next spike is geometric: P(gap >= k) = (1 - p)^k.
+        let log_silence = (-probability).ln_1p();
+        let mut gap = || match probability {
+            0.0 => f64::INFINITY,
+            _ => ((1.0 - rng.uniform()).ln() / log_silence).floor(),
+        };
+        let mut next = gap();
+        Self::from_fn(shape, on, |_, _, channels| {
+            while next < n {
+                channels.push(next as u32);
+                next += 1.0 + gap();
+            }
+            next -= n;
+        })
+    }
+
+    /// Number of steps, of samples, and of channels.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.time, self.batch, self.n]
+    }
+
+    /// Dtype and device of the tensor that this stands for.
+    pub fn on(&self) -> (Kind, Device) {
+        self.on
+    }
+
+    /// Number of spikes.
+    pub fn count(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// The channels that spike in a step of a sample.
+    #[inline(always)]
+    pub fn at(&self, sample: usize, step: usize) -> &[u32] {
+        let row = sample * self.time + step;
+        &self.channels[self.starts[row] as usize..self.starts[row + 1] as usize]
+    }
+
+    /// Some of the samples, in the given order.
+    pub fn select(&self, samples: &[usize]) -> Result<Self> {
+        if let Some(sample) = samples.iter().find(|sample| **sample >= self.batch) {
+            return Err(Error::Config(format!("sample {sample} was asked for, of {}", self.batch)));
+        }
+        let shape = [self.time, samples.len(), self.n];
+        Self::from_fn(shape, self.on, |i, step, channels| channels.extend_from_slice(self.at(samples[i], step)))
+    }
+
+    /// The tensor that this stands for, `[time, batch, n]`.
+    pub fn to_dense(&self) -> Tensor {
+        let mut dense = vec![0f32; self.time * self.batch * self.n];
+        for (sample, step) in (0..self.batch).flat_map(|sample| (0..self.time).map(move |step| (sample, step))) {
+            let row = (step * self.batch + sample) * self.n;
+            self.at(sample, step).iter().for_each(|channel| dense[row + *channel as usize] += 1.0);
+        }
+        let shape = self.shape().map(|n| n as i64);
+        Tensor::from_slice(&dense).reshape(shape).to_kind(self.on.0).to_device(self.on.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+    #[test]
+    fn there_and_back() {
+        let spikes = Spikes::draw([30, 4, 7], ON, 0.1, &mut Rng::new(1, "spikes")).unwrap();
+        let dense = spikes.to_dense();
+        let back = Spikes::from_dense(&dense).unwrap();
+        assert_eq!((back.starts, back.channels), (spikes.starts.clone(), spikes.channels.clone()));
+        let order = Tensor::from_slice(&[2i64, 0]);
+        assert_eq!(spikes.select(&[2, 0]).unwrap().to_dense(), dense.index_select(1, &order));
+    }
+
+    /// Count, and the chance of two spikes side by side, against those of independent draws, at five standard errors.
+    #[test]
+    fn spikes_are_drawn_independently() {
+        let p = 0.02;
+        let spikes = Spikes::draw([500, 20, 50], ON, p, &mut Rng::new(3, "spikes")).unwrap();
+        let cells = 500_000.0;
+        assert!((spikes.count() as f64 - cells * p).abs() < 5.0 * (cells * p * (1.0 - p)).sqrt());
+        let dense = spikes.to_dense();
+        for dim in 0..3 {
+            let length = dense.size()[dim as usize] - 1;
+            let pairs =
+                (dense.narrow(dim, 0, length) * dense.narrow(dim, 1, length)).sum(Kind::Double).double_value(&[]);
+            let expected = dense.narrow(dim, 0, length).numel() as f64 * p * p;
+            assert!((pairs - expected).abs() < 5.0 * expected.sqrt(), "{pairs} and not {expected} along {dim}");
+        }
+        assert_eq!(Spikes::draw([3, 2, 5], ON, 1.0, &mut Rng::new(0, "")).unwrap().count(), 30);
+        assert_eq!(Spikes::draw([3, 2, 5], ON, 0.0, &mut Rng::new(0, "")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_spike_is_refused() {
+        let error = Spikes::from_dense(&Tensor::from_slice(&[0.0f32, 0.5]).reshape([1, 1, 2])).unwrap_err();
+        assert!(error.to_string().contains("0 or 1"), "{error}");
+        let error = Spikes::from_fn([1, 1, 2], ON, |_, _, channels| channels.push(2)).unwrap_err();
+        assert!(error.to_string().contains("channels go from 0 to 1"), "{error}");
+        assert!(Spikes::draw([1, 1, 1], ON, 1.5, &mut Rng::new(0, "")).is_err());
+    }
+}
