@@ -79,6 +79,7 @@ macro_rules! surrogates {
 
             /// One loop for each surrogate.
             #[inline(always)]
+            #[allow(clippy::clone_on_copy)] // the same formulas serve numbers that are not `Copy`
             fn grads<F: Real>(&self, xs: &mut [F]) {
                 match *self {
                     $(Self::$name { $($param),* } => for x in xs { *x = { let $x = *x; $g }; })+

@@ -6,91 +6,37 @@
 //! | [`Kernel`] | the fused form of any system; what [`System::kernel`](crate::System::kernel) hands out. A row of kernels is one ([`RowOfKernels`]) |
 //! | [`scan_fused`] | the one driver: dtype, tiles of the batch, stretches of time, threads, records, and the graph ([`attach`](crate::attach)). Nothing else knows of autograd |
 
+mod cpu;
 mod driver;
 mod dual;
 mod events;
 mod field;
 mod listing;
 pub mod num;
+mod real;
 mod row;
 mod unit;
 mod unit_kernel;
 
 use std::fmt::Debug;
-use std::ops::AddAssign;
 use std::sync::Arc;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-pub use driver::{Feed, scan_fused};
+pub use cpu::{Cpu, Instructions, Loops, vectorised};
+pub use driver::{Feed, Tuning, scan_fused, scan_tuned};
 pub use dual::Dual;
 pub use events::{Event, Events};
 pub use field::Field;
 pub use listing::{Code, Listing};
 pub use num::Num;
+pub use real::{Numbers, Real};
 pub use row::RowOfKernels;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
 pub use unit_kernel::UnitKernel;
 
 /// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
 pub const LANES: usize = 8;
-
-/// Samples at once where there are enough: two vectors, for the steps of one unit wait for each other.
-pub const WIDE: usize = 2 * LANES;
-
-/// What kernels calculate with: `f32` or `f64`.
-pub trait Real: Num + Copy + Default + AddAssign + PartialEq + Send + Sync + tch::kind::Element + 'static {
-    /// The nearest number of this type.
-    fn of(value: f64) -> Self;
-
-    /// Numbers of this type; a panic if they are of the other. The driver takes care that they are.
-    fn numbers(numbers: &Numbers) -> &[Self];
-}
-
-impl Real for f32 {
-    #[inline(always)]
-    fn of(value: f64) -> Self {
-        value as Self
-    }
-
-    fn numbers(numbers: &Numbers) -> &[Self] {
-        let Numbers::Single(numbers) = numbers else { panic!("parameters in float32 were expected") };
-        numbers
-    }
-}
-
-impl Real for f64 {
-    #[inline(always)]
-    fn of(value: f64) -> Self {
-        value
-    }
-
-    fn numbers(numbers: &Numbers) -> &[Self] {
-        let Numbers::Double(numbers) = numbers else { panic!("parameters in float64 were expected") };
-        numbers
-    }
-}
-
-/// A copy of a parameter's numbers, in its own dtype.
-#[derive(Debug, Clone)]
-pub enum Numbers {
-    /// float32.
-    Single(Vec<f32>),
-    /// float64.
-    Double(Vec<f64>),
-}
-
-impl Numbers {
-    /// The numbers of a tensor in float32 or float64, row by row; `None` for another dtype.
-    pub fn of(tensor: &Tensor) -> Option<Self> {
-        let flat = tensor.detach().flatten(0, -1);
-        match tensor.kind() {
-            Kind::Float => Vec::try_from(flat).ok().map(Self::Single),
-            Kind::Double => Vec::try_from(flat).ok().map(Self::Double),
-            _ => None,
-        }
-    }
-}
 
 /// How much a kernel works on at once: some samples side by side, over a stretch of steps.
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +47,8 @@ pub struct Tile {
     pub lanes: usize,
     /// Whether the adjoint of this stretch comes next, so that `work` must hold what it needs.
     pub keep: bool,
+    /// What loops may use, for [`vectorised`].
+    pub instructions: Instructions,
 }
 
 impl Tile {
@@ -108,11 +56,6 @@ impl Tile {
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.steps * self.lanes
-    }
-
-    /// Whether the lanes come in blocks of [`WIDE`].
-    pub fn is_wide(&self) -> bool {
-        self.lanes.is_multiple_of(WIDE)
     }
 
     /// Whether there is nothing to do.
@@ -237,29 +180,4 @@ impl Fused {
         }
         Self { kernel: Arc::new(RowOfKernels::new(kernels)), params }
     }
-}
-
-/// Loops that are compiled twice, see [`vectorised`]. `run` has to be marked `#[inline(always)]`.
-///
-/// A trait and not a closure: a closure of any size is left out of line, and then compiled for the oldest processor only.
-pub trait Loops {
-    /// Runs them.
-    fn run(self);
-}
-
-/// Runs loops compiled for AVX2 and FMA where the processor has them, else for any.
-#[inline]
-pub fn vectorised(loops: impl Loops) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn wide(loops: impl Loops) {
-            loops.run();
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            // SAFETY: the processor has just said that it knows these instructions.
-            return unsafe { wide(loops) };
-        }
-    }
-    loops.run();
 }

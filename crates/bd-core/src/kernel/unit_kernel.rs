@@ -1,7 +1,11 @@
 //! [`UnitKernel`]: the loops of [`Unit`]s, with the adjoint that follows from their formula.
 
+// Loops over lanes and states are written with indices, and copies too: so they are sure to become a few vector
+// instructions, where iterators or a call of memcpy sometimes stay calls and make the loop around them ten times slower.
+#![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
+
 use super::unit::{SurrogateGradient, Unit};
-use super::{Dual, Grads, Input, Kernel, LANES, Listing, Loops, Num, Real, Sizes, Tile, WIDE, vectorised};
+use super::{Cpu, Dual, Grads, Input, Kernel, LANES, Listing, Loops, Num, Real, Sizes, Tile, vectorised};
 use crate::error::Result;
 
 /// The fused form of `n` equal units.
@@ -105,9 +109,6 @@ __device__ inline void adjoint(const real x, const real *s, const real slope, co
     }
 }
 
-// In the loops below, `for` and functions of their own rather than closures handed to iterators: only these are sure to be
-// inlined, and one call that is not makes the loop around it ten times slower.
-
 /// The steps of all units over a stretch, `W` samples at once.
 struct Forward<'a, F, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> {
     kernel: &'a UnitKernel<U, S>,
@@ -120,7 +121,7 @@ struct Forward<'a, F, U: Unit<S>, const S: usize, const W: usize, const KEEP: bo
 
 impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loops for Forward<'_, F, U, S, W, KEEP> {
     #[inline(always)]
-    fn run(self) {
+    fn run<C: Cpu>(self) {
         let Self { kernel, tile, xs, state, ys, work } = self;
         let (unit, constants) = (kernel.unit, kernel.constants);
         let (n_values, n_kept) = (kernel.n * tile.len(), kernel.n_kept());
@@ -170,7 +171,7 @@ struct Backward<'a, F, U: Unit<S>, const S: usize, const W: usize> {
 
 impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_, F, U, S, W> {
     #[inline(always)]
-    fn run(self) {
+    fn run<C: Cpu>(self) {
         let Self { kernel, tile, xs, work, grads } = self;
         let (unit, constants) = (kernel.unit, kernel.constants);
         let (n_values, n_kept) = (kernel.n * tile.len(), kernel.n_kept());
@@ -214,9 +215,15 @@ struct Surrogates<'a, F, G>(G, &'a mut [F]);
 
 impl<F: Real, G: SurrogateGradient> Loops for Surrogates<'_, F, G> {
     #[inline(always)]
-    fn run(self) {
+    fn run<C: Cpu>(self) {
         self.0.grads(self.1);
     }
+}
+
+/// How many vectors of samples are worked on at once: the steps of one unit wait for each other, those of several vectors do
+/// not.
+fn abreast(tile: Tile) -> usize {
+    [4, 2].into_iter().find(|vectors| tile.lanes.is_multiple_of(vectors * LANES)).unwrap_or(1)
 }
 
 /// Where blocks of `W` samples of each unit begin, in a block of series and in a leaf of the state.
@@ -262,12 +269,20 @@ fn pull<F: Real, U: Unit<S>, const S: usize>(
 
 #[inline(always)]
 fn read<F: Real, const W: usize>(from: &[F], at: usize) -> [F; W] {
-    from[at..at + W].try_into().expect("W numbers")
+    let from: &[F; W] = from[at..at + W].try_into().expect("W numbers");
+    let mut values = [F::default(); W];
+    for l in 0..W {
+        values[l] = from[l];
+    }
+    values
 }
 
 #[inline(always)]
 fn write<F: Real, const W: usize>(to: &mut [F], at: usize, values: &[F; W]) {
-    to[at..at + W].copy_from_slice(values);
+    let to: &mut [F; W] = (&mut to[at..at + W]).try_into().expect("W numbers");
+    for l in 0..W {
+        to[l] = values[l];
+    }
 }
 
 /// The same for all numbers of state, which are `apart` from each other.
@@ -307,26 +322,31 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
         let (kernel, xs) = (self, xs.dense());
         macro_rules! run {
             ($w:expr, $keep:expr) => {
-                vectorised(Forward::<_, _, S, { $w }, $keep> { kernel, tile, xs, state, ys, work })
+                vectorised(tile.instructions, Forward::<_, _, S, { $w }, $keep> { kernel, tile, xs, state, ys, work })
             };
         }
-        match (tile.is_wide(), tile.keep) {
-            (true, true) => run!(WIDE, true),
-            (true, false) => run!(WIDE, false),
-            (false, true) => run!(LANES, true),
-            (false, false) => run!(LANES, false),
+        match (abreast(tile), tile.keep) {
+            (4, true) => run!(4 * LANES, true),
+            (4, false) => run!(4 * LANES, false),
+            (2, true) => run!(2 * LANES, true),
+            (2, false) => run!(2 * LANES, false),
+            (_, true) => run!(LANES, true),
+            (_, false) => run!(LANES, false),
         }
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
         if U::Surrogate::SPIKES {
-            vectorised(Surrogates(self.unit.surrogate(), &mut work[self.n_kept() * self.n * tile.len()..]));
+            vectorised(
+                tile.instructions,
+                Surrogates(self.unit.surrogate(), &mut work[self.n_kept() * self.n * tile.len()..]),
+            );
         }
         let (kernel, xs, work) = (self, xs.dense(), &*work);
-        if tile.is_wide() {
-            vectorised(Backward::<_, _, S, WIDE> { kernel, tile, xs, work, grads });
-        } else {
-            vectorised(Backward::<_, _, S, LANES> { kernel, tile, xs, work, grads });
+        match abreast(tile) {
+            4 => vectorised(tile.instructions, Backward::<_, _, S, { 4 * LANES }> { kernel, tile, xs, work, grads }),
+            2 => vectorised(tile.instructions, Backward::<_, _, S, { 2 * LANES }> { kernel, tile, xs, work, grads }),
+            _ => vectorised(tile.instructions, Backward::<_, _, S, LANES> { kernel, tile, xs, work, grads }),
         }
     }
 }

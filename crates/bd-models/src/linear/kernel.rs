@@ -1,6 +1,6 @@
 //! The fused form of [`Linear`](super::Linear).
 
-use bd_core::kernel::{Events, Grads, Input, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile, vectorised};
+use bd_core::kernel::{Cpu, Events, Grads, Input, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile, vectorised};
 
 /// `y = x W + b`, samples side by side. Of an input that is almost all zeros only what is not zero is looked at.
 #[derive(Debug)]
@@ -23,11 +23,11 @@ impl<F: Real> Kernel<F> for LinearKernel {
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, _state: &mut [F], ys: &mut [F], _work: &mut [F]) {
-        vectorised(Forward { kernel: self, tile, xs, ys });
+        vectorised(tile.instructions, Forward { kernel: self, tile, xs, ys });
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, _work: &mut [F], grads: Grads<'_, F>) {
-        vectorised(Backward { kernel: self, tile, xs, grads });
+        vectorised(tile.instructions, Backward { kernel: self, tile, xs, grads });
     }
 }
 
@@ -40,15 +40,18 @@ struct Forward<'a, F> {
 
 impl<F: Real> Loops for Forward<'_, F> {
     #[inline(always)]
-    fn run(self) {
+    fn run<C: Cpu>(self) {
         let Self { kernel, tile, xs, ys } = self;
         let weight = F::numbers(&kernel.weight);
-        for (o, y) in ys.chunks_exact_mut(tile.len()).enumerate() {
-            y.fill(kernel.bias.as_ref().map_or(F::default(), |bias| F::numbers(bias)[o]));
-        }
+        let bias = kernel.bias.as_ref().map_or(&[][..], |bias| F::numbers(bias));
         match xs {
-            Input::Events(events) => kernel.gather(tile, events, weight, ys),
-            Input::Dense(xs) => add_product(tile.len(), xs, weight, (kernel.n_out, 1), ys),
+            Input::Dense(xs) => product::<C, F>(tile.len(), xs, weight, (kernel.n_out, 1), bias, ys),
+            Input::Events(events) => {
+                for (o, y) in ys.chunks_exact_mut(tile.len()).enumerate() {
+                    y.fill(bias.get(o).copied().unwrap_or_default());
+                }
+                kernel.gather(tile, events, weight, ys);
+            }
         }
     }
 }
@@ -62,7 +65,7 @@ struct Backward<'a, F> {
 
 impl<F: Real> Loops for Backward<'_, F> {
     #[inline(always)]
-    fn run(self) {
+    fn run<C: Cpu>(self) {
         let Self { kernel, tile, xs, grads } = self;
         let (gweight, gbias) = grads.params.split_at_mut(kernel.n_in * kernel.n_out);
         let len = tile.len();
@@ -71,7 +74,7 @@ impl<F: Real> Loops for Backward<'_, F> {
             Input::Dense(xs) => {
                 for (x, gweight) in xs.chunks_exact(len).zip(gweight.chunks_exact_mut(kernel.n_out)) {
                     for (gy, gw) in grads.ys.chunks_exact(len).zip(gweight) {
-                        *gw += dot(x, gy);
+                        *gw += dot::<C, F>(x, gy);
                     }
                 }
             }
@@ -80,8 +83,7 @@ impl<F: Real> Loops for Backward<'_, F> {
             *gb += total(gy);
         }
         if !grads.xs.is_empty() {
-            grads.xs.fill(F::default());
-            add_product(len, grads.ys, F::numbers(&kernel.weight), (1, kernel.n_out), grads.xs);
+            product::<C, F>(len, grads.ys, F::numbers(&kernel.weight), (1, kernel.n_out), &[], grads.xs);
         }
     }
 }
@@ -116,49 +118,50 @@ impl LinearKernel {
     }
 }
 
-/// `y[o] += sum_i w[i, o] x[i]` for series of `len` numbers, where `w[i, o]` is at `i * strides.0 + o * strides.1`. Four outputs
-/// at once, a vector of each in registers while the inputs pass by.
+/// `y[o] = b[o] + sum_i w[i, o] x[i]` for series of `len` numbers, where `w[i, o]` is at `i * strides.0 + o * strides.1` and
+/// `bias` may be empty. Four outputs at once, a vector of each in registers while the inputs pass by.
 #[inline(always)]
-fn add_product<F: Real>(len: usize, xs: &[F], weight: &[F], strides: (usize, usize), ys: &mut [F]) {
+fn product<C: Cpu, F: Real>(len: usize, xs: &[F], weight: &[F], strides: (usize, usize), bias: &[F], ys: &mut [F]) {
     const OUTPUTS: usize = 4;
     for (block, ys) in ys.chunks_mut(OUTPUTS * len).enumerate() {
-        let weight = &weight[block * OUTPUTS * strides.1..];
-        let mut outputs: [&mut [F]; OUTPUTS] = Default::default();
-        let n = ys.len() / len;
-        outputs.iter_mut().zip(ys.chunks_exact_mut(len)).for_each(|(to, from)| *to = from);
-        match n {
-            1 => add_block::<F, 1>(len, xs, weight, strides, &mut outputs),
-            2 => add_block::<F, 2>(len, xs, weight, strides, &mut outputs),
-            3 => add_block::<F, 3>(len, xs, weight, strides, &mut outputs),
-            _ => add_block::<F, OUTPUTS>(len, xs, weight, strides, &mut outputs),
+        let first = block * OUTPUTS;
+        let weight = &weight[first * strides.1..];
+        let mut start = [F::default(); OUTPUTS];
+        start.iter_mut().zip(bias.iter().skip(first)).for_each(|(to, from)| *to = *from);
+        match ys.len() / len {
+            1 => product_block::<C, F, 1>(len, xs, weight, strides, &start, ys),
+            2 => product_block::<C, F, 2>(len, xs, weight, strides, &start, ys),
+            3 => product_block::<C, F, 3>(len, xs, weight, strides, &start, ys),
+            _ => product_block::<C, F, OUTPUTS>(len, xs, weight, strides, &start, ys),
         }
     }
 }
 
 #[inline(always)]
-fn add_block<F: Real, const N: usize>(
+fn product_block<C: Cpu, F: Real, const N: usize>(
     len: usize,
     xs: &[F],
     weight: &[F],
     strides: (usize, usize),
-    outputs: &mut [&mut [F]],
+    start: &[F],
+    ys: &mut [F],
 ) {
     for at in (0..len).step_by(LANES) {
         let mut sums = [[F::default(); LANES]; N];
-        for (o, sum) in sums.iter_mut().enumerate() {
-            *sum = vector(&outputs[o][at..]);
+        for (sum, start) in sums.iter_mut().zip(start) {
+            *sum = [*start; LANES];
         }
         for (i, x) in xs.chunks_exact(len).enumerate() {
             let x = vector(&x[at..]);
             for (o, sum) in sums.iter_mut().enumerate() {
                 let w = weight[i * strides.0 + o * strides.1];
                 for l in 0..LANES {
-                    sum[l] += w * x[l];
+                    sum[l] = C::mul_add(w, x[l], sum[l]);
                 }
             }
         }
         for (o, sum) in sums.iter().enumerate() {
-            outputs[o][at..at + LANES].copy_from_slice(sum);
+            ys[o * len + at..][..LANES].copy_from_slice(sum);
         }
     }
 }
@@ -170,11 +173,11 @@ fn vector<F: Real>(from: &[F]) -> [F; LANES] {
 
 /// Sums over the lanes separately first, so that vectors add.
 #[inline(always)]
-fn dot<F: Real>(a: &[F], b: &[F]) -> F {
+fn dot<C: Cpu, F: Real>(a: &[F], b: &[F]) -> F {
     let mut sums = [F::default(); LANES];
     for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
         for l in 0..LANES {
-            sums[l] += a[l] * b[l];
+            sums[l] = C::mul_add(a[l], b[l], sums[l]);
         }
     }
     total(&sums)

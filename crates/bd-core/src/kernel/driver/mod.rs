@@ -6,14 +6,14 @@ mod plan;
 
 use tch::{Device, Kind, Tensor};
 
-use super::Fused;
+use super::{Fused, Instructions, LANES};
 use crate::autograd::attach;
 use crate::shared::Shared;
 use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
-use plan::{Cut, Dense, Plan};
+use plan::{Dense, Plan};
 
 /// What a fused scan is fed.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,27 @@ impl Feed<'_> {
     }
 }
 
+/// How a scan is cut up, and what its loops may use. Changes its speed, and no result but for the last bits.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// Samples in a tile, rounded up to whole vectors.
+    pub samples: usize,
+    /// Bytes of blocks in a stretch: so much stays in the cache of one core.
+    pub bytes: usize,
+    /// What loops may use.
+    pub instructions: Instructions,
+}
+
+impl Tuning {
+    /// For a batch of numbers of some dtype: as many samples side by side as registers hold, if tiles for several threads
+    /// are left.
+    pub fn of(batch: usize, kind: Kind) -> Self {
+        let most = 128 / kind.elt_size_in_bytes();
+        let samples = [most, most / 2].into_iter().find(|samples| samples * 8 <= batch).unwrap_or(LANES);
+        Self { samples, bytes: 384 << 10, instructions: Instructions::best() }
+    }
+}
+
 /// Scans by the system's kernel, where it has one that serves: on the CPU, in float32 or float64. Otherwise gives the state
 /// back. The result equals [`scan_by_step`](crate::scan_by_step).
 ///
@@ -55,6 +76,18 @@ pub fn scan_fused<S: System + ?Sized>(
     xs: Feed<'_>,
     s: S::State,
     tap: &mut Tap,
+) -> std::result::Result<(Tensor, S::State), S::State> {
+    scan_tuned(system, sha, xs, s, tap, Tuning::of(xs.size().1, xs.on().0))
+}
+
+/// [`scan_fused`], cut up as told: for tests and benchmarks.
+pub fn scan_tuned<S: System + ?Sized>(
+    system: &S,
+    sha: &Shared,
+    xs: Feed<'_>,
+    s: S::State,
+    tap: &mut Tap,
+    tuning: Tuning,
 ) -> std::result::Result<(Tensor, S::State), S::State> {
     let (kind, device) = xs.on();
     let (time, batch) = xs.size();
@@ -71,8 +104,8 @@ pub fn scan_fused<S: System + ?Sized>(
     }
     let traced: Vec<usize> = (0..names.len()).filter(|&leaf| tap.wants(&names[leaf])).collect();
     let outcome = match kind {
-        Kind::Float => run::<f32>(&fused, xs, &leaves, &traced, Cut::default()),
-        _ => run::<f64>(&fused, xs, &leaves, &traced, Cut::default()),
+        Kind::Float => run::<f32>(&fused, xs, &leaves, &traced, tuning),
+        _ => run::<f64>(&fused, xs, &leaves, &traced, tuning),
     };
     for (leaf, trace) in traced.into_iter().zip(outcome.traces) {
         tap.put(&names[leaf], trace);
@@ -90,11 +123,11 @@ struct Outcome {
 }
 
 /// Scans, and hangs the adjoint on what comes out.
-fn run<F: super::Real>(fused: &Fused, xs: Feed<'_>, leaves: &[Tensor], traced: &[usize], cut: Cut) -> Outcome
+fn run<F: super::Real>(fused: &Fused, xs: Feed<'_>, leaves: &[Tensor], traced: &[usize], tuning: Tuning) -> Outcome
 where
     dyn super::AnyKernel: super::Typed<F>,
 {
-    let plan = Plan::new::<F>(fused, xs.size(), leaves, traced, cut);
+    let plan = Plan::new::<F>(fused, xs.size(), leaves, traced, tuning);
     let (dense, spikes) = match xs {
         Feed::Dense(xs) => (Some(xs), None),
         Feed::Spikes(spikes) => (None, Some(spikes)),

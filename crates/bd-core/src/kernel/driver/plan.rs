@@ -4,30 +4,15 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 
-use super::Outcome;
 use super::memory::{Blocks, gather, gather_gradient, host, scatter};
 use super::parallel::in_parallel;
+use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::kernel::events::TileEvents;
-use crate::kernel::{AnyKernel, Event, Fused, Grads, Input, Kernel, LANES, Real, Sizes, Tile, Typed, WIDE};
+use crate::kernel::{AnyKernel, Event, Fused, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed};
 use crate::spikes::Spikes;
 use crate::threads;
-
-/// How a scan is cut into tiles and stretches.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cut {
-    /// Samples in a tile, before they are rounded up to whole vectors.
-    pub(super) samples: usize,
-    /// Bytes of blocks in a stretch: so much stays in the cache of one core.
-    pub(super) bytes: usize,
-}
-
-impl Default for Cut {
-    fn default() -> Self {
-        Self { samples: WIDE, bytes: 384 << 10 }
-    }
-}
 
 /// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order of the
 /// parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
@@ -52,6 +37,7 @@ pub(super) struct Plan {
     lanes: usize,
     /// Steps in a stretch.
     stretch: usize,
+    instructions: Instructions,
     threads: usize,
     /// Widths of the state's leaves.
     widths: Vec<usize>,
@@ -89,17 +75,17 @@ impl Plan {
         (time, batch): (usize, usize),
         leaves: &[Tensor],
         traced: &[usize],
-        cut: Cut,
+        tuning: Tuning,
     ) -> Self
     where
         dyn AnyKernel: Typed<F>,
     {
         let sizes = Typed::<F>::typed(fused.kernel.as_ref()).sizes();
-        let samples = cut.samples.min(batch);
+        let samples = tuning.samples.clamp(1, batch);
         let lanes = samples.next_multiple_of(LANES);
         let bytes_a_step = (2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
         // What is recorded is read off the state after each step.
-        let stretch = if traced.is_empty() { (cut.bytes / bytes_a_step.max(1)).clamp(1, time) } else { 1 };
+        let stretch = if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).clamp(1, time) } else { 1 };
         Self {
             kernel: Arc::clone(&fused.kernel),
             sizes,
@@ -108,6 +94,7 @@ impl Plan {
             samples,
             lanes,
             stretch,
+            instructions: tuning.instructions,
             threads: threads::kernel_threads(),
             widths: leaves.iter().map(|leaf| leaf.size()[1] as usize).collect(),
             traced: traced.to_vec(),
@@ -132,10 +119,10 @@ impl Plan {
 
     /// First steps of the stretches, with their tiles.
     fn stretches(&self, keep: bool) -> impl DoubleEndedIterator<Item = (usize, Tile)> {
-        let (time, stretch, lanes) = (self.time, self.stretch, self.lanes);
+        let Self { time, stretch, lanes, instructions, .. } = *self;
         (0..time.div_ceil(stretch)).map(move |i| {
             let from = i * stretch;
-            (from, Tile { steps: stretch.min(time - from), lanes, keep })
+            (from, Tile { steps: stretch.min(time - from), lanes, keep, instructions })
         })
     }
 

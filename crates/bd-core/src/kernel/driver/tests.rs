@@ -50,7 +50,7 @@ fn all(tile: Tile) -> impl DoubleEndedIterator<Item = (usize, usize, usize)> {
 }
 
 /// Outputs, last state, and the gradients of input, first state and parameter.
-fn everything(kind: Kind, batch: i64, cut: Cut, threads: usize) -> Vec<Tensor> {
+fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Tensor> {
     let on = (kind, Device::Cpu);
     let mut rng = Rng::new(1, "driver");
     let mut normal = |shape: &[i64]| rng.tensor(shape, on, Rng::normal).set_requires_grad(true);
@@ -61,8 +61,8 @@ fn everything(kind: Kind, batch: i64, cut: Cut, threads: usize) -> Vec<Tensor> {
     let fused = Fused::new(Leaky { a: a.double_value(&[0]) }, &[&a]);
     let leaves = [v0.shallow_clone()];
     let Outcome { ys, last, .. } = match kind {
-        Kind::Float => run::<f32>(&fused, Feed::Dense(&xs), &leaves, &[], cut),
-        _ => run::<f64>(&fused, Feed::Dense(&xs), &leaves, &[], cut),
+        Kind::Float => run::<f32>(&fused, Feed::Dense(&xs), &leaves, &[], tuning),
+        _ => run::<f64>(&fused, Feed::Dense(&xs), &leaves, &[], tuning),
     };
     let loss = (&ys * weights).sum(kind) + last[0].square().sum(kind);
     let gradients = Tensor::run_backward(&[loss], &[&xs, &v0, &a], false, false);
@@ -70,21 +70,25 @@ fn everything(kind: Kind, batch: i64, cut: Cut, threads: usize) -> Vec<Tensor> {
     [ys, last[0].shallow_clone()].into_iter().chain(gradients).map(|t| t.detach()).collect()
 }
 
+fn cut(samples: usize, bytes: usize) -> Tuning {
+    Tuning { samples, bytes, instructions: Instructions::best() }
+}
+
 #[test]
 fn tiles_and_threads_make_no_difference() {
     for kind in [Kind::Float, Kind::Double] {
         for batch in [1, 8, 37] {
-            let whole = everything(kind, batch, Cut { samples: 1000, bytes: 1 << 30 }, 1);
+            let whole = everything(kind, batch, cut(1000, 1 << 30), 1);
             // Stretches of one step, of a few with a rest, and of all.
             for (samples, bytes) in [1, 8, 1000].into_iter().flat_map(|n| [(n, 0), (n, 2000), (n, 1 << 30)]) {
-                let cut = Cut { samples, bytes };
-                let one = everything(kind, batch, cut, 1);
-                let two = everything(kind, batch, cut, 2);
+                let tuning = cut(samples, bytes);
+                let one = everything(kind, batch, tuning, 1);
+                let two = everything(kind, batch, tuning, 2);
                 for (i, ((one, two), whole)) in one.iter().zip(&two).zip(&whole).enumerate() {
                     assert!(one.equal(two), "the number of threads changes result {i}");
                     // Sums over samples are rounded in another order; everything else is the same.
                     let tolerance = if i < 4 { 0.0 } else { 1e-5 };
-                    assert_close(&format!("result {i}, {cut:?}"), one, whole, tolerance);
+                    assert_close(&format!("result {i}, {tuning:?}"), one, whole, tolerance);
                 }
             }
         }
@@ -97,7 +101,7 @@ fn nothing_is_recorded_where_nobody_asks() {
     let a = Tensor::from_slice(&[0.5f32]).set_requires_grad(true);
     let fused = Fused::new(Leaky { a: 0.5 }, &[&a]);
     let (xs, v) = (Tensor::ones([4, 2, N as i64], on), [Tensor::zeros([2, N as i64], on)]);
-    let scan = || run::<f32>(&fused, Feed::Dense(&xs), &v, &[], Cut::default());
+    let scan = || run::<f32>(&fused, Feed::Dense(&xs), &v, &[], Tuning::of(2, Kind::Float));
     assert!(scan().ys.requires_grad());
     let _guard = tch::no_grad_guard();
     assert!(!scan().ys.requires_grad());
