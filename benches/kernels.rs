@@ -1,20 +1,28 @@
-//! Forward and adjoint of the tutorial's spiking network: Linear, Expon, Lif, Delay, Linear, Expon, LeakyIntegrator; 2,000
-//! steps, batch 256, 100-10-2, float32, 0.05 % of the inputs are spikes. `cargo bench`; set threads by the names.
+//! What tiles, threads, instructions and lists of spikes gain on the tutorial's spiking network: Linear, Expon, Lif, Delay,
+//! Linear, Expon, LeakyIntegrator; 100-10-2 units, 2,000 steps, batch 256, float32, 0.05 % of the inputs are spikes.
+//!
+//!     cargo bench                  forward and adjoint, all ways in turn, and a table of medians
+//!     cargo bench -- --by-step     and once step by step through libtorch, the definition (some seconds)
+//!
+//! Every way's gradients are compared with those of the first before anything is timed.
 
-use std::time::Duration;
+use std::time::Instant;
 
-use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, Tap, threads};
+use bd_core::kernel::{Feed, Instructions, Tuning, scan_tuned};
+use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, Tap, scan_by_step, threads};
 use bd_models::{
-    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, Linear, LinearConfig, OneStep,
+    Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, Linear, LinearConfig,
+    OneStep,
 };
-use criterion::{Criterion, criterion_group, criterion_main};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+const BATCH: usize = 256;
+const ROUNDS: usize = 21;
 
-fn network(params: &mut Params) -> bd_core::Result<Stack> {
-    let plain = LinearConfig { bias: false, ..LinearConfig::default() };
-    Stack::new([
+fn layers(params: &mut Params) -> bd_core::Result<Vec<(&'static str, DynSystem)>> {
+    let plain = LinearConfig { bias: false, init: Init::KaimingNormal { scale: 20.0 } };
+    Ok(vec![
         ("w1", DynSystem::new(Linear::new(&mut params.at("w1"), 100, 10, &plain)?)),
         ("i2r", DynSystem::new(Expon::new(10, &ExponConfig::default())?)),
         ("r", DynSystem::new(Lif::new(10, &LifConfig::default())?)),
@@ -25,27 +33,100 @@ fn network(params: &mut Params) -> bd_core::Result<Stack> {
     ])
 }
 
-fn spiking_network(criterion: &mut Criterion) {
-    let mut params = Params::new(0, ON);
-    let net = network(&mut params).expect("the tutorial's sizes meet");
-    let spikes = Spikes::draw([2000, 256, 100], ON, 5e-4, &mut Rng::new(0, "spikes")).expect("a probability");
-    let xs = spikes.to_dense();
-    let weights: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
-    let mut group = criterion.benchmark_group("spiking_network");
-    group.sample_size(20).measurement_time(Duration::from_secs(5));
-    for n in [1, 2] {
-        threads::set(n);
-        let (sha, start) = (Shared::new(0.1), || net.init_state(256, ON));
-        let adjoint = |ys: Tensor| Tensor::run_backward(&[ys.sum(Kind::Float)], &weights, false, false);
-        group.bench_function(format!("spikes/threads_{n}"), |bencher| {
-            bencher.iter(|| adjoint(net.scan_spikes(&sha, &spikes, start(), &mut Tap::none()).0));
-        });
-        group.bench_function(format!("dense/threads_{n}"), |bencher| {
-            bencher.iter(|| adjoint(net.scan(&sha, &xs, start(), &mut Tap::none()).0));
-        });
-    }
-    group.finish();
+/// One way to scan.
+struct Way<'a> {
+    name: &'static str,
+    threads: usize,
+    scan: Box<dyn Fn() -> Tensor + 'a>,
 }
 
-criterion_group!(benches, spiking_network);
-criterion_main!(benches);
+impl Way<'_> {
+    /// Gradients of the weights for a loss that is the sum of all outputs, and the seconds that took.
+    fn run(&self, weights: &[Tensor]) -> (Vec<Tensor>, f64) {
+        threads::set(self.threads);
+        let start = Instant::now();
+        let ys = (self.scan)();
+        let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], weights, false, false);
+        (gradients, start.elapsed().as_secs_f64())
+    }
+}
+
+fn main() -> bd_core::Result<()> {
+    let mut params = Params::new(0, ON);
+    let net = Stack::new(layers(&mut params)?)?;
+    let mut separate_params = Params::new(0, ON);
+    let separate = layers(&mut separate_params)?;
+    let spikes = Spikes::draw([2000, BATCH, 100], ON, 5e-4, &mut Rng::new(0, "spikes"))?;
+    let xs = spikes.to_dense();
+    let weights: Vec<Tensor> =
+        params.trainable().into_iter().chain(separate_params.trainable()).map(|(_, tensor)| tensor).collect();
+    let (weights, separate_weights) = weights.split_at(2);
+
+    let sha = Shared::new(0.1);
+    let usual = Tuning::of(BATCH, ON.0);
+    let tuned = |tuning: Tuning| {
+        let (net, spikes, sha) = (&net, &spikes, &sha);
+        Box::new(move || {
+            let start = net.init_state(BATCH as i64, ON);
+            let done = scan_tuned(net, sha, Feed::Spikes(spikes), start, &mut Tap::none(), tuning);
+            done.expect("the network has a kernel").0
+        })
+    };
+    let whole = Tuning { samples: BATCH, bytes: usize::MAX, ..usual };
+    let ways = [
+        Way { name: "spikes, 2 threads", threads: 2, scan: tuned(usual) },
+        Way { name: "1 thread", threads: 1, scan: tuned(usual) },
+        Way { name: "tiles of 8 samples", threads: 2, scan: tuned(Tuning { samples: 8, ..usual }) },
+        Way { name: "tiles of 16 samples", threads: 2, scan: tuned(Tuning { samples: 16, ..usual }) },
+        Way { name: "all steps in a stretch", threads: 2, scan: tuned(Tuning { bytes: usize::MAX, ..usual }) },
+        Way { name: "no tiles, 1 thread", threads: 1, scan: tuned(whole) },
+        Way {
+            name: "any processor's instructions",
+            threads: 2,
+            scan: tuned(Tuning { instructions: Instructions::any(), ..usual }),
+        },
+        Way {
+            name: "dense input",
+            threads: 2,
+            scan: Box::new(|| net.scan(&sha, &xs, net.init_state(BATCH as i64, ON), &mut Tap::none()).0),
+        },
+        Way {
+            name: "layer by layer, dense input",
+            threads: 2,
+            scan: Box::new(|| {
+                separate.iter().fold(xs.shallow_clone(), |xs, (_, layer)| {
+                    layer.scan(&sha, &xs, layer.init_state(BATCH as i64, ON), &mut Tap::none()).0
+                })
+            }),
+        },
+    ];
+    let weights_of = |way: &Way| if way.name.starts_with("layer") { separate_weights } else { weights };
+
+    let (expected, _) = ways[0].run(weights);
+    for way in &ways {
+        for (found, expected) in way.run(weights_of(way)).0.iter().zip(&expected) {
+            let off = ((found - expected).abs().max() / expected.abs().max()).double_value(&[]);
+            assert!(off < 1e-4, "{}: gradients differ by {off:.1e} of scale", way.name);
+        }
+    }
+    let mut seconds = vec![Vec::new(); ways.len()];
+    for _ in 0..ROUNDS {
+        for (way, seconds) in ways.iter().zip(&mut seconds) {
+            seconds.push(way.run(weights_of(way)).1);
+        }
+    }
+    println!("{:30} {:>10} {:>16} {:>8}", "", "median ms", "min to max", "factor");
+    seconds.iter_mut().for_each(|all| all.sort_by(f64::total_cmp));
+    let median = |seconds: &[f64]| seconds[seconds.len() / 2];
+    let row = |name: &str, all: &[f64]| {
+        let [ms, low, high] = [median(all), all[0], all[all.len() - 1]].map(|s| 1e3 * s);
+        println!("{name:30} {ms:10.2} {low:7.2} to {high:6.2} {:8.2}", ms / 1e3 / median(&seconds[0]));
+    };
+    ways.iter().zip(&seconds).for_each(|(way, all)| row(way.name, all));
+    if std::env::args().any(|arg| arg == "--by-step") {
+        let by_step = || scan_by_step(&net, &sha, &xs, net.init_state(BATCH as i64, ON), &mut Tap::none()).0;
+        let way = Way { name: "step by step, dense input", threads: 2, scan: Box::new(by_step) };
+        row(way.name, &[way.run(weights).1]);
+    }
+    Ok(())
+}

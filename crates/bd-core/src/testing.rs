@@ -24,6 +24,16 @@ pub struct ScanCase {
     pub seed: u64,
 }
 
+impl ScanCase {
+    /// Random sizes: up to 40 steps, and a batch that fills no tile, a few, or the wide ones that large batches get.
+    pub fn random(seed: u64, on: (Kind, Device), tolerance: f64) -> Self {
+        let mut rng = Rng::new(seed, "sizes");
+        let mut between = |from: u64, to: u64| (from + rng.bits() % (to - from + 1)) as i64;
+        let (from, to) = [(1, 9), (10, 40), (128, 140), (256, 270)][between(0, 3) as usize];
+        Self { time: between(1, 40), batch: between(from, to), on, tolerance, seed }
+    }
+}
+
 /// Resident memory of this process in KiB. A test that looks at it wants a process of its own: an integration test.
 pub fn resident_kib() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");

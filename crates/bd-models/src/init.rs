@@ -1,46 +1,80 @@
 //! Initial values of weights.
 
-use bd_core::Rng;
+use bd_core::{Error, Result, Rng};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 /// How a weight matrix `[fan_in, fan_out]` begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+///
+/// | name | variance of an entry | distribution |
+/// |---|---|---|
+/// | `zeros` | 0 | |
+/// | `xavier_normal` | `2 / (fan_in + fan_out)` | cut normal |
+/// | `xavier_uniform` | `2 / (fan_in + fan_out)` | uniform |
+/// | `kaiming_normal` | `scale / fan_in` | cut normal |
+/// | `kaiming_uniform` | `scale / fan_in` | uniform |
+///
+/// A cut normal is cut off at two standard deviations and widened so that the variance after the cut is the one promised, as
+/// BrainPy 2.2.4 and JAX draw it. Glorot and Bengio 2010; He, Zhang, Ren and Sun 2015, whose `scale` is 2.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // the table has them
 pub enum Init {
-    /// All zero.
     Zeros,
-    /// Normal with variance `2 / (fan_in + fan_out)`, cut off at two standard deviations and widened so that the
-    /// variance after the cut is that one (Glorot and Bengio 2010, as BrainPy 2.2.4 and JAX draw it).
     #[default]
     XavierNormal,
+    XavierUniform,
+    KaimingNormal {
+        scale: f64,
+    },
+    KaimingUniform {
+        scale: f64,
+    },
 }
 
 /// Standard deviation of a standard normal that is cut off at -2 and 2.
 const STD_OF_CUT_NORMAL: f64 = 0.879_625_661_034_239_8;
 
 impl Init {
+    /// Refuses a scale that cannot be.
+    pub fn check(self) -> Result<()> {
+        match self {
+            Self::KaimingNormal { scale } | Self::KaimingUniform { scale } if !(scale > 0.0 && scale.is_finite()) => {
+                Err(Error::Config(format!("the scale of an initial weight is {scale}; it must be a number above 0")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Draws a `[fan_in, fan_out]` matrix, on the host in float64.
     pub fn draw(self, rng: &mut Rng, [fan_in, fan_out]: [i64; 2]) -> Tensor {
         let on = (Kind::Double, Device::Cpu);
+        let shape = [fan_in, fan_out];
+        let glorot = (2.0 / (fan_in + fan_out) as f64).sqrt();
+        let he = |scale: f64| (scale / fan_in as f64).sqrt();
         match self {
-            Self::Zeros => Tensor::zeros([fan_in, fan_out], on),
-            Self::XavierNormal => {
-                let std = (2.0 / (fan_in + fan_out) as f64).sqrt();
-                rng.tensor(&[fan_in, fan_out], on, |rng| std * cut_normal(rng) / STD_OF_CUT_NORMAL)
-            }
+            Self::Zeros => Tensor::zeros(shape, on),
+            Self::XavierNormal => rng.tensor(&shape, on, |rng| glorot * cut_normal(rng)),
+            Self::XavierUniform => rng.tensor(&shape, on, |rng| glorot * even(rng)),
+            Self::KaimingNormal { scale } => rng.tensor(&shape, on, |rng| he(scale) * cut_normal(rng)),
+            Self::KaimingUniform { scale } => rng.tensor(&shape, on, |rng| he(scale) * even(rng)),
         }
     }
 }
 
-/// Standard normal given that it lies in `[-2, 2]`, by rejection.
+/// Standard normal cut off at -2 and 2, by rejection, and widened to a variance of 1.
 fn cut_normal(rng: &mut Rng) -> f64 {
     loop {
         let z = rng.normal();
         if z.abs() <= 2.0 {
-            return z;
+            return z / STD_OF_CUT_NORMAL;
         }
     }
+}
+
+/// Uniform with mean 0 and variance 1.
+fn even(rng: &mut Rng) -> f64 {
+    3f64.sqrt() * (2.0 * rng.uniform() - 1.0)
 }
 
 #[cfg(test)]
@@ -49,12 +83,25 @@ mod tests {
 
     /// Variance and bound against the formula, over 40,000 draws (standard error of the variance below 1 %).
     #[test]
-    fn xavier_has_the_variance_it_promises_and_no_tail() {
-        let w = Init::XavierNormal.draw(&mut Rng::new(0, "w"), [100, 400]);
-        let variance = (&w * &w).mean(Kind::Double).double_value(&[]);
-        assert!((variance / (2.0 / 500.0) - 1.0).abs() < 0.03, "{variance}");
-        let bound = 2.0 * (2.0f64 / 500.0).sqrt() / STD_OF_CUT_NORMAL;
-        assert!(w.abs().max().double_value(&[]) <= bound);
+    fn each_has_the_variance_it_promises_and_no_tail() {
+        let (cut, even) = (2.0 / STD_OF_CUT_NORMAL, 3f64.sqrt());
+        for (init, promised, most) in [
+            (Init::XavierNormal, 2.0 / 500.0, cut),
+            (Init::XavierUniform, 2.0 / 500.0, even),
+            (Init::KaimingNormal { scale: 20.0 }, 20.0 / 100.0, cut),
+            (Init::KaimingUniform { scale: 2.0 }, 2.0 / 100.0, even),
+        ] {
+            let w = init.draw(&mut Rng::new(0, "w"), [100, 400]);
+            let variance = (&w * &w).mean(Kind::Double).double_value(&[]);
+            assert!((variance / promised - 1.0f64).abs() < 0.03, "{init:?}: {variance}");
+            assert!(w.abs().max().double_value(&[]) <= most * promised.sqrt(), "{init:?}");
+        }
+    }
+
+    #[test]
+    fn a_scale_is_above_zero() {
+        assert!(Init::KaimingNormal { scale: 0.0 }.check().unwrap_err().to_string().contains("above 0"));
+        assert!(Init::XavierNormal.check().is_ok());
     }
 
     /// Var of a normal cut at +-2: 1 - 4 phi(2) / (2 Phi(2) - 1), with the error function's value from tables.

@@ -81,14 +81,10 @@ mod tests {
     #[test]
     fn scan_is_steps() {
         for (kind, tolerance) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
-            for (time, batch) in [(1, 1), (7, 8), (20, 19)] {
-                let on = (kind, Device::Cpu);
-                let case = ScanCase { time, batch, on, tolerance, seed: 1 };
-                assert_scan_is_steps(
-                    &LeakyIntegrator::new(5, &LeakyIntegratorConfig::default()).unwrap(),
-                    &Params::new(0, on),
-                    case,
-                );
+            for seed in 0..8 {
+                let (on, n) = ((kind, Device::Cpu), 1 + seed as i64);
+                let layer = LeakyIntegrator::new(n, &LeakyIntegratorConfig::default()).unwrap();
+                assert_scan_is_steps(&layer, &Params::new(0, on), ScanCase::random(seed, on, tolerance));
             }
         }
     }

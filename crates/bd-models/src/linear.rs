@@ -16,7 +16,7 @@ mod kernel;
 /// |---|---|---|
 /// | `bias` | `true` | whether there is a `b` |
 /// | `init` | `xavier_normal` | initial `W`; `b` begins at zero |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinearConfig {
     /// Whether there is a bias.
@@ -45,6 +45,7 @@ impl Linear {
         if n_in < 1 || n_out < 1 {
             return Err(Error::Config(format!("a linear map needs inputs and outputs, got {n_in} and {n_out}")));
         }
+        config.init.check()?;
         let weight = path.param("weight", |rng| config.init.draw(rng, [n_in, n_out]))?;
         let zeros = |_: &mut _| Tensor::zeros([n_out], (Kind::Double, Device::Cpu));
         let bias = config.bias.then(|| path.param("bias", zeros)).transpose()?;
@@ -118,13 +119,14 @@ mod tests {
     #[test]
     fn scan_is_steps() {
         for (kind, tolerance) in [(Kind::Double, 1e-14), (Kind::Float, 1e-5)] {
-            for bias in [true, false] {
+            for (seed, bias) in (0..8).flat_map(|seed| [(seed, true), (seed, false)]) {
                 let on = (kind, Device::Cpu);
                 let mut params = Params::new(2, on);
+                let n = 1 + seed as i64; // more and fewer outputs than are calculated at once
                 let config = LinearConfig { bias, ..LinearConfig::default() };
-                let a = Linear::new(&mut params.at("a"), 3, 5, &config).unwrap();
-                let b = Linear::new(&mut params.at("b"), 5, 2, &config).unwrap();
-                let case = ScanCase { time: 4, batch: 3, on, tolerance, seed: 1 };
+                let a = Linear::new(&mut params.at("a"), 3, n, &config).unwrap();
+                let b = Linear::new(&mut params.at("b"), n, 2, &config).unwrap();
+                let case = ScanCase::random(seed, on, tolerance);
                 assert_scan_is_steps(&Chain::new(("a", a), ("b", b)).unwrap(), &params, case);
             }
         }

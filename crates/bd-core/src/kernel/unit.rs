@@ -84,7 +84,7 @@ impl SurrogateGradient for NoSpikes {
 /// }
 ///
 /// let layer = Units::new(5, &Leaky { tau_ms: 20.0 })?;
-/// # bd_core::Result::Ok(())
+/// # bd_core::Result::<()>::Ok(())
 /// ```
 pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
     /// What messages call it.
