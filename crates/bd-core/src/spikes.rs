@@ -1,12 +1,14 @@
 //! [`Spikes`]: a sequence of zeros and ones, as the list of its ones.
 
+use std::sync::Arc;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
 
 /// Spikes of a batch of sequences: stands for a tensor `[time, batch, n]` of zeros and ones with the given dtype and
-/// device, and holds only where the ones are, on the host. [`System::scan_spikes`](crate::System::scan_spikes) reads it.
+/// device, and holds only where the ones are, on the host; a clone shares them. [`System::scan_spikes`](crate::System::scan_spikes) reads it.
 ///
 /// A channel that occurs twice in a step counts twice.
 #[derive(Debug, Clone)]
@@ -16,9 +18,9 @@ pub struct Spikes {
     n: usize,
     on: (Kind, Device),
     /// Where the events of each step of each sample begin, sample by sample; one more than there are.
-    starts: Vec<u32>,
+    starts: Arc<[u32]>,
     /// Which channel.
-    channels: Vec<u32>,
+    channels: Arc<[u32]>,
 }
 
 impl Spikes {
@@ -42,7 +44,7 @@ impl Spikes {
             let count = u32::try_from(channels.len());
             starts.push(count.map_err(|_| Error::Config("more than 4e9 spikes; use smaller batches".into()))?);
         }
-        Ok(Self { time, batch, n, on, starts, channels })
+        Ok(Self { time, batch, n, on, starts: starts.into(), channels: channels.into() })
     }
 
     /// From a tensor `[time, batch, n]` of zeros and ones. Any other number is refused.

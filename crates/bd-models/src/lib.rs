@@ -9,6 +9,8 @@
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`delay`] | [`Delay`]: one step |
+//! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
+//! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
 //! | [`surrogate`] | [`Surrogate`]: what stands in for the derivative of a spike |
 //! | [`init`] | initial values of weights |
@@ -25,7 +27,9 @@ pub mod lif;
 pub mod linear;
 pub mod ngrc;
 pub mod nvar;
+pub mod snn;
 pub mod surrogate;
+pub mod synapse;
 
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
@@ -36,4 +40,6 @@ pub use lif::{Lif, LifConfig, LifState, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use ngrc::{Ngrc, NgrcState};
 pub use nvar::{Nvar, NvarConfig, NvarState};
+pub use snn::SnnConfig;
 pub use surrogate::Surrogate;
+pub use synapse::{Synapse, SynapseConfig, SynapseState};

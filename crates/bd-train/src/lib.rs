@@ -3,20 +3,32 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
+//! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
+//! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
+//! | [`optim`] | [`Optimizer`]: Adam and its like, with a state that can be saved |
+//! | [`schedule`] | [`Schedule`]: learning rates over time |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`metrics`] | mean square and normalised errors |
-//! | [`data`] | series of chaotic systems; how a series is divided |
+//! | [`data`] | series of chaotic systems; how a series is divided; [`Examples`](data::Examples) in batches |
 //! | [`run_dir`] | [`RunDir`]: the folder that a run leaves behind |
 //!
 //! Public calls take `[batch, time, feature]`. This crate knows no model by name, only the traits of `bd-core`.
 
+pub mod bptt;
 pub mod data;
 mod layout;
+pub mod loss;
 pub mod metrics;
+pub mod optim;
 pub mod predict;
 pub mod ridge;
 pub mod run_dir;
+pub mod schedule;
 
+pub use bptt::{Bptt, Update};
+pub use loss::{Loss, Objective, OverTime};
+pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
 pub use ridge::{Ridge, RidgeFactor, RidgeReport, RidgeSolution, Solver};
 pub use run_dir::RunDir;
+pub use schedule::Schedule;

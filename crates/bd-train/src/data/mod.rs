@@ -1,7 +1,9 @@
 //! Where series come from and how they are divided.
 
 pub mod chaos;
+mod examples;
 pub mod split;
 
 pub use chaos::{FLOWS, Flow};
+pub use examples::{Examples, Sequences, TimeFirst};
 pub use split::{Split, SplitConfig};

@@ -1,0 +1,145 @@
+//! [`SnnConfig`]: feed-forward spiking networks, from BrainPy's tutorial upwards.
+//!
+//! ```text
+//! input spikes -> synapse -> LIF neurons -> synapse (one step later) -> ... -> leaky integrators
+//! ```
+//!
+//! One step, in the order of BrainPy 2.2.4's tutorial "Training a Brain Dynamics Model" (the
+//! input's synapse acts at once, every other one sees the spikes of the step before):
+//!
+//! ```text
+//! g1 = g1 e^(-dt/10) + x_t W1            current into the neurons
+//! u  = v + (1 - e^(-dt/10)) (g1 - v)     s_t = H(u - 1),  v = u (1 - s_t)
+//! g2 = g2 e^(-dt/10) + s_(t-1) W2        current into the integrators
+//! o  = o + (1 - e^(-dt/5)) (g2 - o)      the output
+//! ```
+
+use bd_core::{DynSystem, Error, Params, Result, Stack};
+use serde::{Deserialize, Serialize};
+
+use crate::leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
+use crate::lif::{Lif, LifConfig};
+use crate::synapse::{Synapse, SynapseConfig};
+
+/// Settings of a spiking network. The defaults are those of BrainPy's tutorial.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `n_in` | 100 | input channels |
+/// | `hidden` | 10 | LIF neurons of each hidden layer, one or more layers |
+/// | `n_out` | 2 | leaky integrators |
+/// | `synapse` | | all synapses; `delayed` says whether those behind neurons act one step later |
+/// | `lif` | | all neurons |
+/// | `readout` | | the leaky integrators |
+///
+/// Layers are called `i2r`, `r`, `r2o`, `o`; of several hidden layers `i2r1`, `r1`, `r1r2`, `r2`, ..., `r2o`, `o`. A name
+/// prefixes states (`r.v`, `r.spike`, `i2r.g`, `o.v`) and parameters (`i2r.weight`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct SnnConfig {
+    pub n_in: i64,
+    pub hidden: Vec<i64>,
+    pub n_out: i64,
+    pub synapse: SynapseConfig,
+    pub lif: LifConfig,
+    pub readout: LeakyIntegratorConfig,
+}
+
+impl Default for SnnConfig {
+    fn default() -> Self {
+        Self {
+            n_in: 100,
+            hidden: vec![10],
+            n_out: 2,
+            synapse: SynapseConfig { delayed: true, ..SynapseConfig::default() },
+            lif: LifConfig::default(),
+            readout: LeakyIntegratorConfig::default(),
+        }
+    }
+}
+
+impl SnnConfig {
+    /// Names of the layers of neurons, each of which has states `v` and `spike`.
+    pub fn neurons(&self) -> Vec<String> {
+        match self.hidden.len() {
+            1 => vec!["r".into()],
+            layers => (1..=layers).map(|i| format!("r{i}")).collect(),
+        }
+    }
+
+    /// The network, its weights made in `params`.
+    pub fn build(&self, params: &mut Params) -> Result<Stack> {
+        if self.hidden.is_empty() {
+            return Err(Error::Config("a spiking network needs a hidden layer; hidden is empty".into()));
+        }
+        let mut layers = Vec::new();
+        let (mut from, mut n_from) = ("i".to_owned(), self.n_in);
+        let targets = self.neurons().into_iter().zip(self.hidden.iter().copied()).chain([("o".into(), self.n_out)]);
+        for (to, n_to) in targets {
+            let name = match (from.as_str(), to.as_str()) {
+                (_, "o") => "r2o".to_owned(),
+                ("i", _) => format!("i2{to}"),
+                _ => format!("{from}{to}"),
+            };
+            let config = SynapseConfig { delayed: self.synapse.delayed && from != "i", ..self.synapse };
+            let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
+            layers.push((name, DynSystem::new(synapse)));
+            layers.push((
+                to.clone(),
+                match to.as_str() {
+                    "o" => DynSystem::new(LeakyIntegrator::new(n_to, &self.readout)?),
+                    _ => DynSystem::new(Lif::new(n_to, &self.lif)?),
+                },
+            ));
+            (from, n_from) = (to, n_to);
+        }
+        Stack::new(layers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+    use bd_core::{StateTree, System};
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::surrogate::Surrogate;
+
+    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    fn names(config: &SnnConfig) -> (Vec<String>, Vec<String>) {
+        let mut params = Params::new(0, ON);
+        let net = config.build(&mut params).unwrap();
+        let first = |all: Vec<(String, tch::Tensor)>| all.into_iter().map(|(name, _)| name).collect();
+        (first(params.named()), first(net.init_state(1, ON).named()))
+    }
+
+    #[test]
+    fn layers_have_the_tutorials_names() {
+        let (params, states) = names(&SnnConfig::default());
+        assert_eq!(params, ["i2r.weight", "r2o.weight"]);
+        assert_eq!(states, ["i2r.g", "r.v", "r.spike", "r2o.arriving", "r2o.g", "o.v"]);
+        let (params, states) = names(&SnnConfig { hidden: vec![4, 3], ..SnnConfig::default() });
+        assert_eq!(params, ["i2r1.weight", "r1r2.weight", "r2o.weight"]);
+        assert!(states.contains(&"r1r2.arriving".to_owned()) && states.contains(&"r2.v".to_owned()));
+    }
+
+    #[test]
+    fn a_deep_network_scans_as_it_steps() {
+        let lif = LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, resistance: 3.0, ..LifConfig::default() };
+        let config = SnnConfig { n_in: 6, hidden: vec![7, 4], lif, ..SnnConfig::default() };
+        let mut params = Params::new(3, ON);
+        let net = config.build(&mut params).unwrap();
+        assert_scan_is_steps(&net, &params, ScanCase { time: 40, batch: 9, on: ON, tolerance: 1e-12, seed: 4 });
+    }
+
+    #[test]
+    fn a_network_needs_a_hidden_layer() {
+        let empty = SnnConfig { hidden: vec![], ..SnnConfig::default() };
+        assert!(empty.build(&mut Params::new(0, ON)).unwrap_err().to_string().contains("hidden is empty"));
+        let none = SnnConfig { hidden: vec![0], ..SnnConfig::default() };
+        assert!(none.build(&mut Params::new(0, ON)).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! [`Examples`]: inputs with their targets, as batches.
+
+use bd_core::{Error, Result, Rng, Spikes};
+use tch::{Kind, Tensor};
+
+use crate::layout::{batch_first, time_first};
+
+/// A set of sequences of the same length.
+#[derive(Debug, Clone)]
+pub enum Sequences {
+    /// `[time, batch, n]`, contiguous. See [`Sequences::dense`].
+    Dense(TimeFirst),
+    /// Zeros and ones, as the list of the ones.
+    Spikes(Spikes),
+}
+
+/// A tensor that is known to be `[time, batch, n]`.
+#[derive(Debug)]
+pub struct TimeFirst(Tensor);
+
+impl Clone for TimeFirst {
+    fn clone(&self) -> Self {
+        Self(self.0.shallow_clone())
+    }
+}
+
+impl TimeFirst {
+    /// The tensor.
+    pub fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+}
+
+impl Sequences {
+    /// From `[batch, time, n]`.
+    pub fn dense(x: &Tensor) -> Result<Self> {
+        let size = x.size();
+        if size.len() != 3 || size.contains(&0) {
+            let expected = "[batch, time, n] with at least one of each".into();
+            return Err(Error::Shape { what: "inputs".into(), expected, found: size });
+        }
+        Ok(Self::Dense(TimeFirst(time_first(x))))
+    }
+
+    /// Numbers of sequences, steps and channels.
+    pub fn shape(&self) -> [i64; 3] {
+        match self {
+            Self::Dense(TimeFirst(xs)) => {
+                let size = xs.size();
+                [size[1], size[0], size[2]]
+            }
+            Self::Spikes(spikes) => {
+                let [time, batch, n] = spikes.shape().map(|n| n as i64);
+                [batch, time, n]
+            }
+        }
+    }
+
+    /// Dtype and device.
+    pub fn on(&self) -> (Kind, tch::Device) {
+        match self {
+            Self::Dense(TimeFirst(xs)) => (xs.kind(), xs.device()),
+            Self::Spikes(spikes) => spikes.on(),
+        }
+    }
+
+    /// As `[batch, time, n]`.
+    pub fn to_dense(&self) -> Tensor {
+        match self {
+            Self::Dense(TimeFirst(xs)) => batch_first(xs),
+            Self::Spikes(spikes) => batch_first(&spikes.to_dense()),
+        }
+    }
+
+    /// Some of the sequences, in the given order.
+    pub fn select(&self, samples: &[usize]) -> Result<Self> {
+        Ok(match self {
+            Self::Dense(TimeFirst(xs)) => Self::Dense(TimeFirst(xs.f_index_select(1, &index(samples, xs.device()))?)),
+            Self::Spikes(spikes) => Self::Spikes(spikes.select(samples)?),
+        })
+    }
+}
+
+fn index(samples: &[usize], device: tch::Device) -> Tensor {
+    Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>()).to_device(device)
+}
+
+/// Sequences and what is wanted of them: one target for each, along the first dimension.
+#[derive(Debug)]
+pub struct Examples {
+    inputs: Sequences,
+    targets: Tensor,
+}
+
+impl Clone for Examples {
+    fn clone(&self) -> Self {
+        Self { inputs: self.inputs.clone(), targets: self.targets.shallow_clone() }
+    }
+}
+
+impl Examples {
+    /// Fails if there are not as many targets as sequences, or none.
+    pub fn new(inputs: Sequences, targets: Tensor) -> Result<Self> {
+        let [batch, ..] = inputs.shape();
+        let found = targets.size();
+        if batch == 0 || found.first() != Some(&batch) {
+            return Err(Error::Shape {
+                what: "targets".into(),
+                expected: format!("one for each of {batch} input sequences, of which there must be one at least"),
+                found,
+            });
+        }
+        Ok(Self { inputs, targets })
+    }
+
+    /// The sequences.
+    pub fn inputs(&self) -> &Sequences {
+        &self.inputs
+    }
+
+    /// `[batch, ..]`.
+    pub fn targets(&self) -> &Tensor {
+        &self.targets
+    }
+
+    /// How many.
+    pub fn count(&self) -> usize {
+        self.inputs.shape()[0] as usize
+    }
+
+    /// Some of them, in the given order.
+    pub fn select(&self, samples: &[usize]) -> Result<Self> {
+        let targets = self.targets.f_index_select(0, &index(samples, self.targets.device()))?;
+        Ok(Self { inputs: self.inputs.select(samples)?, targets })
+    }
+
+    /// The batches of an epoch, the last one perhaps smaller: shuffled by `rng`, or in order without one. One batch of
+    /// everything is handed out as it is: another order would change nothing but the last bits of sums.
+    pub fn batches(&self, size: usize, rng: Option<&mut Rng>) -> impl Iterator<Item = Result<Self>> + '_ {
+        let size = size.max(1);
+        let whole = size >= self.count();
+        let mut order: Vec<usize> = (0..self.count()).collect();
+        if let Some(rng) = rng.filter(|_| !whole) {
+            shuffle(&mut order, rng);
+        }
+        let starts = (0..self.count()).step_by(size);
+        starts.map(
+            move |from| {
+                if whole { Ok(self.clone()) } else { self.select(&order[from..(from + size).min(order.len())]) }
+            },
+        )
+    }
+}
+
+/// Fisher and Yates.
+fn shuffle(order: &mut [usize], rng: &mut Rng) {
+    for i in (1..order.len()).rev() {
+        order.swap(i, (rng.uniform() * (i + 1) as f64) as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    fn examples() -> Examples {
+        let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).reshape([5, 2, 3]);
+        Examples::new(Sequences::dense(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
+    }
+
+    #[test]
+    fn an_epoch_hands_out_everything_once_with_its_target() {
+        for rng in [None, Some(&mut Rng::new(3, "order"))] {
+            let shuffled = rng.is_some();
+            let all: Vec<Examples> = examples().batches(2, rng).collect::<Result<_>>().unwrap();
+            assert_eq!(all.iter().map(Examples::count).collect::<Vec<_>>(), [2, 2, 1]);
+            let targets = Tensor::cat(&all.iter().map(|batch| batch.targets()).collect::<Vec<_>>(), 0);
+            let inputs = Tensor::cat(&all.iter().map(|batch| batch.inputs().to_dense()).collect::<Vec<_>>(), 0);
+            assert_eq!(inputs, examples().inputs().to_dense().index_select(0, &targets));
+            assert_eq!(targets.sort(0, false).0, *examples().targets());
+            assert_eq!(targets != *examples().targets(), shuffled);
+        }
+    }
+
+    #[test]
+    fn spikes_are_selected_as_tensors_are() {
+        let spikes = Spikes::draw([6, 4, 3], (Kind::Float, Device::Cpu), 0.3, &mut Rng::new(0, "s")).unwrap();
+        let dense = Sequences::dense(&Sequences::Spikes(spikes.clone()).to_dense()).unwrap();
+        let pick = |sequences: &Sequences| sequences.select(&[3, 1]).unwrap().to_dense();
+        assert_eq!(pick(&dense), pick(&Sequences::Spikes(spikes)));
+    }
+
+    #[test]
+    fn counts_that_disagree_name_both() {
+        let inputs = examples().inputs().clone();
+        let error = Examples::new(inputs, Tensor::zeros([4], (Kind::Int64, Device::Cpu))).unwrap_err().to_string();
+        assert!(error.contains("5 input sequences") && error.contains("[4]"), "{error}");
+        assert!(Sequences::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
+    }
+}
