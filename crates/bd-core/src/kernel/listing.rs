@@ -110,7 +110,13 @@ impl Neg for Code {
 impl Num for Code {
     fn lit(&self, value: f64) -> Self {
         // `{:e}` writes the shortest digits that read back as the same number. In brackets, for `-real(..)` has to be read too.
-        Self { listing: self.listing.clone(), operand: format!("real({value:e})") }
+        // Infinity has no digits, and its name is in a header.
+        let operand = if value.is_finite() {
+            format!("real({value:e})")
+        } else {
+            format!("real(__longlong_as_double({:#x}))", value.to_bits())
+        };
+        Self { listing: self.listing.clone(), operand }
     }
     fn abs(self) -> Self {
         self.call("fabs")
@@ -170,6 +176,14 @@ mod tests {
     const real t6 = t4 >= real(0) ? real(1e-1) : t5;
 ";
         assert_eq!((listing.statements().unwrap().as_str(), y.operand()), (text, "t6"));
+    }
+
+    /// IEEE 754: a sign, eleven ones, and 52 zeros.
+    #[test]
+    fn infinity_is_written_by_its_bits() {
+        let x = Listing::new().name("x");
+        assert_eq!(x.lit(f64::INFINITY).operand(), "real(__longlong_as_double(0x7ff0000000000000))");
+        assert_eq!(x.lit(f64::NEG_INFINITY).operand(), "real(__longlong_as_double(0xfff0000000000000))");
     }
 
     #[test]
