@@ -42,6 +42,11 @@ pub enum CudaProblem {
     /// libtorch's CUDA back end, or a library it needs, cannot be loaded. Holds the loader's own words.
     #[error("a CUDA library is missing: {0}; run scripts/libtorch --cuda, or set LIBTORCH to a libtorch with CUDA")]
     LibraryMissing(String),
+    /// NVRTC cannot be loaded. Holds the loader's own words.
+    #[error(
+        "NVRTC, the compiler of CUDA C, is missing: {0}; run scripts/libtorch --nvrtc, or name its folder in LD_LIBRARY_PATH"
+    )]
+    NvrtcMissing(String),
     /// The driver works and shows no GPU.
     #[error("no GPU is visible ({0}); check nvidia-smi, CUDA_VISIBLE_DEVICES and the container's --gpus option")]
     NoGpuVisible(String),
@@ -100,7 +105,7 @@ fn check_capability(gpu: &Gpu) -> Result<(), CudaProblem> {
 }
 
 /// The dynamic loader's message without libloading's wrapping.
-fn loader_words(error: &libloading::Error) -> String {
+pub(crate) fn loader_words(error: &libloading::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 

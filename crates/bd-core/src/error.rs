@@ -83,6 +83,10 @@ pub enum Error {
     #[error("out of memory: {0}")]
     OutOfMemory(String),
 
+    /// NVRTC did not compile a text. Holds the first lines of its log.
+    #[error("NVRTC: {0}")]
+    Nvrtc(String),
+
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(String),

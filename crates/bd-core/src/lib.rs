@@ -17,6 +17,7 @@
 //! | [`threads`] | ours over a batch, libtorch's in an operation |
 //! | [`libtorch`] | which libtorch is loaded |
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
+//! | [`nvrtc`] | [`Nvrtc`](nvrtc::Nvrtc): CUDA C compiled at run time |
 //! | [`files`] | files written in one step; safetensors |
 //! | [`npz`] | numpy's `.npz` |
 //! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
@@ -36,6 +37,7 @@ pub mod kernel;
 pub mod libtorch;
 mod named;
 pub mod npz;
+pub mod nvrtc;
 pub mod params;
 pub mod rng;
 pub mod shared;
