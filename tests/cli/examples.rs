@@ -29,3 +29,18 @@ fn new_system() {
     let nrmse: f64 = text.split([' ', ',']).nth(2).unwrap().parse().unwrap();
     assert!(nrmse < 1e-4, "{text}");
 }
+
+#[test]
+fn new_neuron() {
+    let text = run("new_neuron");
+    let number = |line: &str, before: &str| -> f64 {
+        let words: Vec<_> = line.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+        let at = words.iter().position(|word| *word == before).unwrap_or_else(|| panic!("no {before} in {text}"));
+        words[at + 1].parse().unwrap()
+    };
+    let lines: Vec<_> = text.lines().collect();
+    let (steps, fused) = (number(lines[0], "loss"), number(lines[1], "loss"));
+    assert!(steps < 0.35 && (steps - fused).abs() < 1e-3, "{text}");
+    let factor: f64 = lines[2].split(' ').next().unwrap().parse().unwrap();
+    assert!(factor > 2.0, "{text}");
+}

@@ -105,6 +105,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
+    use crate::lif::Reset;
     use crate::surrogate::Surrogate;
 
     const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -133,6 +134,22 @@ mod tests {
         let mut params = Params::new(3, ON);
         let net = config.build(&mut params).unwrap();
         assert_scan_is_steps(&net, &params, ScanCase { time: 40, batch: 9, on: ON, tolerance: 1e-12, seed: 4 });
+    }
+
+    /// Every reset, with and without a refractory period, at random sizes.
+    #[test]
+    fn a_shallow_network_scans_as_it_steps() {
+        let resets = [Reset::Value, Reset::Subtract, Reset::None];
+        for (seed, (reset, refractory_ms)) in
+            resets.into_iter().flat_map(|reset| [(reset, 0.0), (reset, 0.3)]).enumerate()
+        {
+            // A wide surrogate, so that gradients are not all but zero, and a current that makes spikes.
+            let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+            let lif = LifConfig { reset, refractory_ms, surrogate, resistance: 5.0, ..LifConfig::default() };
+            let mut params = Params::new(1, ON);
+            let net = SnnConfig { lif, ..SnnConfig::default() }.build(&mut params).unwrap();
+            assert_scan_is_steps(&net, &params, ScanCase::random(seed as u64, ON, 1e-12));
+        }
     }
 
     #[test]

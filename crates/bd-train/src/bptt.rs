@@ -40,7 +40,7 @@ type Penalty<'a> = Box<dyn Fn(&Params) -> Tensor + 'a>;
 /// # fn run(net: bd_core::Stack, params: Params, examples: bd_train::data::Examples) -> bd_core::Result<()> {
 /// let loss = Loss::CrossEntropy { over: OverTime::Max };
 /// let mut bptt = Bptt::new(&net, &params, loss, &OptimConfig::default(), Shared::new(0.1))?;
-/// let losses = bptt.fit(100, |_| examples.batches(64, None), |update| {
+/// let losses = bptt.fit(100, |_| examples.batches(64, None), |_, update| {
 ///     println!("{} {}", update.step, update.loss);
 ///     Ok(std::ops::ControlFlow::Continue(()))
 /// })?;

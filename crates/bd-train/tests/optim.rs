@@ -1,0 +1,183 @@
+//! Optimisers against BrainPy 2.2.4.0 (tests/data/adam_f64, see its README.md) and against formulas on plain numbers; `Bptt` on
+//! a problem whose gradient is known.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use bd_core::files::load_tensors;
+use bd_core::testing::assert_close;
+use bd_core::{Error, Params, Shared};
+use bd_models::{Linear, LinearConfig};
+use bd_train::data::{Examples, Sequences};
+use bd_train::optim::{EpsOn, Rule};
+use bd_train::{Bptt, Loss, OptimConfig, Optimizer, OverTime, Schedule};
+use tch::{Device, Kind, Tensor};
+
+const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+fn adam(eps: f64, eps_on: EpsOn) -> Rule {
+    Rule::Adam { beta1: 0.9, beta2: 0.999, eps, eps_on }
+}
+
+fn one_param(start: &Tensor) -> Params {
+    let mut params = Params::new(0, ON);
+    let _ = params.at("p").param("w", |_| start.copy()).unwrap();
+    params
+}
+
+/// The parameters after each of the given gradients.
+fn path(config: &OptimConfig, start: &Tensor, gradients: &Tensor) -> Tensor {
+    let params = one_param(start);
+    let mut optimizer = Optimizer::new(config, &params).unwrap();
+    let after = gradients.unbind(0).into_iter().map(|gradient| {
+        optimizer.update(&[gradient]);
+        params.get("p.w").unwrap().detach().copy()
+    });
+    Tensor::stack(&after.collect::<Vec<_>>(), 0)
+}
+
+#[test]
+fn adam_in_brainpys_form() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/adam_f64.safetensors");
+    let golden: HashMap<_, _> = load_tensors(&data).unwrap().into_iter().collect();
+    let decay = Schedule::ExponentialDecay { rate: 0.99975, steps: 1.0 };
+    for (name, lr, eps, schedule) in
+        [("p_lr2e3", 2e-3, 1e-8, Schedule::Constant), ("p_eps01_expdecay", 0.025, 0.1, decay)]
+    {
+        let config = OptimConfig { lr, schedule, rule: adam(eps, EpsOn::Uncorrected) };
+        assert_close(name, &path(&config, &golden["p0"], &golden["grads"]), &golden[name], 1e-14);
+    }
+    let sgd = OptimConfig { lr: 1e-2, rule: Rule::Sgd, ..OptimConfig::default() };
+    assert_close("sgd", &path(&sgd, &golden["p0"], &golden["grads"]), &golden["p_sgd"], 1e-14);
+}
+
+/// Kingma and Ba 2015, algorithm 1, on plain numbers.
+#[test]
+fn adam_in_the_textbooks_form() {
+    let (lr, eps, gradients) = (0.1, 0.3, [0.5f64, -2.0, 0.1, 0.7]);
+    let (mut x, mut m, mut v) = (1.5f64, 0.0, 0.0);
+    let expected: Vec<f64> = gradients
+        .iter()
+        .enumerate()
+        .map(|(i, g)| {
+            let t = i as i32 + 1;
+            m = 0.9 * m + 0.1 * g;
+            v = 0.999 * v + 0.001 * g * g;
+            x -= lr * (m / (1.0 - 0.9f64.powi(t))) / ((v / (1.0 - 0.999f64.powi(t))).sqrt() + eps);
+            x
+        })
+        .collect();
+    let config = OptimConfig { lr, rule: adam(eps, EpsOn::Corrected), ..OptimConfig::default() };
+    let found = path(&config, &Tensor::from_slice(&[1.5f64]), &Tensor::from_slice(&gradients).reshape([4, 1]));
+    assert_close("adam", &found.flatten(0, -1), &Tensor::from_slice(&expected), 1e-14);
+}
+
+/// Saved after three updates and loaded into a fresh object: the same as without a break, and not the same as a cold start.
+#[test]
+fn a_saved_optimiser_goes_on() {
+    let start = Tensor::from_slice(&[1.0f64, -1.0]);
+    let gradients = Tensor::from_slice(&[0.5f64, 1.0, -2.0, 0.3, 0.1, 0.9, 0.4, 0.4]).reshape([4, 2]);
+    let config = OptimConfig { lr: 0.1, ..OptimConfig::default() };
+    let whole = path(&config, &start, &gradients).get(3);
+
+    let params = one_param(&start);
+    let mut optimizer = Optimizer::new(&config, &params).unwrap();
+    (0..3).for_each(|i| optimizer.update(&[gradients.get(i)]));
+    let saved: Vec<_> = optimizer.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
+    let after = |load: bool| {
+        let params = one_param(&params.get("p.w").unwrap().detach());
+        let mut fresh = Optimizer::new(&config, &params).unwrap();
+        if load {
+            fresh.load(3, &saved).unwrap();
+        }
+        fresh.update(&[gradients.get(3)]);
+        params.get("p.w").unwrap().detach()
+    };
+    assert_eq!(saved.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["p.w.m", "p.w.v"]);
+    assert!(after(true).equal(&whole) && !after(false).equal(&whole));
+
+    let sgd = OptimConfig { rule: Rule::Sgd, ..config };
+    let error = Optimizer::new(&sgd, &params).unwrap().load(3, &saved).unwrap_err().to_string();
+    assert!(error.contains("p.w.m is unknown"), "{error}");
+}
+
+/// `y = x w` fitted to `y = 2 x`: the gradient of the mean square error is `2 mean((w - 2) x^2)`.
+fn line() -> (Params, Linear, Examples) {
+    let mut params = Params::new(0, ON);
+    let model =
+        Linear::new(&mut params.at("o"), 1, 1, &LinearConfig { bias: false, ..LinearConfig::default() }).unwrap();
+    let x = Tensor::from_slice(&[1.0f64, -0.5, 2.0, 0.3, 1.1, -0.7]).reshape([3, 2, 1]);
+    let examples = Examples::new(Sequences::dense(&x).unwrap(), &x * 2.0).unwrap();
+    (params, model, examples)
+}
+
+#[test]
+fn training_follows_the_gradient_and_penalties_and_clipping_count() {
+    let mean_square = (1.0 + 0.25 + 4.0 + 0.09 + 1.21 + 0.49) / 6.0;
+    let sgd = OptimConfig { lr: 0.1, rule: Rule::Sgd, ..OptimConfig::default() };
+    let closure = |y: &Tensor, t: &Tensor| (y - t).square().mean(Kind::Double);
+    for (l2, clip) in [(0.0, None), (0.25, None), (0.0, Some(0.5))] {
+        let (params, model, examples) = line();
+        let weight = || params.get("o.weight").unwrap().double_value(&[0, 0]);
+        let mut bptt = Bptt::new(&model, &params, closure, &sgd, Shared::default()).unwrap();
+        bptt = bptt.penalty(move |params| params.get("o.weight").unwrap().square().sum(Kind::Double) * l2);
+        if let Some(norm) = clip {
+            bptt = bptt.clip(norm).unwrap();
+        }
+        for _ in 0..5 {
+            let before = weight();
+            let gradient = 2.0 * (before - 2.0) * mean_square + 2.0 * l2 * before;
+            let update = bptt.update(&examples).unwrap();
+            let loss = (before - 2.0).powi(2) * mean_square + l2 * before * before;
+            assert!((update.loss - loss).abs() < 1e-14 && (update.gradient_norm - gradient.abs()).abs() < 1e-13);
+            let used = clip.map_or(gradient, |norm| gradient.clamp(-norm, norm));
+            assert!((weight() - (before - 0.1 * used)).abs() < 1e-14);
+        }
+    }
+}
+
+#[test]
+fn fit_sees_every_batch_and_can_be_ended() {
+    let (params, model, examples) = line();
+    let mut bptt = Bptt::new(&model, &params, Loss::Mse, &OptimConfig::default(), Shared::default()).unwrap();
+    let losses = bptt.fit(2, |_| examples.batches(2, None), |_, _| Ok(ControlFlow::Continue(()))).unwrap();
+    assert_eq!((losses.len(), bptt.optimizer().step()), (4, 4));
+    let end = |bptt: &Bptt<_, _>, _: &_| {
+        Ok(if bptt.optimizer().step() == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    };
+    assert_eq!(bptt.fit(9, |_| examples.batches(2, None), end).unwrap().len(), 1);
+}
+
+/// Nothing that is not finite reaches a parameter.
+#[test]
+fn what_is_not_finite_stops_before_the_update() {
+    let (params, model, examples) = line();
+    let before = params.get("o.weight").unwrap().detach().copy();
+    let infinite = |y: &Tensor, _: &Tensor| y.sum(Kind::Double) / 0.0;
+    let mut bptt = Bptt::new(&model, &params, infinite, &OptimConfig::default(), Shared::default()).unwrap();
+    let error = bptt.update(&examples).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { .. }) && error.to_string().contains("at update 1"), "{error}");
+    // The loss is 0, its gradient 0 times infinity.
+    let kinked = |y: &Tensor, _: &Tensor| (y * 0.0).sqrt().sum(Kind::Double);
+    let mut bptt = Bptt::new(&model, &params, kinked, &OptimConfig::default(), Shared::default()).unwrap();
+    let error = bptt.update(&examples).unwrap_err().to_string();
+    assert!(error.contains("the gradient of o.weight") && error.contains("1 of its 1 numbers"), "{error}");
+    assert_eq!((params.get("o.weight").unwrap(), bptt.optimizer().step()), (&before, 0));
+}
+
+#[test]
+fn what_does_not_fit_names_both_sides() {
+    let (params, model, examples) = line();
+    let labels = Loss::CrossEntropy { over: OverTime::Max };
+    let mut bptt = Bptt::new(&model, &params, labels, &OptimConfig::default(), Shared::default()).unwrap();
+    assert!(bptt.update(&examples).unwrap_err().to_string().contains("labels are int64"));
+    let wide = Sequences::dense(&Tensor::zeros([3, 2, 4], ON)).unwrap();
+    let wide = Examples::new(wide, examples.targets().shallow_clone()).unwrap();
+    let error = bptt.update(&wide).unwrap_err().to_string();
+    assert!(error.contains("[batch, time, 1]") && error.contains("[3, 2, 4]"), "{error}");
+    let single = Sequences::dense(&Tensor::zeros([3, 2, 1], (Kind::Float, Device::Cpu))).unwrap();
+    let single = Examples::new(single, examples.targets().shallow_clone()).unwrap();
+    let error = bptt.update(&single).unwrap_err().to_string();
+    assert!(error.contains("float64 on cpu") && error.contains("float32 on cpu"), "{error}");
+}
