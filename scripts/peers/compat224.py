@@ -1,7 +1,7 @@
 """Lets BrainPy 2.2.4 run on jax 0.4.13, the oldest jax that can still be installed. Import before brainpy.
 
-BrainPy 2.2.4 was written for jax 0.3. Names that jax has since removed, and that BrainPy only imports or checks with, are
-put back; nothing that computes is changed.
+BrainPy 2.2.4 was written for jax 0.3. Names that jax has removed since, and that BrainPy only imports or checks with,
+are put back. `msort`, which computes, is what jax says to use in its place.
 """
 import sys
 import types
