@@ -73,6 +73,7 @@ fn main() -> bd_core::Result<()> {
         })
     };
     let whole = Tuning { samples: BATCH, bytes: usize::MAX, ..usual };
+    let at_most_avx2 = Instructions::avx2().unwrap_or_else(Instructions::any);
     let ways = [
         Way { name: "spikes, 2 threads", threads: 2, scan: tuned(usual) },
         Way { name: "1 thread", threads: 1, scan: tuned(usual) },
@@ -80,6 +81,7 @@ fn main() -> bd_core::Result<()> {
         Way { name: "tiles of 16 samples", threads: 2, scan: tuned(Tuning { samples: 16, ..usual }) },
         Way { name: "all steps in a stretch", threads: 2, scan: tuned(Tuning { bytes: usize::MAX, ..usual }) },
         Way { name: "no tiles, 1 thread", threads: 1, scan: tuned(whole) },
+        Way { name: "AVX2 at most", threads: 2, scan: tuned(Tuning { instructions: at_most_avx2, ..usual }) },
         Way {
             name: "any processor's instructions",
             threads: 2,

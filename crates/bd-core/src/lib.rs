@@ -59,7 +59,7 @@ pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
 pub use rng::Rng;
 pub use shared::{Phase, Shared};
-pub use spikes::Spikes;
+pub use spikes::{Spike, Spikes};
 pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
 pub use system::{Chain, ChainState, Readout, System, scan_by_step};

@@ -17,10 +17,19 @@ pub struct Spikes {
     batch: usize,
     n: usize,
     on: (Kind, Device),
-    /// Where the events of each step of each sample begin, sample by sample; one more than there are.
-    starts: Arc<[u32]>,
-    /// Which channel.
-    channels: Arc<[u32]>,
+    /// Where the spikes of each sample begin; one more than there are.
+    starts: Arc<[usize]>,
+    /// Sample by sample, in the order of time.
+    all: Arc<[Spike]>,
+}
+
+/// One spike of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spike {
+    /// In which step.
+    pub step: u32,
+    /// In which channel.
+    pub channel: u32,
 }
 
 impl Spikes {
@@ -30,21 +39,21 @@ impl Spikes {
         on: (Kind, Device),
         mut fill: impl FnMut(usize, usize, &mut Vec<u32>),
     ) -> Result<Self> {
-        let (mut starts, mut channels) = (Vec::with_capacity(time * batch + 1), Vec::new());
-        starts.push(0);
-        for (sample, step) in (0..batch).flat_map(|sample| (0..time).map(move |step| (sample, step))) {
-            let from = channels.len();
-            fill(sample, step, &mut channels);
-            if let Some(channel) = channels[from..].iter().find(|channel| **channel as usize >= n) {
-                return Err(Error::Config(format!(
-                    "sample {sample} has a spike of channel {channel} in step {step}; channels go from 0 to {}",
-                    n.saturating_sub(1)
-                )));
+        let (mut starts, mut all, mut channels) = (vec![0], Vec::new(), Vec::new());
+        for sample in 0..batch {
+            for step in 0..time {
+                fill(sample, step, &mut channels);
+                if let Some(channel) = channels.iter().find(|channel| **channel as usize >= n) {
+                    return Err(Error::Config(format!(
+                        "sample {sample} has a spike of channel {channel} in step {step}; channels go from 0 to {}",
+                        n.saturating_sub(1)
+                    )));
+                }
+                all.extend(channels.drain(..).map(|channel| Spike { step: step as u32, channel }));
             }
-            let count = u32::try_from(channels.len());
-            starts.push(count.map_err(|_| Error::Config("more than 4e9 spikes; use smaller batches".into()))?);
+            starts.push(all.len());
         }
-        Ok(Self { time, batch, n, on, starts: starts.into(), channels: channels.into() })
+        Ok(Self { time, batch, n, on, starts: starts.into(), all: all.into() })
     }
 
     /// From a tensor `[time, batch, n]` of zeros and ones. Any other number is refused.
@@ -102,14 +111,12 @@ impl Spikes {
 
     /// Number of spikes.
     pub fn count(&self) -> usize {
-        self.channels.len()
+        self.all.len()
     }
 
-    /// The channels that spike in a step of a sample.
-    #[inline(always)]
-    pub fn at(&self, sample: usize, step: usize) -> &[u32] {
-        let row = sample * self.time + step;
-        &self.channels[self.starts[row] as usize..self.starts[row + 1] as usize]
+    /// The spikes of a sample, in the order of time.
+    pub fn sample(&self, sample: usize) -> &[Spike] {
+        &self.all[self.starts[sample]..self.starts[sample + 1]]
     }
 
     /// Some of the samples, in the given order.
@@ -117,16 +124,21 @@ impl Spikes {
         if let Some(sample) = samples.iter().find(|sample| **sample >= self.batch) {
             return Err(Error::Config(format!("sample {sample} was asked for, of {}", self.batch)));
         }
-        let shape = [self.time, samples.len(), self.n];
-        Self::from_fn(shape, self.on, |i, step, channels| channels.extend_from_slice(self.at(samples[i], step)))
+        let (mut starts, mut all) = (vec![0], Vec::new());
+        for &sample in samples {
+            all.extend_from_slice(self.sample(sample));
+            starts.push(all.len());
+        }
+        Ok(Self { batch: samples.len(), starts: starts.into(), all: all.into(), ..*self })
     }
 
     /// The tensor that this stands for, `[time, batch, n]`.
     pub fn to_dense(&self) -> Tensor {
         let mut dense = vec![0f32; self.time * self.batch * self.n];
-        for (sample, step) in (0..self.batch).flat_map(|sample| (0..self.time).map(move |step| (sample, step))) {
-            let row = (step * self.batch + sample) * self.n;
-            self.at(sample, step).iter().for_each(|channel| dense[row + *channel as usize] += 1.0);
+        for sample in 0..self.batch {
+            for spike in self.sample(sample) {
+                dense[(spike.step as usize * self.batch + sample) * self.n + spike.channel as usize] += 1.0;
+            }
         }
         let shape = self.shape().map(|n| n as i64);
         Tensor::from_slice(&dense).reshape(shape).to_kind(self.on.0).to_device(self.on.1)
@@ -144,7 +156,7 @@ mod tests {
         let spikes = Spikes::draw([30, 4, 7], ON, 0.1, &mut Rng::new(1, "spikes")).unwrap();
         let dense = spikes.to_dense();
         let back = Spikes::from_dense(&dense).unwrap();
-        assert_eq!((back.starts, back.channels), (spikes.starts.clone(), spikes.channels.clone()));
+        assert_eq!((back.starts, back.all), (spikes.starts.clone(), spikes.all.clone()));
         let order = Tensor::from_slice(&[2i64, 0]);
         assert_eq!(spikes.select(&[2, 0]).unwrap().to_dense(), dense.index_select(1, &order));
     }

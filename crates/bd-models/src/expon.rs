@@ -4,11 +4,15 @@
 //! and not scaled by `tau`: one spike through a weight `w` makes a current that begins at `w` (BrainPy 2.2.4,
 //! `brainpy/dyn/synapses/abstract_models.py`).
 
+use std::sync::Arc;
+
 use bd_core::Result;
-use bd_core::kernel::{NoSpikes, Num, Unit, Units};
+use bd_core::kernel::{AnyKernel, NoSpikes, Num, Unit, UnitKernel, Units};
 use serde::{Deserialize, Serialize};
 
 use crate::decay::{Decay, check_tau};
+use crate::leaky_integrator::LeakyIntegratorConfig;
+use crate::lif::{Free, Refractory};
 
 /// Settings of an [`Expon`].
 ///
@@ -47,6 +51,13 @@ impl Unit<1> for ExponConfig {
 
     fn check(&self) -> Result<()> {
         check_tau(Self::NAME, self.tau_ms)
+    }
+
+    fn before(kernel: &UnitKernel<Self, 1>, next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        let free = || kernel.then::<Free<true>, 2, 3>(next).or_else(|| kernel.then::<Free<false>, 2, 3>(next));
+        let refractory =
+            || kernel.then::<Refractory<true>, 3, 4>(next).or_else(|| kernel.then::<Refractory<false>, 3, 4>(next));
+        kernel.then::<LeakyIntegratorConfig, 1, 2>(next).or_else(free).or_else(refractory)
     }
 
     #[inline(always)]

@@ -115,6 +115,30 @@ pub struct Lif {
     config: LifConfig,
 }
 
+/// An expression for the unit of some neurons, each kind of which is a type of its own.
+macro_rules! with_unit {
+    ($lif:expr, $unit:ident => $expression:expr) => {
+        match ($lif.is_refractory(), $lif.config.detach_reset) {
+            (false, true) => {
+                let $unit = Free::<true>($lif.config);
+                $expression
+            }
+            (false, false) => {
+                let $unit = Free::<false>($lif.config);
+                $expression
+            }
+            (true, true) => {
+                let $unit = Refractory::<true>($lif.config);
+                $expression
+            }
+            (true, false) => {
+                let $unit = Refractory::<false>($lif.config);
+                $expression
+            }
+        }
+    };
+}
+
 impl Lif {
     /// `n` neurons.
     pub fn new(n: i64, config: &LifConfig) -> Result<Self> {
@@ -136,11 +160,7 @@ impl Lif {
 
     /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitKernel::cuda`].
     pub fn cuda(&self, dt_ms: f64) -> Result<String> {
-        if self.is_refractory() {
-            UnitKernel::new(self.n, &Refractory(self.config), dt_ms).cuda()
-        } else {
-            UnitKernel::new(self.n, &Free(self.config), dt_ms).cuda()
-        }
+        with_unit!(self, unit => UnitKernel::new(self.n, &unit, dt_ms).cuda())
     }
 }
 
@@ -162,30 +182,29 @@ impl System for Lif {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &LifState) -> (Tensor, LifState) {
-        match &s.refractory {
-            None => {
-                let (y, [v, spike]) = step_units(&Free(self.config), sha, x, [&s.v, &s.spike]);
-                (y, LifState { v, spike, refractory: None })
-            }
-            Some(left) => {
-                let (y, [v, spike, left]) = step_units(&Refractory(self.config), sha, x, [&s.v, &s.spike, left]);
-                (y, LifState { v, spike, refractory: Some(left) })
-            }
-        }
+        let (config, v, spike) = (self.config, &s.v, &s.spike);
+        let Some(left) = &s.refractory else {
+            let (y, [v, spike]) = match config.detach_reset {
+                true => step_units(&Free::<true>(config), sha, x, [v, spike]),
+                false => step_units(&Free::<false>(config), sha, x, [v, spike]),
+            };
+            return (y, LifState { v, spike, refractory: None });
+        };
+        let (y, [v, spike, left]) = match config.detach_reset {
+            true => step_units(&Refractory::<true>(config), sha, x, [v, spike, left]),
+            false => step_units(&Refractory::<false>(config), sha, x, [v, spike, left]),
+        };
+        (y, LifState { v, spike, refractory: Some(left) })
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        Some(if self.is_refractory() {
-            Fused::new(UnitKernel::new(self.n, &Refractory(self.config), sha.dt), &[])
-        } else {
-            Fused::new(UnitKernel::new(self.n, &Free(self.config), sha.dt), &[])
-        })
+        Some(with_unit!(self, unit => Fused::new(UnitKernel::new(self.n, &unit, sha.dt), &[])))
     }
 }
 
 /// What a step needs: plain numbers, so that the loops have no branches.
 #[derive(Debug, Clone, Copy)]
-struct Constants {
+pub(crate) struct Constants {
     gain: f64,
     resistance: f64,
     v_rest: f64,
@@ -193,23 +212,20 @@ struct Constants {
     /// The reset is `u + (c - d u) spike`: one formula for all of them, exact for each.
     c: f64,
     d: f64,
-    /// How much of the spike in the reset is in the gradient: 0 or 1.
-    attached: f64,
     /// Refractory period in steps.
     period: f64,
 }
 
 impl Constants {
     fn new(config: &LifConfig, dt_ms: f64) -> Self {
-        let LifConfig { tau_ms, v_rest, v_th, v_reset, resistance, refractory_ms, reset, detach_reset, .. } = *config;
+        let LifConfig { tau_ms, v_rest, v_th, v_reset, resistance, refractory_ms, reset, .. } = *config;
         let (c, d) = match reset {
             Reset::Value => (v_reset, 1.0),
             Reset::Subtract => (v_reset - v_th, 0.0),
             Reset::None => (0.0, 0.0),
         };
-        let attached = if detach_reset { 0.0 } else { 1.0 };
         let (gain, period) = (Decay::new(dt_ms, tau_ms).gain, (refractory_ms / dt_ms).round());
-        Self { gain, resistance, v_rest, v_th, c, d, attached, period }
+        Self { gain, resistance, v_rest, v_th, c, d, period }
     }
 
     /// The potential before the reset, of a neuron that is free to move.
@@ -220,17 +236,17 @@ impl Constants {
 
     /// The potential after the reset.
     #[inline(always)]
-    fn reset<N: Num>(&self, u: N, spike: N) -> N {
-        let spike = spike.clone().scale(self.attached) + spike.detach().scale(1.0 - self.attached);
+    fn reset<N: Num, const DETACHED: bool>(&self, u: N, spike: N) -> N {
+        let spike = if DETACHED { spike.detach() } else { spike };
         u.clone() + (-u).scale(self.d).shift(self.c) * spike
     }
 }
 
-/// Without a refractory period. State `v`, `spike`.
+/// Without a refractory period; the reset outside the gradient or not is known to the compiler. State `v`, `spike`.
 #[derive(Debug, Clone, Copy)]
-struct Free(LifConfig);
+pub(crate) struct Free<const DETACHED: bool>(LifConfig);
 
-impl Unit<2> for Free {
+impl<const DETACHED: bool> Unit<2> for Free<DETACHED> {
     const NAME: &'static str = "lif";
     const STATES: [&'static str; 2] = ["v", "spike"];
     type Constants = Constants;
@@ -248,16 +264,16 @@ impl Unit<2> for Free {
     fn step<N: Num>(&self, k: &Constants, x: N, [v, _]: [N; 2], spike: impl FnOnce(N) -> N) -> (N, [N; 2]) {
         let u = k.charge(x, v);
         let spike = spike(u.clone().shift(-k.v_th));
-        let v = k.reset(u, spike.clone());
+        let v = k.reset::<N, DETACHED>(u, spike.clone());
         (spike.clone(), [v, spike])
     }
 }
 
 /// With a refractory period. State `v`, `spike`, and the steps for which the potential still stays.
 #[derive(Debug, Clone, Copy)]
-struct Refractory(LifConfig);
+pub(crate) struct Refractory<const DETACHED: bool>(LifConfig);
 
-impl Unit<3> for Refractory {
+impl<const DETACHED: bool> Unit<3> for Refractory<DETACHED> {
     const NAME: &'static str = "lif with a refractory period";
     const STATES: [&'static str; 3] = ["v", "spike", "refractory"];
     type Constants = Constants;
@@ -278,7 +294,7 @@ impl Unit<3> for Refractory {
         let held = left.clone().shift(-0.5).heaviside();
         let u = held.clone().shift(-0.5).pick(v.clone(), k.charge(x, v));
         let spike = spike(u.clone().shift(-k.v_th)) * (-held).shift(1.0);
-        let v = k.reset(u, spike.clone());
+        let v = k.reset::<N, DETACHED>(u, spike.clone());
         let left = left.shift(-1.0).at_least(0.0) + spike.clone().detach().scale(k.period);
         (spike.clone(), [v, spike, left])
     }

@@ -80,10 +80,11 @@ macro_rules! surrogates {
             /// One loop for each surrogate.
             #[inline(always)]
             #[allow(clippy::clone_on_copy)] // the same formulas serve numbers that are not `Copy`
-            fn grads<F: Real>(&self, xs: &mut [F]) {
+            fn grads<F: Real>(&self, xs: &[F], slopes: &mut [F]) {
+                let pairs = slopes.iter_mut().zip(xs);
                 match *self {
-                    $(Self::$name { $($param),* } => for x in xs { *x = { let $x = *x; $g }; })+
-                    Self::Custom(Custom { name, f }) => for x in xs { *x = x.apply(name, f); }
+                    $(Self::$name { $($param),* } => for (slope, x) in pairs { *slope = { let $x = *x; $g }; })+
+                    Self::Custom(Custom { name, f }) => for (slope, x) in pairs { *slope = x.apply(name, f); }
                 }
             }
         }

@@ -12,7 +12,7 @@ const KERNEL: &str = r#"
 extern "C" __global__ void everything(const real *in, real *out) {
     real y, next[N], over, gx, gs[N];
     step(in[0], in + 2, &y, next, &over);
-    adjoint(in[0], in + 2, surrogate_gradient(over), in[1], in + 2 + N, &gx, gs);
+    adjoint(in[0], in + 2, over, surrogate_gradient(over), in[1], in + 2 + N, &gx, gs);
     out[0] = y;
     out[1] = over;
     out[2] = gx;

@@ -1,5 +1,6 @@
 //! Losses by name, and [`Objective`]: what training makes small, a named loss or any closure.
 
+use bd_core::kernel::max_over_time;
 use bd_core::{Error, Result, kind_name};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -40,7 +41,7 @@ impl OverTime {
     /// `[batch, time, n]` to `[batch, n]`.
     pub fn scores(self, outputs: &Tensor) -> Tensor {
         match self {
-            Self::Max => outputs.amax(1, false),
+            Self::Max => max_over_time(&outputs.transpose(0, 1)),
             Self::Mean => outputs.mean_dim(1, false, outputs.kind()),
             Self::Last => outputs.select(1, -1),
             Self::Sum => outputs.sum_dim_intlist(1, false, outputs.kind()),

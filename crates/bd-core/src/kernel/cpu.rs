@@ -3,28 +3,54 @@
 use super::Real;
 
 /// Which instructions loops may use. Only what the processor has can be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instructions {
-    avx2_fma: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instructions(Level);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Any,
+    Avx2,
+    Avx512,
 }
 
 impl Instructions {
-    /// The best that this processor has, of those that loops are compiled for: AVX2 with FMA, else those of any.
+    /// The best that this processor has, of those that loops are compiled for.
     pub fn best() -> Self {
+        Self::avx512().or_else(Self::avx2).unwrap_or_else(Self::any)
+    }
+
+    /// AVX-512 with vectors of all lengths, where the processor has it. The same bytes as with AVX2.
+    pub fn avx512() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        let avx2_fma = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+        {
+            let found = std::is_x86_feature_detected!("avx512f")
+                && std::is_x86_feature_detected!("avx512bw")
+                && std::is_x86_feature_detected!("avx512dq")
+                && std::is_x86_feature_detected!("avx512vl");
+            Self::avx2().filter(|_| found).map(|_| Self(Level::Avx512))
+        }
         #[cfg(not(target_arch = "x86_64"))]
-        let avx2_fma = false;
-        Self { avx2_fma }
+        None
+    }
+
+    /// AVX2 with FMA, where the processor has them.
+    pub fn avx2() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let found = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+            found.then_some(Self(Level::Avx2))
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        None
     }
 
     /// Those of any processor.
     pub fn any() -> Self {
-        Self { avx2_fma: false }
+        Self(Level::Any)
     }
 }
 
-/// Loops that are compiled once for each [`Cpu`], see [`vectorised`]. `run` has to be marked `#[inline(always)]`.
+/// Loops that are compiled once for each kind of processor, see [`vectorised`]. `run` has to be marked `#[inline(always)]`.
 ///
 /// A trait and not a closure: a closure of any size is left out of line, and then compiled for the oldest processor only.
 pub trait Loops {
@@ -48,12 +74,12 @@ impl Cpu for Plain {
     }
 }
 
-/// One with AVX2 and FMA. (AVX-512 was tried: no faster, for the loops wait for the cache.)
+/// One that multiplies and adds at once.
 #[cfg(target_arch = "x86_64")]
-struct Avx2Fma;
+struct Fma;
 
 #[cfg(target_arch = "x86_64")]
-impl Cpu for Avx2Fma {
+impl Cpu for Fma {
     #[inline(always)]
     fn mul_add<F: Real>(a: F, b: F, c: F) -> F {
         a.fused_mul_add(b, c)
@@ -61,19 +87,27 @@ impl Cpu for Avx2Fma {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn run_with_avx512(loops: impl Loops) {
+    loops.run::<Fma>();
+}
+
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-fn run_with_avx2_fma(loops: impl Loops) {
-    loops.run::<Avx2Fma>();
+fn run_with_avx2(loops: impl Loops) {
+    loops.run::<Fma>();
 }
 
 /// Runs loops with these instructions.
 #[inline]
 pub fn vectorised(instructions: Instructions, loops: impl Loops) {
-    #[cfg(target_arch = "x86_64")]
-    if instructions.avx2_fma {
-        // SAFETY: `Instructions` with these are made only where the processor has said that it knows them.
-        return unsafe { run_with_avx2_fma(loops) };
+    match instructions.0 {
+        // SAFETY: `Instructions` of this level are made only where the processor has said that it knows them.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { run_with_avx512(loops) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { run_with_avx2(loops) },
+        _ => loops.run::<Plain>(),
     }
-    let _ = instructions;
-    loops.run::<Plain>();
 }

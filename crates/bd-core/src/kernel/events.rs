@@ -1,6 +1,7 @@
 //! [`Events`]: the numbers of a tile's input that are not zero.
 
 use super::Real;
+use crate::spikes::Spike;
 
 /// A number that is not zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,13 +37,19 @@ pub(super) struct TileEvents<F> {
 }
 
 impl<F: Real> TileEvents<F> {
-    /// From the events of each step in turn.
-    pub(super) fn by_step(steps: usize, mut fill: impl FnMut(usize, &mut Vec<Event<F>>)) -> Self {
-        let (mut starts, mut all) = (Vec::with_capacity(steps + 1), Vec::new());
-        starts.push(0);
-        for t in 0..steps {
-            fill(t, &mut all);
-            starts.push(u32::try_from(all.len()).expect("a tile has fewer than 4e9 events"));
+    /// From the spikes of each lane, by counting those of each step.
+    pub(super) fn of_spikes<'a>(steps: usize, lanes: impl Iterator<Item = &'a [Spike]> + Clone) -> Self {
+        let mut starts = vec![0u32; steps + 1];
+        lanes.clone().flatten().for_each(|spike| starts[spike.step as usize + 1] += 1);
+        (0..steps).for_each(|t| starts[t + 1] += starts[t]);
+        let mut all = vec![Event { lane: 0, channel: 0, value: F::of(1.0) }; starts[steps] as usize];
+        let mut next = starts.clone();
+        for (lane, spikes) in lanes.enumerate() {
+            for spike in spikes {
+                let at = &mut next[spike.step as usize];
+                (all[*at as usize].lane, all[*at as usize].channel) = (lane as u32, spike.channel);
+                *at += 1;
+            }
         }
         Self { starts, all }
     }

@@ -17,10 +17,34 @@ pub struct Listing(Rc<RefCell<Lines>>);
 
 #[derive(Debug, Default)]
 struct Lines {
+    /// Expressions: that of `t0`, of `t1`, and so on.
     lines: Vec<String>,
     known: HashMap<String, String>,
     /// The first function that has no CUDA form.
     refused: Option<&'static str>,
+}
+
+impl Lines {
+    /// The statements that some results need, in order.
+    fn needed(&self, results: &[Code]) -> Vec<usize> {
+        let mut needed = vec![false; self.lines.len()];
+        let mark = |needed: &mut Vec<bool>, text: &str| {
+            let results = words(text).filter_map(|word| word.strip_prefix('t')?.parse::<usize>().ok());
+            results.for_each(|i| needed[i] = true);
+        };
+        results.iter().for_each(|result| mark(&mut needed, &result.operand));
+        for i in (0..self.lines.len()).rev() {
+            if needed[i] {
+                mark(&mut needed, &self.lines[i]);
+            }
+        }
+        (0..needed.len()).filter(|i| needed[*i]).collect()
+    }
+}
+
+/// Names and numbers of an expression.
+fn words(expression: &str) -> impl Iterator<Item = &str> {
+    expression.split([' ', '(', ')', ',', '-'])
 }
 
 impl Listing {
@@ -34,20 +58,23 @@ impl Listing {
         Code { listing: self.clone(), operand: name.to_owned() }
     }
 
-    /// The statements, one a line, or a refusal if one of the formulas has no CUDA form.
-    pub fn statements(&self) -> Result<String> {
+    /// The statements that some results need, one a line, or a refusal if one of the formulas has no CUDA form.
+    pub fn statements(&self, results: &[Code]) -> Result<String> {
         let lines = self.0.borrow();
-        match lines.refused {
-            None => Ok(lines.lines.concat()),
-            Some(name) => Err(Error::Config(format!(
+        if let Some(name) = lines.refused {
+            return Err(Error::Config(format!(
                 "{name} is a Rust function, which has no CUDA form; run it on the CPU, or write the formula with Num"
-            ))),
+            )));
         }
+        let line = |i: usize| format!("    const real t{i} = {};\n", lines.lines[i]);
+        Ok(lines.needed(results).into_iter().map(line).collect())
     }
 
-    /// Whether a name occurs in the statements.
-    pub(super) fn mentions(&self, name: &str) -> bool {
-        self.0.borrow().lines.iter().any(|line| line.contains(name))
+    /// Whether some results depend on a name.
+    pub(super) fn depends(&self, results: &[Code], name: &str) -> bool {
+        let lines = self.0.borrow();
+        let written = lines.needed(results).into_iter().any(|i| words(&lines.lines[i]).any(|word| word == name));
+        written || results.iter().any(|result| result.operand == name)
     }
 
     fn write(&self, expression: String) -> Code {
@@ -56,7 +83,7 @@ impl Listing {
             return Code { listing: self.clone(), operand: operand.clone() };
         }
         let operand = format!("t{}", lines.lines.len());
-        lines.lines.push(format!("    const real {operand} = {expression};\n"));
+        lines.lines.push(expression.clone());
         lines.known.insert(expression, operand.clone());
         Code { listing: self.clone(), operand }
     }
@@ -166,7 +193,7 @@ mod tests {
     fn the_text_is_the_formula_and_nothing_is_written_twice() {
         let listing = Listing::new();
         let x = listing.name("x");
-        let y = (x.lit(1.0) / (x.lit(100.0) * x.clone().abs() + x.lit(1.0)).square()).pick(x.lit(0.1), -x);
+        let y = (x.lit(1.0) / (x.lit(100.0) * x.clone().abs() + x.lit(1.0)).square()).pick(x.lit(0.1), -x.clone());
         let text = "    const real t0 = fabs(x);
     const real t1 = real(1e2) * t0;
     const real t2 = t1 + real(1e0);
@@ -175,7 +202,9 @@ mod tests {
     const real t5 = -x;
     const real t6 = t4 >= real(0) ? real(1e-1) : t5;
 ";
-        assert_eq!((listing.statements().unwrap().as_str(), y.operand()), (text, "t6"));
+        let _unused = y.clone() * x;
+        assert_eq!((listing.statements(std::slice::from_ref(&y)).unwrap().as_str(), y.operand()), (text, "t6"));
+        assert!(listing.depends(std::slice::from_ref(&y), "x") && !listing.depends(&[y], "s[0]"));
     }
 
     /// IEEE 754: a sign, eleven ones, and 52 zeros.
@@ -190,6 +219,6 @@ mod tests {
     fn a_rust_function_is_refused() {
         let listing = Listing::new();
         let _ = listing.name("x").apply("my_slope", &|x| x * x);
-        assert!(listing.statements().unwrap_err().to_string().starts_with("my_slope is a Rust function"));
+        assert!(listing.statements(&[]).unwrap_err().to_string().starts_with("my_slope is a Rust function"));
     }
 }

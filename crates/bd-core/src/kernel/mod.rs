@@ -12,12 +12,15 @@ mod dual;
 mod events;
 mod field;
 mod listing;
+mod max_over_time;
 pub mod num;
 mod real;
 mod row;
+mod then;
 mod unit;
 mod unit_kernel;
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -29,9 +32,11 @@ pub use dual::Dual;
 pub use events::{Event, Events};
 pub use field::Field;
 pub use listing::{Code, Listing};
+pub use max_over_time::max_over_time;
 pub use num::Num;
 pub use real::{Numbers, Real};
 pub use row::RowOfKernels;
+pub use then::Then;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
 pub use unit_kernel::UnitKernel;
 
@@ -135,9 +140,13 @@ pub trait Kernel<F>: Debug + Send + Sync {
 }
 
 /// A kernel for both dtypes.
-pub trait AnyKernel: Kernel<f32> + Kernel<f64> {}
-
-impl<K: Kernel<f32> + Kernel<f64>> AnyKernel for K {}
+pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
+    /// One kernel that does what this one and `next`, which reads its outputs, do in a row: with the same state, and better
+    /// than [`RowOfKernels`].
+    fn merged(&self, _next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        None
+    }
+}
 
 /// The kernel for one dtype.
 pub(crate) trait Typed<F> {
@@ -156,28 +165,41 @@ impl Typed<f64> for dyn AnyKernel {
     }
 }
 
-/// A kernel and the parameters whose values it has copied, in the order of its gradients.
+/// Kernels in a row and the parameters whose values they have copied, in the order of their gradients.
 #[derive(Debug)]
 pub struct Fused {
-    /// The kernel.
-    pub kernel: Arc<dyn AnyKernel>,
+    kernels: Vec<Arc<dyn AnyKernel>>,
     /// Handles on the parameters.
     pub params: Vec<Tensor>,
 }
 
 impl Fused {
     /// A kernel with its parameters.
-    pub fn new(kernel: impl AnyKernel + 'static, params: &[&Tensor]) -> Self {
-        Self { kernel: Arc::new(kernel), params: params.iter().map(|tensor| tensor.shallow_clone()).collect() }
+    pub fn new(kernel: impl AnyKernel, params: &[&Tensor]) -> Self {
+        Self { kernels: vec![Arc::new(kernel)], params: params.iter().map(|tensor| tensor.shallow_clone()).collect() }
     }
 
-    /// Kernels in a row as one.
+    /// Parts in a row as one.
     pub fn row(parts: Vec<Self>) -> Self {
         let (mut kernels, mut params) = (Vec::new(), Vec::new());
         for part in parts {
-            kernels.push(part.kernel);
+            kernels.extend(part.kernels);
             params.extend(part.params);
         }
-        Self { kernel: Arc::new(RowOfKernels::new(kernels)), params }
+        Self { kernels, params }
+    }
+
+    /// All of it as one kernel.
+    pub fn kernel(&self) -> Arc<dyn AnyKernel> {
+        // From the end: what is merged can be merged with what comes before it.
+        let mut kernels: Vec<Arc<dyn AnyKernel>> = Vec::new();
+        for kernel in self.kernels.iter().rev() {
+            match kernels.last().and_then(|next| kernel.merged(next.as_ref())) {
+                Some(merged) => *kernels.last_mut().expect("there is a next one") = merged,
+                None => kernels.push(Arc::clone(kernel)),
+            }
+        }
+        kernels.reverse();
+        if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(RowOfKernels::new(kernels)) }
     }
 }

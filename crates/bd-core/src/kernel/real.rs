@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::Num;
 
 /// What kernels calculate with: `f32` or `f64`.
-pub trait Real: Num + Copy + Default + AddAssign + PartialEq + Send + Sync + tch::kind::Element + 'static {
+pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tch::kind::Element + 'static {
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
 

@@ -34,6 +34,8 @@ impl RowOfKernels {
     }
 }
 
+impl AnyKernel for RowOfKernels {}
+
 impl<F: Real> Kernel<F> for RowOfKernels
 where
     dyn AnyKernel: Typed<F>,

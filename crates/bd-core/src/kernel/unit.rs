@@ -1,11 +1,12 @@
 //! [`Unit`]: a neuron or synapse, written once; [`Units`]: many of them as a [`System`].
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
 use super::unit_kernel::UnitKernel;
-use super::{Field, Fused, Num, Real};
+use super::{AnyKernel, Dual, Field, Fused, Num, Real};
 use crate::error::{Error, Result};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
@@ -19,11 +20,10 @@ pub trait SurrogateGradient: Debug + Copy + Send + Sync + 'static {
     /// The surrogate derivative at distance `x` from the threshold.
     fn grad<N: Num>(&self, x: N) -> N;
 
-    /// [`grad`](Self::grad) of each number, in place. To be overridden if it decides something that is the same for all
-    /// of them.
+    /// [`grad`](Self::grad) of each number. To be overridden if it decides something that is the same for all of them.
     #[inline(always)]
-    fn grads<F: Real>(&self, xs: &mut [F]) {
-        xs.iter_mut().for_each(|x| *x = self.grad(*x));
+    fn grads<F: Real>(&self, xs: &[F], slopes: &mut [F]) {
+        slopes.iter_mut().zip(xs).for_each(|(slope, x)| *slope = self.grad(*x));
     }
 
     /// Spikes, exactly 0 or 1, of `x` finite, with the surrogate derivative as their gradient.
@@ -112,9 +112,52 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
         [0.0; S]
     }
 
+    /// The loops of these units and of `next`, which reads their outputs, as one: `kernel.then::<V, .., ..>(next)` for each
+    /// `V` for which it is worth while, since every pair is compiled for itself. Without it, two kernels are a row.
+    fn before(_kernel: &UnitKernel<Self, S>, _next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
     /// One step: input and state to output and the next state. A spike is `spike(distance from the threshold)`, at most one a
     /// step: `H` forward, the surrogate backward.
     fn step<N: Num>(&self, constants: &Self::Constants, x: N, s: [N; S], spike: impl FnOnce(N) -> N) -> (N, [N; S]);
+
+    /// The adjoint of a step: gradients of output and next state to those of input and state. The spike is known by its
+    /// distance from the threshold and the derivative that stands in for its own.
+    ///
+    /// Worked out from [`step`](Self::step), which is evaluated once for each number that it depends on, as a [`Dual`]; the
+    /// compiler, and a [`Listing`](super::Listing), merge what these evaluations share and leave out what nobody needs.
+    #[inline(always)]
+    fn pull<N: Num>(
+        &self,
+        constants: &Self::Constants,
+        x: N,
+        s: [N; S],
+        (over, slope): (N, N),
+        gy: N,
+        gnext: [N; S],
+    ) -> (N, [N; S]) {
+        let along = |which: usize| {
+            let state = std::array::from_fn(|j| Dual::varied(s[j].clone(), j + 1 == which));
+            let (y, next) = self.step(constants, Dual::varied(x.clone(), which == 0), state, |distance| Dual {
+                value: over.clone().heaviside(),
+                slope: distance.slope.map(|d| d * slope.clone()),
+            });
+            let mut pulled = y.slope.map(|d| d * gy.clone());
+            for (dual, asked) in next.into_iter().zip(&gnext) {
+                let term = dual.slope.map(|d| d * asked.clone());
+                pulled = match (pulled, term) {
+                    (Some(sum), Some(term)) => Some(sum + term),
+                    (sum, term) => sum.or(term),
+                };
+            }
+            pulled.unwrap_or_else(|| x.lit(0.0))
+        };
+        (along(0), std::array::from_fn(|j| along(j + 1)))
+    }
 }
 
 /// One step of many units by libtorch: the definition.

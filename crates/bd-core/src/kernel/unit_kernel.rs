@@ -4,17 +4,22 @@
 // instructions, where iterators or a call of memcpy sometimes stay calls and make the loop around them ten times slower.
 #![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
 
-use super::unit::{SurrogateGradient, Unit};
-use super::{Cpu, Dual, Grads, Input, Kernel, LANES, Listing, Loops, Num, Real, Sizes, Tile, vectorised};
+use std::any::Any;
+use std::sync::Arc;
+
+use super::unit::{NoSpikes, SurrogateGradient, Unit};
+use super::{
+    AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Real, Sizes, Then, Tile, vectorised,
+};
 use crate::error::Result;
 
 /// The fused form of `n` equal units.
 ///
 /// Samples side by side fill the vectors, and the state of a unit stays in registers over a stretch of steps. The adjoint of
-/// a step is worked out from the formula itself: it is evaluated once for each number that it depends on, as a [`Dual`], and the
-/// compiler merges what these evaluations share. The surrogate is no part of the recurrence: one pass over the stretch.
+/// a step is worked out from the formula itself, see [`Unit::pull`]. The surrogate is no part of the recurrence: one pass over the stretch.
 ///
-/// `work`: what the adjoint reads of the state before each step, and the distance from the threshold if the units spike.
+/// `work`: what the adjoint reads of the state before each step; and, if the units spike, the distance from the threshold and
+/// what the surrogate makes of it.
 #[derive(Debug)]
 pub struct UnitKernel<U: Unit<S>, const S: usize> {
     n: usize,
@@ -27,16 +32,40 @@ pub struct UnitKernel<U: Unit<S>, const S: usize> {
 impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     /// The kernel of `n` units for steps of `dt`.
     pub fn new(n: i64, unit: &U, dt: f64) -> Self {
-        let mut kernel = Self { n: n as usize, unit: *unit, constants: unit.constants(dt), reads: [true; S] };
+        Self::of(n as usize, *unit, unit.constants(dt))
+    }
+
+    fn of(n: usize, unit: U, constants: U::Constants) -> Self {
+        let mut kernel = Self { n, unit, constants, reads: [true; S] };
         kernel.reads = kernel.read_by_adjoint();
         kernel
     }
 
+    /// This kernel and a `next` one, if that is one of as many units `V`, as one. See [`Unit::before`].
+    pub fn then<V: Unit<SV>, const SV: usize, const BOTH: usize>(
+        &self,
+        next: &dyn AnyKernel,
+    ) -> Option<Arc<dyn AnyKernel>>
+    where
+        U: Unit<S, Surrogate = NoSpikes>,
+    {
+        let next = (next as &dyn Any).downcast_ref::<UnitKernel<V, SV>>().filter(|next| next.n == self.n)?;
+        let unit = Then::<_, _, S, SV>(self.unit, next.unit);
+        Some(Arc::new(UnitKernel::<_, BOTH>::of(self.n, unit, (self.constants, next.constants))))
+    }
+
     /// Taken from the adjoint's own text.
     fn read_by_adjoint(&self) -> [bool; S] {
-        let adjoint = Listing::new();
-        let pulled: String = (0..=S).map(|which| self.pulled_code(&adjoint, which)).collect();
-        std::array::from_fn(|j| adjoint.mentions(&format!("s[{j}]")) || pulled.contains(&format!("s[{j}]")))
+        let listing = Listing::new();
+        let (gx, gs) = self.adjoint_code(&listing);
+        let results: Vec<_> = std::iter::once(gx).chain(gs).collect();
+        std::array::from_fn(|j| listing.depends(&results, &format!("s[{j}]")))
+    }
+
+    fn adjoint_code(&self, listing: &Listing) -> (Code, [Code; S]) {
+        let all = |name: &str| std::array::from_fn(|j| listing.name(&format!("{name}[{j}]")));
+        let spike = (listing.name("over"), listing.name("slope"));
+        self.unit.pull(&self.constants, listing.name("x"), all("s"), spike, listing.name("gy"), all("gnext"))
     }
 
     /// Numbers of state that are kept of each step.
@@ -52,17 +81,20 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
         let state = std::array::from_fn(|j| forward.name(&s(j)));
         let mut over = None;
         let (y, next) = self.unit.step(&self.constants, forward.name("x"), state, |distance| {
-            over = Some(distance.operand().to_owned());
+            over = Some(distance.clone());
             distance.heaviside()
         });
-        let (y, next) = (y.operand().to_owned(), next.map(|code| code.operand().to_owned()));
-        let assign = |names: [String; S], to: &str| -> String {
-            names.iter().enumerate().map(|(j, name)| format!("    {to}[{j}] = {name};\n")).collect()
+        let over = over.unwrap_or_else(|| y.lit(0.0));
+        let assign = |codes: &[Code], to: &str| -> String {
+            codes.iter().enumerate().map(|(j, code)| format!("    {to}[{j}] = {};\n", code.operand())).collect()
         };
         let gradient = Listing::new();
         let slope = self.unit.surrogate().grad(gradient.name("distance"));
         let adjoint = Listing::new();
-        let pulled: Vec<String> = (0..=S).map(|which| self.pulled_code(&adjoint, which)).collect();
+        let (gx, gs) = self.adjoint_code(&adjoint);
+        let all = |some: &[&Code], states: &[Code; S]| -> Vec<Code> {
+            some.iter().map(|code| (*code).clone()).chain(states.iter().cloned()).collect()
+        };
         Ok(format!(
             "#ifndef real\n#define real float\n#endif\n
 // {name}: the step. `over` is the distance from the threshold.
@@ -77,35 +109,22 @@ __device__ inline real surrogate_gradient(const real distance) {{
 }}
 
 // The adjoint of the step: gradients of output and next state to those of input and state.
-__device__ inline void adjoint(const real x, const real *s, const real slope, const real gy, const real *gnext, real *gx,
-                               real *gs) {{
+__device__ inline void adjoint(const real x, const real *s, const real over, const real slope, const real gy,
+                               const real *gnext, real *gx, real *gs) {{
 {adjoint}    *gx = {gx};
 {gs}}}
 ",
             name = U::NAME,
-            forward = forward.statements()?,
-            over = over.unwrap_or_else(|| "real(0)".to_owned()),
-            next = assign(next, "next"),
-            gradient = gradient.statements()?,
+            forward = forward.statements(&all(&[&y, &over], &next))?,
+            over = over.operand(),
+            y = y.operand(),
+            next = assign(&next, "next"),
+            gradient = gradient.statements(std::slice::from_ref(&slope))?,
             slope = slope.operand(),
-            adjoint = adjoint.statements()?,
-            gx = pulled[0],
-            gs = assign(std::array::from_fn(|j| pulled[j + 1].clone()), "gs"),
+            adjoint = adjoint.statements(&all(&[&gx], &gs))?,
+            gx = gx.operand(),
+            gs = assign(&gs, "gs"),
         ))
-    }
-
-    /// The name of the gradient of one of the numbers that the step depends on: 0 is the input, then the state.
-    fn pulled_code(&self, listing: &Listing, which: usize) -> String {
-        let dual = |i: usize, name: &str| Dual::varied(listing.name(name), i == which);
-        let state = std::array::from_fn(|j| dual(j + 1, &format!("s[{j}]")));
-        let (y, next) = self.unit.step(&self.constants, dual(0, "x"), state, |distance| Dual {
-            value: distance.value.heaviside(),
-            slope: distance.slope.map(|d| d * listing.name("slope")),
-        });
-        let asked = (0..S).map(|j| listing.name(&format!("gnext[{j}]")));
-        let terms = std::iter::once((y, listing.name("gy"))).chain(next.into_iter().zip(asked));
-        let terms = terms.filter_map(|(dual, asked)| dual.slope.map(|d| d * asked));
-        terms.reduce(|sum, term| sum + term).map_or_else(|| "real(0)".to_owned(), |sum| sum.operand().to_owned())
     }
 }
 
@@ -189,16 +208,19 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
                         s_at += n_values;
                     }
                 }
-                let mut slope = [F::default(); W];
+                let (mut over, mut slope) = ([F::default(); W], [F::default(); W]);
                 if U::Surrogate::SPIKES {
-                    slope = read(work, n_kept * n_values + at);
+                    over = read(work, n_kept * n_values + at);
+                    slope = read(work, (n_kept + 1) * n_values + at);
                 }
                 let mut gx = [F::default(); W];
                 for l in 0..W {
+                    let spike = (over[l], slope[l]);
                     let (s, gnext) = (lane(&s, l), lane(&gs, l));
-                    gx[l] = pull(&unit, &constants, 0, x[l], s, slope[l], gy[l], gnext);
+                    let (pulled, pulled_s) = unit.pull(&constants, x[l], s, spike, gy[l], gnext);
+                    gx[l] = pulled;
                     for j in 0..S {
-                        gs[j][l] = pull(&unit, &constants, j + 1, x[l], s, slope[l], gy[l], gnext);
+                        gs[j][l] = pulled_s[j];
                     }
                 }
                 if wants_gxs {
@@ -210,13 +232,17 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
     }
 }
 
-/// Distances from the threshold to surrogate derivatives, in place.
-struct Surrogates<'a, F, G>(G, &'a mut [F]);
+/// Distances from the threshold to surrogate derivatives.
+struct Surrogates<'a, F, G> {
+    surrogate: G,
+    over: &'a [F],
+    slope: &'a mut [F],
+}
 
 impl<F: Real, G: SurrogateGradient> Loops for Surrogates<'_, F, G> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        self.0.grads(self.1);
+        self.surrogate.grads(self.over, self.slope);
     }
 }
 
@@ -230,41 +256,6 @@ fn abreast(tile: Tile) -> usize {
 #[inline(always)]
 fn blocks<const W: usize>(n: usize, tile: Tile) -> impl Iterator<Item = (usize, usize)> {
     (0..n).flat_map(move |k| (0..tile.lanes).step_by(W).map(move |l| (k * tile.len() + l, k * tile.lanes + l)))
-}
-
-/// The gradient of one of the numbers that a step depends on (0 is the input, then the state) from those of its output and of
-/// the next state. `slope` stands for the derivative of the spike.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn pull<F: Real, U: Unit<S>, const S: usize>(
-    unit: &U,
-    constants: &U::Constants,
-    which: usize,
-    x: F,
-    s: [F; S],
-    slope: F,
-    gy: F,
-    gnext: [F; S],
-) -> F {
-    let mut state = [Dual::fixed(F::default()); S];
-    for j in 0..S {
-        state[j] = Dual::varied(s[j], j + 1 == which);
-    }
-    let (y, next) = unit.step(constants, Dual::varied(x, which == 0), state, |distance| Dual {
-        value: distance.value.heaviside(),
-        slope: distance.slope.map(|d| d * slope),
-    });
-    let mut pulled = y.slope.map(|d| d * gy);
-    for j in 0..S {
-        if let Some(d) = next[j].slope {
-            let term = d * gnext[j];
-            pulled = Some(match pulled {
-                Some(sum) => sum + term,
-                None => term,
-            });
-        }
-    }
-    pulled.unwrap_or_default()
 }
 
 #[inline(always)]
@@ -312,9 +303,15 @@ fn lane<F: Real, const W: usize, const S: usize>(all: &[[F; W]; S], l: usize) ->
     one
 }
 
+impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {
+    fn merged(&self, next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        U::before(self, next)
+    }
+}
+
 impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
     fn sizes(&self) -> Sizes {
-        let n_work = self.n * (self.n_kept() + usize::from(U::Surrogate::SPIKES));
+        let n_work = self.n * (self.n_kept() + if U::Surrogate::SPIKES { 2 } else { 0 });
         Sizes { n_in: self.n, n_out: self.n, n_state: S * self.n, n_work, n_params: 0 }
     }
 
@@ -337,10 +334,9 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
         if U::Surrogate::SPIKES {
-            vectorised(
-                tile.instructions,
-                Surrogates(self.unit.surrogate(), &mut work[self.n_kept() * self.n * tile.len()..]),
-            );
+            let n_values = self.n * tile.len();
+            let (over, slope) = work[self.n_kept() * n_values..].split_at_mut(n_values);
+            vectorised(tile.instructions, Surrogates { surrogate: self.unit.surrogate(), over, slope });
         }
         let (kernel, xs, work) = (self, xs.dense(), &*work);
         match abreast(tile) {

@@ -1,6 +1,11 @@
 //! The fused form of [`Linear`](super::Linear).
 
-use bd_core::kernel::{Cpu, Events, Grads, Input, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile, vectorised};
+// Loops over lanes and blocks are written with indices: so they are sure to become a few vector instructions.
+#![allow(clippy::needless_range_loop)]
+
+use bd_core::kernel::{
+    AnyKernel, Cpu, Events, Grads, Input, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile, vectorised,
+};
 
 /// `y = x W + b`, samples side by side. Of an input that is almost all zeros only what is not zero is looked at.
 #[derive(Debug)]
@@ -11,6 +16,8 @@ pub(super) struct LinearKernel {
     pub(super) weight: Numbers,
     pub(super) bias: Option<Numbers>,
 }
+
+impl AnyKernel for LinearKernel {}
 
 impl<F: Real> Kernel<F> for LinearKernel {
     fn sizes(&self) -> Sizes {
@@ -72,11 +79,7 @@ impl<F: Real> Loops for Backward<'_, F> {
         match xs {
             Input::Events(events) => kernel.scatter(tile, events, grads.ys, gweight),
             Input::Dense(xs) => {
-                for (x, gweight) in xs.chunks_exact(len).zip(gweight.chunks_exact_mut(kernel.n_out)) {
-                    for (gy, gw) in grads.ys.chunks_exact(len).zip(gweight) {
-                        *gw += dot::<C, F>(x, gy);
-                    }
-                }
+                add_outer_product::<C, F>(len, xs, grads.ys, kernel.n_out, gweight);
             }
         }
         for (gy, gb) in grads.ys.chunks_exact(len).zip(gbias) {
@@ -119,70 +122,138 @@ impl LinearKernel {
 }
 
 /// `y[o] = b[o] + sum_i w[i, o] x[i]` for series of `len` numbers, where `w[i, o]` is at `i * strides.0 + o * strides.1` and
-/// `bias` may be empty. Four outputs at once, a vector of each in registers while the inputs pass by.
+/// `bias` may be empty. Several outputs at once, some vectors of each in registers while the inputs pass by: sums that do not
+/// wait for each other, as many as registers hold.
 #[inline(always)]
 fn product<C: Cpu, F: Real>(len: usize, xs: &[F], weight: &[F], strides: (usize, usize), bias: &[F], ys: &mut [F]) {
     const OUTPUTS: usize = 4;
+    let single = size_of::<F>() == 4;
     for (block, ys) in ys.chunks_mut(OUTPUTS * len).enumerate() {
         let first = block * OUTPUTS;
         let weight = &weight[first * strides.1..];
         let mut start = [F::default(); OUTPUTS];
         start.iter_mut().zip(bias.iter().skip(first)).for_each(|(to, from)| *to = *from);
-        match ys.len() / len {
-            1 => product_block::<C, F, 1>(len, xs, weight, strides, &start, ys),
-            2 => product_block::<C, F, 2>(len, xs, weight, strides, &start, ys),
-            3 => product_block::<C, F, 3>(len, xs, weight, strides, &start, ys),
-            _ => product_block::<C, F, OUTPUTS>(len, xs, weight, strides, &start, ys),
+        let series = Series { len, xs, weight, strides };
+        match (ys.len() / len, single) {
+            (1, true) => series.product::<C, 1, 4>(&start, ys),
+            (1, false) => series.product::<C, 1, 2>(&start, ys),
+            (2, true) => series.product::<C, 2, 4>(&start, ys),
+            (2, false) => series.product::<C, 2, 2>(&start, ys),
+            (3, true) => series.product::<C, 3, 2>(&start, ys),
+            (3, false) => series.product::<C, 3, 1>(&start, ys),
+            (_, true) => series.product::<C, OUTPUTS, 2>(&start, ys),
+            (_, false) => series.product::<C, OUTPUTS, 1>(&start, ys),
         }
     }
 }
 
-#[inline(always)]
-fn product_block<C: Cpu, F: Real, const N: usize>(
+/// Factors of a [`product`].
+struct Series<'a, F> {
     len: usize,
-    xs: &[F],
-    weight: &[F],
+    xs: &'a [F],
+    weight: &'a [F],
     strides: (usize, usize),
-    start: &[F],
-    ys: &mut [F],
-) {
-    for at in (0..len).step_by(LANES) {
-        let mut sums = [[F::default(); LANES]; N];
-        for (sum, start) in sums.iter_mut().zip(start) {
-            *sum = [*start; LANES];
+}
+
+impl<F: Real> Series<'_, F> {
+    /// `N` outputs, `V` vectors at once, and what is left one by one.
+    #[inline(always)]
+    fn product<C: Cpu, const N: usize, const V: usize>(&self, start: &[F], ys: &mut [F]) {
+        let whole = self.len - self.len % (V * LANES);
+        for at in (0..whole).step_by(V * LANES) {
+            self.block::<C, N, V>(at, start, ys);
         }
-        for (i, x) in xs.chunks_exact(len).enumerate() {
-            let x = vector(&x[at..]);
-            for (o, sum) in sums.iter_mut().enumerate() {
-                let w = weight[i * strides.0 + o * strides.1];
-                for l in 0..LANES {
-                    sum[l] = C::mul_add(w, x[l], sum[l]);
+        for at in (whole..self.len).step_by(LANES) {
+            self.block::<C, N, 1>(at, start, ys);
+        }
+    }
+
+    #[inline(always)]
+    fn block<C: Cpu, const N: usize, const V: usize>(&self, at: usize, start: &[F], ys: &mut [F]) {
+        let mut sums = [[[F::default(); LANES]; V]; N];
+        for o in 0..N {
+            sums[o] = [[start[o]; LANES]; V];
+        }
+        for (i, x) in self.xs.chunks_exact(self.len).enumerate() {
+            let x: [[F; LANES]; V] = vectors(x, at);
+            for o in 0..N {
+                let w = self.weight[i * self.strides.0 + o * self.strides.1];
+                for v in 0..V {
+                    for l in 0..LANES {
+                        sums[o][v][l] = C::mul_add(w, x[v][l], sums[o][v][l]);
+                    }
                 }
             }
         }
-        for (o, sum) in sums.iter().enumerate() {
-            ys[o * len + at..][..LANES].copy_from_slice(sum);
+        for o in 0..N {
+            for v in 0..V {
+                ys[o * self.len + at + v * LANES..][..LANES].copy_from_slice(&sums[o][v]);
+            }
+        }
+    }
+}
+
+/// `g[i, o] += sum_t x[i, t] y[o, t]` for series of `len` numbers. Several inputs and outputs at once, for the same reason.
+#[inline(always)]
+fn add_outer_product<C: Cpu, F: Real>(len: usize, xs: &[F], ys: &[F], n_out: usize, g: &mut [F]) {
+    let inputs = if size_of::<F>() == 4 { 4 } else { 2 };
+    for (xs, g) in xs.chunks(inputs * len).zip(g.chunks_mut(inputs * n_out)) {
+        for (o, ys) in ys.chunks(2 * len).enumerate() {
+            let g = &mut g[2 * o..];
+            match (xs.len() / len, ys.len() / len) {
+                (1, 1) => outer_block::<C, F, 1, 1>(len, xs, ys, n_out, g),
+                (1, _) => outer_block::<C, F, 1, 2>(len, xs, ys, n_out, g),
+                (2, 1) => outer_block::<C, F, 2, 1>(len, xs, ys, n_out, g),
+                (2, _) => outer_block::<C, F, 2, 2>(len, xs, ys, n_out, g),
+                (3, 1) => outer_block::<C, F, 3, 1>(len, xs, ys, n_out, g),
+                (3, _) => outer_block::<C, F, 3, 2>(len, xs, ys, n_out, g),
+                (_, 1) => outer_block::<C, F, 4, 1>(len, xs, ys, n_out, g),
+                _ => outer_block::<C, F, 4, 2>(len, xs, ys, n_out, g),
+            }
         }
     }
 }
 
 #[inline(always)]
-fn vector<F: Real>(from: &[F]) -> [F; LANES] {
-    from[..LANES].try_into().expect("lanes come in vectors")
+fn outer_block<C: Cpu, F: Real, const N: usize, const M: usize>(
+    len: usize,
+    xs: &[F],
+    ys: &[F],
+    n_out: usize,
+    g: &mut [F],
+) {
+    let mut sums = [[[F::default(); LANES]; M]; N];
+    for at in (0..len).step_by(LANES) {
+        let mut y = [[F::default(); LANES]; M];
+        for o in 0..M {
+            [y[o]] = vectors(&ys[o * len..], at);
+        }
+        for i in 0..N {
+            let [x] = vectors::<F, 1>(&xs[i * len..], at);
+            for o in 0..M {
+                for l in 0..LANES {
+                    sums[i][o][l] = C::mul_add(x[l], y[o][l], sums[i][o][l]);
+                }
+            }
+        }
+    }
+    for i in 0..N {
+        for o in 0..M {
+            g[i * n_out + o] += total(&sums[i][o]);
+        }
+    }
+}
+
+#[inline(always)]
+fn vectors<F: Real, const V: usize>(from: &[F], at: usize) -> [[F; LANES]; V] {
+    let mut to = [[F::default(); LANES]; V];
+    for v in 0..V {
+        to[v] = from[at + v * LANES..][..LANES].try_into().expect("lanes come in vectors");
+    }
+    to
 }
 
 /// Sums over the lanes separately first, so that vectors add.
-#[inline(always)]
-fn dot<C: Cpu, F: Real>(a: &[F], b: &[F]) -> F {
-    let mut sums = [F::default(); LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for l in 0..LANES {
-            sums[l] = C::mul_add(a[l], b[l], sums[l]);
-        }
-    }
-    total(&sums)
-}
-
 #[inline(always)]
 fn total<F: Real>(a: &[F]) -> F {
     let mut sums = [F::default(); LANES];

@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 use crate::kernel::Real;
 
 /// The numbers of a contiguous tensor on the host.
-pub(super) fn host<F: Real>(tensor: &Tensor) -> &[F] {
+pub(in crate::kernel) fn host<F: Real>(tensor: &Tensor) -> &[F] {
     assert!(tensor.kind() == F::KIND && tensor.device() == Device::Cpu && tensor.is_contiguous());
     if tensor.numel() == 0 {
         return &[];
@@ -16,7 +16,7 @@ pub(super) fn host<F: Real>(tensor: &Tensor) -> &[F] {
 }
 
 /// Memory of a fresh contiguous tensor that threads fill, each its own part.
-pub(super) struct Blocks<F> {
+pub(in crate::kernel) struct Blocks<F> {
     start: *mut F,
     len: usize,
 }
@@ -26,7 +26,7 @@ unsafe impl<F: Send> Sync for Blocks<F> {}
 
 impl<F: Real> Blocks<F> {
     /// `tensor` must live, and nobody else use it, while the blocks are in use: it is made for the purpose by the driver.
-    pub(super) fn of(tensor: &Tensor) -> Self {
+    pub(in crate::kernel) fn of(tensor: &Tensor) -> Self {
         assert!(tensor.kind() == F::KIND && tensor.device() == Device::Cpu && tensor.is_contiguous());
         Self { start: tensor.data_ptr().cast(), len: tensor.numel() }
     }
@@ -35,7 +35,7 @@ impl<F: Real> Blocks<F> {
     ///
     /// No part that overlaps may be in use, here or in another thread.
     #[allow(clippy::mut_from_ref)]
-    pub(super) unsafe fn part(&self, at: usize, len: usize) -> &mut [F] {
+    pub(in crate::kernel) unsafe fn part(&self, at: usize, len: usize) -> &mut [F] {
         assert!(at + len <= self.len);
         if len == 0 {
             return &mut [];
@@ -106,9 +106,28 @@ fn interleaved<F: Real, const N: usize>(samples: &[F], into: &mut [F], at: usize
 /// The other way round.
 #[inline(always)]
 pub(super) fn scatter<F: Real>(from: &[F], at: usize, stride: usize, samples: &mut [F], n: usize) {
-    let count = samples.len() / n;
-    for k in 0..n {
-        let own = &from[k * stride + at..][..count];
-        samples[k..].iter_mut().step_by(n).zip(own).for_each(|(to, from)| *to = *from);
+    match n {
+        1 => samples.copy_from_slice(&from[at..at + samples.len()]),
+        2 => interleave::<F, 2>(from, at, stride, samples),
+        3 => interleave::<F, 3>(from, at, stride, samples),
+        _ => {
+            let count = samples.len() / n;
+            for k in 0..n {
+                let own = &from[k * stride + at..][..count];
+                samples[k..].iter_mut().step_by(n).zip(own).for_each(|(to, from)| *to = *from);
+            }
+        }
+    }
+}
+
+/// [`scatter`] of so few channels that their number is better known beforehand.
+#[inline(always)]
+fn interleave<F: Real, const N: usize>(from: &[F], at: usize, stride: usize, samples: &mut [F]) {
+    let (samples, _) = samples.as_chunks_mut::<N>();
+    let own: [&[F]; N] = std::array::from_fn(|k| &from[k * stride + at..][..samples.len()]);
+    for (l, sample) in samples.iter_mut().enumerate() {
+        for k in 0..N {
+            sample[k] = own[k][l];
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The one place where kernels meet tensors: dtype, tiles, stretches of time, threads, records and the graph.
 
-mod memory;
-mod parallel;
+pub(super) mod memory;
+pub(super) mod parallel;
 mod plan;
+
+use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Fused, Instructions, LANES};
+use super::{AnyKernel, Instructions, LANES};
 use crate::autograd::attach;
 use crate::shared::Shared;
 use crate::spikes::Spikes;
@@ -96,16 +98,17 @@ pub fn scan_tuned<S: System + ?Sized>(
     }
     let Some(fused) = system.kernel(sha) else { return Err(s) };
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
+    let kernel = fused.kernel();
     let served = fused.params.iter().all(|param| param.kind() == kind)
         && leaves.iter().all(|leaf| leaf.kind() == kind && leaf.device() == device && leaf.dim() == 2)
-        && (matches!(xs, Feed::Dense(_)) || super::Typed::<f32>::typed(fused.kernel.as_ref()).takes_events());
+        && (matches!(xs, Feed::Dense(_)) || super::Typed::<f32>::typed(kernel.as_ref()).takes_events());
     if !served {
         return Err(s);
     }
     let traced: Vec<usize> = (0..names.len()).filter(|&leaf| tap.wants(&names[leaf])).collect();
     let outcome = match kind {
-        Kind::Float => run::<f32>(&fused, xs, &leaves, &traced, tuning),
-        _ => run::<f64>(&fused, xs, &leaves, &traced, tuning),
+        Kind::Float => run::<f32>(kernel, &fused.params, xs, &leaves, &traced, tuning),
+        _ => run::<f64>(kernel, &fused.params, xs, &leaves, &traced, tuning),
     };
     for (leaf, trace) in traced.into_iter().zip(outcome.traces) {
         tap.put(&names[leaf], trace);
@@ -123,22 +126,29 @@ struct Outcome {
 }
 
 /// Scans, and hangs the adjoint on what comes out.
-fn run<F: super::Real>(fused: &Fused, xs: Feed<'_>, leaves: &[Tensor], traced: &[usize], tuning: Tuning) -> Outcome
+fn run<F: super::Real>(
+    kernel: Arc<dyn AnyKernel>,
+    params: &[Tensor],
+    xs: Feed<'_>,
+    leaves: &[Tensor],
+    traced: &[usize],
+    tuning: Tuning,
+) -> Outcome
 where
-    dyn super::AnyKernel: super::Typed<F>,
+    dyn AnyKernel: super::Typed<F>,
 {
-    let plan = Plan::new::<F>(fused, xs.size(), leaves, traced, tuning);
+    let plan = Plan::new::<F>(kernel, xs.size(), leaves, traced, tuning);
     let (dense, spikes) = match xs {
         Feed::Dense(xs) => (Some(xs), None),
         Feed::Spikes(spikes) => (None, Some(spikes)),
     };
-    let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(&fused.params).collect();
+    let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(params).collect();
     let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
     let dense = dense.map(|xs| Dense { xs: xs.detach().contiguous(), wants_gxs: record && xs.requires_grad() });
     let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record);
     if record {
         let outputs: Vec<&Tensor> = std::iter::once(&outcome.ys).chain(&outcome.last).chain(&outcome.traces).collect();
-        let params: Vec<Vec<i64>> = fused.params.iter().map(Tensor::size).collect();
+        let params: Vec<Vec<i64>> = params.iter().map(Tensor::size).collect();
         attach(&inputs, &outputs, move |grads| plan.backward::<F>(dense.as_ref(), &kept, grads, &params))
             .expect("fresh outputs can be attached");
     }

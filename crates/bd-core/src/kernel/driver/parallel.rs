@@ -8,7 +8,7 @@ use std::thread;
 ///
 /// Threads are started for each call: that takes some 30 us, which a scan of a millisecond can spare, and leaves no thread
 /// behind and nothing global.
-pub(super) fn in_parallel<W, R: Send>(
+pub(in crate::kernel) fn in_parallel<W, R: Send>(
     n: usize,
     threads: usize,
     room: impl Fn() -> W + Sync,

@@ -10,7 +10,7 @@ use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::kernel::events::TileEvents;
-use crate::kernel::{AnyKernel, Event, Fused, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed};
+use crate::kernel::{AnyKernel, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed};
 use crate::spikes::Spikes;
 use crate::threads;
 
@@ -71,7 +71,7 @@ struct Samples {
 
 impl Plan {
     pub(super) fn new<F: Real>(
-        fused: &Fused,
+        kernel: Arc<dyn AnyKernel>,
         (time, batch): (usize, usize),
         leaves: &[Tensor],
         traced: &[usize],
@@ -80,14 +80,14 @@ impl Plan {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let sizes = Typed::<F>::typed(fused.kernel.as_ref()).sizes();
+        let sizes = Typed::<F>::typed(kernel.as_ref()).sizes();
         let samples = tuning.samples.clamp(1, batch);
         let lanes = samples.next_multiple_of(LANES);
         let bytes_a_step = (2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
         // What is recorded is read off the state after each step.
         let stretch = if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).clamp(1, time) } else { 1 };
         Self {
-            kernel: Arc::clone(&fused.kernel),
+            kernel,
             sizes,
             time,
             batch,
@@ -299,12 +299,8 @@ impl Plan {
     }
 
     fn events_of_spikes<F: Real>(&self, spikes: &Spikes, samples: Samples) -> TileEvents<F> {
-        TileEvents::by_step(self.time, |t, all| {
-            for lane in 0..samples.count {
-                let event = |&channel: &u32| Event { lane: lane as u32, channel, value: F::of(1.0) };
-                all.extend(spikes.at(samples.first + lane, t).iter().map(event));
-            }
-        })
+        let lanes = (0..samples.count).map(|lane| spikes.sample(samples.first + lane));
+        TileEvents::of_spikes(self.time, lanes)
     }
 
     /// A stretch of a series into a block; zeros where there is no series.

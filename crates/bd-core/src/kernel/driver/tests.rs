@@ -13,6 +13,8 @@ struct Leaky {
 
 const N: usize = 3;
 
+impl AnyKernel for Leaky {}
+
 impl<F: Real> Kernel<F> for Leaky {
     fn sizes(&self) -> Sizes {
         Sizes { n_in: N, n_out: N, n_state: N, n_work: N, n_params: 1 }
@@ -58,11 +60,12 @@ fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Ten
     let weights = normal(&[11, batch, N as i64]).detach();
     let a = Tensor::from_slice(&[0.7]).to_kind(kind).set_requires_grad(true);
     crate::threads::set(threads);
-    let fused = Fused::new(Leaky { a: a.double_value(&[0]) }, &[&a]);
+    let kernel = || Arc::new(Leaky { a: a.double_value(&[0]) });
+    let params = [a.shallow_clone()];
     let leaves = [v0.shallow_clone()];
     let Outcome { ys, last, .. } = match kind {
-        Kind::Float => run::<f32>(&fused, Feed::Dense(&xs), &leaves, &[], tuning),
-        _ => run::<f64>(&fused, Feed::Dense(&xs), &leaves, &[], tuning),
+        Kind::Float => run::<f32>(kernel(), &params, Feed::Dense(&xs), &leaves, &[], tuning),
+        _ => run::<f64>(kernel(), &params, Feed::Dense(&xs), &leaves, &[], tuning),
     };
     let loss = (&ys * weights).sum(kind) + last[0].square().sum(kind);
     let gradients = Tensor::run_backward(&[loss], &[&xs, &v0, &a], false, false);
@@ -99,9 +102,17 @@ fn tiles_and_threads_make_no_difference() {
 fn nothing_is_recorded_where_nobody_asks() {
     let on = (Kind::Float, Device::Cpu);
     let a = Tensor::from_slice(&[0.5f32]).set_requires_grad(true);
-    let fused = Fused::new(Leaky { a: 0.5 }, &[&a]);
     let (xs, v) = (Tensor::ones([4, 2, N as i64], on), [Tensor::zeros([2, N as i64], on)]);
-    let scan = || run::<f32>(&fused, Feed::Dense(&xs), &v, &[], Tuning::of(2, Kind::Float));
+    let scan = || {
+        run::<f32>(
+            Arc::new(Leaky { a: 0.5 }),
+            &[a.shallow_clone()],
+            Feed::Dense(&xs),
+            &v,
+            &[],
+            Tuning::of(2, Kind::Float),
+        )
+    };
     assert!(scan().ys.requires_grad());
     let _guard = tch::no_grad_guard();
     assert!(!scan().ys.requires_grad());
