@@ -35,6 +35,10 @@ pub(crate) enum Train {
     /// Next-generation reservoir computing, fitted by ridge regression. Without options: BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
     Ngrc(Box<Ngrc>),
+    /// A spiking network, trained by back-propagation through time. Without options: BrainPy's tutorial, 100 inputs, 10 LIF
+    /// neurons and 2 leaky integrators that learn random spike trains with random labels.
+    #[command(after_help = EXIT_CODES)]
+    Snn(Box<Snn>),
 }
 
 /// Options that every job has.
@@ -44,13 +48,13 @@ pub(crate) struct Run {
     /// Where to compute: auto, cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Number type of parameters and states: f32 or f64 [default: f64]
+    /// Number type of parameters and states: f32 or f64 [default: f64 for ngrc, f32 for snn]
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<String>,
     /// Seed of everything random [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Threads that libtorch uses inside one operation [default: 1]
+    /// Threads [default: 1 for ngrc, inside operations; all cores for snn, over the batch]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Run folder to create [default: runs/<job>-<UTC time>-<4 hex>]
@@ -59,7 +63,8 @@ pub(crate) struct Run {
     /// Configuration, TOML or JSON by its extension; a run folder's config.json repeats that run
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Set any value of the configuration, stronger than options and file, for example nvar.order=2,3
+    /// Set any value of the configuration, stronger than options and file, for example nvar.order=2,3 or
+    /// model.lif.tau_ms=20; config.json of any run shows all names
     #[arg(long, value_name = "A.B=C")]
     pub(crate) set: Vec<String>,
     /// Print one JSON object on standard output and nothing else there
@@ -96,6 +101,42 @@ pub(crate) struct Ngrc {
     /// Tensors of the file that are the channels, [time] or [time, channel]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', requires = "data")]
     pub(crate) columns: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Snn {
+    /// Samples to draw [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) samples: Option<usize>,
+    /// Time steps of a sample, of dt_ms 0.1 each [default: 2000]
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<usize>,
+    /// Rate of each input channel [default: 5]
+    #[arg(long, value_name = "HZ")]
+    pub(crate) rate_hz: Option<f64>,
+    /// Times that every sample is seen [default: 1500]
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<usize>,
+    /// Samples of an update [default: all of them]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<usize>,
+    /// Learning rate [default: 0.002]
+    #[arg(long, value_name = "X")]
+    pub(crate) lr: Option<f64>,
+    /// Updates between two reports [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) report_every: Option<u64>,
+    /// What stands in for the derivative of a spike: inv_square, sigmoid, arctan, ... [default: inv_square]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) surrogate: Option<String>,
+    /// What a spike does to the potential: value, subtract or none [default: value]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reset: Option<String>,
+    /// Neurons of each hidden layer [default: 10]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) hidden: Option<Vec<i64>>,
     #[command(flatten)]
     pub(crate) run: Run,
 }

@@ -1,6 +1,8 @@
-//! Ctrl-C and SIGTERM: a run stops at the next stage and takes its folder away, the exit code says which signal it was.
+//! Ctrl-C and SIGTERM: a run stops at the next stage or update, and takes its folder away unless it has something to keep; the
+//! exit code says which signal it was.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -9,19 +11,31 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::{register, register_conditional_shutdown, register_usize};
 
 /// A signal has asked the run to stop.
-#[derive(Debug)]
-pub(crate) struct Interrupted(usize);
+#[derive(Debug, Clone)]
+pub(crate) struct Interrupted {
+    signal: usize,
+    /// The run folder, if it is kept.
+    kept: Option<PathBuf>,
+}
 
 impl Interrupted {
     /// 130 for Ctrl-C, 143 for SIGTERM, as a shell counts.
     pub(crate) fn exit_code(&self) -> u8 {
-        128 + self.0 as u8
+        128 + self.signal as u8
+    }
+
+    /// The same for a run whose folder is kept.
+    pub(crate) fn keeping(&self, path: PathBuf) -> Self {
+        Self { kept: Some(path), ..self.clone() }
     }
 }
 
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stopped by a signal; nothing was kept")
+        match &self.kept {
+            None => f.write_str("stopped by a signal; nothing was kept"),
+            Some(path) => write!(f, "stopped by a signal; {} is kept, with a checkpoint", path.display()),
+        }
     }
 }
 
@@ -47,7 +61,7 @@ impl Interrupt {
     pub(crate) fn check(&self) -> Result<(), Interrupted> {
         match self.0.load(Ordering::SeqCst) {
             0 => Ok(()),
-            signal => Err(Interrupted(signal)),
+            signal => Err(Interrupted { signal, kept: None }),
         }
     }
 }

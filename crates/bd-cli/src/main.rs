@@ -8,11 +8,14 @@ mod console;
 mod forecast_figures;
 mod info;
 mod interrupt;
+mod job;
 mod ngrc;
 mod overlay;
 mod plan;
 mod plot;
 mod series;
+mod snn;
+mod snn_figures;
 mod text;
 
 use std::panic;
@@ -52,6 +55,7 @@ fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Info { json } => Ok(info::info(json)?),
         Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
+        Command::Train(Train::Snn(args)) => snn::train(&args),
     }
 }
 

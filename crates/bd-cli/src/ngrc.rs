@@ -8,11 +8,10 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Shared, System, Tap, catch_torch, device, kind_name, libtorch, threads};
+use bd_core::{Error, Params, Shared, System, Tap, catch_torch, device, threads};
 use bd_models::Ngrc;
 use bd_train::data::Split;
 use bd_train::metrics::{ForecastError, forecast_error};
-use bd_train::run_dir::{Manifest, Status, Versions, utc_now};
 use bd_train::{RidgeReport, RunDir, predict};
 use serde_json::{Map, json};
 use tch::{Device, Kind, Tensor};
@@ -20,8 +19,8 @@ use tch::{Device, Kind, Tensor};
 use crate::args;
 use crate::console;
 use crate::forecast_figures::figures;
-use crate::info::{VERSION, git_hash};
 use crate::interrupt::Interrupt;
+use crate::job::{Seconds, greeting, manifest};
 use crate::plan::NgrcPlan;
 use crate::series::Series;
 use crate::text::{plural, short};
@@ -56,14 +55,8 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     let plan = NgrcPlan::resolve(args)?;
     let device = plan.device.resolve()?;
     threads::set_libtorch(plan.threads);
-    let manifest = manifest(&plan, device);
-    say(format!(
-        "bd {VERSION}, libtorch {}, {}, {}, {}",
-        manifest.versions.libtorch.as_deref().unwrap_or("unknown"),
-        manifest.device,
-        manifest.dtype,
-        plural(plan.threads, "thread")
-    ));
+    let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
+    say(greeting(&manifest));
 
     let series = Series::load(&plan.data)?;
     let split = plan.split.divide(series.points())?;
@@ -114,42 +107,6 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     }
     say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
     Ok(())
-}
-
-/// Wall seconds of the parts of a run, by name.
-struct Seconds(Map<String, serde_json::Value>, Instant);
-
-impl Seconds {
-    fn since(began: Instant, name: &str) -> Self {
-        let mut seconds = Self(Map::new(), began);
-        seconds.lap(name);
-        seconds
-    }
-
-    fn lap(&mut self, name: &str) {
-        self.0.insert(name.into(), json!(self.1.elapsed().as_secs_f64()));
-        self.1 = Instant::now();
-    }
-}
-
-fn manifest(plan: &NgrcPlan, device: Device) -> Manifest {
-    Manifest {
-        job: plan.job.clone(),
-        status: Status::Running,
-        versions: Versions {
-            bd: VERSION.into(),
-            git: git_hash(),
-            libtorch: libtorch::version(),
-            cuda: device.is_cuda().then(tch::utils::version_cudart),
-        },
-        device: device::device_name(device),
-        threads: plan.threads,
-        dtype: kind_name(plan.dtype.kind()),
-        seed: plan.seed,
-        started: utc_now(),
-        finished: None,
-        weights_sha256: None,
-    }
 }
 
 fn check_lengths(plan: &NgrcPlan, series: &Series, split: &Split) -> Result<(), Error> {

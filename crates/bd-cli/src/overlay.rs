@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use bd_core::{Error, Result};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -46,8 +47,32 @@ pub(crate) fn put_assignment(layer: &mut Value, assignment: &str) -> Result<()> 
     put(layer, path, json.or_else(list).unwrap_or_else(|| Value::String(text.to_owned())))
 }
 
+/// The defaults of the alternative called by a name, at a path; see [`overlay`].
+pub(crate) type Alternatives<'a> = dyn Fn(&str, &str) -> Result<Value> + 'a;
+
+/// Of the alternatives of a kind, the one whose `name` is this, as a table.
+pub(crate) fn alternative<T: Serialize>(all: &[T], what: &str, name: &str) -> Result<Value> {
+    let all: Vec<Value> = all.iter().map(|one| serde_json::to_value(one).expect("it is JSON")).collect();
+    all.iter().find(|one| one["name"] == name).cloned().ok_or_else(|| {
+        let known = all.iter().filter_map(|one| one["name"].as_str()).collect::<Vec<_>>().join(", ");
+        Error::Config(format!("{what} cannot be '{name}'; there are: {known}"))
+    })
+}
+
 /// Lays `top` over `base`. A key that `base` does not have is an error that names the nearest one that it has.
-pub(crate) fn overlay(base: &mut Value, top: &Value, path: &str) -> Result<()> {
+///
+/// A table with a `name` is one of several alternatives with parameters of their own: where `top` names another one, the table
+/// becomes that one's defaults first. The name alone stands for a table of it.
+pub(crate) fn overlay(base: &mut Value, top: &Value, path: &str, alternatives: &Alternatives<'_>) -> Result<()> {
+    let named = |table: &Value| table.get("name").and_then(Value::as_str).map(str::to_owned);
+    if let (Some(now), Some(asked)) = (named(base), named(top).or_else(|| top.as_str().map(str::to_owned))) {
+        if asked != now {
+            *base = alternatives(path, &asked)?;
+        }
+        if top.is_string() {
+            return Ok(());
+        }
+    }
     match (base, top) {
         (Value::Object(base), Value::Object(top)) => {
             for (key, value) in top {
@@ -55,7 +80,7 @@ pub(crate) fn overlay(base: &mut Value, top: &Value, path: &str) -> Result<()> {
                 let Some(here) = base.get_mut(key) else {
                     return Err(unknown_key(&path, key, base));
                 };
-                overlay(here, value, &path)?;
+                overlay(here, value, &path, alternatives)?;
             }
         }
         (Value::Object(_), top) if !top.is_null() => {
@@ -97,7 +122,8 @@ mod tests {
     use super::*;
 
     fn base() -> Value {
-        json!({"seed": 0, "nvar": {"delay": 4, "order": [2]}, "data": {"file": null, "columns": []}})
+        json!({"seed": 0, "nvar": {"delay": 4, "order": [2]}, "data": {"file": null, "columns": []},
+               "rule": {"name": "adam", "eps": 1e-8}})
     }
 
     fn laid(assignments: &[&str]) -> Result<Value> {
@@ -106,15 +132,38 @@ mod tests {
             put_assignment(&mut layer, assignment)?;
         }
         let mut value = base();
-        overlay(&mut value, &layer, "")?;
+        overlay(&mut value, &layer, "", &|path, name| {
+            alternative(&[json!({"name": "adam", "eps": 1e-8}), json!({"name": "sgd"})], path, name)
+        })?;
         Ok(value)
+    }
+
+    #[test]
+    fn another_name_brings_its_own_parameters() {
+        let rule = |assignments: &[&str]| laid(assignments).map(|value| value["rule"].clone());
+        assert_eq!(rule(&["rule.eps=0.1"]).unwrap(), json!({"name": "adam", "eps": 0.1}));
+        for assignment in ["rule.name=sgd", "rule=sgd", r#"rule={"name": "sgd"}"#] {
+            assert_eq!(rule(&[assignment]).unwrap(), json!({"name": "sgd"}));
+        }
+        assert_eq!(rule(&["rule=adam"]).unwrap(), json!({"name": "adam", "eps": 1e-8}));
+        let error = rule(&["rule=adma"]).unwrap_err().to_string();
+        assert_eq!(error, "rule cannot be 'adma'; there are: adam, sgd");
+        assert!(
+            rule(&["rule.name=sgd", "rule.eps=1"])
+                .unwrap_err()
+                .to_string()
+                .contains("unknown configuration key rule.eps")
+        );
     }
 
     #[test]
     fn values_are_read_as_what_they_look_like() {
         let value = laid(&["seed=7", "nvar.order=2,3", "data.file=a b.csv", "data.columns=x,y"]).unwrap();
         let data = json!({"file": "a b.csv", "columns": ["x", "y"]});
-        assert_eq!(value, json!({"seed": 7, "nvar": {"delay": 4, "order": [2, 3]}, "data": data}));
+        assert_eq!(
+            value,
+            json!({"seed": 7, "nvar": {"delay": 4, "order": [2, 3]}, "data": data, "rule": value["rule"]})
+        );
         assert_eq!(laid(&["nvar.order=3"]).unwrap()["nvar"]["order"], json!([3]));
         assert_eq!(laid(&["seed=1", "seed=2"]).unwrap()["seed"], 2, "the last one counts");
     }

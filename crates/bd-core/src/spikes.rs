@@ -132,6 +132,23 @@ impl Spikes {
         Ok(Self { batch: samples.len(), starts: starts.into(), all: all.into(), ..*self })
     }
 
+    /// The steps `from` to before `from + len`, counted from 0 again.
+    pub fn steps(&self, from: usize, len: usize) -> Result<Self> {
+        if from + len > self.time {
+            return Err(Error::Config(format!("steps {from} to {} were asked for, of {}", from + len, self.time)));
+        }
+        let (first, end) = (from as u32, (from + len) as u32);
+        let (mut starts, mut all) = (vec![0], Vec::new());
+        for sample in 0..self.batch {
+            let spikes = self.sample(sample);
+            let at = |step: u32| spikes.partition_point(|spike| spike.step < step);
+            let moved = |spike: &Spike| Spike { step: spike.step - first, ..*spike };
+            all.extend(spikes[at(first)..at(end)].iter().map(moved));
+            starts.push(all.len());
+        }
+        Ok(Self { time: len, starts: starts.into(), all: all.into(), ..*self })
+    }
+
     /// The tensor that this stands for, `[time, batch, n]`.
     pub fn to_dense(&self) -> Tensor {
         let mut dense = vec![0f32; self.time * self.batch * self.n];
@@ -159,6 +176,8 @@ mod tests {
         assert_eq!((back.starts, back.all), (spikes.starts.clone(), spikes.all.clone()));
         let order = Tensor::from_slice(&[2i64, 0]);
         assert_eq!(spikes.select(&[2, 0]).unwrap().to_dense(), dense.index_select(1, &order));
+        assert_eq!(spikes.steps(11, 8).unwrap().to_dense(), dense.narrow(0, 11, 8));
+        assert!(spikes.steps(25, 6).is_err());
     }
 
     /// Count, and the chance of two spikes side by side, against those of independent draws, at five standard errors.

@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 /// A cut normal is cut off at two standard deviations and widened so that the variance after the cut is the one promised, as
 /// BrainPy 2.2.4 and JAX draw it. Glorot and Bengio 2010; He, Zhang, Ren and Sun 2015, whose `scale` is 2.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Init {
     Zeros,
@@ -36,6 +36,18 @@ pub enum Init {
 const STD_OF_CUT_NORMAL: f64 = 0.879_625_661_034_239_8;
 
 impl Init {
+    /// Every initialiser, with its usual scale.
+    pub fn all() -> [Self; 5] {
+        let scale = 2.0;
+        [
+            Self::Zeros,
+            Self::XavierNormal,
+            Self::XavierUniform,
+            Self::KaimingNormal { scale },
+            Self::KaimingUniform { scale },
+        ]
+    }
+
     /// Refuses a scale that cannot be.
     pub fn check(self) -> Result<()> {
         match self {

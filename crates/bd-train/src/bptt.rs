@@ -8,7 +8,7 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use crate::data::{Examples, Sequences};
-use crate::layout::batch_first;
+use crate::layout::{batch_first, check_inputs};
 use crate::loss::Objective;
 use crate::optim::{OptimConfig, Optimizer};
 
@@ -148,12 +148,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     }
 
     fn check(&self, batch: &Examples) -> Result<()> {
-        let [_, _, channels] = batch.inputs().shape();
-        if channels != self.system.n_in() {
-            let what = "inputs".into();
-            let expected = format!("[batch, time, {}], the model's inputs", self.system.n_in());
-            return Err(Error::Shape { what, expected, found: batch.inputs().shape().to_vec() });
-        }
+        check_inputs(batch.inputs(), self.system.n_in())?;
         let (inputs, params) = (batch.inputs().on(), self.params.on());
         if inputs != params {
             let show =

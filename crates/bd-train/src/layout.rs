@@ -4,6 +4,8 @@ use bd_core::device::device_name;
 use bd_core::{Error, Result, StateTree, kind_name};
 use tch::Tensor;
 
+use crate::data::Sequences;
+
 /// To `[time, batch, feature]`, contiguous.
 pub(crate) fn time_first(x: &Tensor) -> Tensor {
     x.transpose(0, 1).contiguous()
@@ -22,6 +24,16 @@ pub(crate) fn check_sequence(what: &str, x: &Tensor, channels: i64) -> Result<()
     }
     let expected = format!("[batch, time, {channels}] with at least one sequence and one step");
     Err(Error::Shape { what: what.into(), expected, found: size })
+}
+
+/// Checks that sequences have a model's input channels.
+pub(crate) fn check_inputs(inputs: &Sequences, n_in: i64) -> Result<()> {
+    let found = inputs.shape();
+    if found[2] == n_in {
+        return Ok(());
+    }
+    let expected = format!("[batch, time, {n_in}], the model's inputs");
+    Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() })
 }
 
 /// Checks that `tensor` has the dtype and device of the inputs: libtorch would promote some mixtures in silence.

@@ -3,6 +3,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
+//! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
 //! | [`optim`] | [`Optimizer`]: Adam and its like, with a state that can be saved |
@@ -14,6 +15,7 @@
 //!
 //! Public calls take `[batch, time, feature]`. This crate knows no model by name, only the traits of `bd-core`.
 
+pub mod activity;
 pub mod bptt;
 pub mod data;
 mod layout;
@@ -25,10 +27,11 @@ pub mod ridge;
 pub mod run_dir;
 pub mod schedule;
 
+pub use activity::{Activity, activity};
 pub use bptt::{Bptt, Update};
 pub use loss::{Loss, Objective, OverTime};
 pub use optim::{OptimConfig, Optimizer};
-pub use predict::{free_run, predict};
+pub use predict::{free_run, predict, predict_sequences};
 pub use ridge::{Ridge, RidgeFactor, RidgeReport, RidgeSolution, Solver};
 pub use run_dir::RunDir;
 pub use schedule::Schedule;

@@ -63,6 +63,13 @@ pub enum Loss {
     Mse,
 }
 
+impl Loss {
+    /// Every loss, with its default parameters.
+    pub fn all() -> [Self; 2] {
+        [Self::CrossEntropy { over: OverTime::Max }, Self::Mse]
+    }
+}
+
 impl Objective for Loss {
     fn check(&self, n_out: i64, targets: &Tensor) -> Result<()> {
         match self {

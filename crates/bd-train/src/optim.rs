@@ -41,6 +41,11 @@ impl Default for Rule {
 }
 
 impl Rule {
+    /// Every rule, with its default parameters.
+    pub fn all() -> [Self; 2] {
+        [Self::Sgd, Self::default()]
+    }
+
     /// Names of the tensors that it keeps beside each parameter.
     fn slots(self) -> &'static [&'static str] {
         match self {

@@ -3,7 +3,9 @@
 use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
 use tch::Tensor;
 
-use crate::layout::{batch_first, check_sequence, check_state, time_first};
+use crate::bptt::scan;
+use crate::data::Sequences;
+use crate::layout::{batch_first, check_inputs, check_sequence, check_state, time_first};
 
 /// Drives `model` by inputs `x`, `[batch, time, n_in]`, from `state`: outputs `[batch, time, n_out]` and the state after
 /// the last step, from which the next stretch of data goes on. Nothing is recorded for gradients.
@@ -22,6 +24,16 @@ pub fn predict<S: System>(
         let _guard = tch::no_grad_guard();
         let (ys, state) = model.scan(sha, &time_first(x), state, tap);
         Ok((batch_first(&ys), state))
+    })
+}
+
+/// [`predict`] for sequences of either form, from the initial state.
+pub fn predict_sequences<S: System>(model: &S, sha: &Shared, inputs: &Sequences, tap: &mut Tap) -> Result<Tensor> {
+    check_inputs(inputs, model.n_in())?;
+    catch_torch(|| {
+        let _guard = tch::no_grad_guard();
+        let state = model.init_state(inputs.shape()[0], inputs.on());
+        Ok(scan(model, sha, inputs, state, tap).0)
     })
 }
 

@@ -6,6 +6,7 @@
 //! | `manifest.json` | versions, device, threads, dtype, seed, times, status, SHA-256 of the final weights |
 //! | `metrics.jsonl` | one object a report |
 //! | `model.safetensors` | the trained parameters |
+//! | `checkpoints/step-00000500/` | where training can go on from: see [`Checkpoint`] |
 //! | `predictions.npz`, `plots/` | where the job makes them |
 
 use std::fs::{self, OpenOptions};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bd_core::files::write_atomic;
-use bd_core::{Error, Result};
+use bd_core::{Checkpoint, Error, Result};
 use serde::Serialize;
 
 /// Where a run stands.
@@ -25,6 +26,10 @@ pub enum Status {
     Running,
     /// Ended as it should.
     Done,
+    /// Stopped by a signal, with a checkpoint.
+    Stopped,
+    /// A loss or gradient was not finite; the last good parameters are in a checkpoint.
+    Diverged,
 }
 
 /// Versions of what computed a run.
@@ -70,7 +75,7 @@ pub fn utc_now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
-/// A run folder that is being filled. Dropped before [`finish`](Self::finish), it is removed.
+/// A run folder that is being filled. Dropped before [`finish`](Self::finish) or [`keep`](Self::keep), it is removed.
 #[derive(Debug)]
 pub struct RunDir {
     /// Empty before the folder is made and after it is finished.
@@ -136,9 +141,24 @@ impl RunDir {
         file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(Error::storage("write", path))
     }
 
+    /// Writes a checkpoint to `checkpoints/step-<step>`, unless there is one of that step.
+    pub fn checkpoint(&self, step: u64, checkpoint: &Checkpoint) -> Result<()> {
+        let path = self.file(&format!("checkpoints/step-{step:08}"))?;
+        if path.exists() { Ok(()) } else { checkpoint.save(&path) }
+    }
+
     /// Marks the run as done, and keeps the folder.
-    pub fn finish(mut self, weights_sha256: Option<String>) -> Result<PathBuf> {
-        self.manifest.status = Status::Done;
+    pub fn finish(self, weights_sha256: Option<String>) -> Result<PathBuf> {
+        self.end(Status::Done, weights_sha256)
+    }
+
+    /// Keeps the folder of a run that did not come to its end.
+    pub fn keep(self, status: Status) -> Result<PathBuf> {
+        self.end(status, None)
+    }
+
+    fn end(mut self, status: Status, weights_sha256: Option<String>) -> Result<PathBuf> {
+        self.manifest.status = status;
         self.manifest.finished = Some(utc_now());
         self.manifest.weights_sha256 = weights_sha256;
         self.write_manifest()?;

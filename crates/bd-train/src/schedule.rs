@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// | name | factor | parameters |
 /// |---|---|---|
 /// | `constant` | 1 | |
-/// | `exponential_decay` | `rate^(step / steps)` | `rate` per `steps` updates; both above 0 |
+/// | `exponential_decay` | `rate^(step / steps)` | `rate` 0.999 per `steps` 1 updates; both above 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Schedule {
     #[default]
@@ -22,6 +22,11 @@ pub enum Schedule {
 }
 
 impl Schedule {
+    /// Every schedule, with its default parameters.
+    pub fn all() -> [Self; 2] {
+        [Self::Constant, Self::ExponentialDecay { rate: 0.999, steps: 1.0 }]
+    }
+
     /// The factor before the update of number `step`.
     pub fn factor(self, step: u64) -> f64 {
         match self {

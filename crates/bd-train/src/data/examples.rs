@@ -72,6 +72,14 @@ impl Sequences {
         }
     }
 
+    /// The steps `from` to before `from + len` of all of them.
+    pub fn steps(&self, from: usize, len: usize) -> Result<Self> {
+        Ok(match self {
+            Self::Dense(TimeFirst(xs)) => Self::Dense(TimeFirst(xs.f_narrow(0, from as i64, len as i64)?)),
+            Self::Spikes(spikes) => Self::Spikes(spikes.steps(from, len)?),
+        })
+    }
+
     /// Some of the sequences, in the given order.
     pub fn select(&self, samples: &[usize]) -> Result<Self> {
         Ok(match self {
@@ -136,7 +144,7 @@ impl Examples {
 
     /// The batches of an epoch, the last one perhaps smaller: shuffled by `rng`, or in order without one. One batch of
     /// everything is handed out as it is: another order would change nothing but the last bits of sums.
-    pub fn batches(&self, size: usize, rng: Option<&mut Rng>) -> impl Iterator<Item = Result<Self>> + '_ {
+    pub fn batches<'a>(&'a self, size: usize, rng: Option<&mut Rng>) -> impl Iterator<Item = Result<Self>> + use<'a> {
         let size = size.max(1);
         let whole = size >= self.count();
         let mut order: Vec<usize> = (0..self.count()).collect();

@@ -1,4 +1,4 @@
-//! What a job is to do, as one configuration: defaults, then the file, then options, then `--set`.
+//! The configuration of `bd train ngrc`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,28 +9,9 @@ use bd_train::Ridge;
 use bd_train::data::{Flow, SplitConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tch::Kind;
 
+use super::Dtype;
 use crate::args;
-use crate::overlay::{overlay, put, put_assignment, read, typed};
-
-/// Number type of parameters and states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Dtype {
-    #[serde(rename = "f32")]
-    F32,
-    #[serde(rename = "f64")]
-    F64,
-}
-
-impl Dtype {
-    pub(crate) fn kind(self) -> Kind {
-        match self {
-            Self::F32 => Kind::Float,
-            Self::F64 => Kind::Double,
-        }
-    }
-}
 
 /// A chaotic system to integrate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,26 +76,14 @@ impl NgrcPlan {
 
     /// The configuration in force.
     pub(crate) fn resolve(args: &args::Ngrc) -> Result<Self> {
-        let mut layers = Vec::new();
-        if let Some(path) = &args.run.config {
-            layers.push(read(path)?);
-        }
-        layers.push(options(args)?);
-        let mut set = json!({});
-        for assignment in &args.run.set {
-            put_assignment(&mut set, assignment)?;
-        }
-        layers.push(set);
-
+        let mut layers = super::layers(&args.run, options(args)?)?;
         let flow = match origin(&mut layers)? {
             Origin::File(_) => None,
             Origin::System(name) => Some(Flow::named(&name)?),
         };
-        let mut value = serde_json::to_value(Self::defaults(flow)).expect("defaults are JSON");
-        for layer in &layers {
-            overlay(&mut value, layer, "")?;
-        }
-        let mut plan: Self = typed(value)?;
+        let mut plan = super::laid(&Self::defaults(flow), &layers, &|path, name| {
+            Err(Error::Config(format!("{path} cannot be '{name}'"))) // the defaults are those of the system that is named
+        })?;
         // Absolute, so that the run can be repeated from anywhere.
         plan.data.file = plan.data.file.map(|path| std::path::absolute(&path).unwrap_or(path));
         plan.check()?;
@@ -123,13 +92,7 @@ impl NgrcPlan {
 
     fn check(&self) -> Result<()> {
         let config = |message: String| Err(Error::Config(message));
-        if self.job != "ngrc" {
-            return config(format!("this is the configuration of a job '{}', not of 'ngrc'", self.job));
-        }
-        let most = std::thread::available_parallelism().map_or(1, usize::from);
-        if self.threads == 0 || self.threads > most {
-            return config(format!("threads is {}; this machine allows 1 to {most}", self.threads));
-        }
+        super::check_threads(self.threads)?;
         if self.data.file.is_none() && !self.data.columns.is_empty() {
             return config("data.columns names tensors of data.file, and there is none".into());
         }
@@ -148,32 +111,18 @@ impl NgrcPlan {
     }
 }
 
-/// The options that were given, as a layer.
-fn options(args: &args::Ngrc) -> Result<Value> {
-    if let Some(alpha) = args.alpha.filter(|alpha| !alpha.is_finite()) {
-        return Err(Error::Config(format!("--alpha is {alpha}; it must be a number from 0"))); // JSON has no such numbers
-    }
-    let given = [
-        ("device", args.run.device.as_ref().map(|x| json!(x))),
-        ("dtype", args.run.dtype.as_ref().map(|x| json!(x))),
-        ("seed", args.run.seed.map(|x| json!(x))),
-        ("threads", args.run.threads.map(|x| json!(x))),
+/// The options that were given.
+fn options(args: &args::Ngrc) -> Result<Vec<(&'static str, Option<Value>)>> {
+    Ok(vec![
         ("data.file", args.data.as_ref().map(|x| json!(x))),
         ("data.columns", args.columns.as_ref().map(|x| json!(x))),
         ("nvar.delay", args.delay.map(|x| json!(x))),
         ("nvar.order", args.order.as_ref().map(|x| json!(x))),
         ("nvar.stride", args.stride.map(|x| json!(x))),
-        ("ridge.alpha", args.alpha.map(|x| json!(x))),
+        ("ridge.alpha", super::finite("--alpha", args.alpha)?),
         ("ridge.solver", args.solver.as_ref().map(|x| json!(x))),
         ("horizon", args.horizon.as_ref().map(|x| json!(x))),
-    ];
-    let mut layer = json!({});
-    for (path, value) in given {
-        if let Some(value) = value {
-            put(&mut layer, path, value)?;
-        }
-    }
-    Ok(layer)
+    ])
 }
 
 /// Which data the layers ask for: a file, or a system by name.

@@ -1,0 +1,81 @@
+//! What all jobs share: their manifest, the clock of their parts, how they end.
+
+use std::time::Instant;
+
+use bd_core::{device, kind_name, libtorch};
+use bd_train::RunDir;
+use bd_train::run_dir::{Manifest, Status, Versions, utc_now};
+use serde_json::{Map, Value, json};
+use tch::{Device, Kind};
+
+use crate::console;
+use crate::info::{VERSION, git_hash};
+use crate::interrupt::Interrupted;
+use crate::text::plural;
+
+/// Wall seconds of the parts of a run, by name.
+pub(crate) struct Seconds(pub(crate) Map<String, Value>, Instant);
+
+impl Seconds {
+    pub(crate) fn since(began: Instant, name: &str) -> Self {
+        let mut seconds = Self(Map::new(), began);
+        seconds.lap(name);
+        seconds
+    }
+
+    pub(crate) fn lap(&mut self, name: &str) {
+        self.0.insert(name.into(), json!(self.1.elapsed().as_secs_f64()));
+        self.1 = Instant::now();
+    }
+}
+
+pub(crate) fn manifest(job: &str, device: Device, kind: Kind, threads: usize, seed: u64) -> Manifest {
+    Manifest {
+        job: job.into(),
+        status: Status::Running,
+        versions: Versions {
+            bd: VERSION.into(),
+            git: git_hash(),
+            libtorch: libtorch::version(),
+            cuda: device.is_cuda().then(tch::utils::version_cudart),
+        },
+        device: device::device_name(device),
+        threads,
+        dtype: kind_name(kind),
+        seed,
+        started: utc_now(),
+        finished: None,
+        weights_sha256: None,
+    }
+}
+
+/// The first line of every run.
+pub(crate) fn greeting(manifest: &Manifest) -> String {
+    format!(
+        "bd {VERSION}, libtorch {}, {}, {}, {}",
+        manifest.versions.libtorch.as_deref().unwrap_or("unknown"),
+        manifest.device,
+        manifest.dtype,
+        plural(manifest.threads, "thread")
+    )
+}
+
+/// Keeps the folder of a run that has checkpoints and ends with `error`, and says so in the error's words.
+pub(crate) fn kept(run: RunDir, error: anyhow::Error) -> anyhow::Error {
+    let interrupted = error.downcast_ref::<Interrupted>();
+    let status = if interrupted.is_some() { Status::Stopped } else { Status::Diverged };
+    let path = match run.keep(status) {
+        Ok(path) => path,
+        Err(storage) => return storage.into(),
+    };
+    match interrupted {
+        Some(interrupted) => interrupted.keeping(path).into(),
+        None => {
+            console::message(&format!(
+                "run       {} is kept, with the last good parameters as a checkpoint",
+                path.display()
+            ));
+            error
+        }
+    }
+}

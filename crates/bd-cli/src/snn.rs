@@ -1,0 +1,348 @@
+//! `bd train snn`: a spiking network that learns random spike trains with random labels, as in BrainPy's tutorial.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use anyhow::Result;
+use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
+use bd_core::{Error, Params, Rng, Shared, Spikes, Stack, Tap, catch_torch, device, threads};
+use bd_train::data::{Examples, Sequences};
+use bd_train::loss::accuracy;
+use bd_train::{Activity, Bptt, Loss, Objective, OverTime, RunDir, Update, activity, predict_sequences};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+use tch::{Device, Kind, Tensor};
+
+use crate::args;
+use crate::console;
+use crate::interrupt::Interrupt;
+use crate::job::{Seconds, greeting, kept, manifest};
+use crate::plan::SnnPlan;
+use crate::snn_figures::{Recorded, Report, figures};
+use crate::text::{plural, short};
+
+/// More samples than this nobody looks at in one picture.
+const MOST_PICTURED: usize = 15;
+
+/// A network with the examples it learns.
+struct Job {
+    plan: SnnPlan,
+    params: Params,
+    net: Stack,
+    examples: Examples,
+    over: OverTime,
+}
+
+/// What training found.
+#[derive(Default)]
+struct Trained {
+    losses: Vec<f64>,
+    reports: Vec<Report>,
+    /// Seconds of each update.
+    updates: Vec<f64>,
+}
+
+/// What the trained network does on all examples.
+struct Evaluated {
+    scores: Tensor,
+    loss: f64,
+    accuracy: f64,
+    activity: Vec<Activity>,
+}
+
+pub(crate) fn train(args: &args::Snn) -> Result<()> {
+    let began = Instant::now();
+    let interrupt = Interrupt::watch()?;
+    let plan = SnnPlan::resolve(args)?;
+    let device = plan.device.resolve()?;
+    threads::set(plan.threads);
+    let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
+    let first_line = greeting(&manifest);
+    let job = catch_torch(|| Job::new(plan, device))?;
+    let progress = Progress::new(args.run.quiet, job.updates());
+    progress.say(&first_line);
+    progress.say(&job.describe());
+
+    let run = RunDir::create(args.run.out.as_deref(), manifest)?;
+    run.write_json("config.json", &job.plan)?;
+    let mut seconds = Seconds::since(began, "setup");
+    let trained = job.train(&run, &progress, &interrupt);
+    progress.bar.finish_and_clear();
+    let trained = match trained {
+        Ok(trained) => trained,
+        Err(error) if has_checkpoint(&error) => return Err(kept(run, error)),
+        Err(error) => return Err(error),
+    };
+    seconds.lap("train");
+    interrupt.check()?;
+    let evaluated = catch_torch(|| job.evaluate())?;
+    seconds.lap("evaluate");
+    let weights = job.write(&run, &evaluated)?;
+    for (name, figure) in figures(&trained.losses, &trained.reports, &job.record()?)? {
+        interrupt.check()?;
+        if let Err(error) = figure.save(&run, &name) {
+            console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
+        }
+    }
+    interrupt.check()?;
+    seconds.lap("write");
+    let path = run.finish(Some(weights))?;
+    seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
+    seconds.0.insert("update".into(), spread(trained.updates));
+
+    if args.run.json {
+        let result = json!({
+            "job": job.plan.job,
+            "run": path,
+            "device": device::device_name(device),
+            "seconds": seconds.0,
+            "metrics": job.metrics(&trained.losses, &evaluated),
+        });
+        console::result(&result.to_string())?;
+    } else if !args.run.quiet {
+        console::result(&job.table(&evaluated))?;
+    }
+    progress.say(&format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// Messages, and a bar below them where standard error is a terminal.
+struct Progress {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Progress {
+    fn new(quiet: bool, updates: u64) -> Self {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(updates) };
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} updates, loss {msg}, {eta} to go");
+        Self { bar: bar.with_style(style.expect("the template is well formed")), quiet }
+    }
+
+    fn say(&self, message: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| console::message(message));
+        }
+    }
+}
+
+/// Whether a run that ends with this has left a checkpoint: the last good parameters are worth keeping.
+fn has_checkpoint(error: &anyhow::Error) -> bool {
+    error.is::<crate::interrupt::Interrupted>() || matches!(error.downcast_ref(), Some(Error::NotFinite { .. }))
+}
+
+impl Job {
+    fn new(plan: SnnPlan, device: Device) -> bd_core::Result<Self> {
+        let on = (plan.dtype.kind(), device);
+        let data = &plan.data;
+        let shape = [data.steps, data.samples, usize::try_from(plan.model.n_in).unwrap_or(0)];
+        let probability = data.rate_hz * plan.dt_ms / 1000.0;
+        let spikes = Spikes::draw(shape, on, probability, &mut Rng::new(plan.seed, "inputs"))?;
+        let mut rng = Rng::new(plan.seed, "labels");
+        let classes = plan.model.n_out as f64;
+        let labels: Vec<i64> = (0..data.samples).map(|_| (rng.uniform() * classes) as i64).collect();
+        let examples = Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels).to_device(device))?;
+        let mut params = Params::new(plan.seed, on);
+        let net = plan.model.build(&mut params)?;
+        let Loss::CrossEntropy { over } = plan.loss else { unreachable!("the plan was checked") };
+        Ok(Self { plan, params, net, examples, over })
+    }
+
+    fn describe(&self) -> String {
+        let Sequences::Spikes(spikes) = self.examples.inputs() else { unreachable!("spikes were drawn") };
+        let [steps, samples, channels] = spikes.shape();
+        let hidden = self.plan.model.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+        let (n_in, n_out) = (self.plan.model.n_in, self.plan.model.n_out);
+        let percent = 100.0 * spikes.count() as f64 / (steps * samples * channels) as f64;
+        let weights: usize = self.params.trainable().iter().map(|(_, tensor)| tensor.numel()).sum();
+        format!(
+            "data      {} of {} ({} ms), {}, {} spikes ({} % of all places): read as a list\n\
+             model     snn {n_in}-{hidden}-{n_out}, {}",
+            plural(samples, "sample"),
+            plural(steps, "step"),
+            short(steps as f64 * self.plan.dt_ms),
+            plural(channels, "channel"),
+            spikes.count(),
+            short(percent),
+            plural(weights, "weight"),
+        )
+    }
+
+    fn batch(&self) -> usize {
+        self.plan.batch.unwrap_or(usize::MAX).min(self.examples.count())
+    }
+
+    fn updates_an_epoch(&self) -> u64 {
+        self.examples.count().div_ceil(self.batch()) as u64
+    }
+
+    fn updates(&self) -> u64 {
+        self.plan.epochs as u64 * self.updates_an_epoch()
+    }
+
+    fn sha(&self) -> Shared {
+        Shared { key: self.plan.seed, ..Shared::new(self.plan.dt_ms) }
+    }
+
+    fn train(&self, run: &RunDir, progress: &Progress, interrupt: &Interrupt) -> Result<Trained> {
+        let plan = &self.plan;
+        let mut bptt = Bptt::new(&self.net, &self.params, plan.loss, &plan.optim, self.sha())?;
+        if let Some(norm) = plan.clip {
+            bptt = bptt.clip(norm)?;
+        }
+        let mut trained = Trained::default();
+        let mut warned = Vec::new();
+        let (began, mut last) = (Instant::now(), Instant::now());
+        let mut stopped = None;
+        let batches = |epoch: usize| {
+            self.examples.batches(self.batch(), Some(&mut Rng::new(plan.seed, &format!("epoch {epoch}"))))
+        };
+        let observe = |bptt: &Bptt<_, _>, update: &Update| {
+            trained.updates.push(last.elapsed().as_secs_f64());
+            progress.bar.set_position(update.step);
+            if update.step.is_multiple_of(10) {
+                progress.bar.set_message(short(update.loss));
+            }
+            let (first_epoch, report) =
+                (update.step == self.updates_an_epoch(), update.step.is_multiple_of(plan.report_every));
+            let active = if first_epoch || report { self.watch(progress, &mut warned)? } else { Vec::new() };
+            if report {
+                let seconds = began.elapsed().as_secs_f64();
+                trained.reports.push(self.report(run, update, &active, seconds)?);
+                progress.say(&format!(
+                    "Train {} steps, use {seconds:.4} s, train loss {}",
+                    update.step,
+                    short(update.loss)
+                ));
+            }
+            if plan.checkpoint_every > 0 && update.step.is_multiple_of(plan.checkpoint_every) {
+                run.checkpoint(update.step, &bptt.checkpoint())?;
+            }
+            if let Err(signal) = interrupt.check() {
+                run.checkpoint(update.step, &bptt.checkpoint())?;
+                stopped = Some(signal);
+                return Ok(ControlFlow::Break(()));
+            }
+            last = Instant::now();
+            Ok(ControlFlow::Continue(()))
+        };
+        match bptt.fit(plan.epochs, batches, observe) {
+            Ok(losses) => trained.losses = losses,
+            Err(error) => {
+                if matches!(error, Error::NotFinite { .. }) {
+                    run.checkpoint(bptt.optimizer().step(), &bptt.checkpoint())?;
+                }
+                return Err(error.into());
+            }
+        }
+        stopped.map_or(Ok(trained), |signal| Err(signal.into()))
+    }
+
+    /// How much each layer spikes over all examples, with a warning if a layer is silent or never still: once for each layer.
+    fn watch(&self, progress: &Progress, warned: &mut Vec<String>) -> bd_core::Result<Vec<Activity>> {
+        let active = activity(&self.net, &self.sha(), self.examples.inputs(), &self.plan.model.neurons())?;
+        for layer in &active {
+            if let Some(warning) = layer.warning().filter(|_| !warned.contains(&layer.layer)) {
+                progress.say(&format!("warning   {warning}"));
+                warned.push(layer.layer.clone());
+            }
+        }
+        Ok(active)
+    }
+
+    /// Spikes of a neuron in a second.
+    fn hz(&self, active: &Activity) -> f64 {
+        active.per_step * 1000.0 / self.plan.dt_ms
+    }
+
+    fn rates(&self, active: &[Activity]) -> Map<String, Value> {
+        active.iter().map(|layer| (format!("spike_rate.{}", layer.layer), json!(self.hz(layer)))).collect()
+    }
+
+    fn report(&self, run: &RunDir, update: &Update, active: &[Activity], wall_s: f64) -> bd_core::Result<Report> {
+        // Of the batch of this update, which need not be all examples.
+        let accuracy = (self.batch() == self.examples.count())
+            .then(|| accuracy(&self.over.scores(&update.outputs), self.examples.targets()));
+        let mut line = json!({
+            "step": update.step,
+            "epoch": update.step.div_ceil(self.updates_an_epoch()),
+            "split": "train",
+            "loss": update.loss,
+            "accuracy": accuracy,
+            "lr": self.plan.optim.lr * self.plan.optim.schedule.factor(update.step - 1),
+            "gradient_norm": update.gradient_norm,
+            "wall_s": wall_s,
+            "samples_per_s": update.step as f64 * self.batch() as f64 / wall_s,
+        });
+        line.as_object_mut().expect("an object").extend(self.rates(active));
+        run.report(&line)?;
+        Ok(Report { step: update.step, loss: update.loss, accuracy: accuracy.unwrap_or(f64::NAN) })
+    }
+
+    fn evaluate(&self) -> bd_core::Result<Evaluated> {
+        let scores = self.examples.batches(self.batch(), None).map(|batch| {
+            let outputs = predict_sequences(&self.net, &self.sha(), batch?.inputs(), &mut Tap::none())?;
+            Ok(self.over.scores(&outputs))
+        });
+        let scores = Tensor::cat(&scores.collect::<bd_core::Result<Vec<_>>>()?, 0);
+        let labels = self.examples.targets();
+        // A score is its own maximum over one step.
+        let loss = Loss::CrossEntropy { over: OverTime::Last }.loss(&scores.unsqueeze(1), labels).double_value(&[]);
+        let active = activity(&self.net, &self.sha(), self.examples.inputs(), &self.plan.model.neurons())?;
+        Ok(Evaluated { loss, accuracy: accuracy(&scores, labels), activity: active, scores })
+    }
+
+    /// Voltages and spikes of the first samples and the first hidden layer.
+    fn record(&self) -> bd_core::Result<Recorded> {
+        let samples: Vec<usize> = (0..self.examples.count().min(MOST_PICTURED)).collect();
+        let layer = self.plan.model.neurons().remove(0);
+        let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
+        let mut tap = Tap::new([&v, &spike]);
+        predict_sequences(&self.net, &self.sha(), &self.examples.inputs().select(&samples)?, &mut tap)?;
+        let records = tap.finish()?;
+        let host = |name: &str| records[name].transpose(0, 1).to_device(Device::Cpu).to_kind(Kind::Double);
+        Ok(Recorded { dt_ms: self.plan.dt_ms, v: host(&v), spike: host(&spike), layer })
+    }
+
+    /// Writes everything but the plots, and returns the SHA-256 of the weights.
+    fn write(&self, run: &RunDir, evaluated: &Evaluated) -> bd_core::Result<String> {
+        let arrays = [("score", &evaluated.scores), ("label", self.examples.targets())];
+        let arrays = arrays.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone()));
+        save_npz(&run.file("predictions.npz")?, &arrays)?;
+        save_tensors(&run.file("model.safetensors")?, &self.params.named())
+    }
+
+    fn metrics(&self, losses: &[f64], evaluated: &Evaluated) -> Map<String, Value> {
+        let last = &losses[losses.len().saturating_sub(100)..];
+        let mut metrics = Map::new();
+        metrics.insert("train_loss".into(), json!(evaluated.loss));
+        metrics.insert("train_loss_last_100".into(), json!(last.iter().sum::<f64>() / last.len() as f64));
+        metrics.insert("train_accuracy".into(), json!(evaluated.accuracy));
+        metrics.extend(self.rates(&evaluated.activity));
+        metrics
+    }
+
+    fn table(&self, evaluated: &Evaluated) -> String {
+        let mut text = format!(
+            "{:>14}  {}\n{:>14}  {}",
+            "train loss",
+            short(evaluated.loss),
+            "accuracy",
+            short(evaluated.accuracy)
+        );
+        for layer in &evaluated.activity {
+            let quiet = if layer.silent == 0 { String::new() } else { format!(", {} silent", layer.silent) };
+            let name = format!("rate of {}", layer.layer);
+            text += &format!("\n{name:>14}  {} Hz{quiet}", short(self.hz(layer)));
+        }
+        text
+    }
+}
+
+/// Median and tenth and ninetieth percentile, in seconds.
+fn spread(mut seconds: Vec<f64>) -> Value {
+    seconds.sort_by(f64::total_cmp);
+    let at = |fraction: f64| seconds.get(((seconds.len() as f64 - 1.0) * fraction).round() as usize);
+    json!({"median": at(0.5), "p10": at(0.1), "p90": at(0.9)})
+}

@@ -1,0 +1,129 @@
+//! [`activity`]: how much the neurons of a spiking network spike.
+
+use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
+use tch::{Kind, Tensor};
+
+use crate::bptt::scan;
+use crate::data::Sequences;
+
+/// Spikes of a layer over some sequences.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Activity {
+    /// Its name.
+    pub layer: String,
+    /// Number of neurons.
+    pub neurons: usize,
+    /// Of these, how many have no spike at all.
+    pub silent: usize,
+    /// Number of spikes.
+    pub spikes: f64,
+    /// Spikes per neuron and step.
+    pub per_step: f64,
+}
+
+impl Activity {
+    /// What is wrong with a layer that cannot learn as it is, if anything: no spike carries nothing on, and spikes in more than
+    /// half of all steps carry nothing but noise.
+    pub fn warning(&self) -> Option<String> {
+        let Self { layer, neurons, spikes, per_step, .. } = self;
+        if *spikes == 0.0 {
+            return Some(format!("layer {layer} has no spike: its {neurons} neurons stay below the threshold"));
+        }
+        let often = format!("layer {layer} spikes in {:.0} % of all steps ({spikes} spikes)", 100.0 * per_step);
+        (*per_step > 0.5).then_some(often)
+    }
+}
+
+/// Records are made in pieces of about so many bytes.
+const PIECE: usize = 32 << 20;
+
+/// Counts the spikes of the layers, each of which has a state `spike` of zeros and ones, over all steps of all sequences.
+///
+/// In pieces, so that memory does not grow with the number of sequences or steps.
+pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Sequences, layers: &[String]) -> Result<Vec<Activity>> {
+    let [batch, time, _] = inputs.shape().map(|n| n as usize);
+    let on = inputs.on();
+    let names: Vec<String> = layers.iter().map(|layer| format!("{layer}.spike")).collect();
+    let _guard = tch::no_grad_guard();
+    catch_torch(|| {
+        let mut counts: Option<Vec<Tensor>> = None;
+        let widest = system.n_in().max(system.n_out()) as usize;
+        let mut bytes_a_step = widest * on.0.elt_size_in_bytes();
+        let mut first = 0;
+        while first < batch {
+            // Its width is known when the first piece has been recorded.
+            let samples = (PIECE / (bytes_a_step * time)).clamp(1, batch - first);
+            let part = inputs.select(&(first..first + samples).collect::<Vec<_>>())?;
+            let mut state = system.init_state(samples as i64, on);
+            let mut from = 0;
+            while from < time {
+                let steps = (PIECE / (bytes_a_step * samples)).clamp(1, time - from);
+                let mut tap = Tap::new(names.iter().cloned());
+                state = scan(system, &sha.ahead(from), &part.steps(from, steps)?, state, &mut tap).1;
+                let records = tap.finish()?;
+                let found: Vec<Tensor> = names
+                    .iter()
+                    .map(|name| records[name].sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Double))
+                    .collect();
+                bytes_a_step = found.iter().map(Tensor::numel).sum::<usize>() * on.0.elt_size_in_bytes();
+                counts = Some(match counts {
+                    Some(counts) => counts.iter().zip(&found).map(|(count, found)| count + found).collect(),
+                    None => found,
+                });
+                from += steps;
+            }
+            first += samples;
+        }
+        let counts = counts.ok_or_else(|| Error::Config("there are no sequences".into()))?;
+        let measured = layers.iter().zip(counts).map(|(layer, count)| {
+            let (neurons, spikes) = (count.numel(), count.sum(Kind::Double).double_value(&[]));
+            let silent = count.eq(0.0).sum(Kind::Int64).int64_value(&[]) as usize;
+            let per_step = spikes / (neurons * batch * time) as f64;
+            Activity { layer: layer.clone(), neurons, silent, spikes, per_step }
+        });
+        Ok(measured.collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::{DynSystem, Params, Rng, Spikes, Stack};
+    use bd_models::{Lif, LifConfig, SnnConfig};
+    use tch::Device;
+
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+    /// Against a record of everything at once, from both forms of input.
+    #[test]
+    fn spikes_are_counted() {
+        let mut params = Params::new(1, ON);
+        let net = SnnConfig { hidden: vec![6, 5], ..SnnConfig::default() }.build(&mut params).unwrap();
+        let spikes = Spikes::draw([300, 7, 100], ON, 0.01, &mut Rng::new(0, "s")).unwrap();
+        let mut tap = Tap::new(["r1.spike", "r2.spike"]);
+        let sha = Shared::new(0.1);
+        let _ = net.scan_spikes(&sha, &spikes, net.init_state(7, ON), &mut tap);
+        let records = tap.finish().unwrap();
+        let dense = Sequences::dense(&Sequences::Spikes(spikes.clone()).to_dense()).unwrap();
+        for inputs in [Sequences::Spikes(spikes), dense] {
+            for found in activity(&net, &sha, &inputs, &["r1".into(), "r2".into()]).unwrap() {
+                let record = records[&format!("{}.spike", found.layer)].detach();
+                assert_eq!(found.spikes, record.sum(Kind::Double).double_value(&[]));
+                assert!(found.spikes > 0.0 && found.warning().is_none(), "{found:?}");
+                assert_eq!(found.per_step, found.spikes / record.numel() as f64);
+            }
+        }
+    }
+
+    #[test]
+    fn silence_and_noise_are_told() {
+        for (current, words) in [(0.5, "has no spike"), (1e4, "spikes in 100 % of all steps (120 spikes)")] {
+            let net = Stack::new([("r", DynSystem::new(Lif::new(3, &LifConfig::default()).unwrap()))]).unwrap();
+            let inputs = Sequences::dense(&Tensor::full([2, 20, 3], current, ON)).unwrap();
+            let found = activity(&net, &Shared::new(0.1), &inputs, &["r".into()]).unwrap();
+            assert!(found[0].warning().unwrap().contains(words), "{found:?}");
+            assert_eq!(found[0].silent, if current < 1.0 { 3 } else { 0 });
+        }
+    }
+}
