@@ -44,3 +44,10 @@ fn new_neuron() {
     let factor: f64 = lines[2].split(' ').next().unwrap().parse().unwrap();
     assert!(factor > 2.0, "{text}");
 }
+
+#[test]
+fn snn_classify() {
+    let text = run("snn_classify");
+    let accuracy: f64 = text.lines().last().unwrap().split([' ', ',']).nth(2).unwrap().parse().unwrap();
+    assert!(accuracy >= 0.95, "{text}");
+}

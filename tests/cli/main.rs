@@ -5,3 +5,4 @@ mod examples;
 mod info;
 mod refusals;
 mod train_ngrc;
+mod train_snn;

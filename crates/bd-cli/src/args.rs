@@ -22,12 +22,46 @@ pub(crate) enum Command {
     /// Train a model and write a run folder.
     #[command(subcommand)]
     Train(Train),
+    /// Run a trained network over data, and record any of its states.
+    #[command(after_help = EXIT_CODES)]
+    Predict(Predict),
     /// Versions as loaded, devices, threads, CPU features; where CUDA is not usable, why.
     Info {
         /// Print one JSON object instead of text.
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Folder of a run of bd train snn
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Input, [batch, time, channel] or [time, channel]: .npz, .npy or .safetensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Which array of the file [default: the only one, or x]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) array: Option<String>,
+    /// States to record, for example r.spike,r.v; an unknown name lists them all
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) record: Vec<String>,
+    /// Where to write output, score, class and the records, as .npz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Where to compute: auto, cpu, cuda or cuda:N [default: as the run]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+    /// Threads [default: as the run]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Print one JSON object on standard output and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors (and JSON, if asked for)
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,7 @@ mod ngrc;
 mod overlay;
 mod plan;
 mod plot;
+mod predict;
 mod series;
 mod snn;
 mod snn_figures;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Info { json } => Ok(info::info(json)?),
+        Command::Predict(args) => predict::predict(&args),
         Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
         Command::Train(Train::Snn(args)) => snn::train(&args),
     }

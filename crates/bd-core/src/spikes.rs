@@ -109,6 +109,11 @@ impl Spikes {
         self.on
     }
 
+    /// The same, standing for a tensor on another device.
+    pub fn on_device(self, device: Device) -> Self {
+        Self { on: (self.on.0, device), ..self }
+    }
+
     /// Number of spikes.
     pub fn count(&self) -> usize {
         self.all.len()
