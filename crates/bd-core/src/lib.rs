@@ -19,7 +19,7 @@
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
 //! | [`nvrtc`] | [`Nvrtc`](nvrtc::Nvrtc): CUDA C compiled at run time |
 //! | [`files`] | files written in one step; safetensors |
-//! | [`npz`] | numpy's `.npz` |
+//! | [`npz`] | numpy's `.npz`, read and written, and `.npy` |
 //! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
 //! | [`error`] | [`Error`], [`Result`], [`catch_torch`] |
 //! | `testing` | contract tests (feature `testing`) |

@@ -1,0 +1,225 @@
+//! The header of an `.npy` file: a literal of a Python dictionary with three keys.
+
+use tch::Kind;
+
+use super::DTYPES;
+
+/// libtorch's and numpy's own limit.
+const MAX_DIMS: usize = 64;
+
+/// What the header says of the data.
+#[derive(Debug, PartialEq)]
+pub(super) struct Header {
+    pub(super) kind: Kind,
+    pub(super) fortran_order: bool,
+    pub(super) shape: Vec<i64>,
+    /// Length of the data.
+    pub(super) bytes: u64,
+}
+
+impl Header {
+    /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }`. The error is a sentence without its subject.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let mut scan = Scanner(text);
+        scan.expect('{')?;
+        let (mut kind, mut fortran_order, mut shape) = (None, None, None);
+        while !scan.eat('}') {
+            let key = scan.string()?;
+            scan.expect(':')?;
+            match key {
+                "descr" => kind = Some(scan.dtype()?),
+                "fortran_order" => fortran_order = Some(scan.truth()?),
+                "shape" => shape = Some(scan.shape()?),
+                other => return Err(format!("its header has the unknown key {}", quoted(other))),
+            }
+            if !scan.eat(',') {
+                scan.expect('}')?;
+                break;
+            }
+        }
+        if !scan.0.trim().is_empty() {
+            return Err(format!("its header goes on after its end: {}", quoted(scan.0)));
+        }
+        let (Some(kind), Some(fortran_order), Some(shape)) = (kind, fortran_order, shape) else {
+            return Err("its header lacks one of descr, fortran_order and shape".into());
+        };
+        let bytes = data_bytes(kind, &shape)?;
+        Ok(Self { kind, fortran_order, shape, bytes })
+    }
+}
+
+/// The product of the dimensions times the size of an element. An array with no element must have strides that can be
+/// computed, too: its zeros count as ones for the limit.
+fn data_bytes(kind: Kind, shape: &[i64]) -> Result<u64, String> {
+    if shape.len() > MAX_DIMS {
+        return Err(format!("it has {} dimensions; at most {MAX_DIMS} can be read", shape.len()));
+    }
+    let product = shape.iter().try_fold(kind.elt_size_in_bytes() as i64, |bytes, &n| bytes.checked_mul(n.max(1)));
+    let bytes = product.ok_or_else(|| format!("its shape {shape:?} is too large for any memory"))?;
+    Ok(if shape.contains(&0) { 0 } else { bytes as u64 })
+}
+
+fn kind_of(descr: &str) -> Result<Kind, String> {
+    let (order, code) = match descr.chars().next() {
+        Some(order @ ('<' | '>' | '=' | '|')) => (order, &descr[1..]),
+        _ => (' ', descr),
+    };
+    if code.starts_with('O') {
+        return Err("it holds Python objects, which only pickle can read, and pickle can run any code: they are \
+                    refused always. Save the array with a numeric dtype, for example array.astype('float64')"
+            .into());
+    }
+    let known = DTYPES.iter().find(|(known, _)| *known == code);
+    match (order, known) {
+        ('>', Some(_)) => Err(format!(
+            "its numbers are big-endian (dtype {descr}); save it with array.astype(array.dtype.newbyteorder('<'))"
+        )),
+        ('<' | '=' | '|', Some((_, kind))) => Ok(*kind),
+        _ => Err(format!(
+            "its dtype is {}; float32, float64, int8, int16, int32, int64, uint8 and bool can be read",
+            quoted(descr)
+        )),
+    }
+}
+
+/// What is left of the text.
+struct Scanner<'a>(&'a str);
+
+impl<'a> Scanner<'a> {
+    fn eat(&mut self, wanted: char) -> bool {
+        self.0 = self.0.trim_start();
+        let rest = self.0.strip_prefix(wanted);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, wanted: char) -> Result<(), String> {
+        if self.eat(wanted) { Ok(()) } else { Err(self.unexpected(&format!("{wanted:?}"))) }
+    }
+
+    fn unexpected(&self, wanted: &str) -> String {
+        format!("its header has {} where {wanted} should be", quoted(self.0))
+    }
+
+    fn string(&mut self) -> Result<&'a str, String> {
+        let quote = ['\'', '"'].into_iter().find(|&quote| self.eat(quote));
+        let Some((text, rest)) = quote.and_then(|quote| self.0.split_once(quote)) else {
+            return Err(self.unexpected("a string"));
+        };
+        self.0 = rest;
+        Ok(text)
+    }
+
+    fn dtype(&mut self) -> Result<Kind, String> {
+        if self.eat('[') {
+            return Err("its elements are records of several fields; save each field as an array of its own".into());
+        }
+        kind_of(self.string()?)
+    }
+
+    /// The letters and digits that come next, perhaps none.
+    fn word(&mut self) -> &'a str {
+        self.0 = self.0.trim_start();
+        let end = self.0.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(self.0.len());
+        let (word, rest) = self.0.split_at(end);
+        self.0 = rest;
+        word
+    }
+
+    fn truth(&mut self) -> Result<bool, String> {
+        match self.word() {
+            "True" => Ok(true),
+            "False" => Ok(false),
+            other => Err(format!("its fortran_order is {}, neither True nor False", quoted(other))),
+        }
+    }
+
+    /// `()`, `(3,)`, `(3, 2)`. To Python `(3)` is a number, not a tuple.
+    fn shape(&mut self) -> Result<Vec<i64>, String> {
+        self.expect('(')?;
+        let mut shape = Vec::new();
+        while !self.eat(')') {
+            let word = self.word();
+            let n = word.parse().map_err(|_| format!("its shape has {}, not a size", quoted(word)))?;
+            shape.push(n);
+            if !self.eat(',') {
+                self.expect(')')?;
+                if shape.len() == 1 {
+                    return Err(format!("its shape is the number {n}, not a tuple"));
+                }
+                break;
+            }
+        }
+        Ok(shape)
+    }
+}
+
+/// The start of a text from the file, safe to print.
+fn quoted(text: &str) -> String {
+    const SHOWN: usize = 30;
+    let start: String = text.chars().take(SHOWN).collect();
+    format!("{start:?}{}", if start.len() < text.len() { "..." } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_header() {
+        let expected = Header { kind: Kind::Int, fortran_order: true, shape: vec![3, 2], bytes: 24 };
+        for text in [
+            "{'descr': '<i4', 'fortran_order': True, 'shape': (3, 2), }   \n",
+            "{\"shape\":(3,2,),\"descr\":\"=i4\",\"fortran_order\":True}",
+            " { 'fortran_order' : True , 'shape' : ( 3 , 2 ) , 'descr' : '|i4' } ",
+        ] {
+            assert_eq!(Header::parse(text).as_ref(), Ok(&expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn headers_that_are_refused_say_what_is_wrong() {
+        let with = |descr: &str, shape: &str| {
+            Header::parse(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}")).unwrap_err()
+        };
+        for (descr, words) in [
+            ("'|O'", "holds Python objects"),
+            ("'>f4'", "big-endian (dtype >f4)"),
+            ("'<f2'", "dtype is \"<f2\"; float32"),
+            ("'f4'", "dtype is \"f4\""),
+            ("'<u4'", "dtype is \"<u4\""),
+            ("'<c8'", "dtype is \"<c8\""),
+            ("''", "dtype is \"\""),
+            ("'\u{1b}[31m'", "dtype is \"\\u{1b}[31m\""),
+            ("[('x', '<f4')]", "records of several fields"),
+            ("None", "\"None, 'fortran_order': False, \"... where a string should be"),
+        ] {
+            let message = with(descr, "(2,)");
+            assert!(message.contains(words), "{descr}: {message}");
+        }
+        for (shape, words) in [
+            ("(3)", "the number 3, not a tuple"),
+            ("(-3,)", "has \"\", not a size"),
+            ("(3.0, 2)", "where ')' should be"),
+            ("(99999999999999999999,)", "not a size"),
+            ("(4294967296, 4294967296)", "too large for any memory"),
+            ("(0, 9223372036854775807)", "too large for any memory"),
+            (&format!("({})", "1,".repeat(65)), "65 dimensions; at most 64"),
+            ("[3, 2]", "where '(' should be"),
+        ] {
+            let message = with("'<f4'", shape);
+            assert!(message.contains(words), "{shape}: {message}");
+        }
+        for (text, words) in [
+            ("", "has \"\" where '{' should be"),
+            ("{'descr': '<f4', 'shape': (2,)}", "lacks one of"),
+            ("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", "neither True nor False"),
+            ("{'size': 3}", "unknown key \"size\""),
+            ("{'descr", "where a string should be"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} or 1", "goes on after its end"),
+        ] {
+            let message = Header::parse(text).unwrap_err();
+            assert!(message.contains(words), "{text}: {message}");
+        }
+    }
+}

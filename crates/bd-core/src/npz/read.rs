@@ -1,0 +1,141 @@
+//! Reading arrays that others wrote.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Seek};
+use std::path::Path;
+
+use tch::{Kind, Tensor};
+use zip::ZipArchive;
+
+use super::MAGIC;
+use super::header::Header;
+use crate::error::{Error, Result};
+
+/// What the members of one `.npz` file may expand to together, 8 GiB, or the file's own length where that is more: a
+/// deflated member can hold a thousand times its length.
+pub const MAX_BYTES: u64 = 8 << 30;
+
+/// Only fields of records make a header longer than some hundred bytes, and these are not read.
+const MAX_HEADER: u64 = 1 << 16;
+
+/// Reads every array of an `.npz` file, stored or deflated, in the file's order, on the host. One that is not there is
+/// a bad file too.
+pub fn load_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
+    let file = open(path)?;
+    let length = file.metadata().map_or(0, |meta| meta.len());
+    read_npz(path, BufReader::new(file), MAX_BYTES.max(length))
+}
+
+/// Reads an `.npy` file, on the host. One that is not there is a bad file too.
+pub fn load_npy(path: &Path) -> Result<Tensor> {
+    let source = Source { path, member: None };
+    read_npy(&source, &mut BufReader::new(open(path)?), &mut { u64::MAX })
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))
+}
+
+/// What is being read, for messages.
+pub(super) struct Source<'a> {
+    pub(super) path: &'a Path,
+    pub(super) member: Option<&'a str>,
+}
+
+impl Source<'_> {
+    fn bad(&self, reason: impl Display) -> Error {
+        match self.member {
+            Some(member) => Error::bad_file(self.path, format!("member {member:?}: {reason}")),
+            None => Error::bad_file(self.path, reason.to_string()),
+        }
+    }
+}
+
+/// `left` is what the members may expand to together.
+pub(super) fn read_npz(path: &Path, file: impl Read + Seek, mut left: u64) -> Result<Vec<(String, Tensor)>> {
+    let whole = Source { path, member: None };
+    let mut zip = ZipArchive::new(file).map_err(|error| whole.bad(format!("not an npz file: {error}")))?;
+    if zip.has_duplicate_names() {
+        return Err(whole.bad("two members have one name"));
+    }
+    // Members that share their bytes would be read as often as they are listed.
+    if zip.has_overlapping_entries().map_err(|error| whole.bad(format!("not an npz file: {error}")))? {
+        return Err(whole.bad("its members overlap"));
+    }
+    let mut tensors = Vec::new();
+    for i in 0..zip.len() {
+        let name = match zip.name_for_index(i) {
+            Some(Ok(name)) => name.into_owned(),
+            _ => return Err(whole.bad(format!("the name of member {i} cannot be read"))),
+        };
+        let source = Source { path, member: Some(&name) };
+        let Some(array) = name.strip_suffix(".npy") else {
+            return Err(source.bad("its name does not end in .npy"));
+        };
+        let mut member = zip.by_index(i).map_err(|error| source.bad(error))?;
+        tensors.push((array.to_owned(), read_npy(&source, &mut member, &mut left)?));
+    }
+    Ok(tensors)
+}
+
+/// Reads an array that ends where `reader` ends, and takes its length from `left`.
+pub(super) fn read_npy(source: &Source, reader: &mut impl Read, left: &mut u64) -> Result<Tensor> {
+    let start = read_exactly(source, reader, 8, "start")?;
+    if &start[..6] != MAGIC {
+        return Err(source.bad("not an npy file: it does not begin as numpy writes it"));
+    }
+    let width = match (start[6], start[7]) {
+        (1, 0) => 2,
+        (2 | 3, 0) => 4,
+        (major, minor) => {
+            return Err(source.bad(format!("it is npy version {major}.{minor}; 1.0, 2.0 and 3.0 can be read")));
+        }
+    };
+    let length = read_exactly(source, reader, width, "header")?;
+    let length = length.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
+    if length > MAX_HEADER {
+        return Err(source.bad(format!("its header would have {length} bytes; at most {MAX_HEADER} are read")));
+    }
+    let text = read_exactly(source, reader, length, "header")?;
+    let header = Header::parse(&String::from_utf8_lossy(&text)).map_err(|reason| source.bad(reason))?;
+    let Some(rest) = left.checked_sub(header.bytes) else {
+        return Err(source.bad(format!(
+            "its {} bytes are more than the {left} that are left of what the members of one file may expand to",
+            header.bytes
+        )));
+    };
+    *left = rest;
+    let data = read_exactly(source, reader, header.bytes, "data")?;
+    // This last look also makes the zip reader compare the checksum.
+    if reader.take(1).read_to_end(&mut Vec::new()).map_err(|error| trouble(source, error))? > 0 {
+        return Err(source.bad(format!("it goes on after the {} bytes that its header tells of", header.bytes)));
+    }
+    if header.kind == Kind::Bool && data.iter().any(|&byte| byte > 1) {
+        return Err(source.bad("a bool of it is neither 0 nor 1"));
+    }
+    // libtorch copies as many bytes as the shape says; `data` has just that many.
+    if !header.fortran_order {
+        return Ok(Tensor::f_from_data_size(&data, &header.shape, header.kind)?);
+    }
+    let reversed: Vec<i64> = header.shape.iter().rev().copied().collect();
+    let dims: Vec<i64> = (0..reversed.len() as i64).rev().collect();
+    Ok(Tensor::f_from_data_size(&data, &reversed, header.kind)?.f_permute(dims)?.f_contiguous()?)
+}
+
+/// Memory grows with what is read, whatever length a header claims.
+fn read_exactly(source: &Source, reader: &mut impl Read, length: u64, what: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(length).read_to_end(&mut bytes).map_err(|error| trouble(source, error))?;
+    if bytes.len() as u64 != length {
+        return Err(source.bad(format!("its {what} ends after {} of {length} bytes", bytes.len())));
+    }
+    Ok(bytes)
+}
+
+fn trouble(source: &Source, error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::OutOfMemory => Error::OutOfMemory(source.bad("it does not fit into memory").to_string()),
+        _ => source.bad(format!("cannot be read: {error}")),
+    }
+}

@@ -1,0 +1,50 @@
+//! Writing: uncompressed and without dates, so that the same tensors give the same bytes.
+
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use tch::Tensor;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use super::{DTYPES, MAGIC};
+use crate::error::{Error, Result};
+use crate::files::{host_bytes, write_atomic};
+use crate::named::kind_name;
+
+/// Writes named tensors as an `.npz` file in one step.
+pub fn save_npz(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::default())
+        .large_file(true);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, tensor) in tensors {
+        let member = npy(name, tensor)?;
+        zip.start_file(format!("{name}.npy"), options)
+            .and_then(|()| zip.write_all(&member).map_err(Into::into))
+            .map_err(|error| Error::Config(format!("{name} cannot be written to an npz file: {error}")))?;
+    }
+    let content = zip.finish().map_err(|error| Error::Config(format!("the npz file cannot be finished: {error}")))?;
+    write_atomic(path, content.get_ref())
+}
+
+/// The content of an `.npy` file, version 1.0.
+pub(super) fn npy(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
+    let kind = tensor.kind();
+    let Some((code, _)) = DTYPES.iter().find(|(_, known)| *known == kind) else {
+        return Err(Error::Config(format!("{name}: {} cannot be written as npy", kind_name(kind))));
+    };
+    let order = if kind.elt_size_in_bytes() == 1 { '|' } else { '<' };
+    let shape: String = tensor.size().iter().map(|n| format!("{n},")).collect();
+    let mut header = format!("{{'descr': '{order}{code}', 'fortran_order': False, 'shape': ({shape}), }}");
+    // Magic, version and length take ten bytes, the last one is a newline, and the data begin at a multiple of 64.
+    let padding = (64 - (header.len() + 11) % 64) % 64;
+    header.push_str(&" ".repeat(padding));
+    header.push('\n');
+    let mut content = [MAGIC.as_slice(), &[1, 0]].concat();
+    content.extend_from_slice(&u16::try_from(header.len()).expect("a header of a few dimensions").to_le_bytes());
+    content.extend_from_slice(header.as_bytes());
+    content.extend_from_slice(&host_bytes(tensor)?);
+    Ok(content)
+}
