@@ -19,10 +19,6 @@ fn small<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&SMALL[..], more].concat()
 }
 
-fn metric(result: &Value, name: &str) -> f64 {
-    result["metrics"][name].as_f64().unwrap_or_else(|| panic!("no metric {name} in {result}"))
-}
-
 fn arrays(desk: &Desk, name: &str) -> Vec<(String, Tensor)> {
     load_npz(&desk.path(name)).unwrap()
 }
@@ -122,13 +118,13 @@ fn a_run_that_diverges_keeps_the_last_good_parameters() {
     let desk = Desk::new();
     let ended = desk.bd(&small(&["--epochs", "50", "--lr", "1e38", "--out", "run"]));
     assert_eq!(ended.code, 3, "{}", ended.stderr);
-    assert!(ended.stderr.contains("is not finite: ") && ended.stderr.contains("at update "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is not finite: ") && ended.stderr.contains(" update "), "{}", ended.stderr);
     let manifest: Value = serde_json::from_slice(&fs::read(desk.path("run/manifest.json")).unwrap()).unwrap();
     assert_eq!((manifest["status"].as_str(), &manifest["weights_sha256"]), (Some("diverged"), &Value::Null));
     let folder = fs::read_dir(desk.path("run/checkpoints")).unwrap().next().unwrap().unwrap();
     let checkpoint = Checkpoint::load(&folder.path()).unwrap();
     let step = checkpoint.meta["step"].as_u64().unwrap();
-    assert!(ended.stderr.contains(&format!("at update {}", step + 1)), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!(" update {}", step + 1)), "{}", ended.stderr);
     assert!(checkpoint.model.iter().all(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 1));
 }
 

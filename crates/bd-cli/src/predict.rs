@@ -79,7 +79,10 @@ fn plan_of(run: &Path) -> Result<SnnPlan, Error> {
     let config: Value = serde_json::from_str(&text).map_err(|error| Error::bad_file(&path, error.to_string()))?;
     match config["job"].as_str() {
         Some("snn") => SnnPlan::of_run(config).map_err(|error| Error::bad_file(&path, error.to_string())),
-        job => Err(Error::bad_file(&path, format!("bd predict knows runs of snn, and this is one of {}", job.unwrap_or("nothing")))),
+        job => Err(Error::bad_file(
+            &path,
+            format!("bd predict knows runs of snn, and this is one of {}", job.unwrap_or("nothing")),
+        )),
     }
 }
 
@@ -116,7 +119,10 @@ fn input(path: &Path, array: Option<&str>, n_in: i64) -> Result<Tensor, Error> {
     };
     let Some((name, x)) = found else {
         let known = arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>().join(", ");
-        return bad(format!("no array is called '{}'; there are: {known}; name one with --array", array.unwrap_or("x")));
+        return bad(format!(
+            "no array is called '{}'; there are: {known}; name one with --array",
+            array.unwrap_or("x")
+        ));
     };
     let x = if x.dim() == 2 { x.unsqueeze(0) } else { x.shallow_clone() };
     let size = x.size();

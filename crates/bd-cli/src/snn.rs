@@ -299,7 +299,7 @@ impl Job {
         let layer = self.plan.model.neurons().remove(0);
         let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
         let mut tap = Tap::new([&v, &spike]);
-        predict_sequences(&self.net, &self.sha(), &self.examples.inputs().select(&samples)?, &mut tap)?;
+        let _ = predict_sequences(&self.net, &self.sha(), &self.examples.inputs().select(&samples)?, &mut tap)?;
         let records = tap.finish()?;
         let host = |name: &str| records[name].transpose(0, 1).to_device(Device::Cpu).to_kind(Kind::Double);
         Ok(Recorded { dt_ms: self.plan.dt_ms, v: host(&v), spike: host(&spike), layer })

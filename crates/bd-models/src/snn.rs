@@ -100,9 +100,10 @@ impl SnnConfig {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::testing::{ScanCase, assert_scan_is_steps};
-    use bd_core::{StateTree, System};
-    use tch::{Device, Kind};
+    use bd_core::kernel::{Feed, Instructions, Tuning, scan_tuned};
+    use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps};
+    use bd_core::{Rng, Shared, Spikes, StateTree, System, Tap};
+    use tch::{Device, Kind, Tensor};
 
     use super::*;
     use crate::lif::Reset;
@@ -149,6 +150,33 @@ mod tests {
             let mut params = Params::new(1, ON);
             let net = SnnConfig { lif, ..SnnConfig::default() }.build(&mut params).unwrap();
             assert_scan_is_steps(&net, &params, ScanCase::random(seed as u64, ON, 1e-12));
+        }
+    }
+
+    /// AVX2 and AVX-512 give the same bytes; any processor's instructions the same but for rounding twice where they round once.
+    #[test]
+    fn instructions_make_no_difference() {
+        for kind in [Kind::Float, Kind::Double] {
+            let on = (kind, Device::Cpu);
+            let mut params = Params::new(5, on);
+            let net = SnnConfig { hidden: vec![9, 3], ..SnnConfig::default() }.build(&mut params).unwrap();
+            let spikes = Spikes::draw([120, 40, 100], on, 0.01, &mut Rng::new(5, "s")).unwrap();
+            let weights: Vec<_> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
+            let everything = |instructions: Instructions| {
+                let tuning = Tuning { instructions, ..Tuning::of(40, kind) };
+                let (sha, start) = (Shared::new(0.5), net.init_state(40, on));
+                let done = scan_tuned(&net, &sha, Feed::Spikes(&spikes), start, &mut Tap::none(), tuning);
+                let ys = done.unwrap().0;
+                let gradients = Tensor::run_backward(&[ys.square().sum(kind)], &weights, false, false);
+                std::iter::once(ys.detach()).chain(gradients).collect::<Vec<_>>()
+            };
+            let best = everything(Instructions::best());
+            if let Some(avx2) = Instructions::avx2() {
+                assert_eq!(everything(avx2), best);
+            }
+            for (i, (any, best)) in everything(Instructions::any()).iter().zip(&best).enumerate() {
+                assert_close(&format!("result {i}"), any, best, if kind == Kind::Float { 1e-4 } else { 1e-12 });
+            }
         }
     }
 

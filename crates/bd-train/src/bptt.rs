@@ -30,8 +30,8 @@ type Penalty<'a> = Box<dyn Fn(&Params) -> Tensor + 'a>;
 
 /// A model in training: every update resets the state, scans a batch, and follows the gradient of the objective.
 ///
-/// A loss or a gradient that is not finite stops before the update with [`Error::NotFinite`]; the parameters are then still
-/// those of the last good one.
+/// A loss, a gradient or a parameter that would not be finite stops before the update with [`Error::NotFinite`]; the parameters
+/// are then still those of the last good one.
 ///
 /// ```no_run
 /// use bd_core::{Params, Shared};
@@ -111,7 +111,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
                 return Err(Error::NotFinite { what: "the loss".into(), where_ });
             }
             let (gradients, gradient_norm) = self.gradients(&loss, step)?;
-            self.optimizer.update(&gradients);
+            self.optimizer.update(&gradients)?;
             Ok(Update { step, loss: value, gradient_norm, outputs: outputs.detach() })
         })
     }

@@ -54,25 +54,21 @@ impl Rule {
         }
     }
 
-    /// Changes `param` in place; `t` from 1.
-    fn apply(self, t: u64, lr: f64, param: &Tensor, gradient: &Tensor, slots: &[Tensor]) {
-        let mut param = param.shallow_clone();
+    /// The parameter and its slots after update `t`, from 1.
+    fn next(self, t: u64, lr: f64, param: &Tensor, gradient: &Tensor, slots: &[Tensor]) -> (Tensor, Vec<Tensor>) {
         match self {
-            Self::Sgd => param -= gradient * lr,
+            Self::Sgd => (param - gradient * lr, Vec::new()),
             Self::Adam { beta1, beta2, eps, eps_on } => {
                 let [m, v] = slots else { unreachable!("Adam has two slots") };
-                let (mut m, mut v) = (m.shallow_clone(), v.shallow_clone());
-                m *= beta1;
-                m += gradient * (1.0 - beta1);
-                v *= beta2;
-                v += gradient.square() * (1.0 - beta2);
+                let m = m * beta1 + gradient * (1.0 - beta1);
+                let v = v * beta2 + gradient.square() * (1.0 - beta2);
                 let t = t as f64;
                 let (bias1, bias2) = (1.0 - beta1.powf(t), 1.0 - beta2.powf(t));
                 let (root, eps) = match eps_on {
                     EpsOn::Corrected => ((&v / bias2).sqrt(), eps),
                     EpsOn::Uncorrected => (v.sqrt() / bias2.sqrt(), eps / bias2.sqrt()),
                 };
-                param -= m / (root + eps) * (lr / bias1);
+                (param - &m / (root + eps) * (lr / bias1), vec![m, v])
             }
         }
     }
@@ -160,15 +156,29 @@ impl Optimizer {
         &self.params
     }
 
-    /// One update, from a gradient for each parameter in order.
-    pub fn update(&mut self, gradients: &[Tensor]) {
+    /// One update, from a gradient for each parameter in order. Where a number of it would not be finite, nothing is changed.
+    pub fn update(&mut self, gradients: &[Tensor]) -> Result<()> {
         assert_eq!(gradients.len(), self.params.len(), "a gradient for each parameter");
         let _guard = tch::no_grad_guard();
-        let lr = self.lr();
-        self.step += 1;
-        for (((_, param), gradient), slots) in self.params.iter().zip(gradients).zip(&self.slots) {
-            self.config.rule.apply(self.step, lr, param, gradient, slots);
+        let (lr, step) = (self.lr(), self.step + 1);
+        let mut all = Vec::new();
+        for (((name, param), gradient), slots) in self.params.iter().zip(gradients).zip(&self.slots) {
+            let (next, next_slots) = self.config.rule.next(step, lr, param, gradient, slots);
+            let names = std::iter::once("").chain(self.config.rule.slots().iter().copied());
+            for (slot, next) in names.zip(std::iter::once(&next).chain(&next_slots)) {
+                if next.isfinite().all().int64_value(&[]) == 0 {
+                    let what = if slot.is_empty() { name.clone() } else { format!("the optimiser's {slot} of {name}") };
+                    return Err(Error::NotFinite { what, where_: format!("it would overflow in update {step}") });
+                }
+            }
+            all.push((next, next_slots));
         }
+        for (((_, param), slots), (next, next_slots)) in self.params.iter().zip(&mut self.slots).zip(all) {
+            param.shallow_clone().f_copy_(&next)?;
+            *slots = next_slots;
+        }
+        self.step = step;
+        Ok(())
     }
 
     /// Its tensors, as `<parameter>.<slot>`: with the number of updates all that it needs to go on.
@@ -185,7 +195,6 @@ impl Optimizer {
     pub fn load(&mut self, step: u64, saved: &[(String, Tensor)]) -> Result<()> {
         let own = self.state();
         match_named("the saved optimiser", &own, saved)?;
-        let _guard = tch::no_grad_guard();
         for (name, tensor) in saved {
             let (_, slot) = own.iter().find(|(known, _)| known == name).expect("no name is unknown");
             slot.shallow_clone().f_copy_(tensor)?;

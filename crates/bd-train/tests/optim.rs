@@ -31,7 +31,7 @@ fn path(config: &OptimConfig, start: &Tensor, gradients: &Tensor) -> Tensor {
     let params = one_param(start);
     let mut optimizer = Optimizer::new(config, &params).unwrap();
     let after = gradients.unbind(0).into_iter().map(|gradient| {
-        optimizer.update(&[gradient]);
+        optimizer.update(&[gradient]).unwrap();
         params.get("p.w").unwrap().detach().copy()
     });
     Tensor::stack(&after.collect::<Vec<_>>(), 0)
@@ -83,7 +83,7 @@ fn a_saved_optimiser_goes_on() {
 
     let params = one_param(&start);
     let mut optimizer = Optimizer::new(&config, &params).unwrap();
-    (0..3).for_each(|i| optimizer.update(&[gradients.get(i)]));
+    (0..3).for_each(|i| optimizer.update(&[gradients.get(i)]).unwrap());
     let saved: Vec<_> = optimizer.state().into_iter().map(|(name, tensor)| (name, tensor.copy())).collect();
     let after = |load: bool| {
         let params = one_param(&params.get("p.w").unwrap().detach());
@@ -91,7 +91,7 @@ fn a_saved_optimiser_goes_on() {
         if load {
             fresh.load(3, &saved).unwrap();
         }
-        fresh.update(&[gradients.get(3)]);
+        fresh.update(&[gradients.get(3)]).unwrap();
         params.get("p.w").unwrap().detach()
     };
     assert_eq!(saved.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["p.w.m", "p.w.v"]);
@@ -164,6 +164,20 @@ fn what_is_not_finite_stops_before_the_update() {
     let error = bptt.update(&examples).unwrap_err().to_string();
     assert!(error.contains("the gradient of o.weight") && error.contains("1 of its 1 numbers"), "{error}");
     assert_eq!((params.get("o.weight").unwrap(), bptt.optimizer().step()), (&before, 0));
+}
+
+/// A finite gradient can overflow a parameter, or only a moment of Adam, which would then freeze the parameter in silence.
+#[test]
+fn an_update_that_would_overflow_changes_nothing() {
+    let sgd = OptimConfig { lr: 1e300, rule: Rule::Sgd, ..OptimConfig::default() };
+    for (config, gradient, words) in [(sgd, 1e200, "p.w is not finite"), (OptimConfig::default(), 1e200, "v of p.w")] {
+        let params = one_param(&Tensor::from_slice(&[1.0f64]));
+        let mut optimizer = Optimizer::new(&config, &params).unwrap();
+        let error = optimizer.update(&[Tensor::from_slice(&[gradient])]).unwrap_err();
+        assert!(matches!(error, Error::NotFinite { .. }) && error.to_string().contains(words), "{error}");
+        assert_eq!((params.get("p.w").unwrap().double_value(&[0]), optimizer.step()), (1.0, 0));
+        assert!(optimizer.state().iter().all(|(_, slot)| slot.double_value(&[0]) == 0.0));
+    }
 }
 
 #[test]
