@@ -45,36 +45,25 @@ impl<F: Real> Blocks<F> {
     }
 }
 
-/// Samples `[sample, n]` of one step into column `at` of channels that are `stride` apart. Lanes beyond the samples repeat the
-/// last one: something that a kernel can calculate with, whatever it does.
-#[inline(always)]
-pub(super) fn gather<F: Real>(samples: &[F], n: usize, into: &mut [F], at: usize, stride: usize, lanes: usize) {
-    let last = &samples[samples.len() - n..];
-    transpose(samples, n, into, at, stride, lanes, |k| last[k]);
+/// What stands in lanes beyond the samples.
+#[derive(Clone, Copy)]
+pub(super) enum Beyond {
+    /// The last sample again: something that a kernel can calculate with, whatever it does.
+    Last,
+    /// Zeros: gradients, of which nothing is asked there.
+    Zeros,
 }
 
-/// The same where lanes beyond the samples are zero: gradients, of which nothing is asked there.
+/// Samples `[sample, n]` of one step into column `at` of channels that are `stride` apart.
 #[inline(always)]
-pub(super) fn gather_gradient<F: Real>(
+pub(super) fn gather<F: Real>(
     samples: &[F],
     n: usize,
     into: &mut [F],
     at: usize,
     stride: usize,
     lanes: usize,
-) {
-    transpose(samples, n, into, at, stride, lanes, |_| F::default());
-}
-
-#[inline(always)]
-fn transpose<F: Real>(
-    samples: &[F],
-    n: usize,
-    into: &mut [F],
-    at: usize,
-    stride: usize,
-    lanes: usize,
-    beyond: impl Fn(usize) -> F,
+    beyond: Beyond,
 ) {
     let count = samples.len() / n;
     match n {
@@ -88,12 +77,16 @@ fn transpose<F: Real>(
             }
         }
     }
-    for k in 0..n {
-        into[k * stride + at + count..k * stride + at + lanes].fill(beyond(k));
+    for k in (0..n).filter(|_| count < lanes) {
+        let value = match beyond {
+            Beyond::Last => samples[samples.len() - n + k],
+            Beyond::Zeros => F::default(),
+        };
+        into[k * stride + at + count..k * stride + at + lanes].fill(value);
     }
 }
 
-/// [`transpose`] of so few channels that their number is better known beforehand.
+/// [`gather`] of so few channels that their number is better known beforehand.
 #[inline(always)]
 fn interleaved<F: Real, const N: usize>(samples: &[F], into: &mut [F], at: usize, stride: usize) {
     let (samples, _) = samples.as_chunks::<N>();

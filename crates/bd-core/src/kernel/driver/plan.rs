@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 
-use super::memory::{Blocks, gather, gather_gradient, host, scatter};
+use super::memory::{Beyond, Blocks, gather, host, scatter};
 use super::parallel::in_parallel;
 use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::kernel::events::TileEvents;
-use crate::kernel::{AnyKernel, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed};
+use crate::kernel::{
+    AnyKernel, Cpu, Grads, Input, Instructions, Kernel, LANES, Loops, Real, Sizes, Tile, Typed, vectorised,
+};
 use crate::spikes::Spikes;
 use crate::threads;
 
@@ -169,7 +171,7 @@ impl Plan {
                 }
             };
             let mut states = Vec::new();
-            self.gather_state(&last_out, samples, &mut room.state, gather);
+            self.gather_state(&last_out, samples, &mut room.state, Beyond::Last);
             for (from, tile) in self.stretches(false) {
                 if record {
                     states.extend_from_slice(&room.state);
@@ -226,14 +228,14 @@ impl Plan {
             for i in tiles {
                 let (samples, kept) = (self.samples_of(i), &kept[i]);
                 let mut states = kept.states.rchunks_exact((self.sizes.n_state * self.lanes).max(1));
-                self.gather_state(&gleaves_out, samples, gstate, gather_gradient);
+                self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
                 for (from, tile) in self.stretches(true).rev() {
                     for (&leaf, gtrace) in self.traced.iter().zip(&gtraces_in) {
                         self.add_trace(*gtrace, leaf, samples, from, gstate);
                     }
                     room.state.copy_from_slice(states.next().unwrap_or(&[]));
                     self.forward_stretch(dense, kept.events.as_ref(), samples, from, tile, room);
-                    self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, gather_gradient);
+                    self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, Beyond::Zeros);
                     self.backward_stretch(kept.events.as_ref(), from, tile, room, gstate, &mut gparams, wants_gxs);
                     if let Some(out) = &gxs_out {
                         self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
@@ -262,7 +264,7 @@ impl Plan {
     {
         let Sizes { n_in, n_out, n_work, .. } = self.sizes;
         if events.is_none() {
-            self.gather_series(Some(dense), samples, from, tile, n_in, &mut room.xs, gather);
+            self.gather_series(Some(dense), samples, from, tile, n_in, &mut room.xs, Beyond::Last);
         }
         let xs = input(events, &room.xs, from, tile, n_in);
         let (ys, work) = (&mut room.ys[..n_out * tile.len()], &mut room.work[..n_work * tile.len()]);
@@ -294,6 +296,7 @@ impl Plan {
     }
 
     /// The samples of a tile at step `t` of a contiguous `[time, batch, n]`.
+    #[inline(always)]
     fn row<'a, F>(&self, data: &'a [F], t: usize, samples: Samples, n: usize) -> &'a [F] {
         &data[(t * self.batch + samples.first) * n..][..samples.count * n]
     }
@@ -313,13 +316,10 @@ impl Plan {
         tile: Tile,
         n: usize,
         block: &mut [F],
-        gather: impl Fn(&[F], usize, &mut [F], usize, usize, usize),
+        beyond: Beyond,
     ) {
         let Some(series) = series else { return block.fill(F::default()) };
-        for t in 0..tile.steps {
-            let row = self.row(series, from + t, samples, n);
-            gather(row, n, block, t * tile.lanes, tile.len(), tile.lanes);
-        }
+        vectorised(self.instructions, GatherSeries { plan: self, series, samples, from, tile, n, block, beyond });
     }
 
     fn scatter_series<F: Real>(
@@ -331,26 +331,15 @@ impl Plan {
         tile: Tile,
         n: usize,
     ) {
-        for t in 0..tile.steps {
-            let at = ((from + t) * self.batch + samples.first) * n;
-            // SAFETY: the rows of this tile's samples, which no other tile touches.
-            let row = unsafe { out.part(at, samples.count * n) };
-            scatter(block, t * tile.lanes, tile.len(), row, n);
-        }
+        vectorised(self.instructions, ScatterSeries { plan: self, block, out, samples, from, tile, n });
     }
 
-    fn gather_state<F: Real>(
-        &self,
-        leaves: &[Blocks<F>],
-        samples: Samples,
-        mut state: &mut [F],
-        gather: impl Fn(&[F], usize, &mut [F], usize, usize, usize),
-    ) {
+    fn gather_state<F: Real>(&self, leaves: &[Blocks<F>], samples: Samples, mut state: &mut [F], beyond: Beyond) {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at_mut(width * self.lanes);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
             let rows = unsafe { leaf.part(samples.first * width, samples.count * width) };
-            gather(rows, width, own, 0, self.lanes, self.lanes);
+            gather(rows, width, own, 0, self.lanes, self.lanes, beyond);
             state = rest;
         }
     }
@@ -374,6 +363,51 @@ impl Plan {
             for (k, g) in sample.iter().enumerate() {
                 own[k * self.lanes + l] += *g;
             }
+        }
+    }
+}
+
+struct GatherSeries<'a, F> {
+    plan: &'a Plan,
+    series: &'a [F],
+    samples: Samples,
+    from: usize,
+    tile: Tile,
+    n: usize,
+    block: &'a mut [F],
+    beyond: Beyond,
+}
+
+impl<F: Real> Loops for GatherSeries<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        let Self { plan, series, samples, from, tile, n, block, beyond } = self;
+        for t in 0..tile.steps {
+            let row = plan.row(series, from + t, samples, n);
+            gather(row, n, block, t * tile.lanes, tile.len(), tile.lanes, beyond);
+        }
+    }
+}
+
+struct ScatterSeries<'a, F> {
+    plan: &'a Plan,
+    block: &'a [F],
+    out: &'a Blocks<F>,
+    samples: Samples,
+    from: usize,
+    tile: Tile,
+    n: usize,
+}
+
+impl<F: Real> Loops for ScatterSeries<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        let Self { plan, block, out, samples, from, tile, n } = self;
+        for t in 0..tile.steps {
+            let at = ((from + t) * plan.batch + samples.first) * n;
+            // SAFETY: the rows of this tile's samples, which no other tile touches.
+            let row = unsafe { out.part(at, samples.count * n) };
+            scatter(block, t * tile.lanes, tile.len(), row, n);
         }
     }
 }
