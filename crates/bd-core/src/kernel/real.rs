@@ -14,6 +14,10 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tc
     /// `self b + c`, rounded once. Slow where the processor has no instruction for it: see [`Cpu::mul_add`](super::Cpu::mul_add).
     fn fused_mul_add(self, b: Self, c: Self) -> Self;
 
+    /// Smaller numbers than this are about to underflow, which makes every operation with them many times slower: a million
+    /// times the smallest number of full precision.
+    const TINY: Self;
+
     /// Numbers of this type; a panic if they are of the other. The driver takes care that they are.
     fn numbers(numbers: &Numbers) -> &[Self];
 }
@@ -30,6 +34,8 @@ macro_rules! impl_real {
             fn fused_mul_add(self, b: Self, c: Self) -> Self {
                 self.mul_add(b, c)
             }
+
+            const TINY: Self = 1e6 * <$float>::MIN_POSITIVE;
 
             fn numbers(numbers: &Numbers) -> &[Self] {
                 let Numbers::$variant(numbers) = numbers else {

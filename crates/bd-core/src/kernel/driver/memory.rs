@@ -124,3 +124,12 @@ fn interleave<F: Real, const N: usize>(from: &[F], at: usize, stride: usize, sam
         }
     }
 }
+
+/// Sets to zero what is about to underflow: what decays for long would otherwise slow everything down.
+pub(super) fn flush_tiny<F: Real>(state: &mut [F]) {
+    for x in state {
+        if x.abs() < F::TINY {
+            *x = F::default();
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 
-use super::memory::{Beyond, Blocks, gather, host, scatter};
+use super::memory::{Beyond, Blocks, flush_tiny, gather, host, scatter};
 use super::parallel::in_parallel;
 use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
@@ -87,7 +87,11 @@ impl Plan {
         let lanes = samples.next_multiple_of(LANES);
         let bytes_a_step = (2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
         // What is recorded is read off the state after each step.
-        let stretch = if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).clamp(1, time) } else { 1 };
+        let stretch = if traced.is_empty() {
+            (tuning.bytes / bytes_a_step.max(1)).clamp(tuning.min_steps.clamp(1, time), time)
+        } else {
+            1
+        };
         Self {
             kernel,
             sizes,
@@ -177,6 +181,7 @@ impl Plan {
                     states.extend_from_slice(&room.state);
                 }
                 self.forward_stretch(dense, events.as_ref(), samples, from, tile, room);
+                flush_tiny(&mut room.state);
                 self.scatter_series(&room.ys, &ys_out, samples, from, tile, self.sizes.n_out);
                 for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
                     let at = self.widths[..leaf].iter().sum::<usize>() * self.lanes;
@@ -237,6 +242,7 @@ impl Plan {
                     self.forward_stretch(dense, kept.events.as_ref(), samples, from, tile, room);
                     self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, Beyond::Zeros);
                     self.backward_stretch(kept.events.as_ref(), from, tile, room, gstate, &mut gparams, wants_gxs);
+                    flush_tiny(gstate);
                     if let Some(out) = &gxs_out {
                         self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
                     }

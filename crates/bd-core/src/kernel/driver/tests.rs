@@ -74,7 +74,7 @@ fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Ten
 }
 
 fn cut(samples: usize, bytes: usize) -> Tuning {
-    Tuning { samples, bytes, instructions: Instructions::best() }
+    Tuning { samples, bytes, min_steps: 1, instructions: Instructions::best() }
 }
 
 #[test]
@@ -96,6 +96,24 @@ fn tiles_and_threads_make_no_difference() {
             }
         }
     }
+}
+
+/// What decays for long ends in exact zeros, and never in the numbers below full precision that slow everything down.
+#[test]
+fn what_underflows_becomes_zero() {
+    let on = (Kind::Float, Device::Cpu);
+    let v0 = Tensor::ones([2, N as i64], on).set_requires_grad(true);
+    let scan = |steps: i64| {
+        let xs = Tensor::zeros([steps, 2, N as i64], on);
+        let leaves = [v0.shallow_clone()];
+        run::<f32>(Arc::new(Leaky { a: 0.9 }), &[Tensor::ones([1], on)], Feed::Dense(&xs), &leaves, &[], cut(8, 2000))
+    };
+    let gradient = |last: &Tensor| Tensor::run_backward(&[last.sum(Kind::Float)], &[&v0], false, false)[0].max();
+    // 0.9^500 = 1.3e-23, 0.9^1000 is below the smallest float32.
+    let (some, none) = (scan(500).last, scan(1000).last);
+    assert!((some[0].max().double_value(&[]) / 0.9f64.powi(500) - 1.0).abs() < 1e-4);
+    assert!((gradient(&some[0]).double_value(&[]) / 0.9f64.powi(500) - 1.0).abs() < 1e-4);
+    assert_eq!((none[0].max().double_value(&[]), gradient(&none[0]).double_value(&[])), (0.0, 0.0));
 }
 
 #[test]
