@@ -4,7 +4,7 @@ use bd_core::Result;
 use tch::Tensor;
 
 use crate::ngrc::Forecast;
-use crate::plot::{Figure, Line, Panel, thin};
+use crate::plot::{Figure, Line, Mark, Panel, thin};
 use crate::series::Series;
 use crate::text::{plural, short};
 
@@ -20,23 +20,27 @@ pub(crate) fn figures(series: &Series, forecasts: &[Forecast]) -> Result<Vec<(St
         _ => String::new(),
     };
     let over_time = |title: String, lines: &dyn Fn(usize) -> Result<Vec<Line>>| -> Result<Figure> {
-        let panel = |(c, name): (usize, &String)| Ok(Panel { y_label: name.clone(), lines: lines(c)? });
+        let panel =
+            |(c, name): (usize, &String)| Ok(Panel { y_label: name.clone(), lines: lines(c)?, ..Panel::default() });
         let panels = series.channels.iter().take(MOST_PANELS).enumerate().map(panel).collect::<Result<_>>()?;
         let x_label = if series.timed { "time".into() } else { format!("time (dt = {})", series.dt) };
-        Ok(Figure { title: title + &note, x_label, panels, panel_height: 140 })
+        Ok(Figure { title: title + &note, x_label, panels, panel_height: 140, ..Figure::default() })
     };
-    let line = |label: Option<&str>, first: usize, values: &Tensor, c: usize| -> Result<Line> {
+    let line = |label: Option<&str>, mark, first: usize, values: &Tensor, c: usize| -> Result<Line> {
         let points = column(values, c)?.into_iter().enumerate().map(|(i, value)| (series.time(first + i), value));
-        Ok(Line { label: label.map(str::to_owned), points: thin(points.collect()) })
+        Ok(Line { label: label.map(str::to_owned), points: thin(points.collect()), mark })
     };
 
-    let all = over_time(format!("{} over time", series.source), &|c| Ok(vec![line(None, 0, &series.values, c)?]))?;
+    let all = over_time(format!("{} over time", series.source), &|c| {
+        Ok(vec![line(None, Mark::Line, 0, &series.values, c)?])
+    })?;
     let mut figures = vec![("series".to_owned(), all)];
     for Forecast { horizon, first, prediction, target, error } in forecasts {
         let title = format!("{} ahead, test MSE {}", plural(*horizon, "step"), short(error.mse));
         let figure = over_time(title, &|c| {
             let label = |text| (c == 0).then_some(text); // one legend says it for all panels
-            Ok(vec![line(label("truth"), *first, target, c)?, line(label("prediction"), *first, prediction, c)?])
+            let truth = line(label("truth"), Mark::Wide, *first, target, c)?;
+            Ok(vec![truth, line(label("prediction"), Mark::Line, *first, prediction, c)?])
         })?;
         figures.push((format!("horizon-{horizon}"), figure));
     }
@@ -53,19 +57,22 @@ fn column(values: &Tensor, c: usize) -> Result<Vec<f64>> {
 /// The last channel against the first over the test part: truth, and the forecast of the first horizon.
 fn attractor(series: &Series, forecasts: &[Forecast]) -> Result<Figure> {
     let last = series.channels.len() - 1;
-    let line = |label: String, values: &Tensor| -> Result<Line> {
+    let line = |label: String, mark, values: &Tensor| -> Result<Line> {
         let values = values.narrow(0, 0, values.size()[0].min(MOST_POINTS));
-        Ok(Line { label: Some(label), points: column(&values, 0)?.into_iter().zip(column(&values, last)?).collect() })
+        let points = column(&values, 0)?.into_iter().zip(column(&values, last)?).collect();
+        Ok(Line { label: Some(label), points, mark })
     };
-    let mut lines = vec![line("series".into(), &series.values)?];
+    let mut lines = vec![line("series".into(), Mark::Wide, &series.values)?];
     if let Some(forecast) = forecasts.first() {
-        lines.push(line(format!("forecast, {} ahead", plural(forecast.horizon, "step")), &forecast.prediction)?);
+        let label = format!("forecast, {} ahead", plural(forecast.horizon, "step"));
+        lines.push(line(label, Mark::Line, &forecast.prediction)?);
     }
     let name = |c: usize| series.channels[c].clone();
     Ok(Figure {
         title: format!("attractor of {}", series.source),
         x_label: name(0),
-        panels: vec![Panel { y_label: name(last), lines }],
+        panels: vec![Panel { y_label: name(last), lines, ..Panel::default() }],
         panel_height: 600,
+        ..Figure::default()
     })
 }

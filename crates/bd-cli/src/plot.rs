@@ -1,34 +1,65 @@
-//! Line plots in stacked panels, the same drawing as SVG and as PNG.
+//! Plots in panels, the same drawing as SVG and as PNG.
+
+mod draw;
+mod pen;
+
+use std::ops::Range;
 
 use bd_core::files::write_atomic;
 use bd_core::{Error, Result};
 use bd_train::RunDir;
-use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 
-/// Stacked panels with a common horizontal axis.
-#[derive(Debug, Clone)]
+use self::pen::Pen;
+
+/// Panels with a common horizontal axis, row by row.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Figure {
     pub(crate) title: String,
     pub(crate) x_label: String,
     pub(crate) panels: Vec<Panel>,
     /// Height of a panel; the width is the same for all figures.
     pub(crate) panel_height: u32,
+    /// Panels in a row. Those of more than one column share their vertical axis, too. None is one.
+    pub(crate) columns: usize,
+    /// What the horizontal axis shows, if not just all points.
+    pub(crate) x_range: Option<Range<f64>>,
 }
 
 /// One panel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Panel {
+    pub(crate) title: Option<String>,
     pub(crate) y_label: String,
     pub(crate) lines: Vec<Line>,
+    /// What the vertical axis shows, if not just all points.
+    pub(crate) y_range: Option<Range<f64>>,
+    /// Ticks of the vertical axis with their words, if not round numbers.
+    pub(crate) y_ticks: Option<Vec<(f64, String)>>,
+    /// Heights of thin lines across the panel.
+    pub(crate) rules: Vec<f64>,
 }
 
-/// One line, named in the legend if it has a label.
-#[derive(Debug, Clone)]
+/// One line, named in the legend if it has a label. Where a point is not finite, it has a gap.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Line {
     pub(crate) label: Option<String>,
     pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) mark: Mark,
+}
+
+/// How the points of a line are drawn.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Mark {
+    #[default]
+    Line,
+    /// Shows below the lines that agree with it.
+    Wide,
+    /// For many lines in a small panel.
+    Hair,
+    /// Radius in half pixels.
+    Dots(u32),
+    LineAndDots,
 }
 
 /// Drawn at twice the size at which they are shown, for sharp bitmaps.
@@ -36,13 +67,14 @@ const SCALE: u32 = 2;
 const WIDTH: u32 = 900 * SCALE;
 const TITLE_HEIGHT: u32 = 34 * SCALE;
 const X_AXIS_HEIGHT: u32 = 46 * SCALE;
-/// Okabe and Ito's blue and vermillion, which colour-blind readers tell apart.
-const COLOURS: [RGBColor; 2] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0)];
-const FONT: &str = "sans-serif";
 
 impl Figure {
+    fn rows(&self) -> usize {
+        self.panels.len().div_ceil(self.columns.max(1))
+    }
+
     fn size(&self) -> (u32, u32) {
-        let panels = self.panels.len() as u32 * self.panel_height * SCALE;
+        let panels = self.rows() as u32 * self.panel_height * SCALE;
         (WIDTH, TITLE_HEIGHT + panels + X_AXIS_HEIGHT)
     }
 
@@ -52,7 +84,7 @@ impl Figure {
         write_atomic(&run.file(&format!("plots/{name}.png"))?, &self.png()?)
     }
 
-    fn svg(&self) -> Result<String> {
+    pub(crate) fn svg(&self) -> Result<String> {
         let (width, height) = self.size();
         let mut text = String::new();
         self.draw(&SVGBackend::with_string(&mut text, (width, height)).into_drawing_area())?;
@@ -62,10 +94,10 @@ impl Figure {
         Ok(text.replacen(&drawn, &shown, 1))
     }
 
-    fn png(&self) -> Result<Vec<u8>> {
+    pub(crate) fn png(&self) -> Result<Vec<u8>> {
         let (width, height) = self.size();
         let mut pixels = vec![0; width as usize * height as usize * 3];
-        self.draw(&BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area())?;
+        self.draw(&Pen(BitMapBackend::with_buffer(&mut pixels, (width, height))).into_drawing_area())?;
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, width, height);
         encoder.set_color(png::ColorType::Rgb);
@@ -75,123 +107,28 @@ impl Figure {
         written.map_err(|error| Error::Config(format!("a plot cannot be encoded: {error}")))?;
         Ok(file)
     }
-
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<()> {
-        // The same font everywhere, whatever the machine has. Registering it twice changes nothing.
-        let font = include_bytes!("../assets/DejaVuSans-subset.ttf");
-        register_font(FONT, FontStyle::Normal, font).map_err(|_| Error::Config("the font cannot be read".into()))?;
-        self.try_draw(area).map_err(|error| Error::Config(format!("a plot cannot be drawn: {error}")))
-    }
-
-    fn try_draw<B: DrawingBackend>(
-        &self,
-        area: &DrawingArea<B, Shift>,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        area.fill(&WHITE)?;
-        let title = (FONT, 17 * SCALE).into_font();
-        let (title_area, below) = area.split_vertically(TITLE_HEIGHT);
-        title_area.margin(8 * SCALE, 0, 0, 0).titled(&self.title, title)?;
-        let x_range = range(self.panels.iter().flat_map(|panel| &panel.lines), |point| point.0, 0.0);
-        let last = self.panels.len() - 1;
-        for (i, panel) in self.panels.iter().enumerate() {
-            let top = i as u32 * self.panel_height * SCALE;
-            let height = self.panel_height * SCALE + if i == last { X_AXIS_HEIGHT } else { 0 };
-            let place = below.clone().shrink((0, top), (WIDTH - 20 * SCALE, height));
-            panel.draw(&place, x_range.clone(), (i == last).then_some(self.x_label.as_str()))?;
-        }
-        area.present()
-    }
 }
 
-impl Panel {
-    fn draw<B: DrawingBackend>(
-        &self,
-        place: &DrawingArea<B, Shift>,
-        x_range: std::ops::Range<f64>,
-        x_label: Option<&str>,
-    ) -> std::result::Result<(), DrawingAreaErrorKind<B::ErrorType>> {
-        let mut chart = ChartBuilder::on(place)
-            .margin_left(6 * SCALE)
-            .margin_top(4 * SCALE)
-            .margin_bottom(4 * SCALE)
-            .set_label_area_size(LabelAreaPosition::Left, 66 * SCALE)
-            .set_label_area_size(LabelAreaPosition::Bottom, if x_label.is_some() { X_AXIS_HEIGHT } else { 0 })
-            .build_cartesian_2d(x_range, range(&self.lines, |point| point.1, 0.06))?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.12))
-            .x_labels(10)
-            .y_labels(5)
-            .x_label_formatter(&tick)
-            .y_label_formatter(&tick)
-            .y_desc(&self.y_label)
-            .x_desc(x_label.unwrap_or_default())
-            .label_style((FONT, 12 * SCALE))
-            .axis_desc_style((FONT, 13 * SCALE))
-            .draw()?;
-        for (i, (line, colour)) in self.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
-            // The first of several is drawn wider, so that it shows below those that agree with it.
-            let style = colour.mix(0.85).stroke_width(if i == 0 && self.lines.len() > 1 { 2 * SCALE } else { SCALE });
-            let series = chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
-            if let Some(label) = &line.label {
-                let sample =
-                    |(x, y)| PathElement::new([(x, y), (x + 14 * SCALE as i32, y)], colour.stroke_width(SCALE));
-                series.label(label.as_str()).legend(sample);
-            }
-        }
-        if self.lines.iter().any(|line| line.label.is_some()) {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
-                .legend_area_size(18 * SCALE)
-                .background_style(WHITE.mix(0.85))
-                .border_style(BLACK.mix(0.2))
-                .label_font((FONT, 12 * SCALE))
-                .draw()?;
-        }
-        Ok(())
-    }
-}
-
-/// A number at a tick, without digits that say nothing.
-fn tick(value: &f64) -> String {
-    if *value != 0.0 && !(1e-4..1e6).contains(&value.abs()) {
-        return format!("{value:.2e}");
-    }
-    let fixed = format!("{value:.6}");
-    let text = fixed.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.into() }
-}
-
-/// Smallest to largest finite value, widened by `margin` of that, and never empty.
-fn range<'a>(
-    lines: impl IntoIterator<Item = &'a Line>,
-    value: impl Fn(&(f64, f64)) -> f64,
-    margin: f64,
-) -> std::ops::Range<f64> {
-    let values = lines.into_iter().flat_map(|line| &line.points).map(value).filter(|v| v.is_finite());
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    if low > high {
-        return 0.0..1.0;
-    }
-    let pad = if high > low { (high - low) * margin } else { low.abs().max(1.0) * 0.5 };
-    low - pad..high + pad
-}
-
-/// Thins a line along time to what a plot can show: the least and the greatest of each of 2,000 stretches.
+/// Thins a line along time to what a plot can show.
 pub(crate) fn thin(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     const STRETCHES: usize = 2000;
-    if points.len() <= 5 * STRETCHES {
+    if points.len() <= 5 * STRETCHES { points } else { thin_to(STRETCHES, points) }
+}
+
+/// Thins a line along time to the least and the greatest of each of so many stretches, if that makes it shorter.
+pub(crate) fn thin_to(stretches: usize, points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let stretches = stretches.max(1);
+    if points.len() <= 2 * stretches {
         return points;
     }
     let extremes = |stretch: &[(f64, f64)]| {
+        let finite = || stretch.iter().enumerate().filter(|(_, point)| point.1.is_finite());
         let by_value = |a: &(usize, &(f64, f64)), b: &(usize, &(f64, f64))| a.1.1.total_cmp(&b.1.1);
-        let low = stretch.iter().enumerate().min_by(by_value).map_or(0, |(i, _)| i);
-        let high = stretch.iter().enumerate().max_by(by_value).map_or(0, |(i, _)| i);
+        let low = finite().min_by(by_value).map_or(0, |(i, _)| i);
+        let high = finite().max_by(by_value).map_or(0, |(i, _)| i);
         [stretch[low.min(high)], stretch[low.max(high)]]
     };
-    points.chunks(points.len().div_ceil(STRETCHES)).flat_map(extremes).collect()
+    points.chunks(points.len().div_ceil(stretches)).flat_map(extremes).collect()
 }
 
 #[cfg(test)]
@@ -199,13 +136,15 @@ mod tests {
     use super::*;
 
     fn figure(value: f64) -> Figure {
-        let line = |label: &str| Line { label: Some(label.into()), points: vec![(0.0, 0.0), (1.0, value)] };
-        let panel = Panel { y_label: "x".into(), lines: vec![line("truth"), line("prediction")] };
+        let line = |label: &str, mark| Line { label: Some(label.into()), points: vec![(0.0, 0.0), (1.0, value)], mark };
+        let lines = vec![line("truth", Mark::Wide), line("prediction", Mark::Line)];
+        let panel = Panel { y_label: "x".into(), lines, ..Panel::default() };
         Figure {
             title: "title here".into(),
             x_label: "time".into(),
             panels: vec![panel.clone(), panel],
             panel_height: 120,
+            ..Figure::default()
         }
     }
 
@@ -220,7 +159,7 @@ mod tests {
         assert_eq!((reader.info().width, reader.info().height), figure(2.0).size());
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
-        for colour in COLOURS {
+        for colour in &draw::COLOURS[..2] {
             let near = |pixel: &[u8]| pixel.iter().zip([colour.0, colour.1, colour.2]).all(|(a, b)| a.abs_diff(b) < 60);
             assert!(pixels.chunks(3).any(near), "{colour:?} is not in the picture");
         }
@@ -228,9 +167,39 @@ mod tests {
 
     #[test]
     fn values_that_cannot_be_drawn_do_not_stop_a_plot() {
-        for value in [0.0, f64::NAN, f64::INFINITY, 1e300] {
-            figure(value).svg().unwrap();
+        for value in [0.0, f64::NAN, f64::INFINITY, f64::MAX, 1e300] {
+            let mut figure = figure(value);
+            figure.panels[0].lines[0].points[0].1 = -value;
+            figure.svg().unwrap();
+            figure.png().unwrap();
         }
+        Figure::default().svg().unwrap();
+    }
+
+    #[test]
+    fn a_line_has_a_gap_where_it_is_not_finite() {
+        let points = [0.0, 1.0, f64::NAN, 3.0, 4.0, f64::NAN, 6.0].map(|y| (y, y)).to_vec();
+        let lines = vec![Line { points, ..Line::default() }];
+        let panels = vec![Panel { lines, ..Panel::default() }];
+        let svg = Figure { panels, panel_height: 100, ..Figure::default() }.svg().unwrap();
+        assert_eq!(svg.matches("opacity=\"0.85\" stroke=\"#0072B2\"").count(), 2, "two stretches");
+        assert_eq!(svg.matches("<circle").count(), 1, "and a point of its own");
+    }
+
+    #[test]
+    fn a_grid_has_titles_and_one_axis_a_column_and_a_row() {
+        let panel = |i: usize| Panel {
+            title: Some(format!("panel {i}")),
+            y_label: "height".into(),
+            ..figure(2.0).panels[0].clone()
+        };
+        let panels = (0..5).map(panel).collect();
+        let grid = Figure { x_label: "age".into(), panels, panel_height: 100, columns: 3, ..Figure::default() };
+        let svg = grid.svg().unwrap();
+        for (words, count) in [("\nage\n", 3), ("\nheight\n", 2), ("\npanel 4\n", 1)] {
+            assert_eq!(svg.matches(words).count(), count, "{words}");
+        }
+        assert_eq!(grid.size().1, (34 + 2 * 100 + 46) * SCALE);
     }
 
     #[test]
@@ -240,5 +209,8 @@ mod tests {
         let thinned = thin(points);
         assert!(thinned.len() <= 4000 && thinned.contains(&(54_321.0, 9.0)));
         assert!(thinned.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+        let gappy = thinned.into_iter().map(|(x, y)| (x, if y < 0.0 { f64::NAN } else { y })).collect();
+        let thinner = thin_to(100, gappy);
+        assert!(thinner.len() <= 200 && thinner.contains(&(54_321.0, 9.0)));
     }
 }
