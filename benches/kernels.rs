@@ -1,5 +1,5 @@
-//! What tiles, threads, instructions and lists of spikes gain on the tutorial's spiking network: Linear, Expon, Lif, Delay,
-//! Linear, Expon, LeakyIntegrator; 100-10-2 units, 2,000 steps, batch 256, float32, 0.05 % of the inputs are spikes.
+//! What tiles, threads, instructions and lists of spikes gain on the tutorial's spiking network: Linear, Expon, Lif, Linear,
+//! Delay, Expon, LeakyIntegrator; 100-10-2 units, 2,000 steps, batch 256, float32, 0.05 % of the inputs are spikes.
 //!
 //!     cargo bench                  forward and adjoint, all ways in turn, and a table of medians
 //!     cargo bench -- --by-step     and once step by step through libtorch, the definition (some seconds)
@@ -9,27 +9,23 @@
 use std::time::Instant;
 
 use bd_core::kernel::{Feed, Instructions, Tuning, scan_tuned};
-use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, Tap, scan_by_step, threads};
-use bd_models::{
-    Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, Linear, LinearConfig,
-    OneStep,
-};
+use bd_core::{DynSystem, Params, Rng, Shared, Spikes, System, Tap, scan_by_step, threads};
+use bd_models::{LeakyIntegrator, Lif, SnnConfig, Synapse, SynapseConfig};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 const BATCH: usize = 256;
 const ROUNDS: usize = 21;
 
+/// The network's layers, each by itself.
 fn layers(params: &mut Params) -> bd_core::Result<Vec<(&'static str, DynSystem)>> {
-    let plain = LinearConfig { bias: false, init: Init::KaimingNormal { scale: 20.0 } };
+    let SnnConfig { n_in, hidden, n_out, synapse, lif, readout } = SnnConfig::default();
+    let at_once = SynapseConfig { delayed: false, ..synapse };
     Ok(vec![
-        ("w1", DynSystem::new(Linear::new(&mut params.at("w1"), 100, 10, &plain)?)),
-        ("i2r", DynSystem::new(Expon::new(10, &ExponConfig::default())?)),
-        ("r", DynSystem::new(Lif::new(10, &LifConfig::default())?)),
-        ("delay", DynSystem::new(Delay::new(10, &OneStep)?)),
-        ("w2", DynSystem::new(Linear::new(&mut params.at("w2"), 10, 2, &plain)?)),
-        ("r2o", DynSystem::new(Expon::new(2, &ExponConfig::default())?)),
-        ("o", DynSystem::new(LeakyIntegrator::new(2, &LeakyIntegratorConfig::default())?)),
+        ("i2r", DynSystem::new(Synapse::new(&mut params.at("i2r"), n_in, hidden[0], &at_once)?)),
+        ("r", DynSystem::new(Lif::new(hidden[0], &lif)?)),
+        ("r2o", DynSystem::new(Synapse::new(&mut params.at("r2o"), hidden[0], n_out, &synapse)?)),
+        ("o", DynSystem::new(LeakyIntegrator::new(n_out, &readout)?)),
     ])
 }
 
@@ -53,7 +49,7 @@ impl Way<'_> {
 
 fn main() -> bd_core::Result<()> {
     let mut params = Params::new(0, ON);
-    let net = Stack::new(layers(&mut params)?)?;
+    let net = SnnConfig::default().build(&mut params)?;
     let mut separate_params = Params::new(0, ON);
     let separate = layers(&mut separate_params)?;
     let spikes = Spikes::draw([2000, BATCH, 100], ON, 5e-4, &mut Rng::new(0, "spikes"))?;

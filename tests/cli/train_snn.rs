@@ -128,6 +128,15 @@ fn a_run_that_diverges_keeps_the_last_good_parameters() {
     assert!(checkpoint.model.iter().all(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 1));
 }
 
+/// The last update is the one that spoils everything: no update comes after it to find that out.
+#[test]
+fn a_run_whose_last_update_diverges_is_not_done() {
+    let desk = Desk::new();
+    let ended = desk.bd(&small(&["--epochs", "1", "--lr", "1e37", "--out", "run"]));
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains("not finite") && ended.stdout.is_empty(), "{ended:?}");
+}
+
 #[test]
 fn a_signal_saves_a_checkpoint_before_the_run_stops() {
     let desk = Desk::new();
@@ -262,6 +271,27 @@ fn wrong_runs_and_inputs_are_refused() {
     ] {
         refused(&desk, &args, code, words);
     }
+    // Finite in float64, and not in the run's float32.
+    let huge = Tensor::full([1, 5, 100], 1e300, (tch::Kind::Double, tch::Device::Cpu));
+    bd_core::npz::save_npz(&desk.path("huge.npz"), &[("x".to_owned(), huge)]).unwrap();
+    refused(&desk, &predict("run", &["huge.npz"]), 7, "x is 1e300 at sample 0, step 0, channel 0");
+    let large = Tensor::full([1, 5, 100], 3e38, on);
+    bd_core::npz::save_npz(&desk.path("large.npz"), &[("x".to_owned(), large)]).unwrap();
+    refused(&desk, &predict("run", &["large.npz"]), 3, "is not finite");
+    refused(&desk, &predict("run", &["all.npz", "--threads", "0"]), 2, "threads is 0");
+
+    // A run of a larger machine, and one whose file lacks a value.
+    let config = fs::read_to_string(desk.path("run/config.json")).unwrap();
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let elsewhere = config.replace(&format!("\"threads\": {threads}"), "\"threads\": 4096");
+    assert_ne!(elsewhere, config);
+    fs::write(desk.path("run/config.json"), elsewhere).unwrap();
+    desk.bd_json(&["predict", "run", "--input", "all.npz", "--output", "out.npz"]);
+    fs::remove_file(desk.path("out.npz")).unwrap();
+    fs::write(desk.path("run/config.json"), config.replacen("\"tau_ms\": 10.0,", "", 1)).unwrap();
+    refused(&desk, &predict("run", &["all.npz"]), 7, "it does not name every value of a run");
+    fs::write(desk.path("run/config.json"), config).unwrap();
+
     let weights = desk.path("run/model.safetensors");
     let mut bytes = fs::read(&weights).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bd_core::{device, kind_name, libtorch};
+use bd_core::{Error, device, kind_name, libtorch};
 use bd_train::RunDir;
 use bd_train::run_dir::{Manifest, Status, Versions, utc_now};
 use serde_json::{Map, Value, json};
@@ -60,22 +60,16 @@ pub(crate) fn greeting(manifest: &Manifest) -> String {
     )
 }
 
-/// Keeps the folder of a run that has checkpoints and ends with `error`, and says so in the error's words.
-pub(crate) fn kept(run: RunDir, error: anyhow::Error) -> anyhow::Error {
-    let interrupted = error.downcast_ref::<Interrupted>();
-    let status = if interrupted.is_some() { Status::Stopped } else { Status::Diverged };
-    let path = match run.keep(status) {
-        Ok(path) => path,
-        Err(storage) => return storage.into(),
-    };
-    match interrupted {
-        Some(interrupted) => interrupted.keeping(path).into(),
-        None => {
-            console::message(&format!(
-                "run       {} is kept, with the last good parameters as a checkpoint",
-                path.display()
-            ));
-            error
-        }
+/// How a run ends that did not come to its end: its folder is kept if there is a checkpoint in it, and the words say so.
+pub(crate) fn unfinished(run: RunDir, error: anyhow::Error) -> anyhow::Error {
+    if !run.has_checkpoint() {
+        return error;
     }
+    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
+        return interrupted.keeping(run.keep(Status::Stopped)).into();
+    }
+    let diverged = matches!(error.downcast_ref(), Some(Error::NotFinite { .. }));
+    let path = run.keep(if diverged { Status::Diverged } else { Status::Failed });
+    console::message(&format!("run       {} is kept, with the last good parameters as a checkpoint", path.display()));
+    error
 }

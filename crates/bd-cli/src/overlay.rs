@@ -33,6 +33,9 @@ pub(crate) fn put(layer: &mut Value, path: &str, value: Value) -> Result<()> {
             *here = Value::Object(Map::new());
         }
     }
+    if !value.is_object() && here.as_object().is_some_and(|below| !below.is_empty()) {
+        return Err(Error::Config(format!("{path} is set, and so is a value below it")));
+    }
     *here = value;
     Ok(())
 }
@@ -148,6 +151,10 @@ mod tests {
         assert_eq!(rule(&["rule=adam"]).unwrap(), json!({"name": "adam", "eps": 1e-8}));
         let error = rule(&["rule=adma"]).unwrap_err().to_string();
         assert_eq!(error, "rule cannot be 'adma'; there are: adam, sgd");
+        for both in [["rule.eps=1", "rule=sgd"], ["rule=sgd", "rule.eps=1"]] {
+            let error = rule(&both).unwrap_err().to_string();
+            assert!(error.contains("is set, and so is a value"), "{error}");
+        }
         assert!(
             rule(&["rule.name=sgd", "rule.eps=1"])
                 .unwrap_err()

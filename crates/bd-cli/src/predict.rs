@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
-use crate::plan::SnnPlan;
+use crate::plan::{SnnPlan, check_threads, cores};
 use crate::text::plural;
 
 pub(crate) fn predict(args: &args::Predict) -> Result<()> {
@@ -29,7 +29,8 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     }
     let plan = plan_of(&args.run)?;
     let device = args.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
-    threads::set(args.threads.unwrap_or(plan.threads));
+    args.threads.map_or(Ok(()), check_threads)?;
+    threads::set(args.threads.unwrap_or(plan.threads.min(cores())));
     let on = (plan.dtype.kind(), device);
     let mut params = Params::new(plan.seed, on);
     let net = catch_torch(|| plan.model.build(&mut params))?;
@@ -39,7 +40,7 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     if let Some(unknown) = args.record.iter().find(|name| !states.contains(name)) {
         return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))).into());
     }
-    let x = input(&args.input, args.array.as_deref(), plan.model.n_in)?;
+    let x = input(&args.input, args.array.as_deref(), plan.model.n_in, on.0)?;
     let (inputs, form) = sequences(&x, on)?;
     let [samples, steps, channels] = inputs.shape().map(|n| n as usize);
     let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
@@ -103,7 +104,7 @@ fn weights_of(run: &Path) -> Result<Vec<(String, Tensor)>, Error> {
 }
 
 /// `[batch, time, n_in]` from a file, finite; of `[time, n_in]` a batch of one is made.
-fn input(path: &Path, array: Option<&str>, n_in: i64) -> Result<Tensor, Error> {
+fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<Tensor, Error> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
     let arrays = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npz") => load_npz(path)?,
@@ -129,14 +130,13 @@ fn input(path: &Path, array: Option<&str>, n_in: i64) -> Result<Tensor, Error> {
     if size.len() != 3 || size[2] != n_in || size.contains(&0) {
         return bad(format!("{name} is {size:?}; the network takes [batch, time, {n_in}] or [time, {n_in}]"));
     }
-    if x.is_floating_point() {
-        let wrong = x.isfinite().logical_not().nonzero();
-        if wrong.size()[0] > 0 {
-            let at = |i: i64| wrong.int64_value(&[0, i]);
-            let value = x.double_value(&[at(0), at(1), at(2)]);
-            let place = format!("sample {}, step {}, channel {}", at(0), at(1), at(2));
-            return bad(format!("{name} is {value} at {place} (counted from 0)"));
-        }
+    // As the network will read them: what float64 holds may be infinite in float32.
+    let wrong = x.to_kind(kind).isfinite().logical_not().nonzero();
+    if wrong.size()[0] > 0 {
+        let at = |i: i64| wrong.int64_value(&[0, i]);
+        let value = x.double_value(&[at(0), at(1), at(2)]);
+        let place = format!("sample {}, step {}, channel {}", at(0), at(1), at(2));
+        return bad(format!("{name} is {value} at {place} (counted from 0), which is no {}", kind_name(kind)));
     }
     Ok(x)
 }

@@ -17,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
-use crate::job::{Seconds, greeting, kept, manifest};
+use crate::job::{Seconds, greeting, manifest, unfinished};
 use crate::plan::SnnPlan;
 use crate::snn_figures::{Recorded, Report, figures};
 use crate::text::{plural, short};
@@ -65,31 +65,14 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
     progress.say(&job.describe());
 
     let run = RunDir::create(args.run.out.as_deref(), manifest)?;
-    run.write_json("config.json", &job.plan)?;
     let mut seconds = Seconds::since(began, "setup");
-    let trained = job.train(&run, &progress, &interrupt);
-    progress.bar.finish_and_clear();
-    let trained = match trained {
-        Ok(trained) => trained,
-        Err(error) if has_checkpoint(&error) => return Err(kept(run, error)),
-        Err(error) => return Err(error),
+    let done = match job.run(&run, &progress, &interrupt, &mut seconds) {
+        Ok(done) => done,
+        Err(error) => return Err(unfinished(run, error)),
     };
-    seconds.lap("train");
-    interrupt.check()?;
-    let evaluated = catch_torch(|| job.evaluate())?;
-    seconds.lap("evaluate");
-    let weights = job.write(&run, &evaluated)?;
-    for (name, figure) in figures(&trained.losses, &trained.reports, &job.record()?)? {
-        interrupt.check()?;
-        if let Err(error) = figure.save(&run, &name) {
-            console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
-        }
-    }
-    interrupt.check()?;
-    seconds.lap("write");
-    let path = run.finish(Some(weights))?;
+    let path = run.finish(Some(done.weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
-    seconds.0.insert("update".into(), spread(trained.updates));
+    seconds.0.insert("update".into(), spread(done.trained.updates));
 
     if args.run.json {
         let result = json!({
@@ -97,14 +80,22 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
             "run": path,
             "device": device::device_name(device),
             "seconds": seconds.0,
-            "metrics": job.metrics(&trained.losses, &evaluated),
+            "metrics": job.metrics(&done.trained.losses, &done.evaluated),
         });
         console::result(&result.to_string())?;
     } else if !args.run.quiet {
-        console::result(&job.table(&evaluated))?;
+        console::result(&job.table(&done.evaluated))?;
     }
     progress.say(&format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// What a run that came to its end has found.
+struct Done {
+    trained: Trained,
+    evaluated: Evaluated,
+    /// SHA-256 of the weights.
+    weights: String,
 }
 
 /// Messages, and a bar below them where standard error is a terminal.
@@ -125,11 +116,6 @@ impl Progress {
             self.bar.suspend(|| console::message(message));
         }
     }
-}
-
-/// Whether a run that ends with this has left a checkpoint: the last good parameters are worth keeping.
-fn has_checkpoint(error: &anyhow::Error) -> bool {
-    error.is::<crate::interrupt::Interrupted>() || matches!(error.downcast_ref(), Some(Error::NotFinite { .. }))
 }
 
 impl Job {
@@ -185,6 +171,28 @@ impl Job {
         Shared { key: self.plan.seed, ..Shared::new(self.plan.dt_ms) }
     }
 
+    /// Trains, evaluates and writes everything.
+    fn run(&self, run: &RunDir, progress: &Progress, interrupt: &Interrupt, seconds: &mut Seconds) -> Result<Done> {
+        run.write_json("config.json", &self.plan)?;
+        let trained = self.train(run, progress, interrupt);
+        progress.bar.finish_and_clear();
+        let trained = trained?;
+        seconds.lap("train");
+        interrupt.check()?;
+        let evaluated = catch_torch(|| self.evaluate())?;
+        seconds.lap("evaluate");
+        let weights = self.write(run, &evaluated)?;
+        for (name, figure) in figures(&trained.losses, &trained.reports, &self.record()?)? {
+            interrupt.check()?;
+            if let Err(error) = figure.save(run, &name) {
+                console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
+            }
+        }
+        interrupt.check()?;
+        seconds.lap("write");
+        Ok(Done { trained, evaluated, weights })
+    }
+
     fn train(&self, run: &RunDir, progress: &Progress, interrupt: &Interrupt) -> Result<Trained> {
         let plan = &self.plan;
         let mut bptt = Bptt::new(&self.net, &self.params, plan.loss, &plan.optim, self.sha())?;
@@ -235,6 +243,10 @@ impl Job {
                 }
                 return Err(error.into());
             }
+        }
+        if plan.checkpoint_every > 0 {
+            // The last one too, so that nothing that comes after can lose the training.
+            run.checkpoint(bptt.optimizer().step(), &bptt.checkpoint())?;
         }
         stopped.map_or(Ok(trained), |signal| Err(signal.into()))
     }
@@ -289,6 +301,10 @@ impl Job {
         let labels = self.examples.targets();
         // A score is its own maximum over one step.
         let loss = Loss::CrossEntropy { over: OverTime::Last }.loss(&scores.unsqueeze(1), labels).double_value(&[]);
+        if !loss.is_finite() {
+            let where_ = format!("it is {loss} after the last update");
+            return Err(Error::NotFinite { what: "the loss".into(), where_ });
+        }
         let active = activity(&self.net, &self.sha(), self.examples.inputs(), &self.plan.model.neurons())?;
         Ok(Evaluated { loss, accuracy: accuracy(&scores, labels), activity: active, scores })
     }

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -41,6 +42,7 @@ struct RustNode final : public Node {
 
   // After a backward that does not keep the graph, and at the end.
   void release_variables() override {
+    std::lock_guard<std::mutex> lock(mutex_);
     if (closure) {
       drop(closure);
       closure = nullptr;
@@ -50,7 +52,9 @@ struct RustNode final : public Node {
   std::string name() const override { return "bd::attach"; }
 
   // No guard of libtorch's dispatcher around the call: one would make recomputation inside it inert.
+  // Under the node's lock, as libtorch's own nodes that keep something: backward may run on several threads at once.
   variable_list apply(variable_list &&grads) override {
+    std::lock_guard<std::mutex> lock(mutex_);
     if (!closure)
       throw std::runtime_error("backward ran a second time through a graph that the first has freed; "
                                "run the model again, or keep the graph in the first backward");
@@ -59,7 +63,7 @@ struct RustNode final : public Node {
                                "hand-written backward that is not itself differentiable");
     for (size_t i = 0; i < versions.size(); ++i)
       if (versions[i].current_version() != made_at[i])
-        throw std::runtime_error("output " + std::to_string(i) +
+        throw std::runtime_error((i < n_outputs ? "output " + std::to_string(i) : "input " + std::to_string(i - n_outputs)) +
                                  " of an operation with a hand-written backward was edited in place before the backward");
     std::vector<at::Tensor *> in;
     for (auto &grad : grads)
@@ -86,6 +90,8 @@ struct RustNode final : public Node {
   Call call;
   Drop drop;
   std::vector<std::vector<int64_t>> shapes; // of the inputs
+  // Of the outputs, then of what the closure has saved.
+  size_t n_outputs = 0;
   std::vector<c10::VariableVersion> versions;
   std::vector<uint32_t> made_at;
 };
@@ -96,7 +102,7 @@ struct RustNode final : public Node {
 // mode is off, or no input asks for a gradient), the closure is still the caller's. 2: failed, message in `error`, and
 // the closure has been dropped.
 extern "C" int bd_attach(at::Tensor *const *inputs, size_t n_inputs, at::Tensor *const *outputs, size_t n_outputs,
-                         void *closure, Call call, Drop drop, char *error, size_t error_size) {
+                         at::Tensor *const *saved, size_t n_saved, void *closure, Call call, Drop drop, char *error, size_t error_size) {
   try {
     std::vector<at::Tensor> all;
     bool wanted = false;
@@ -110,12 +116,18 @@ extern "C" int bd_attach(at::Tensor *const *inputs, size_t n_inputs, at::Tensor 
     for (const auto &input : all)
       node->shapes.push_back(input.sizes().vec());
     node->set_next_edges(torch::autograd::collect_next_edges(all));
-    for (size_t i = 0; i < n_outputs; ++i) {
-      torch::autograd::set_history(*outputs[i], node);
-      const auto &version = torch::autograd::impl::version_counter(*outputs[i]);
+    node->n_outputs = n_outputs;
+    auto watch = [&](const at::Tensor &tensor) {
+      const auto &version = torch::autograd::impl::version_counter(tensor);
       node->versions.push_back(version);
       node->made_at.push_back(version.current_version());
+    };
+    for (size_t i = 0; i < n_outputs; ++i) {
+      torch::autograd::set_history(*outputs[i], node);
+      watch(*outputs[i]);
     }
+    for (size_t i = 0; i < n_saved; ++i)
+      watch(*saved[i]);
     return 0;
   } catch (const std::exception &e) {
     std::strncpy(error, e.what(), error_size - 1);

@@ -33,6 +33,17 @@ pub fn attach(
     outputs: &[&Tensor],
     backward: impl Fn(&[Option<Tensor>]) -> Result<Gradients> + Send + 'static,
 ) -> Result<()> {
+    attach_saving(inputs, outputs, &[], backward)
+}
+
+/// [`attach`] for a `backward` that reads the memory of some tensors again: it fails if one of `saved` was edited in place in
+/// between.
+pub fn attach_saving(
+    inputs: &[&Tensor],
+    outputs: &[&Tensor],
+    saved: &[&Tensor],
+    backward: impl Fn(&[Option<Tensor>]) -> Result<Gradients> + Send + 'static,
+) -> Result<()> {
     for (i, output) in outputs.iter().enumerate() {
         if output.requires_grad() {
             return Err(Error::Config(format!("output {i} is part of a graph already; compute outputs under no_grad")));
@@ -40,7 +51,7 @@ pub fn attach(
     }
     let closure: *mut Box<Backward> = Box::into_raw(Box::new(Box::new(backward)));
     let pointers = |tensors: &[&Tensor]| -> Vec<*const C_tensor> { tensors.iter().map(|t| t.as_ptr()).collect() };
-    let (inputs, outputs) = (pointers(inputs), pointers(outputs));
+    let (inputs, outputs, saved) = (pointers(inputs), pointers(outputs), pointers(saved));
     let mut message = [0 as c_char; 1024];
     // SAFETY: the pointers are those of live tensors and are only read during the call; the closure is a boxed `Backward`,
     // which is what `call` and `drop_closure` take; the message has the length that is passed.
@@ -50,6 +61,8 @@ pub fn attach(
             inputs.len(),
             outputs.as_ptr(),
             outputs.len(),
+            saved.as_ptr(),
+            saved.len(),
             closure.cast(),
             call,
             drop_closure,
@@ -74,6 +87,8 @@ unsafe extern "C" {
         n_inputs: usize,
         outputs: *const *const C_tensor,
         n_outputs: usize,
+        saved: *const *const C_tensor,
+        n_saved: usize,
         closure: *mut c_void,
         call: Call,
         drop: extern "C" fn(*mut c_void),

@@ -50,7 +50,7 @@ pub mod tap;
 pub mod testing;
 pub mod threads;
 
-pub use autograd::attach;
+pub use autograd::{attach, attach_saving};
 pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};

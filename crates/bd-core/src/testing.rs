@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 use crate::params::Params;
 use crate::rng::Rng;
 use crate::shared::{Phase, Shared};
+use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::{System, scan_by_step};
 use crate::tap::Tap;
@@ -59,6 +60,17 @@ pub fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f6
     assert!(difference <= tolerance, "{what} differs by {difference:.3e} of scale, allowed is {tolerance:.0e}");
 }
 
+/// What a scan is fed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Numbers, whose gradient is asked for.
+    Dense,
+    /// Numbers that are almost all zero, whose gradient is not asked for: a scan may pass over them.
+    Sparse,
+    /// A list of spikes.
+    Spikes,
+}
+
 /// Everything that a scan gives: outputs, final state, states over time, and the gradients of a loss over all of it.
 fn everything<S: System>(
     system: &S,
@@ -66,7 +78,8 @@ fn everything<S: System>(
     case: &ScanCase,
     sha: &Shared,
     record: bool,
-    scan: impl Fn(&Tensor, S::State, &mut Tap) -> (Tensor, S::State),
+    form: Form,
+    scan: impl Fn(&Tensor, Option<&Spikes>, S::State, &mut Tap) -> (Tensor, S::State),
 ) -> Vec<(String, Tensor)> {
     let mut rng = Rng::new(case.seed, "testing");
     let mut normal = |shape: &[i64]| rng.tensor(shape, case.on, Rng::normal);
@@ -77,7 +90,19 @@ fn everything<S: System>(
         let leaf = t.detach().copy();
         if leaf.is_floating_point() { leaf.set_requires_grad(true) } else { leaf }
     });
-    let xs = normal(&[case.time, case.batch, system.n_in()]).set_requires_grad(true);
+    let shape = [case.time, case.batch, system.n_in()];
+    let spikes = (form == Form::Spikes).then(|| {
+        let shape = shape.map(|n| n as usize);
+        Spikes::draw(shape, case.on, 0.05, &mut Rng::new(case.seed, "spikes")).expect("a probability")
+    });
+    let xs = match form {
+        Form::Dense => normal(&shape).set_requires_grad(true),
+        Form::Sparse => {
+            let kept = Rng::new(case.seed, "kept").tensor(&shape, case.on, |rng| f64::from(rng.uniform() < 0.05));
+            normal(&shape) * kept
+        }
+        Form::Spikes => spikes.as_ref().expect("they were drawn").to_dense(),
+    };
 
     let mut inputs = vec![("input".to_owned(), xs.shallow_clone())];
     inputs.extend(start.named().into_iter().map(|(name, t)| (format!("initial {name}"), t)));
@@ -85,7 +110,7 @@ fn everything<S: System>(
     let names = start.named().into_iter().map(|(name, _)| name).filter(|_| record);
     let mut tap = Tap::new(names);
 
-    let (ys, last) = scan(&xs, start, &mut tap);
+    let (ys, last) = scan(&xs, spikes.as_ref(), start, &mut tap);
     let mut outputs = vec![("output".to_owned(), ys)];
     outputs.extend(last.named().into_iter().map(|(name, t)| (format!("final {name}"), t)));
     let taps = tap.finish().expect("every state is recorded");
@@ -110,19 +135,32 @@ fn everything<S: System>(
 /// Checks that `system.scan` equals [`scan_by_step`]: outputs, final state, recorded states, and the gradients of
 /// every parameter, of the input and of the initial state. In both phases, with a clock that does not begin at 0, a step
 /// that is not 1 and a key of its own, so that a scan that forgets one of them is found out; and with nothing recorded as
-/// well, for a scan may then take another way.
+/// well, for a scan may then take another way; from numbers, from almost nothing but zeros, and from a list of spikes.
 #[track_caller]
 pub fn assert_scan_is_steps<S: System>(system: &S, params: &Params, case: ScanCase) {
-    for (phase, record) in [(Phase::Predict, true), (Phase::Fit, true), (Phase::Predict, false), (Phase::Fit, false)] {
+    let ways = [
+        (Phase::Predict, true, Form::Dense),
+        (Phase::Fit, true, Form::Dense),
+        (Phase::Predict, false, Form::Dense),
+        (Phase::Fit, false, Form::Dense),
+        (Phase::Fit, false, Form::Sparse),
+        (Phase::Fit, false, Form::Spikes),
+        (Phase::Predict, true, Form::Spikes),
+    ];
+    for (phase, record, form) in ways {
         let sha = Shared { key: case.seed.wrapping_add(0x5eed), ..Shared::new(0.1).ahead(7).in_phase(phase) };
-        let expected =
-            everything(system, params, &case, &sha, record, |xs, s, tap| scan_by_step(system, &sha, xs, s, tap));
-        let found = everything(system, params, &case, &sha, record, |xs, s, tap| system.scan(&sha, xs, s, tap));
+        let by_step = |xs: &Tensor, _: Option<&Spikes>, s, tap: &mut Tap| scan_by_step(system, &sha, xs, s, tap);
+        let by_scan = |xs: &Tensor, spikes: Option<&Spikes>, s, tap: &mut Tap| match spikes {
+            Some(spikes) => system.scan_spikes(&sha, spikes, s, tap),
+            None => system.scan(&sha, xs, s, tap),
+        };
+        let expected = everything(system, params, &case, &sha, record, form, by_step);
+        let found = everything(system, params, &case, &sha, record, form, by_scan);
         assert_eq!(found.len(), expected.len());
         for ((name, found), (known, expected)) in found.iter().zip(&expected) {
             assert_eq!(name, known);
             assert_close(
-                &format!("{name} of {system:?} ({case:?}, {sha:?}, record {record})"),
+                &format!("{name} of {system:?} ({case:?}, {sha:?}, record {record}, {form:?})"),
                 found,
                 expected,
                 case.tolerance,

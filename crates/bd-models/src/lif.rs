@@ -43,7 +43,7 @@ pub enum Reset {
 /// | `v_th` | 1 | above `v_reset` | as `v` | threshold |
 /// | `v_reset` | 0 | | as `v` | potential after a spike, see `reset` |
 /// | `resistance` | 1 | | `v` per input | `R` |
-/// | `refractory_ms` | 0 | from 0 | ms | time after a spike in which the potential stays; rounded to steps |
+/// | `refractory_ms` | 0 | from 0 | ms | time after a spike in which the potential stays; rounded to whole steps, at least one |
 /// | `reset` | `value` | `value`, `subtract`, `none` | | what a spike does to the potential |
 /// | `detach_reset` | `true` | | | whether the reset is outside the gradient |
 /// | `surrogate` | `inv_square`, alpha 100 | | | derivative of a spike |
@@ -209,7 +209,8 @@ pub(crate) struct Constants {
     resistance: f64,
     v_rest: f64,
     v_th: f64,
-    /// The reset is `u + (c - d u) spike`: one formula for all of them, exact for each.
+    /// The reset is `u + (c - d u) spike`: one formula for all of them, so that the loops have no branches. To a value that is exact up to
+    /// the rounding of `u`.
     c: f64,
     d: f64,
     /// Refractory period in steps.
@@ -224,7 +225,13 @@ impl Constants {
             Reset::Subtract => (v_reset - v_th, 0.0),
             Reset::None => (0.0, 0.0),
         };
-        let (gain, period) = (Decay::new(dt_ms, tau_ms).gain, (refractory_ms / dt_ms).round());
+        let (gain, period) = (
+            Decay::new(dt_ms, tau_ms).gain,
+            match refractory_ms {
+                0.0 => 0.0,
+                period => (period / dt_ms).round().max(1.0),
+            },
+        );
         Self { gain, resistance, v_rest, v_th, c, d, period }
     }
 

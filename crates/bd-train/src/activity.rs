@@ -1,10 +1,11 @@
 //! [`activity`]: how much the neurons of a spiking network spike.
 
-use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
+use bd_core::{Error, Result, Shared, StateTree, System, Tap, catch_torch};
 use tch::{Kind, Tensor};
 
 use crate::bptt::scan;
 use crate::data::Sequences;
+use crate::layout::check_inputs;
 
 /// Spikes of a layer over some sequences.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,14 +45,17 @@ pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Sequences, layers:
     let [batch, time, _] = inputs.shape().map(|n| n as usize);
     let on = inputs.on();
     let names: Vec<String> = layers.iter().map(|layer| format!("{layer}.spike")).collect();
+    check_inputs(inputs, system.n_in())?;
+    if layers.is_empty() {
+        return Ok(Vec::new());
+    }
     let _guard = tch::no_grad_guard();
     catch_torch(|| {
+        let recorded = system.init_state(1, on).named().into_iter().filter(|(name, _)| names.contains(name));
+        let bytes_a_step = recorded.map(|(_, state)| state.numel()).sum::<usize>().max(1) * on.0.elt_size_in_bytes();
         let mut counts: Option<Vec<Tensor>> = None;
-        let widest = system.n_in().max(system.n_out()) as usize;
-        let mut bytes_a_step = widest * on.0.elt_size_in_bytes();
         let mut first = 0;
         while first < batch {
-            // Its width is known when the first piece has been recorded.
             let samples = (PIECE / (bytes_a_step * time)).clamp(1, batch - first);
             let part = inputs.select(&(first..first + samples).collect::<Vec<_>>())?;
             let mut state = system.init_state(samples as i64, on);
@@ -65,7 +69,6 @@ pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Sequences, layers:
                     .iter()
                     .map(|name| records[name].sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Double))
                     .collect();
-                bytes_a_step = found.iter().map(Tensor::numel).sum::<usize>() * on.0.elt_size_in_bytes();
                 counts = Some(match counts {
                     Some(counts) => counts.iter().zip(&found).map(|(count, found)| count + found).collect(),
                     None => found,

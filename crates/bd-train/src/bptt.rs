@@ -103,7 +103,8 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             let outputs = scan(self.system, &sha, batch.inputs(), state, &mut Tap::none()).0;
             let mut loss = self.objective.loss(&outputs, batch.targets());
             if let Some(penalty) = &self.penalty {
-                loss += penalty(self.params);
+                // Not in place: the graph may have saved what is there.
+                loss = &loss + penalty(self.params);
             }
             let value = loss.double_value(&[]);
             if !value.is_finite() {
@@ -140,7 +141,8 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// Parameters and optimiser: everything that training needs to go on, for a model whose state begins anew with each batch.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
-            model: self.params.named(),
+            // Copies: training that goes on must not change them.
+            model: self.params.named().into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect(),
             optim: self.optimizer.state(),
             state: Vec::new(),
             meta: json!({"step": self.optimizer.step()}),
@@ -156,7 +158,8 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             let expected = format!("{}, as the parameters are", show(params));
             return Err(Error::Place { what: "inputs".into(), expected, found: show(inputs) });
         }
-        self.objective.check(self.system.n_out(), batch.targets())
+        let [count, time, _] = batch.inputs().shape();
+        self.objective.check([count, time, self.system.n_out()], params.0, batch.targets())
     }
 
     /// Gradients of all parameters, clipped, and their norm before that.
@@ -170,7 +173,8 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         let mut gradients: Vec<Tensor> = gradients.into_iter().zip(&tensors).map(or_zeros).collect();
         let mut sum = 0.0;
         for ((name, _), gradient) in params.iter().zip(&gradients) {
-            let norm = gradient.norm().double_value(&[]);
+            // In float64, where squares do not overflow.
+            let norm = gradient.to_kind(Kind::Double).norm().double_value(&[]);
             if !norm.is_finite() {
                 let wrong = gradient.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
                 let where_ = format!("{wrong} of its {} numbers at update {step}", gradient.numel());

@@ -1,7 +1,7 @@
 //! `[batch, time, feature]` outside, `[time, batch, feature]` inside: checked and transposed once, here.
 
 use bd_core::device::device_name;
-use bd_core::{Error, Result, StateTree, kind_name};
+use bd_core::{Error, Result, StateTree, System, kind_name};
 use tch::Tensor;
 
 use crate::data::Sequences;
@@ -29,10 +29,10 @@ pub(crate) fn check_sequence(what: &str, x: &Tensor, channels: i64) -> Result<()
 /// Checks that sequences have a model's input channels.
 pub(crate) fn check_inputs(inputs: &Sequences, n_in: i64) -> Result<()> {
     let found = inputs.shape();
-    if found[2] == n_in {
+    if found[2] == n_in && !found.contains(&0) {
         return Ok(());
     }
-    let expected = format!("[batch, time, {n_in}], the model's inputs");
+    let expected = format!("[batch, time, {n_in}], the model's inputs, with at least one of each");
     Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() })
 }
 
@@ -46,9 +46,19 @@ pub(crate) fn check_place(what: &str, tensor: &Tensor, inputs: &Tensor) -> Resul
     Err(Error::Place { what: what.into(), expected, found: show(tensor) })
 }
 
-/// Checks the dtype and device of a state's tensors, but for counters.
-pub(crate) fn check_state(state: &impl StateTree, inputs: &Tensor) -> Result<()> {
+/// Checks that a state is one of `model` for as many sequences as the inputs, `[batch, ..]`, and the dtype and device of its
+/// tensors, but for counters.
+pub(crate) fn check_state<S: System>(model: &S, state: &S::State, inputs: &Tensor) -> Result<()> {
     let named = state.named();
+    let batch = inputs.size()[0];
+    let fits = model.init_state(batch, (inputs.kind(), inputs.device())).named();
+    for ((name, tensor), (_, fit)) in named.iter().zip(&fits) {
+        let (found, expected) = (tensor.size(), fit.size());
+        if found != expected {
+            let expected = format!("{expected:?} for {batch} input sequences");
+            return Err(Error::Shape { what: format!("state {name}"), expected, found });
+        }
+    }
     let mut numbers = named.iter().filter(|(_, tensor)| tensor.is_floating_point());
     numbers.try_for_each(|(name, tensor)| check_place(&format!("state {name}"), tensor, inputs))
 }

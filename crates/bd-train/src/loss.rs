@@ -7,8 +7,8 @@ use tch::{Kind, Tensor};
 
 /// What training makes small: a scalar of outputs `[batch, time, n_out]` and targets. Any closure of the two is one.
 pub trait Objective {
-    /// Refuses targets that cannot be for a model of `n_out` outputs.
-    fn check(&self, _n_out: i64, _targets: &Tensor) -> Result<()> {
+    /// Refuses targets that cannot be for outputs of this shape, `[batch, time, n_out]`, and dtype.
+    fn check(&self, _outputs: [i64; 3], _kind: Kind, _targets: &Tensor) -> Result<()> {
         Ok(())
     }
 
@@ -71,10 +71,26 @@ impl Loss {
 }
 
 impl Objective for Loss {
-    fn check(&self, n_out: i64, targets: &Tensor) -> Result<()> {
+    fn check(&self, outputs: [i64; 3], kind: Kind, targets: &Tensor) -> Result<()> {
+        let [batch, _, n_out] = outputs;
+        let shape = |expected: &[i64]| {
+            let found = targets.size();
+            let what = || "targets".to_owned();
+            if found == expected {
+                Ok(())
+            } else {
+                Err(Error::Shape { what: what(), expected: format!("{expected:?}"), found })
+            }
+        };
         match self {
-            Self::CrossEntropy { .. } => check_labels(targets, n_out),
-            Self::Mse => Ok(()),
+            Self::CrossEntropy { .. } => check_labels(targets, n_out).and_then(|()| shape(&[batch])),
+            // Of another shape they would be spread over the outputs without a word, of another dtype promoted.
+            Self::Mse if targets.kind() != kind => Err(Error::Place {
+                what: "targets".into(),
+                expected: format!("{}, as the outputs are", kind_name(kind)),
+                found: kind_name(targets.kind()),
+            }),
+            Self::Mse => shape(&outputs),
         }
     }
 
@@ -110,6 +126,7 @@ pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
 
 /// The fraction of samples whose greatest score `[batch, n]` is that of their label.
 pub fn accuracy(scores: &Tensor, labels: &Tensor) -> f64 {
+    assert_eq!(scores.size()[0], labels.size()[0], "a label for each sample");
     scores.argmax(1, false).eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
 }
 

@@ -1,6 +1,6 @@
 //! Running a model over data: driven by given inputs, or by its own outputs.
 
-use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
+use bd_core::{Error, Result, Shared, StateTree, System, Tap, catch_torch};
 use tch::Tensor;
 
 use crate::bptt::scan;
@@ -19,7 +19,7 @@ pub fn predict<S: System>(
     tap: &mut Tap,
 ) -> Result<(Tensor, S::State)> {
     check_sequence("inputs", x, model.n_in())?;
-    check_state(&state, x)?;
+    check_state(model, &state, x)?;
     catch_torch(|| {
         let _guard = tch::no_grad_guard();
         let (ys, state) = model.scan(sha, &time_first(x), state, tap);
@@ -27,13 +27,21 @@ pub fn predict<S: System>(
     })
 }
 
-/// [`predict`] for sequences of either form, from the initial state.
+/// [`predict`] for sequences of either form, from the initial state. A state that is not finite in the end is an error: a neuron
+/// whose potential is not a number never spikes, and what follows it looks sound.
 pub fn predict_sequences<S: System>(model: &S, sha: &Shared, inputs: &Sequences, tap: &mut Tap) -> Result<Tensor> {
     check_inputs(inputs, model.n_in())?;
     catch_torch(|| {
         let _guard = tch::no_grad_guard();
         let state = model.init_state(inputs.shape()[0], inputs.on());
-        Ok(scan(model, sha, inputs, state, tap).0)
+        let (ys, last) = scan(model, sha, inputs, state, tap);
+        for (name, tensor) in last.named() {
+            if tensor.isfinite().all().int64_value(&[]) == 0 {
+                let where_ = "some of it after the last step".to_owned();
+                return Err(Error::NotFinite { what: format!("the state {name}"), where_ });
+            }
+        }
+        Ok(ys)
     })
 }
 
@@ -53,7 +61,7 @@ pub fn free_run<S: System>(
         )));
     }
     check_sequence("first input (with a time of one step)", &first.unsqueeze(1), model.n_in())?;
-    check_state(&state, first)?;
+    check_state(model, &state, first)?;
     if steps == 0 {
         return Err(Error::Config("a free run needs at least one step".into()));
     }

@@ -113,7 +113,7 @@ impl Ridge {
         let (weight, bias) = model.readout();
         check_place("targets", y, x)?;
         check_place("the readout's weight", weight, x)?;
-        check_state(&state, x)?;
+        check_state(model, &state, x)?;
         let mut factor = RidgeFactor::new(weight.size()[0], model.n_out(), bias.is_some(), x.device());
         catch_torch(|| {
             let _guard = tch::no_grad_guard();

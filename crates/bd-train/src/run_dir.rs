@@ -30,6 +30,8 @@ pub enum Status {
     Stopped,
     /// A loss or gradient was not finite; the last good parameters are in a checkpoint.
     Diverged,
+    /// Ended by another error, with a checkpoint.
+    Failed,
 }
 
 /// Versions of what computed a run.
@@ -148,22 +150,27 @@ impl RunDir {
     }
 
     /// Marks the run as done, and keeps the folder.
-    pub fn finish(self, weights_sha256: Option<String>) -> Result<PathBuf> {
-        self.end(Status::Done, weights_sha256)
-    }
-
-    /// Keeps the folder of a run that did not come to its end.
-    pub fn keep(self, status: Status) -> Result<PathBuf> {
-        self.end(status, None)
-    }
-
-    fn end(mut self, status: Status, weights_sha256: Option<String>) -> Result<PathBuf> {
-        self.manifest.status = status;
+    pub fn finish(mut self, weights_sha256: Option<String>) -> Result<PathBuf> {
+        self.manifest.status = Status::Done;
         self.manifest.finished = Some(utc_now());
         self.manifest.weights_sha256 = weights_sha256;
         self.write_manifest()?;
         self.made_parents.clear();
         Ok(std::mem::take(&mut self.path))
+    }
+
+    /// Whether there is a checkpoint in it.
+    pub fn has_checkpoint(&self) -> bool {
+        fs::read_dir(self.path.join("checkpoints")).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Keeps the folder of a run that did not come to its end, whether or not its manifest can still be written.
+    pub fn keep(mut self, status: Status) -> PathBuf {
+        self.manifest.status = status;
+        self.manifest.finished = Some(utc_now());
+        let _ = self.write_manifest(); // what matters is there
+        self.made_parents.clear();
+        std::mem::take(&mut self.path)
     }
 
     fn write_manifest(&self) -> Result<()> {

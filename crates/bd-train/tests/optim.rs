@@ -180,12 +180,44 @@ fn an_update_that_would_overflow_changes_nothing() {
     }
 }
 
+/// Squares of a gradient of 1e30 overflow float32; the gradient does not.
+#[test]
+fn a_large_gradient_is_finite() {
+    let on = (Kind::Float, Device::Cpu);
+    let mut params = Params::new(0, on);
+    let model =
+        Linear::new(&mut params.at("o"), 1, 1, &LinearConfig { bias: false, ..LinearConfig::default() }).unwrap();
+    let x = Sequences::dense(&Tensor::full([1, 1, 1], 1e30, on)).unwrap();
+    let examples = Examples::new(x, Tensor::zeros([1, 1, 1], on)).unwrap();
+    let sum = |y: &Tensor, _: &Tensor| y.sum(Kind::Float);
+    let sgd = OptimConfig { lr: 1e-30, rule: Rule::Sgd, ..OptimConfig::default() };
+    let norm =
+        Bptt::new(&model, &params, sum, &sgd, Shared::default()).unwrap().update(&examples).unwrap().gradient_norm;
+    assert!((norm / 1e30 - 1.0).abs() < 1e-6, "{norm}");
+}
+
+#[test]
+fn a_checkpoint_is_not_changed_by_what_comes_after() {
+    let (params, model, examples) = line();
+    let mut bptt = Bptt::new(&model, &params, Loss::Mse, &OptimConfig::default(), Shared::default()).unwrap();
+    let checkpoint = bptt.checkpoint();
+    bptt.update(&examples).unwrap();
+    assert_ne!(checkpoint.model[0].1, *params.get("o.weight").unwrap());
+    assert_eq!(checkpoint.optim[0].1.double_value(&[0, 0]), 0.0);
+}
+
 #[test]
 fn what_does_not_fit_names_both_sides() {
     let (params, model, examples) = line();
     let labels = Loss::CrossEntropy { over: OverTime::Max };
     let mut bptt = Bptt::new(&model, &params, labels, &OptimConfig::default(), Shared::default()).unwrap();
     assert!(bptt.update(&examples).unwrap_err().to_string().contains("labels are int64"));
+    // Targets that libtorch would spread over the outputs, or promote.
+    let mut mse = Bptt::new(&model, &params, Loss::Mse, &OptimConfig::default(), Shared::default()).unwrap();
+    let flat = Examples::new(examples.inputs().clone(), examples.targets().squeeze_dim(2)).unwrap();
+    assert!(mse.update(&flat).unwrap_err().to_string().contains("expected [3, 2, 1], got [3, 2]"));
+    let single = Examples::new(examples.inputs().clone(), examples.targets().to_kind(Kind::Float)).unwrap();
+    assert!(mse.update(&single).unwrap_err().to_string().contains("expected float64"));
     let wide = Sequences::dense(&Tensor::zeros([3, 2, 4], ON)).unwrap();
     let wide = Examples::new(wide, examples.targets().shallow_clone()).unwrap();
     let error = bptt.update(&wide).unwrap_err().to_string();

@@ -73,7 +73,7 @@ fn laid<T: Serialize + DeserializeOwned>(defaults: &T, layers: &[Value], alterna
     typed(value)
 }
 
-fn check_threads(threads: usize) -> Result<()> {
+pub(crate) fn check_threads(threads: usize) -> Result<()> {
     let most = cores();
     if threads == 0 || threads > most {
         return Err(Error::Config(format!("threads is {threads}; this machine allows 1 to {most}")));
@@ -82,7 +82,7 @@ fn check_threads(threads: usize) -> Result<()> {
 }
 
 /// How many threads this machine runs at once.
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

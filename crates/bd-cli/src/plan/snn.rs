@@ -75,20 +75,25 @@ impl SnnPlan {
     pub(crate) fn resolve(args: &args::Snn) -> Result<Self> {
         let layers = super::layers(&args.run, options(args)?)?;
         let plan = super::laid(&Self::default(), &layers, &alternatives)?;
+        super::check_threads(plan.threads)?;
         plan.check()?;
         Ok(plan)
     }
 
-    /// That of a finished run.
+    /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
     pub(crate) fn of_run(config: Value) -> Result<Self> {
-        let plan = super::laid(&Self::default(), &[config], &alternatives)?;
+        let plan = super::laid(&Self::default(), std::slice::from_ref(&config), &alternatives)?;
         plan.check()?;
+        if serde_json::to_value(&plan).ok() != Some(config) {
+            return Err(Error::Config(
+                "it does not name every value of a run; it is not the file that the run wrote".into(),
+            ));
+        }
         Ok(plan)
     }
 
     fn check(&self) -> Result<()> {
         let config = |message: String| Err(Error::Config(message));
-        super::check_threads(self.threads)?;
         if !(self.dt_ms > 0.0 && self.dt_ms.is_finite()) {
             return config(format!("dt_ms is {}; it must be a number above 0", self.dt_ms));
         }

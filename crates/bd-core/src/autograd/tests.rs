@@ -210,3 +210,16 @@ fn outputs_of_a_graph_are_not_taken_over() {
     let error = attach(&[&a], &[&y], |grads| Ok(vec![grads[0].as_ref().map(Tensor::copy)])).unwrap_err().to_string();
     assert!(error.contains("output 0 is part of a graph already"), "{error}");
 }
+
+/// libtorch refuses that for its own operations; a backward that reads memory again must not read what came later.
+#[test]
+fn what_was_saved_and_then_edited_is_refused() {
+    let x = Tensor::from_slice(&[1.0f64, 2.0]).set_requires_grad(true);
+    let mut y = &x * 3.0;
+    let z = y.detach().square();
+    let saved = y.detach();
+    attach_saving(&[&y], &[&z], &[&y], move |g| Ok(vec![g[0].as_ref().map(|g| g * &saved * 2.0)])).unwrap();
+    y += 1.0;
+    let message = z.sum(Kind::Double).f_backward().unwrap_err().to_string();
+    assert!(message.contains("input 0 of an operation with a hand-written backward was edited in place"), "{message}");
+}

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::driver::memory::{Blocks, host};
 use super::driver::parallel::in_parallel;
 use super::{Cpu, Instructions, Loops, Real, vectorised};
-use crate::autograd::attach;
+use crate::autograd::attach_saving;
 use crate::threads;
 
 /// `[time, ..]` to `[..]`: the greatest of each series, not a number if one of its numbers is not. Steps that are tied share
@@ -26,7 +26,7 @@ pub fn max_over_time(xs: &Tensor) -> Tensor {
 fn by_passes<F: Real>(xs: &Tensor) -> Tensor {
     let saved = xs.detach();
     let n = saved.get(0).numel();
-    let parts = in_parts(&saved, |xs: &[F]| {
+    let parts = in_parts(&saved, |_, xs: &[F]| {
         let mut most = xs[..n].to_vec();
         vectorised(Instructions::best(), Greatest { xs, most: &mut most });
         most
@@ -34,7 +34,7 @@ fn by_passes<F: Real>(xs: &Tensor) -> Tensor {
     let mut most = parts[0].clone();
     vectorised(Instructions::best(), Greatest { xs: &parts.concat(), most: &mut most });
     let greatest = Tensor::from_slice(&most).reshape(&saved.size()[1..]);
-    attach(&[xs], &[&greatest], move |gradients| {
+    attach_saving(&[xs], &[&greatest], &[xs], move |gradients| {
         let gradient = gradients[0].as_ref().map(|gradient| gradient.contiguous());
         Ok(vec![gradient.map(|gradient| share::<F>(&saved, &most, &gradient))])
     })
@@ -44,18 +44,20 @@ fn by_passes<F: Real>(xs: &Tensor) -> Tensor {
 
 /// The gradient of `xs`, each step of which that equals the maximum gets its share.
 fn share<F: Real>(xs: &Tensor, most: &[F], gradient: &Tensor) -> Tensor {
-    let counts = in_parts(xs, |xs: &[F]| {
+    let counts = in_parts(xs, |_, xs: &[F]| {
         let mut tied = vec![F::default(); most.len()];
         vectorised(Instructions::best(), Count { xs, most, tied: &mut tied });
         tied
     });
     let mut shares = vec![F::default(); most.len()];
     counts.iter().for_each(|tied| shares.iter_mut().zip(tied).for_each(|(share, tied)| *share += *tied));
-    shares.iter_mut().zip(host::<F>(gradient)).for_each(|(share, gradient)| *share = *gradient / *share);
+    for ((share, most), gradient) in shares.iter_mut().zip(most).zip(host::<F>(gradient)) {
+        // Nothing equals a maximum that is not a number: then the gradient of all steps is none either, as in libtorch.
+        *share = if *share == F::default() { *most } else { *gradient / *share };
+    }
     let gxs = xs.empty_like();
-    let (out, start) = (Blocks::<F>::of(&gxs), host::<F>(xs).as_ptr().addr());
-    in_parts(xs, |xs: &[F]| {
-        let at = (xs.as_ptr().addr() - start) / size_of::<F>();
+    let out = Blocks::<F>::of(&gxs);
+    in_parts(xs, |at, xs: &[F]| {
         // SAFETY: parts do not overlap, and nobody else knows of the fresh tensor.
         let gxs = unsafe { out.part(at, xs.len()) };
         vectorised(Instructions::best(), Share { xs, most, shares: &shares, gxs });
@@ -63,14 +65,19 @@ fn share<F: Real>(xs: &Tensor, most: &[F], gradient: &Tensor) -> Tensor {
     gxs
 }
 
-/// `work` on a stretch of time for each thread, in order.
-fn in_parts<F: Real, R: Send>(xs: &Tensor, work: impl Fn(&[F]) -> R + Sync) -> Vec<R> {
+/// `work(where it begins, numbers)` on a stretch of time for each thread, in order.
+fn in_parts<F: Real, R: Send>(xs: &Tensor, work: impl Fn(usize, &[F]) -> R + Sync) -> Vec<R> {
     let (time, threads) = (xs.size()[0] as usize, threads::kernel_threads());
     let xs = host::<F>(xs);
     // What is small is not worth a thread.
     let steps = if xs.len() < 1 << 16 { time } else { time.div_ceil(threads) };
     let len = steps * (xs.len() / time);
-    in_parallel(xs.len().div_ceil(len), threads, || (), |(), i| work(&xs[i * len..((i + 1) * len).min(xs.len())]))
+    in_parallel(
+        xs.len().div_ceil(len),
+        threads,
+        || (),
+        |(), i| work(i * len, &xs[i * len..((i + 1) * len).min(xs.len())]),
+    )
 }
 
 struct Greatest<'a, F> {
@@ -122,7 +129,9 @@ impl<F: Real> Loops for Share<'_, F> {
         let n = self.most.len();
         for (gxs, xs) in self.gxs.chunks_exact_mut(n).zip(self.xs.chunks_exact(n)) {
             for (((gx, x), most), share) in gxs.iter_mut().zip(xs).zip(self.most).zip(self.shares) {
-                *gx = if *x == *most { *share } else { F::default() };
+                #[allow(clippy::eq_op)] // not a number is what does not equal itself
+                let shares = *x == *most || *most != *most;
+                *gx = if shares { *share } else { F::default() };
             }
         }
     }
@@ -158,7 +167,11 @@ mod tests {
         for at in 0..3 {
             let mut xs = [1.0f32, 2.0, 0.5];
             xs[at] = f32::NAN;
-            assert!(max_over_time(&Tensor::from_slice(&xs).unsqueeze(1)).double_value(&[0]).is_nan(), "at {at}");
+            let xs = Tensor::from_slice(&xs).unsqueeze(1).set_requires_grad(true);
+            let most = max_over_time(&xs);
+            assert!(most.double_value(&[0]).is_nan(), "at {at}");
+            let gradient = Tensor::run_backward(&[most.sum(Kind::Float)], &[&xs], false, false);
+            assert!(gradient[0].isnan().all().int64_value(&[]) == 1, "{:?}", gradient[0]);
         }
     }
 }

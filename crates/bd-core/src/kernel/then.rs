@@ -49,7 +49,7 @@ where
     #[inline(always)]
     fn step<N: Num>(&self, (a, b): &Self::Constants, x: N, s: [N; S], spike: impl FnOnce(N) -> N) -> (N, [N; S]) {
         let (first, second) = (split_first::<N, SA, S>(&s), split_last::<N, SB, S>(&s));
-        let (between, first) = self.0.step(a, x, first, |distance| distance);
+        let (between, first) = self.0.step(a, x, first, |distance| distance.heaviside());
         let (y, second) = self.1.step(b, between, second, spike);
         (y, join(first, second))
     }
@@ -65,7 +65,7 @@ where
         gnext: [N; S],
     ) -> (N, [N; S]) {
         let (first, second) = (split_first::<N, SA, S>(&s), split_last::<N, SB, S>(&s));
-        let (between, _) = self.0.step(a, x.clone(), first.clone(), |distance| distance);
+        let (between, _) = self.0.step(a, x.clone(), first.clone(), |distance| distance.heaviside());
         let (gbetween, gsecond) = self.1.pull(b, between, second, spike, gy, split_last::<N, SB, S>(&gnext));
         let silent = (x.lit(0.0), x.lit(0.0));
         let (gx, gfirst) = self.0.pull(a, x, first, silent, gbetween, split_first::<N, SA, S>(&gnext));

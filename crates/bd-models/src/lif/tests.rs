@@ -109,3 +109,10 @@ fn what_cannot_be_is_refused() {
     }
     assert!(Lif::new(0, &LifConfig::default()).is_err());
 }
+
+/// Shorter than a step is still a step.
+#[test]
+fn a_short_refractory_period_is_not_lost() {
+    let spikes = |refractory_ms| spike_steps(LifConfig { refractory_ms, ..LifConfig::default() }, 1e3, 0.1, 10);
+    assert_eq!((spikes(0.0).len(), spikes(0.04).len(), spikes(0.1).len()), (10, 5, 5));
+}

@@ -1,8 +1,10 @@
 //! Tensors as memory, and samples side by side: `[time, batch, n]` there, `[channel, step, lane]` here.
 
+use std::marker::PhantomData;
+
 use tch::{Device, Tensor};
 
-use crate::kernel::Real;
+use crate::kernel::{Cpu, Loops, Real};
 
 /// The numbers of a contiguous tensor on the host.
 pub(in crate::kernel) fn host<F: Real>(tensor: &Tensor) -> &[F] {
@@ -16,19 +18,20 @@ pub(in crate::kernel) fn host<F: Real>(tensor: &Tensor) -> &[F] {
 }
 
 /// Memory of a fresh contiguous tensor that threads fill, each its own part.
-pub(in crate::kernel) struct Blocks<F> {
+pub(in crate::kernel) struct Blocks<'a, F> {
     start: *mut F,
     len: usize,
+    tensor: PhantomData<&'a Tensor>,
 }
 
 // SAFETY: the pointer is only used through `part`, whose callers keep to parts of their own: a tile's samples.
-unsafe impl<F: Send> Sync for Blocks<F> {}
+unsafe impl<F: Send> Sync for Blocks<'_, F> {}
 
-impl<F: Real> Blocks<F> {
-    /// `tensor` must live, and nobody else use it, while the blocks are in use: it is made for the purpose by the driver.
-    pub(in crate::kernel) fn of(tensor: &Tensor) -> Self {
+impl<'a, F: Real> Blocks<'a, F> {
+    /// Nobody else may use the tensor while the blocks are in use: it is made for the purpose.
+    pub(in crate::kernel) fn of(tensor: &'a Tensor) -> Self {
         assert!(tensor.kind() == F::KIND && tensor.device() == Device::Cpu && tensor.is_contiguous());
-        Self { start: tensor.data_ptr().cast(), len: tensor.numel() }
+        Self { start: tensor.data_ptr().cast(), len: tensor.numel(), tensor: PhantomData }
     }
 
     /// # Safety
@@ -40,7 +43,8 @@ impl<F: Real> Blocks<F> {
         if len == 0 {
             return &mut [];
         }
-        // SAFETY: within the tensor, by the assertion; alone there, by the caller.
+        // SAFETY: within the tensor, which lives, by the assertion; alone there, by the caller. Memory of a tensor that nobody has
+        // written to comes from libtorch: its bits are anything, and all bits are numbers.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
     }
 }
@@ -125,11 +129,14 @@ fn interleave<F: Real, const N: usize>(from: &[F], at: usize, stride: usize, sam
     }
 }
 
-/// Sets to zero what is about to underflow: what decays for long would otherwise slow everything down.
-pub(super) fn flush_tiny<F: Real>(state: &mut [F]) {
-    for x in state {
-        if x.abs() < F::TINY {
-            *x = F::default();
+/// Sets to zero what is about to underflow, see [`scan_fused`](super::scan_fused).
+pub(super) struct FlushTiny<'a, F>(pub(super) &'a mut [F]);
+
+impl<F: Real> Loops for FlushTiny<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        for x in self.0 {
+            *x = if x.abs() < F::TINY { F::default() } else { *x };
         }
     }
 }

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 use super::{AnyKernel, Instructions, LANES};
-use crate::autograd::attach;
+use crate::autograd::attach_saving;
 use crate::shared::Shared;
 use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
+use crate::threads;
 use plan::{Dense, Plan};
 
 /// What a fused scan is fed.
@@ -32,6 +33,14 @@ impl Feed<'_> {
         match self {
             Self::Dense(xs) => (xs.kind(), xs.device()),
             Self::Spikes(spikes) => spikes.on(),
+        }
+    }
+
+    /// Channels.
+    fn n_in(&self) -> usize {
+        match self {
+            Self::Dense(xs) => xs.size()[2] as usize,
+            Self::Spikes(spikes) => spikes.shape()[2],
         }
     }
 
@@ -54,6 +63,8 @@ pub struct Tuning {
     /// Steps in a stretch at least, whatever the bytes: a unit's state stays in registers over them. Layers of thousands of
     /// neurons are 2.5 times as fast as with single steps.
     pub min_steps: usize,
+    /// Threads at most. Their number changes no byte.
+    pub threads: usize,
     /// What loops may use.
     pub instructions: Instructions,
 }
@@ -64,7 +75,13 @@ impl Tuning {
     pub fn of(batch: usize, kind: Kind) -> Self {
         let most = 128 / kind.elt_size_in_bytes();
         let samples = [most, most / 2].into_iter().find(|samples| samples * 8 <= batch).unwrap_or(LANES);
-        Self { samples, bytes: 384 << 10, min_steps: 8, instructions: Instructions::best() }
+        Self {
+            samples,
+            bytes: 384 << 10,
+            min_steps: 8,
+            threads: threads::kernel_threads(),
+            instructions: Instructions::best(),
+        }
     }
 }
 
@@ -75,6 +92,10 @@ impl Tuning {
 /// events](super::Kernel::takes_events).
 ///
 /// Threads: as [set](crate::threads::set), never more than tiles. Results do not depend on their number.
+///
+/// Between stretches, numbers of the state and of its gradient that are below a million times the smallest normal number
+/// (1e-32 in float32, 2e-302 in float64) become zero: what decays for long would otherwise end in numbers of less than full precision,
+/// with which every operation takes ten times as long.
 pub fn scan_fused<S: System + ?Sized>(
     system: &S,
     sha: &Shared,
@@ -99,10 +120,17 @@ pub fn scan_tuned<S: System + ?Sized>(
     if device != Device::Cpu || !matches!(kind, Kind::Float | Kind::Double) || time == 0 || batch == 0 {
         return Err(s);
     }
+    // What public entries have checked; reading past it would be silent nonsense.
+    let (n_in, found) = (system.n_in() as usize, xs.n_in());
+    assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
     let Some(fused) = system.kernel(sha) else { return Err(s) };
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
     let kernel = fused.kernel();
-    let served = fused.params.iter().all(|param| param.kind() == kind)
+    for (name, leaf) in names.iter().zip(&leaves) {
+        let rows = leaf.size()[0] as usize;
+        assert_eq!(rows, batch, "the state {name} is of {rows} sequences, the inputs are of {batch}");
+    }
+    let served = fused.params.iter().all(|param| param.kind() == kind && param.device() == device)
         && leaves.iter().all(|leaf| leaf.kind() == kind && leaf.device() == device && leaf.dim() == 2)
         && (matches!(xs, Feed::Dense(_)) || super::Typed::<f32>::typed(kernel.as_ref()).takes_events());
     if !served {
@@ -140,20 +168,24 @@ fn run<F: super::Real>(
 where
     dyn AnyKernel: super::Typed<F>,
 {
-    let plan = Plan::new::<F>(kernel, xs.size(), leaves, traced, tuning);
     let (dense, spikes) = match xs {
         Feed::Dense(xs) => (Some(xs), None),
         Feed::Spikes(spikes) => (None, Some(spikes)),
     };
     let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(params).collect();
     let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
+    let plan = Plan::new::<F>(kernel, xs.size(), leaves, traced, (spikes.is_some(), record), tuning);
     let dense = dense.map(|xs| Dense { xs: xs.detach().contiguous(), wants_gxs: record && xs.requires_grad() });
     let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record);
     if record {
+        // The backward reads the input again.
+        let saved: Vec<&Tensor> = inputs[..usize::from(dense.is_some())].to_vec();
         let outputs: Vec<&Tensor> = std::iter::once(&outcome.ys).chain(&outcome.last).chain(&outcome.traces).collect();
         let params: Vec<Vec<i64>> = params.iter().map(Tensor::size).collect();
-        attach(&inputs, &outputs, move |grads| plan.backward::<F>(dense.as_ref(), &kept, grads, &params))
-            .expect("fresh outputs can be attached");
+        attach_saving(&inputs, &outputs, &saved, move |grads| {
+            plan.backward::<F>(dense.as_ref(), &kept, grads, &params)
+        })
+        .expect("fresh outputs can be attached");
     }
     outcome
 }

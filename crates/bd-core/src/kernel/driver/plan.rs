@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tch::{Device, Tensor};
 
-use super::memory::{Beyond, Blocks, flush_tiny, gather, host, scatter};
+use super::memory::{Beyond, Blocks, FlushTiny, gather, host, scatter};
 use super::parallel::in_parallel;
 use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
@@ -14,11 +14,13 @@ use crate::kernel::{
     AnyKernel, Cpu, Grads, Input, Instructions, Kernel, LANES, Loops, Real, Sizes, Tile, Typed, vectorised,
 };
 use crate::spikes::Spikes;
-use crate::threads;
 
 /// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order of the
 /// parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
 const PARTS: usize = 32;
+
+/// Numbers of all parts together at most, unless one part has more.
+const PARTS_NUMBERS: usize = 1 << 24;
 
 /// An input that is a tensor; spikes are read into lists of events by the forward pass.
 pub(super) struct Dense {
@@ -77,6 +79,7 @@ impl Plan {
         (time, batch): (usize, usize),
         leaves: &[Tensor],
         traced: &[usize],
+        (listed, record): (bool, bool),
         tuning: Tuning,
     ) -> Self
     where
@@ -85,13 +88,17 @@ impl Plan {
         let sizes = Typed::<F>::typed(kernel.as_ref()).sizes();
         let samples = tuning.samples.clamp(1, batch);
         let lanes = samples.next_multiple_of(LANES);
-        let bytes_a_step = (2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
+        let widths: Vec<usize> = leaves.iter().map(|leaf| leaf.size()[1] as usize).collect();
+        assert_eq!(widths.iter().sum::<usize>(), sizes.n_state, "a kernel's state is its system's");
+        // Of an input that is a list nothing is laid out.
+        let n_in = if listed { 0 } else { 2 * sizes.n_in };
+        let bytes_a_step = (n_in + 2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
+        // The state before each stretch is kept: with at least the root of the time in each, no more states are kept than there
+        // are steps in a stretch.
+        let least = tuning.min_steps.max(if record { time.isqrt() / 4 } else { 1 });
         // What is recorded is read off the state after each step.
-        let stretch = if traced.is_empty() {
-            (tuning.bytes / bytes_a_step.max(1)).clamp(tuning.min_steps.clamp(1, time), time)
-        } else {
-            1
-        };
+        let stretch =
+            if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).max(least).clamp(1, time) } else { 1 };
         Self {
             kernel,
             sizes,
@@ -101,8 +108,8 @@ impl Plan {
             lanes,
             stretch,
             instructions: tuning.instructions,
-            threads: threads::kernel_threads(),
-            widths: leaves.iter().map(|leaf| leaf.size()[1] as usize).collect(),
+            threads: tuning.threads,
+            widths,
             traced: traced.to_vec(),
         }
     }
@@ -181,7 +188,7 @@ impl Plan {
                     states.extend_from_slice(&room.state);
                 }
                 self.forward_stretch(dense, events.as_ref(), samples, from, tile, room);
-                flush_tiny(&mut room.state);
+                vectorised(self.instructions, FlushTiny(&mut room.state));
                 self.scatter_series(&room.ys, &ys_out, samples, from, tile, self.sizes.n_out);
                 for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
                     let at = self.widths[..leaf].iter().sum::<usize>() * self.lanes;
@@ -225,7 +232,9 @@ impl Plan {
         let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
         let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
         let gxs_out = gxs.as_ref().map(Blocks::<F>::of);
-        let tiles_a_part = self.tiles().div_ceil(PARTS);
+        // A function of the sizes alone, like everything that decides in which order is summed.
+        let parts = (PARTS_NUMBERS / self.sizes.n_params.max(1)).clamp(2, PARTS);
+        let tiles_a_part = self.tiles().div_ceil(parts);
         let room = || (self.room::<F>(true), vec![F::default(); self.sizes.n_state * self.lanes]);
         let parts = in_parallel(self.tiles().div_ceil(tiles_a_part), self.threads, room, |(room, gstate), part| {
             let mut gparams = vec![F::default(); self.sizes.n_params];
@@ -242,7 +251,7 @@ impl Plan {
                     self.forward_stretch(dense, kept.events.as_ref(), samples, from, tile, room);
                     self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, Beyond::Zeros);
                     self.backward_stretch(kept.events.as_ref(), from, tile, room, gstate, &mut gparams, wants_gxs);
-                    flush_tiny(gstate);
+                    vectorised(self.instructions, FlushTiny(gstate));
                     if let Some(out) = &gxs_out {
                         self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
                     }
@@ -331,7 +340,7 @@ impl Plan {
     fn scatter_series<F: Real>(
         &self,
         block: &[F],
-        out: &Blocks<F>,
+        out: &Blocks<'_, F>,
         samples: Samples,
         from: usize,
         tile: Tile,
@@ -340,7 +349,7 @@ impl Plan {
         vectorised(self.instructions, ScatterSeries { plan: self, block, out, samples, from, tile, n });
     }
 
-    fn gather_state<F: Real>(&self, leaves: &[Blocks<F>], samples: Samples, mut state: &mut [F], beyond: Beyond) {
+    fn gather_state<F: Real>(&self, leaves: &[Blocks<'_, F>], samples: Samples, mut state: &mut [F], beyond: Beyond) {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at_mut(width * self.lanes);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
@@ -350,7 +359,7 @@ impl Plan {
         }
     }
 
-    fn scatter_state<F: Real>(&self, mut state: &[F], leaves: &[Blocks<F>], samples: Samples) {
+    fn scatter_state<F: Real>(&self, mut state: &[F], leaves: &[Blocks<'_, F>], samples: Samples) {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at(width * self.lanes);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
@@ -398,7 +407,7 @@ impl<F: Real> Loops for GatherSeries<'_, F> {
 struct ScatterSeries<'a, F> {
     plan: &'a Plan,
     block: &'a [F],
-    out: &'a Blocks<F>,
+    out: &'a Blocks<'a, F>,
     samples: Samples,
     from: usize,
     tile: Tile,

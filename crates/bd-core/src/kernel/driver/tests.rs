@@ -59,7 +59,7 @@ fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Ten
     let (xs, v0) = (normal(&[11, batch, N as i64]), normal(&[batch, N as i64]));
     let weights = normal(&[11, batch, N as i64]).detach();
     let a = Tensor::from_slice(&[0.7]).to_kind(kind).set_requires_grad(true);
-    crate::threads::set(threads);
+    let tuning = Tuning { threads, ..tuning };
     let kernel = || Arc::new(Leaky { a: a.double_value(&[0]) });
     let params = [a.shallow_clone()];
     let leaves = [v0.shallow_clone()];
@@ -69,12 +69,11 @@ fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Ten
     };
     let loss = (&ys * weights).sum(kind) + last[0].square().sum(kind);
     let gradients = Tensor::run_backward(&[loss], &[&xs, &v0, &a], false, false);
-    crate::threads::set(1);
     [ys, last[0].shallow_clone()].into_iter().chain(gradients).map(|t| t.detach()).collect()
 }
 
 fn cut(samples: usize, bytes: usize) -> Tuning {
-    Tuning { samples, bytes, min_steps: 1, instructions: Instructions::best() }
+    Tuning { samples, bytes, min_steps: 1, threads: 1, instructions: Instructions::best() }
 }
 
 #[test]
