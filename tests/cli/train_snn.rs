@@ -274,7 +274,7 @@ fn wrong_runs_and_inputs_are_refused() {
     // Finite in float64, and not in the run's float32.
     let huge = Tensor::full([1, 5, 100], 1e300, (tch::Kind::Double, tch::Device::Cpu));
     bd_core::npz::save_npz(&desk.path("huge.npz"), &[("x".to_owned(), huge)]).unwrap();
-    refused(&desk, &predict("run", &["huge.npz"]), 7, "x is 1e300 at sample 0, step 0, channel 0");
+    refused(&desk, &predict("run", &["huge.npz"]), 7, "x is 1.000e300 at sample 0, step 0, channel 0");
     let large = Tensor::full([1, 5, 100], 3e38, on);
     bd_core::npz::save_npz(&desk.path("large.npz"), &[("x".to_owned(), large)]).unwrap();
     refused(&desk, &predict("run", &["large.npz"]), 3, "is not finite");

@@ -16,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 use crate::args;
 use crate::console;
 use crate::plan::{SnnPlan, check_threads, cores};
-use crate::text::plural;
+use crate::text::{plural, short};
 
 pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     let say = |message: String| {
@@ -136,6 +136,7 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<Tens
         let at = |i: i64| wrong.int64_value(&[0, i]);
         let value = x.double_value(&[at(0), at(1), at(2)]);
         let place = format!("sample {}, step {}, channel {}", at(0), at(1), at(2));
+        let value = short(value);
         return bad(format!("{name} is {value} at {place} (counted from 0), which is no {}", kind_name(kind)));
     }
     Ok(x)
