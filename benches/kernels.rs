@@ -59,7 +59,7 @@ fn main() -> bd_core::Result<()> {
     let (weights, separate_weights) = weights.split_at(2);
 
     let sha = Shared::new(0.1);
-    let usual = Tuning::of(BATCH, ON.0);
+    let usual = Tuning { threads: 2, ..Tuning::of(BATCH, ON.0) };
     let tuned = |tuning: Tuning| {
         let (net, spikes, sha) = (&net, &spikes, &sha);
         Box::new(move || {
@@ -68,11 +68,11 @@ fn main() -> bd_core::Result<()> {
             done.expect("the network has a kernel").0
         })
     };
-    let whole = Tuning { samples: BATCH, bytes: usize::MAX, ..usual };
+    let whole = Tuning { samples: BATCH, bytes: usize::MAX, threads: 1, ..usual };
     let at_most_avx2 = Instructions::avx2().unwrap_or_else(Instructions::any);
     let ways = [
         Way { name: "spikes, 2 threads", threads: 2, scan: tuned(usual) },
-        Way { name: "1 thread", threads: 1, scan: tuned(usual) },
+        Way { name: "1 thread", threads: 1, scan: tuned(Tuning { threads: 1, ..usual }) },
         Way { name: "tiles of 8 samples", threads: 2, scan: tuned(Tuning { samples: 8, ..usual }) },
         Way { name: "tiles of 16 samples", threads: 2, scan: tuned(Tuning { samples: 16, ..usual }) },
         Way { name: "all steps in a stretch", threads: 2, scan: tuned(Tuning { bytes: usize::MAX, ..usual }) },
