@@ -60,9 +60,10 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
     let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
     let first_line = greeting(&manifest);
     let job = catch_torch(|| Job::new(plan, device))?;
+    let before = Progress { bar: ProgressBar::hidden(), quiet: args.run.quiet };
+    before.say(&first_line);
+    before.say(&job.describe());
     let progress = Progress::new(args.run.quiet, job.updates());
-    progress.say(&first_line);
-    progress.say(&job.describe());
 
     let run = RunDir::create(args.run.out.as_deref(), manifest)?;
     let mut seconds = Seconds::since(began, "setup");

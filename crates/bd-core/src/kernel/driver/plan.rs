@@ -10,10 +10,10 @@ use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::kernel::events::TileEvents;
-use crate::kernel::{
-    AnyKernel, Cpu, Grads, Input, Instructions, Kernel, LANES, Loops, Real, Sizes, Tile, Typed, vectorised,
-};
+use crate::kernel::{AnyKernel, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed, vectorised};
 use crate::spikes::Spikes;
+
+mod series;
 
 /// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order of the
 /// parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
@@ -321,34 +321,6 @@ impl Plan {
         TileEvents::of_spikes(self.time, lanes)
     }
 
-    /// A stretch of a series into a block; zeros where there is no series.
-    #[allow(clippy::too_many_arguments)]
-    fn gather_series<F: Real>(
-        &self,
-        series: Option<&[F]>,
-        samples: Samples,
-        from: usize,
-        tile: Tile,
-        n: usize,
-        block: &mut [F],
-        beyond: Beyond,
-    ) {
-        let Some(series) = series else { return block.fill(F::default()) };
-        vectorised(self.instructions, GatherSeries { plan: self, series, samples, from, tile, n, block, beyond });
-    }
-
-    fn scatter_series<F: Real>(
-        &self,
-        block: &[F],
-        out: &Blocks<'_, F>,
-        samples: Samples,
-        from: usize,
-        tile: Tile,
-        n: usize,
-    ) {
-        vectorised(self.instructions, ScatterSeries { plan: self, block, out, samples, from, tile, n });
-    }
-
     fn gather_state<F: Real>(&self, leaves: &[Blocks<'_, F>], samples: Samples, mut state: &mut [F], beyond: Beyond) {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at_mut(width * self.lanes);
@@ -378,51 +350,6 @@ impl Plan {
             for (k, g) in sample.iter().enumerate() {
                 own[k * self.lanes + l] += *g;
             }
-        }
-    }
-}
-
-struct GatherSeries<'a, F> {
-    plan: &'a Plan,
-    series: &'a [F],
-    samples: Samples,
-    from: usize,
-    tile: Tile,
-    n: usize,
-    block: &'a mut [F],
-    beyond: Beyond,
-}
-
-impl<F: Real> Loops for GatherSeries<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        let Self { plan, series, samples, from, tile, n, block, beyond } = self;
-        for t in 0..tile.steps {
-            let row = plan.row(series, from + t, samples, n);
-            gather(row, n, block, t * tile.lanes, tile.len(), tile.lanes, beyond);
-        }
-    }
-}
-
-struct ScatterSeries<'a, F> {
-    plan: &'a Plan,
-    block: &'a [F],
-    out: &'a Blocks<'a, F>,
-    samples: Samples,
-    from: usize,
-    tile: Tile,
-    n: usize,
-}
-
-impl<F: Real> Loops for ScatterSeries<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        let Self { plan, block, out, samples, from, tile, n } = self;
-        for t in 0..tile.steps {
-            let at = ((from + t) * plan.batch + samples.first) * n;
-            // SAFETY: the rows of this tile's samples, which no other tile touches.
-            let row = unsafe { out.part(at, samples.count * n) };
-            scatter(block, t * tile.lanes, tile.len(), row, n);
         }
     }
 }

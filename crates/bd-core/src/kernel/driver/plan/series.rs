@@ -1,0 +1,80 @@
+//! Stretches of series in and out of tiles: `[time, batch, n]` there, `[channel, step, lane]` here.
+
+use super::{Plan, Samples};
+use crate::kernel::driver::memory::{Beyond, Blocks, gather, scatter};
+use crate::kernel::{Cpu, Loops, Real, Tile, vectorised};
+
+impl Plan {
+    /// A stretch of a series into a block; zeros where there is no series.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn gather_series<F: Real>(
+        &self,
+        series: Option<&[F]>,
+        samples: Samples,
+        from: usize,
+        tile: Tile,
+        n: usize,
+        block: &mut [F],
+        beyond: Beyond,
+    ) {
+        let Some(series) = series else { return block.fill(F::default()) };
+        vectorised(self.instructions, GatherSeries { plan: self, series, samples, from, tile, n, block, beyond });
+    }
+
+    pub(super) fn scatter_series<F: Real>(
+        &self,
+        block: &[F],
+        out: &Blocks<'_, F>,
+        samples: Samples,
+        from: usize,
+        tile: Tile,
+        n: usize,
+    ) {
+        vectorised(self.instructions, ScatterSeries { plan: self, block, out, samples, from, tile, n });
+    }
+}
+
+struct GatherSeries<'a, F> {
+    plan: &'a Plan,
+    series: &'a [F],
+    samples: Samples,
+    from: usize,
+    tile: Tile,
+    n: usize,
+    block: &'a mut [F],
+    beyond: Beyond,
+}
+
+impl<F: Real> Loops for GatherSeries<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        let Self { plan, series, samples, from, tile, n, block, beyond } = self;
+        for t in 0..tile.steps {
+            let row = plan.row(series, from + t, samples, n);
+            gather(row, n, block, t * tile.lanes, tile.len(), tile.lanes, beyond);
+        }
+    }
+}
+
+struct ScatterSeries<'a, F> {
+    plan: &'a Plan,
+    block: &'a [F],
+    out: &'a Blocks<'a, F>,
+    samples: Samples,
+    from: usize,
+    tile: Tile,
+    n: usize,
+}
+
+impl<F: Real> Loops for ScatterSeries<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        let Self { plan, block, out, samples, from, tile, n } = self;
+        for t in 0..tile.steps {
+            let at = ((from + t) * plan.batch + samples.first) * n;
+            // SAFETY: the rows of this tile's samples, which no other tile touches.
+            let row = unsafe { out.part(at, samples.count * n) };
+            scatter(block, t * tile.lanes, tile.len(), row, n);
+        }
+    }
+}
