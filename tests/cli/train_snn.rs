@@ -34,7 +34,7 @@ fn a_run_learns_and_its_folder_is_complete() {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     for words in [
         "16 samples of 200 steps (20.00 ms)",
-        "read as a list",
+        "kept as a list",
         "snn 100-10-2",
         "Train 20 steps, use ",
         ", train loss ",
@@ -168,7 +168,7 @@ fn a_trained_network_predicts_and_records() {
     let record = ["--record", "r.spike,r.v,i2r.g"];
     let ended = desk.bd(&[&["predict", "run", "--input", "input.npz", "--output", "out.npz"], &record[..]].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&format!("{} spikes, read as a list", spikes.count())), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("{} spikes, kept as a list", spikes.count())), "{}", ended.stderr);
 
     // The same by the crates, step by step.
     let mut params = bd_core::Params::new(0, on);
@@ -217,6 +217,8 @@ fn wrong_settings_are_refused() {
         (vec!["--report-every", "0"], "report_every is 0"),
         (vec!["--rate-hz", "1e6"], "must be from 0 to 1"),
         (vec!["--lr", "0"], "lr is 0"),
+        (vec!["--lr", "-0.1"], "lr is -0.1; it must be a number above 0"),
+        (vec!["--epochs", "-5"], "invalid value '-5' for '--epochs <N>'"),
         (vec!["--lr", "nan"], "--lr is NaN"),
         (vec!["--set", "dt_ms=0"], "dt_ms is 0"),
         (vec!["--set", "clip=-1"], "clip is -1"),
@@ -279,6 +281,8 @@ fn wrong_runs_and_inputs_are_refused() {
     bd_core::npz::save_npz(&desk.path("large.npz"), &[("x".to_owned(), large)]).unwrap();
     refused(&desk, &predict("run", &["large.npz"]), 3, "is not finite");
     refused(&desk, &predict("run", &["all.npz", "--threads", "0"]), 2, "threads is 0");
+    let onto = ["predict", "run", "--input", "all.npz", "--output", "huge.npz"];
+    refused(&desk, &onto, 5, "cannot create huge.npz: it exists; name a new file or remove it");
 
     // A run of a larger machine, and one whose file lacks a value.
     let config = fs::read_to_string(desk.path("run/config.json")).unwrap();

@@ -142,30 +142,32 @@ pub(crate) struct Ngrc {
 #[derive(Debug, Args)]
 pub(crate) struct Snn {
     /// Samples to draw [default: 256]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) samples: Option<usize>,
     /// Time steps of a sample, of dt_ms 0.1 each [default: 2000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) steps: Option<usize>,
     /// Rate of each input channel [default: 5]
-    #[arg(long, value_name = "HZ")]
+    #[arg(long, value_name = "HZ", allow_negative_numbers = true)]
     pub(crate) rate_hz: Option<f64>,
     /// Times that every sample is seen [default: 1500]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) epochs: Option<usize>,
     /// Samples of an update [default: all of them]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
     /// Learning rate [default: 0.002]
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// Updates between two reports [default: 100]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) report_every: Option<u64>,
-    /// What stands in for the derivative of a spike: inv_square, sigmoid, arctan, ... [default: inv_square]
+    /// What stands in for the derivative of a spike: inv_square, sigmoid, arctan, ... (a wrong name lists all eighteen)
+    /// [default: inv_square]
     #[arg(long, value_name = "NAME")]
     pub(crate) surrogate: Option<String>,
-    /// What a spike does to the potential: value, subtract or none [default: value]
+    /// What a spike does to the potential: value (sets it to v_reset), subtract (takes v_th - v_reset off) or none
+    /// [default: value]
     #[arg(long, value_name = "NAME")]
     pub(crate) reset: Option<String>,
     /// Neurons of each hidden layer [default: 10]

@@ -27,6 +27,10 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     if args.output.extension().is_none_or(|extension| extension != "npz") {
         return Err(Error::Config(format!("--output {}: it must end in .npz", args.output.display())).into());
     }
+    if args.output.symlink_metadata().is_ok() {
+        let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
+        return Err(Error::storage("create", &args.output)(there).into());
+    }
     let plan = plan_of(&args.run)?;
     let device = args.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
     args.threads.map_or(Ok(()), check_threads)?;
@@ -44,7 +48,8 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     let (inputs, form) = sequences(&x, on)?;
     let [samples, steps, channels] = inputs.shape().map(|n| n as usize);
     let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
-    say(format!("input     {}: {shape}; {form}", args.input.display()));
+    let ms = short(steps as f64 * plan.dt_ms);
+    say(format!("input     {}: {shape} of {} ms, {ms} ms in all; {form}", args.input.display(), plan.dt_ms));
 
     let mut tap = Tap::new(args.record.iter().cloned());
     let outputs = predict_sequences(&net, &Shared::new(plan.dt_ms), &inputs, &mut tap)?;
@@ -94,7 +99,10 @@ fn weights_of(run: &Path) -> Result<Vec<(String, Tensor)>, Error> {
     let said: Value = serde_json::from_slice(&text).map_err(|error| Error::bad_file(&manifest, error.to_string()))?;
     let Some(hash) = said["weights_sha256"].as_str() else {
         let status = said["status"].as_str().unwrap_or("unknown");
-        return Err(Error::bad_file(&manifest, format!("this run has no final weights; its status is '{status}'")));
+        return Err(Error::bad_file(
+            &manifest,
+            format!("this run has no final weights, for its status is '{status}'; bd predict takes runs that are done"),
+        ));
     };
     let content = fs::read(&weights).map_err(Error::storage("read", &weights))?;
     if sha256_hex(&content) != hash {
@@ -153,7 +161,7 @@ fn sequences(x: &Tensor, on: (Kind, Device)) -> Result<(Sequences, String), Erro
         }
         let mut spikes = Spikes::from_dense(&dense.transpose(0, 1))?;
         spikes = spikes.on_device(on.1);
-        let form = format!("{} spikes, read as a list", spikes.count());
+        let form = format!("{} spikes, kept as a list", spikes.count());
         Ok((Sequences::Spikes(spikes), form))
     })
 }

@@ -144,7 +144,7 @@ impl Job {
         let percent = 100.0 * spikes.count() as f64 / (steps * samples * channels) as f64;
         let weights: usize = self.params.trainable().iter().map(|(_, tensor)| tensor.numel()).sum();
         format!(
-            "data      {} of {} ({} ms), {}, {} spikes ({} % of all places): read as a list\n\
+            "data      {} of {} ({} ms), {}, {} spikes (in {} % of all channels and steps), kept as a list\n\
              model     snn {n_in}-{hidden}-{n_out}, {}",
             plural(samples, "sample"),
             plural(steps, "step"),
@@ -213,8 +213,10 @@ impl Job {
             if update.step.is_multiple_of(10) {
                 progress.bar.set_message(short(update.loss));
             }
-            let (first_epoch, report) =
-                (update.step == self.updates_an_epoch(), update.step.is_multiple_of(plan.report_every));
+            let (first_epoch, report) = (
+                update.step == self.updates_an_epoch(),
+                update.step.is_multiple_of(plan.report_every) || update.step == self.updates(),
+            );
             let active = if first_epoch || report { self.watch(progress, &mut warned)? } else { Vec::new() };
             if report {
                 let seconds = began.elapsed().as_secs_f64();
@@ -349,7 +351,10 @@ impl Job {
             short(evaluated.accuracy)
         );
         for layer in &evaluated.activity {
-            let quiet = if layer.silent == 0 { String::new() } else { format!(", {} silent", layer.silent) };
+            let quiet = match layer.silent {
+                0 => String::new(),
+                silent => format!(", {silent} of {} neurons silent", layer.neurons),
+            };
             let name = format!("rate of {}", layer.layer);
             text += &format!("\n{name:>14}  {} Hz{quiet}", short(self.hz(layer)));
         }
