@@ -16,7 +16,8 @@ use crate::error::Result;
 /// The fused form of `n` equal units.
 ///
 /// Samples side by side fill the vectors, and the state of a unit stays in registers over a stretch of steps. The adjoint of
-/// a step is worked out from the formula itself, see [`Unit::pull`]. The surrogate is no part of the recurrence: one pass over the stretch.
+/// a step is worked out from the formula itself, see [`Unit::pull`]. The surrogate is no part of the recurrence: one pass over
+/// the stretch.
 ///
 /// `work`: what the adjoint reads of the state before each step; and, if the units spike, the distance from the threshold and
 /// what the surrogate makes of it.

@@ -1,4 +1,4 @@
-//! Where series come from and how they are divided.
+//! Where series come from and how they are divided; sequences with their targets, in batches.
 
 pub mod chaos;
 mod examples;
