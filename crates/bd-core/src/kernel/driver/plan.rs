@@ -93,8 +93,8 @@ impl Plan {
         // Of an input that is a list nothing is laid out.
         let n_in = if listed { 0 } else { 2 * sizes.n_in };
         let bytes_a_step = (n_in + 2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
-        // The state before each stretch is kept: with at least the root of the time in each, no more states are kept than there
-        // are steps in a stretch.
+        // The state before each stretch is kept: stretches that grow as the root of the time bound what wide layers keep over long
+        // times, to four times that root.
         let least = tuning.min_steps.max(if record { time.isqrt() / 4 } else { 1 });
         // What is recorded is read off the state after each step.
         let stretch =
