@@ -3,7 +3,7 @@
 //! BrainPy's tutorial on the crates alone: integrate, warm up, fit in closed form, test.
 
 use bd_core::{Params, Shared, System, Tap};
-use bd_models::{Ngrc, NvarConfig};
+use bd_models::{Ngrc, NgrcConfig};
 use bd_train::data::Flow;
 use bd_train::metrics::forecast_error;
 use bd_train::{Ridge, predict};
@@ -18,7 +18,7 @@ fn main() -> bd_core::Result<()> {
 
     for ahead in [1, 10, 100] {
         let mut params = Params::new(0, on);
-        let model = Ngrc::new(&mut params, 3, 3, &NvarConfig::default())?;
+        let model = Ngrc::new(&mut params, 3, 1, &NgrcConfig::default())?;
         // The state that comes out of each call goes into the next one: the reservoir never forgets by accident.
         let state = model.init_state(1, on);
         let (_, state) = predict(&model, &sha, &stretch(0, 2000), state, &mut Tap::none())?;

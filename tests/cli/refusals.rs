@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::common::Desk;
 use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
 use tch::Tensor;
 
 /// Runs `bd train ngrc` and checks code and words; the folder must be as before.
@@ -54,10 +55,17 @@ fn configuration() {
         (vec!["--solver", "lu"], "ridge.solver: unknown variant `lu`"),
         (vec!["--alpha", "-1"], "ridge.alpha is -1"),
         (vec!["--alpha", "nan"], "--alpha is NaN"),
+        (vec!["--alpha", "1e-3..1e-6"], "--alpha 1e-3..1e-6: a range goes from a power of ten to a greater one"),
+        (vec!["--set", "ridge.alpha=[]"], "ridge.alpha is empty"),
+        (vec!["--alpha", "0.1,1", "--split", "0.75,0,0.25"], "the validation part has 0 points, too few to choose"),
+        (vec!["--alpha", "0.1,1", "--select", "free-run", "--horizon", "2"], "horizon must have 1, it is [2]"),
+        (vec!["--select", "luck"], "select: unknown variant `luck`"),
+        (vec!["--target", "future"], "target: unknown variant `future`"),
+        (vec!["--set", "free_run.threshold=0"], "free_run.threshold is 0"),
         (vec!["--alpha", "0", "--set", "nvar.constant=true"], "only 91 are independent"),
         (vec!["--threads", "0"], "threads is 0; this machine allows 1 to"),
         (vec!["--threads", "100000"], "threads is 100000; this machine allows 1 to"),
-        (vec!["--set", "data.columns=x"], "data.columns names tensors of data.file, and there is none"),
+        (vec!["--columns", "x"], "data.columns and data.time name columns of data.file, and there is none"),
         (vec!["--stride", "18446744073709551615", "--delay", "3"], "cannot look back"),
         (vec!["--delay", "0"], "delay 0"),
         (vec!["--delay", "300"], "features, allowed are"),
@@ -66,7 +74,6 @@ fn configuration() {
         (vec!["--horizon", "5000"], "too few to test a forecast 5000 steps ahead"),
         (vec!["--set", "split.split=0.5,0.5"], "split.split"),
         (vec!["--set", "split.warmup=20000"], "warmup takes 20000 points, but the series has 10000"),
-        (vec!["--columns", "x"], "required arguments were not provided"),
         (vec!["--no-such-option"], "unexpected argument"),
     ] {
         refused(&desk, &args, 2, words);
@@ -110,23 +117,99 @@ fn data_files() {
     ];
     let named: Vec<_> = tensors.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect();
     save_tensors(&desk.path("all.safetensors"), &named).unwrap();
-    fs::write(desk.path("cut.safetensors"), &fs::read(desk.path("all.safetensors")).unwrap()[..100]).unwrap();
+    save_npz(&desk.path("all.npz"), &named).unwrap();
+    for (file, cut) in [("all.safetensors", 100), ("all.npz", 300)] {
+        let content = fs::read(desk.path(file)).unwrap();
+        fs::write(desk.path(&format!("cut.{file}")), &content[..cut]).unwrap();
+    }
     fs::write(desk.path("empty.safetensors"), "").unwrap();
     fs::write(desk.path("series.xls"), "").unwrap();
+    fs::create_dir(desk.path("folder.csv")).unwrap();
     for (file, column, code, words) in [
-        ("all.safetensors", "hole", 7, "hole is NaN at point 17, channel 1"),
-        ("all.safetensors", "series,short", 7, "series has 200 points, but short has 50"),
+        ("all.safetensors", "hole", 7, "column hole.1: point 17 (counted from 0) is NaN"),
+        ("all.npz", "hole", 7, "column hole.1: point 17 (counted from 0) is NaN"),
+        ("all.safetensors", "series,short", 7, "series.0 has 200 points, but short.0 has 50"),
         ("all.safetensors", "series,series", 7, "two channels would be called 'series.0'"),
-        ("all.safetensors", "cube", 7, "cube is [10, 10, 4]; a series is [time] or [time, channel]"),
-        ("all.safetensors", "flags", 7, "flags is bool"),
-        ("all.safetensors", "sunspots", 7, "no tensor is called 'sunspots'; there are: cube"),
-        ("cut.safetensors", "series", 7, "not a safetensors file"),
+        ("all.npz", "cube", 7, "column cube: it is [10, 10, 4]; a series is [time] or [time, channel]"),
+        ("all.safetensors", "flags", 7, "column flags: it is bool"),
+        ("all.npz", "sunspots", 7, "no column is called 'sunspots'; there are: series.0"),
+        ("cut.all.safetensors", "series", 7, "not a safetensors file"),
+        ("cut.all.npz", "series", 7, "not an npz file"),
         ("empty.safetensors", "series", 7, "not a safetensors file"),
-        ("series.xls", "series", 7, "ends in .safetensors"),
+        ("series.xls", "series", 7, "ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors"),
         ("absent.safetensors", "series", 7, "cannot be read: No such file"),
-        ("all.safetensors", "series", 2, "too few to test a forecast 100 steps ahead"),
+        ("folder.csv", "series", 7, "folder.csv: it is not a file"),
     ] {
         refused(&desk, &["--data", file, "--columns", column], code, words);
     }
-    refused(&desk, &["--data", "all.safetensors"], 7, "name tensors with --columns; there are: cube");
+    let far = ["--data", "all.npz", "--columns", "series", "--horizon", "100"];
+    refused(&desk, &far, 2, "too few to test a forecast 100 steps ahead");
+    for file in ["all.safetensors", "all.npz"] {
+        refused(&desk, &["--data", file], 7, "name its columns with --columns; there are: ");
+    }
+}
+
+#[test]
+fn tables() {
+    let desk = Desk::new();
+    for (name, content) in [
+        ("empty.csv", String::new()),
+        ("header.csv", "a,b\n".into()),
+        ("ragged.csv", "a,b\n1,2\n3\n".into()),
+        ("text.csv", "a,b\n1,2\n3,oops\n5,6\n".into()),
+        ("nan.csv", "a,b\n1,2\n3,nan\n5,6\n".into()),
+        ("dated.csv", "day,v\n2020-01-01,1\n2020-01-02,2\n".into()),
+        ("short.csv", (0..12).map(|i| format!("{i}.5\n")).collect()),
+        ("gap.csv", "t,v\n0,1\n1,2\n2,3\n4,4\n5,5\n".into()),
+        ("wide.csv", format!("{}\n", vec!["1"; 30_000].join(",")).repeat(9)),
+    ] {
+        fs::write(desk.path(name), content).unwrap();
+    }
+    for (args, code, words) in [
+        (&["empty.csv"][..], 7, "empty.csv: it is empty"),
+        (&["header.csv"], 7, "it has a header and no line of numbers"),
+        (&["ragged.csv"], 7, "line 3 has 1 field, but line 1 has 2"),
+        (&["text.csv"], 7, "column b: line 3 is \"oops\", which is no number; to leave it out"),
+        (&["text.csv", "--columns", "b"], 7, "column b: line 3 is \"oops\", which is no number"),
+        (&["nan.csv"], 7, "column b: line 3 is nan"),
+        (
+            &["dated.csv"],
+            7,
+            "column day: line 2 is \"2020-01-01\", which is no number; to leave it out, name the columns that are channels: --columns v",
+        ),
+        (&["dated.csv", "--columns", "w"], 7, "no column is called 'w'; there are: day, v"),
+        (&["short.csv"], 2, "too few: the lags of delay 4 and stride 5 reach 15 points back"),
+        (&["short.csv", "--stride", "3"], 2, "too few to"),
+        (
+            &["gap.csv", "--time", "t"],
+            7,
+            "point 3 (counted from 0) is at 4, 2 after the one before, but points are 1 apart",
+        ),
+        (&["gap.csv", "--time", "t", "--dt", "1"], 2, "set one of them"),
+        (&["gap.csv", "--time", "s"], 7, "no column is called 's'"),
+        (&["wide.csv", "--delay", "1"], 2, "features, allowed are"),
+    ] {
+        refused(&desk, &[&["--data"], args].concat(), code, words);
+    }
+}
+
+/// Sizes that are only claimed: a file with a hole takes no room on the disk, and a header costs nothing.
+#[test]
+fn sizes_past_the_caps() {
+    let desk = Desk::new();
+    let huge = |name: &str| fs::File::create(desk.path(name)).unwrap().set_len((4 << 30) + 1).unwrap();
+    for name in ["huge.csv", "huge.npy"] {
+        huge(name);
+        refused(&desk, &["--data", name], 7, "it has 4294967297 bytes; at most 4294967296 (4 GiB) are read");
+    }
+    let header = |shape: &str| {
+        let mut text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+        text += &" ".repeat(118 - text.len() % 64 + if text.len() % 64 > 118 { 64 } else { 0 });
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.bytes());
+        bytes
+    };
+    fs::write(desk.path("claims.npy"), header("(1000000000000, 3)")).unwrap();
+    refused(&desk, &["--data", "claims.npy"], 7, "its data ends after 0 of 24000000000000 bytes");
 }

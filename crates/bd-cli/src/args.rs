@@ -22,9 +22,12 @@ pub(crate) enum Command {
     /// Train a model and write a run folder.
     #[command(subcommand)]
     Train(Train),
-    /// Run a trained network over data, and record any of its states.
+    /// Run a trained model over data of your own, and write what it says.
     #[command(after_help = EXIT_CODES)]
     Predict(Predict),
+    /// Measure a trained model once more, on its own test data or on others.
+    #[command(after_help = EXIT_CODES)]
+    Eval(Eval),
     /// Versions as loaded, devices, threads, CPU features; where CUDA is not usable, why.
     Info {
         /// Print one JSON object instead of text.
@@ -33,23 +36,10 @@ pub(crate) enum Command {
     },
 }
 
+/// Options of what is done with a finished run.
 #[derive(Debug, Args)]
-pub(crate) struct Predict {
-    /// Folder of a run of bd train snn
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
-    /// Input, [batch, time, channel] or [time, channel]: .npz, .npy or .safetensors
-    #[arg(long, value_name = "FILE")]
-    pub(crate) input: PathBuf,
-    /// Which array of the file [default: the only one, or x]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) array: Option<String>,
-    /// States to record, for example r.spike,r.v; an unknown name lists them all
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
-    pub(crate) record: Vec<String>,
-    /// Where to write output, score, class and the records, as .npz
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: PathBuf,
+#[command(next_help_heading = "Run")]
+pub(crate) struct Reuse {
     /// Where to compute: auto, cpu, cuda or cuda:N [default: as the run]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
@@ -64,9 +54,53 @@ pub(crate) struct Predict {
     pub(crate) quiet: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Predict {
+    /// Folder of a run of bd train
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Input. Of ngrc a series, as bd train ngrc --data reads it; of snn [batch, time, channel] or [time, channel] in a .npz, .npy
+    /// or .safetensors file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// Where to write the output: .npz, of ngrc also .csv
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// ngrc: columns of the file that are the channels, in the order of the training [default: those of the run]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+    /// ngrc: steps that the model goes on after the input, on its own outputs
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) free_run: usize,
+    /// snn: which array of the file [default: the only one, or x]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) array: Option<String>,
+    /// snn: states to record, for example r.spike,r.v; an unknown name lists them all
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
+    pub(crate) record: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reuse: Reuse,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Folder of a run of bd train
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// ngrc: another series, all of which is for testing [default: the test part of the run's own]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// ngrc: columns of that file that are the channels, in the order of the training [default: those of the run]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', requires = "data")]
+    pub(crate) columns: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) reuse: Reuse,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Train {
-    /// Next-generation reservoir computing, fitted by ridge regression. Without options: BrainPy's tutorial on Lorenz.
+    /// Next-generation reservoir computing, fitted by ridge regression, on a series of your own (--data FILE). Without options:
+    /// BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
     Ngrc(Box<Ngrc>),
     /// A spiking network, trained by back-propagation through time. Without options: BrainPy's tutorial, 100 inputs, 10 LIF
@@ -111,30 +145,61 @@ pub(crate) struct Run {
 
 #[derive(Debug, Args)]
 pub(crate) struct Ngrc {
-    /// Penalty of the ridge regression [default: 1e-6]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) alpha: Option<f64>,
+    /// Series to learn, instead of Lorenz: .csv, .tsv, .txt or .dat, .npy, .npz or .safetensors
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) data: Option<PathBuf>,
+    /// Columns of the file that are the channels, or arrays of several columns [default: all]
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', help_heading = "Data")]
+    pub(crate) columns: Option<Vec<String>>,
+    /// Column of the file that is the time of each point
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) time: Option<String>,
+    /// Time between two points, where no column says it [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) dt: Option<f64>,
+    /// Fractions that are for training, validation and test, in order of time [default: 0.8,0,0.2; with several alphas
+    /// 0.7,0.1,0.2; of what the warm-up leaves. For Lorenz 0.75,0,0.25 and 0.5,0.25,0.25]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) split: Option<Vec<f64>>,
+    /// Points at the beginning that only fill the model's memory, a count or a fraction below 1 [default: what the lags reach
+    /// back; for Lorenz 0.2]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) warmup: Option<f64>,
+    /// Steps ahead to forecast [default: 1; for Lorenz 1,10,100]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) horizon: Option<Vec<usize>>,
     /// Points of the past that are features, the present one included [default: 4]
     #[arg(long, value_name = "N")]
     pub(crate) delay: Option<usize>,
-    /// Orders of the products of these points; 1 is linear only [default: 2]
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    pub(crate) order: Option<Vec<usize>>,
     /// Steps between these points [default: 5]
     #[arg(long, value_name = "N")]
     pub(crate) stride: Option<usize>,
+    /// Orders of the products of these points; 1 is linear only [default: 2]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) order: Option<Vec<usize>>,
+    /// A constant among the features
+    #[arg(long)]
+    pub(crate) constant: bool,
+    /// Standardise each channel by mean and standard deviation of the training part
+    #[arg(long)]
+    pub(crate) scale: bool,
+    /// What is fitted: value, or increment (the difference from the present value) [default: value]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<String>,
+    /// Penalty of the ridge regression, or several of which the validation part chooses one: 0.1,1,10 or powers of ten
+    /// 1e-8..1e2 [default: 1e-6]
+    #[arg(long, value_name = "X,X", allow_hyphen_values = true)]
+    pub(crate) alpha: Option<String>,
+    /// What the choice is by: one-step (error of the nearest horizon), or free-run (how long the model stays with the truth on
+    /// its own outputs) [default: one-step]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) select: Option<String>,
     /// How the ridge regression is solved: qr, svd or gram-pinv (BrainPy's) [default: qr]
     #[arg(long, value_name = "NAME")]
     pub(crate) solver: Option<String>,
-    /// Steps ahead to forecast [default: 1,10,100]
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    pub(crate) horizon: Option<Vec<usize>>,
-    /// Series to learn, a safetensors file, instead of Lorenz
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
-    /// Tensors of the file that are the channels, [time] or [time, channel]
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', requires = "data")]
-    pub(crate) columns: Option<Vec<String>>,
+    /// Steps that the model runs on its own outputs, from 50 starts in the test part; 0 is none [default: half of the test part]
+    #[arg(long, value_name = "N")]
+    pub(crate) free_run: Option<usize>,
     #[command(flatten)]
     pub(crate) run: Run,
 }

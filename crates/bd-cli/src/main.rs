@@ -5,7 +5,7 @@
 
 mod args;
 mod console;
-mod forecast_figures;
+mod finished;
 mod info;
 mod interrupt;
 mod job;
@@ -14,7 +14,6 @@ mod overlay;
 mod plan;
 mod plot;
 mod predict;
-mod series;
 mod snn;
 mod snn_figures;
 mod text;
@@ -56,6 +55,7 @@ fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
+        Command::Eval(args) => predict::eval(&args),
         Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
         Command::Train(Train::Snn(args)) => snn::train(&args),
     }

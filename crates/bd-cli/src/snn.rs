@@ -16,6 +16,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
+use crate::finished;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, manifest, unfinished};
 use crate::plan::SnnPlan;
@@ -76,18 +77,38 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
     seconds.0.insert("update".into(), spread(done.trained.updates));
 
     if args.run.json {
+        let mut metrics = job.metrics(&done.evaluated);
+        let last = &done.trained.losses[done.trained.losses.len().saturating_sub(100)..];
+        metrics.insert("train_loss_last_100".into(), json!(last.iter().sum::<f64>() / last.len() as f64));
         let result = json!({
             "job": job.plan.job,
             "run": path,
             "device": device::device_name(device),
             "seconds": seconds.0,
-            "metrics": job.metrics(&done.trained.losses, &done.evaluated),
+            "metrics": metrics,
         });
         console::result(&result.to_string())?;
     } else if !args.run.quiet {
         console::result(&job.table(&done.evaluated))?;
     }
     progress.say(&format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// `bd eval`: the trained network on the examples of its run once more.
+pub(crate) fn eval(args: &args::Eval, plan: SnnPlan) -> Result<()> {
+    let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+    threads::set(finished::threads(&args.reuse, plan.threads)?);
+    let mut job = catch_torch(|| Job::new(plan, device))?;
+    job.params.load(&finished::weights_of(&args.run)?)?;
+    let evaluated = catch_torch(|| job.evaluate())?;
+    if args.reuse.json {
+        let metrics = job.metrics(&evaluated);
+        let device = device::device_name(device);
+        console::result(&json!({"job": "eval", "run": args.run, "device": device, "metrics": metrics}).to_string())?;
+    } else if !args.reuse.quiet {
+        console::result(&job.table(&evaluated))?;
+    }
     Ok(())
 }
 
@@ -332,11 +353,9 @@ impl Job {
         save_tensors(&run.file("model.safetensors")?, &self.params.named())
     }
 
-    fn metrics(&self, losses: &[f64], evaluated: &Evaluated) -> Map<String, Value> {
-        let last = &losses[losses.len().saturating_sub(100)..];
+    fn metrics(&self, evaluated: &Evaluated) -> Map<String, Value> {
         let mut metrics = Map::new();
         metrics.insert("train_loss".into(), json!(evaluated.loss));
-        metrics.insert("train_loss_last_100".into(), json!(last.iter().sum::<f64>() / last.len() as f64));
         metrics.insert("train_accuracy".into(), json!(evaluated.accuracy));
         metrics.extend(self.rates(&evaluated.activity));
         metrics

@@ -62,7 +62,7 @@ pub use shared::{Phase, Shared};
 pub use spikes::{Spike, Spikes};
 pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
-pub use system::{Chain, ChainState, Readout, System, scan_by_step};
+pub use system::{Chain, ChainState, Features, Readout, System, scan_by_step};
 pub use tap::Tap;
 #[doc(hidden)]
 pub use tch; // for `state!`

@@ -53,15 +53,31 @@ pub trait System: Debug + Send {
     }
 }
 
-/// A model that ends in a linear map of features, `y = features W + b`: what can be fitted in closed form.
+/// A model that ends in a linear map of features, `y = features W + b`, perhaps with something known added: what can be
+/// fitted in closed form.
 ///
 /// [`Chain`] is one whenever its second part is, so that any system followed by a linear layer is.
 pub trait Readout: System {
-    /// [`System::scan`] up to the readout: features `[time, batch, n_features]` and the state after the last step.
-    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State);
+    /// [`System::scan`] up to the readout: the features, and the state after the last step.
+    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Features, Self::State);
 
     /// The weight `[n_features, n_out]` and, where there is one, the bias `[n_out]`.
     fn readout(&self) -> (&Tensor, Option<&Tensor>);
+}
+
+/// What a [`Readout`] makes its outputs of: `y = values W + b + added`.
+#[derive(Debug)]
+pub struct Features {
+    /// `[time, batch, n_features]`.
+    pub values: Tensor,
+    /// `[time, batch, n_out]`, known before anything is fitted: the present input, where increments are learned.
+    pub added: Option<Tensor>,
+}
+
+impl From<Tensor> for Features {
+    fn from(values: Tensor) -> Self {
+        Self { values, added: None }
+    }
 }
 
 /// The definition of a scan: one [`System::step`] after the other.
@@ -185,18 +201,18 @@ impl<A: System, B: System> System for Chain<A, B> {
     }
 }
 
-/// How the second part of a chain is scanned.
-type Scan<B> = fn(&B, &Shared, &Tensor, <B as System>::State, &mut Tap) -> (Tensor, <B as System>::State);
+/// How the second part of a chain is scanned, to outputs or to features.
+type Scan<B, Y> = fn(&B, &Shared, &Tensor, <B as System>::State, &mut Tap) -> (Y, <B as System>::State);
 
 impl<A: System, B: System> Chain<A, B> {
-    fn scan_with(
+    fn scan_with<Y>(
         &self,
         sha: &Shared,
         xs: &Tensor,
         s: ChainState<A::State, B::State>,
         tap: &mut Tap,
-        second: Scan<B>,
-    ) -> (Tensor, ChainState<A::State, B::State>) {
+        second: Scan<B, Y>,
+    ) -> (Y, ChainState<A::State, B::State>) {
         let [a, b] = &self.names;
         let (between, first) = tap.within(a, |tap| self.first.scan(&sha.within(a), xs, s.first, tap));
         let (ys, second) = tap.within(b, |tap| second(&self.second, &sha.within(b), &between, s.second, tap));
@@ -205,7 +221,7 @@ impl<A: System, B: System> Chain<A, B> {
 }
 
 impl<A: System, B: Readout> Readout for Chain<A, B> {
-    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Features, Self::State) {
         self.scan_with(sha, xs, s, tap, B::features)
     }
 

@@ -38,7 +38,7 @@ pub use init::Init;
 pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 pub use lif::{Lif, LifConfig, LifState, Reset};
 pub use linear::{Linear, LinearConfig};
-pub use ngrc::{Ngrc, NgrcState};
+pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use snn::SnnConfig;
 pub use surrogate::Surrogate;

@@ -1,7 +1,9 @@
 //! [`Linear`]: `y = x W + b`, without a state.
 
+use std::ops::Range;
+
 use bd_core::kernel::{Fused, Numbers};
-use bd_core::{Error, ParamPath, Readout, Result, Shared, System, Tap};
+use bd_core::{Error, Features, ParamPath, Readout, Result, Shared, System, Tap};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -52,6 +54,15 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
+    /// The map to some of the outputs alone, with views of the parameters.
+    pub fn outputs(&self, which: Range<i64>) -> Self {
+        let length = which.end - which.start;
+        Self {
+            weight: self.weight.narrow(1, which.start, length),
+            bias: self.bias.as_ref().map(|bias| bias.narrow(0, which.start, length)),
+        }
+    }
+
     fn apply(&self, x: &Tensor) -> Tensor {
         match &self.bias {
             Some(bias) => bias.addmm(x, &self.weight),
@@ -100,8 +111,8 @@ impl System for Linear {
 
 /// A linear map alone is a readout of its own input.
 impl Readout for Linear {
-    fn features(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
-        (xs.shallow_clone(), ())
+    fn features(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Features, ()) {
+        (xs.shallow_clone().into(), ())
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {

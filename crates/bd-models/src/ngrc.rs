@@ -1,10 +1,45 @@
 //! [`Ngrc`]: next-generation reservoir computing, an [`Nvar`] with a linear readout.
+//!
+//! ```text
+//! y(t) = nvar((x - mean) / std)(t) W + b    [+ x(t), if increments are learned]
+//! ```
+//!
+//! Gauthier et al. 2021 (see [`nvar`](crate::nvar)) learn increments, BrainPy's tutorial values. The names of the parts, `r` and
+//! `o`, are the tutorial's.
 
-use bd_core::{Params, Readout, Result, Shared, System, Tap, state};
+use bd_core::{Error, Features, Params, Readout, Result, Shared, System, Tap, catch_torch, state};
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::linear::{Linear, LinearConfig};
 use crate::nvar::{Nvar, NvarConfig, NvarState};
+
+/// What the readout of an [`Ngrc`] is fitted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The value to come.
+    #[default]
+    Value,
+    /// Its difference from the present one, which the model then adds.
+    Increment,
+}
+
+/// Settings of an [`Ngrc`].
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `nvar` | BrainPy's tutorial | the features, see [`NvarConfig`] |
+/// | `target` | `value` | what the readout is fitted to: `value` or `increment` |
+/// | `scale` | `false` | whether inputs are standardised first, see [`Ngrc::fit_scale`]. Outputs are in the units of the data all the same |
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct NgrcConfig {
+    pub nvar: NvarConfig,
+    pub target: Target,
+    pub scale: bool,
+}
 
 state! {
     /// State of an [`Ngrc`].
@@ -14,22 +49,80 @@ state! {
     }
 }
 
-/// Next-generation reservoir computing: `y(t) = nvar(x)(t) W + b`. Parameters `o.weight` (`[n_features, n_out]`) and
-/// `o.bias`, meant to be fitted in closed form (Gauthier et al. 2021; BrainPy's tutorial names the parts `r` and `o`).
+/// Next-generation reservoir computing. Parameters `o.weight` (`[n_features, n_out]`) and `o.bias`, meant to be fitted in closed
+/// form; with `scale` also the fixed `scale.mean` and `scale.std` (`[n_in]`).
 #[derive(Debug)]
 pub struct Ngrc {
     /// The features.
     pub r: Nvar,
     /// The readout.
     pub o: Linear,
+    target: Target,
+    /// Mean and standard deviation of each input channel.
+    scale: Option<[Tensor; 2]>,
 }
 
 impl Ngrc {
-    /// A model from `n_in` to `n_out` channels.
-    pub fn new(params: &mut Params, n_in: usize, n_out: usize, config: &NvarConfig) -> Result<Self> {
-        let r = Nvar::new(n_in, config)?;
-        let o = Linear::new(&mut params.at("o"), r.n_out(), n_out as i64, &LinearConfig::default())?;
-        Ok(Self { r, o })
+    /// A model of `n_in` channels that forecasts each of them `horizons` times: outputs are `[horizon, channel]`, flattened.
+    pub fn new(params: &mut Params, n_in: usize, horizons: usize, config: &NgrcConfig) -> Result<Self> {
+        let r = Nvar::new(n_in, &config.nvar)?;
+        let scale = if config.scale {
+            let mut at = params.at("scale");
+            let filled = |value: f64| move |_: &mut _| Tensor::full([n_in as i64], value, (Kind::Double, Device::Cpu));
+            Some([at.fixed("mean", filled(0.0))?, at.fixed("std", filled(1.0))?])
+        } else {
+            None
+        };
+        let o = Linear::new(&mut params.at("o"), r.n_out(), (n_in * horizons) as i64, &LinearConfig::default())?;
+        Ok(Self { r, o, target: config.target, scale })
+    }
+
+    /// Takes mean and standard deviation (of the population) from data `[.., n_in]`, usually those that it is then trained on.
+    /// A channel that is constant is only shifted. Without `scale` in the settings there is nothing to do.
+    pub fn fit_scale(&self, x: &Tensor) -> Result<()> {
+        let Some([mean, std]) = &self.scale else { return Ok(()) };
+        if x.dim() < 2 || x.size()[x.dim() - 1] != self.n_in() || x.numel() == 0 {
+            let expected = format!("[.., time, {}], not empty", self.n_in());
+            return Err(Error::Shape { what: "data to scale by".into(), expected, found: x.size() });
+        }
+        catch_torch(|| {
+            let _guard = tch::no_grad_guard();
+            let rows = x.to_kind(Kind::Double).flatten(0, -2);
+            let found = rows.std_dim(0, false, false);
+            let constant = rows.amax(0, false).eq_tensor(&rows.amin(0, false));
+            std.shallow_clone().f_copy_(&found.masked_fill(&constant, 1.0))?;
+            mean.shallow_clone().f_copy_(&rows.mean_dim(0, false, Kind::Double))?;
+            Ok(())
+        })
+    }
+
+    /// The model of one of the horizons alone, counted from 0, on views of the same parameters. With the nearest one, one step
+    /// ahead, it can run on its own outputs.
+    pub fn horizon(&self, index: usize) -> Self {
+        let (first, channels) = (index as i64 * self.n_in(), self.n_in());
+        Self {
+            r: self.r.clone(),
+            o: self.o.outputs(first..first + channels),
+            target: self.target,
+            scale: self.scale.as_ref().map(|scale| scale.each_ref().map(Tensor::shallow_clone)),
+        }
+    }
+
+    fn scaled(&self, x: &Tensor) -> Tensor {
+        match &self.scale {
+            Some([mean, std]) => (x - mean) / std,
+            None => x.shallow_clone(),
+        }
+    }
+
+    /// What is added to the readout of inputs `[.., n_in]`.
+    fn added(&self, x: &Tensor) -> Option<Tensor> {
+        let horizons = self.n_out() / self.n_in();
+        match self.target {
+            Target::Value => None,
+            Target::Increment if horizons == 1 => Some(x.shallow_clone()),
+            Target::Increment => Some(Tensor::cat(&vec![x; horizons as usize], -1)),
+        }
     }
 }
 
@@ -49,20 +142,22 @@ impl System for Ngrc {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &NgrcState) -> (Tensor, NgrcState) {
-        let (features, r) = self.r.step(&sha.within("r"), x, &s.r);
-        (self.o.step(&sha.within("o"), &features, &()).0, NgrcState { r })
+        let (features, r) = self.r.step(&sha.within("r"), &self.scaled(x), &s.r);
+        let y = self.o.step(&sha.within("o"), &features, &()).0;
+        (self.added(x).map_or_else(|| y.shallow_clone(), |added| &y + added), NgrcState { r })
     }
 
     fn scan(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
         let (features, s) = self.features(sha, xs, s, tap);
-        (self.o.scan(&sha.within("o"), &features, (), tap).0, s)
+        let ys = self.o.scan(&sha.within("o"), &features.values, (), tap).0;
+        (features.added.map_or_else(|| ys.shallow_clone(), |added| &ys + added), s)
     }
 }
 
 impl Readout for Ngrc {
-    fn features(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
-        let (features, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), xs, s.r, tap));
-        (features, NgrcState { r })
+    fn features(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Features, NgrcState) {
+        let (values, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), &self.scaled(xs), s.r, tap));
+        (Features { values, added: self.added(xs) }, NgrcState { r })
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
@@ -72,18 +167,59 @@ impl Readout for Ngrc {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+    use bd_core::Rng;
+    use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps};
 
     use super::*;
+
+    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    fn config(target: Target, scale: bool) -> NgrcConfig {
+        NgrcConfig { nvar: NvarConfig { delay: 3, stride: 2, order: vec![2, 3], constant: true }, target, scale }
+    }
 
     #[test]
     fn scan_is_steps() {
         for (kind, tolerance) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
-            let on = (kind, Device::Cpu);
-            let mut params = Params::new(9, on);
-            let config = NvarConfig { delay: 3, stride: 2, order: vec![2, 3], constant: true };
-            let ngrc = Ngrc::new(&mut params, 2, 3, &config).unwrap();
-            assert_scan_is_steps(&ngrc, &params, ScanCase { time: 9, batch: 2, on, tolerance, seed: 4 });
+            for (target, scale) in [(Target::Value, false), (Target::Increment, true)] {
+                let on = (kind, Device::Cpu);
+                let mut params = Params::new(9, on);
+                let ngrc = Ngrc::new(&mut params, 2, 3, &config(target, scale)).unwrap();
+                ngrc.fit_scale(&Rng::new(0, "x").tensor(&[20, 2], ON, Rng::normal)).unwrap();
+                assert_scan_is_steps(&ngrc, &params, ScanCase { time: 9, batch: 2, on, tolerance, seed: 4 });
+            }
         }
+    }
+
+    /// With weights of zero an increment is none: the forecast is the present value, at every horizon.
+    #[test]
+    fn increments_are_added_to_the_input() {
+        let mut params = Params::new(0, ON);
+        let ngrc = Ngrc::new(&mut params, 2, 3, &config(Target::Increment, true)).unwrap();
+        let _ = tch::no_grad(|| params.get("o.weight").unwrap().shallow_clone().zero_());
+        let xs = Rng::new(1, "x").tensor(&[5, 1, 2], ON, Rng::normal);
+        let run =
+            |model: &Ngrc| model.scan(&Shared::default(), &xs, model.init_state(1, ON), &mut Tap::none()).0.detach();
+        assert_close("all horizons", &run(&ngrc), &Tensor::cat(&[&xs, &xs, &xs], -1), 1e-15);
+        assert_close("the last one", &run(&ngrc.horizon(2)), &xs, 1e-15);
+    }
+
+    /// The features of scaled data are those of data that somebody has scaled before.
+    #[test]
+    fn scaling_is_part_of_the_model() {
+        let x = Rng::new(2, "x").tensor(&[40, 1, 2], ON, Rng::normal) * 7.0 + 100.0;
+        let constant = x.narrow(2, 1, 1).fill_(3.0); // a view: the second channel
+        let mut params = Params::new(0, ON);
+        let inside = Ngrc::new(&mut params, 2, 1, &config(Target::Value, true)).unwrap();
+        inside.fit_scale(&x).unwrap();
+        let first = x.narrow(2, 0, 1);
+        let scaled = (&first - first.mean(Kind::Double)) / first.std(false);
+        let scaled = Tensor::cat(&[scaled, constant - 3.0], 2);
+        let features = |model: &Ngrc, x: &Tensor| {
+            model.features(&Shared::default(), x, model.init_state(1, ON), &mut Tap::none()).0.values
+        };
+        let outside = Ngrc::new(&mut Params::new(0, ON), 2, 1, &config(Target::Value, false)).unwrap();
+        assert_close("features", &features(&inside, &x), &features(&outside, &scaled), 1e-12);
+        assert!(inside.fit_scale(&x.narrow(2, 0, 1)).is_err());
     }
 }

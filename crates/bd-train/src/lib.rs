@@ -9,6 +9,7 @@
 //! | [`optim`] | [`Optimizer`]: Adam and its like, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
+//! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`metrics`] | mean square and normalised errors |
 //! | [`data`] | series of chaotic systems; how a series is divided; [`Examples`](data::Examples) in batches |
 //! | [`run_dir`] | [`RunDir`]: the folder that a run leaves behind |
@@ -18,6 +19,7 @@
 pub mod activity;
 pub mod bptt;
 pub mod data;
+pub mod free_runs;
 mod layout;
 pub mod loss;
 pub mod metrics;
@@ -29,6 +31,7 @@ pub mod schedule;
 
 pub use activity::{Activity, activity};
 pub use bptt::{Bptt, Update};
+pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{Loss, Objective, OverTime};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict, predict_sequences};

@@ -15,6 +15,14 @@ pub struct ForecastError {
     pub nrmse_per_channel: Vec<f64>,
 }
 
+impl ForecastError {
+    /// Error over variance, the square of [`nrmse_per_channel`](Self::nrmse_per_channel): its mean over the channels that have one.
+    pub fn nmse(&self) -> f64 {
+        let squares: Vec<f64> = self.nrmse_per_channel.iter().filter(|nrmse| !nrmse.is_nan()).map(|x| x * x).collect();
+        squares.iter().sum::<f64>() / squares.len() as f64
+    }
+}
+
 /// Compares a prediction with its target.
 pub fn forecast_error(prediction: &Tensor, target: &Tensor) -> Result<ForecastError> {
     if prediction.size() != target.size() || target.numel() == 0 || target.dim() < 2 {
@@ -58,6 +66,7 @@ mod tests {
             assert!((found - expected).abs() < 1e-15, "{error:?}");
         }
         assert!((error.nrmse - (1.0 + 0.5f64.sqrt()) / 2.0).abs() < 1e-15);
+        assert!((error.nmse() - 0.75).abs() < 1e-15);
         for wrong in [target.narrow(0, 0, 1), target.flatten(0, -1)] {
             assert!(forecast_error(&prediction, &wrong).is_err());
         }

@@ -1,7 +1,7 @@
 //! [`Ridge`]: fits the linear readout of any model in closed form.
 //!
-//! With `A = [1 | X]` of all features, targets `Y` and penalty `alpha`, the weights minimise
-//! `|A W - Y|^2 + alpha |W|^2`. `alpha` is not scaled with the number of samples. The intercept is penalised like
+//! With `A = [1 | X]` of all features, targets `Y` (less what the model adds to its readout, see [`Features`](bd_core::Features))
+//! and penalty `alpha`, the weights minimise `|A W - Y|^2 + alpha |W|^2`. `alpha` is not scaled with the number of samples. The intercept is penalised like
 //! every weight (BrainPy 2.2.4, `brainpy/algorithms/offline.py`) unless [`Ridge::penalise_intercept`] is off.
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
@@ -108,13 +108,28 @@ impl Ridge {
         y: &Tensor,
         state: M::State,
     ) -> Result<(RidgeFactor, M::State)> {
+        let (weight, bias) = model.readout();
+        let mut factor = RidgeFactor::new(weight.size()[0], model.n_out(), bias.is_some(), x.device());
+        let state = self.extend(&mut factor, model, sha, x, y, state)?;
+        Ok((factor, state))
+    }
+
+    /// Takes more data into a factor of the same model: inputs and targets as for [`fit`](Self::fit), which go on where the data
+    /// before them ended, from the state that was returned then.
+    pub fn extend<M: Readout>(
+        &self,
+        factor: &mut RidgeFactor,
+        model: &M,
+        sha: &Shared,
+        x: &Tensor,
+        y: &Tensor,
+        state: M::State,
+    ) -> Result<M::State> {
         self.check()?;
         check_pair(x, model.n_in(), y, model.n_out())?;
-        let (weight, bias) = model.readout();
         check_place("targets", y, x)?;
-        check_place("the readout's weight", weight, x)?;
+        check_place("the readout's weight", model.readout().0, x)?;
         check_state(model, &state, x)?;
-        let mut factor = RidgeFactor::new(weight.size()[0], model.n_out(), bias.is_some(), x.device());
         catch_torch(|| {
             let _guard = tch::no_grad_guard();
             let chunk = (self.chunk_rows / x.size()[0] as usize).max(1);
@@ -124,10 +139,11 @@ impl Ridge {
             for (i, (xs, ys)) in xs.iter().zip(&ys).enumerate() {
                 let sha = sha.ahead(i * chunk).in_phase(bd_core::Phase::Fit);
                 let (features, next) = model.features(&sha, xs, state, &mut Tap::none());
-                factor.update(&features.flatten(0, 1), &ys.flatten(0, 1))?;
+                let left = features.added.map(|added| ys - added);
+                factor.update(&features.values.flatten(0, 1), &left.as_ref().unwrap_or(ys).flatten(0, 1))?;
                 state = next;
             }
-            Ok((factor, state))
+            Ok(state)
         })
     }
 }
@@ -232,6 +248,50 @@ impl RidgeFactor {
             };
             Ok(RidgeSolution { weight, bias, rank })
         })
+    }
+
+    /// Solves for each of some penalties, puts the weights into `model` and asks `score` how good it then is; the greatest score
+    /// wins, of equal ones the greater penalty. Leaves the weights of the best in `model`. A penalty that the solver refuses, or
+    /// whose score compares with nothing, cannot win.
+    ///
+    /// Returns the best penalty, and for each in order the score or the refusal.
+    pub fn choose<M: Readout, S: PartialOrd>(
+        &self,
+        ridge: &Ridge,
+        alphas: &[f64],
+        model: &M,
+        mut score: impl FnMut(&M) -> Result<S>,
+    ) -> Result<(f64, Vec<Result<S>>)> {
+        let mut scores = Vec::new();
+        for &alpha in alphas {
+            scores.push(match self.solve(&Ridge { alpha, ..ridge.clone() }) {
+                Ok(solution) => {
+                    solution.write_to(model)?;
+                    Ok(score(model)?)
+                }
+                Err(Error::Config(reason)) => Err(Error::Config(reason)),
+                Err(error) => return Err(error),
+            });
+        }
+        let mut best: Option<(f64, &S)> = None;
+        for (&alpha, score) in alphas.iter().zip(&scores) {
+            let Ok(score) = score else { continue };
+            let wins = match best {
+                None => score.partial_cmp(score).is_some(),
+                Some((other, least)) => score > least || (score == least && alpha > other),
+            };
+            if wins {
+                best = Some((alpha, score));
+            }
+        }
+        let Some((alpha, _)) = best else {
+            let refusal = scores.into_iter().find_map(Result::err);
+            return Err(refusal.unwrap_or_else(|| {
+                Error::Config(format!("none of the penalties {alphas:?} gives a model whose error is a number"))
+            }));
+        };
+        self.solve(&Ridge { alpha, ..ridge.clone() })?.write_to(model)?;
+        Ok((alpha, scores))
     }
 
     /// What is known of the problem that `solution` solves.

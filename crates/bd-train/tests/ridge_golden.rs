@@ -5,7 +5,7 @@ use std::path::Path;
 use bd_core::files::load_tensors;
 use bd_core::testing::assert_close;
 use bd_core::{Params, Shared, StateTree, System, Tap};
-use bd_models::{Ngrc, NvarConfig};
+use bd_models::{Ngrc, NgrcConfig};
 use bd_train::metrics::forecast_error;
 use bd_train::{Ridge, RidgeFactor, Solver, predict};
 use tch::{Device, Kind, Tensor};
@@ -68,7 +68,7 @@ fn tutorial(solver: Solver, chunk_rows: usize) -> Vec<(Tensor, Tensor, Tensor)> 
     let series = lorenz.get("series").unsqueeze(0);
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
     let mut params = Params::new(0, ON);
-    let ngrc = Ngrc::new(&mut params, 3, 9, &NvarConfig::default()).unwrap();
+    let ngrc = Ngrc::new(&mut params, 3, 3, &NgrcConfig::default()).unwrap();
     let sha = Shared::default();
     let (_, state) = predict(&ngrc, &sha, &stretch(0, 2000), ngrc.init_state(1, ON), &mut Tap::none()).unwrap();
     let targets: Vec<_> = HORIZONS.iter().map(|h| stretch(2000 + h, 8000 + h)).collect();
@@ -129,7 +129,7 @@ fn history_is_carried_from_warm_up_to_training_to_test_and_reset_clears_it() {
     let series = lorenz.get("series").narrow(0, 0, 300).unsqueeze(0);
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
     let mut params = Params::new(0, ON);
-    let ngrc = Ngrc::new(&mut params, 3, 3, &NvarConfig::default()).unwrap();
+    let ngrc = Ngrc::new(&mut params, 3, 1, &NgrcConfig::default()).unwrap();
     let sha = Shared::default();
     let start = || ngrc.init_state(1, ON);
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Kind;
 
-pub(crate) use ngrc::{DataPlan, NgrcPlan, SystemPlan};
+pub(crate) use ngrc::{DataPlan, NgrcPlan, Select, SystemPlan};
 pub(crate) use snn::SnnPlan;
 
 use crate::args;
@@ -71,6 +71,14 @@ fn laid<T: Serialize + DeserializeOwned>(defaults: &T, layers: &[Value], alterna
         overlay(&mut value, layer, "", alternatives)?;
     }
     typed(value)
+}
+
+/// Refuses what is not the whole configuration of a run.
+fn check_whole<T: Serialize>(plan: &T, config: &Value) -> Result<()> {
+    if serde_json::to_value(plan).ok().as_ref() == Some(config) {
+        return Ok(());
+    }
+    Err(Error::Config("it does not name every value of a run; it is not the file that the run wrote".into()))
 }
 
 pub(crate) fn check_threads(threads: usize) -> Result<()> {

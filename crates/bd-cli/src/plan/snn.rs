@@ -84,11 +84,7 @@ impl SnnPlan {
     pub(crate) fn of_run(config: Value) -> Result<Self> {
         let plan = super::laid(&Self::default(), std::slice::from_ref(&config), &alternatives)?;
         plan.check()?;
-        if serde_json::to_value(&plan).ok() != Some(config) {
-            return Err(Error::Config(
-                "it does not name every value of a run; it is not the file that the run wrote".into(),
-            ));
-        }
+        super::check_whole(&plan, &config)?;
         Ok(plan)
     }
 

@@ -1,11 +1,10 @@
-//! `bd predict`: a trained network over data of one's own, with any of its states recorded.
+//! `bd predict` of a run of `bd train snn`: any of the network's states can be recorded.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use bd_core::files::{load_tensors, sha256_hex};
+use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
 use bd_core::{Error, Params, Shared, Spikes, StateTree, System, Tap, catch_torch, device, kind_name, threads};
 use bd_train::data::Sequences;
@@ -15,30 +14,22 @@ use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
-use crate::plan::{SnnPlan, check_threads, cores};
+use crate::finished;
+use crate::plan::SnnPlan;
 use crate::text::{plural, short};
 
-pub(crate) fn predict(args: &args::Predict) -> Result<()> {
+pub(super) fn predict(args: &args::Predict, plan: &SnnPlan) -> Result<()> {
     let say = |message: String| {
-        if !args.quiet {
+        if !args.reuse.quiet {
             console::message(&message);
         }
     };
-    if args.output.extension().is_none_or(|extension| extension != "npz") {
-        return Err(Error::Config(format!("--output {}: it must end in .npz", args.output.display())).into());
-    }
-    if args.output.symlink_metadata().is_ok() {
-        let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
-        return Err(Error::storage("create", &args.output)(there).into());
-    }
-    let plan = plan_of(&args.run)?;
-    let device = args.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
-    args.threads.map_or(Ok(()), check_threads)?;
-    threads::set(args.threads.unwrap_or(plan.threads.min(cores())));
+    let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+    threads::set(finished::threads(&args.reuse, plan.threads)?);
     let on = (plan.dtype.kind(), device);
     let mut params = Params::new(plan.seed, on);
     let net = catch_torch(|| plan.model.build(&mut params))?;
-    params.load(&weights_of(&args.run)?)?;
+    params.load(&finished::weights_of(&args.run)?)?;
 
     let states: Vec<String> = net.init_state(1, on).named().into_iter().map(|(name, _)| name).collect();
     if let Some(unknown) = args.record.iter().find(|name| !states.contains(name)) {
@@ -64,7 +55,7 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
     save_npz(&args.output, &arrays)?;
     say(format!("output    {}: {}", args.output.display(), shapes.join(", ")));
-    if args.json {
+    if args.reuse.json {
         let shapes: Value = arrays.iter().map(|(name, array)| (name.clone(), json!(array.size()))).collect();
         let result = json!({
             "job": "predict",
@@ -76,39 +67,6 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
         console::result(&result.to_string())?;
     }
     Ok(())
-}
-
-/// The configuration of a run.
-fn plan_of(run: &Path) -> Result<SnnPlan, Error> {
-    let path = run.join("config.json");
-    let text = fs::read_to_string(&path).map_err(Error::storage("read", &path))?;
-    let config: Value = serde_json::from_str(&text).map_err(|error| Error::bad_file(&path, error.to_string()))?;
-    match config["job"].as_str() {
-        Some("snn") => SnnPlan::of_run(config).map_err(|error| Error::bad_file(&path, error.to_string())),
-        job => Err(Error::bad_file(
-            &path,
-            format!("bd predict knows runs of snn, and this is one of {}", job.unwrap_or("nothing")),
-        )),
-    }
-}
-
-/// The weights of a run that has ended, if they are those that it wrote.
-fn weights_of(run: &Path) -> Result<Vec<(String, Tensor)>, Error> {
-    let (weights, manifest) = (run.join("model.safetensors"), run.join("manifest.json"));
-    let text = fs::read(&manifest).map_err(Error::storage("read", &manifest))?;
-    let said: Value = serde_json::from_slice(&text).map_err(|error| Error::bad_file(&manifest, error.to_string()))?;
-    let Some(hash) = said["weights_sha256"].as_str() else {
-        let status = said["status"].as_str().unwrap_or("unknown");
-        return Err(Error::bad_file(
-            &manifest,
-            format!("this run has no final weights, for its status is '{status}'; bd predict takes runs that are done"),
-        ));
-    };
-    let content = fs::read(&weights).map_err(Error::storage("read", &weights))?;
-    if sha256_hex(&content) != hash {
-        return Err(Error::bad_file(&weights, "its SHA-256 is not the one in manifest.json; the file was changed"));
-    }
-    load_tensors(&weights)
 }
 
 /// `[batch, time, n_in]` from a file, finite; of `[time, n_in]` a batch of one is made.

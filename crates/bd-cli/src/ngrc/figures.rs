@@ -3,9 +3,9 @@
 use bd_core::Result;
 use tch::Tensor;
 
-use crate::ngrc::Forecast;
+use super::data::Data;
+use super::evaluation::{Evaluation, Forecast, Vpt};
 use crate::plot::{Figure, Line, Mark, Panel, thin};
-use crate::series::Series;
 use crate::text::{plural, short};
 
 /// More panels than this nobody looks at in one picture.
@@ -14,7 +14,8 @@ const MOST_PANELS: usize = 12;
 const MOST_POINTS: i64 = 20_000;
 
 /// Every figure, with the name of its file.
-pub(crate) fn figures(series: &Series, forecasts: &[Forecast]) -> Result<Vec<(String, Figure)>> {
+pub(super) fn figures(data: &Data, found: &Evaluation) -> Result<Vec<(String, Figure)>> {
+    let (series, forecasts) = (&data.series, &found.forecasts);
     let note = match series.channels.len() {
         all if all > MOST_PANELS => format!(" (first {MOST_PANELS} of {all} channels)"),
         _ => String::new(),
@@ -23,19 +24,23 @@ pub(crate) fn figures(series: &Series, forecasts: &[Forecast]) -> Result<Vec<(St
         let panel =
             |(c, name): (usize, &String)| Ok(Panel { y_label: name.clone(), lines: lines(c)?, ..Panel::default() });
         let panels = series.channels.iter().take(MOST_PANELS).enumerate().map(panel).collect::<Result<_>>()?;
-        let x_label = if series.timed { "time".into() } else { format!("time (dt = {})", series.dt) };
-        Ok(Figure { title: title + &note, x_label, panels, panel_height: 140, ..Figure::default() })
+        Ok(Figure {
+            title: title + &note,
+            x_label: data.time_label.clone(),
+            panels,
+            panel_height: 140,
+            ..Figure::default()
+        })
     };
     let line = |label: Option<&str>, mark, first: usize, values: &Tensor, c: usize| -> Result<Line> {
         let points = column(values, c)?.into_iter().enumerate().map(|(i, value)| (series.time(first + i), value));
         Ok(Line { label: label.map(str::to_owned), points: thin(points.collect()), mark })
     };
 
-    let all = over_time(format!("{} over time", series.source), &|c| {
-        Ok(vec![line(None, Mark::Line, 0, &series.values, c)?])
-    })?;
+    let all =
+        over_time(format!("{} over time", data.source), &|c| Ok(vec![line(None, Mark::Line, 0, &series.values, c)?]))?;
     let mut figures = vec![("series".to_owned(), all)];
-    for Forecast { horizon, first, prediction, target, error } in forecasts {
+    for Forecast { horizon, first, prediction, target, error, .. } in forecasts {
         let title = format!("{} ahead, test MSE {}", plural(*horizon, "step"), short(error.mse));
         let figure = over_time(title, &|c| {
             let label = |text| (c == 0).then_some(text); // one legend says it for all panels
@@ -44,8 +49,19 @@ pub(crate) fn figures(series: &Series, forecasts: &[Forecast]) -> Result<Vec<(St
         })?;
         figures.push((format!("horizon-{horizon}"), figure));
     }
+    if let Some(free) = &found.free {
+        let title = format!("free run, {}", Vpt::of(free, data).sentence(free));
+        let (first, steps) = (free.starts[0] + 1, free.compared());
+        let (truth, run) = (series.stretch(first..first + steps).squeeze_dim(0), free.prediction.get(0));
+        let figure = over_time(title, &|c| {
+            let label = |text| (c == 0).then_some(text);
+            let truth = line(label("truth"), Mark::Wide, first, &truth, c)?;
+            Ok(vec![truth, line(label("the model on its own outputs"), Mark::Line, first, &run, c)?])
+        })?;
+        figures.push(("free-run".to_owned(), figure));
+    }
     if series.channels.len() > 1 {
-        figures.push(("attractor".to_owned(), attractor(series, forecasts)?));
+        figures.push(("attractor".to_owned(), attractor(data, forecasts)?));
     }
     Ok(figures)
 }
@@ -55,7 +71,8 @@ fn column(values: &Tensor, c: usize) -> Result<Vec<f64>> {
 }
 
 /// The last channel against the first over the test part: truth, and the forecast of the first horizon.
-fn attractor(series: &Series, forecasts: &[Forecast]) -> Result<Figure> {
+fn attractor(data: &Data, forecasts: &[Forecast]) -> Result<Figure> {
+    let series = &data.series;
     let last = series.channels.len() - 1;
     let line = |label: String, mark, values: &Tensor| -> Result<Line> {
         let values = values.narrow(0, 0, values.size()[0].min(MOST_POINTS));
@@ -69,7 +86,7 @@ fn attractor(series: &Series, forecasts: &[Forecast]) -> Result<Figure> {
     }
     let name = |c: usize| series.channels[c].clone();
     Ok(Figure {
-        title: format!("attractor of {}", series.source),
+        title: format!("attractor of {}", data.source),
         x_label: name(0),
         panels: vec![Panel { y_label: name(last), lines, ..Panel::default() }],
         panel_height: 600,

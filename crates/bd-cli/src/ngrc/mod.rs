@@ -1,0 +1,150 @@
+//! `bd train ngrc`: warm up, fit, test, for several horizons at once, on Lorenz or on a series of the user's own.
+
+mod data;
+mod evaluation;
+mod figures;
+mod fit;
+mod reuse;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
+use bd_core::{catch_torch, device, threads};
+use bd_train::RunDir;
+use serde_json::{Map, Value, json};
+use tch::Tensor;
+
+use self::data::Data;
+use self::evaluation::{Evaluation, Forecast};
+use self::figures::figures;
+use self::fit::{Fit, Fitted, divide, tell_constant};
+use crate::args;
+use crate::console;
+use crate::interrupt::Interrupt;
+use crate::job::{Seconds, greeting, manifest};
+use crate::plan::NgrcPlan;
+use crate::text::plural;
+
+pub(crate) use self::reuse::{eval, predict};
+
+pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
+    let began = Instant::now();
+    let interrupt = Interrupt::watch()?;
+    let say = |message: String| {
+        if !args.run.quiet {
+            console::message(&message);
+        }
+    };
+    let plan = NgrcPlan::resolve(args)?;
+    let device = plan.device.resolve()?;
+    threads::set_libtorch(plan.threads);
+    let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
+    say(greeting(&manifest));
+
+    let data = Data::load(&plan.data)?;
+    let split = divide(&plan, &data)?;
+    let run = RunDir::create(args.run.out.as_deref(), manifest)?;
+    let mut seconds = Seconds::since(began, "setup");
+    describe(&data, &say);
+    say(format!(
+        "split     warm-up {}, training {}, validation {}, test {}",
+        split.warmup.len(),
+        split.train.len(),
+        split.validation.len(),
+        split.test.len()
+    ));
+
+    interrupt.check()?;
+    let fit = Fit { plan: &plan, data: &data, split: &split, device, say: &say };
+    let fitted = catch_torch(|| fit.run(&mut seconds))?;
+    interrupt.check()?;
+    let measure = fit.measure(&fitted.model)?;
+    let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
+    tell_constant(&forecasts, &data, &say);
+    seconds.lap("test");
+    interrupt.check()?;
+    let free = catch_torch(|| measure.free_runs(split.test.clone(), &plan.free_run))?;
+    let evaluation = Evaluation { forecasts, free };
+    seconds.lap("free_run");
+    interrupt.check()?;
+    let weights = write(&run, &plan, &data, &fitted, &evaluation)?;
+    for (name, figure) in figures(&data, &evaluation)? {
+        interrupt.check()?;
+        if let Err(error) = figure.save(&run, &name) {
+            console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
+        }
+    }
+    interrupt.check()?;
+    seconds.lap("write");
+    let path = run.finish(Some(weights))?;
+    seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
+
+    if args.run.json {
+        let mut metrics = evaluation.metrics(&data);
+        metrics.insert("alpha".into(), json!(fitted.alpha));
+        metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
+        console::result(&result(&plan.job, &path, device, seconds.0, metrics).to_string())?;
+    } else if !args.run.quiet {
+        console::result(&evaluation.table(&data))?;
+    }
+    say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+/// What a series is, and what looks wrong with it.
+fn describe(data: &Data, say: &dyn Fn(String)) {
+    let series = &data.series;
+    let channels = plural(series.channels.len(), "channel");
+    say(format!("series    {}: {} points, {channels}, dt {}", data.source, series.points(), series.dt));
+    for name in series.counters() {
+        say(format!(
+            "warning   {name} rises evenly, as a time or an index does: leave it out by naming the others with --columns, or say \
+             --time {name}"
+        ));
+    }
+}
+
+/// The object that `--json` prints.
+fn result(
+    job: &str,
+    run: &std::path::Path,
+    device: tch::Device,
+    seconds: Map<String, Value>,
+    metrics: Map<String, Value>,
+) -> Value {
+    json!({"job": job, "run": run, "device": device::device_name(device), "seconds": seconds, "metrics": metrics})
+}
+
+/// Writes everything but the plots, and returns the SHA-256 of the weights.
+fn write(run: &RunDir, plan: &NgrcPlan, data: &Data, fitted: &Fitted, found: &Evaluation) -> Result<String> {
+    run.write_json("config.json", plan)?;
+    for line in &fitted.validation {
+        run.report(line)?;
+    }
+    let mut arrays = Vec::new();
+    for forecast in &found.forecasts {
+        run.report(&forecast.line("test", data))?;
+        let Forecast { horizon, first, prediction, target, .. } = forecast;
+        arrays.push((format!("prediction.{horizon}"), prediction.shallow_clone()));
+        arrays.push((format!("target.{horizon}"), target.shallow_clone()));
+        arrays.push((format!("time.{horizon}"), times(data, *first, prediction.size()[0] as usize)));
+    }
+    if let Some(free) = &found.free {
+        run.report(&json!({
+            "split": "test", "free_run_steps": free.steps, "starts": free.starts, "valid_steps": free.valid_steps,
+            "bounded": free.bounded, "error": free.error
+        }))?;
+        arrays.push(("free_run.prediction".into(), free.prediction.shallow_clone()));
+        let starts: Vec<i64> = free.starts.iter().map(|&start| start as i64).collect();
+        arrays.push(("free_run.start".into(), Tensor::from_slice(&starts)));
+    }
+    save_npz(&run.file("predictions.npz")?, &arrays)?;
+    Ok(save_tensors(&run.file("model.safetensors")?, &fitted.params.named())?)
+}
+
+/// Times of `count` points from `first` on.
+fn times(data: &Data, first: usize, count: usize) -> Tensor {
+    Tensor::from_slice(&(first..first + count).map(|point| data.series.time(point)).collect::<Vec<f64>>())
+}

@@ -1,0 +1,51 @@
+//! `bd predict` and `bd eval`: a trained model over data of one's own, of whatever job.
+
+mod snn;
+
+use anyhow::Result;
+use bd_core::Error;
+
+use crate::args;
+use crate::finished::AnyPlan;
+use crate::ngrc;
+
+pub(crate) fn predict(args: &args::Predict) -> Result<()> {
+    let plan = AnyPlan::of(&args.run)?;
+    let given = |name: &'static str, is: bool| is.then_some(name);
+    let (job, foreign, endings) = match &plan {
+        AnyPlan::Ngrc(_) => (
+            "ngrc",
+            [given("--array", args.array.is_some()), given("--record", !args.record.is_empty())],
+            &["npz", "csv"][..],
+        ),
+        AnyPlan::Snn(_) => {
+            ("snn", [given("--columns", args.columns.is_some()), given("--free-run", args.free_run > 0)], &["npz"][..])
+        }
+    };
+    if let Some(option) = foreign.into_iter().flatten().next() {
+        return Err(Error::Config(format!("{option} is not for a run of {job}, which this is")).into());
+    }
+    let ending = args.output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    if !endings.contains(&ending) {
+        let endings = endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
+        return Err(Error::Config(format!("--output {}: it must end in {endings}", args.output.display())).into());
+    }
+    if args.output.symlink_metadata().is_ok() {
+        let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
+        return Err(Error::storage("create", &args.output)(there).into());
+    }
+    match plan {
+        AnyPlan::Ngrc(plan) => ngrc::predict(args, &plan),
+        AnyPlan::Snn(plan) => snn::predict(args, &plan),
+    }
+}
+
+pub(crate) fn eval(args: &args::Eval) -> Result<()> {
+    match AnyPlan::of(&args.run)? {
+        AnyPlan::Ngrc(plan) => ngrc::eval(args, &plan),
+        AnyPlan::Snn(_) if args.data.is_some() => {
+            Err(Error::Config("bd eval --data is for runs of ngrc so far, and this is one of snn".into()).into())
+        }
+        AnyPlan::Snn(plan) => crate::snn::eval(args, *plan),
+    }
+}

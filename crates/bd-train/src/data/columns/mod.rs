@@ -1,0 +1,63 @@
+//! The columns of a table in a file, whatever kind of file it is.
+
+mod arrays;
+mod text;
+
+use std::path::Path;
+
+use bd_core::{Error, Result};
+
+/// Larger files are refused, 4 GiB.
+pub const MAX_FILE_BYTES: u64 = 4 << 30;
+
+/// Files with more numbers than this are refused: 2 GiB in float64.
+pub const MAX_NUMBERS: usize = 1 << 28;
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name: that of the header, or else `<array>.<i>`, with `i` from 0.
+    pub name: String,
+    /// The array that it is of. Of a text without a header, and of an `.npy` file, that is `x`.
+    pub array: Option<String>,
+    /// Its numbers, all finite, in float64; or why they are none, for example `line 7 is "abc", which is no number`.
+    pub numbers: Result<Vec<f64>, String>,
+}
+
+/// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
+///
+/// Text is UTF-8, one point a line, separated by commas, semicolons, tabs or single spaces, whichever the first line has most of;
+/// fields may be in double quotes, empty lines and those that begin with `#` are passed over. The first line is a header if none
+/// of its fields is a number, or if it has words over a column of numbers. Arrays are `[time]` or `[time, channel]`.
+///
+/// A column that is not of finite numbers is no error here, for nobody may want it. What makes the whole file unusable is
+/// [`Error::BadFile`], also that there is none.
+pub fn read_columns(path: &Path) -> Result<Vec<Column>> {
+    let bad = |reason: String| Err(Error::bad_file(path, reason));
+    let meta = match path.metadata() {
+        Ok(meta) if meta.is_file() => meta,
+        Ok(_) => return bad("it is not a file".into()),
+        Err(error) => return bad(format!("cannot be read: {error}")),
+    };
+    if meta.len() > MAX_FILE_BYTES {
+        return bad(format!("it has {} bytes; at most {MAX_FILE_BYTES} (4 GiB) are read", meta.len()));
+    }
+    let columns = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("csv" | "tsv" | "txt" | "dat") => text::read(path)?,
+        Some("npy" | "npz" | "safetensors") => arrays::read(path)?,
+        _ => {
+            return bad(
+                "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors".into()
+            );
+        }
+    };
+    if columns.is_empty() {
+        return bad("it is empty".into());
+    }
+    Ok(columns)
+}
+
+/// Names of columns that belong to one array: `name` alone if there is only one.
+fn numbered(array: &str, width: usize) -> Vec<String> {
+    (0..width).map(|i| if width == 1 { array.to_owned() } else { format!("{array}.{i}") }).collect()
+}

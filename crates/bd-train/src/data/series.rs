@@ -1,0 +1,328 @@
+//! [`Series`]: measurements over time, from a file.
+
+use std::ops::Range;
+use std::path::Path;
+
+use bd_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::columns::{Column, read_columns};
+
+/// Which columns of a file are a series, and of what time.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `columns` | all | the channels in this order: columns, or arrays of several columns. Of a file of several arrays they must be named |
+/// | `time` | none | the column with the time of each point, evenly spaced and rising; it is no channel |
+/// | `dt` | none | time between two points, where there is no such column; none is 1 |
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct SeriesConfig {
+    pub columns: Vec<String>,
+    pub time: Option<String>,
+    pub dt: Option<f64>,
+}
+
+/// A series in time with the names of its channels.
+#[derive(Debug)]
+pub struct Series {
+    /// Names of the channels.
+    pub channels: Vec<String>,
+    /// `[time, channel]`, float64, on the host, finite.
+    pub values: Tensor,
+    /// Time of the first point.
+    pub start: f64,
+    /// Time between two points.
+    pub dt: f64,
+}
+
+impl Series {
+    /// Reads a file, see [`read_columns`].
+    pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
+        if config.time.is_some() && config.dt.is_some() {
+            return Err(Error::Config(
+                "data.time and data.dt both say how far points are apart; set one of them".into(),
+            ));
+        }
+        if let Some(dt) = config.dt.filter(|dt| !(*dt > 0.0 && dt.is_finite())) {
+            return Err(Error::Config(format!("data.dt is {dt}; it must be a number above 0")));
+        }
+        let table = Table { path, columns: read_columns(path)? };
+        let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
+        let times = time.map(|at| table.numbers(at)).transpose()?;
+        let chosen = table.choose(&config.columns, time)?;
+        let length = |column: &Column| column.numbers.as_ref().map_or(0, Vec::len);
+        let first = &table.columns[chosen[0]];
+        let mut all = chosen.iter().chain(&time).map(|&at| &table.columns[at]);
+        if let Some(other) = all.find(|column| length(column) != length(first)) {
+            return Err(table.bad(format!(
+                "{} has {} points, but {} has {}",
+                first.name,
+                length(first),
+                other.name,
+                length(other)
+            )));
+        }
+        let numbers: Vec<Tensor> =
+            chosen.iter().map(|&at| Ok(Tensor::from_slice(table.numbers(at)?))).collect::<Result<_>>()?;
+        let (start, dt) = match times {
+            Some(times) => evenly(times).map_err(|reason| {
+                table.bad(format!("the time in {}: {reason}", config.time.as_deref().unwrap_or_default()))
+            })?,
+            None => (0.0, config.dt.unwrap_or(1.0)),
+        };
+        Ok(Self {
+            channels: chosen.into_iter().map(|at| table.columns[at].name.clone()).collect(),
+            values: Tensor::f_stack(&numbers, 1)?,
+            start,
+            dt,
+        })
+    }
+
+    /// Number of points.
+    pub fn points(&self) -> usize {
+        self.values.size()[0] as usize
+    }
+
+    /// Time of a point.
+    pub fn time(&self, point: usize) -> f64 {
+        self.start + point as f64 * self.dt
+    }
+
+    /// Points `range` as `[1, time, channel]`.
+    pub fn stretch(&self, range: Range<usize>) -> Tensor {
+        self.values.narrow(0, range.start as i64, range.len() as i64).unsqueeze(0)
+    }
+
+    /// Channels that rise by the same amount from each point to the next, as an index or a time does and no measurement.
+    pub fn counters(&self) -> Vec<&str> {
+        let counts = |c: &usize| {
+            let channel = self.values.select(1, *c as i64);
+            let steps = channel.diff::<Tensor>(1, -1, None, None);
+            let first = if steps.numel() > 1 { steps.double_value(&[0]) } else { 0.0 };
+            first > 0.0 && (steps - first).abs().max().double_value(&[]) <= 1e-9 * first
+        };
+        (0..self.channels.len()).filter(counts).map(|c| self.channels[c].as_str()).collect()
+    }
+}
+
+/// Start and step of times that rise evenly. Times are often written with few digits, so that each step may be off by a
+/// fifth; but a point that is missing is not.
+fn evenly(times: &[f64]) -> Result<(f64, f64), String> {
+    if times.len() < 2 {
+        return Err("two points at least must tell how far they are apart".into());
+    }
+    let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let dt = (times[times.len() - 1] - times[0]) / (times.len() - 1) as f64;
+    let middle = steps.len() / 2;
+    let usual = *steps.clone().select_nth_unstable_by(middle, f64::total_cmp).1;
+    if usual <= 0.0 {
+        return Err("it does not rise".into());
+    }
+    let uneven = steps.iter().position(|step| (*step - usual).abs() > 0.2 * usual);
+    match uneven {
+        Some(at) => Err(format!(
+            "point {} (counted from 0) is at {}, {} after the one before, but points are {usual} apart. Fill the gap, or resample",
+            at + 1,
+            times[at + 1],
+            steps[at]
+        )),
+        None => Ok((times[0], dt)),
+    }
+}
+
+struct Table<'a> {
+    path: &'a Path,
+    columns: Vec<Column>,
+}
+
+impl Table<'_> {
+    fn bad(&self, reason: String) -> Error {
+        Error::bad_file(self.path, reason)
+    }
+
+    /// Columns of this name, or of the array of this name.
+    fn find(&self, name: &str) -> Result<Vec<usize>> {
+        let all = |fits: &dyn Fn(&Column) -> bool| -> Vec<usize> {
+            (0..self.columns.len()).filter(|&at| fits(&self.columns[at])).collect()
+        };
+        let named = all(&|column| column.name == name);
+        let found = if named.is_empty() { all(&|column| column.array.as_deref() == Some(name)) } else { named };
+        match found.len() {
+            0 => Err(self.bad(format!("no column is called '{name}'; there are: {}", self.listing()))),
+            2.. if self.columns[found[0]].name == name => {
+                Err(self.bad(format!("{} columns are called '{name}'; give them different names", found.len())))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    fn single(&self, name: &str) -> Result<usize> {
+        match self.find(name)?[..] {
+            [at] => Ok(at),
+            _ => {
+                Err(self.bad(format!("{name} has several columns; name one of them for the time: {}", self.listing())))
+            }
+        }
+    }
+
+    /// The columns that are channels.
+    fn choose(&self, names: &[String], time: Option<usize>) -> Result<Vec<usize>> {
+        let mut arrays: Vec<_> = self.columns.iter().filter_map(|column| column.array.as_deref()).collect();
+        arrays.dedup();
+        let chosen: Vec<usize> = match names {
+            [] if arrays.len() > 1 => {
+                return Err(self.bad(format!("name its columns with --columns; there are: {}", self.listing())));
+            }
+            [] => (0..self.columns.len()).filter(|at| Some(*at) != time).collect(),
+            names => names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>>>()?.concat(),
+        };
+        for (i, &at) in chosen.iter().enumerate() {
+            let name = &self.columns[at].name;
+            if Some(at) == time {
+                return Err(self.bad(format!("{name} cannot be a channel and the time")));
+            }
+            if chosen[..i].iter().any(|&before| self.columns[before].name == *name) {
+                return Err(self.bad(format!("two channels would be called '{name}'; name each column once")));
+            }
+            if let Err(error) = self.numbers(at) {
+                // Only where the user has not named the columns can it be left out by naming the others.
+                return Err(if names.is_empty() { self.advise(at, time) } else { error });
+            }
+        }
+        if chosen.is_empty() {
+            return Err(self.bad("it has no column but the time".into()));
+        }
+        Ok(chosen)
+    }
+
+    fn numbers(&self, at: usize) -> Result<&[f64]> {
+        let column = &self.columns[at];
+        column.numbers.as_deref().map_err(|reason| self.bad(format!("column {}: {reason}", column.name)))
+    }
+
+    /// What to do about a column that cannot be a channel.
+    fn advise(&self, at: usize, time: Option<usize>) -> Error {
+        let column = &self.columns[at];
+        let reason = column.numbers.as_ref().err().map_or("", String::as_str);
+        let others: Vec<&str> = (0..self.columns.len())
+            .filter(|&other| Some(other) != time && self.columns[other].numbers.is_ok())
+            .map(|other| self.columns[other].name.as_str())
+            .collect();
+        let advice = if others.is_empty() {
+            String::new()
+        } else {
+            format!("; to leave it out, name the columns that are channels: --columns {}", some(&others, ","))
+        };
+        self.bad(format!("column {}: {reason}{advice}", column.name))
+    }
+
+    fn listing(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        some(&names, ", ")
+    }
+}
+
+/// The first of many names.
+fn some(names: &[&str], separator: &str) -> String {
+    const MOST: usize = 20;
+    let shown = names[..names.len().min(MOST)].join(separator);
+    if names.len() > MOST { format!("{shown}{separator}... ({} in all)", names.len()) } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::npz::save_npz;
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    fn read(name: &str, content: &str, columns: &[&str], time: Option<&str>) -> Result<Series> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let columns = columns.iter().map(|&name| name.to_owned()).collect();
+        Series::read(&path, &SeriesConfig { columns, time: time.map(str::to_owned), dt: None })
+    }
+
+    #[test]
+    fn columns_are_chosen_by_name_and_in_that_order() {
+        let text = "t,a,b\n5,1,2\n5.5,3,4\n6,5,6\n";
+        let series = read("s.csv", text, &["b", "a"], Some("t")).unwrap();
+        assert_eq!(series.channels, ["b", "a"]);
+        assert_eq!(Vec::<f64>::try_from(series.values.flatten(0, -1)).unwrap(), [2.0, 1.0, 4.0, 3.0, 6.0, 5.0]);
+        assert_eq!((series.start, series.dt, series.time(2)), (5.0, 0.5, 6.0));
+        assert_eq!(read("s.csv", text, &[], Some("t")).unwrap().channels, ["a", "b"]);
+        let all = read("s.csv", text, &[], None).unwrap();
+        assert_eq!((all.channels.len(), all.dt, all.counters()), (3, 1.0, vec!["t", "a", "b"]));
+        assert_eq!(read("s.csv", "1,2\n3,4\n", &["x.1"], None).unwrap().channels, ["x.1"]);
+        assert_eq!(read("s.csv", "1,2\n3,4\n", &["x"], None).unwrap().channels, ["x.0", "x.1"]);
+    }
+
+    #[test]
+    fn arrays_have_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npz");
+        let table = Tensor::arange(6, (Kind::Float, Device::Cpu)).reshape([3, 2]);
+        let row = Tensor::arange(3, (Kind::Int64, Device::Cpu));
+        let cube = Tensor::zeros([3, 1, 1], (Kind::Float, Device::Cpu));
+        let named = [("u", table), ("v", row), ("w", cube)].map(|(name, tensor)| (name.to_owned(), tensor));
+        save_npz(&path, &named).unwrap();
+        let read = |columns: &[&str]| {
+            let columns = columns.iter().map(|&name| name.to_owned()).collect();
+            Series::read(&path, &SeriesConfig { columns, ..SeriesConfig::default() })
+        };
+        assert_eq!(read(&["v", "u"]).unwrap().channels, ["v", "u.0", "u.1"]);
+        assert_eq!(Vec::<f64>::try_from(read(&["u.1"]).unwrap().values.flatten(0, -1)).unwrap(), [1.0, 3.0, 5.0]);
+        for (columns, words) in [
+            (&[][..], "name its columns with --columns; there are: u.0, u.1, v, w"),
+            (&["w"], "column w: it is [3, 1, 1]; a series is [time] or [time, channel]"),
+            (&["u", "u.1"], "two channels would be called 'u.1'"),
+            (&["z"], "no column is called 'z'; there are: u.0, u.1, v, w"),
+        ] {
+            let error = read(columns).unwrap_err().to_string();
+            assert!(error.contains(words), "{words:?} not in: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_a_way_out() {
+        let dated = "day,v,w\n2020-01-01,1,2\n2020-01-02,3,4\n2020-01-03,5,\n";
+        for (columns, time, words) in [
+            (
+                &[][..],
+                None,
+                "column day: line 2 is \"2020-01-01\", which is no number; to leave it out, name the columns that are channels: --columns v",
+            ),
+            (&["w"], None, "column w: line 4 is empty"),
+            (&["v", "v"], None, "two channels would be called 'v'"),
+            (&["v"], Some("v"), "v cannot be a channel and the time"),
+            (&["v"], Some("day"), "column day: line 2 is"),
+        ] {
+            let error = read("d.csv", dated, columns, time).unwrap_err().to_string();
+            assert!(error.contains(words), "{words:?} not in: {error}");
+        }
+        let error = read("d.csv", "v,v\n1,2\n", &["v"], None).unwrap_err().to_string();
+        assert!(error.contains("2 columns are called 'v'"), "{error}");
+    }
+
+    /// A sampling rate of 30 Hz written with two digits is even; a point that was lost is not.
+    #[test]
+    fn time_must_be_even() {
+        assert_eq!(evenly(&[0.0, 0.033, 0.067, 0.1]).map(|(_, dt)| (dt * 30.0 * 1e6).round()), Ok(1e6));
+        for (times, words) in [
+            (
+                &[0.0, 1.0, 2.0, 4.0, 5.0][..],
+                "point 3 (counted from 0) is at 4, 2 after the one before, but points are 1 apart",
+            ),
+            (&[2.0, 1.0, 0.0], "does not rise"),
+            (&[1.0, 1.0, 1.0], "does not rise"),
+            (&[1.0], "two points at least"),
+        ] {
+            let error = evenly(times).unwrap_err();
+            assert!(error.contains(words), "{words:?} not in: {error}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! How long a model that runs on its own outputs stays with the truth, from many starts at once.
+
+use std::ops::Range;
+
+use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use crate::predict::{free_run, predict};
+
+/// Settings of [`free_runs`].
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `starts` | 50 | runs, from starts spread evenly over the part; fewer where it has not as many |
+/// | `steps` | half of the part | length of a run. Where the truth ends earlier, only whether it stays bounded is asked from there on |
+/// | `threshold` | 0.4 | a run is valid until its error is greater, in standard deviations |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct FreeRunConfig {
+    pub starts: usize,
+    pub steps: Option<usize>,
+    pub threshold: f64,
+}
+
+impl Default for FreeRunConfig {
+    fn default() -> Self {
+        Self { starts: 50, steps: None, threshold: 0.4 }
+    }
+}
+
+impl FreeRunConfig {
+    /// Refuses settings that cannot be.
+    pub fn check(&self) -> Result<()> {
+        if self.starts == 0 {
+            return Err(Error::Config("free_run.starts is 0; it must be at least 1".into()));
+        }
+        if !(self.threshold > 0.0 && self.threshold.is_finite()) {
+            let threshold = self.threshold;
+            return Err(Error::Config(format!("free_run.threshold is {threshold}; it must be a number above 0")));
+        }
+        Ok(())
+    }
+}
+
+/// A run is bounded if it never is further than this from the mean, in standard deviations.
+const BOUND: f64 = 10.0;
+
+/// Mean and standard deviation (of the population) of each channel, by which errors are measured.
+#[derive(Debug)]
+pub struct Units {
+    /// `[channel]`.
+    pub mean: Tensor,
+    /// `[channel]`; 1 where a channel is constant.
+    pub std: Tensor,
+}
+
+impl Units {
+    /// Of points `[time, channel]`.
+    pub fn of(points: &Tensor) -> Result<Self> {
+        catch_torch(|| {
+            let points = points.to_kind(Kind::Double);
+            let std = points.std_dim(0, false, false);
+            let constant = points.amax(0, false).eq_tensor(&points.amin(0, false));
+            Ok(Self { mean: points.mean_dim(0, false, Kind::Double), std: std.masked_fill(&constant, 1.0) })
+        })
+    }
+}
+
+/// What [`free_runs`] finds.
+#[derive(Debug)]
+pub struct FreeRuns {
+    /// The last point of the series that each run has seen. Its first forecast is about the next one.
+    pub starts: Vec<usize>,
+    /// Length of the runs.
+    pub steps: usize,
+    /// `[start, step, channel]`, float64, on the host: as many steps as there is truth for, of every run.
+    pub prediction: Tensor,
+    /// For each run the number of steps before its error, the root over the channels of the mean square in standard
+    /// deviations, exceeds the threshold. At most the steps that are compared.
+    pub valid_steps: Vec<usize>,
+    /// For each run whether it stays within ten standard deviations of the mean over all its steps.
+    pub bounded: Vec<bool>,
+    /// Root mean square error over all that is compared, in standard deviations.
+    pub error: f64,
+}
+
+impl FreeRuns {
+    /// Steps for which there is truth to compare with.
+    pub fn compared(&self) -> usize {
+        self.prediction.size()[1] as usize
+    }
+
+    /// The median of the valid steps.
+    pub fn median_valid_steps(&self) -> f64 {
+        let mut sorted = self.valid_steps.clone();
+        sorted.sort_unstable();
+        let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
+        (sorted[low] + sorted[high]) as f64 / 2.0
+    }
+
+    /// Runs that stay bounded.
+    pub fn bounded(&self) -> usize {
+        self.bounded.iter().filter(|&&bounded| bounded).count()
+    }
+
+    /// Of two models the better one has the greater score: more runs that stay bounded; then more valid steps, in the mean, for the
+    /// median often is the same; then a smaller error.
+    pub fn score(&self) -> [f64; 3] {
+        let runs = self.starts.len() as f64;
+        let error = if self.error.is_finite() { -self.error } else { f64::NEG_INFINITY };
+        [self.bounded() as f64 / runs, self.valid_steps.iter().sum::<usize>() as f64 / runs, error]
+    }
+}
+
+/// Lets `model` run on its own outputs from starts in the part `part` of a series `[time, channel]`, and compares. Each run
+/// first sees up to `memory` points before its start, from the initial state.
+///
+/// Gives none where the part is too short for a single step to be compared.
+pub fn free_runs<S: System>(
+    model: &S,
+    sha: &Shared,
+    series: &Tensor,
+    part: Range<usize>,
+    memory: usize,
+    units: &Units,
+    config: &FreeRunConfig,
+) -> Result<Option<FreeRuns>> {
+    config.check()?;
+    let steps = config.steps.unwrap_or(part.len() / 2);
+    let compared = steps.min(part.len() / 2);
+    let first = part.start.max(memory);
+    if compared == 0 || first + compared >= part.end {
+        return Ok(None);
+    }
+    let starts = spread(first, part.end - 1 - compared, config.starts);
+    catch_torch(|| {
+        let on = (series.kind(), series.device());
+        let stretches = |from: &dyn Fn(usize) -> usize, length: usize| {
+            let all: Vec<_> = starts.iter().map(|&at| series.narrow(0, from(at) as i64, length as i64)).collect();
+            Tensor::stack(&all, 0)
+        };
+        let mut state = model.init_state(starts.len() as i64, on);
+        if memory > 0 {
+            state = predict(model, sha, &stretches(&|at| at - memory, memory), state, &mut Tap::none())?.1;
+        }
+        let now = stretches(&|at| at, 1).squeeze_dim(1);
+        let run = free_run(model, &sha.ahead(memory), &now, state, steps)?.0.to_kind(Kind::Double);
+        let std = units.std.to_device(run.device());
+        let away = ((&run - units.mean.to_device(run.device())) / &std).abs();
+        // Not a number is not bounded either.
+        let bounded = away.le(BOUND).all_dims(&[1i64, 2][..], false);
+        let run = run.narrow(1, 0, compared as i64);
+        let truth = stretches(&|at| at + 1, compared).to_kind(Kind::Double);
+        let square = ((&run - truth) / std).square().mean_dim(2, false, Kind::Double);
+        let wrong = square.le(config.threshold * config.threshold).logical_not();
+        let valid = wrong.cumsum(1, Kind::Int64).eq(0).sum_dim_intlist(1, false, Kind::Int64);
+        Ok(Some(FreeRuns {
+            steps,
+            valid_steps: Vec::<i64>::try_from(valid)?.into_iter().map(|steps| steps as usize).collect(),
+            bounded: Vec::<i64>::try_from(bounded.to_kind(Kind::Int64))?.into_iter().map(|yes| yes == 1).collect(),
+            error: square.mean(Kind::Double).sqrt().double_value(&[]),
+            prediction: run.to_device(tch::Device::Cpu),
+            starts,
+        }))
+    })
+}
+
+/// Up to `count` numbers from `first` to `last`, both included, as evenly as whole numbers can be.
+fn spread(first: usize, last: usize, count: usize) -> Vec<usize> {
+    let room = last - first;
+    let count = count.min(room + 1);
+    (0..count).map(|i| if count == 1 { first } else { first + i * room / (count - 1) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::state;
+    use tch::Device;
+
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    state! {
+        /// The input before the present one.
+        struct Before { x: Tensor }
+    }
+
+    /// A forecast of a straight line from two points that goes wrong by a factor.
+    #[derive(Debug)]
+    struct Line(f64);
+
+    impl System for Line {
+        type State = Before;
+
+        fn n_in(&self) -> i64 {
+            1
+        }
+
+        fn n_out(&self) -> i64 {
+            1
+        }
+
+        fn init_state(&self, batch: i64, on: (Kind, Device)) -> Before {
+            Before { x: Tensor::zeros([batch, 1], on) }
+        }
+
+        fn step(&self, _: &Shared, x: &Tensor, s: &Before) -> (Tensor, Before) {
+            (x + (x - &s.x) * self.0, Before { x: x.shallow_clone() })
+        }
+    }
+
+    fn runs(model: &Line, points: usize, config: FreeRunConfig) -> Option<FreeRuns> {
+        let series = Tensor::arange(points as i64, ON).unsqueeze(1);
+        let units = Units { mean: Tensor::zeros([1], ON), std: Tensor::ones([1], ON) };
+        free_runs(model, &Shared::default(), &series, 0..points, 1, &units, &config).unwrap()
+    }
+
+    /// A line is forecast for ever; with steps that grow by a tenth each the error after k steps is `sum_j (1.1^j - 1)`: 0.1,
+    /// 0.31, 0.641.
+    #[test]
+    fn runs_are_valid_as_long_as_their_error_is_small() {
+        let config = FreeRunConfig { starts: 3, steps: Some(4), ..FreeRunConfig::default() };
+        let exact = runs(&Line(1.0), 10, config.clone()).unwrap();
+        assert_eq!((exact.starts, exact.valid_steps), (vec![1, 3, 5], vec![4, 4, 4]));
+        assert!(exact.error < 1e-14);
+        let growing = runs(&Line(1.1), 10, config).unwrap();
+        assert_eq!((growing.median_valid_steps(), growing.prediction.size()), (2.0, vec![3, 4, 1]));
+        assert!((growing.prediction.double_value(&[0, 0, 0]) - 2.1).abs() < 1e-14);
+    }
+
+    /// Lines leave every bound, and a run whose truth has ended is still watched.
+    #[test]
+    fn bounded_is_asked_of_all_steps() {
+        let run = |steps| {
+            let config = FreeRunConfig { starts: 1, steps: Some(steps), ..FreeRunConfig::default() };
+            let runs = runs(&Line(1.0), 6, config).unwrap();
+            (runs.bounded(), runs.compared(), runs.steps)
+        };
+        assert_eq!((run(9), run(10)), ((1, 3, 9), (0, 3, 10))); // from 1: up to 10, up to 11
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_neither_valid_nor_bounded() {
+        let runs = runs(&Line(f64::NAN), 10, FreeRunConfig::default()).unwrap();
+        assert_eq!((runs.bounded(), runs.median_valid_steps()), (0, 0.0));
+        assert_eq!(runs.score(), [0.0, 0.0, f64::NEG_INFINITY]);
+    }
+
+    #[test]
+    fn short_parts_have_fewer_runs_or_none() {
+        assert_eq!(runs(&Line(1.0), 4, FreeRunConfig::default()).unwrap().starts, [1]);
+        assert!(runs(&Line(1.0), 2, FreeRunConfig::default()).is_none());
+        assert_eq!(spread(10, 20, 3), [10, 15, 20]);
+        assert_eq!(spread(4, 6, 50), [4, 5, 6]);
+    }
+}
