@@ -49,6 +49,25 @@ impl Desk {
     }
 }
 
+/// A metric of what `--json` has printed.
+pub(crate) fn metric(result: &Value, name: &str) -> f64 {
+    result["metrics"][name].as_f64().unwrap_or_else(|| panic!("no metric {name} in {result}"))
+}
+
+/// Runs `bd` and checks code and words; the folder must be as before.
+#[track_caller]
+pub(crate) fn refused_by(desk: &Desk, args: &[&str], code: i32, words: &str) {
+    let before = desk.files();
+    let ended = desk.bd(args);
+    let shown = format!("{args:?} ended with {}:\n{}", ended.code, ended.stderr);
+    assert!(ended.stderr.contains(words), "{words:?} not in what {shown}");
+    assert_eq!(ended.code, code, "{shown}");
+    assert_eq!(ended.stderr.matches(words).count(), 1, "{words:?} is said more than once: {shown}");
+    assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("frame #"), "{shown}");
+    assert_eq!(ended.stdout, "", "{shown}");
+    assert_eq!(desk.files(), before, "{args:?} left something behind");
+}
+
 pub(crate) fn ended(output: Output) -> Ended {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }

@@ -51,3 +51,15 @@ fn snn_classify() {
     let accuracy: f64 = text.lines().last().unwrap().split([' ', ',']).nth(2).unwrap().parse().unwrap();
     assert!(accuracy >= 0.95, "{text}");
 }
+
+#[test]
+fn own_series() {
+    let text = run("own_series");
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("one step ahead: NMSE 0.133, of no change 0.410"));
+    let forecasts: Vec<(f64, f64)> = lines
+        .map(|line| line.split_once(' ').map(|(time, value)| (time.parse().unwrap(), value.parse().unwrap())).unwrap())
+        .collect();
+    assert_eq!((forecasts.len(), forecasts[0].0, forecasts[10].0), (11, 2009.0, 2019.0));
+    assert!(forecasts.iter().all(|(_, value)| (0.0..150.0).contains(value)), "{text}");
+}

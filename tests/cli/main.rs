@@ -3,6 +3,7 @@
 mod common;
 mod examples;
 mod info;
+mod own_series;
 mod refusals;
 mod train_ngrc;
 mod train_snn;

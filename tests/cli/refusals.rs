@@ -2,23 +2,14 @@
 
 use std::fs;
 
-use crate::common::Desk;
+use crate::common::{Desk, refused_by};
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use tch::Tensor;
 
-/// Runs `bd train ngrc` and checks code and words; the folder must be as before.
 #[track_caller]
 fn refused(desk: &Desk, args: &[&str], code: i32, words: &str) {
-    let before = desk.files();
-    let ended = desk.bd(&[&["train", "ngrc"], args].concat());
-    let shown = format!("{args:?} ended with {}:\n{}", ended.code, ended.stderr);
-    assert!(ended.stderr.contains(words), "{words:?} not in what {shown}");
-    assert_eq!(ended.code, code, "{shown}");
-    assert_eq!(ended.stderr.matches(words).count(), 1, "{words:?} is said more than once: {shown}");
-    assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("frame #"), "{shown}");
-    assert_eq!(ended.stdout, "", "{shown}");
-    assert_eq!(desk.files(), before, "{args:?} left something behind");
+    refused_by(desk, &[&["train", "ngrc"], args].concat(), code, words);
 }
 
 #[test]

@@ -2,15 +2,11 @@
 
 use std::fs;
 
-use crate::common::{Desk, data};
+use crate::common::{Desk, data, metric};
 use serde_json::Value;
 
 fn json_file(desk: &Desk, name: &str) -> Value {
     serde_json::from_slice(&fs::read(desk.path(name)).unwrap()).unwrap()
-}
-
-fn metric(result: &Value, name: &str) -> f64 {
-    result["metrics"][name].as_f64().unwrap_or_else(|| panic!("no metric {name} in {result}"))
 }
 
 /// The tutorial's settings for a file, where those of files are others.

@@ -9,7 +9,7 @@ use bd_core::npz::load_npz;
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::common::Desk;
+use crate::common::{Desk, refused_by};
 
 /// A small job: 16 samples of 200 steps at 50 Hz.
 const SMALL: [&str; 10] =
@@ -193,15 +193,6 @@ fn a_trained_network_predicts_and_records() {
     assert_eq!(result["arrays"]["output"], serde_json::json!([1, 50, 2]));
 }
 
-#[track_caller]
-fn refused(desk: &Desk, args: &[&str], code: i32, words: &str) {
-    let before = desk.files();
-    let ended = desk.bd(args);
-    assert!(ended.code == code && ended.stderr.contains(words), "{args:?}: {code}, {words:?}, but {ended:?}");
-    assert!(!ended.stderr.contains("panicked") && ended.stdout.is_empty(), "{ended:?}");
-    assert_eq!(desk.files(), before, "{args:?} left something behind");
-}
-
 #[test]
 fn wrong_settings_are_refused() {
     let desk = Desk::new();
@@ -229,7 +220,7 @@ fn wrong_settings_are_refused() {
         (vec!["--set", "job=ngrc"], "a job 'ngrc', not of 'snn'"),
         (vec!["--threads", "0"], "threads is 0"),
     ] {
-        refused(&desk, &[&["train", "snn"], &args[..]].concat(), 2, words);
+        refused_by(&desk, &[&["train", "snn"], &args[..]].concat(), 2, words);
     }
 }
 
@@ -252,7 +243,9 @@ fn wrong_runs_and_inputs_are_refused() {
     };
     for (args, code, words) in [
         (predict("absent", &["all.npz"]), 5, "cannot read absent/config.json"),
-        (predict("ngrc", &["all.npz"]), 7, "bd predict knows runs of snn, and this is one of ngrc"),
+        (predict("ngrc", &["all.npz", "--array", "x"]), 2, "--array is not for a run of ngrc"),
+        (predict("run", &["all.npz", "--free-run", "3"]), 2, "--free-run is not for a run of snn"),
+        (vec!["eval", "run", "--data", "all.npz"], 2, "is for runs of ngrc so far"),
         (predict("run", &["absent.npz"]), 7, "absent.npz"),
         (predict("run", &["cut.npz"]), 7, "cut.npz"),
         (predict("run", &["text.csv"]), 7, "ends in .npz, .npy or .safetensors"),
@@ -271,18 +264,18 @@ fn wrong_runs_and_inputs_are_refused() {
         ),
         (vec!["predict", "run", "--input", "all.npz", "--output", "out.txt"], 2, "it must end in .npz"),
     ] {
-        refused(&desk, &args, code, words);
+        refused_by(&desk, &args, code, words);
     }
     // Finite in float64, and not in the run's float32.
     let huge = Tensor::full([1, 5, 100], 1e300, (tch::Kind::Double, tch::Device::Cpu));
     bd_core::npz::save_npz(&desk.path("huge.npz"), &[("x".to_owned(), huge)]).unwrap();
-    refused(&desk, &predict("run", &["huge.npz"]), 7, "x is 1.000e300 at sample 0, step 0, channel 0");
+    refused_by(&desk, &predict("run", &["huge.npz"]), 7, "x is 1.000e300 at sample 0, step 0, channel 0");
     let large = Tensor::full([1, 5, 100], 3e38, on);
     bd_core::npz::save_npz(&desk.path("large.npz"), &[("x".to_owned(), large)]).unwrap();
-    refused(&desk, &predict("run", &["large.npz"]), 3, "is not finite");
-    refused(&desk, &predict("run", &["all.npz", "--threads", "0"]), 2, "threads is 0");
+    refused_by(&desk, &predict("run", &["large.npz"]), 3, "is not finite");
+    refused_by(&desk, &predict("run", &["all.npz", "--threads", "0"]), 2, "threads is 0");
     let onto = ["predict", "run", "--input", "all.npz", "--output", "huge.npz"];
-    refused(&desk, &onto, 5, "cannot create huge.npz: it exists; name a new file or remove it");
+    refused_by(&desk, &onto, 5, "cannot create huge.npz: it exists; name a new file or remove it");
 
     // A run of a larger machine, and one whose file lacks a value.
     let config = fs::read_to_string(desk.path("run/config.json")).unwrap();
@@ -293,12 +286,12 @@ fn wrong_runs_and_inputs_are_refused() {
     desk.bd_json(&["predict", "run", "--input", "all.npz", "--output", "out.npz"]);
     fs::remove_file(desk.path("out.npz")).unwrap();
     fs::write(desk.path("run/config.json"), config.replacen("\"tau_ms\": 10.0,", "", 1)).unwrap();
-    refused(&desk, &predict("run", &["all.npz"]), 7, "it does not name every value of a run");
+    refused_by(&desk, &predict("run", &["all.npz"]), 7, "it does not name every value of a run");
     fs::write(desk.path("run/config.json"), config).unwrap();
 
     let weights = desk.path("run/model.safetensors");
     let mut bytes = fs::read(&weights).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&weights, bytes).unwrap();
-    refused(&desk, &predict("run", &["all.npz"]), 7, "its SHA-256 is not the one in manifest.json");
+    refused_by(&desk, &predict("run", &["all.npz"]), 7, "its SHA-256 is not the one in manifest.json");
 }

@@ -2,7 +2,7 @@
 
 use bd_core::testing::assert_close;
 use bd_core::{Chain, Error, Params, Rng, Shared, System, Tap, state};
-use bd_models::{Linear, LinearConfig};
+use bd_models::{Linear, LinearConfig, Ngrc, NgrcConfig, NvarConfig, Target};
 use bd_train::{Ridge, RidgeFactor, Solver, free_run, predict};
 use tch::{Device, Kind, Tensor};
 
@@ -216,6 +216,65 @@ fn any_model_with_a_linear_readout_can_be_fitted() {
             assert_close(name, params.get(name).unwrap(), value, tolerance);
         }
     }
+}
+
+/// What a model adds to its readout is taken from the targets, in a chain, too: increments of 2 are learned as 2.
+#[test]
+fn increments_are_fitted_as_increments() {
+    let mut params = Params::new(0, ON);
+    let nvar = NvarConfig { delay: 2, stride: 1, order: vec![1], constant: false };
+    let config = NgrcConfig { nvar, target: Target::Increment, scale: false };
+    let ngrc = Ngrc::new(&mut params, 1, 2, &config).unwrap();
+    let identity = Linear::new(&mut params.at("i"), 1, 1, &LinearConfig::default()).unwrap();
+    let model = Chain::new(("i", identity), ("r", ngrc)).unwrap();
+    let _ = tch::no_grad(|| params.get("i.weight").unwrap().shallow_clone().fill_(1.0));
+    let x = Tensor::arange(20, ON).reshape([1, 20, 1]) * 2.0;
+    let y = Tensor::cat(&[&x + 2.0, &x + 6.0], 2);
+    let ridge = Ridge { alpha: 1e3, penalise_intercept: false, ..Ridge::default() };
+    ridge.fit(&model, &Shared::default(), &x, &y, model.init_state(1, ON)).unwrap();
+    // Increments are the same everywhere, so that the intercept says all, and a penalty on the weights takes nothing away.
+    assert_close("bias", params.get("o.bias").unwrap(), &Tensor::from_slice(&[2.0, 6.0]), 1e-10);
+    assert!(params.get("o.weight").unwrap().abs().max().double_value(&[]) < 1e-10);
+    let (found, _) = predict(&model, &Shared::default(), &x, model.init_state(1, ON), &mut Tap::none()).unwrap();
+    assert_close("forecast", &found, &y, 1e-10);
+}
+
+/// Two stretches one after the other, with the state carried, are one.
+#[test]
+fn a_factor_can_be_extended() {
+    let mut params = Params::new(0, ON);
+    let model = own_model(&mut params);
+    let (sha, ridge) = (Shared::default(), Ridge { alpha: 0.1, ..Ridge::default() });
+    let (x, y) = (normal("x", &[1, 60, 1]), normal("y", &[1, 60, 1]));
+    let part = |t: &Tensor, from: i64, length: i64| t.narrow(1, from, length);
+    let whole = ridge.factor(&model, &sha, &x, &y, model.init_state(1, ON)).unwrap().0.solve(&ridge).unwrap();
+    let start = model.init_state(1, ON);
+    let (mut factor, state) = ridge.factor(&model, &sha, &part(&x, 0, 40), &part(&y, 0, 40), start).unwrap();
+    ridge.extend(&mut factor, &model, &sha.ahead(40), &part(&x, 40, 20), &part(&y, 40, 20), state).unwrap();
+    assert_close("weight", &factor.solve(&ridge).unwrap().weight, &whole.weight, 1e-12);
+}
+
+#[test]
+fn the_best_of_several_penalties_is_chosen() {
+    let mut params = Params::new(0, ON);
+    let model = own_model(&mut params);
+    let (x, y) = (normal("x", &[1, 60, 1]), normal("y", &[1, 60, 1]));
+    let ridge = Ridge::default();
+    let (factor, _) = ridge.factor(&model, &Shared::default(), &x, &y, model.init_state(1, ON)).unwrap();
+    let weight = |alpha: f64| factor.solve(&Ridge { alpha, ..ridge.clone() }).unwrap().weight;
+    let norm = |t: &Tensor| t.norm().double_value(&[]);
+    let now = |_: &Chain<Traces, Linear>| params.get("o.weight").unwrap().norm().double_value(&[]);
+    let alphas = [1e3, 1.0, 1e-3, 1e2];
+    // The smaller the penalty, the greater the weights.
+    let (best, scores) = factor.choose(&ridge, &alphas, &model, |model| Ok(now(model))).unwrap();
+    assert_eq!((best, scores.len()), (1e-3, 4));
+    assert!((now(&model) - norm(&weight(1e-3))).abs() < 1e-15, "the weights of the best are left in the model");
+    let (best, _) = factor.choose(&ridge, &alphas, &model, |model| Ok(-now(model))).unwrap();
+    assert_eq!(best, 1e3);
+    let (best, _) = factor.choose(&ridge, &alphas, &model, |_| Ok(0.0)).unwrap();
+    assert_eq!(best, 1e3, "of equal ones the greatest penalty");
+    let error = factor.choose(&ridge, &alphas, &model, |_| Ok(f64::NAN)).unwrap_err().to_string();
+    assert!(error.contains("none of the penalties"), "{error}");
 }
 
 /// Free running is teacher forcing with the model's own outputs.
