@@ -1,7 +1,7 @@
 """What the peer programs share: BrainPy set up for a fair run, a clock around its trainer, the result as JSON.
 
-`scripts/bench` reads one JSON object from the last line of standard output. It has `seconds.update` (`median`, `p10`,
-`p90`) and `versions`; all else is for the reader.
+`scripts/bench` reads one JSON object from the last line of standard output. It has `seconds.update`, or of ngrc `seconds.job`
+(`median`, `p10`, `p90`) and `versions`; all else is for the reader.
 """
 import importlib.metadata
 import json
@@ -22,10 +22,10 @@ import jax
 import numpy as np
 
 
-def set_up(seed):
-    """float32 on the CPU, everything random from `seed`."""
+def set_up(seed, double=False):
+    """float32, or float64, on the CPU, everything random from `seed`."""
     np.random.seed(seed)
-    bm.disable_x64()
+    bm.enable_x64() if double else bm.disable_x64()
     bm.set_platform("cpu")
     bm.random.seed(seed)
 
@@ -63,8 +63,12 @@ class Clock:
 
     def seconds(self):
         """Quantiles of all updates but the first, which is told apart because it compiles."""
-        p10, median, p90 = np.percentile(np.diff(self.ends), [10, 50, 90]).tolist()
-        return {"first": self.ends[0] - self.began, "update": {"median": median, "p10": p10, "p90": p90}}
+        return {"first": self.ends[0] - self.began, "update": spread(np.diff(self.ends))}
+
+
+def spread(seconds):
+    p10, median, p90 = np.percentile(seconds, [10, 50, 90]).tolist()
+    return {"median": median, "p10": p10, "p90": p90}
 
 
 def report(**result):
