@@ -56,7 +56,7 @@ fn free(data: &Data) -> bd_core::Result<f64> {
         Ngrc::new(&mut Params::new(0, ON), 3, 1, &NgrcConfig { target: Target::Increment, ..Default::default() })?;
     let starts: Vec<Tensor> = (0..50).map(|i| data.0.get(0).get(i * 100)).collect();
     let began = Instant::now();
-    free_run(&model, &Shared::new(0.01), &Tensor::stack(&starts, 0), model.init_state(50, ON), FREE_STEPS)?;
+    let _ = free_run(&model, &Shared::new(0.01), &Tensor::stack(&starts, 0), model.init_state(50, ON), FREE_STEPS)?;
     Ok(began.elapsed().as_secs_f64())
 }
 

@@ -1,4 +1,4 @@
-//! Prints NMSE 0.133 one step ahead where no change gives 0.410, and forecasts of the sunspots of 2009 to 2019 that stay between 0 and 150.
+//! Prints NMSE 0.133 one step ahead, where no change gives 0.410, and the sunspots of 2009 to 2019, all between 0 and 150.
 //!
 //! A series of one's own, from a file to forecasts beyond its end, on the crates alone: `cargo run --release --example own_series`,
 //! or with a file and a column of it as arguments.

@@ -221,7 +221,26 @@ fn a_run_predicts_other_data() {
     assert_eq!(number(lines[307], 1), run.double_value(&[0, 0]));
 }
 
-/// A file without a header whose columns have other names is chosen by position.
+/// Columns are found by the names of those that were trained on, wherever they stand.
+#[test]
+fn columns_of_another_order_are_found() {
+    let desk = Desk::new();
+    let row = |i: usize| [(i as f64 * 0.7).sin(), (i as f64 * 0.4).cos()];
+    let text = |order: [usize; 2]| -> String {
+        let names = ["a", "b"];
+        let head = format!("{},{}\n", names[order[0]], names[order[1]]);
+        std::iter::once(head).chain((0..60).map(|i| format!("{},{}\n", row(i)[order[0]], row(i)[order[1]]))).collect()
+    };
+    fs::write(desk.path("ab.csv"), text([0, 1])).unwrap();
+    fs::write(desk.path("ba.csv"), text([1, 0])).unwrap();
+    desk.bd_json(&["train", "ngrc", "--data", "ab.csv", "--out", "run"]);
+    for file in ["ab", "ba"] {
+        let (input, output) = (format!("{file}.csv"), format!("{file}.npz"));
+        desk.bd_json(&["predict", "run", "--input", &input, "--output", &output]);
+    }
+    assert!(array(&desk, "ab.npz", "prediction.1").equal(&array(&desk, "ba.npz", "prediction.1")));
+}
+
 #[test]
 fn other_columns_can_be_named() {
     let desk = Desk::new();

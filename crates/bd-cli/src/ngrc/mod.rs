@@ -37,13 +37,17 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
             console::message(&message);
         }
     };
-    let plan = NgrcPlan::resolve(args)?;
+    let mut plan = NgrcPlan::resolve(args)?;
     let device = plan.device.resolve()?;
     threads::set_libtorch(plan.threads);
     let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
     say(greeting(&manifest));
 
     let data = Data::load(&plan.data)?;
+    if data.file {
+        // So that whatever file comes later, its columns are found by the names of these.
+        plan.data.columns = data.series.channels.clone();
+    }
     let split = divide(&plan, &data)?;
     let run = RunDir::create(args.run.out.as_deref(), manifest)?;
     let mut seconds = Seconds::since(began, "setup");
