@@ -12,6 +12,7 @@
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
+//! | [`standardise`] | [`Standardise`]: channels of different units brought to mean 0 and standard deviation 1 |
 //! | [`surrogate`] | [`Surrogate`]: what stands in for the derivative of a spike |
 //! | [`init`] | initial values of weights |
 //!
@@ -28,6 +29,7 @@ pub mod linear;
 pub mod ngrc;
 pub mod nvar;
 pub mod snn;
+pub mod standardise;
 pub mod surrogate;
 pub mod synapse;
 
@@ -41,5 +43,6 @@ pub use linear::{Linear, LinearConfig};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use snn::SnnConfig;
+pub use standardise::Standardise;
 pub use surrogate::Surrogate;
 pub use synapse::{Synapse, SynapseConfig, SynapseState};

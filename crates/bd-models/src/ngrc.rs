@@ -7,12 +7,13 @@
 //! Gauthier et al. 2021 (see [`nvar`](crate::nvar)) learn increments, BrainPy's tutorial values. The names of the parts, `r` and
 //! `o`, are the tutorial's.
 
-use bd_core::{Error, Features, Params, Readout, Result, Shared, System, Tap, catch_torch, state};
+use bd_core::{Features, Params, Readout, Result, Shared, System, Tap, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::linear::{Linear, LinearConfig};
 use crate::nvar::{Nvar, NvarConfig, NvarState};
+use crate::standardise::Standardise;
 
 /// What the readout of an [`Ngrc`] is fitted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -58,42 +59,22 @@ pub struct Ngrc {
     /// The readout.
     pub o: Linear,
     target: Target,
-    /// Mean and standard deviation of each input channel.
-    scale: Option<[Tensor; 2]>,
+    scale: Option<Standardise>,
 }
 
 impl Ngrc {
     /// A model of `n_in` channels that forecasts each of them `horizons` times: outputs are `[horizon, channel]`, flattened.
     pub fn new(params: &mut Params, n_in: usize, horizons: usize, config: &NgrcConfig) -> Result<Self> {
         let r = Nvar::new(n_in, &config.nvar)?;
-        let scale = if config.scale {
-            let mut at = params.at("scale");
-            let filled = |value: f64| move |_: &mut _| Tensor::full([n_in as i64], value, (Kind::Double, Device::Cpu));
-            Some([at.fixed("mean", filled(0.0))?, at.fixed("std", filled(1.0))?])
-        } else {
-            None
-        };
+        let scale = config.scale.then(|| Standardise::new(&mut params.at("scale"), n_in as i64)).transpose()?;
         let o = Linear::new(&mut params.at("o"), r.n_out(), (n_in * horizons) as i64, &LinearConfig::default())?;
         Ok(Self { r, o, target: config.target, scale })
     }
 
-    /// Takes mean and standard deviation (of the population) from data `[.., n_in]`, usually those that it is then trained on.
-    /// A channel that is constant is only shifted. Without `scale` in the settings there is nothing to do.
+    /// Takes mean and standard deviation of each channel from data `[.., n_in]`, see [`Standardise::fit`]. Without `scale` in the
+    /// settings there is nothing to do.
     pub fn fit_scale(&self, x: &Tensor) -> Result<()> {
-        let Some([mean, std]) = &self.scale else { return Ok(()) };
-        if x.dim() < 2 || x.size()[x.dim() - 1] != self.n_in() || x.numel() == 0 {
-            let expected = format!("[.., time, {}], not empty", self.n_in());
-            return Err(Error::Shape { what: "data to scale by".into(), expected, found: x.size() });
-        }
-        catch_torch(|| {
-            let _guard = tch::no_grad_guard();
-            let rows = x.to_kind(Kind::Double).flatten(0, -2);
-            let found = rows.std_dim(0, false, false);
-            let constant = rows.amax(0, false).eq_tensor(&rows.amin(0, false));
-            std.shallow_clone().f_copy_(&found.masked_fill(&constant, 1.0))?;
-            mean.shallow_clone().f_copy_(&rows.mean_dim(0, false, Kind::Double))?;
-            Ok(())
-        })
+        self.scale.as_ref().map_or(Ok(()), |scale| scale.fit(x))
     }
 
     /// The model of one of the horizons alone, counted from 0, on views of the same parameters. With the nearest one, one step
@@ -104,15 +85,12 @@ impl Ngrc {
             r: self.r.clone(),
             o: self.o.outputs(first..first + channels),
             target: self.target,
-            scale: self.scale.as_ref().map(|scale| scale.each_ref().map(Tensor::shallow_clone)),
+            scale: self.scale.as_ref().map(Standardise::share),
         }
     }
 
     fn scaled(&self, x: &Tensor) -> Tensor {
-        match &self.scale {
-            Some([mean, std]) => (x - mean) / std,
-            None => x.shallow_clone(),
-        }
+        self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(x))
     }
 
     /// What is added to the readout of inputs `[.., n_in]`.
@@ -208,18 +186,14 @@ mod tests {
     #[test]
     fn scaling_is_part_of_the_model() {
         let x = Rng::new(2, "x").tensor(&[40, 1, 2], ON, Rng::normal) * 7.0 + 100.0;
-        let constant = x.narrow(2, 1, 1).fill_(3.0); // a view: the second channel
-        let mut params = Params::new(0, ON);
-        let inside = Ngrc::new(&mut params, 2, 1, &config(Target::Value, true)).unwrap();
-        inside.fit_scale(&x).unwrap();
-        let first = x.narrow(2, 0, 1);
-        let scaled = (&first - first.mean(Kind::Double)) / first.std(false);
-        let scaled = Tensor::cat(&[scaled, constant - 3.0], 2);
         let features = |model: &Ngrc, x: &Tensor| {
             model.features(&Shared::default(), x, model.init_state(1, ON), &mut Tap::none()).0.values
         };
+        let inside = Ngrc::new(&mut Params::new(0, ON), 2, 1, &config(Target::Value, true)).unwrap();
+        inside.fit_scale(&x).unwrap();
         let outside = Ngrc::new(&mut Params::new(0, ON), 2, 1, &config(Target::Value, false)).unwrap();
+        let rows = x.flatten(0, 1);
+        let scaled = (&x - rows.mean_dim(0, false, Kind::Double)) / rows.std_dim(0, false, false);
         assert_close("features", &features(&inside, &x), &features(&outside, &scaled), 1e-12);
-        assert!(inside.fit_scale(&x.narrow(2, 0, 1)).is_err());
     }
 }
