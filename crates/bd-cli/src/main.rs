@@ -17,6 +17,7 @@ mod predict;
 mod snn;
 mod snn_figures;
 mod text;
+mod training;
 
 use std::panic;
 use std::process::ExitCode;

@@ -9,8 +9,7 @@ use bd_core::npz::save_npz;
 use bd_core::{Error, Params, Rng, Shared, Spikes, Stack, Tap, catch_torch, device, threads};
 use bd_train::data::{Examples, Sequences};
 use bd_train::loss::accuracy;
-use bd_train::{Activity, Bptt, Loss, Objective, OverTime, RunDir, Update, activity, predict_sequences};
-use indicatif::{ProgressBar, ProgressStyle};
+use bd_train::{Activity, Bptt, Loss, Objective, OverTime, RunDir, activity, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -22,6 +21,7 @@ use crate::job::{Seconds, greeting, manifest, unfinished};
 use crate::plan::SnnPlan;
 use crate::snn_figures::{Recorded, Report, figures};
 use crate::text::{plural, short};
+use crate::training::{Progress, Seen, Trained, Training};
 
 /// More samples than this nobody looks at in one picture.
 const MOST_PICTURED: usize = 15;
@@ -33,15 +33,6 @@ struct Job {
     net: Stack,
     examples: Examples,
     over: OverTime,
-}
-
-/// What training found.
-#[derive(Default)]
-struct Trained {
-    losses: Vec<f64>,
-    reports: Vec<Report>,
-    /// Seconds of each update.
-    updates: Vec<f64>,
 }
 
 /// What the trained network does on all examples.
@@ -61,7 +52,7 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
     let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
     let first_line = greeting(&manifest);
     let job = catch_torch(|| Job::new(plan, device))?;
-    let before = Progress { bar: ProgressBar::hidden(), quiet: args.run.quiet };
+    let before = Progress::plain(args.run.quiet);
     before.say(&first_line);
     before.say(&job.describe());
     let progress = Progress::new(args.run.quiet, job.updates());
@@ -74,12 +65,11 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
     };
     let path = run.finish(Some(done.weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
-    seconds.0.insert("update".into(), spread(done.trained.updates));
+    seconds.0.insert("update".into(), done.trained.spread());
 
     if args.run.json {
         let mut metrics = job.metrics(&done.evaluated);
-        let last = &done.trained.losses[done.trained.losses.len().saturating_sub(100)..];
-        metrics.insert("train_loss_last_100".into(), json!(last.iter().sum::<f64>() / last.len() as f64));
+        metrics.insert("train_loss_last_100".into(), json!(done.trained.last_100()));
         let result = json!({
             "job": job.plan.job,
             "run": path,
@@ -118,26 +108,6 @@ struct Done {
     evaluated: Evaluated,
     /// SHA-256 of the weights.
     weights: String,
-}
-
-/// Messages, and a bar below them where standard error is a terminal.
-struct Progress {
-    bar: ProgressBar,
-    quiet: bool,
-}
-
-impl Progress {
-    fn new(quiet: bool, updates: u64) -> Self {
-        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(updates) };
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} updates, loss {msg}, {eta} to go");
-        Self { bar: bar.with_style(style.expect("the template is well formed")), quiet }
-    }
-
-    fn say(&self, message: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| console::message(message));
-        }
-    }
 }
 
 impl Job {
@@ -196,15 +166,13 @@ impl Job {
     /// Trains, evaluates and writes everything.
     fn run(&self, run: &RunDir, progress: &Progress, interrupt: &Interrupt, seconds: &mut Seconds) -> Result<Done> {
         run.write_json("config.json", &self.plan)?;
-        let trained = self.train(run, progress, interrupt);
-        progress.bar.finish_and_clear();
-        let trained = trained?;
+        let (trained, reports) = self.train(run, progress, interrupt)?;
         seconds.lap("train");
         interrupt.check()?;
         let evaluated = catch_torch(|| self.evaluate())?;
         seconds.lap("evaluate");
         let weights = self.write(run, &evaluated)?;
-        for (name, figure) in figures(&trained.losses, &trained.reports, &self.record()?)? {
+        for (name, figure) in figures(&trained.losses, &reports, &self.record()?)? {
             interrupt.check()?;
             if let Err(error) = figure.save(run, &name) {
                 console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
@@ -215,64 +183,28 @@ impl Job {
         Ok(Done { trained, evaluated, weights })
     }
 
-    fn train(&self, run: &RunDir, progress: &Progress, interrupt: &Interrupt) -> Result<Trained> {
+    fn train(&self, run: &RunDir, progress: &Progress, interrupt: &Interrupt) -> Result<(Trained, Vec<Report>)> {
         let plan = &self.plan;
         let mut bptt = Bptt::new(&self.net, &self.params, plan.loss, &plan.optim, self.sha())?;
         if let Some(norm) = plan.clip {
             bptt = bptt.clip(norm)?;
         }
-        let mut trained = Trained::default();
-        let mut warned = Vec::new();
-        let (began, mut last) = (Instant::now(), Instant::now());
-        let mut stopped = None;
+        let (mut reports, mut warned) = (Vec::new(), Vec::new());
         let batches = |epoch: usize| {
             self.examples.batches(self.batch(), Some(&mut Rng::new(plan.seed, &format!("epoch {epoch}"))))
         };
-        let observe = |bptt: &Bptt<_, _>, update: &Update| {
-            trained.updates.push(last.elapsed().as_secs_f64());
-            progress.bar.set_position(update.step);
-            if update.step.is_multiple_of(10) {
-                progress.bar.set_message(short(update.loss));
+        let each = |seen: &Seen<'_>| {
+            let first_epoch = seen.update.step == self.updates_an_epoch();
+            let active = if first_epoch || seen.report { self.watch(progress, &mut warned)? } else { Vec::new() };
+            if seen.report {
+                reports.push(self.report(run, seen, &active)?);
             }
-            let (first_epoch, report) = (
-                update.step == self.updates_an_epoch(),
-                update.step.is_multiple_of(plan.report_every) || update.step == self.updates(),
-            );
-            let active = if first_epoch || report { self.watch(progress, &mut warned)? } else { Vec::new() };
-            if report {
-                let seconds = began.elapsed().as_secs_f64();
-                trained.reports.push(self.report(run, update, &active, seconds)?);
-                progress.say(&format!(
-                    "Train {} steps, use {seconds:.4} s, train loss {}",
-                    update.step,
-                    short(update.loss)
-                ));
-            }
-            if plan.checkpoint_every > 0 && update.step.is_multiple_of(plan.checkpoint_every) {
-                run.checkpoint(update.step, &bptt.checkpoint())?;
-            }
-            if let Err(signal) = interrupt.check() {
-                run.checkpoint(update.step, &bptt.checkpoint())?;
-                stopped = Some(signal);
-                return Ok(ControlFlow::Break(()));
-            }
-            last = Instant::now();
             Ok(ControlFlow::Continue(()))
         };
-        match bptt.fit(plan.epochs, batches, observe) {
-            Ok(losses) => trained.losses = losses,
-            Err(error) => {
-                if matches!(error, Error::NotFinite { .. }) {
-                    run.checkpoint(bptt.optimizer().step(), &bptt.checkpoint())?;
-                }
-                return Err(error.into());
-            }
-        }
-        if plan.checkpoint_every > 0 {
-            // The last one too, so that nothing that comes after can lose the training.
-            run.checkpoint(bptt.optimizer().step(), &bptt.checkpoint())?;
-        }
-        stopped.map_or(Ok(trained), |signal| Err(signal.into()))
+        let SnnPlan { report_every, checkpoint_every, .. } = *plan;
+        let training = Training { run, progress, interrupt, updates: self.updates(), report_every, checkpoint_every };
+        let trained = training.fit(&mut bptt, plan.epochs, batches, each)?;
+        Ok((trained, reports))
     }
 
     /// How much each layer spikes over all examples, with a warning if a layer is silent or never still: once for each layer.
@@ -296,7 +228,8 @@ impl Job {
         active.iter().map(|layer| (format!("spike_rate.{}", layer.layer), json!(self.hz(layer)))).collect()
     }
 
-    fn report(&self, run: &RunDir, update: &Update, active: &[Activity], wall_s: f64) -> bd_core::Result<Report> {
+    fn report(&self, run: &RunDir, seen: &Seen<'_>, active: &[Activity]) -> bd_core::Result<Report> {
+        let Seen { update, wall_s, .. } = *seen;
         // Of the batch of this update, which need not be all examples.
         let accuracy = (self.batch() == self.examples.count())
             .then(|| accuracy(&self.over.scores(&update.outputs), self.examples.targets()));
@@ -379,11 +312,4 @@ impl Job {
         }
         text
     }
-}
-
-/// Median and tenth and ninetieth percentile, in seconds.
-fn spread(mut seconds: Vec<f64>) -> Value {
-    seconds.sort_by(f64::total_cmp);
-    let at = |fraction: f64| seconds.get(((seconds.len() as f64 - 1.0) * fraction).round() as usize);
-    json!({"median": at(0.5), "p10": at(0.1), "p90": at(0.9)})
 }
