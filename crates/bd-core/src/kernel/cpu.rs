@@ -1,6 +1,7 @@
 //! Loops compiled for several processors, and chosen among when they run.
 
 use super::Real;
+use super::vector::Vector;
 
 /// Which instructions loops may use. Only what the processor has can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,13 @@ pub trait Loops {
 
 /// What a processor can do.
 pub trait Cpu {
+    /// Its longest vectors.
+    type Vector<F: Real>: Vector<F>;
+    /// Vectors of which [`LANES`](super::LANES) is a multiple.
+    type Short<F: Real>: Vector<F>;
+    /// Whether it has 32 registers for vectors, and not 16.
+    const MANY_REGISTERS: bool;
+
     /// `a b + c`, by one instruction where there is one.
     fn mul_add<F: Real>(a: F, b: F, c: F) -> F;
 }
@@ -68,6 +76,10 @@ pub trait Cpu {
 struct Plain;
 
 impl Cpu for Plain {
+    type Vector<F: Real> = F::Plain;
+    type Short<F: Real> = F::Plain;
+    const MANY_REGISTERS: bool = false;
+
     #[inline(always)]
     fn mul_add<F: Real>(a: F, b: F, c: F) -> F {
         a * b + c
@@ -76,10 +88,30 @@ impl Cpu for Plain {
 
 /// One that multiplies and adds at once.
 #[cfg(target_arch = "x86_64")]
-struct Fma;
+struct Avx2;
 
 #[cfg(target_arch = "x86_64")]
-impl Cpu for Fma {
+impl Cpu for Avx2 {
+    type Vector<F: Real> = F::Avx2;
+    type Short<F: Real> = F::Avx2;
+    const MANY_REGISTERS: bool = false;
+
+    #[inline(always)]
+    fn mul_add<F: Real>(a: F, b: F, c: F) -> F {
+        a.fused_mul_add(b, c)
+    }
+}
+
+/// One with longer vectors and more registers for them.
+#[cfg(target_arch = "x86_64")]
+struct Avx512;
+
+#[cfg(target_arch = "x86_64")]
+impl Cpu for Avx512 {
+    type Vector<F: Real> = F::Avx512;
+    type Short<F: Real> = F::Avx2;
+    const MANY_REGISTERS: bool = true;
+
     #[inline(always)]
     fn mul_add<F: Real>(a: F, b: F, c: F) -> F {
         a.fused_mul_add(b, c)
@@ -89,13 +121,13 @@ impl Cpu for Fma {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn run_with_avx512(loops: impl Loops) {
-    loops.run::<Fma>();
+    loops.run::<Avx512>();
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn run_with_avx2(loops: impl Loops) {
-    loops.run::<Fma>();
+    loops.run::<Avx2>();
 }
 
 /// Runs loops with these instructions.

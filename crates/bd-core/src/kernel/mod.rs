@@ -11,14 +11,18 @@ mod driver;
 mod dual;
 mod events;
 mod field;
+mod functions;
 mod listing;
 mod max_over_time;
 pub mod num;
+mod outer;
+mod product;
 mod real;
 mod row;
 mod then;
 mod unit;
 mod unit_kernel;
+mod vector;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -31,14 +35,18 @@ pub use driver::{Feed, Tuning, scan_fused, scan_tuned};
 pub use dual::Dual;
 pub use events::{Event, Events};
 pub use field::Field;
+pub use functions::{sigmoid, tanh};
 pub use listing::{Code, Listing};
 pub use max_over_time::max_over_time;
 pub use num::Num;
+pub use outer::{add_outer_product, add_totals};
+pub use product::{Factors, Rows, RowsMut, Shape, Start, pack, product};
 pub use real::{Numbers, Real};
 pub use row::RowOfKernels;
 pub use then::Then;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
 pub use unit_kernel::UnitKernel;
+pub use vector::Vector;
 
 /// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
 pub const LANES: usize = 8;
