@@ -7,6 +7,7 @@
 //! | [`ngrc`] | [`Ngrc`]: next-generation reservoir computing, `Nvar` and `Linear` |
 //! | [`lif`] | [`Lif`]: leaky integrate-and-fire neurons, with a surrogate gradient |
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
+//! | [`rnn`] | [`Rnn`]: recurrent networks of rates, with or without a leak |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`delay`] | [`Delay`]: one step |
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
@@ -19,6 +20,7 @@
 //! Every model is a [`bd_core::System`]: its `step` is the definition, its `scan` equals it. This crate knows no
 //! trainer.
 
+mod cell;
 pub mod decay;
 pub mod delay;
 pub mod expon;
@@ -28,6 +30,7 @@ pub mod lif;
 pub mod linear;
 pub mod ngrc;
 pub mod nvar;
+pub mod rnn;
 pub mod snn;
 pub mod standardise;
 pub mod surrogate;
@@ -42,6 +45,7 @@ pub use lif::{Lif, LifConfig, LifState, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
+pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use snn::SnnConfig;
 pub use standardise::Standardise;
 pub use surrogate::Surrogate;

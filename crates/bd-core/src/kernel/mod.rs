@@ -130,7 +130,8 @@ pub struct Grads<'a, F> {
 /// [`StateTree::visit`](crate::StateTree::visit), each `[channel, lane]`.
 ///
 /// A scan goes through time in stretches and keeps only the state at the beginning of each. Backward, each stretch is
-/// calculated again with `keep`, then its adjoint: what lies between stays in the cache.
+/// calculated again with `keep`, then its adjoint: what lies between stays in the cache. Where a kernel [stores its
+/// work](Self::stores_work) and there is room, `forward` runs once, with `keep`, and `backward` may come much later.
 pub trait Kernel<F>: Debug + Send + Sync {
     /// Its sizes.
     fn sizes(&self) -> Sizes;
@@ -140,10 +141,16 @@ pub trait Kernel<F>: Debug + Send + Sync {
         false
     }
 
+    /// Whether `forward` takes so much longer than writing `work` to memory and reading it again that what it has kept had better be
+    /// stored for `backward` than calculated again. So it is where every step is a product with a matrix.
+    fn stores_work(&self) -> bool {
+        false
+    }
+
     /// All steps of a stretch: fills `ys`, and turns `state` from that before the first step into that after the last.
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]);
 
-    /// The adjoint of the stretch that `forward` has just calculated with `keep`.
+    /// The adjoint of the stretch whose `work` `forward` has filled with `keep`; `work` is not read again.
     fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>);
 }
 

@@ -56,6 +56,11 @@ where
         self.parts[0].0.typed().takes_events()
     }
 
+    /// One that had better be stored is worth storing all.
+    fn stores_work(&self) -> bool {
+        self.parts.iter().any(|(part, _)| part.typed().stores_work())
+    }
+
     fn forward(&self, tile: Tile, xs: Input<'_, F>, mut state: &mut [F], ys: &mut [F], mut work: &mut [F]) {
         let mut xs = xs;
         let mut ys = Some(ys);

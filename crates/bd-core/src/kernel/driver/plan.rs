@@ -1,6 +1,6 @@
 //! How one scan is cut up, and its two passes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Device, Tensor};
 
@@ -41,6 +41,8 @@ pub(super) struct Plan {
     lanes: usize,
     /// Steps in a stretch.
     stretch: usize,
+    /// Whether what the adjoint needs is stored, and not calculated again.
+    stores_work: bool,
     instructions: Instructions,
     threads: usize,
     /// Widths of the state's leaves.
@@ -49,8 +51,15 @@ pub(super) struct Plan {
     traced: Vec<usize>,
 }
 
-/// What the backward pass needs of a tile.
+/// What the backward pass needs.
 pub(super) struct Kept<F> {
+    tiles: Vec<KeptTile<F>>,
+    /// The work of all tiles, one after the other. An adjoint uses it up; another one through a graph that is retained calculates it
+    /// again.
+    work: Mutex<Option<Tensor>>,
+}
+
+struct KeptTile<F> {
     events: Option<TileEvents<F>>,
     /// The state before each stretch.
     states: Vec<F>,
@@ -99,6 +108,9 @@ impl Plan {
         // What is recorded is read off the state after each step.
         let stretch =
             if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).max(least).clamp(1, time) } else { 1 };
+        let work_bytes = sizes.n_work * lanes * batch.div_ceil(samples) * time * size_of::<F>();
+        let stores_work =
+            record && work_bytes <= tuning.stored_bytes && Typed::<F>::typed(kernel.as_ref()).stores_work();
         Self {
             kernel,
             sizes,
@@ -107,6 +119,7 @@ impl Plan {
             samples,
             lanes,
             stretch,
+            stores_work,
             instructions: tuning.instructions,
             threads: tuning.threads,
             widths,
@@ -159,7 +172,7 @@ impl Plan {
         spikes: Option<&Spikes>,
         leaves: &[Tensor],
         record: bool,
-    ) -> (Outcome, Vec<Kept<F>>)
+    ) -> (Outcome, Kept<F>)
     where
         dyn AnyKernel: Typed<F>,
     {
@@ -171,8 +184,12 @@ impl Plan {
         let traces_out: Vec<Blocks<F>> = traces.iter().map(Blocks::of).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
+        let work = self
+            .stores_work
+            .then(|| Tensor::empty([(self.work_of_tile() * self.tiles()) as i64], (F::KIND, Device::Cpu)));
+        let work_out = work.as_ref().map(Blocks::<F>::of);
         let room = || self.room::<F>(false);
-        let kept = in_parallel(self.tiles(), self.threads, room, |room, i| {
+        let tiles = in_parallel(self.tiles(), self.threads, room, |room, i| {
             let samples = self.samples_of(i);
             let events = match spikes {
                 Some(spikes) => Some(self.events_of_spikes(spikes, samples)),
@@ -183,11 +200,13 @@ impl Plan {
             };
             let mut states = Vec::new();
             self.gather_state(&last_out, samples, &mut room.state, Beyond::Last);
-            for (from, tile) in self.stretches(false) {
+            for (from, tile) in self.stretches(self.stores_work) {
                 if record {
                     states.extend_from_slice(&room.state);
                 }
-                self.forward_stretch(dense, events.as_ref(), samples, from, tile, room);
+                self.gather_input(dense, events.as_ref(), samples, from, tile, room);
+                let work = work_out.as_ref().map(|work| self.stored(work, i, from, tile));
+                self.forward_stretch(events.as_ref(), from, tile, room, work);
                 vectorised(self.instructions, FlushTiny(&mut room.state));
                 self.scatter_series(&room.ys, &ys_out, samples, from, tile, self.sizes.n_out);
                 for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
@@ -196,16 +215,16 @@ impl Plan {
                 }
             }
             self.scatter_state(&room.state, &last_out, samples);
-            Kept { events: events.filter(|_| record), states }
+            KeptTile { events: events.filter(|_| record), states }
         });
-        (Outcome { ys, last, traces }, kept)
+        (Outcome { ys, last, traces }, Kept { tiles, work: Mutex::new(work) })
     }
 
     /// Gradients of the input, of the leaves of the first state, and of the parameters.
     pub(super) fn backward<F: Real>(
         &self,
         dense: Option<&Dense>,
-        kept: &[Kept<F>],
+        kept: &Kept<F>,
         grads: &[Option<Tensor>],
         params: &[Vec<i64>],
     ) -> Result<Gradients>
@@ -228,6 +247,8 @@ impl Plan {
         let gxs = wants_gxs.then(|| Tensor::empty(self.shape(self.sizes.n_in), on));
 
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
+        let work = kept.work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stored = work.as_ref().map(Blocks::<F>::of);
         let gys_in = gys.as_ref().map(host::<F>);
         let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
         let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
@@ -240,17 +261,22 @@ impl Plan {
             let mut gparams = vec![F::default(); self.sizes.n_params];
             let tiles = part * tiles_a_part..((part + 1) * tiles_a_part).min(self.tiles());
             for i in tiles {
-                let (samples, kept) = (self.samples_of(i), &kept[i]);
+                let (samples, kept) = (self.samples_of(i), &kept.tiles[i]);
                 let mut states = kept.states.rchunks_exact((self.sizes.n_state * self.lanes).max(1));
                 self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
                 for (from, tile) in self.stretches(true).rev() {
                     for (&leaf, gtrace) in self.traced.iter().zip(&gtraces_in) {
                         self.add_trace(*gtrace, leaf, samples, from, gstate);
                     }
-                    room.state.copy_from_slice(states.next().unwrap_or(&[]));
-                    self.forward_stretch(dense, kept.events.as_ref(), samples, from, tile, room);
+                    let events = kept.events.as_ref();
+                    self.gather_input(dense, events, samples, from, tile, room);
+                    let work = stored.as_ref().map(|work| self.stored(work, i, from, tile));
+                    if work.is_none() {
+                        room.state.copy_from_slice(states.next().unwrap_or(&[]));
+                        self.forward_stretch(events, from, tile, room, None);
+                    }
                     self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, Beyond::Zeros);
-                    self.backward_stretch(kept.events.as_ref(), from, tile, room, gstate, &mut gparams, wants_gxs);
+                    self.backward_stretch(events, from, tile, room, work, gstate, &mut gparams, wants_gxs);
                     vectorised(self.instructions, FlushTiny(gstate));
                     if let Some(out) = &gxs_out {
                         self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
@@ -265,8 +291,21 @@ impl Plan {
         Ok(first.into_iter().chain(gleaves.into_iter().chain(gparams).map(Some)).collect())
     }
 
-    /// One stretch from `room.state`: the state after it, and `room.ys`.
-    fn forward_stretch<F: Real>(
+    /// Numbers of work of one tile over all time.
+    fn work_of_tile(&self) -> usize {
+        self.sizes.n_work * self.lanes * self.time
+    }
+
+    /// Where the work of a stretch of the `i`th tile is stored.
+    #[allow(clippy::mut_from_ref)]
+    fn stored<'a, F: Real>(&self, work: &'a Blocks<'_, F>, i: usize, from: usize, tile: Tile) -> &'a mut [F] {
+        let at = i * self.work_of_tile() + from * self.lanes * self.sizes.n_work;
+        // SAFETY: of this stretch of this tile, which only one thread has in its hands, and only here and for one pass.
+        unsafe { work.part(at, self.sizes.n_work * tile.len()) }
+    }
+
+    /// A stretch of the input into `room.xs`, unless there are events in its place.
+    fn gather_input<F: Real>(
         &self,
         dense: &[F],
         events: Option<&TileEvents<F>>,
@@ -274,16 +313,27 @@ impl Plan {
         from: usize,
         tile: Tile,
         room: &mut Room<F>,
+    ) {
+        if events.is_none() {
+            self.gather_series(Some(dense), samples, from, tile, self.sizes.n_in, &mut room.xs, Beyond::Last);
+        }
+    }
+
+    /// One stretch from `room.state`: the state after it, `room.ys`, and the work where it is stored, or else in `room.work`.
+    fn forward_stretch<F: Real>(
+        &self,
+        events: Option<&TileEvents<F>>,
+        from: usize,
+        tile: Tile,
+        room: &mut Room<F>,
+        stored: Option<&mut [F]>,
     ) where
         dyn AnyKernel: Typed<F>,
     {
         let Sizes { n_in, n_out, n_work, .. } = self.sizes;
-        if events.is_none() {
-            self.gather_series(Some(dense), samples, from, tile, n_in, &mut room.xs, Beyond::Last);
-        }
         let xs = input(events, &room.xs, from, tile, n_in);
-        let (ys, work) = (&mut room.ys[..n_out * tile.len()], &mut room.work[..n_work * tile.len()]);
-        self.kernel().forward(tile, xs, &mut room.state, ys, work);
+        let (ys, work) = (&mut room.ys[..n_out * tile.len()], stored.unwrap_or(&mut room.work));
+        self.kernel().forward(tile, xs, &mut room.state, ys, &mut work[..n_work * tile.len()]);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -293,6 +343,7 @@ impl Plan {
         from: usize,
         tile: Tile,
         room: &mut Room<F>,
+        stored: Option<&mut [F]>,
         gstate: &mut [F],
         gparams: &mut [F],
         wants_gxs: bool,
@@ -303,7 +354,8 @@ impl Plan {
         let gxs = if wants_gxs { &mut room.gxs[..n_in * tile.len()] } else { &mut [] };
         let grads = Grads { ys: &room.gys[..n_out * tile.len()], state: gstate, xs: gxs, params: gparams };
         let xs = input(events, &room.xs, from, tile, n_in);
-        self.kernel().backward(tile, xs, &mut room.work[..n_work * tile.len()], grads);
+        let work = stored.unwrap_or(&mut room.work);
+        self.kernel().backward(tile, xs, &mut work[..n_work * tile.len()], grads);
     }
 
     fn shape(&self, n: usize) -> [i64; 3] {

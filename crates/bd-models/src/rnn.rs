@@ -1,0 +1,146 @@
+//! [`Rnn`]: the recurrent network of rates, `h_t = f(x_t W_i + h_(t-1) W_h + b)`.
+//!
+//! ```text
+//! a_t = x_t W_i + h_(t-1) W_h + b
+//! h_t = f(a_t)                                    without tau
+//!     = (1 - dt/tau) h_(t-1) + dt/tau f(a_t)      with it: Euler's method for tau dh/dt = -h + f(a)
+//! ```
+//!
+//! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and PyTorch's `RNN` with its
+//! two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
+
+use bd_core::kernel::Fused;
+use bd_core::{ParamPath, Result, Shared, System, state};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::cell::{Weights, initial_param, initial_state};
+use crate::decay::check_tau;
+use crate::init::Init;
+use kernel::RnnKernel;
+
+mod kernel;
+
+/// What makes a rate of a potential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `max(0, a)`, with slope 0 at 0.
+    #[default]
+    Relu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `a` itself: a linear network.
+    Identity,
+}
+
+impl Activation {
+    /// Every one of them.
+    pub fn all() -> [Self; 3] {
+        [Self::Relu, Self::Tanh, Self::Identity]
+    }
+
+    fn apply(self, a: &Tensor) -> Tensor {
+        match self {
+            Self::Relu => a.relu(),
+            Self::Tanh => a.tanh(),
+            Self::Identity => a.shallow_clone(),
+        }
+    }
+}
+
+/// Settings of an [`Rnn`]. The defaults are those of BrainPy's `RNNCell`.
+///
+/// | field | default | range | unit | meaning |
+/// |---|---|---|---|---|
+/// | `activation` | `relu` | `relu`, `tanh`, `identity` | | `f` |
+/// | `tau_ms` | none | above 0 | as `Shared.dt` | time constant of the leak; below `dt / 2` the network is unstable; none: no leak |
+/// | `input_init` | `xavier_normal` | | | initial `W_i` |
+/// | `recurrent_init` | `xavier_normal` | | | initial `W_h` |
+/// | `train_initial_state` | `false` | | | whether `h_0` is a parameter; otherwise it is zero |
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct RnnConfig {
+    pub activation: Activation,
+    pub tau_ms: Option<f64>,
+    pub input_init: Init,
+    pub recurrent_init: Init,
+    pub train_initial_state: bool,
+}
+
+state! {
+    /// State of an [`Rnn`].
+    pub struct RnnState {
+        /// Rates, `[batch, n]`.
+        h: Tensor,
+    }
+}
+
+/// `n` recurrently connected units: inputs `[.., n_in]` to rates `[.., n]`.
+///
+/// Parameters `input_weight` `[n_in, n]`, `recurrent_weight` `[n, n]`, `bias` `[n]`, which begins at zero, and `initial_state` `[n]` if it is
+/// trained, which does so too.
+#[derive(Debug)]
+pub struct Rnn {
+    weights: Weights,
+    initial: Option<Tensor>,
+    config: RnnConfig,
+}
+
+impl Rnn {
+    /// A network whose parameters are made at `path`.
+    pub fn new(path: &mut ParamPath<'_>, n_in: i64, n: i64, config: &RnnConfig) -> Result<Self> {
+        if let Some(tau_ms) = config.tau_ms {
+            check_tau("rnn", tau_ms)?;
+        }
+        let weights = Weights::new(path, "rnn", [n_in, n, 1], [config.input_init, config.recurrent_init])?;
+        let initial = initial_param(path, "initial_state", n, config.train_initial_state)?;
+        Ok(Self { weights, initial, config: *config })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &RnnConfig {
+        &self.config
+    }
+
+    /// `dt/tau`, if there is a leak.
+    fn gain(&self, sha: &Shared) -> Option<f64> {
+        self.config.tau_ms.map(|tau_ms| sha.dt / tau_ms)
+    }
+}
+
+impl System for Rnn {
+    type State = RnnState;
+
+    fn n_in(&self) -> i64 {
+        self.weights.n_in()
+    }
+
+    fn n_out(&self) -> i64 {
+        self.weights.n()
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> RnnState {
+        RnnState { h: initial_state(self.initial.as_ref(), self.n_out(), batch, on) }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &RnnState) -> (Tensor, RnnState) {
+        let a = self.weights.project(x) + s.h.matmul(&self.weights.recurrent(0, self.n_out()));
+        let rate = self.config.activation.apply(&a);
+        let h = match self.gain(sha) {
+            Some(gain) => &s.h * (1.0 - gain) + rate * gain,
+            None => rate,
+        };
+        (h.shallow_clone(), RnnState { h })
+    }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        let (inputs, recurrent) = self.weights.numbers()?;
+        let kernel = RnnKernel::new(inputs, &recurrent, self.config.activation, self.gain(sha));
+        Some(Fused::new(kernel, &self.weights.tensors()))
+    }
+}
+
+#[cfg(test)]
+mod tests;
