@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor};
 /// | `xavier_uniform` | `2 / (fan_in + fan_out)` | uniform |
 /// | `kaiming_normal` | `scale / fan_in` | cut normal |
 /// | `kaiming_uniform` | `scale / fan_in` | uniform |
+/// | `orthogonal` | `scale^2 / max(fan_in, fan_out)` | even over the matrices whose rows or columns, whichever are fewer, are orthogonal and `scale` long |
 ///
 /// A cut normal is cut off at two standard deviations and widened so that the variance after the cut is the one promised, as
 /// BrainPy 2.2.4 and JAX draw it. Glorot and Bengio 2010; He, Zhang, Ren and Sun 2015, whose `scale` is 2.
@@ -30,6 +31,9 @@ pub enum Init {
     KaimingUniform {
         scale: f64,
     },
+    Orthogonal {
+        scale: f64,
+    },
 }
 
 /// Standard deviation of a standard normal that is cut off at -2 and 2.
@@ -37,7 +41,7 @@ const STD_OF_CUT_NORMAL: f64 = 0.879_625_661_034_239_8;
 
 impl Init {
     /// Every initialiser, with its usual scale.
-    pub fn all() -> [Self; 5] {
+    pub fn all() -> [Self; 6] {
         let scale = 2.0;
         [
             Self::Zeros,
@@ -45,13 +49,16 @@ impl Init {
             Self::XavierUniform,
             Self::KaimingNormal { scale },
             Self::KaimingUniform { scale },
+            Self::Orthogonal { scale: 1.0 },
         ]
     }
 
     /// Refuses a scale that cannot be.
     pub fn check(self) -> Result<()> {
         match self {
-            Self::KaimingNormal { scale } | Self::KaimingUniform { scale } if !(scale > 0.0 && scale.is_finite()) => {
+            Self::KaimingNormal { scale } | Self::KaimingUniform { scale } | Self::Orthogonal { scale }
+                if !(scale > 0.0 && scale.is_finite()) =>
+            {
                 Err(Error::Config(format!("the scale of an initial weight is {scale}; it must be a number above 0")))
             }
             _ => Ok(()),
@@ -70,8 +77,18 @@ impl Init {
             Self::XavierUniform => rng.tensor(&shape, on, |rng| glorot * even(rng)),
             Self::KaimingNormal { scale } => rng.tensor(&shape, on, |rng| he(scale) * cut_normal(rng)),
             Self::KaimingUniform { scale } => rng.tensor(&shape, on, |rng| he(scale) * even(rng)),
+            Self::Orthogonal { scale } => orthogonal(rng, shape) * scale,
         }
     }
+}
+
+/// The Q of a QR decomposition of normal numbers, with the signs by which R's diagonal is positive: without them it would not be even
+/// (Mezzadri 2007).
+fn orthogonal(rng: &mut Rng, [rows, columns]: [i64; 2]) -> Tensor {
+    let tall = [rows.max(columns), rows.min(columns)];
+    let (q, r) = Tensor::linalg_qr(&rng.tensor(&tall, (Kind::Double, Device::Cpu), Rng::normal), "reduced");
+    let q = q * r.diagonal(0, 0, 1).sign();
+    if rows < columns { q.transpose(0, 1).contiguous() } else { q }
 }
 
 /// Standard normal cut off at -2 and 2, by rejection, and widened to a variance of 1.
@@ -107,6 +124,17 @@ mod tests {
             let variance = (&w * &w).mean(Kind::Double).double_value(&[]);
             assert!((variance / promised - 1.0f64).abs() < 0.03, "{init:?}: {variance}");
             assert!(w.abs().max().double_value(&[]) <= most * promised.sqrt(), "{init:?}");
+        }
+    }
+
+    /// Orthogonal rows or columns of length `scale`, whichever are fewer.
+    #[test]
+    fn orthogonal_is_orthogonal() {
+        for shape in [[5, 12], [12, 5], [7, 7], [1, 3]] {
+            let w = Init::Orthogonal { scale: 3.0 }.draw(&mut Rng::new(2, "w"), shape);
+            let few = if shape[0] < shape[1] { w.matmul(&w.transpose(0, 1)) } else { w.transpose(0, 1).matmul(&w) };
+            let eye = Tensor::eye(shape[0].min(shape[1]), (Kind::Double, Device::Cpu));
+            assert!((few - eye * 9.0).abs().max().double_value(&[]) < 1e-13, "{shape:?}");
         }
     }
 

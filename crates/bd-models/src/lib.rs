@@ -8,6 +8,8 @@
 //! | [`lif`] | [`Lif`]: leaky integrate-and-fire neurons, with a surrogate gradient |
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
 //! | [`rnn`] | [`Rnn`]: recurrent networks of rates, with or without a leak |
+//! | [`gru`] | [`Gru`]: gated recurrent units |
+//! | [`lstm`] | [`Lstm`]: long short-term memory |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`delay`] | [`Delay`]: one step |
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
@@ -24,10 +26,12 @@ mod cell;
 pub mod decay;
 pub mod delay;
 pub mod expon;
+pub mod gru;
 pub mod init;
 pub mod leaky_integrator;
 pub mod lif;
 pub mod linear;
+pub mod lstm;
 pub mod ngrc;
 pub mod nvar;
 pub mod rnn;
@@ -39,10 +43,12 @@ pub mod synapse;
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
 pub use expon::{Expon, ExponConfig};
+pub use gru::{Gru, GruConfig, GruState};
 pub use init::Init;
 pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 pub use lif::{Lif, LifConfig, LifState, Reset};
 pub use linear::{Linear, LinearConfig};
+pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};

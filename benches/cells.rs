@@ -1,0 +1,114 @@
+//! What the kernels of rate networks take: forward and adjoint of a cell with a linear readout, 1 -> n -> 1, float32, dense input.
+//!
+//!     cargo bench --bench cells                  every network on one thread and on two
+//!     cargo bench --bench cells -- --by-step     and once step by step through libtorch, the definition
+//!
+//! Gradients of the kernel are compared with those of the definition before anything is timed. GFLOP/s counts the products of the
+//! definition alone: forward, and twice as much for the adjoint.
+
+use std::time::Instant;
+
+use bd_core::kernel::{Feed, Tuning, scan_tuned};
+use bd_core::{Chain, DynSystem, Params, Rng, Shared, System, Tap, scan_by_step, threads};
+use bd_models::{Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig, Rnn, RnnConfig};
+use tch::{Device, Kind, Tensor};
+
+const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// One network and its input.
+struct Case {
+    cell: &'static str,
+    n: i64,
+    time: i64,
+    batch: i64,
+    rounds: usize,
+}
+
+const CASES: [Case; 8] = [
+    Case { cell: "rnn", n: 100, time: 25, batch: 128, rounds: 201 },
+    Case { cell: "rnn", n: 100, time: 1000, batch: 128, rounds: 9 },
+    Case { cell: "rnn", n: 512, time: 25, batch: 128, rounds: 21 },
+    Case { cell: "gru", n: 100, time: 25, batch: 128, rounds: 101 },
+    Case { cell: "gru", n: 512, time: 25, batch: 128, rounds: 9 },
+    Case { cell: "lstm", n: 100, time: 25, batch: 128, rounds: 101 },
+    Case { cell: "lstm", n: 100, time: 1000, batch: 128, rounds: 5 },
+    Case { cell: "lstm", n: 512, time: 25, batch: 128, rounds: 9 },
+];
+
+/// A cell and its readout.
+type Net = Chain<DynSystem, Linear>;
+
+fn net(case: &Case, params: &mut Params) -> bd_core::Result<(Net, i64)> {
+    let mut path = params.at("r");
+    let (cell, gates) = match case.cell {
+        "rnn" => (DynSystem::new(Rnn::new(&mut path, 1, case.n, &RnnConfig::default())?), 1),
+        "gru" => (DynSystem::new(Gru::new(&mut path, 1, case.n, &GruConfig::default())?), 3),
+        _ => (DynSystem::new(Lstm::new(&mut path, 1, case.n, &LstmConfig::default())?), 4),
+    };
+    let readout = Linear::new(&mut params.at("o"), case.n, 1, &LinearConfig::default())?;
+    Ok((Chain::new(("r", cell), ("o", readout))?, gates))
+}
+
+/// Gradients of all parameters for a loss that is the sum of all outputs, and the seconds that took.
+fn run(params: &Params, scan: impl FnOnce() -> Tensor) -> (Vec<Tensor>, f64) {
+    let tensors: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
+    let start = Instant::now();
+    let ys = scan();
+    let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], &tensors, false, false);
+    (gradients, start.elapsed().as_secs_f64())
+}
+
+fn main() -> bd_core::Result<()> {
+    let by_step = std::env::args().any(|arg| arg == "--by-step");
+    let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
+    println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
+    for case in CASES.iter().filter(|case| only.as_ref().is_none_or(|only| only == case.cell)) {
+        let mut params = Params::new(0, ON);
+        let (net, gates) = net(case, &mut params)?;
+        let xs = Rng::new(0, "xs").tensor(&[case.time, case.batch, 1], ON, |rng| 0.1 * rng.normal());
+        let sha = Shared::new(0.04);
+        let start = || net.init_state(case.batch, ON);
+        let tuned = |tuning: Tuning| {
+            scan_tuned(&net, &sha, Feed::Dense(&xs), start(), &mut Tap::none(), tuning).expect("there is a kernel").0
+        };
+        let flops = 6.0 * (case.time * case.batch * case.n * (gates * (case.n + 1) + 1)) as f64;
+        let usual = Tuning::of(case.batch as usize, ON.0);
+        let name = format!("{} {} x {} x {}", case.cell, case.n, case.time, case.batch);
+        let row = |way: &str, seconds: &mut Vec<f64>| {
+            seconds.sort_by(f64::total_cmp);
+            let [ms, low, high] = [seconds[seconds.len() / 2], seconds[0], seconds[seconds.len() - 1]].map(|s| 1e3 * s);
+            println!("{:34} {ms:10.2} {low:7.2} to {high:6.2} {:9.0}", format!("{name}, {way}"), flops / ms / 1e6);
+        };
+        let definition = || scan_by_step(&net, &sha, &xs, start(), &mut Tap::none()).0;
+        threads::set(2);
+        if by_step || case.time < 100 {
+            let (expected, seconds) = run(&params, definition);
+            for (found, expected) in run(&params, || tuned(usual)).0.iter().zip(&expected) {
+                let off = ((found - expected).abs().max() / expected.abs().max()).double_value(&[]);
+                assert!(off < 1e-3, "{name}: gradients differ by {off:.1e} of scale");
+            }
+            if by_step {
+                let mut all: Vec<f64> = (0..case.rounds.min(5)).map(|_| run(&params, definition).1).collect();
+                all.push(seconds);
+                row("by step", &mut all);
+            }
+        }
+        let ways = [
+            ("2 threads", Tuning { threads: 2, ..usual }),
+            ("1 thread", Tuning { threads: 1, ..usual }),
+            ("calculated again, 2 threads", Tuning { threads: 2, stored_bytes: 0, ..usual }),
+            ("32 lanes, 2 threads", Tuning { threads: 2, samples: 32, ..usual }),
+            ("32 lanes, 25 steps, 2 threads", Tuning { threads: 2, samples: 32, min_steps: 25, ..usual }),
+            ("64 lanes, 2 threads", Tuning { threads: 2, samples: 64, ..usual }),
+        ];
+        let mut seconds = vec![Vec::new(); ways.len()];
+        for _ in 0..case.rounds {
+            for ((_, tuning), seconds) in ways.iter().zip(&mut seconds) {
+                threads::set(tuning.threads);
+                seconds.push(run(&params, || tuned(*tuning)).1);
+            }
+        }
+        ways.iter().zip(&mut seconds).for_each(|((way, _), all)| row(way, all));
+    }
+    Ok(())
+}
