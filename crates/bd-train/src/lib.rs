@@ -20,6 +20,7 @@ pub mod activity;
 pub mod bptt;
 pub mod data;
 pub mod free_runs;
+mod host;
 mod layout;
 pub mod loss;
 pub mod metrics;

@@ -16,6 +16,11 @@ use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 
+fn golden(name: &str) -> HashMap<String, Tensor> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/data/{name}.safetensors"));
+    load_tensors(&path).unwrap().into_iter().collect()
+}
+
 fn adam(eps: f64, eps_on: EpsOn) -> Rule {
     Rule::Adam { beta1: 0.9, beta2: 0.999, eps, eps_on }
 }
@@ -37,10 +42,11 @@ fn path(config: &OptimConfig, start: &Tensor, gradients: &Tensor) -> Tensor {
     Tensor::stack(&after.collect::<Vec<_>>(), 0)
 }
 
+/// BrainPy's `MomentumNesterov` is Nesterov's method in the form of Sutskever et al. 2013, moved to the point where the gradient
+/// is taken: at a constant rate the same as PyTorch's.
 #[test]
-fn adam_in_brainpys_form() {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/adam_f64.safetensors");
-    let golden: HashMap<_, _> = load_tensors(&data).unwrap().into_iter().collect();
+fn rules_that_brainpy_has_too() {
+    let golden = golden("adam_f64");
     let decay = Schedule::ExponentialDecay { rate: 0.99975, steps: 1.0 };
     for (name, lr, eps, schedule) in
         [("p_lr2e3", 2e-3, 1e-8, Schedule::Constant), ("p_eps01_expdecay", 0.025, 0.1, decay)]
@@ -48,8 +54,123 @@ fn adam_in_brainpys_form() {
         let config = OptimConfig { lr, schedule, rule: adam(eps, EpsOn::Uncorrected) };
         assert_close(name, &path(&config, &golden["p0"], &golden["grads"]), &golden[name], 1e-14);
     }
-    let sgd = OptimConfig { lr: 1e-2, rule: Rule::Sgd, ..OptimConfig::default() };
-    assert_close("sgd", &path(&sgd, &golden["p0"], &golden["grads"]), &golden["p_sgd"], 1e-14);
+    let rules = [Rule::Sgd, Rule::Momentum { momentum: 0.9 }, Rule::Nesterov { momentum: 0.9 }];
+    for (rule, name) in rules.into_iter().zip(["p_sgd", "p_momentum", "p_nesterov"]) {
+        let config = OptimConfig { lr: 1e-2, rule, ..OptimConfig::default() };
+        assert_close(name, &path(&config, &golden["p0"], &golden["grads"]), &golden[name], 1e-14);
+    }
+}
+
+/// PyTorch's `torch.optim`, as its documentation writes the algorithms down, on plain numbers, with a rate that changes.
+#[test]
+fn rules_are_their_formulas() {
+    let (gradients, decay) = ([0.5f64, -2.0, 0.1, 0.7, -0.3], 0.8f64);
+    let check = |rule: Rule, mut next: Box<dyn FnMut(i32, f64, f64, f64) -> f64>| {
+        let mut x = 1.5f64;
+        let expected: Vec<f64> = (1..)
+            .zip(gradients)
+            .map(|(t, g)| {
+                x = next(t, 0.1 * decay.powi(t - 1), x, g);
+                x
+            })
+            .collect();
+        let config = OptimConfig { lr: 0.1, rule, schedule: Schedule::ExponentialDecay { rate: decay, steps: 1.0 } };
+        let found = path(&config, &Tensor::from_slice(&[1.5f64]), &Tensor::from_slice(&gradients).reshape([5, 1]));
+        assert_close(&format!("{rule:?}"), &found.flatten(0, -1), &Tensor::from_slice(&expected), 1e-14);
+    };
+    let mut v = 0.0f64;
+    check(
+        Rule::Momentum { momentum: 0.7 },
+        Box::new(move |_, lr, x, g| {
+            v = 0.7 * v + g;
+            x - lr * v
+        }),
+    );
+    let mut v = 0.0f64;
+    check(
+        Rule::Nesterov { momentum: 0.7 },
+        Box::new(move |_, lr, x, g| {
+            v = 0.7 * v + g;
+            x - lr * (g + 0.7 * v)
+        }),
+    );
+    let mut v = 0.0f64;
+    check(
+        Rule::RmsProp { decay: 0.9, eps: 0.2 },
+        Box::new(move |_, lr, x, g| {
+            v = 0.9 * v + 0.1 * g * g;
+            x - lr * g / (v.sqrt() + 0.2)
+        }),
+    );
+    let (mut m, mut v) = (0.0f64, 0.0f64);
+    check(
+        Rule::AdamW { beta1: 0.8, beta2: 0.95, eps: 0.3, weight_decay: 0.5 },
+        Box::new(move |t, lr, mut x, g| {
+            x -= lr * 0.5 * x;
+            m = 0.8 * m + (1.0 - 0.8) * g;
+            v = 0.95 * v + (1.0 - 0.95) * g * g;
+            x - lr * (m / (1.0 - 0.8f64.powi(t))) / ((v / (1.0 - 0.95f64.powi(t))).sqrt() + 0.3)
+        }),
+    );
+}
+
+/// On a quadratic bowl, Nesterov's method as Nesterov wrote it (the gradient at the point that momentum leads to) walks through
+/// points `y`; the rule holds their look-ahead points.
+#[test]
+fn nesterov_is_nesterovs() {
+    let (lr, momentum, curvature) = (0.1, 0.9, 3.0);
+    let params = one_param(&Tensor::from_slice(&[2.0f64]));
+    let config = OptimConfig { lr, rule: Rule::Nesterov { momentum }, ..OptimConfig::default() };
+    let mut optimizer = Optimizer::new(&config, &params).unwrap();
+    let (mut before, mut y) = (2.0, 2.0);
+    for _ in 0..20 {
+        let ahead = y + momentum * (y - before);
+        let here = params.get("p.w").unwrap().double_value(&[0]);
+        assert!((here - ahead).abs() < 1e-14, "{here} and not {ahead}");
+        (before, y) = (y, ahead - lr * curvature * ahead);
+        optimizer.update(&[Tensor::from_slice(&[curvature * here])]).unwrap();
+    }
+}
+
+#[test]
+fn rules_that_cannot_be_are_refused() {
+    for (rule, words) in [
+        (Rule::Momentum { momentum: 1.0 }, "momentum is 1;"),
+        (Rule::Nesterov { momentum: -0.1 }, "momentum is -0.1"),
+        (Rule::RmsProp { decay: 0.9, eps: 0.0 }, "eps 0"),
+        (Rule::AdamW { beta1: 0.9, beta2: 1.0, eps: 1e-8, weight_decay: 0.0 }, "beta2 1,"),
+        (Rule::AdamW { beta1: 0.9, beta2: 0.9, eps: 1e-8, weight_decay: -1.0 }, "weight_decay is -1"),
+    ] {
+        let error = OptimConfig { rule, ..OptimConfig::default() }.check().unwrap_err().to_string();
+        assert!(error.contains(words), "{words:?} not in: {error}");
+    }
+    Rule::all().into_iter().for_each(|rule| OptimConfig { rule, ..OptimConfig::default() }.check().unwrap());
+}
+
+/// The loops write past libtorch, which must learn of it all the same.
+#[test]
+fn an_older_graph_is_told_that_parameters_were_changed() {
+    let params = one_param(&Tensor::from_slice(&[1.0f64]));
+    let square = params.get("p.w").unwrap().square().sum(Kind::Double);
+    let mut optimizer = Optimizer::new(&OptimConfig::default(), &params).unwrap();
+    optimizer.update(&[Tensor::from_slice(&[1.0f64])]).unwrap();
+    let error = Tensor::f_run_backward(&[square], &[params.get("p.w").unwrap()], false, false).unwrap_err();
+    assert!(error.to_string().contains("modified by an inplace operation"), "{error}");
+}
+
+/// A gradient that is the parameter itself, and one that is a view in which one number stands for all.
+#[test]
+fn gradients_may_be_views() {
+    for shared in [true, false] {
+        let params = one_param(&Tensor::from_slice(&[1.0f64, -2.0]));
+        let mut optimizer =
+            Optimizer::new(&OptimConfig { lr: 0.5, rule: Rule::Sgd, ..OptimConfig::default() }, &params).unwrap();
+        let param = params.get("p.w").unwrap();
+        let gradient = if shared { param.detach() } else { Tensor::from_slice(&[1.0f64]).expand([2], false) };
+        optimizer.update(&[gradient]).unwrap();
+        let expected = if shared { [0.5, -1.0] } else { [0.5, -2.5] };
+        assert_eq!(Vec::<f64>::try_from(param.detach()).unwrap(), expected);
+    }
 }
 
 /// Kingma and Ba 2015, algorithm 1, on plain numbers.

@@ -143,7 +143,7 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
         "model.synapse.init" => alternative(&Init::all(), path, name),
         "loss" => alternative(&Loss::all(), path, name),
         "optim.rule" => alternative(&Rule::all(), path, name),
-        "optim.schedule" => alternative(&Schedule::all(), path, name),
+        "optim.schedule" | "optim.schedule.then" => alternative(&Schedule::all(), path, name),
         _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }

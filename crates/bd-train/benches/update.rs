@@ -1,0 +1,92 @@
+//! What an update costs beside the model: loss, penalty, norms, checks and Adam, in microseconds. The model is as small as a
+//! model can be and has the parameters of a rate network of 100 units; what its forward and backward passes take is taken off.
+
+use std::time::Instant;
+
+use bd_core::{Params, Rng, Shared, System, Tap};
+use bd_train::data::{Examples, Sequences};
+use bd_train::{Bptt, Loss, OptimConfig, Optimizer};
+use tch::{Device, Kind, Tensor};
+
+const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// `y = x` plus nothing times the sum of every parameter.
+#[derive(Debug)]
+struct Sums(Vec<Tensor>);
+
+impl System for Sums {
+    type State = ();
+
+    fn n_in(&self) -> i64 {
+        1
+    }
+
+    fn n_out(&self) -> i64 {
+        1
+    }
+
+    fn init_state(&self, _batch: i64, _on: (Kind, Device)) {}
+
+    fn step(&self, _sha: &Shared, x: &Tensor, (): &()) -> (Tensor, ()) {
+        let sum = self.0.iter().map(|param| param.sum(Kind::Float)).reduce(|a, b| a + b);
+        (x + sum.expect("there are parameters") * 1e-3, ())
+    }
+
+    fn scan(&self, sha: &Shared, xs: &Tensor, s: (), _tap: &mut Tap) -> (Tensor, ()) {
+        self.step(sha, xs, &s)
+    }
+}
+
+/// Median of many rounds, in microseconds.
+fn median(mut round: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..2000)
+        .map(|_| {
+            let start = Instant::now();
+            round();
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn main() {
+    bd_core::threads::set(1);
+    let shapes: [(&str, &[i64]); 6] =
+        [("wi", &[1, 100]), ("wh", &[100, 100]), ("b", &[100]), ("h0", &[100]), ("wo", &[100, 1]), ("bo", &[1])];
+    let mut params = Params::new(0, ON);
+    let tensors = shapes.map(|(name, shape)| {
+        let draw = |rng: &mut Rng| rng.tensor(shape, ON, |rng| 0.1 * rng.normal());
+        params.at("r").param(name, draw).expect("names differ")
+    });
+    let system = Sums(tensors.into());
+    let gradients: Vec<Tensor> = system.0.iter().map(|param| param.detach() * 0.1).collect();
+
+    let mut optimizer = Optimizer::new(&OptimConfig::default(), &params).expect("there are parameters");
+    println!("{:>8.1} us  an update of Adam", median(|| optimizer.update(&gradients).expect("it is finite")));
+
+    let x = Rng::new(0, "x").tensor(&[128, 25, 1], ON, Rng::normal);
+    let batch = Examples::new(Sequences::dense(&x).expect("a shape"), x.copy()).expect("a count");
+    let Sequences::Dense(xs) = batch.inputs() else { unreachable!("they are dense") };
+    let passes = median(|| {
+        let ys = system.scan(&Shared::default(), xs.tensor(), (), &mut Tap::none()).0;
+        let _ = Tensor::run_backward(&[ys.sum(Kind::Float)], &system.0, false, false);
+    });
+    println!("{passes:>8.1} us  forward and backward of the model");
+    for l2 in [0.0, 2e-4] {
+        let bptt = Bptt::new(&system, &params, Loss::Mse, &OptimConfig::default(), Shared::default());
+        let mut bptt = with_penalty(bptt.expect("there are parameters"), l2);
+        let update = median(|| drop(bptt.update(&batch).expect("it is finite")));
+        println!("{update:>8.1} us  an update, L2 {l2}; without the model {:.1} us", update - passes);
+    }
+}
+
+fn with_penalty<'a>(bptt: Bptt<'a, Sums, Loss>, l2: f64) -> Bptt<'a, Sums, Loss> {
+    if l2 == 0.0 {
+        return bptt;
+    }
+    bptt.penalty(move |params| {
+        let squares = params.trainable().into_iter().map(|(_, param)| param.square().sum(Kind::Float));
+        squares.reduce(|a, b| a + b).expect("there are parameters") * l2
+    })
+}

@@ -1,0 +1,151 @@
+//! [`Optimizer`]: gradient descent with a state that has names and can be saved.
+//!
+//! libtorch's optimisers hide their moments from tch, so that a run could not be resumed; hence our own.
+
+mod apply;
+mod rule;
+
+use bd_core::{Error, Params, Result, match_named};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use self::apply::{Apply, FindOverflow, Target};
+pub use self::rule::{EpsOn, Rule};
+use crate::schedule::Schedule;
+
+/// Settings of an [`Optimizer`].
+///
+/// | field | default | range | meaning |
+/// |---|---|---|---|
+/// | `lr` | 1e-3 | above 0 | learning rate |
+/// | `schedule` | `constant` | see [`Schedule`] | what `lr` is multiplied by |
+/// | `rule` | `adam` | see [`Rule`] | |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct OptimConfig {
+    pub lr: f64,
+    pub schedule: Schedule,
+    pub rule: Rule,
+}
+
+impl Default for OptimConfig {
+    fn default() -> Self {
+        Self { lr: 1e-3, schedule: Schedule::default(), rule: Rule::default() }
+    }
+}
+
+impl OptimConfig {
+    /// Refuses settings that cannot be.
+    pub fn check(&self) -> Result<()> {
+        if !(self.lr > 0.0 && self.lr.is_finite()) {
+            return Err(Error::Config(format!("lr is {}; it must be a number above 0", self.lr)));
+        }
+        self.schedule.check()?;
+        self.rule.check()
+    }
+}
+
+/// An optimiser at work on the trainable parameters of a model.
+#[derive(Debug)]
+pub struct Optimizer {
+    config: OptimConfig,
+    /// Updates done.
+    step: u64,
+    params: Vec<(String, Tensor)>,
+    /// Of each parameter, in the rule's order.
+    slots: Vec<Vec<Tensor>>,
+}
+
+impl Optimizer {
+    /// For all trainable parameters, in their order.
+    pub fn new(config: &OptimConfig, params: &Params) -> Result<Self> {
+        config.check()?;
+        let params = params.trainable();
+        if params.is_empty() {
+            return Err(Error::Config("there is no trainable parameter".into()));
+        }
+        let zeros = |(_, param): &(String, Tensor)| config.rule.slots().iter().map(|_| param.zeros_like()).collect();
+        let slots = params.iter().map(zeros).collect();
+        Ok(Self { config: config.clone(), step: 0, params, slots })
+    }
+
+    /// Updates done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The learning rate of the next update.
+    pub fn lr(&self) -> f64 {
+        self.config.lr * self.config.schedule.factor(self.step)
+    }
+
+    /// The parameters at work on, by name.
+    pub fn params(&self) -> &[(String, Tensor)] {
+        &self.params
+    }
+
+    /// One update, from a gradient for each parameter in order. Where a number of it would not be finite, nothing is changed.
+    ///
+    /// Parameters on the CPU are changed by a loop over their memory, others by operations of libtorch: to the same bits.
+    pub fn update(&mut self, gradients: &[Tensor]) -> Result<()> {
+        assert_eq!(gradients.len(), self.params.len(), "a gradient for each parameter");
+        let _guard = tch::no_grad_guard();
+        let (lr, step, rule) = (self.lr(), self.step + 1, self.config.rule);
+        let own = self.params.iter().zip(gradients).map(|((_, param), gradient)| apart(param, gradient.contiguous()));
+        let gradients: Vec<Tensor> = own.collect();
+        let targets = self.params.iter().zip(&gradients).zip(&self.slots);
+        let targets: Vec<(&str, Target)> = targets
+            .map(|(((name, param), gradient), slots)| (name.as_str(), Target { param, gradient, slots }))
+            .collect();
+        for (name, target) in &targets {
+            assert_eq!(target.param.size(), target.gradient.size(), "the gradient of {name} has its shape");
+            if let Some(which) = rule.formula(step, lr, FindOverflow(target)) {
+                let slot = which.checked_sub(1).map(|slot| format!("the optimiser's {} of {name}", rule.slots()[slot]));
+                let what = slot.unwrap_or_else(|| (*name).to_owned());
+                return Err(Error::NotFinite { what, where_: format!("it would overflow in update {step}") });
+            }
+        }
+        // Not before all of them are known to be sound.
+        targets.iter().for_each(|(_, target)| rule.formula(step, lr, Apply(target)));
+        self.step = step;
+        Ok(())
+    }
+
+    /// Copies of its tensors, as `<parameter>.<slot>`: with the number of updates all that it needs to go on.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.named_slots().into_iter().map(|(name, slot)| (name, slot.copy())).collect()
+    }
+
+    /// Handles on its tensors.
+    fn named_slots(&self) -> Vec<(String, Tensor)> {
+        let names = self
+            .params
+            .iter()
+            .flat_map(|(name, _)| self.config.rule.slots().iter().map(move |slot| format!("{name}.{slot}")));
+        names.zip(self.slots.iter().flatten().map(Tensor::shallow_clone)).collect()
+    }
+
+    /// Goes on from a saved [`state`](Self::state) after `step` updates. Fails with the list of differences if it is that of
+    /// other parameters or of another rule.
+    pub fn load(&mut self, step: u64, saved: &[(String, Tensor)]) -> Result<()> {
+        let own = self.named_slots();
+        match_named("the saved optimiser", &own, saved)?;
+        for (name, tensor) in saved {
+            let (_, slot) = own.iter().find(|(known, _)| known == name).expect("no name is unknown");
+            slot.shallow_clone().f_copy_(tensor)?;
+        }
+        self.step = step;
+        Ok(())
+    }
+}
+
+/// The gradient in memory that is not the parameter's.
+fn apart(param: &Tensor, gradient: Tensor) -> Tensor {
+    let place = |t: &Tensor| {
+        let start = t.data_ptr() as usize;
+        start..start + t.numel() * t.kind().elt_size_in_bytes()
+    };
+    let (param, own) = (place(param), place(&gradient));
+    if param.start < own.end && own.start < param.end { gradient.copy() } else { gradient }
+}

@@ -1,0 +1,231 @@
+//! [`Rule`]: how a gradient changes a parameter, each written once, for numbers and for tensors.
+
+use bd_core::kernel::{Field, Num};
+use bd_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Which square root Adam adds its `eps` to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpsOn {
+    /// That of the second moment corrected for its start at zero: the form of textbooks and PyTorch.
+    #[default]
+    Corrected,
+    /// That of the moment itself: BrainPy's form (`brainpy/optimizers/optimizer.py`), and the "epsilon hat" of Kingma and Ba
+    /// 2015. At first the effective `eps` is `1 / sqrt(1 - beta2)` times larger.
+    Uncorrected,
+}
+
+/// How a gradient changes a parameter. `t` counts updates from 1, `lr` follows the schedule.
+///
+/// | name | rule | parameters, defaults |
+/// |---|---|---|
+/// | `sgd` | `x -= lr g` | |
+/// | `momentum` | `v = b v + g`, `x -= lr v` | `momentum` `b` 0.9 |
+/// | `nesterov` | `v = b v + g`, `x -= lr (g + b v)` | `momentum` `b` 0.9 |
+/// | `rms_prop` | `v = b v + (1 - b) g^2`, `x -= lr g / (sqrt(v) + eps)` | `decay` `b` 0.99, `eps` 1e-8 |
+/// | `adam` | `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, `x -= lr m' / (sqrt(v') + eps)` with `m' = m / (1 - b1^t)`, `v' = v / (1 - b2^t)` | `beta1` 0.9, `beta2` 0.999, `eps` 1e-8, `eps_on` corrected (else `sqrt((1 - b2^t)) / (sqrt(v) + eps)` in place of `1 / (sqrt(v') + eps)`) |
+/// | `adam_w` | `x -= lr weight_decay x`, then Adam's | `beta1` 0.9, `beta2` 0.999, `eps` 1e-8, `weight_decay` 0.01 |
+///
+/// All but BrainPy's Adam are PyTorch's forms (`torch.optim`). Of BrainPy 2.2.4.0, `Momentum` and `MomentumNesterov` have a
+/// velocity `-lr v`, which is the same as long as `lr` does not change; `RMSProp` divides by `sqrt(v + eps)`. `adam_w` is Loshchilov
+/// and Hutter 2019: decay that, unlike an L2 penalty, the second moment does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub enum Rule {
+    Sgd,
+    Momentum { momentum: f64 },
+    Nesterov { momentum: f64 },
+    RmsProp { decay: f64, eps: f64 },
+    Adam { beta1: f64, beta2: f64, eps: f64, eps_on: EpsOn },
+    AdamW { beta1: f64, beta2: f64, eps: f64, weight_decay: f64 },
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8, eps_on: EpsOn::Corrected }
+    }
+}
+
+impl Rule {
+    /// Every rule, with its default parameters.
+    pub fn all() -> [Self; 6] {
+        [
+            Self::Sgd,
+            Self::Momentum { momentum: 0.9 },
+            Self::Nesterov { momentum: 0.9 },
+            Self::RmsProp { decay: 0.99, eps: 1e-8 },
+            Self::default(),
+            Self::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 },
+        ]
+    }
+
+    /// Names of the tensors that it keeps beside each parameter, two at most.
+    pub(super) fn slots(self) -> &'static [&'static str] {
+        match self {
+            Self::Sgd => &[],
+            Self::Momentum { .. } | Self::Nesterov { .. } | Self::RmsProp { .. } => &["v"],
+            Self::Adam { .. } | Self::AdamW { .. } => &["m", "v"],
+        }
+    }
+
+    pub(super) fn check(self) -> Result<()> {
+        let fraction = |value: f64| (0.0..1.0).contains(&value);
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let wrong = match self {
+            Self::Momentum { momentum } | Self::Nesterov { momentum } if !fraction(momentum) => {
+                format!("momentum is {momentum}; it is from 0 to below 1")
+            }
+            Self::RmsProp { decay, eps } if !(fraction(decay) && positive(eps)) => {
+                format!("rms_prop has decay {decay}, eps {eps}; decay is from 0 to below 1, eps is above 0")
+            }
+            Self::Adam { beta1, beta2, eps, .. } | Self::AdamW { beta1, beta2, eps, .. }
+                if !(fraction(beta1) && fraction(beta2) && positive(eps)) =>
+            {
+                format!("adam has beta1 {beta1}, beta2 {beta2}, eps {eps}; betas are from 0 to below 1, eps is above 0")
+            }
+            Self::AdamW { weight_decay, .. } if !(weight_decay >= 0.0 && weight_decay.is_finite()) => {
+                format!("weight_decay is {weight_decay}; it is a number from 0")
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Config(wrong))
+    }
+
+    /// Hands `user` the formula of update `t`, from 1. Which one it is is a type, so that loops are compiled for each.
+    pub(super) fn formula<U: UseFormula>(self, t: u64, lr: f64, user: U) -> U::Out {
+        let adam = |beta1: f64, beta2: f64, eps: f64, eps_on: EpsOn, keep: f64| {
+            let bias = |beta: f64| 1.0 - beta.powf(t as f64);
+            let root = bias(beta2).sqrt();
+            let eps = if eps_on == EpsOn::Corrected { eps } else { eps / root };
+            Adam { beta1, beta2, eps, lr: lr / bias(beta1), root, keep }
+        };
+        match self {
+            Self::Sgd => user.with(Sgd { lr }),
+            Self::Momentum { momentum } => user.with(Momentum { momentum, lr }),
+            Self::Nesterov { momentum } => user.with(Nesterov { momentum, lr }),
+            Self::RmsProp { decay, eps } => user.with(RmsProp { decay, eps, lr }),
+            Self::Adam { beta1, beta2, eps, eps_on } => user.with(adam(beta1, beta2, eps, eps_on, 1.0)),
+            Self::AdamW { beta1, beta2, eps, weight_decay } => {
+                user.with(adam(beta1, beta2, eps, EpsOn::Corrected, 1.0 - lr * weight_decay))
+            }
+        }
+    }
+}
+
+/// What does something with a formula.
+pub(super) trait UseFormula {
+    type Out;
+
+    fn with(self, formula: impl Formula) -> Self::Out;
+}
+
+/// The parameter and its slots after an update, from those before it and the gradient. Slots that a rule has not got are handed
+/// back as they are.
+pub(super) trait Formula: Copy {
+    fn next<N: Root>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]);
+}
+
+/// A number with a square root.
+pub(super) trait Root: Num {
+    fn root(self) -> Self;
+}
+
+impl Root for f32 {
+    #[inline(always)]
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+}
+
+impl Root for f64 {
+    #[inline(always)]
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+}
+
+impl Root for Field {
+    fn root(self) -> Self {
+        Self(self.0.sqrt())
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sgd {
+    lr: f64,
+}
+
+impl Formula for Sgd {
+    #[inline(always)]
+    fn next<N: Root>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]) {
+        (x - g.scale(self.lr), slots)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Momentum {
+    momentum: f64,
+    lr: f64,
+}
+
+impl Formula for Momentum {
+    #[inline(always)]
+    fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
+        let v = v.scale(self.momentum) + g;
+        (x - v.clone().scale(self.lr), [v, other])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Nesterov {
+    momentum: f64,
+    lr: f64,
+}
+
+impl Formula for Nesterov {
+    #[inline(always)]
+    fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
+        let v = v.scale(self.momentum) + g.clone();
+        (x - (g + v.clone().scale(self.momentum)).scale(self.lr), [v, other])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct RmsProp {
+    decay: f64,
+    eps: f64,
+    lr: f64,
+}
+
+impl Formula for RmsProp {
+    #[inline(always)]
+    fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
+        let v = v.scale(self.decay) + g.clone().square().scale(1.0 - self.decay);
+        (x - (g / v.clone().root().shift(self.eps)).scale(self.lr), [v, other])
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Adam {
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    /// Divided by the correction of the first moment.
+    lr: f64,
+    /// Square root of the correction of the second moment.
+    root: f64,
+    /// What is left of a parameter after its decay.
+    keep: f64,
+}
+
+impl Formula for Adam {
+    #[inline(always)]
+    fn next<N: Root>(self, x: N, g: N, [m, v]: [N; 2]) -> (N, [N; 2]) {
+        let m = m.scale(self.beta1) + g.clone().scale(1.0 - self.beta1);
+        let v = v.scale(self.beta2) + g.square().scale(1.0 - self.beta2);
+        let step = m.clone() / v.clone().root().scale(1.0 / self.root).shift(self.eps);
+        (x.scale(self.keep) - step.scale(self.lr), [m, v])
+    }
+}
