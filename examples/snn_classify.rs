@@ -55,7 +55,7 @@ fn main() -> bd_core::Result<()> {
     std::fs::remove_file(&file).map_err(bd_core::Error::storage("remove", &file))?;
     let mut tap = Tap::new(["r.spike"]);
     let outputs = predict_sequences(&net, &sha, test.inputs(), &mut tap)?;
-    let correct = accuracy(&OverTime::Mean.scores(&outputs), test.targets());
+    let correct = accuracy(&OverTime::Mean.scores(&outputs, None), test.targets());
     let spikes = tap.finish()?["r.spike"].sum(Kind::Double).double_value(&[]);
     println!("test accuracy {correct:.3}, {:.1} hidden spikes a sample", spikes / test.count() as f64);
     Ok(())

@@ -232,7 +232,7 @@ impl Job {
         let Seen { update, wall_s, .. } = *seen;
         // Of the batch of this update, which need not be all examples.
         let accuracy = (self.batch() == self.examples.count())
-            .then(|| accuracy(&self.over.scores(&update.outputs), self.examples.targets()));
+            .then(|| accuracy(&self.over.scores(&update.outputs, None), self.examples.targets()));
         let mut line = json!({
             "step": update.step,
             "epoch": update.step.div_ceil(self.updates_an_epoch()),
@@ -252,12 +252,13 @@ impl Job {
     fn evaluate(&self) -> bd_core::Result<Evaluated> {
         let scores = self.examples.batches(self.batch(), None).map(|batch| {
             let outputs = predict_sequences(&self.net, &self.sha(), batch?.inputs(), &mut Tap::none())?;
-            Ok(self.over.scores(&outputs))
+            Ok(self.over.scores(&outputs, None))
         });
         let scores = Tensor::cat(&scores.collect::<bd_core::Result<Vec<_>>>()?, 0);
         let labels = self.examples.targets();
         // A score is its own maximum over one step.
-        let loss = Loss::CrossEntropy { over: OverTime::Last }.loss(&scores.unsqueeze(1), labels).double_value(&[]);
+        let loss =
+            Loss::CrossEntropy { over: OverTime::Last }.loss(&scores.unsqueeze(1), labels, None).double_value(&[]);
         if !loss.is_finite() {
             let where_ = format!("it is {loss} after the last update");
             return Err(Error::NotFinite { what: "the loss".into(), where_ });

@@ -101,7 +101,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             let state = self.system.init_state(count, batch.inputs().on());
             let sha = Shared { key: self.sha.key ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15), ..self.sha };
             let outputs = scan(self.system, &sha, batch.inputs(), state, &mut Tap::none()).0;
-            let mut loss = self.objective.loss(&outputs, batch.targets());
+            let mut loss = self.objective.loss(&outputs, batch.targets(), batch.lengths());
             if let Some(penalty) = &self.penalty {
                 // Not in place: the graph may have saved what is there.
                 loss = &loss + penalty(self.params);
@@ -159,7 +159,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             return Err(Error::Place { what: "inputs".into(), expected, found: show(inputs) });
         }
         let [count, time, _] = batch.inputs().shape();
-        self.objective.check([count, time, self.system.n_out()], params.0, batch.targets())
+        self.objective.check([count, time, self.system.n_out()], params.0, batch.targets(), batch.lengths())
     }
 
     /// Gradients of all parameters, clipped, and their norm before that.

@@ -33,7 +33,7 @@ pub mod schedule;
 pub use activity::{Activity, activity};
 pub use bptt::{Bptt, Update};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
-pub use loss::{Loss, Objective, OverTime};
+pub use loss::{EachStep, Loss, Objective, OverTime};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict, predict_sequences};
 pub use ridge::{Ridge, RidgeFactor, RidgeReport, RidgeSolution, Solver};

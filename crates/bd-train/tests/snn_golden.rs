@@ -82,7 +82,7 @@ impl Golden {
     fn check_loss_and_gradients(&self, how: &str, ys: &Tensor, to: &Tolerances) {
         let ys = ys.transpose(0, 1);
         self.check(&format!("maximum over time, {how},"), &ys.amax(1, false).detach(), "out_max", to.traces);
-        let loss = LOSS.loss(&ys, &self.labels);
+        let loss = LOSS.loss(&ys, &self.labels, None);
         self.check(&format!("loss, {how},"), &loss.detach(), "loss", to.traces);
         let found = Tensor::run_backward(&[loss], &self.weights(), false, false);
         for (found, golden) in found.iter().zip(["grad_W1", "grad_W2"]) {

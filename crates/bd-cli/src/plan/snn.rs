@@ -113,9 +113,12 @@ impl SnnPlan {
         if let Some(clip) = self.clip.filter(|clip| clip.is_nan() || *clip <= 0.0) {
             return config(format!("clip is {clip}; it must be above 0"));
         }
-        let Loss::CrossEntropy { .. } = self.loss else {
+        let Loss::CrossEntropy { over } = self.loss else {
             return config("loss must be cross_entropy: the targets are labels".into());
         };
+        if over == OverTime::Every {
+            return config("loss.over cannot be every: a sample has one label".into());
+        }
         self.optim.check()
     }
 }

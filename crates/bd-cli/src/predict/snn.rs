@@ -46,7 +46,7 @@ pub(super) fn predict(args: &args::Predict, plan: &SnnPlan) -> Result<()> {
     let outputs = predict_sequences(&net, &Shared::new(plan.dt_ms), &inputs, &mut tap)?;
     let mut arrays = vec![("output".to_owned(), outputs.shallow_clone())];
     if let Loss::CrossEntropy { over } = plan.loss {
-        let scores = catch_torch(|| Ok(over.scores(&outputs)))?;
+        let scores = catch_torch(|| Ok(over.scores(&outputs, None)))?;
         arrays.push(("class".into(), scores.argmax(1, false)));
         arrays.push(("score".into(), scores));
     }

@@ -1,7 +1,7 @@
 //! [`Examples`]: inputs with their targets, as batches.
 
-use bd_core::{Error, Result, Rng, Spikes};
-use tch::{Kind, Tensor};
+use bd_core::{Error, Result, Rng, Spikes, kind_name};
+use tch::{Device, Kind, Tensor};
 
 use crate::layout::{batch_first, time_first};
 
@@ -93,16 +93,19 @@ fn index(samples: &[usize], device: tch::Device) -> Tensor {
     Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>()).to_device(device)
 }
 
-/// Sequences and what is wanted of them: one target for each, along the first dimension.
+/// Sequences and what is wanted of them: one target for each, along the first dimension. Sequences that are padded at their ends
+/// carry their lengths.
 #[derive(Debug)]
 pub struct Examples {
     inputs: Sequences,
     targets: Tensor,
+    lengths: Option<Tensor>,
 }
 
 impl Clone for Examples {
     fn clone(&self) -> Self {
-        Self { inputs: self.inputs.clone(), targets: self.targets.shallow_clone() }
+        let lengths = self.lengths.as_ref().map(Tensor::shallow_clone);
+        Self { inputs: self.inputs.clone(), targets: self.targets.shallow_clone(), lengths }
     }
 }
 
@@ -118,7 +121,25 @@ impl Examples {
                 found,
             });
         }
-        Ok(Self { inputs, targets })
+        Ok(Self { inputs, targets, lengths: None })
+    }
+
+    /// The same with the length of each sequence, int64 `[batch]`, from 1 to the number of steps: what is behind it is padding,
+    /// which no loss looks at.
+    pub fn with_lengths(self, lengths: &Tensor) -> Result<Self> {
+        let [batch, time, _] = self.inputs.shape();
+        if lengths.kind() != Kind::Int64 || lengths.size() != [batch] {
+            let found = format!("{} of shape {:?}", kind_name(lengths.kind()), lengths.size());
+            return Err(Error::Config(format!("lengths are int64 of shape [{batch}], got {found}")));
+        }
+        let values = Vec::<i64>::try_from(lengths.to_device(Device::Cpu))?;
+        if let Some(sample) = values.iter().position(|length| !(1..=time).contains(length)) {
+            return Err(Error::Config(format!(
+                "the length of sample {sample} is {}; lengths are from 1 to {time}, the number of steps",
+                values[sample]
+            )));
+        }
+        Ok(Self { lengths: Some(lengths.to_device(self.inputs.on().1)), ..self })
     }
 
     /// The sequences.
@@ -131,6 +152,23 @@ impl Examples {
         &self.targets
     }
 
+    /// The length of each sequence, `[batch]`, on the inputs' device; `None` where all are as long as there are steps.
+    pub fn lengths(&self) -> Option<&Tensor> {
+        self.lengths.as_ref()
+    }
+
+    /// The steps `from` to before `from + len` of all of them, with those of their targets unless there is one for all steps.
+    /// What has ended before has length 0.
+    pub fn steps(&self, from: usize, len: usize) -> Result<Self> {
+        let one_for_all = self.targets.dim() == 1;
+        let targets = match one_for_all {
+            true => self.targets.shallow_clone(),
+            false => self.targets.f_narrow(1, from as i64, len as i64)?,
+        };
+        let lengths = self.lengths.as_ref().map(|lengths| (lengths - from as i64).clamp(0, len as i64));
+        Ok(Self { inputs: self.inputs.steps(from, len)?, targets, lengths })
+    }
+
     /// How many.
     pub fn count(&self) -> usize {
         self.inputs.shape()[0] as usize
@@ -139,7 +177,8 @@ impl Examples {
     /// Some of them, in the given order.
     pub fn select(&self, samples: &[usize]) -> Result<Self> {
         let targets = self.targets.f_index_select(0, &index(samples, self.targets.device()))?;
-        Ok(Self { inputs: self.inputs.select(samples)?, targets })
+        let lengths = self.lengths.as_ref().map(|lengths| lengths.f_index_select(0, &index(samples, lengths.device())));
+        Ok(Self { inputs: self.inputs.select(samples)?, targets, lengths: lengths.transpose()? })
     }
 
     /// The batches of an epoch, the last one perhaps smaller: shuffled by `rng`, or in order without one. One batch of
@@ -169,8 +208,6 @@ fn shuffle(order: &mut [usize], rng: &mut Rng) {
 
 #[cfg(test)]
 mod tests {
-    use tch::Device;
-
     use super::*;
 
     fn examples() -> Examples {
@@ -189,6 +226,21 @@ mod tests {
             assert_eq!(inputs, examples().inputs().to_dense().index_select(0, &targets));
             assert_eq!(targets.sort(0, false).0, *examples().targets());
             assert_eq!(targets != *examples().targets(), shuffled);
+        }
+    }
+
+    #[test]
+    fn lengths_go_along() {
+        let padded = examples().with_lengths(&Tensor::from_slice(&[1i64, 2, 2, 1, 2])).unwrap();
+        let numbers = |examples: &Examples| Vec::<i64>::try_from(examples.lengths().unwrap()).unwrap();
+        assert_eq!(numbers(&padded.select(&[1, 0]).unwrap()), [2, 1]);
+        assert_eq!(numbers(&padded.steps(1, 1).unwrap()), [0, 1, 1, 0, 1]);
+        assert_eq!(padded.batches(2, None).map(|batch| numbers(&batch.unwrap()).len()).collect::<Vec<_>>(), [2, 2, 1]);
+        for (lengths, words) in
+            [(vec![1i64, 2, 3, 1, 2], "sample 2 is 3"), (vec![0, 1, 1, 1, 1], "sample 0 is 0"), (vec![1], "[1]")]
+        {
+            let error = examples().with_lengths(&Tensor::from_slice(&lengths)).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 

@@ -1,0 +1,73 @@
+//! [`Objective`]: what training makes small.
+
+use bd_core::{Error, Result};
+use tch::{Kind, Tensor};
+
+/// What training makes small: a scalar of outputs `[batch, time, n_out]` and targets. Any closure of the two is one.
+///
+/// `lengths`, int64 `[batch]`, are there where sequences are padded at their ends: the steps of a sequence from its length on
+/// count for nothing.
+pub trait Objective {
+    /// Refuses targets that cannot be for outputs of this shape, `[batch, time, n_out]`, and dtype.
+    fn check(&self, _outputs: [i64; 3], _kind: Kind, _targets: &Tensor, _lengths: Option<&Tensor>) -> Result<()> {
+        Ok(())
+    }
+
+    /// The loss.
+    fn loss(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Tensor;
+
+    /// How many things the loss is a mean over, for outputs of this shape: what batches are weighted by where several make one
+    /// loss. The number of sequences, unless it is said otherwise.
+    fn weight(&self, outputs: [i64; 3], _lengths: Option<&Tensor>) -> f64 {
+        outputs[0] as f64
+    }
+
+    /// Whether each step is judged alone, so that sequences can be cut in pieces: targets are then `[batch, time, ..]`, or
+    /// `[batch]` for all steps.
+    fn by_step(&self) -> bool {
+        false
+    }
+}
+
+impl<F: Fn(&Tensor, &Tensor) -> Tensor> Objective for F {
+    fn check(&self, _outputs: [i64; 3], _kind: Kind, _targets: &Tensor, lengths: Option<&Tensor>) -> Result<()> {
+        refuse_lengths(lengths)
+    }
+
+    fn loss(&self, outputs: &Tensor, targets: &Tensor, _lengths: Option<&Tensor>) -> Tensor {
+        self(outputs, targets)
+    }
+}
+
+/// A closure that is a mean over samples and steps, each step judged alone: sequences can be cut in pieces.
+#[derive(Debug, Clone, Copy)]
+pub struct EachStep<F>(pub F);
+
+impl<F: Fn(&Tensor, &Tensor) -> Tensor> Objective for EachStep<F> {
+    fn check(&self, _outputs: [i64; 3], _kind: Kind, _targets: &Tensor, lengths: Option<&Tensor>) -> Result<()> {
+        refuse_lengths(lengths)
+    }
+
+    fn loss(&self, outputs: &Tensor, targets: &Tensor, _lengths: Option<&Tensor>) -> Tensor {
+        (self.0)(outputs, targets)
+    }
+
+    fn weight(&self, [batch, time, _]: [i64; 3], _lengths: Option<&Tensor>) -> f64 {
+        (batch * time) as f64
+    }
+
+    fn by_step(&self) -> bool {
+        true
+    }
+}
+
+fn refuse_lengths(lengths: Option<&Tensor>) -> Result<()> {
+    if lengths.is_none() {
+        return Ok(());
+    }
+    Err(Error::Config(
+        "the sequences have lengths, and a closure of outputs and targets does not see them: it would count padding; use a named \
+         loss, or implement Objective"
+            .into(),
+    ))
+}
