@@ -68,7 +68,7 @@ fn main() -> bd_core::Result<()> {
     let file = std::env::temp_dir().join(format!("new_system-{}.safetensors", std::process::id()));
     save_tensors(&file, &params.named())?;
 
-    let (mut params, loaded) = model(2)?; // other random weights, until they are loaded
+    let (params, loaded) = model(2)?; // other random weights, until they are loaded
     params.load(&load_tensors(&file)?)?;
     std::fs::remove_file(&file).map_err(bd_core::Error::storage("remove", &file))?;
     let mut tap = Tap::new(["r.v"]);

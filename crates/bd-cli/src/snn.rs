@@ -89,7 +89,7 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
 pub(crate) fn eval(args: &args::Eval, plan: SnnPlan) -> Result<()> {
     let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
     threads::set(finished::threads(&args.reuse, plan.threads)?);
-    let mut job = catch_torch(|| Job::new(plan, device))?;
+    let job = catch_torch(|| Job::new(plan, device))?;
     job.params.load(&finished::weights_of(&args.run)?)?;
     let evaluated = catch_torch(|| job.evaluate())?;
     if args.reuse.json {

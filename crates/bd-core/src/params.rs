@@ -51,14 +51,13 @@ impl Params {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
     }
 
-    /// Copies saved values into the parameters. Names, shapes and dtypes must be the same; otherwise nothing is
-    /// copied and [`Error::Mismatch`] lists every difference.
-    pub fn load(&mut self, saved: &[(String, Tensor)]) -> Result<()> {
+    /// Copies saved values into the parameters, which every handle on them sees. Names, shapes and dtypes must be the same;
+    /// otherwise nothing is copied and [`Error::Mismatch`] lists every difference.
+    pub fn load(&self, saved: &[(String, Tensor)]) -> Result<()> {
         match_named("the saved model", &self.entries, saved)?;
         let _guard = tch::no_grad_guard();
         for (name, tensor) in saved {
-            let (_, param) = self.entries.iter_mut().find(|(known, _)| known == name).expect("no name is unknown");
-            param.f_copy_(tensor)?;
+            self.get(name).expect("no name is unknown").shallow_clone().f_copy_(tensor)?;
         }
         Ok(())
     }
