@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bd_core::{Params, Rng, Shared, System, Tap};
 use bd_train::data::{Examples, Sequences};
-use bd_train::{Bptt, Loss, OptimConfig, Optimizer};
+use bd_train::{Bptt, Loss, OptimConfig, Optimizer, Penalty};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -75,18 +75,9 @@ fn main() {
     println!("{passes:>8.1} us  forward and backward of the model");
     for l2 in [0.0, 2e-4] {
         let bptt = Bptt::new(&system, &params, Loss::Mse, &OptimConfig::default(), Shared::default());
-        let mut bptt = with_penalty(bptt.expect("there are parameters"), l2);
+        let penalty = Penalty { l1: 0.0, l2 };
+        let mut bptt = bptt.and_then(|bptt| bptt.penalty(penalty)).expect("it can be");
         let update = median(|| drop(bptt.update(&batch).expect("it is finite")));
         println!("{update:>8.1} us  an update, L2 {l2}; without the model {:.1} us", update - passes);
     }
-}
-
-fn with_penalty<'a>(bptt: Bptt<'a, Sums, Loss>, l2: f64) -> Bptt<'a, Sums, Loss> {
-    if l2 == 0.0 {
-        return bptt;
-    }
-    bptt.penalty(move |params| {
-        let squares = params.trainable().into_iter().map(|(_, param)| param.square().sum(Kind::Float));
-        squares.reduce(|a, b| a + b).expect("there are parameters") * l2
-    })
 }

@@ -5,6 +5,7 @@
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
 //! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
+//! | [`early_stopping`] | [`EarlyStopping`]: when a validation loss has stopped falling |
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
 //! | [`optim`] | [`Optimizer`]: Adam and its like, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
@@ -19,6 +20,7 @@
 pub mod activity;
 pub mod bptt;
 pub mod data;
+pub mod early_stopping;
 pub mod free_runs;
 mod host;
 mod layout;
@@ -31,7 +33,8 @@ pub mod run_dir;
 pub mod schedule;
 
 pub use activity::{Activity, activity};
-pub use bptt::{Bptt, Update};
+pub use bptt::{Bptt, Penalty, Update};
+pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OverTime};
 pub use optim::{OptimConfig, Optimizer};

@@ -11,7 +11,7 @@ use bd_core::{Error, Params, Shared};
 use bd_models::{Linear, LinearConfig};
 use bd_train::data::{Examples, Sequences};
 use bd_train::optim::{EpsOn, Rule};
-use bd_train::{Bptt, Loss, OptimConfig, Optimizer, OverTime, Schedule};
+use bd_train::{Bptt, Loss, OptimConfig, Optimizer, OverTime, Penalty, Schedule};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -242,7 +242,7 @@ fn training_follows_the_gradient_and_penalties_and_clipping_count() {
         let (params, model, examples) = line();
         let weight = || params.get("o.weight").unwrap().double_value(&[0, 0]);
         let mut bptt = Bptt::new(&model, &params, closure, &sgd, Shared::default()).unwrap();
-        bptt = bptt.penalty(move |params| params.get("o.weight").unwrap().square().sum(Kind::Double) * l2);
+        bptt = bptt.penalty(Penalty { l1: 0.0, l2 }).unwrap();
         if let Some(norm) = clip {
             bptt = bptt.clip(norm).unwrap();
         }

@@ -1,12 +1,17 @@
 //! [`Bptt`]: training by back-propagation through time.
 
+mod gradients;
+mod penalty;
+
 use std::fmt;
 use std::ops::ControlFlow;
 
-use bd_core::{Checkpoint, Error, Params, Result, Shared, System, Tap, catch_torch};
+use bd_core::{Checkpoint, Error, Params, Phase, Result, Shared, StateTree, System, Tap, catch_torch, match_named};
 use serde_json::json;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
+use self::gradients::Gradients;
+pub use self::penalty::Penalty;
 use crate::data::{Examples, Sequences};
 use crate::layout::{batch_first, check_inputs};
 use crate::loss::Objective;
@@ -21,14 +26,21 @@ pub struct Update {
     pub loss: f64,
     /// Euclidean norm of the gradient over all parameters, before clipping.
     pub gradient_norm: f64,
-    /// Outputs of the model before it, `[batch, time, n_out]`, outside the graph.
+    /// Outputs of the model before it, `[batch, time, n_out]`, outside the graph: of the last batch of several, of the piece of a
+    /// sequence.
     pub outputs: Tensor,
 }
 
-/// A penalty on parameters that is added to the loss.
-type Penalty<'a> = Box<dyn Fn(&Params) -> Tensor + 'a>;
-
 /// A model in training: every update resets the state, scans a batch, and follows the gradient of the objective.
+///
+/// | setting | what changes |
+/// |---|---|
+/// | [`clip`](Self::clip) | the gradient is scaled down to a norm |
+/// | [`penalty`](Self::penalty) | large parameters are added to the loss |
+/// | [`accumulate`](Self::accumulate) | several batches make one update |
+/// | [`truncate`](Self::truncate) | sequences are cut in pieces, each of which makes an update |
+///
+/// The initial state is inside what is differentiated: one that is made of parameters is trained with them.
 ///
 /// A loss, a gradient or a parameter that would not be finite stops before the update with [`Error::NotFinite`]; the parameters
 /// are then still those of the last good one.
@@ -54,7 +66,9 @@ pub struct Bptt<'a, S, O> {
     optimizer: Optimizer,
     sha: Shared,
     clip: Option<f64>,
-    penalty: Option<Penalty<'a>>,
+    penalty: Penalty,
+    accumulate: usize,
+    truncate: Option<usize>,
 }
 
 impl<S: fmt::Debug, O> fmt::Debug for Bptt<'_, S, O> {
@@ -68,8 +82,8 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// numbers by is its key and the number of the update.
     pub fn new(system: &'a S, params: &'a Params, objective: O, optim: &OptimConfig, sha: Shared) -> Result<Self> {
         let optimizer = Optimizer::new(optim, params)?;
-        let sha = sha.in_phase(bd_core::Phase::Fit);
-        Ok(Self { system, params, objective, optimizer, sha, clip: None, penalty: None })
+        let (clip, penalty, accumulate, truncate) = (None, Penalty::default(), 1, None);
+        Ok(Self { system, params, objective, optimizer, sha, clip, penalty, accumulate, truncate })
     }
 
     /// Scales the gradient down to this Euclidean norm, over all parameters, where it is greater.
@@ -81,10 +95,38 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         Ok(self)
     }
 
-    /// Adds a penalty to the loss.
-    pub fn penalty(mut self, penalty: impl Fn(&Params) -> Tensor + 'a) -> Self {
-        self.penalty = Some(Box::new(penalty));
-        self
+    /// Adds a penalty on all trainable parameters to the loss, once for an update.
+    pub fn penalty(mut self, penalty: Penalty) -> Result<Self> {
+        penalty.check()?;
+        self.penalty = penalty;
+        Ok(self)
+    }
+
+    /// Makes one update of so many batches in [`fit`](Self::fit), with the gradient of all of them as one batch: what is too large
+    /// for memory at once. The last update of an epoch may be of fewer.
+    pub fn accumulate(mut self, batches: usize) -> Result<Self> {
+        if batches == 0 {
+            return Err(Error::Config("an update is of 0 batches; it must be of at least 1".into()));
+        }
+        self.accumulate = batches;
+        Ok(self)
+    }
+
+    /// Truncated back-propagation through time (Williams and Peng 1990): cuts sequences in pieces of so many steps, of which each
+    /// makes an update and hands its last state to the next, outside the graph. Memory no longer grows with the sequences; what
+    /// lies further back than a piece gets no gradient. Fails for an objective that needs the whole sequence.
+    pub fn truncate(mut self, steps: usize) -> Result<Self> {
+        if steps == 0 {
+            return Err(Error::Config("sequences are cut in pieces of 0 steps; they must have at least 1".into()));
+        }
+        if !self.objective.by_step() {
+            return Err(Error::Config(format!(
+                "sequences cannot be cut in pieces of {steps} steps: the loss needs all steps of a sequence at once; take one \
+                 that judges every step"
+            )));
+        }
+        self.truncate = Some(steps);
+        Ok(self)
     }
 
     /// The optimiser.
@@ -92,29 +134,14 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         &self.optimizer
     }
 
-    /// One update on a batch.
+    /// One update on a batch. Where sequences are cut in pieces, one for each piece, of which the last is returned.
     pub fn update(&mut self, batch: &Examples) -> Result<Update> {
-        self.check(batch)?;
-        catch_torch(|| {
-            let step = self.optimizer.step() + 1;
-            let [count, ..] = batch.inputs().shape();
-            let state = self.system.init_state(count, batch.inputs().on());
-            let sha = Shared { key: self.sha.key ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15), ..self.sha };
-            let outputs = scan(self.system, &sha, batch.inputs(), state, &mut Tap::none()).0;
-            let mut loss = self.objective.loss(&outputs, batch.targets(), batch.lengths());
-            if let Some(penalty) = &self.penalty {
-                // Not in place: the graph may have saved what is there.
-                loss = &loss + penalty(self.params);
-            }
-            let value = loss.double_value(&[]);
-            if !value.is_finite() {
-                let where_ = format!("it is {value} at update {step}");
-                return Err(Error::NotFinite { what: "the loss".into(), where_ });
-            }
-            let (gradients, gradient_norm) = self.gradients(&loss, step)?;
-            self.optimizer.update(&gradients)?;
-            Ok(Update { step, loss: value, gradient_norm, outputs: outputs.detach() })
-        })
+        let mut last = None;
+        let _ = self.updates(std::slice::from_ref(batch), &mut |_, update| {
+            last = Some(update);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(last.expect("sequences have steps"))
     }
 
     /// Trains for some epochs on the batches that `batches(epoch)` makes, and returns the loss of every update. `observe` sees
@@ -127,10 +154,17 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     ) -> Result<Vec<f64>> {
         let mut losses = Vec::new();
         for epoch in 0..epochs {
-            for batch in batches(epoch) {
-                let update = self.update(&batch?)?;
-                losses.push(update.loss);
-                if observe(self, &update)?.is_break() {
+            let mut batches = batches(epoch).into_iter();
+            loop {
+                let group = batches.by_ref().take(self.accumulate).collect::<Result<Vec<_>>>()?;
+                if group.is_empty() {
+                    break;
+                }
+                let ended = self.updates(&group, &mut |this, update| {
+                    losses.push(update.loss);
+                    observe(this, &update)
+                })?;
+                if ended.is_break() {
                     return Ok(losses);
                 }
             }
@@ -138,15 +172,53 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         Ok(losses)
     }
 
+    /// The objective over batches as if they were one, without the penalty: a validation loss. Nothing is kept for gradients, the
+    /// phase is [`Phase::Predict`], and parameters stay as they are. Sequences are scanned whole.
+    pub fn evaluate(&self, batches: impl IntoIterator<Item = Result<Examples>>) -> Result<f64> {
+        let _guard = tch::no_grad_guard();
+        let sha = self.sha.in_phase(Phase::Predict);
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for batch in batches {
+            let batch = batch?;
+            self.check(&batch)?;
+            catch_torch(|| {
+                let outputs = scan(self.system, &sha, batch.inputs(), self.start(&batch), &mut Tap::none()).0;
+                let weight = self.weight(&batch);
+                sum += self.objective.loss(&outputs, batch.targets(), batch.lengths()).double_value(&[]) * weight;
+                weights += weight;
+                Ok(())
+            })?;
+        }
+        if weights == 0.0 {
+            return Err(Error::Config("there is nothing to evaluate: no batch was given".into()));
+        }
+        finite_loss(sum / weights, || format!("in an evaluation after update {}", self.optimizer.step()))
+    }
+
+    /// Copies of all parameters, trainable and fixed, by name: those of the best step so far, which [`Params::load`] brings back.
+    pub fn parameters(&self) -> Vec<(String, Tensor)> {
+        self.params.named().into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect()
+    }
+
     /// Parameters and optimiser: everything that training needs to go on, for a model whose state begins anew with each batch.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
-            // Copies: training that goes on must not change them.
-            model: self.params.named().into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect(),
+            // Copies, both: training that goes on must not change them.
+            model: self.parameters(),
             optim: self.optimizer.state(),
             state: Vec::new(),
             meta: json!({"step": self.optimizer.step()}),
         }
+    }
+
+    /// Goes on from a [`checkpoint`](Self::checkpoint): the same updates follow as without the break.
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let Some(step) = checkpoint.meta["step"].as_u64() else {
+            return Err(Error::Config(format!("the checkpoint names no step: {}", checkpoint.meta)));
+        };
+        match_named("the saved model", &self.params.named(), &checkpoint.model)?;
+        self.optimizer.load(step, &checkpoint.optim)?;
+        self.params.load(&checkpoint.model)
     }
 
     fn check(&self, batch: &Examples) -> Result<()> {
@@ -158,36 +230,123 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             let expected = format!("{}, as the parameters are", show(params));
             return Err(Error::Place { what: "inputs".into(), expected, found: show(inputs) });
         }
-        let [count, time, _] = batch.inputs().shape();
-        self.objective.check([count, time, self.system.n_out()], params.0, batch.targets(), batch.lengths())
+        self.objective.check(self.outputs_of(batch), params.0, batch.targets(), batch.lengths())
     }
 
-    /// Gradients of all parameters, clipped, and their norm before that.
-    fn gradients(&self, loss: &Tensor, step: u64) -> Result<(Vec<Tensor>, f64)> {
-        let params = self.optimizer.params();
-        let tensors: Vec<&Tensor> = params.iter().map(|(_, tensor)| tensor).collect();
-        let gradients = Tensor::f_run_backward(&[loss], &tensors, false, false)?;
+    /// The shape of the outputs.
+    fn outputs_of(&self, batch: &Examples) -> [i64; 3] {
+        let [count, time, _] = batch.inputs().shape();
+        [count, time, self.system.n_out()]
+    }
+
+    fn weight(&self, batch: &Examples) -> f64 {
+        self.objective.weight(self.outputs_of(batch), batch.lengths())
+    }
+
+    fn start(&self, batch: &Examples) -> S::State {
+        self.system.init_state(batch.inputs().shape()[0], batch.inputs().on())
+    }
+
+    /// An update of all batches together, or one for each piece of their sequences.
+    fn updates(
+        &mut self,
+        batches: &[Examples],
+        see: &mut dyn FnMut(&Self, Update) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        batches.iter().try_for_each(|batch| self.check(batch))?;
+        let steps = |batch: &Examples| batch.inputs().shape()[1] as usize;
+        let most = batches.iter().map(steps).max().unwrap_or(0);
+        let piece = self.truncate.unwrap_or(most);
+        let mut states: Vec<Option<S::State>> = batches.iter().map(|_| None).collect();
+        for from in (0..most).step_by(piece.max(1)) {
+            let mut parts = Vec::new();
+            for ((which, batch), state) in batches.iter().enumerate().zip(&mut states) {
+                let len = piece.min(steps(batch).saturating_sub(from));
+                let examples = match len {
+                    0 => continue,
+                    len if len == steps(batch) => batch.clone(),
+                    len => batch.steps(from, len)?,
+                };
+                // Where all sequences have ended, nothing is left of the batch.
+                let weight = self.weight(&examples);
+                if weight > 0.0 {
+                    parts.push(Part { which, examples, weight, state });
+                }
+            }
+            if parts.is_empty() {
+                break;
+            }
+            let update = catch_torch(|| self.update_of(parts, from, from + piece < most))?;
+            if see(self, update)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// One update of some parts that begin at step `from`; their last states are kept if there is more to come.
+    fn update_of(&mut self, parts: Vec<Part<'_, S::State>>, from: usize, more: bool) -> Result<Update> {
+        let step = self.optimizer.step() + 1;
+        let weights: f64 = parts.iter().map(|part| part.weight).sum();
+        let several = parts.len() > 1;
+        let (mut loss, mut sum, mut last) = (0.0, Vec::new(), None);
+        for Part { which, examples, weight, state } in parts {
+            let begin = state.take().unwrap_or_else(|| self.start(&examples));
+            let (outputs, end) =
+                scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut Tap::none());
+            let mut own = self.objective.loss(&outputs, examples.targets(), examples.lengths());
+            if several {
+                own *= weight / weights;
+            }
+            loss += own.double_value(&[]);
+            finite_loss(loss, || format!("at update {step}"))?;
+            let gradients = self.backward(&own)?;
+            sum = if sum.is_empty() { gradients } else { sum.iter().zip(&gradients).map(|(a, b)| a + b).collect() };
+            *state = more.then(|| end.detach());
+            last = Some(outputs.detach());
+        }
+        let mut gradients = Gradients::new(self.optimizer.params(), sum, self.penalty, step)?;
+        let loss = finite_loss(loss + gradients.penalty, || format!("at update {step}, with the penalty"))?;
+        if let Some(norm) = self.clip {
+            gradients.clip(norm);
+        }
+        self.optimizer.update(&gradients.all)?;
+        let outputs = last.expect("an update has a part");
+        Ok(Update { step, loss, gradient_norm: gradients.norm, outputs })
+    }
+
+    /// Every update, and of it every batch, draws random numbers of its own.
+    fn sha_of(&self, step: u64, which: usize, from: usize) -> Shared {
+        let key = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (which as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
+        Shared { key: self.sha.key ^ key, ..self.sha.in_phase(Phase::Fit) }.ahead(from)
+    }
+
+    /// Gradients of all parameters.
+    fn backward(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
+        let params: Vec<&Tensor> = self.optimizer.params().iter().map(|(_, tensor)| tensor).collect();
+        let gradients = Tensor::f_run_backward(&[loss], &params, false, false)?;
         // libtorch gives an undefined tensor for a parameter that the loss does not depend on.
         let or_zeros =
-            |(gradient, param): (Tensor, &&Tensor)| if gradient.defined() { gradient } else { param.zeros_like() };
-        let mut gradients: Vec<Tensor> = gradients.into_iter().zip(&tensors).map(or_zeros).collect();
-        let mut sum = 0.0;
-        for ((name, _), gradient) in params.iter().zip(&gradients) {
-            // In float64, where squares do not overflow.
-            let norm = gradient.to_kind(Kind::Double).norm().double_value(&[]);
-            if !norm.is_finite() {
-                let wrong = gradient.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
-                let where_ = format!("{wrong} of its {} numbers at update {step}", gradient.numel());
-                return Err(Error::NotFinite { what: format!("the gradient of {name}"), where_ });
-            }
-            sum += norm * norm;
-        }
-        let norm = sum.sqrt();
-        if let Some(most) = self.clip.filter(|most| norm > *most) {
-            gradients.iter_mut().for_each(|gradient| *gradient = &*gradient * (most / norm));
-        }
-        Ok((gradients, norm))
+            |(gradient, param): (Tensor, &Tensor)| if gradient.defined() { gradient } else { param.zeros_like() };
+        Ok(gradients.into_iter().zip(params).map(or_zeros).collect())
     }
+}
+
+/// What one of the batches of an update gives to it.
+struct Part<'a, State> {
+    /// Its number.
+    which: usize,
+    examples: Examples,
+    weight: f64,
+    /// Where the piece before it ended, if there was one.
+    state: &'a mut Option<State>,
+}
+
+fn finite_loss(loss: f64, at: impl FnOnce() -> String) -> Result<f64> {
+    if loss.is_finite() {
+        return Ok(loss);
+    }
+    Err(Error::NotFinite { what: "the loss".into(), where_: format!("it is {loss} {}", at()) })
 }
 
 /// Scans sequences of either form: outputs `[batch, time, n_out]` and the state after the last step.
