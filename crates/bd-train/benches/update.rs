@@ -1,11 +1,12 @@
 //! What an update costs beside the model: loss, penalty, norms, checks and Adam, in microseconds. The model is as small as a
 //! model can be and has the parameters of a rate network of 100 units; what its forward and backward passes take is taken off.
+//! And what it costs to draw a batch.
 
 use std::time::Instant;
 
 use bd_core::{Params, Rng, Shared, System, Tap};
 use bd_train::data::{Examples, Sequences};
-use bd_train::{Bptt, Loss, OptimConfig, Optimizer, Penalty};
+use bd_train::{Bptt, Loss, OptimConfig, Optimizer, Penalty, Task};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -65,6 +66,14 @@ fn main() {
     let mut optimizer = Optimizer::new(&OptimConfig::default(), &params).expect("there are parameters");
     println!("{:>8.1} us  an update of Adam", median(|| optimizer.update(&gradients).expect("it is finite")));
 
+    for task in Task::all() {
+        let mut number = 0;
+        let time = median(|| {
+            number += 1;
+            drop(task.batch(0, number, 128, task.usual_dt(), ON).expect("it can be"));
+        });
+        println!("{time:>8.1} us  a batch of 128 x {} of {}", task.steps(), task.name());
+    }
     let x = Rng::new(0, "x").tensor(&[128, 25, 1], ON, Rng::normal);
     let batch = Examples::new(Sequences::dense(&x).expect("a shape"), x.copy()).expect("a count");
     let Sequences::Dense(xs) = batch.inputs() else { unreachable!("they are dense") };

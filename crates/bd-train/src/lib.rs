@@ -9,6 +9,7 @@
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
 //! | [`optim`] | [`Optimizer`]: Adam and its like, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
+//! | [`task`] | [`Task`]: what rate networks are trained on, drawn batch by batch |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`metrics`] | mean square and normalised errors |
@@ -31,6 +32,7 @@ pub mod predict;
 pub mod ridge;
 pub mod run_dir;
 pub mod schedule;
+pub mod task;
 
 pub use activity::{Activity, activity};
 pub use bptt::{Bptt, Penalty, Update};
@@ -42,3 +44,4 @@ pub use predict::{free_run, predict, predict_sequences};
 pub use ridge::{Ridge, RidgeFactor, RidgeReport, RidgeSolution, Solver};
 pub use run_dir::RunDir;
 pub use schedule::Schedule;
+pub use task::Task;
