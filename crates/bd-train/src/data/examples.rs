@@ -157,13 +157,17 @@ impl Examples {
         self.lengths.as_ref()
     }
 
-    /// The steps `from` to before `from + len` of all of them, with those of their targets unless there is one for all steps.
-    /// What has ended before has length 0.
+    /// The steps `from` to before `from + len` of all of them, with those of their targets, `[batch, time, ..]`; targets `[batch]`
+    /// are for all steps. What has ended before has length 0.
     pub fn steps(&self, from: usize, len: usize) -> Result<Self> {
-        let one_for_all = self.targets.dim() == 1;
-        let targets = match one_for_all {
-            true => self.targets.shallow_clone(),
-            false => self.targets.f_narrow(1, from as i64, len as i64)?,
+        let (time, found) = (self.inputs.shape()[1], self.targets.size());
+        let targets = match found.get(1) {
+            None => self.targets.shallow_clone(),
+            Some(steps) if *steps == time => self.targets.f_narrow(1, from as i64, len as i64)?,
+            Some(_) => {
+                let expected = format!("[{}, {time}, ..] or [{}], to be cut in steps", self.count(), self.count());
+                return Err(Error::Shape { what: "targets".into(), expected, found });
+            }
         };
         let lengths = self.lengths.as_ref().map(|lengths| (lengths - from as i64).clamp(0, len as i64));
         Ok(Self { inputs: self.inputs.steps(from, len)?, targets, lengths })
@@ -235,6 +239,10 @@ mod tests {
         let numbers = |examples: &Examples| Vec::<i64>::try_from(examples.lengths().unwrap()).unwrap();
         assert_eq!(numbers(&padded.select(&[1, 0]).unwrap()), [2, 1]);
         assert_eq!(numbers(&padded.steps(1, 1).unwrap()), [0, 1, 1, 0, 1]);
+        let of_other_steps =
+            Examples::new(examples().inputs().clone(), Tensor::zeros([5, 3], (Kind::Float, Device::Cpu)));
+        let error = of_other_steps.unwrap().steps(0, 1).unwrap_err().to_string();
+        assert!(error.contains("[5, 2, ..]") && error.contains("[5, 3]"), "{error}");
         assert_eq!(padded.batches(2, None).map(|batch| numbers(&batch.unwrap()).len()).collect::<Vec<_>>(), [2, 2, 1]);
         for (lengths, words) in
             [(vec![1i64, 2, 3, 1, 2], "sample 2 is 3"), (vec![0, 1, 1, 1, 1], "sample 0 is 0"), (vec![1], "[1]")]

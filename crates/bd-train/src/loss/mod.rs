@@ -125,10 +125,11 @@ impl Objective for Loss {
     }
 }
 
-/// The fraction of samples whose greatest score `[batch, n]` is that of their label.
+/// The fraction of samples whose greatest score `[batch, n]` is that of their label `[batch]`; of steps likewise, with `[batch, time,
+/// n]` and `[batch, time]`.
 pub fn accuracy(scores: &Tensor, labels: &Tensor) -> f64 {
-    assert_eq!(scores.size()[0], labels.size()[0], "a label for each sample");
-    scores.argmax(1, false).eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+    assert_eq!(scores.size()[..scores.dim() - 1], labels.size(), "a label for each");
+    scores.argmax(-1, false).eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
 }
 
 #[cfg(test)]

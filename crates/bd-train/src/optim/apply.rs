@@ -23,24 +23,37 @@ impl Target<'_> {
     }
 }
 
-/// Finds out whether the parameter (0) or a slot (1, 2) would have a number that is not finite.
-pub(super) struct FindOverflow<'a>(pub(super) &'a Target<'a>);
+/// Finds out whether the parameter (0) or a slot (1, 2) would have a number that is not finite, and which.
+pub(super) struct Try<'a>(pub(super) &'a Target<'a>);
+
+/// An update that was tried and is sound.
+#[derive(Debug)]
+pub(super) enum Tried {
+    /// A loop is as quick to make it again as to keep it.
+    OnHost,
+    /// What the parameter and its slots will be.
+    Next(Tensor, [Tensor; 2]),
+}
 
 /// Makes the update.
-pub(super) struct Apply<'a>(pub(super) &'a Target<'a>);
+pub(super) struct Apply<'a>(pub(super) &'a Target<'a>, pub(super) Tried);
 
-impl UseFormula for FindOverflow<'_> {
-    type Out = Option<usize>;
+impl UseFormula for Try<'_> {
+    type Out = Result<Tried, usize>;
 
-    fn with(self, formula: impl Formula) -> Option<usize> {
+    fn with(self, formula: impl Formula) -> Self::Out {
         let Self(target) = self;
         let [a, b] = [target.slot(0), target.slot(1)];
         let wrong = on_host!([target.param, target.gradient, a, b], find_overflow(target, formula));
-        let wrong = wrong.unwrap_or_else(|| {
-            let (param, slots) = by_tensors(target, formula);
-            [&param, &slots[0], &slots[1]].map(|next| next.isfinite().all().int64_value(&[]) == 0)
-        });
-        (0..=target.slots.len()).find(|which| wrong[*which])
+        let (wrong, tried) = match wrong {
+            Some(wrong) => (wrong, Tried::OnHost),
+            None => {
+                let (param, slots) = by_tensors(target, formula);
+                let is_wrong = |next: &Tensor| next.isfinite().all().int64_value(&[]) == 0;
+                ([&param, &slots[0], &slots[1]].map(is_wrong), Tried::Next(param, slots))
+            }
+        };
+        (0..=target.slots.len()).find(|which| wrong[*which]).map_or(Ok(tried), Err)
     }
 }
 
@@ -48,18 +61,19 @@ impl UseFormula for Apply<'_> {
     type Out = ();
 
     fn with(self, formula: impl Formula) {
-        let Self(target) = self;
-        let [a, b] = [target.slot(0), target.slot(1)];
-        let done = on_host!([target.param, target.gradient, a, b], apply(target, formula));
-        if done.is_none() {
-            let (param, slots) = by_tensors(target, formula);
-            target.param.shallow_clone().copy_(&param);
-            target.slots.iter().zip(&slots).for_each(|(slot, next)| slot.shallow_clone().copy_(next));
-            return;
+        let Self(target, tried) = self;
+        match tried {
+            Tried::OnHost => {
+                on_host!([target.param], apply(target, formula)).expect("it was tried on the host");
+                // A copy onto itself moves nothing, and tells libtorch that the tensor was edited: a backward through an older
+                // graph that needs the old values then fails, and gives no wrong gradients.
+                target.param.shallow_clone().copy_(target.param);
+            }
+            Tried::Next(param, slots) => {
+                target.param.shallow_clone().copy_(&param);
+                target.slots.iter().zip(&slots).for_each(|(slot, next)| slot.shallow_clone().copy_(next));
+            }
         }
-        // A copy onto itself moves nothing, and tells libtorch that the tensor was edited: a backward through an older graph
-        // that needs the old values then fails, and gives no wrong gradients.
-        target.param.shallow_clone().copy_(target.param);
     }
 }
 
@@ -156,15 +170,17 @@ mod tests {
             for t in 1..5 {
                 let gradient = draw(&format!("g{t}"));
                 let target = Target { param: &param, gradient: &gradient, slots: &slots };
-                assert_eq!(rule.formula(t, 0.01, FindOverflow(&target)), None);
-                rule.formula(t, 0.01, Apply(&target));
+                let tried = rule.formula(t, 0.01, Try(&target)).unwrap();
+                assert!(matches!(tried, Tried::OnHost));
+                rule.formula(t, 0.01, Apply(&target, tried));
                 // A transposed parameter is not row by row: the way of tensors.
                 let turned = |t: &Tensor| t.tr().contiguous().tr();
                 let (turned_param, turned_gradient) = (turned(&other), turned(&gradient));
                 let turned_slots: Vec<_> = others.iter().map(turned).collect();
                 let target = Target { param: &turned_param, gradient: &turned_gradient, slots: &turned_slots };
-                assert!(!turned_param.is_contiguous());
-                rule.formula(t, 0.01, Apply(&target));
+                let tried = rule.formula(t, 0.01, Try(&target)).unwrap();
+                assert!(matches!(tried, Tried::Next(..)));
+                rule.formula(t, 0.01, Apply(&target, tried));
                 other.shallow_clone().copy_(&turned_param);
                 others.iter_mut().zip(&turned_slots).for_each(|(to, from)| to.copy_(from));
                 assert!(param.equal(&other), "{rule:?} {kind:?} after {t}");

@@ -9,7 +9,7 @@ use bd_core::{Error, Params, Result, match_named};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use self::apply::{Apply, FindOverflow, Target};
+use self::apply::{Apply, Target, Try};
 pub use self::rule::{EpsOn, Rule};
 use crate::schedule::Schedule;
 
@@ -98,16 +98,17 @@ impl Optimizer {
         let targets: Vec<(&str, Target)> = targets
             .map(|(((name, param), gradient), slots)| (name.as_str(), Target { param, gradient, slots }))
             .collect();
-        for (name, target) in &targets {
+        let tried = targets.iter().map(|(name, target)| {
             assert_eq!(target.param.size(), target.gradient.size(), "the gradient of {name} has its shape");
-            if let Some(which) = rule.formula(step, lr, FindOverflow(target)) {
+            rule.formula(step, lr, Try(target)).map_err(|which| {
                 let slot = which.checked_sub(1).map(|slot| format!("the optimiser's {} of {name}", rule.slots()[slot]));
                 let what = slot.unwrap_or_else(|| (*name).to_owned());
-                return Err(Error::NotFinite { what, where_: format!("it would overflow in update {step}") });
-            }
-        }
-        // Not before all of them are known to be sound.
-        targets.iter().for_each(|(_, target)| rule.formula(step, lr, Apply(target)));
+                Error::NotFinite { what, where_: format!("it would overflow in update {step}") }
+            })
+        });
+        // Not one before all are known to be sound.
+        let tried = tried.collect::<Result<Vec<_>>>()?;
+        targets.iter().zip(tried).for_each(|((_, target), tried)| rule.formula(step, lr, Apply(target, tried)));
         self.step = step;
         Ok(())
     }

@@ -83,7 +83,10 @@ impl Rule {
             Self::Adam { beta1, beta2, eps, .. } | Self::AdamW { beta1, beta2, eps, .. }
                 if !(fraction(beta1) && fraction(beta2) && positive(eps)) =>
             {
-                format!("adam has beta1 {beta1}, beta2 {beta2}, eps {eps}; betas are from 0 to below 1, eps is above 0")
+                let name = if matches!(self, Self::AdamW { .. }) { "adam_w" } else { "adam" };
+                format!(
+                    "{name} has beta1 {beta1}, beta2 {beta2}, eps {eps}; betas are from 0 to below 1, eps is above 0"
+                )
             }
             Self::AdamW { weight_decay, .. } if !(weight_decay >= 0.0 && weight_decay.is_finite()) => {
                 format!("weight_decay is {weight_decay}; it is a number from 0")

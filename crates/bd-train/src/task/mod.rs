@@ -111,6 +111,22 @@ impl Task {
     ///
     /// Streams of a seed are told apart by the task's name and the number: number updates from 0, and what is held out from
     /// somewhere far away, or take another seed for it.
+    ///
+    /// ```no_run
+    /// use bd_core::{Params, Shared};
+    /// use bd_train::{Bptt, OptimConfig, Penalty, Task, task::Integration};
+    /// # fn run(net: bd_core::Stack, params: Params) -> bd_core::Result<()> {
+    /// let task = Task::Integration(Integration::default());
+    /// let dt = task.usual_dt();
+    /// let penalty = Penalty { l2: 2e-4, ..Penalty::default() };
+    /// let mut bptt = Bptt::new(&net, &params, task.loss(), &OptimConfig::default(), Shared::new(dt))?.penalty(penalty)?;
+    /// for number in 0..3000 {
+    ///     let update = bptt.update(&task.batch(0, number, 128, dt, params.on())?)?;
+    ///     println!("{} {}", update.step, update.loss);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn batch(&self, seed: u64, number: u64, count: usize, dt: f64, on: (Kind, Device)) -> Result<Examples> {
         self.check()?;
         if count == 0 || !(dt > 0.0 && dt.is_finite()) {
