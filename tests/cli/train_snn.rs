@@ -214,6 +214,8 @@ fn wrong_settings_are_refused() {
         (vec!["--set", "dt_ms=0"], "dt_ms is 0"),
         (vec!["--set", "clip=-1"], "clip is -1"),
         (vec!["--set", "loss=mse"], "loss must be cross_entropy"),
+        (vec!["--set", "loss.over=every"], "loss.over cannot be every"),
+        (vec!["--set", "optim.schedule.name=warmup", "--set", "optim.schedule.then=cosin"], "there are: constant"),
         (vec!["--set", "optim.rule.beta1=1"], "betas are from 0 to below 1"),
         (vec!["--set", "model.synapse.init.scale=0"], "must be a number above 0"),
         (vec!["--set", "model.synapse.tau_ms=-1"], "tau_ms is -1"),

@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 /// |---|---|---|---|
 /// | `patience` | 10 | from 1 | stop at so many losses in a row that are not better |
 /// | `min_delta` | 0 | from 0 | better is lower than the best by more than this |
+///
+/// ```
+/// use bd_train::{EarlyStopping, Verdict};
+///
+/// let mut watch = EarlyStopping { patience: 2, min_delta: 0.0 }.watch();
+/// let verdicts = [0.9, 0.5, 0.6, 0.7].map(|loss| watch.see(100, loss));
+/// assert_eq!(verdicts, [Verdict::Better, Verdict::Better, Verdict::Worse, Verdict::Stop]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them

@@ -7,7 +7,7 @@
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
 //! | [`early_stopping`] | [`EarlyStopping`]: when a validation loss has stopped falling |
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
-//! | [`optim`] | [`Optimizer`]: Adam and its like, with a state that can be saved |
+//! | [`optim`] | [`Optimizer`]: SGD, Adam and others, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
 //! | [`task`] | [`Task`]: what rate networks are trained on, drawn batch by batch |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |

@@ -194,6 +194,11 @@ fn padded_sequences_are_cut_too() {
         })
     };
     assert_same(&updates(cut(7)), &updates(cut(5)));
+    // Nothing but padding.
+    let _ = trained(|mut bptt| {
+        let error = bptt.update(&cut(7).steps(5, 2).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("all of it is padding") && bptt.optimizer().step() == 0, "{error}");
+    });
 }
 
 #[test]

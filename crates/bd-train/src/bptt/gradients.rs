@@ -1,7 +1,7 @@
 //! From the gradients of a loss to those of an update: finite, with the penalty's, and their norm.
 //!
-//! The penalty's gradient is added and not left to the graph, and on the host all of it is one pass over memory: that takes
-//! 10 us for six parameters, the graph's way 200 us.
+//! The penalty's gradient is added and not left to the graph, and on the host all of it is one pass over memory: an L2 penalty on
+//! six parameters, 10,401 numbers, takes 12 us that way, and 100 us as a part of the graph (`benches/update.rs`).
 
 use bd_core::kernel::{Cpu, Instructions, Loops, Real, vectorised};
 use bd_core::{Error, Result};

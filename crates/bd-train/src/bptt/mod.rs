@@ -2,16 +2,17 @@
 
 mod gradients;
 mod penalty;
+mod update;
 
 use std::fmt;
 use std::ops::ControlFlow;
 
-use bd_core::{Checkpoint, Error, Params, Phase, Result, Shared, StateTree, System, Tap, catch_torch, match_named};
+use bd_core::{Checkpoint, Error, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named};
 use serde_json::json;
 use tch::Tensor;
 
-use self::gradients::Gradients;
 pub use self::penalty::Penalty;
+use self::update::finite_loss;
 use crate::data::{Examples, Sequences};
 use crate::layout::{batch_first, check_inputs};
 use crate::loss::Objective;
@@ -79,7 +80,7 @@ impl<S: fmt::Debug, O> fmt::Debug for Bptt<'_, S, O> {
 
 impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// Trains all trainable parameters. `sha` is that of the first step of a sequence; the key that steps draw their random
-    /// numbers by is its key and the number of the update.
+    /// numbers by is its key, the number of the update and that of the batch within it.
     pub fn new(system: &'a S, params: &'a Params, objective: O, optim: &OptimConfig, sha: Shared) -> Result<Self> {
         let optimizer = Optimizer::new(optim, params)?;
         let (clip, penalty, accumulate, truncate) = (None, Penalty::default(), 1, None);
@@ -141,7 +142,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             last = Some(update);
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(last.expect("sequences have steps"))
+        last.ok_or_else(|| Error::Config("nothing of the batch counts for the loss: all of it is padding".into()))
     }
 
     /// Trains for some epochs on the batches that `batches(epoch)` makes, and returns the loss of every update. `observe` sees
@@ -246,107 +247,6 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     fn start(&self, batch: &Examples) -> S::State {
         self.system.init_state(batch.inputs().shape()[0], batch.inputs().on())
     }
-
-    /// An update of all batches together, or one for each piece of their sequences.
-    fn updates(
-        &mut self,
-        batches: &[Examples],
-        see: &mut dyn FnMut(&Self, Update) -> Result<ControlFlow<()>>,
-    ) -> Result<ControlFlow<()>> {
-        batches.iter().try_for_each(|batch| self.check(batch))?;
-        let steps = |batch: &Examples| batch.inputs().shape()[1] as usize;
-        let most = batches.iter().map(steps).max().unwrap_or(0);
-        let piece = self.truncate.unwrap_or(most);
-        let mut states: Vec<Option<S::State>> = batches.iter().map(|_| None).collect();
-        for from in (0..most).step_by(piece.max(1)) {
-            let mut parts = Vec::new();
-            for ((which, batch), state) in batches.iter().enumerate().zip(&mut states) {
-                let len = piece.min(steps(batch).saturating_sub(from));
-                let examples = match len {
-                    0 => continue,
-                    len if len == steps(batch) => batch.clone(),
-                    len => batch.steps(from, len)?,
-                };
-                // Where all sequences have ended, nothing is left of the batch.
-                let weight = self.weight(&examples);
-                if weight > 0.0 {
-                    parts.push(Part { which, examples, weight, state });
-                }
-            }
-            if parts.is_empty() {
-                break;
-            }
-            let update = catch_torch(|| self.update_of(parts, from, from + piece < most))?;
-            if see(self, update)?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        Ok(ControlFlow::Continue(()))
-    }
-
-    /// One update of some parts that begin at step `from`; their last states are kept if there is more to come.
-    fn update_of(&mut self, parts: Vec<Part<'_, S::State>>, from: usize, more: bool) -> Result<Update> {
-        let step = self.optimizer.step() + 1;
-        let weights: f64 = parts.iter().map(|part| part.weight).sum();
-        let several = parts.len() > 1;
-        let (mut loss, mut sum, mut last) = (0.0, Vec::new(), None);
-        for Part { which, examples, weight, state } in parts {
-            let begin = state.take().unwrap_or_else(|| self.start(&examples));
-            let (outputs, end) =
-                scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut Tap::none());
-            let mut own = self.objective.loss(&outputs, examples.targets(), examples.lengths());
-            if several {
-                own *= weight / weights;
-            }
-            loss += own.double_value(&[]);
-            finite_loss(loss, || format!("at update {step}"))?;
-            let gradients = self.backward(&own)?;
-            sum = if sum.is_empty() { gradients } else { sum.iter().zip(&gradients).map(|(a, b)| a + b).collect() };
-            *state = more.then(|| end.detach());
-            last = Some(outputs.detach());
-        }
-        let mut gradients = Gradients::new(self.optimizer.params(), sum, self.penalty, step)?;
-        let loss = finite_loss(loss + gradients.penalty, || format!("at update {step}, with the penalty"))?;
-        if let Some(norm) = self.clip {
-            gradients.clip(norm);
-        }
-        self.optimizer.update(&gradients.all)?;
-        let outputs = last.expect("an update has a part");
-        Ok(Update { step, loss, gradient_norm: gradients.norm, outputs })
-    }
-
-    /// Every update, and of it every batch, draws random numbers of its own.
-    fn sha_of(&self, step: u64, which: usize, from: usize) -> Shared {
-        let key = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (which as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
-        Shared { key: self.sha.key ^ key, ..self.sha.in_phase(Phase::Fit) }.ahead(from)
-    }
-
-    /// Gradients of all parameters.
-    fn backward(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
-        let params: Vec<&Tensor> = self.optimizer.params().iter().map(|(_, tensor)| tensor).collect();
-        let gradients = Tensor::f_run_backward(&[loss], &params, false, false)?;
-        // libtorch gives an undefined tensor for a parameter that the loss does not depend on.
-        let or_zeros =
-            |(gradient, param): (Tensor, &Tensor)| if gradient.defined() { gradient } else { param.zeros_like() };
-        Ok(gradients.into_iter().zip(params).map(or_zeros).collect())
-    }
-}
-
-/// What one of the batches of an update gives to it.
-struct Part<'a, State> {
-    /// Its number.
-    which: usize,
-    examples: Examples,
-    weight: f64,
-    /// Where the piece before it ended, if there was one.
-    state: &'a mut Option<State>,
-}
-
-fn finite_loss(loss: f64, at: impl FnOnce() -> String) -> Result<f64> {
-    if loss.is_finite() {
-        return Ok(loss);
-    }
-    Err(Error::NotFinite { what: "the loss".into(), where_: format!("it is {loss} {}", at()) })
 }
 
 /// Scans sequences of either form: outputs `[batch, time, n_out]` and the state after the last step.

@@ -1,7 +1,7 @@
 //! A formula at work on a parameter: by a loop over memory on the host, by operations of libtorch elsewhere. Both evaluate the
 //! same [`Formula`].
 //!
-//! Six parameters cost libtorch some ninety calls of 3 us; the loop takes a nanosecond a number.
+//! An update of six parameters, 10,401 numbers, by Adam takes 56 us by loops and 270 us by operations (`benches/update.rs`).
 
 use bd_core::kernel::{Cpu, Field, Instructions, Loops, Real, vectorised};
 use tch::Tensor;
