@@ -130,7 +130,7 @@ fn every_kind_of_file_gives_the_same() {
     }
 }
 
-/// Scaling makes a result independent of units; without it the penalty weighs channels by them.
+/// Results do not depend on units and offsets; without scaling the penalty weighs channels by them.
 #[test]
 fn scaled_runs_do_not_depend_on_units() {
     let desk = Desk::new();
@@ -142,14 +142,16 @@ fn scaled_runs_do_not_depend_on_units() {
         bd_core::npz::save_npz(&desk.path(name), &[("x".to_owned(), series.shallow_clone())]).unwrap();
     };
     write("one.npz", &series);
-    write("two.npz", &(&series * units));
-    let nrmse = |file: &str, scale: &[&str]| {
-        let args = ["train", "ngrc", "--data", file, "--alpha", "1", "--set", "ridge.penalise_intercept=false"];
-        metric(&desk.bd_json(&[&args[..], scale].concat()), "test_nrmse.1")
+    write("two.npz", &(&series * units - 65.0)); // millivolts, as recorded
+    let nrmse = |file: &str, options: &[&str]| {
+        let args = ["train", "ngrc", "--data", file, "--alpha", "1"];
+        metric(&desk.bd_json(&[&args[..], options].concat()), "test_nrmse.1")
     };
-    let (one, two) = (nrmse("one.npz", &["--scale"]), nrmse("two.npz", &["--scale"]));
-    assert!((one / two - 1.0).abs() < 1e-9, "{one} {two}");
-    assert!((nrmse("one.npz", &[]) / nrmse("two.npz", &[]) - 1.0).abs() > 1e-3);
+    for target in ["value", "increment"] {
+        let (one, two) = (nrmse("one.npz", &["--target", target]), nrmse("two.npz", &["--target", target]));
+        assert!((one / two - 1.0).abs() < 1e-8, "{target}: {one} {two}");
+    }
+    assert!((nrmse("one.npz", &["--scale=false"]) / nrmse("two.npz", &["--scale=false"]) - 1.0).abs() > 1e-3);
 }
 
 /// No target of a part lies in the next one: what comes after the training part has no influence on the weights.
@@ -164,14 +166,23 @@ fn the_test_part_does_not_leak_into_the_training() {
     save("one.npz", &series);
     let _ = series.narrow(0, 95, 20).fill_(3.0); // after 15 of warm-up and 80 of training
     save("two.npz", &series);
-    let weights = |file: &str, out: &str| {
-        desk.bd_json(&["train", "ngrc", "--data", file, "--horizon", "1,4", "--scale", "--out", out]);
+    let weights = |file: &str, out: &str, more: &[&str]| {
+        desk.bd_json(&[&["train", "ngrc", "--data", file, "--horizon", "1,4", "--out", out], more].concat());
         fs::read(desk.path(out).join("model.safetensors")).unwrap()
     };
-    assert!(weights("one.npz", "one") == weights("two.npz", "two"));
+    // With a choice, and the validation part learned in the end, too.
+    let choice = ["--split", "0.6,0.2,0.2", "--alpha", "1e-3..1e3", "--select"];
+    let (one_step, free_run) = ([&choice[..], &["one-step"]].concat(), [&choice[..], &["free-run"]].concat());
+    for (i, more) in [&[][..], &one_step, &free_run].into_iter().enumerate() {
+        let out = |run: &str| format!("{run}{i}");
+        assert!(weights("one.npz", &out("one"), more) == weights("two.npz", &out("two"), more), "{more:?}");
+    }
     let _ = series.narrow(0, 94, 1).fill_(3.0);
     save("three.npz", &series);
-    assert!(weights("one.npz", "four") != weights("three.npz", "three"));
+    for (i, more) in [&[][..], &one_step].into_iter().enumerate() {
+        let out = |run: &str| format!("{run}{i}");
+        assert!(weights("one.npz", &out("four"), more) != weights("three.npz", &out("three"), more), "{more:?}");
+    }
 }
 
 /// `bd eval` finds what the training found; on other data it takes all of them.
@@ -180,16 +191,84 @@ fn a_run_is_measured_again() {
     let desk = Desk::new();
     let options = ["--scale", "--target", "increment", "--horizon", "1,3", "--out", "run"];
     let trained = on_sunspots(&desk, &options);
+    let before = desk.files();
     let again = desk.bd_json(&["eval", "run"]);
-    for (name, value) in again["metrics"].as_object().unwrap() {
+    let metrics = again["metrics"].as_object().unwrap();
+    assert_eq!(metrics.len(), 2 * 10 + 4); // ten for each horizon, and the free runs'
+    for (name, value) in metrics {
         assert_eq!(*value, trained["metrics"][name], "{name}");
     }
     let file = data(SUNSPOTS);
     let all = desk.bd(&["eval", "run", "--data", &file]);
     assert!(all.code == 0 && all.stderr.contains("294 points"), "{}", all.stderr);
+    assert!(all.stderr.contains("the model was trained on a part of this file"), "{}", all.stderr);
     assert!(all.stdout.contains("horizon") && all.stdout.lines().count() == 4, "{}", all.stdout);
-    let before = desk.files();
     assert_eq!(desk.files(), before, "nothing is written");
+}
+
+/// A file that has grown since is not what a run has learned: neither its test nor its repetition takes it for that.
+#[test]
+fn a_file_that_has_changed_is_told() {
+    let desk = Desk::new();
+    let text = fs::read_to_string(data(SUNSPOTS)).unwrap();
+    fs::write(desk.path("sun.csv"), &text).unwrap();
+    let train = ["train", "ngrc", "--data", "sun.csv", "--columns", "SUNACTIVITY", "--out", "run"];
+    desk.bd_json(&train);
+    fs::write(desk.path("sun.csv"), format!("{text}2009,4.8\n2010,24.9\n")).unwrap();
+    let words = "it is not what the run has read";
+    refused_by(&desk, &["eval", "run"], 7, words);
+    let again = ["train", "ngrc", "--config", "run/config.json", "--out", "again"];
+    refused_by(&desk, &again, 7, words);
+    desk.bd_json(&[&again[..], &["--set", "data.sha256=null"]].concat());
+    desk.bd_json(&["eval", "run", "--data", "sun.csv"]);
+}
+
+/// What a file of settings says of no data in particular is for those of the command line.
+#[test]
+fn settings_without_data_are_for_any_data() {
+    let desk = Desk::new();
+    let settings = "[split]\nsplit = [0.5, 0.0, 0.5]\nwarmup = 30\n[data]\ntime = \"YEAR\"\n[nvar]\ndelay = 2\n";
+    fs::write(desk.path("my.toml"), settings).unwrap();
+    let file = data(SUNSPOTS);
+    let ended = desk.bd(&["train", "ngrc", "--config", "my.toml", "--data", &file, "--out", "run"]);
+    assert!(ended.stderr.contains("warm-up 30, training 140, validation 0, test 139"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("1 channel (SUNACTIVITY), dt 1"), "{}", ended.stderr);
+}
+
+/// A model of one sampling rate is not for another.
+#[test]
+fn points_must_be_as_far_apart_as_in_the_training() {
+    let desk = Desk::new();
+    let text = |dt: f64| -> String {
+        let row = |i: usize| format!("{:.4},{}\n", i as f64 * dt, (i as f64 * 0.3).sin() + (i as f64 * 0.71).cos());
+        std::iter::once("t,v\n".to_owned()).chain((0..100).map(row)).collect()
+    };
+    fs::write(desk.path("fast.csv"), text(0.004)).unwrap();
+    fs::write(desk.path("slow.csv"), text(0.008)).unwrap();
+    fs::write(desk.path("bare.csv"), text(0.004).replace("t,v", "secs,v")).unwrap();
+    desk.bd_json(&["train", "ngrc", "--data", "fast.csv", "--time", "t", "--out", "run"]);
+    let predict = |more: &[&'static str]| -> Vec<&'static str> {
+        [&["predict", "run", "--output", "out.csv", "--input"], more].concat()
+    };
+    refused_by(&desk, &predict(&["slow.csv"]), 7, "points are 0.008 apart by the time in t, but should be 0.004 apart");
+    refused_by(&desk, &predict(&["bare.csv"]), 7, "no column is called 't'; there are: secs, v");
+    refused_by(&desk, &predict(&["bare.csv", "--dt", "0.008"]), 2, "trained on points 0.004 apart");
+    for more in [&["--time", "secs"], &["--dt", "0.004"]] {
+        desk.bd_json(&[&predict(&["bare.csv"])[..], more].concat());
+        let text = fs::read_to_string(desk.path("out.csv")).unwrap();
+        assert!(text.lines().nth(1).unwrap().starts_with("0.064,"), "{text}");
+        fs::remove_file(desk.path("out.csv")).unwrap();
+    }
+}
+
+/// Values around 1e9 in float32 are steps of 64: the truth must not be rounded to the model's own numbers.
+#[test]
+fn float32_is_measured_by_what_the_file_says() {
+    let desk = Desk::new();
+    let row = |i: usize| format!("{}\n", 1e9 + (i as f64 * 0.3).sin());
+    fs::write(desk.path("offset.csv"), (0..200).map(row).collect::<String>()).unwrap();
+    let result = desk.bd_json(&["train", "ngrc", "--data", "offset.csv", "--dtype", "f32", "--set", "data.columns=x"]);
+    assert!(metric(&result, "vpt_steps") < 2.0 && metric(&result, "test_nrmse.1") > 0.5, "{result}");
 }
 
 /// Forecasts of `bd predict` are those of the training on the same points, and go beyond the end of the data.
@@ -281,7 +360,7 @@ fn what_cannot_be_predicted_or_measured() {
         (vec!["predict", "run", "--input", "wide.csv", "--output", "no/o.csv"], 5, "no/"),
         (vec!["eval", "run", "--data", "short.csv"], 2, "the series has 15 points, too few"),
         (vec!["eval", "absent"], 5, "cannot read absent/config.json"),
-        (vec!["eval", "run", "--columns", "b"], 2, "required arguments were not provided"),
+        (vec!["eval", "run", "--columns", "b"], 2, "--columns is about a file of --data, and there is none"),
     ] {
         refused_by(&desk, &args, code, words);
     }

@@ -62,6 +62,10 @@ fn configuration() {
         (vec!["--delay", "300"], "features, allowed are"),
         (vec!["--horizon", "0"], "horizon is [0]"),
         (vec!["--horizon", "5,5"], "can be named once"),
+        (vec!["--horizon", "18446744073709551615"], "from 1 to 33554432"),
+        (vec!["--alpha", "1,2,1"], "ridge.alpha has 1e0 twice"),
+        (vec!["--split", "0.8,0.2"], "--split has 2 fractions; it takes three"),
+        (vec!["--free-run", "99999999999999"], "a free run has 99999999999999 steps of 150 numbers"),
         (vec!["--horizon", "5000"], "too few to test a forecast 5000 steps ahead"),
         (vec!["--set", "split.split=0.5,0.5"], "split.split"),
         (vec!["--set", "split.warmup=20000"], "warmup takes 20000 points, but the series has 10000"),
@@ -152,6 +156,7 @@ fn tables() {
         ("dated.csv", "day,v\n2020-01-01,1\n2020-01-02,2\n".into()),
         ("short.csv", (0..12).map(|i| format!("{i}.5\n")).collect()),
         ("gap.csv", "t,v\n0,1\n1,2\n2,3\n4,4\n5,5\n".into()),
+        ("even.csv", "t,v\n0,1\n1,2\n2,3\n".into()),
         ("wide.csv", format!("{}\n", vec!["1"; 30_000].join(",")).repeat(9)),
     ] {
         fs::write(desk.path(name), content).unwrap();
@@ -171,12 +176,8 @@ fn tables() {
         (&["dated.csv", "--columns", "w"], 7, "no column is called 'w'; there are: day, v"),
         (&["short.csv"], 2, "too few: the lags of delay 4 and stride 5 reach 15 points back"),
         (&["short.csv", "--stride", "3"], 2, "too few to"),
-        (
-            &["gap.csv", "--time", "t"],
-            7,
-            "point 3 (counted from 0) is at 4, 2 after the one before, but points are 1 apart",
-        ),
-        (&["gap.csv", "--time", "t", "--dt", "1"], 2, "set one of them"),
+        (&["gap.csv", "--time", "t"], 7, "point 3 (counted from 0) is at 4, 2 after the one before"),
+        (&["even.csv", "--time", "t", "--dt", "2"], 7, "points are 1 apart by the time in t, but should be 2 apart"),
         (&["gap.csv", "--time", "s"], 7, "no column is called 's'"),
         (&["wide.csv", "--delay", "1"], 2, "features, allowed are"),
     ] {

@@ -10,8 +10,19 @@ fn json_file(desk: &Desk, name: &str) -> Value {
 }
 
 /// The tutorial's settings for a file, where those of files are others.
-const TUTORIAL: [&str; 8] =
-    ["--horizon", "1,10,100", "--warmup", "0.2", "--split", "0.75,0,0.25", "--set", "split.targets_beyond=true"];
+const TUTORIAL: [&str; 11] = [
+    "--horizon",
+    "1,10,100",
+    "--warmup",
+    "0.2",
+    "--split",
+    "0.75,0,0.25",
+    "--set",
+    "split.targets_beyond=true",
+    "--scale=false",
+    "--set",
+    "ridge.penalise_intercept=true",
+];
 
 /// Test MSE on BrainPy's series in 50-digit arithmetic (tests/data/ridge_exact_f64.json), to three digits.
 #[test]
@@ -131,7 +142,7 @@ fn a_configuration_can_be_turned_from_a_system_to_a_file_and_back() {
     desk.bd_json(&[&["train", "ngrc"], &on_file[..]].concat());
     let back = ["--config", "b/config.json", "--set", "data.system.name=lorenz", "--out", "c"];
     desk.bd_json(&[&["train", "ngrc"], &back[..]].concat());
-    assert_eq!((dt("a"), dt("b"), dt("c")), (Some(0.01), None, Some(0.01)));
+    assert_eq!((dt("a"), dt("b"), dt("c")), (Some(0.01), Some(1.0), Some(0.01)));
     let split = &json_file(&desk, "b/config.json")["split"];
     assert_eq!(split, &serde_json::json!({"warmup": 15.0, "split": [0.8, 0.0, 0.2], "targets_beyond": false}));
     assert_eq!(json_file(&desk, "a/config.json"), json_file(&desk, "c/config.json"));

@@ -54,6 +54,29 @@ pub(crate) struct Reuse {
     pub(crate) quiet: bool,
 }
 
+/// Where a series that is given later has other names than that of the training.
+#[derive(Debug, Args)]
+pub(crate) struct OtherColumns {
+    /// ngrc: columns of the file that are the channels, in the order of the training [default: those of the run]
+    #[arg(long, value_name = "NAME,NAME")]
+    pub(crate) columns: Option<String>,
+    /// ngrc: column of the file that is the time [default: that of the run]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) time: Option<String>,
+    /// ngrc: time between two points of a file without such a column; it must be that of the training
+    #[arg(long, value_name = "X")]
+    pub(crate) dt: Option<f64>,
+}
+
+impl OtherColumns {
+    /// The first option that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let given =
+            [("--columns", self.columns.is_some()), ("--time", self.time.is_some()), ("--dt", self.dt.is_some())];
+        given.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
     /// Folder of a run of bd train
@@ -66,9 +89,8 @@ pub(crate) struct Predict {
     /// Where to write the output: .npz, of ngrc also .csv
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// ngrc: columns of the file that are the channels, in the order of the training [default: those of the run]
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
-    pub(crate) columns: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) columns: OtherColumns,
     /// ngrc: steps that the model goes on after the input, on its own outputs
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) free_run: usize,
@@ -90,9 +112,8 @@ pub(crate) struct Eval {
     /// ngrc: another series, all of which is for testing [default: the test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
-    /// ngrc: columns of that file that are the channels, in the order of the training [default: those of the run]
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', requires = "data")]
-    pub(crate) columns: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) columns: OtherColumns,
     #[command(flatten)]
     pub(crate) reuse: Reuse,
 }
@@ -148,9 +169,10 @@ pub(crate) struct Ngrc {
     /// Series to learn, instead of Lorenz: .csv, .tsv, .txt or .dat, .npy, .npz or .safetensors
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
-    /// Columns of the file that are the channels, or arrays of several columns [default: all]
-    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', help_heading = "Data")]
-    pub(crate) columns: Option<Vec<String>>,
+    /// Columns of the file that are the channels, or arrays of several columns; a name with a comma in it in double quotes
+    /// [default: all]
+    #[arg(long, value_name = "NAME,NAME", help_heading = "Data")]
+    pub(crate) columns: Option<String>,
     /// Column of the file that is the time of each point
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) time: Option<String>,
@@ -180,9 +202,10 @@ pub(crate) struct Ngrc {
     /// A constant among the features
     #[arg(long)]
     pub(crate) constant: bool,
-    /// Standardise each channel by mean and standard deviation of the training part
-    #[arg(long)]
-    pub(crate) scale: bool,
+    /// Whether each channel is standardised by mean and standard deviation of the training part; forecasts are in the data's units
+    /// all the same [default: true; for Lorenz false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) scale: Option<bool>,
     /// What is fitted: value, or increment (the difference from the present value) [default: value]
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,

@@ -54,7 +54,31 @@ pub(crate) fn parent(path: &Path) -> &Path {
 
 /// SHA-256 in hexadecimal, as `sha256sum` prints it.
 pub fn sha256_hex(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(content))
+}
+
+/// [`sha256_hex`] of a file of any size.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut File::open(path)?, &mut HashWriter(&mut hash))?;
+    Ok(hex(&hash.finalize()))
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl Write for HashWriter<'_> {
+    fn write(&mut self, content: &[u8]) -> std::io::Result<usize> {
+        self.0.update(content);
+        Ok(content.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The dtypes that files of ours hold.
@@ -168,6 +192,7 @@ mod tests {
         ];
         let hash = save_tensors(&path, &tensors).unwrap();
         assert_eq!(hash, sha256_hex(&fs::read(&path).unwrap()));
+        assert_eq!(hash, sha256_of(&path).unwrap());
         let back = load_tensors(&path).unwrap();
         assert_eq!(back.len(), tensors.len());
         for ((name, saved), (found, loaded)) in tensors.iter().zip(&back) {

@@ -43,6 +43,13 @@ pub struct NvarConfig {
     pub constant: bool,
 }
 
+impl NvarConfig {
+    /// How many steps back the oldest lag reaches, if that is a number of steps.
+    pub fn reach(&self) -> Option<usize> {
+        self.delay.checked_sub(1)?.checked_mul(self.stride).filter(|&reach| i64::try_from(reach).is_ok())
+    }
+}
+
 impl Default for NvarConfig {
     fn default() -> Self {
         Self { delay: 4, stride: 5, order: vec![2], constant: false }
@@ -80,7 +87,7 @@ impl Nvar {
             return Err(Error::Config(format!("nvar: order {} is there twice, in {order:?}", twice.1)));
         }
         let too_far = || Error::Config(format!("nvar cannot look back (delay {delay} - 1) * stride {stride} steps"));
-        (delay - 1).checked_mul(stride).filter(|&memory| i64::try_from(memory).is_ok()).ok_or_else(too_far)?;
+        config.reach().ok_or_else(too_far)?;
         let linear = n_in.checked_mul(delay).ok_or_else(too_far)?;
         let orders: Vec<usize> = order.iter().copied().filter(|&order| order > 1).collect();
         let count = orders.iter().try_fold(linear, |sum, &order| sum.checked_add(multisets(linear, order)?));
@@ -102,7 +109,7 @@ impl Nvar {
 
     /// How many steps back the oldest lag reaches. Features are complete from this step on.
     pub fn memory(&self) -> usize {
-        (self.config.delay - 1) * self.config.stride
+        self.config.reach().expect("it was checked in new")
     }
 
     /// Names of the features in order, for example `x0(t-5)^2 x1(t)`, from names of the channels.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::predict::{free_run, predict};
 
@@ -114,13 +114,15 @@ impl FreeRuns {
     }
 }
 
-/// Lets `model` run on its own outputs from starts in the part `part` of a series `[time, channel]`, and compares. Each run
-/// first sees up to `memory` points before its start, from the initial state.
+/// Lets `model`, of dtype and device `on`, run on its own outputs from starts in the part `part` of a series `[time, channel]` in
+/// float64, and compares. Each run first sees up to `memory` points before its start, from the initial state.
 ///
 /// Gives none where the part is too short for a single step to be compared.
+#[allow(clippy::too_many_arguments)] // a model, a series, and how the two meet
 pub fn free_runs<S: System>(
     model: &S,
     sha: &Shared,
+    on: (Kind, Device),
     series: &Tensor,
     part: Range<usize>,
     memory: usize,
@@ -136,23 +138,23 @@ pub fn free_runs<S: System>(
     }
     let starts = spread(first, part.end - 1 - compared, config.starts);
     catch_torch(|| {
-        let on = (series.kind(), series.device());
         let stretches = |from: &dyn Fn(usize) -> usize, length: usize| {
             let all: Vec<_> = starts.iter().map(|&at| series.narrow(0, from(at) as i64, length as i64)).collect();
-            Tensor::stack(&all, 0)
+            Tensor::stack(&all, 0).to_device(on.1)
         };
+        let inputs = |from: &dyn Fn(usize) -> usize, length: usize| stretches(from, length).to_kind(on.0);
         let mut state = model.init_state(starts.len() as i64, on);
         if memory > 0 {
-            state = predict(model, sha, &stretches(&|at| at - memory, memory), state, &mut Tap::none())?.1;
+            state = predict(model, sha, &inputs(&|at| at - memory, memory), state, &mut Tap::none())?.1;
         }
-        let now = stretches(&|at| at, 1).squeeze_dim(1);
+        let now = inputs(&|at| at, 1).squeeze_dim(1);
         let run = free_run(model, &sha.ahead(memory), &now, state, steps)?.0.to_kind(Kind::Double);
         let std = units.std.to_device(run.device());
         let away = ((&run - units.mean.to_device(run.device())) / &std).abs();
         // Not a number is not bounded either.
         let bounded = away.le(BOUND).all_dims(&[1i64, 2][..], false);
         let run = run.narrow(1, 0, compared as i64);
-        let truth = stretches(&|at| at + 1, compared).to_kind(Kind::Double);
+        let truth = stretches(&|at| at + 1, compared);
         let square = ((&run - truth) / std).square().mean_dim(2, false, Kind::Double);
         let wrong = square.le(config.threshold * config.threshold).logical_not();
         let valid = wrong.cumsum(1, Kind::Int64).eq(0).sum_dim_intlist(1, false, Kind::Int64);
@@ -161,7 +163,7 @@ pub fn free_runs<S: System>(
             valid_steps: Vec::<i64>::try_from(valid)?.into_iter().map(|steps| steps as usize).collect(),
             bounded: Vec::<i64>::try_from(bounded.to_kind(Kind::Int64))?.into_iter().map(|yes| yes == 1).collect(),
             error: square.mean(Kind::Double).sqrt().double_value(&[]),
-            prediction: run.to_device(tch::Device::Cpu),
+            prediction: run.to_device(Device::Cpu),
             starts,
         }))
     })
@@ -177,7 +179,6 @@ fn spread(first: usize, last: usize, count: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use bd_core::state;
-    use tch::Device;
 
     use super::*;
 
@@ -215,7 +216,7 @@ mod tests {
     fn runs(model: &Line, points: usize, config: FreeRunConfig) -> Option<FreeRuns> {
         let series = Tensor::arange(points as i64, ON).unsqueeze(1);
         let units = Units { mean: Tensor::zeros([1], ON), std: Tensor::ones([1], ON) };
-        free_runs(model, &Shared::default(), &series, 0..points, 1, &units, &config).unwrap()
+        free_runs(model, &Shared::default(), ON, &series, 0..points, 1, &units, &config).unwrap()
     }
 
     /// A line is forecast for ever; with steps that grow by a tenth each the error after k steps is `sum_j (1.1^j - 1)`: 0.1,

@@ -5,6 +5,7 @@ use tch::Tensor;
 
 use crate::bptt::scan;
 use crate::data::Sequences;
+use crate::data::columns::MAX_NUMBERS;
 use crate::layout::{batch_first, check_inputs, check_sequence, check_state, time_first};
 
 /// Drives `model` by inputs `x`, `[batch, time, n_in]`, from `state`: outputs `[batch, time, n_out]` and the state after
@@ -62,8 +63,12 @@ pub fn free_run<S: System>(
     }
     check_sequence("first input (with a time of one step)", &first.unsqueeze(1), model.n_in())?;
     check_state(model, &state, first)?;
-    if steps == 0 {
-        return Err(Error::Config("a free run needs at least one step".into()));
+    let numbers = steps.checked_mul(first.numel());
+    if steps == 0 || numbers.is_none_or(|numbers| numbers > MAX_NUMBERS) {
+        return Err(Error::Config(format!(
+            "a free run has {steps} steps of {} numbers; it has at least one step, and at most {MAX_NUMBERS} numbers in all",
+            first.numel()
+        )));
     }
     catch_torch(|| {
         let _guard = tch::no_grad_guard();

@@ -348,6 +348,14 @@ fn not_finite(what: &str, rows: &Tensor, rows_before: usize) -> Result<()> {
 
 fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tensor, usize)> {
     let n = design.size()[1];
+    if alpha > 0.0 && design.size()[0] < n {
+        // The smallest weights lie in the space of the rows: with orthonormal columns q of it a problem of as many unknowns as there
+        // are rows, and as accurate. The others would cost their cube.
+        let (q, r) = Tensor::linalg_qr(&design.transpose(0, 1), "reduced");
+        let (w, rank) = qr(&r.transpose(0, 1), targets, alpha)?;
+        debug_assert_eq!(rank as i64, design.size()[0]);
+        return Ok((q.matmul(&w), n as usize));
+    }
     let all = Tensor::cat(&[design, targets], 1);
     let penalty = Tensor::eye(n, (Kind::Double, design.device())) * alpha.sqrt();
     let penalty = penalty.constant_pad_nd([0, targets.size()[1]]);

@@ -254,6 +254,26 @@ fn a_factor_can_be_extended() {
     assert_close("weight", &factor.solve(&ridge).unwrap().weight, &whole.weight, 1e-12);
 }
 
+/// More weights than samples: by the rows' space what the normal equations say, and the penalty alone decides.
+#[test]
+fn many_features_and_few_samples() {
+    let (x, y) = (normal("x", &[7, 40]), normal("y", &[7, 2]));
+    let mut factor = RidgeFactor::new(40, 2, true, Device::Cpu);
+    factor.update(&x, &y).unwrap();
+    let a = Tensor::cat(&[Tensor::ones([7, 1], ON), x.shallow_clone()], 1);
+    for alpha in [1e-6, 0.3, 100.0] {
+        let gram = a.transpose(0, 1).matmul(&a) + Tensor::eye(41, ON) * alpha;
+        let expected = Tensor::linalg_solve(&gram, &a.transpose(0, 1).matmul(&y), true);
+        let found = factor.solve(&Ridge { alpha, ..Ridge::default() }).unwrap();
+        assert_close("weight", &found.weight, &expected.narrow(0, 1, 40), if alpha < 1e-3 { 1e-6 } else { 1e-11 });
+        assert_eq!(found.rank, 41);
+        let by_svd = factor.solve(&Ridge { alpha, solver: Solver::Svd, ..Ridge::default() }).unwrap();
+        assert_close("by svd", &found.weight, &by_svd.weight, 1e-11);
+    }
+    let error = factor.solve(&Ridge { alpha: 0.0, ..Ridge::default() }).unwrap_err().to_string();
+    assert!(error.contains("only 7 are independent"), "{error}");
+}
+
 #[test]
 fn the_best_of_several_penalties_is_chosen() {
     let mut params = Params::new(0, ON);

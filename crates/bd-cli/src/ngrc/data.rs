@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bd_core::files::sha256_of;
 use bd_core::{Error, Result};
 use bd_train::data::{Flow, Series, SeriesConfig};
 
@@ -11,8 +12,8 @@ use crate::plan::{DataPlan, SystemPlan};
 #[derive(Debug)]
 pub(crate) struct Data {
     pub(crate) series: Series,
-    /// Whether it is from a file.
-    pub(crate) file: bool,
+    /// SHA-256 of the file that it is from, if it is.
+    pub(crate) sha256: Option<String>,
     /// Where it comes from, in words.
     pub(crate) source: String,
     /// What the time axis of a plot says.
@@ -24,7 +25,17 @@ pub(crate) struct Data {
 impl Data {
     pub(crate) fn load(plan: &DataPlan) -> Result<Self> {
         match (&plan.file, &plan.system, plan.dt) {
-            (Some(file), None, _) => Self::file(file, &plan.series()),
+            (Some(file), None, _) => {
+                let data = Self::file(file, &plan.series())?;
+                if plan.sha256.is_some() && plan.sha256 != data.sha256 {
+                    return Err(Error::bad_file(
+                        file,
+                        "it is not what the run has read: its SHA-256 is not that of the configuration; to take it as it is now, \
+                         --set data.sha256=null",
+                    ));
+                }
+                Ok(data)
+            }
             (None, Some(system), Some(dt)) => integrated(system, dt),
             (None, Some(_), None) => Err(Error::Config("data.dt must be set for a system".into())),
             _ => Err(Error::Config("data.file or data.system must be set, and not both".into())),
@@ -35,7 +46,8 @@ impl Data {
         let series = Series::read(file, config)?;
         let time_label = config.time.clone().unwrap_or_else(|| format!("time (dt = {})", series.dt));
         let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { series, file: true, source, time_label, lyapunov_exponent: None })
+        let sha256 = sha256_of(file).map_err(Error::storage("read", file))?;
+        Ok(Self { series, sha256: Some(sha256), source, time_label, lyapunov_exponent: None })
     }
 }
 
@@ -54,8 +66,9 @@ fn integrated(system: &SystemPlan, dt: f64) -> Result<Data> {
             values: flow.series(&params, &system.start, dt, points as usize)?,
             start: dt, // the first point is one step after the start
             dt,
+            times: None,
         },
-        file: false,
+        sha256: None,
         source: system.name.clone(),
         time_label: "time".into(),
         lyapunov_exponent: usual.then_some(flow.lyapunov_exponent),

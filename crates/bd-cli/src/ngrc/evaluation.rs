@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::data::Data;
-use crate::text::short;
+use crate::text::{plural, short};
 
 /// The forecast of one horizon.
 pub(crate) struct Forecast {
@@ -34,25 +34,32 @@ pub(crate) struct Evaluation {
 
 /// A model with the series it is measured on.
 pub(crate) struct Measure<'a> {
-    pub(crate) model: &'a Ngrc,
-    pub(crate) horizon: &'a [usize],
-    pub(crate) data: &'a Data,
+    model: &'a Ngrc,
+    horizon: &'a [usize],
+    data: &'a Data,
     /// Of the points that a forecaster without a model knows, by which errors of free runs are measured, too.
-    pub(crate) units: Units,
-    pub(crate) on: (Kind, Device),
+    units: Units,
+    on: (Kind, Device),
+    /// Points of the series as the model takes them, `[time, channel]`.
+    values: Tensor,
 }
 
-impl Measure<'_> {
-    /// Points of the series as the model takes them, `[time, channel]`.
-    fn values(&self) -> Tensor {
-        self.data.series.values.to_kind(self.on.0).to_device(self.on.1)
+impl<'a> Measure<'a> {
+    pub(crate) fn new(
+        model: &'a Ngrc,
+        horizon: &'a [usize],
+        data: &'a Data,
+        units: Units,
+        on: (Kind, Device),
+    ) -> Result<Self> {
+        let values = data.series.values.f_to_kind(on.0)?.f_to_device(on.1)?;
+        Ok(Self { model, horizon, data, units, on, values })
     }
 
     /// Forecasts of each horizon with inputs and targets in `part`, and errors beside them. What the model remembers at its
     /// beginning are the points before.
     pub(crate) fn forecasts(&self, part: Range<usize>) -> Result<Vec<Forecast>> {
-        let values = self.values();
-        let stretch = |range: Range<usize>| values.narrow(0, range.start as i64, range.len() as i64).unsqueeze(0);
+        let stretch = |range: Range<usize>| self.values.narrow(0, range.start as i64, range.len() as i64).unsqueeze(0);
         let seen = part.start.min(self.model.r.memory());
         let sha = Shared::new(self.data.series.dt).ahead(part.start - seen);
         let mut state = self.model.init_state(1, self.on);
@@ -83,12 +90,23 @@ impl Measure<'_> {
         let Some(at) = self.horizon.iter().position(|&horizon| horizon == 1) else { return Ok(None) };
         let sha = Shared::new(self.data.series.dt);
         let (model, memory) = (self.model.horizon(at), self.model.r.memory());
-        free_runs(&model, &sha, &self.values(), part, memory, &self.units, config)
+        free_runs(&model, &sha, self.on, &self.data.series.values, part, memory, &self.units, config)
     }
+}
 
-    pub(crate) fn evaluate(&self, part: Range<usize>, free_run: &FreeRunConfig) -> Result<Evaluation> {
-        let free = self.free_runs(part.clone(), free_run)?;
-        Ok(Evaluation { forecasts: self.forecasts(part)?, free })
+/// Tells what is odd about forecasts.
+pub(crate) fn tell(forecasts: &[Forecast], data: &Data, say: &dyn Fn(String)) {
+    for forecast in forecasts {
+        let Forecast { horizon, error, baselines: [(_, persistence), _], .. } = forecast;
+        for name in forecast.constant(data) {
+            say(format!("warning   {name} is constant where horizon {horizon} is tested: it has no NRMSE"));
+        }
+        if error.nrmse > persistence.nrmse {
+            say(format!(
+                "warning   {} ahead the forecast is worse than none (persistence); try --order 1, other delays, or --alpha 1e-8..1e2",
+                plural(*horizon, "step")
+            ));
+        }
     }
 }
 
@@ -98,7 +116,7 @@ impl Forecast {
     }
 
     /// Channels that are constant over the targets.
-    pub(crate) fn constant<'a>(&'a self, data: &'a Data) -> impl Iterator<Item = &'a str> {
+    fn constant<'a>(&'a self, data: &'a Data) -> impl Iterator<Item = &'a str> {
         self.channel_values(data).filter(|(_, value)| value.is_nan()).map(|(name, _)| name)
     }
 
@@ -143,14 +161,13 @@ impl Evaluation {
         metrics
     }
 
-    /// For people: a row for each horizon.
-    pub(crate) fn table(&self, data: &Data) -> String {
+    /// For people: a row for each horizon, under a word for what the errors are of.
+    pub(crate) fn table(&self, data: &Data, mse: &str) -> String {
         // More columns than this do not fit on a line.
         const MOST_CHANNELS: usize = 8;
         let channels = &data.series.channels;
         let shown = if channels.len() == 1 { 0 } else { channels.len().min(MOST_CHANNELS) };
-        let mut text =
-            format!("{:>8}  {:>10}  {:>10}  {:>11}  {:>10}", "horizon", "test MSE", "NRMSE", "persistence", "mean");
+        let mut text = format!("{:>8}  {mse:>10}  {:>10}  {:>11}  {:>10}", "horizon", "NRMSE", "persistence", "mean");
         text += &channels[..shown].iter().map(|name| format!("  {name:>10}")).collect::<String>();
         text += if shown < channels.len() && shown > 0 { "  ..." } else { "" };
         for Forecast { horizon, error, baselines, .. } in &self.forecasts {
@@ -191,11 +208,12 @@ impl Vpt {
             whole => format!(" ({whole} for all {compared} steps that could be compared)"),
         };
         format!(
-            "valid for {} {}, the median of {runs} starts{capped}; {} of them bounded over {} steps",
+            "valid for {} {}, the median of {}{capped}; {} of them bounded over {}",
             short(self.value),
             self.unit,
+            plural(runs, "start"),
             free.bounded(),
-            free.steps
+            plural(free.steps, "step")
         )
     }
 }

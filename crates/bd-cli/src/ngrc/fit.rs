@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::data::Data;
-use super::evaluation::{Forecast, Measure, Vpt};
+use super::evaluation::{Measure, Vpt};
 use crate::job::Seconds;
 use crate::plan::{NgrcPlan, Select};
 use crate::text::{plural, short};
@@ -49,7 +49,7 @@ impl Fit<'_> {
 
     pub(super) fn measure<'a>(&'a self, model: &'a Ngrc) -> Result<Measure<'a>> {
         let known = self.data.series.stretch(self.split.train.clone()).squeeze_dim(0);
-        Ok(Measure { model, horizon: &self.plan.horizon, data: self.data, units: Units::of(&known)?, on: self.on() })
+        Measure::new(model, &self.plan.horizon, self.data, Units::of(&known)?, self.on())
     }
 
     pub(super) fn run(&self, seconds: &mut Seconds) -> Result<Fitted> {
@@ -57,7 +57,7 @@ impl Fit<'_> {
         let channels = data.series.channels.len();
         let mut params = Params::new(plan.seed, self.on());
         let model = Ngrc::new(&mut params, channels, plan.horizon.len(), &plan.model())?;
-        model.fit_scale(&self.stretch(split.train.clone()))?;
+        model.fit_scale(&data.series.stretch(split.train.clone()).to_device(self.device))?;
         say(format!("model     ngrc: {} features, {}", model.r.n_out(), plural(plan.horizon.len(), "horizon")));
         let state = self.warm_up(&model)?;
         seconds.lap("warmup");
@@ -65,6 +65,7 @@ impl Fit<'_> {
         // A part ends with its last target, or, as in the tutorial, with its last input.
         let end = |part: &Range<usize>| if plan.split.targets_beyond { part.end } else { part.end - plan.farthest() };
         let rows = split.train.start..end(&split.train);
+        self.warn(rows.len(), &model);
         let ridge = plan.ridge.with(plan.ridge.alpha[0]);
         let sha = Shared::new(data.series.dt).ahead(rows.start);
         let (mut factor, state) =
@@ -126,36 +127,32 @@ impl Fit<'_> {
         let (plan, part) = (self.plan, &self.split.validation);
         let measure = self.measure(model)?;
         let nearest = (0..plan.horizon.len()).min_by_key(|&i| plan.horizon[i]).expect("there is a horizon");
-        let mut lines = Vec::new();
-        // The greatest score wins: for one step ahead the error with its sign turned, in the last place.
+        // For each score what it says to people and to programs.
+        let mut told = Vec::new();
+        // The greatest score wins: for one step ahead the error with its sign turned.
         let score = |_: &Ngrc| match plan.select {
             Select::OneStep => {
                 let forecast = &measure.forecasts(part.clone())?[nearest];
-                let score = -forecast.error.nrmse;
-                lines.push(
-                    json!({"horizon": forecast.horizon, "mse": forecast.error.mse, "nrmse": forecast.error.nrmse}),
-                );
-                let words = format!("NRMSE {} at horizon {}", short(forecast.error.nrmse), forecast.horizon);
-                Ok(([0.0, 0.0, score], words))
+                let (horizon, error) = (forecast.horizon, &forecast.error);
+                told.push((
+                    format!("NRMSE {} at horizon {horizon}", short(error.nrmse)),
+                    json!({"horizon": horizon, "mse": error.mse, "nrmse": error.nrmse}),
+                ));
+                Ok([0.0, 0.0, -error.nrmse])
             }
             Select::FreeRun => {
                 let Some(free) = measure.free_runs(part.clone(), &plan.free_run)? else {
                     return Err(too_short("run freely on", part.len()));
                 };
-                let vpt = Vpt::of(&free, self.data);
-                lines.push(json!({"vpt_steps": free.median_valid_steps(), "bounded": free.bounded(), "runs": free.starts.len()}));
-                Ok((free.score(), vpt.sentence(&free)))
+                told.push((
+                    Vpt::of(&free, self.data).sentence(&free),
+                    json!({"vpt_steps": free.median_valid_steps(), "bounded": free.bounded(), "runs": free.starts.len()}),
+                ));
+                Ok(free.score())
             }
         };
-        let mut score = score;
-        let mut words = Vec::new();
-        let scored = |model: &Ngrc| {
-            let (score, sentence) = score(model)?;
-            words.push(sentence);
-            Ok(score)
-        };
-        let (alpha, scores) = factor.choose(&plan.ridge.with(0.0), &plan.ridge.alpha, model, scored)?;
-        let mut told = words.into_iter().zip(lines);
+        let (alpha, scores) = factor.choose(&plan.ridge.with(0.0), &plan.ridge.alpha, model, score)?;
+        let mut told = told.into_iter();
         let mut all = Vec::new();
         for (&candidate, score) in plan.ridge.alpha.iter().zip(&scores) {
             let (sentence, mut line) = match score {
@@ -169,8 +166,8 @@ impl Fit<'_> {
             line["chosen"] = json!(candidate == alpha);
             all.push(line);
         }
-        let ends = [&plan.ridge.alpha[..1], &plan.ridge.alpha[plan.ridge.alpha.len() - 1..]].concat();
-        if ends.contains(&alpha) && plan.ridge.alpha.len() > 2 {
+        let (least, most) = plan.ridge.alpha.iter().fold((f64::MAX, 0.0f64), |(a, b), &x| (a.min(x), b.max(x)));
+        if (alpha == least && least > 0.0 || alpha == most) && plan.ridge.alpha.len() > 2 {
             (self.say)(format!("note      alpha {alpha:e} is at an end of the list; a better one may lie beyond"));
         }
         Ok((alpha, all))
@@ -179,6 +176,9 @@ impl Fit<'_> {
     /// Errors on a validation part that nothing was chosen by.
     fn validation(&self, model: &Ngrc) -> Result<Vec<Value>> {
         let forecasts = self.measure(model)?.forecasts(self.split.validation.clone())?;
+        for forecast in &forecasts {
+            (self.say)(format!("validate  NRMSE {} at horizon {}", short(forecast.error.nrmse), forecast.horizon));
+        }
         Ok(forecasts.iter().map(|forecast| forecast.line("validation", self.data)).collect())
     }
 
@@ -195,8 +195,22 @@ impl Fit<'_> {
                 columns - rank
             ));
         }
+    }
+
+    /// Tells before the work begins what is likely to come out badly.
+    fn warn(&self, rows: usize, model: &Ngrc) {
+        let columns = model.r.n_out() as usize + 1; // and the intercept
         if rows < columns {
-            (self.say)(format!("warning   {rows} samples cannot determine {columns} weights; the penalty decides"));
+            let samples = plural(rows, "sample");
+            (self.say)(format!(
+                "warning   {samples} cannot determine {columns} weights, the penalty decides; lower --delay or --order, or name fewer \
+                 channels"
+            ));
+        }
+        if self.plan.select == Select::FreeRun && self.plan.ridge.alpha.len() == 1 {
+            (self.say)(
+                "note      there is one alpha and nothing to select; several are named as in --alpha 1e-8..1e2".into(),
+            );
         }
     }
 }
@@ -213,8 +227,8 @@ pub(super) fn divide(plan: &NgrcPlan, data: &Data) -> Result<Split> {
     let (points, farthest) = (data.series.points(), plan.farthest());
     let all = format!("the series has {points} points ({})", plural(data.series.channels.len(), "channel"));
     let NvarConfig { delay, stride, .. } = plan.nvar;
-    let reach = (delay - 1) * stride; // it was checked that there is such a number
-    if data.file && points <= reach + farthest {
+    let reach = plan.nvar.reach().unwrap_or(usize::MAX);
+    if data.sha256.is_some() && points <= reach.saturating_add(farthest) {
         return Err(Error::Config(format!(
             "{all}, too few: the lags of delay {delay} and stride {stride} reach {reach} points back, and the farthest forecast \
              is {farthest} ahead; lower --delay, --stride or --horizon"
@@ -242,14 +256,4 @@ pub(super) fn divide(plan: &NgrcPlan, data: &Data) -> Result<Split> {
         )));
     }
     Ok(split)
-}
-
-/// Tells channels that have no normalised error.
-pub(super) fn tell_constant(forecasts: &[Forecast], data: &Data, say: &dyn Fn(String)) {
-    for forecast in forecasts {
-        for name in forecast.constant(data) {
-            let horizon = forecast.horizon;
-            say(format!("warning   {name} is constant in the test part of horizon {horizon}: it has no NRMSE"));
-        }
-    }
 }

@@ -17,9 +17,10 @@ use serde_json::{Map, Value, json};
 use tch::Tensor;
 
 use self::data::Data;
+use self::evaluation::tell;
 use self::evaluation::{Evaluation, Forecast};
 use self::figures::figures;
-use self::fit::{Fit, Fitted, divide, tell_constant};
+use self::fit::{Fit, Fitted, divide};
 use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
@@ -44,9 +45,11 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     say(greeting(&manifest));
 
     let data = Data::load(&plan.data)?;
-    if data.file {
-        // So that whatever file comes later, its columns are found by the names of these.
+    if data.sha256.is_some() {
+        // So that whatever file comes later, its columns are found by the names of these, and its points are as far apart.
         plan.data.columns = data.series.channels.clone();
+        plan.data.dt = Some(data.series.dt);
+        plan.data.sha256 = data.sha256.clone();
     }
     let split = divide(&plan, &data)?;
     let run = RunDir::create(args.run.out.as_deref(), manifest)?;
@@ -66,7 +69,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     interrupt.check()?;
     let measure = fit.measure(&fitted.model)?;
     let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
-    tell_constant(&forecasts, &data, &say);
+    tell(&forecasts, &data, &say);
     seconds.lap("test");
     interrupt.check()?;
     let free = catch_torch(|| measure.free_runs(split.test.clone(), &plan.free_run))?;
@@ -91,7 +94,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
         metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
         console::result(&result(&plan.job, &path, device, seconds.0, metrics).to_string())?;
     } else if !args.run.quiet {
-        console::result(&evaluation.table(&data))?;
+        console::result(&evaluation.table(&data, "test MSE"))?;
     }
     say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
     Ok(())
@@ -100,8 +103,13 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
 /// What a series is, and what looks wrong with it.
 fn describe(data: &Data, say: &dyn Fn(String)) {
     let series = &data.series;
-    let channels = plural(series.channels.len(), "channel");
-    say(format!("series    {}: {} points, {channels}, dt {}", data.source, series.points(), series.dt));
+    let (points, count) = (series.points(), series.channels.len());
+    let names = series.channels[..count.min(8)].join(", ") + if count > 8 { ", ..." } else { "" };
+    let channels = plural(count, "channel");
+    say(format!("series    {}: {}, {channels} ({names}), dt {}", data.source, plural(points, "point"), series.dt));
+    if count > points {
+        say(format!("warning   {count} channels and only {points} points: is the table the wrong way round?"));
+    }
     for name in series.counters() {
         say(format!(
             "warning   {name} rises evenly, as a time or an index does: leave it out by naming the others with --columns, or say \

@@ -7,14 +7,13 @@ use bd_core::files::write_atomic;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Params, Shared, StateTree, System, Tap, catch_torch, device, threads};
 use bd_models::Ngrc;
-use bd_train::data::SeriesConfig;
+use bd_train::data::{SeriesConfig, split_names};
 use bd_train::{Units, free_run};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::data::Data;
-use super::evaluation::Measure;
-use super::fit::tell_constant;
+use super::evaluation::{Evaluation, Measure, tell};
 use super::{describe, times};
 use crate::args;
 use crate::console;
@@ -36,21 +35,34 @@ fn load(run: &Path, plan: &NgrcPlan, channels: usize, reuse: &args::Reuse) -> Re
     let mut params = Params::new(plan.seed, on);
     let model = catch_torch(|| Ngrc::new(&mut params, channels, plan.horizon.len(), &plan.model()))?;
     params.load(&finished::weights_of(run)?).map_err(|error| match error {
-        // The weights are those of the run; what does not fit is the series.
-        Error::Mismatch { .. } => Error::Config(format!(
-            "the model was trained on another number of channels than the {} of this series; choose them with --columns",
-            channels
+        // The weights are those that the run wrote, so that what does not fit most likely is the series.
+        Error::Mismatch { .. } if Some(channels) != trained_channels(plan) => Error::Config(format!(
+            "the model was trained on another number of channels than the {channels} of this series; choose them with --columns"
         )),
         error => error,
     })?;
     Ok(Loaded { model, device, on })
 }
 
+/// Channels that a run was trained on, if its configuration names them.
+fn trained_channels(plan: &NgrcPlan) -> Option<usize> {
+    Some(plan.data.columns.len()).filter(|&count| count > 0)
+}
+
 /// The series in a file that somebody gives later: the same columns as in the training, or others in the same order.
-fn series(plan: &NgrcPlan, file: &Path, columns: Option<&[String]>) -> Result<Data, Error> {
+fn series(plan: &NgrcPlan, file: &Path, other: &args::OtherColumns) -> Result<Data, Error> {
     let trained = plan.data.series();
-    let columns = columns.map_or(trained.columns, <[String]>::to_vec);
-    Data::file(file, &SeriesConfig { columns, ..trained })
+    // Whoever says how far points are apart does not want a column to say it.
+    let time = other.time.clone().or_else(|| trained.time.filter(|_| other.dt.is_none()));
+    let columns = other.columns.as_deref().map_or(trained.columns, split_names);
+    if let (Some(given), Some(expected)) = (other.dt, trained.dt)
+        && (given / expected - 1.0).abs() > 0.01
+    {
+        return Err(Error::Config(format!(
+            "--dt is {given}, but the model was trained on points {expected} apart: resample the series"
+        )));
+    }
+    Data::file(file, &SeriesConfig { columns, time, dt: other.dt.or(trained.dt) })
 }
 
 pub(crate) fn eval(args: &args::Eval, plan: &NgrcPlan) -> Result<()> {
@@ -60,18 +72,18 @@ pub(crate) fn eval(args: &args::Eval, plan: &NgrcPlan) -> Result<()> {
         }
     };
     let data = match &args.data {
-        Some(file) => series(plan, file, args.columns.as_deref())?,
+        Some(file) => series(plan, file, &args.columns)?,
         None => Data::load(&plan.data)?,
     };
     let loaded = load(&args.run, plan, data.series.channels.len(), &args.reuse)?;
     let points = data.series.points();
-    let (known, part) = match &args.data {
+    let (known, part, mse) = match &args.data {
         None => {
             let split = plan.divide(points)?;
-            (split.train, split.test)
+            (split.train, split.test, "test MSE")
         }
         // Of other data all that has a whole history is for testing.
-        Some(_) => (0..points, loaded.model.r.memory()..points),
+        Some(_) => (0..points, loaded.model.r.memory()..points, "MSE"),
     };
     if part.len() <= plan.farthest() {
         return Err(Error::Config(format!(
@@ -82,11 +94,18 @@ pub(crate) fn eval(args: &args::Eval, plan: &NgrcPlan) -> Result<()> {
         .into());
     }
     describe(&data, &say);
-    say(format!("test      {} points", part.len()));
+    say(format!("test      {}", plural(part.len(), "point")));
+    if args.data.is_some() {
+        say("note      mean and standard deviation, of the baseline and of free runs, are those of this series".into());
+        if data.sha256 == plan.data.sha256 {
+            say("warning   the model was trained on a part of this file; without --data, bd eval takes the part that was not".into());
+        }
+    }
     let units = Units::of(&data.series.stretch(known).squeeze_dim(0))?;
-    let measure = Measure { model: &loaded.model, horizon: &plan.horizon, data: &data, units, on: loaded.on };
-    let found = catch_torch(|| measure.evaluate(part, &plan.free_run))?;
-    tell_constant(&found.forecasts, &data, &say);
+    let measure = Measure::new(&loaded.model, &plan.horizon, &data, units, loaded.on)?;
+    let free = catch_torch(|| measure.free_runs(part.clone(), &plan.free_run))?;
+    let found = Evaluation { forecasts: catch_torch(|| measure.forecasts(part))?, free };
+    tell(&found.forecasts, &data, &say);
     if args.reuse.json {
         let result = json!({
             "job": "eval",
@@ -96,7 +115,7 @@ pub(crate) fn eval(args: &args::Eval, plan: &NgrcPlan) -> Result<()> {
         });
         console::result(&result.to_string())?;
     } else if !args.reuse.quiet {
-        console::result(&found.table(&data))?;
+        console::result(&found.table(&data, mse))?;
     }
     Ok(())
 }
@@ -107,7 +126,7 @@ pub(crate) fn predict(args: &args::Predict, plan: &NgrcPlan) -> Result<()> {
             console::message(&message);
         }
     };
-    let data = series(plan, &args.input, args.columns.as_deref())?;
+    let data = series(plan, &args.input, &args.columns)?;
     let loaded = load(&args.run, plan, data.series.channels.len(), &args.reuse)?;
     let reach = loaded.model.r.memory();
     if data.series.points() <= reach {
@@ -221,7 +240,13 @@ fn to_csv(data: &Data, tables: &[Table]) -> Result<String, Error> {
     let first = tables.iter().map(|table| table.first).min().unwrap_or(0);
     let end = tables.iter().map(|table| table.first + length(table)).max().unwrap_or(0);
     let quoted = |name: String| {
-        if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name }
+        if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name }
+    };
+    // As many digits as the step has, and a few more: 1.636, not 1.6360000000000001.
+    let digits = (4 - data.series.dt.log10().floor() as i32).clamp(0, 15) as usize;
+    let time = |point: usize| {
+        let text = format!("{:.digits$}", data.series.time(point));
+        if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
     };
     let mut text = String::from("time");
     for table in tables {
@@ -231,8 +256,9 @@ fn to_csv(data: &Data, tables: &[Table]) -> Result<String, Error> {
     let rows: Vec<Vec<f64>> =
         tables.iter().map(|table| Ok(Vec::try_from(table.prediction.flatten(0, -1))?)).collect::<Result<_, Error>>()?;
     let channels = data.series.channels.len();
-    for point in first..end {
-        text += &data.series.time(point).to_string();
+    let within = |table: &&Table, point: usize| (table.first..table.first + length(table)).contains(&point);
+    for point in (first..end).filter(|&point| tables.iter().any(|table| within(&table, point))) {
+        text += &time(point);
         for (table, row) in tables.iter().zip(&rows) {
             let at = point.checked_sub(table.first).filter(|&at| at < length(table));
             for c in 0..channels {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{NgrcConfig, Nvar, NvarConfig, Target};
-use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
+use bd_train::data::chaos::MAX_POINTS;
+use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig, split_names};
 use bd_train::{FreeRunConfig, Ridge, Solver};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ pub(crate) struct DataPlan {
     pub(crate) time: Option<String>,
     /// Time between two points. Null: what the column of the time says, or else 1.
     pub(crate) dt: Option<f64>,
+    /// SHA-256 of the file that a run has read. Null: whatever is in it.
+    pub(crate) sha256: Option<String>,
     pub(crate) system: Option<SystemPlan>,
 }
 
@@ -123,11 +126,24 @@ impl NgrcPlan {
             threads: 1,
             split: SplitPlan { warmup: None, split: None, targets_beyond: flow.is_some() },
             horizon: if flow.is_some() { vec![1, 10, 100] } else { vec![1] },
-            data: DataPlan { file: None, columns: vec![], time: None, dt: flow.map(|flow| flow.dt), system },
+            data: DataPlan {
+                file: None,
+                columns: vec![],
+                time: None,
+                dt: flow.map(|flow| flow.dt),
+                sha256: None,
+                system,
+            },
             nvar: NvarConfig::default(),
             target: Target::default(),
-            scale: false,
-            ridge: RidgePlan { alpha: vec![alpha], solver, penalise_intercept, chunk_rows },
+            // In whatever units and with whatever offset a recording comes, a penalty should mean the same. The tutorial has neither.
+            scale: flow.is_none(),
+            ridge: RidgePlan {
+                alpha: vec![alpha],
+                solver,
+                penalise_intercept: penalise_intercept && flow.is_some(),
+                chunk_rows,
+            },
             select: Select::OneStep,
             free_run: FreeRunConfig::default(),
         }
@@ -182,9 +198,9 @@ impl NgrcPlan {
 
     /// Sets what depends on other values and was left open.
     fn complete(&mut self) -> Result<()> {
-        let reach = Nvar::new(1, &self.nvar)?.memory() as f64;
+        let Some(reach) = self.nvar.reach() else { return Nvar::new(1, &self.nvar).map(|_| ()) };
         let (file, choice) = (self.data.file.is_some(), self.ridge.alpha.len() > 1);
-        self.split.warmup.get_or_insert(if file { reach } else { 0.2 });
+        self.split.warmup.get_or_insert(if file { reach as f64 } else { 0.2 });
         // On a system a choice takes nothing from the training, for the chosen model is fitted to both parts in the end.
         self.split.split.get_or_insert(match (file, choice) {
             (true, false) => [0.8, 0.0, 0.2],
@@ -204,8 +220,11 @@ impl NgrcPlan {
         if let Some(dt) = self.data.dt.filter(|dt| !(*dt > 0.0 && dt.is_finite())) {
             return config(format!("data.dt is {dt}; it must be a number above 0"));
         }
-        if self.horizon.is_empty() || self.horizon.contains(&0) {
-            return config(format!("horizon is {:?}; it is one or more numbers of steps from 1", self.horizon));
+        if self.horizon.is_empty() || self.horizon.iter().any(|h| !(1..=MAX_POINTS).contains(h)) {
+            return config(format!(
+                "horizon is {:?}; it is one or more numbers of steps from 1 to {MAX_POINTS}",
+                self.horizon
+            ));
         }
         let mut sorted = self.horizon.clone();
         sorted.sort_unstable();
@@ -217,6 +236,9 @@ impl NgrcPlan {
             return config("ridge.alpha is empty; it is one penalty, or several to choose from".into());
         }
         alphas.iter().try_for_each(|&alpha| self.ridge.with(alpha).check())?;
+        if let Some(twice) = alphas.iter().enumerate().find(|(i, alpha)| alphas[..*i].contains(alpha)) {
+            return config(format!("ridge.alpha has {:e} twice, in {alphas:?}", twice.1));
+        }
         if let (true, Select::FreeRun, false) = (alphas.len() > 1, self.select, self.horizon.contains(&1)) {
             return config(format!(
                 "select is free-run, and a model runs freely by its forecasts one step ahead: horizon must have 1, it is {:?}",
@@ -230,9 +252,15 @@ impl NgrcPlan {
 /// The options that were given.
 fn options(args: &args::Ngrc) -> Result<Vec<(&'static str, Option<Value>)>> {
     let alphas = args.alpha.as_deref().map(alphas).transpose()?;
+    if let Some(split) = args.split.as_ref().filter(|split| split.len() != 3) {
+        let found = split.len();
+        return Err(Error::Config(format!(
+            "--split has {found} fractions; it takes three, for training, validation and test, as in 0.8,0,0.2"
+        )));
+    }
     Ok(vec![
         ("data.file", args.data.as_ref().map(|x| json!(x))),
-        ("data.columns", args.columns.as_ref().map(|x| json!(x))),
+        ("data.columns", args.columns.as_deref().map(|text| json!(split_names(text)))),
         ("data.time", args.time.as_ref().map(|x| json!(x))),
         ("data.dt", super::finite("--dt", args.dt)?),
         ("split.warmup", super::finite("--warmup", args.warmup)?),
@@ -242,7 +270,7 @@ fn options(args: &args::Ngrc) -> Result<Vec<(&'static str, Option<Value>)>> {
         ("nvar.stride", args.stride.map(|x| json!(x))),
         ("nvar.constant", args.constant.then(|| json!(true))),
         ("target", args.target.as_ref().map(|x| json!(x))),
-        ("scale", args.scale.then(|| json!(true))),
+        ("scale", args.scale.map(|x| json!(x))),
         ("ridge.alpha", alphas.map(|x| json!(x))),
         ("ridge.solver", args.solver.as_ref().map(|x| json!(x))),
         ("select", args.select.as_ref().map(|x| json!(x))),
@@ -283,10 +311,12 @@ enum Origin {
     System(String),
 }
 
-/// Finds the data that are asked for, and makes void what the layers below say of other data: names of columns, times,
-/// parameters and how the series is divided belong to one file or one system.
+/// Finds the data that are asked for. What a layer says of its own data is void where a stronger one asks for others: names of
+/// columns, times, parameters and how the series is divided belong to one file or one system. A layer that names no data speaks of
+/// whatever they are.
 fn origin(layers: &mut [Value]) -> Result<Origin> {
     let mut origin = Origin::System("lorenz".into());
+    let mut told = vec![false; layers.len()];
     for i in 0..layers.len() {
         let file = layers[i].pointer("/data/file");
         let system = layers[i].pointer("/data/system").filter(|system| !system.is_null());
@@ -294,28 +324,46 @@ fn origin(layers: &mut [Value]) -> Result<Origin> {
             (Some(_), Some(_)) => {
                 return Err(Error::Config("data.file and data.system exclude each other; set one of them".into()));
             }
-            (Some(file), None) => Origin::File(file.into()),
-            (None, Some(system)) => match (system.get("name").and_then(Value::as_str), &origin) {
+            (Some(file), None) => Some(Origin::file(file)),
+            (None, Some(system)) => Some(match (system.get("name").and_then(Value::as_str), &origin) {
                 (Some(name), _) => Origin::System(name.into()),
                 (None, Origin::System(_)) => origin.clone(),
                 (None, Origin::File(_)) => Origin::System("lorenz".into()),
-            },
-            (None, None) if file.is_some() && matches!(origin, Origin::File(_)) => Origin::System("lorenz".into()),
-            (None, None) => origin.clone(),
+            }),
+            (None, None) if file.is_some() && matches!(origin, Origin::File(_)) => {
+                Some(Origin::System("lorenz".into()))
+            }
+            (None, None) => None,
         };
+        let Some(named) = named else { continue };
+        told[i] = true;
         if named != origin {
-            for below in &mut layers[..i] {
-                if let Some(layer) = below.as_object_mut() {
-                    layer.remove("split");
-                }
-                if let Some(Value::Object(data)) = below.pointer_mut("/data") {
-                    data.retain(|key, _| !["file", "columns", "time", "system", "dt"].contains(&key.as_str()));
+            for (below, told) in layers[..i].iter_mut().zip(&told) {
+                if *told {
+                    forget_data(below);
                 }
             }
             origin = named;
         }
     }
     Ok(origin)
+}
+
+impl Origin {
+    /// The same file, however it is written.
+    fn file(path: &str) -> Self {
+        let whole = std::path::absolute(path).map(|path| path.canonicalize().unwrap_or(path));
+        Self::File(whole.map_or_else(|_| path.to_owned(), |path| path.display().to_string()))
+    }
+}
+
+fn forget_data(layer: &mut Value) {
+    if let Some(layer) = layer.as_object_mut() {
+        layer.remove("split");
+    }
+    if let Some(Value::Object(data)) = layer.pointer_mut("/data") {
+        data.retain(|key, _| !["file", "columns", "time", "system", "dt", "sha256"].contains(&key.as_str()));
+    }
 }
 
 #[cfg(test)]

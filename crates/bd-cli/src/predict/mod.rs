@@ -18,15 +18,14 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
             [given("--array", args.array.is_some()), given("--record", !args.record.is_empty())],
             &["npz", "csv"][..],
         ),
-        AnyPlan::Snn(_) => {
-            ("snn", [given("--columns", args.columns.is_some()), given("--free-run", args.free_run > 0)], &["npz"][..])
-        }
+        AnyPlan::Snn(_) => ("snn", [args.columns.given(), given("--free-run", args.free_run > 0)], &["npz"][..]),
     };
     if let Some(option) = foreign.into_iter().flatten().next() {
         return Err(Error::Config(format!("{option} is not for a run of {job}, which this is")).into());
     }
-    let ending = args.output.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    if !endings.contains(&ending) {
+    let ending =
+        args.output.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if !endings.contains(&ending.as_str()) {
         let endings = endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
         return Err(Error::Config(format!("--output {}: it must end in {endings}", args.output.display())).into());
     }
@@ -42,6 +41,10 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
 
 pub(crate) fn eval(args: &args::Eval) -> Result<()> {
     match AnyPlan::of(&args.run)? {
+        AnyPlan::Ngrc(_) if args.data.is_none() && args.columns.given().is_some() => {
+            let option = args.columns.given().unwrap_or_default();
+            Err(Error::Config(format!("{option} is about a file of --data, and there is none")).into())
+        }
         AnyPlan::Ngrc(plan) => ngrc::eval(args, &plan),
         AnyPlan::Snn(_) if args.data.is_some() => {
             Err(Error::Config("bd eval --data is for runs of ngrc so far, and this is one of snn".into()).into())

@@ -9,5 +9,5 @@ pub mod split;
 pub use chaos::{FLOWS, Flow};
 pub use columns::{Column, read_columns};
 pub use examples::{Examples, Sequences, TimeFirst};
-pub use series::{Series, SeriesConfig};
+pub use series::{Series, SeriesConfig, split_names};
 pub use split::{Split, SplitConfig};

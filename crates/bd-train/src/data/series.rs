@@ -15,7 +15,7 @@ use super::columns::{Column, read_columns};
 /// |---|---|---|
 /// | `columns` | all | the channels in this order: columns, or arrays of several columns. Of a file of several arrays they must be named |
 /// | `time` | none | the column with the time of each point, evenly spaced and rising; it is no channel |
-/// | `dt` | none | time between two points, where there is no such column; none is 1 |
+/// | `dt` | none | time between two points. Without a column of the time, none is 1; with one, it must say the same, to 1 % |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -36,16 +36,20 @@ pub struct Series {
     pub start: f64,
     /// Time between two points.
     pub dt: f64,
+    /// The times of the points as the file has them, if it has.
+    pub times: Option<Vec<f64>>,
+}
+
+/// Names separated by commas; those with a comma in them in double quotes, as in a line of a CSV file.
+pub fn split_names(text: &str) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let first = reader.records().next().and_then(Result::ok);
+    first.map(|record| record.iter().map(str::to_owned).collect()).unwrap_or_default()
 }
 
 impl Series {
     /// Reads a file, see [`read_columns`].
     pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
-        if config.time.is_some() && config.dt.is_some() {
-            return Err(Error::Config(
-                "data.time and data.dt both say how far points are apart; set one of them".into(),
-            ));
-        }
         if let Some(dt) = config.dt.filter(|dt| !(*dt > 0.0 && dt.is_finite())) {
             return Err(Error::Config(format!("data.dt is {dt}; it must be a number above 0")));
         }
@@ -73,11 +77,18 @@ impl Series {
             })?,
             None => (0.0, config.dt.unwrap_or(1.0)),
         };
+        if let Some(expected) = config.dt.filter(|expected| (dt / expected - 1.0).abs() > 0.01) {
+            let name = config.time.as_deref().unwrap_or_default();
+            return Err(
+                table.bad(format!("points are {dt} apart by the time in {name}, but should be {expected} apart"))
+            );
+        }
         Ok(Self {
             channels: chosen.into_iter().map(|at| table.columns[at].name.clone()).collect(),
             values: Tensor::f_stack(&numbers, 1)?,
             start,
             dt,
+            times: times.map(<[f64]>::to_vec),
         })
     }
 
@@ -86,9 +97,13 @@ impl Series {
         self.values.size()[0] as usize
     }
 
-    /// Time of a point.
+    /// Time of a point, as the file has it where it has. Beyond the end of the series times go on evenly.
     pub fn time(&self, point: usize) -> f64 {
-        self.start + point as f64 * self.dt
+        match &self.times {
+            Some(times) if point < times.len() => times[point],
+            Some(times) => times[times.len() - 1] + (point + 1 - times.len()) as f64 * self.dt,
+            None => self.start + point as f64 * self.dt,
+        }
     }
 
     /// Points `range` as `[1, time, channel]`.
@@ -96,41 +111,52 @@ impl Series {
         self.values.narrow(0, range.start as i64, range.len() as i64).unsqueeze(0)
     }
 
-    /// Channels that rise by the same amount from each point to the next, as an index or a time does and no measurement.
+    /// Channels that rise from each point to the next, nearly always by the same amount, as an index or a time does and no
+    /// measurement.
     pub fn counters(&self) -> Vec<&str> {
         let counts = |c: &usize| {
-            let channel = self.values.select(1, *c as i64);
-            let steps = channel.diff::<Tensor>(1, -1, None, None);
-            let first = if steps.numel() > 1 { steps.double_value(&[0]) } else { 0.0 };
-            first > 0.0 && (steps - first).abs().max().double_value(&[]) <= 1e-9 * first
+            let steps = self.values.select(1, *c as i64).diff::<Tensor>(1, -1, None, None);
+            if steps.numel() < 2 || steps.gt(0.0).all().int64_value(&[]) == 0 {
+                return false;
+            }
+            let usual = steps.median();
+            let even = (&steps - &usual).abs().le_tensor(&(usual * 0.3)).to_kind(tch::Kind::Double);
+            even.mean(tch::Kind::Double).double_value(&[]) > 0.9
         };
         (0..self.channels.len()).filter(counts).map(|c| self.channels[c].as_str()).collect()
     }
 }
 
-/// Start and step of times that rise evenly. Times are often written with few digits, so that each step may be off by a
-/// fifth; but a point that is missing is not.
+/// Start and step of times that rise evenly. Times are often written with few digits, so that each may be off by nearly half a
+/// step; but a point that is missing, or a clock that drifts, is further off somewhere.
 fn evenly(times: &[f64]) -> Result<(f64, f64), String> {
     if times.len() < 2 {
         return Err("two points at least must tell how far they are apart".into());
     }
     let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let dt = (times[times.len() - 1] - times[0]) / (times.len() - 1) as f64;
-    let middle = steps.len() / 2;
-    let usual = *steps.clone().select_nth_unstable_by(middle, f64::total_cmp).1;
-    if usual <= 0.0 {
+    let (start, dt) = (times[0], (times[times.len() - 1] - times[0]) / steps.len() as f64);
+    if let Some(back) = steps.iter().position(|step| *step < 0.0) {
+        let (before, after) = (times[back], times[back + 1]);
+        return Err(format!("it does not rise: point {} (counted from 0) is at {after}, after {before}", back + 1));
+    }
+    if dt <= 0.0 {
         return Err("it does not rise".into());
     }
-    let uneven = steps.iter().position(|step| (*step - usual).abs() > 0.2 * usual);
-    match uneven {
-        Some(at) => Err(format!(
-            "point {} (counted from 0) is at {}, {} after the one before, but points are {usual} apart. Fill the gap, or resample",
-            at + 1,
-            times[at + 1],
-            steps[at]
-        )),
-        None => Ok((times[0], dt)),
+    let off = |i: usize| ((times[i] - start) / dt - i as f64).abs();
+    if (0..times.len()).all(|i| off(i) <= 0.45) {
+        return Ok((start, dt));
     }
+    let mut sorted = steps.clone();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted[sorted.len() / 2];
+    let widest = (0..steps.len()).max_by(|&a, &b| steps[a].total_cmp(&steps[b])).unwrap_or(0);
+    Err(format!(
+        "points are not evenly spaced: usually {usual} apart, but point {} (counted from 0) is at {}, {} after the one before; \
+         fill gaps or resample, or leave the column out and say how far points are apart with --dt",
+        widest + 1,
+        times[widest + 1],
+        steps[widest]
+    ))
 }
 
 struct Table<'a> {
@@ -185,7 +211,8 @@ impl Table<'_> {
                 return Err(self.bad(format!("{name} cannot be a channel and the time")));
             }
             if chosen[..i].iter().any(|&before| self.columns[before].name == *name) {
-                return Err(self.bad(format!("two channels would be called '{name}'; name each column once")));
+                let way_out = if names.is_empty() { "give them different names" } else { "name each column once" };
+                return Err(self.bad(format!("two channels would be called '{name}'; {way_out}")));
             }
             if let Err(error) = self.numbers(at) {
                 // Only where the user has not named the columns can it be left out by naming the others.
@@ -211,10 +238,17 @@ impl Table<'_> {
             .filter(|&other| Some(other) != time && self.columns[other].numbers.is_ok())
             .map(|other| self.columns[other].name.as_str())
             .collect();
-        let advice = if others.is_empty() {
-            String::new()
-        } else {
-            format!("; to leave it out, name the columns that are channels: --columns {}", some(&others, ","))
+        // What can be pasted, and is not too long to be read.
+        let quoted =
+            |name: &&str| if name.contains([',', ' ', '"', '\'']) { format!("{name:?}") } else { (*name).to_owned() };
+        let advice = match others.len() {
+            0 => String::new(),
+            1..=20 => {
+                let others = others.iter().map(quoted).collect::<Vec<_>>().join(",");
+                let others = if others.contains('"') { format!("'{others}'") } else { others };
+                format!("; to leave it out, name the columns that are channels: --columns {others}")
+            }
+            _ => "; to leave it out, name the columns that are channels with --columns".into(),
         };
         self.bad(format!("column {}: {reason}{advice}", column.name))
     }
@@ -253,7 +287,14 @@ mod tests {
         let series = read("s.csv", text, &["b", "a"], Some("t")).unwrap();
         assert_eq!(series.channels, ["b", "a"]);
         assert_eq!(Vec::<f64>::try_from(series.values.flatten(0, -1)).unwrap(), [2.0, 1.0, 4.0, 3.0, 6.0, 5.0]);
-        assert_eq!((series.start, series.dt, series.time(2)), (5.0, 0.5, 6.0));
+        assert_eq!((series.start, series.dt, series.time(2), series.time(4)), (5.0, 0.5, 6.0, 7.0));
+        let with = |dt| SeriesConfig { columns: vec!["a".into()], time: Some("t".into()), dt: Some(dt) };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.csv");
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(Series::read(&path, &with(0.5)).unwrap().dt, 0.5);
+        let error = Series::read(&path, &with(0.6)).unwrap_err().to_string();
+        assert!(error.contains("points are 0.5 apart by the time in t, but should be 0.6 apart"), "{error}");
         assert_eq!(read("s.csv", text, &[], Some("t")).unwrap().channels, ["a", "b"]);
         let all = read("s.csv", text, &[], None).unwrap();
         assert_eq!((all.channels.len(), all.dt, all.counters()), (3, 1.0, vec!["t", "a", "b"]));
@@ -308,21 +349,53 @@ mod tests {
         assert!(error.contains("2 columns are called 'v'"), "{error}");
     }
 
-    /// A sampling rate of 30 Hz written with two digits is even; a point that was lost is not.
+    /// Sampling at 30 or 256 Hz written with few digits is even; a point that was lost is not, wherever it was, nor a clock that drifts.
     #[test]
     fn time_must_be_even() {
-        assert_eq!(evenly(&[0.0, 0.033, 0.067, 0.1]).map(|(_, dt)| (dt * 30.0 * 1e6).round()), Ok(1e6));
+        let written =
+            |hz: f64, digits: f64| (0..400).map(|i| (f64::from(i) / hz * digits).round() / digits).collect::<Vec<_>>();
+        for (hz, digits) in [(30.0, 1e2), (256.0, 1e3), (100.0, 1e2)] {
+            let (_, dt) = evenly(&written(hz, digits)).unwrap();
+            assert!((dt * hz - 1.0).abs() < 1e-2, "{hz}: {dt}");
+        }
+        for lost in [1, 17, 199, 200, 398] {
+            let mut times: Vec<f64> = (0..400).map(f64::from).collect();
+            times.remove(lost);
+            let error = evenly(&times).unwrap_err();
+            let words = format!("point {lost} (counted from 0) is at {}, 2 after the one before", lost + 1);
+            assert!(error.contains(&words), "{words:?} not in: {error}");
+        }
+        let drift: Vec<f64> = (0..400).map(|i| f64::from(i) + 1e-4 * f64::from(i * i)).collect();
         for (times, words) in [
-            (
-                &[0.0, 1.0, 2.0, 4.0, 5.0][..],
-                "point 3 (counted from 0) is at 4, 2 after the one before, but points are 1 apart",
-            ),
-            (&[2.0, 1.0, 0.0], "does not rise"),
+            (&drift[..], "points are not evenly spaced"),
+            (&[2.0, 1.0, 0.0], "it does not rise: point 1 (counted from 0) is at 1, after 2"),
             (&[1.0, 1.0, 1.0], "does not rise"),
             (&[1.0], "two points at least"),
         ] {
             let error = evenly(times).unwrap_err();
             assert!(error.contains(words), "{words:?} not in: {error}");
         }
+    }
+
+    #[test]
+    fn an_index_is_told_from_a_measurement() {
+        let text = |f: &dyn Fn(f64) -> f64| (0..60).map(|i| format!("{}\n", f(f64::from(i)))).collect::<String>();
+        for (f, counts) in [
+            (&(|i| i + 3.0) as &dyn Fn(f64) -> f64, true),
+            (&|i| (i * 1000.0 / 256.0).round(), true), // milliseconds at 256 Hz
+            (&|i| if i < 30.0 { i } else { i + 5.0 }, true), // with a gap
+            (&|i| i * i, false),
+            (&|i| i + (i * 2.0).sin() * 3.0, false),
+        ] {
+            let series = read("s.csv", &text(f), &[], None).unwrap();
+            assert_eq!(series.counters().len() == 1, counts, "{}", &text(f)[..40]);
+        }
+    }
+
+    #[test]
+    fn names_are_a_line_of_a_csv_file() {
+        assert_eq!(split_names("v, w"), ["v", "w"]);
+        assert_eq!(split_names("\"EEG Fz, left\",b"), ["EEG Fz, left", "b"]);
+        assert!(split_names("").is_empty());
     }
 }

@@ -9,10 +9,10 @@ use tch::{Kind, Tensor};
 
 use super::{Column, MAX_NUMBERS, numbered};
 
-pub(super) fn read(path: &Path) -> Result<Vec<Column>> {
-    let arrays = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("npy") => vec![("x".to_owned(), load_npy(path)?)],
-        Some("npz") => load_npz(path)?,
+pub(super) fn read(path: &Path, kind: &str) -> Result<Vec<Column>> {
+    let arrays = match kind {
+        "npy" => vec![("x".to_owned(), load_npy(path)?)],
+        "npz" => load_npz(path)?,
         _ => load_tensors(path)?,
     };
     let numbers: usize = arrays.iter().map(|(_, array)| array.numel()).sum();

@@ -26,9 +26,10 @@ pub struct Column {
 
 /// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
 ///
-/// Text is UTF-8, one point a line, separated by commas, semicolons, tabs or single spaces, whichever the first line has most of;
-/// fields may be in double quotes, empty lines and those that begin with `#` are passed over. The first line is a header if none
-/// of its fields is a number, or if it has words over a column of numbers. Arrays are `[time]` or `[time, channel]`.
+/// Text is UTF-8, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these that the first line has.
+/// Fields may be in double quotes; lines that are empty, unless there is one column alone, or begin with `#` are passed over, and so is
+/// a last column that is empty everywhere. The first line is a header if none of its fields is a number, if it has a word or nothing
+/// over a number, or if it counts its columns from 0, as pandas does. Arrays are `[time]` or `[time, channel]`.
 ///
 /// A column that is not of finite numbers is no error here, for nobody may want it. What makes the whole file unusable is
 /// [`Error::BadFile`], also that there is none.
@@ -42,9 +43,10 @@ pub fn read_columns(path: &Path) -> Result<Vec<Column>> {
     if meta.len() > MAX_FILE_BYTES {
         return bad(format!("it has {} bytes; at most {MAX_FILE_BYTES} (4 GiB) are read", meta.len()));
     }
-    let columns = match path.extension().and_then(|extension| extension.to_str()) {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    let columns = match extension.as_deref() {
         Some("csv" | "tsv" | "txt" | "dat") => text::read(path)?,
-        Some("npy" | "npz" | "safetensors") => arrays::read(path)?,
+        Some(kind @ ("npy" | "npz" | "safetensors")) => arrays::read(path, kind)?,
         _ => {
             return bad(
                 "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors".into()

@@ -8,21 +8,30 @@ use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::{Column, MAX_NUMBERS, numbered};
 
-const SEPARATORS: [u8; 4] = *b",;\t ";
+/// A comma may be a decimal comma where there is a tab or a semicolon, and a space may follow any of them.
+const SEPARATORS: [u8; 4] = *b"\t;, ";
 
 pub(super) fn read(path: &Path) -> Result<Vec<Column>> {
     let bad = |reason: String| Error::bad_file(path, reason);
-    let content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    let mut content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    let separator = separator(&content);
+    if separator == b' ' {
+        content = single_spaces(&content);
+    }
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true) // what is ragged is told in our own words
-        .delimiter(separator(&content))
+        .delimiter(separator)
         .comment(Some(b'#'))
         .trim(Trim::All)
         .from_reader(&content[..]);
     let mut table = Table::default();
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| bad(trouble(&content, &reader, &error)))? {
+        // A line of spaces.
+        if record.len() == 1 && record[0].is_empty() && table.first.as_ref().is_none_or(|(first, _)| first.len() > 1) {
+            continue;
+        }
         table.push(&record, Place { content: &content, end: reader.position().byte() as usize }).map_err(bad)?;
     }
     table.finish().map_err(bad)
@@ -37,9 +46,36 @@ struct Place<'a> {
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let before = self.content[..self.end.min(self.content.len())].trim_ascii_end();
-        write!(f, "line {}", 1 + before.iter().filter(|&&byte| byte == b'\n').count())
+        write!(f, "line {}", 1 + line_ends(without_line_end(&self.content[..self.end.min(self.content.len())])))
     }
+}
+
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+/// A line ends in `\n`, `\r\n` or `\r`.
+fn line_ends(text: &[u8]) -> usize {
+    let ends = |(i, byte): (usize, &u8)| *byte == b'\n' || (*byte == b'\r' && text.get(i + 1) != Some(&b'\n'));
+    text.iter().enumerate().filter(|&(i, byte)| ends((i, byte))).count()
+}
+
+/// With runs of spaces as one, and none at the ends of lines, so that aligned columns are columns.
+fn single_spaces(content: &[u8]) -> Vec<u8> {
+    let mut single: Vec<u8> = Vec::with_capacity(content.len());
+    for &byte in content {
+        let after = single.last().copied().unwrap_or(b'\n');
+        match byte {
+            b' ' if matches!(after, b' ' | b'\n') => {}
+            b'\n' | b'\r' if after == b' ' => *single.last_mut().expect("there is a space") = byte,
+            _ => single.push(byte),
+        }
+    }
+    if single.last() == Some(&b' ') {
+        single.pop();
+    }
+    single
 }
 
 fn trouble(content: &[u8], reader: &Reader<&[u8]>, error: &csv::Error) -> String {
@@ -51,22 +87,20 @@ fn trouble(content: &[u8], reader: &Reader<&[u8]>, error: &csv::Error) -> String
     }
 }
 
-/// Which separator the first line has most of, outside of quotes. Where it has none, there is one column.
+/// The first of the separators that the first line has outside of quotes. Where it has none, there is one column.
 fn separator(content: &[u8]) -> u8 {
     let mut lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let line = lines.find(|line| !line.is_empty() && !line.starts_with(b"#")).unwrap_or_default();
-    let mut counts = [0usize; SEPARATORS.len()];
     let mut quoted = false;
-    for byte in line {
-        quoted ^= *byte == b'"';
-        if let Some(which) = SEPARATORS.iter().position(|separator| separator == byte).filter(|_| !quoted) {
-            counts[which] += 1;
-        }
-    }
-    // A space counts only where there is nothing else: "a, b" is separated by its comma.
-    let which =
-        (0..3).filter(|&which| counts[which] > 0).max_by_key(|&which| (counts[which], std::cmp::Reverse(which)));
-    SEPARATORS[which.unwrap_or(if counts[3] > 0 { 3 } else { 0 })]
+    let outside: Vec<u8> = line
+        .iter()
+        .copied()
+        .filter(|&byte| {
+            quoted ^= byte == b'"';
+            !quoted
+        })
+        .collect();
+    SEPARATORS.into_iter().find(|separator| outside.contains(separator)).unwrap_or(b',')
 }
 
 #[derive(Default)]
@@ -76,14 +110,21 @@ struct Table<'a> {
     header: Option<bool>,
     columns: Vec<Result<Vec<f64>, String>>,
     numbers: usize,
+    /// Where the record before ended.
+    end: usize,
+    /// Whether a last field has been other than empty.
+    last_used: bool,
 }
 
 impl<'a> Table<'a> {
     fn push(&mut self, record: &StringRecord, place: Place<'a>) -> Result<(), String> {
         let Some((first, first_place)) = self.first.take() else {
             self.first = Some((record.iter().map(str::to_owned).collect(), place));
+            self.end = place.end;
             return Ok(());
         };
+        let between = &place.content[self.end.min(place.end)..place.end];
+        self.end = place.end;
         if first.len() != record.len() {
             let (n, m) = (first.len(), record.len());
             return Err(format!("{place} has {m} {}, but {first_place} has {n}", fields(m)));
@@ -91,7 +132,14 @@ impl<'a> Table<'a> {
         if self.header.is_none() {
             self.decide(&first, first_place, |i| record.get(i).is_some_and(is_number));
         }
+        // An empty line is a number that is missing, if a number is all that a line has.
+        if first.len() == 1 && !between.contains(&b'#') && line_ends(without_line_end(between)) > 0 {
+            let above = Place { end: place.end - without_line_end(between).trim_ascii_start().len() - 1, ..place };
+            self.columns[0] =
+                std::mem::replace(&mut self.columns[0], Ok(Vec::new())).and(Err(format!("{above} is empty")));
+        }
         self.first = Some((first, first_place));
+        self.last_used |= record.iter().last().is_some_and(|field| !field.is_empty());
         self.fields(record.iter(), place)
     }
 
@@ -99,7 +147,11 @@ impl<'a> Table<'a> {
     fn decide(&mut self, first: &[String], place: Place<'_>, number_below: impl Fn(usize) -> bool) {
         let word = |field: &str| !field.is_empty() && !is_number(field) && !is_missing(field);
         let none_is_number = first.iter().all(|field| !is_number(field)) && first.iter().any(|field| word(field));
-        let header = none_is_number || first.iter().enumerate().any(|(i, field)| word(field) && number_below(i));
+        let over_number =
+            |(i, field): (usize, &String)| (word(field) || (i == 0 && field.is_empty())) && number_below(i);
+        // As pandas names the columns of an array.
+        let counted = first.len() > 2 && first.iter().enumerate().all(|(i, field)| *field == i.to_string());
+        let header = none_is_number || counted || first.iter().enumerate().any(over_number);
         self.header = Some(header);
         self.columns = first.iter().map(|_| Ok(Vec::new())).collect();
         if !header {
@@ -134,7 +186,11 @@ impl<'a> Table<'a> {
         if header && self.columns.iter().all(|column| column.as_ref().is_ok_and(Vec::is_empty)) {
             return Err("it has a header and no line of numbers".into());
         }
-        let numbered = numbered("x", first.len());
+        // What a separator at the end of every line leaves.
+        if first.len() > 1 && first.last().is_some_and(String::is_empty) && !self.last_used {
+            self.columns.pop();
+        }
+        let numbered = numbered("x", self.columns.len());
         let named = |(i, numbers): (usize, Result<Vec<f64>, String>)| match first[i].as_str() {
             name if header && !name.is_empty() => Column { name: name.to_owned(), array: None, numbers },
             _ => Column { name: numbered[i].clone(), array: (!header).then(|| "x".to_owned()), numbers },
@@ -153,7 +209,7 @@ fn is_number(field: &str) -> bool {
 
 /// What programs write where a number is missing.
 fn is_missing(field: &str) -> bool {
-    ["na", "n/a", "nan", "null", "none", "-", "?"].contains(&field.to_ascii_lowercase().as_str())
+    ["na", "n/a", "nan", "null", "none", "missing", "-", "?"].contains(&field.to_ascii_lowercase().as_str())
 }
 
 fn number(field: &str, place: Place<'_>) -> Result<f64, String> {
@@ -205,6 +261,9 @@ mod tests {
             ("1,2\n3,4\n", vec!["x.0", "x.1"]),
             ("2020-01-01,5\n2020-01-02,6\n", vec!["x.0", "x.1"]), // a date is not a header over dates
             (",v\n0,1.5\n1,2.5\n", vec!["x.0", "v"]),             // as pandas writes its index
+            (",0,1\n0,1.5,2\n1,2.5,3\n", vec!["x.0", "0", "1"]),  // and a table without names
+            ("0,1,2\n1.5,2,3\n", vec!["0", "1", "2"]),
+            ("0,1\n1.5,2\n", vec!["x.0", "x.1"]), // which may be numbers
             ("NaN,1\n2,3\n", vec!["x.0", "x.1"]),
             ("5\n6\n", vec!["x"]),
             ("v\n", vec![]),
@@ -227,6 +286,10 @@ mod tests {
         ] {
             assert_eq!(size(text), (2, 2), "{text:?}");
         }
+        for text in ["  a   b\n  1   2\n 30   4  \n", "a,b,\n1,2,\n3,4,\n", "a,b\n1,2\n3,4\n   \n\n", "a,b\r1,2\r3,4\r"]
+        {
+            assert_eq!(size(text), (2, 2), "{text:?}");
+        }
         assert_eq!(names("\u{feff}a,b\n1,2\n"), ["a", "b"]);
         assert_eq!(size("1\n2\n3\n"), (1, 3));
     }
@@ -239,6 +302,10 @@ mod tests {
             ("a\n1\nnan\n", "line 3 is nan"),
             ("a\n1\n# a remark\nx\n", "line 4 is \"x\", which is no number"),
             ("a;b\n1,5;2\n", "line 2 is \"1,5\", which is no number (numbers need a decimal point, not a comma)"),
+            ("0,5;1\n0,6;2\n", "line 1 is \"0,5\", which is no number (numbers need a decimal point, not a comma)"),
+            ("a\n1\n\n3\n", "line 3 is empty"),
+            ("a\tb\n1\t2\n\t\n3\t4\n", "line 3 is empty"),
+            ("a,b\r1,2\rx,3\r", "line 3 is \"x\", which is no number"),
             ("a\n1e999\n", "line 2 is \"1e999\", which float64 holds as inf"),
         ] {
             assert_eq!(columns(text.as_bytes()).unwrap()[0].numbers, Err(reason.into()), "{text:?}");
