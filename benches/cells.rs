@@ -62,7 +62,12 @@ fn main() -> bd_core::Result<()> {
     let by_step = std::env::args().any(|arg| arg == "--by-step");
     let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
     println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
-    for case in CASES.iter().filter(|case| only.as_ref().is_none_or(|only| only == case.cell)) {
+    let env = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<i64>().ok());
+    for case in CASES
+        .iter()
+        .filter(|case| only.as_ref().is_none_or(|only| only == case.cell))
+        .filter(|c| env("N").is_none_or(|n| c.n == n) && env("T").is_none_or(|n| c.time == n))
+    {
         let mut params = Params::new(0, ON);
         let (net, gates) = net(case, &mut params)?;
         let xs = Rng::new(0, "xs").tensor(&[case.time, case.batch, 1], ON, |rng| 0.1 * rng.normal());
@@ -101,8 +106,10 @@ fn main() -> bd_core::Result<()> {
             ("32 lanes, 25 steps, 2 threads", Tuning { threads: 2, samples: 32, min_steps: 25, ..usual }),
             ("64 lanes, 2 threads", Tuning { threads: 2, samples: 64, ..usual }),
         ];
+        let ways: Vec<_> =
+            ways.into_iter().filter(|(name, _)| std::env::var("WAY").ok().is_none_or(|w| name.contains(&w))).collect();
         let mut seconds = vec![Vec::new(); ways.len()];
-        for _ in 0..case.rounds {
+        for _ in 0..env("ROUNDS").map_or(case.rounds, |n| n as usize) {
             for ((_, tuning), seconds) in ways.iter().zip(&mut seconds) {
                 threads::set(tuning.threads);
                 seconds.push(run(&params, || tuned(*tuning)).1);

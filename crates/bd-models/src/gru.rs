@@ -105,8 +105,8 @@ impl System for Gru {
     }
 
     fn kernel(&self, _sha: &Shared) -> Option<Fused> {
-        let (inputs, recurrent) = self.weights.numbers()?;
-        Some(Fused::new(GruKernel::new(inputs, &recurrent), &self.weights.tensors()))
+        let numbers = self.weights.numbers()?;
+        Some(Fused::new(GruKernel::new(numbers), &self.weights.tensors()))
     }
 }
 

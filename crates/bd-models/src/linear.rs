@@ -7,6 +7,7 @@ use bd_core::{Error, Features, ParamPath, Readout, Result, Shared, System, Tap};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::cell::Matrix;
 use crate::init::Init;
 use kernel::LinearKernel;
 
@@ -95,10 +96,14 @@ impl System for Linear {
     }
 
     fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+        let (n_in, n_out) = (self.n_in() as usize, self.n_out() as usize);
+        let weight = Numbers::of(&self.weight)?;
         let kernel = LinearKernel {
-            n_in: self.n_in() as usize,
-            n_out: self.n_out() as usize,
-            weight: Numbers::of(&self.weight)?,
+            n_in,
+            n_out,
+            matrix: Matrix::new(&weight, n_out, 0..n_in, 0..n_out),
+            adjoint: Matrix::adjoint(&weight, n_out, 0..n_in, 0..n_out),
+            weight,
             bias: match &self.bias {
                 Some(bias) => Some(Numbers::of(bias)?),
                 None => None,

@@ -106,8 +106,8 @@ impl System for Lstm {
     }
 
     fn kernel(&self, _sha: &Shared) -> Option<Fused> {
-        let (inputs, recurrent) = self.weights.numbers()?;
-        Some(Fused::new(LstmKernel::new(inputs, &recurrent), &self.weights.tensors()))
+        let numbers = self.weights.numbers()?;
+        Some(Fused::new(LstmKernel::new(numbers), &self.weights.tensors()))
     }
 }
 

@@ -136,8 +136,8 @@ impl System for Rnn {
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let (inputs, recurrent) = self.weights.numbers()?;
-        let kernel = RnnKernel::new(inputs, &recurrent, self.config.activation, self.gain(sha));
+        let numbers = self.weights.numbers()?;
+        let kernel = RnnKernel::new(numbers, self.config.activation, self.gain(sha));
         Some(Fused::new(kernel, &self.weights.tensors()))
     }
 }

@@ -39,14 +39,14 @@ pub use functions::{sigmoid, tanh};
 pub use listing::{Code, Listing};
 pub use max_over_time::max_over_time;
 pub use num::Num;
-pub use outer::{add_outer_product, add_totals};
-pub use product::{Factors, Rows, RowsMut, Shape, Start, pack, product};
+pub use outer::{Series, add_outer_product, add_totals};
+pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
 pub use real::{Numbers, Real};
 pub use row::RowOfKernels;
 pub use then::Then;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
 pub use unit_kernel::UnitKernel;
-pub use vector::Vector;
+pub use vector::{Turn, Vector};
 
 /// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
 pub const LANES: usize = 8;

@@ -3,7 +3,8 @@
 // Loops over lanes and blocks are written with indices: so they are sure to become a few vector instructions.
 #![allow(clippy::needless_range_loop)]
 
-use super::product::{Factors, Rows, RowsMut, Shape, Start, product_loops};
+use super::product::{Lying, Panels, Rows, RowsMut, Shape, Start, product_loops};
+use super::vector::{Turn, Vector};
 use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 
 /// Numbers of a series that are turned at once: with [`TURNED`] rows of them they stay in the nearest cache.
@@ -12,146 +13,200 @@ const CHUNK: usize = 128;
 /// Rows that are turned at once: two of the longest vectors in float32.
 const TURNED: usize = 32;
 
-/// `g[i, o] += sum_n x[i, n] y[o, n]` for `columns` numbers, a multiple of [`LANES`], of each of `n_x` rows `x` and `n_y` rows `y`.
+/// The series of some channels.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a, F> {
+    /// All of them.
+    pub numbers: &'a [F],
+    /// How many channels.
+    pub channels: usize,
+    /// From one channel to the next.
+    pub stride: usize,
+    /// How many steps.
+    pub steps: usize,
+    /// From one step to the next.
+    pub step_stride: usize,
+    /// Samples side by side, a multiple of [`LANES`].
+    pub lanes: usize,
+}
+
+impl<'a, F> Series<'a, F> {
+    /// `[channel, step, lane]`, one after the other: `len` numbers of each channel.
+    pub fn by_channel(numbers: &'a [F], channels: usize, len: usize) -> Self {
+        Self { numbers, channels, stride: len, steps: 1, step_stride: 0, lanes: len }
+    }
+
+    /// Where those [`LANES`] numbers of the first channel are that are the `i`th of its series.
+    #[inline(always)]
+    fn at(&self, i: usize) -> usize {
+        let in_a_step = self.lanes / LANES;
+        i / in_a_step * self.step_stride + i % in_a_step * LANES
+    }
+
+    /// Lanes of a whole series, in vectors.
+    fn vectors(&self) -> usize {
+        self.steps * self.lanes / LANES
+    }
+
+    /// The channels from `first` on.
+    fn from(&self, first: usize) -> Self
+    where
+        F: Copy,
+    {
+        Self { numbers: &self.numbers[first * self.stride..], channels: self.channels - first, ..*self }
+    }
+
+    fn check(&self) {
+        assert!(self.lanes.is_multiple_of(LANES), "lanes come in vectors");
+        if self.vectors() > 0 && self.channels > 0 {
+            let last = (self.channels - 1) * self.stride + (self.steps - 1) * self.step_stride + self.lanes;
+            assert!(last <= self.numbers.len(), "numbers of a series are missing");
+        }
+    }
+}
+
+/// `g[i, o] += sum x[i] y[o]` over all steps and lanes, for every channel of both.
 ///
 /// The order of each sum is the same whatever the processor.
-pub fn add_outer_product<F: Real>(
-    instructions: Instructions,
-    columns: usize,
-    sizes: (usize, usize),
-    xs: Rows<'_, F>,
-    ys: Rows<'_, F>,
-    g: RowsMut<'_, F>,
-) {
-    assert!(columns.is_multiple_of(LANES), "columns come in vectors");
-    if sizes.0 > 0 && columns > 0 {
-        vectorised(instructions, OuterProduct { columns, sizes, xs, ys, g });
+pub fn add_outer_product<F: Real>(instructions: Instructions, xs: Series<'_, F>, ys: Series<'_, F>, g: RowsMut<'_, F>) {
+    xs.check();
+    ys.check();
+    assert_eq!(xs.vectors(), ys.vectors(), "two series are as long as each other");
+    if xs.vectors() > 0 && xs.channels > 0 {
+        vectorised(instructions, OuterProduct { xs, ys, g });
     }
 }
 
 struct OuterProduct<'a, F> {
-    columns: usize,
-    sizes: (usize, usize),
-    xs: Rows<'a, F>,
-    ys: Rows<'a, F>,
+    xs: Series<'a, F>,
+    ys: Series<'a, F>,
     g: RowsMut<'a, F>,
 }
 
 impl<F: Real> Loops for OuterProduct<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { columns, sizes, xs, ys, g } = self;
-        outer_loops::<C, F>(columns, sizes, xs, ys, g);
-    }
-}
-
-#[inline(always)]
-fn outer_loops<C: Cpu, F: Real>(
-    columns: usize,
-    (n_x, n_y): (usize, usize),
-    xs: Rows<'_, F>,
-    ys: Rows<'_, F>,
-    g: RowsMut<'_, F>,
-) {
-    // As many rows `y` as fill vectors are turned; what is left is summed along the series.
-    let whole = n_y - n_y % LANES;
-    for from in (0..columns).step_by(CHUNK) {
-        let terms = CHUNK.min(columns - from);
-        for first in (0..whole).step_by(TURNED) {
-            let width = TURNED.min(whole - first);
-            let mut turned = [F::default(); CHUNK * TURNED];
-            turn(
-                terms,
-                width,
-                Rows { numbers: &ys.numbers[first * ys.stride + from..], stride: ys.stride },
-                &mut turned,
-            );
-            product_loops::<C, F>(
-                Shape { rows: n_x, terms, columns: width },
-                Factors::Strided { numbers: &xs.numbers[from..], across: 1, down: xs.stride },
-                Rows { numbers: &turned, stride: width },
-                Start::There,
-                RowsMut { numbers: &mut g.numbers[first..], stride: g.stride },
-            );
+        let Self { xs, ys, g } = self;
+        if ys.channels < LANES {
+            return along::<C, F>(xs, ys, g);
         }
-    }
-    if whole < n_y {
-        let ys = Rows { numbers: &ys.numbers[whole * ys.stride..], stride: ys.stride };
-        let g = RowsMut { numbers: &mut g.numbers[whole..], stride: g.stride };
-        along::<C, F>(columns, (n_x, n_y - whole), xs, ys, g);
-    }
-}
-
-/// Rows of `terms` numbers to as many rows of `width`; both are multiples of [`LANES`].
-#[inline(always)]
-fn turn<F: Real>(terms: usize, width: usize, rows: Rows<'_, F>, turned: &mut [F]) {
-    for o in (0..width).step_by(LANES) {
-        for n in (0..terms).step_by(LANES) {
-            let mut block = [[F::default(); LANES]; LANES];
-            for i in 0..LANES {
-                block[i] = vector(&rows.numbers[(o + i) * rows.stride..], n);
+        let mut chunk = vec![F::default(); xs.channels * CHUNK];
+        let mut turned = [F::default(); CHUNK * TURNED];
+        // Sums of the last channels, of which a vector has more than there are.
+        let mut rest = vec![F::default(); if ys.channels.is_multiple_of(LANES) { 0 } else { xs.channels * TURNED }];
+        for from in (0..xs.vectors()).step_by(CHUNK / LANES) {
+            let count = (CHUNK / LANES).min(xs.vectors() - from);
+            for (i, own) in chunk.chunks_exact_mut(CHUNK).enumerate() {
+                for (j, to) in own.as_chunks_mut::<LANES>().0[..count].iter_mut().enumerate() {
+                    *to = vector(xs.numbers, i * xs.stride + xs.at(from + j));
+                }
             }
-            for l in 0..LANES {
-                let to: &mut [F; LANES] = (&mut turned[(n + l) * width + o..][..LANES]).try_into().expect("lanes");
-                for i in 0..LANES {
-                    to[i] = block[i][l];
+            for first in (0..ys.channels).step_by(TURNED) {
+                let width = TURNED.min(ys.channels - first);
+                let columns = width.next_multiple_of(LANES);
+                turn::<C, F>(ys.from(first), width, from, count, &mut turned);
+                let shape = Shape { rows: xs.channels, terms: count * LANES, columns };
+                let turned = Rows { numbers: &turned, stride: columns };
+                let own = &mut g.numbers[first..];
+                if columns == width {
+                    let to = RowsMut { numbers: own, stride: g.stride };
+                    product_loops::<C, F, CHUNK>(shape, Chunk(&chunk), turned, Start::There, to);
+                } else {
+                    let to = RowsMut { numbers: &mut rest, stride: columns };
+                    product_loops::<C, F, CHUNK>(shape, Chunk(&chunk), turned, Start::Zero, to);
+                    for (own, rest) in own.chunks_mut(g.stride).zip(rest.chunks_exact(columns)) {
+                        own.iter_mut().zip(&rest[..width]).for_each(|(own, rest)| *own += *rest);
+                    }
                 }
             }
         }
     }
 }
 
-/// Sums along the series, several rows of each at once: sums that do not wait for each other.
+/// Channels of a chunk, one after the other.
+#[derive(Clone, Copy)]
+struct Chunk<'a, F>(&'a [F]);
+
+impl<'a, F: Real> Panels<'a, F, CHUNK> for Chunk<'a, F> {
+    #[inline(always)]
+    fn panel(self, _terms: usize, first: usize, width: usize) -> Lying<'a, F, CHUNK> {
+        Lying { numbers: &self.0[first * CHUNK..(first + width) * CHUNK], across: 1 }
+    }
+}
+
+/// `count` vectors of each of `width` channels, from the `from`th on, to rows of as many numbers, filled up to whole vectors with what
+/// nobody reads.
 #[inline(always)]
-fn along<C: Cpu, F: Real>(
-    columns: usize,
-    (n_x, n_y): (usize, usize),
-    xs: Rows<'_, F>,
-    ys: Rows<'_, F>,
-    g: RowsMut<'_, F>,
-) {
+fn turn<C: Cpu, F: Real>(ys: Series<'_, F>, width: usize, from: usize, count: usize, turned: &mut [F]) {
+    let (side, columns) = (C::Short::<F>::LEN, width.next_multiple_of(LANES));
+    let squares = width - width % side;
+    assert!(width <= ys.channels && count * LANES * columns <= turned.len());
+    for j in 0..count {
+        let at = ys.at(from + j);
+        for o in (0..squares).step_by(side) {
+            for l in (0..LANES).step_by(side) {
+                let (read, write) = (at + l + o * ys.stride, (j * LANES + l) * columns + o);
+                // SAFETY: `check` has seen that the channels are there at all steps, and the assertion above that there is room; this is
+                // called by loops that `vectorised` runs.
+                unsafe {
+                    let (read, write) = (ys.numbers.as_ptr().add(read), turned.as_mut_ptr().add(write));
+                    C::Short::<F>::turn(read, ys.stride, write, columns);
+                }
+            }
+        }
+        for o in squares..width {
+            for (l, y) in vector(ys.numbers, at + o * ys.stride).into_iter().enumerate() {
+                turned[(j * LANES + l) * columns + o] = y;
+            }
+        }
+    }
+}
+
+/// Sums along the series, several channels of each at once: sums that do not wait for each other.
+#[inline(always)]
+fn along<C: Cpu, F: Real>(xs: Series<'_, F>, ys: Series<'_, F>, g: RowsMut<'_, F>) {
     let inputs = if size_of::<F>() == 4 { 4 } else { 2 };
-    for i in (0..n_x).step_by(inputs) {
-        for o in (0..n_y).step_by(2) {
-            let x = Rows { numbers: &xs.numbers[i * xs.stride..], stride: xs.stride };
-            let y = Rows { numbers: &ys.numbers[o * ys.stride..], stride: ys.stride };
+    for i in (0..xs.channels).step_by(inputs) {
+        for o in (0..ys.channels).step_by(2) {
+            let (x, y) = (xs.from(i), ys.from(o));
             let to = RowsMut { numbers: &mut g.numbers[i * g.stride + o..], stride: g.stride };
-            match (inputs.min(n_x - i), n_y - o) {
-                (1, 1) => block::<C, F, 1, 1>(columns, x, y, to),
-                (1, _) => block::<C, F, 1, 2>(columns, x, y, to),
-                (2, 1) => block::<C, F, 2, 1>(columns, x, y, to),
-                (2, _) => block::<C, F, 2, 2>(columns, x, y, to),
-                (3, 1) => block::<C, F, 3, 1>(columns, x, y, to),
-                (3, _) => block::<C, F, 3, 2>(columns, x, y, to),
-                (_, 1) => block::<C, F, 4, 1>(columns, x, y, to),
-                _ => block::<C, F, 4, 2>(columns, x, y, to),
+            match (inputs.min(x.channels), y.channels) {
+                (1, 1) => block::<C, F, 1, 1>(x, y, to),
+                (1, _) => block::<C, F, 1, 2>(x, y, to),
+                (2, 1) => block::<C, F, 2, 1>(x, y, to),
+                (2, _) => block::<C, F, 2, 2>(x, y, to),
+                (3, 1) => block::<C, F, 3, 1>(x, y, to),
+                (3, _) => block::<C, F, 3, 2>(x, y, to),
+                (_, 1) => block::<C, F, 4, 1>(x, y, to),
+                _ => block::<C, F, 4, 2>(x, y, to),
             }
         }
     }
 }
 
 #[inline(always)]
-fn block<C: Cpu, F: Real, const N: usize, const M: usize>(
-    columns: usize,
-    xs: Rows<'_, F>,
-    ys: Rows<'_, F>,
-    g: RowsMut<'_, F>,
-) {
-    let x: [&[F]; N] = std::array::from_fn(|i| &xs.numbers[i * xs.stride..][..columns]);
-    let y: [&[F]; M] = std::array::from_fn(|o| &ys.numbers[o * ys.stride..][..columns]);
+fn block<C: Cpu, F: Real, const N: usize, const M: usize>(xs: Series<'_, F>, ys: Series<'_, F>, g: RowsMut<'_, F>) {
     let mut sums = [[[F::default(); LANES]; M]; N];
-    for at in (0..columns).step_by(LANES) {
+    let (mut x_step, mut y_step, mut x_at, mut y_at) = (0, 0, 0, 0);
+    for _ in 0..xs.vectors() {
         let mut right = [[F::default(); LANES]; M];
         for o in 0..M {
-            right[o] = vector(y[o], at);
+            right[o] = vector(ys.numbers, o * ys.stride + y_step + y_at);
         }
         for i in 0..N {
-            let left = vector(x[i], at);
+            let left = vector(xs.numbers, i * xs.stride + x_step + x_at);
             for o in 0..M {
                 for l in 0..LANES {
                     sums[i][o][l] = C::mul_add(left[l], right[o][l], sums[i][o][l]);
                 }
             }
+        }
+        (x_at, y_at) = (x_at + LANES, y_at + LANES);
+        if x_at == xs.lanes {
+            (x_step, x_at) = (x_step + xs.step_stride, 0);
+        }
+        if y_at == ys.lanes {
+            (y_step, y_at) = (y_step + ys.step_stride, 0);
         }
     }
     for i in 0..N {
@@ -166,22 +221,25 @@ fn vector<F: Real>(from: &[F], at: usize) -> [F; LANES] {
     from[at..][..LANES].try_into().expect("lanes come in vectors")
 }
 
-/// `sums[i] += sum_n rows[i, n]`: gradients of biases. Rows lie one after the other, each a multiple of [`LANES`] numbers.
-pub fn add_totals<F: Real>(instructions: Instructions, rows: &[F], sums: &mut [F]) {
-    vectorised(instructions, Totals { rows, sums });
+/// `sums[i] += sum x[i]` over all steps and lanes: gradients of biases.
+pub fn add_totals<F: Real>(instructions: Instructions, xs: Series<'_, F>, sums: &mut [F]) {
+    xs.check();
+    vectorised(instructions, Totals { xs, sums });
 }
 
 struct Totals<'a, F> {
-    rows: &'a [F],
+    xs: Series<'a, F>,
     sums: &'a mut [F],
 }
 
 impl<F: Real> Loops for Totals<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { rows, sums } = self;
-        for (row, sum) in rows.chunks_exact((rows.len() / sums.len().max(1)).max(1)).zip(sums) {
-            *sum += total(row);
+        let Self { xs, sums } = self;
+        for (i, sum) in sums.iter_mut().enumerate() {
+            for step in 0..xs.steps {
+                *sum += total(&xs.numbers[i * xs.stride + step * xs.step_stride..][..xs.lanes]);
+            }
         }
     }
 }

@@ -8,36 +8,42 @@ use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 
 /// Rows of a block at most. 24 sums, two vectors of columns and a factor are what 32 registers hold: 12 x 2 sums of 16 numbers ran at 220 GFLOP/s,
 /// 8 x 2 at 204 and 8 x 1 at 160.
-const PANEL: usize = 12;
+pub(super) const PANEL: usize = 12;
 
-/// The factors `a[k, m]` of a [`product`].
-#[derive(Debug, Clone, Copy)]
-pub enum Factors<'a, F> {
-    /// `a[k, m]` at `k * across + m * down`.
-    Strided {
-        /// All of them.
-        numbers: &'a [F],
-        /// From one `k` to the next.
-        across: usize,
-        /// From one `m` to the next.
-        down: usize,
-    },
-    /// As [`pack`] has laid them out.
-    Packed(&'a [F]),
+/// The factors `a[k, m]` of a [`product`], as [`pack`] has laid them out.
+#[derive(Debug)]
+pub struct Packed<'a, F>(pub &'a [F]);
+
+/// How the factors of a panel lie: `a[k, m]` at `k across + m DOWN`, with a distance that the compiler knows, so that one pointer reaches
+/// all rows.
+#[derive(Debug)]
+pub(super) struct Lying<'a, F, const DOWN: usize> {
+    pub(super) numbers: &'a [F],
+    pub(super) across: usize,
 }
 
-impl<'a, F> Factors<'a, F> {
-    /// The factors of `width` rows from `first` on, a multiple of [`PANEL`], with `across` and `down`.
-    #[inline(always)]
-    fn panel(self, terms: usize, first: usize, width: usize) -> (&'a [F], usize, usize) {
-        match self {
-            Self::Strided { numbers, across, down } => (&numbers[first * down..], across, down),
-            Self::Packed(numbers) => (&numbers[first * terms..(first + width) * terms], width, 1),
-        }
+/// Factors by panels.
+pub(super) trait Panels<'a, F, const DOWN: usize>: Copy {
+    /// Those of `width` rows from `first` on, a multiple of [`PANEL`].
+    fn panel(self, terms: usize, first: usize, width: usize) -> Lying<'a, F, DOWN>;
+}
+
+impl<F> Clone for Packed<'_, F> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-/// Lays out factors in the order in which a [`product`] reads them: worth while where they are used again at every step.
+impl<F> Copy for Packed<'_, F> {}
+
+impl<'a, F> Panels<'a, F, 1> for Packed<'a, F> {
+    #[inline(always)]
+    fn panel(self, terms: usize, first: usize, width: usize) -> Lying<'a, F, 1> {
+        Lying { numbers: &self.0[first * terms..(first + width) * terms], across: width }
+    }
+}
+
+/// Lays out factors in the order in which a [`product`] reads them.
 pub fn pack<F: Copy>(terms: usize, rows: usize, factor: impl Fn(usize, usize) -> F) -> Vec<F> {
     let mut packed = Vec::with_capacity(terms * rows);
     for first in (0..rows).step_by(PANEL) {
@@ -95,7 +101,7 @@ pub struct Shape {
 pub fn product<F: Real>(
     instructions: Instructions,
     shape: Shape,
-    a: Factors<'_, F>,
+    a: Packed<'_, F>,
     b: Rows<'_, F>,
     start: Start<'_, F>,
     out: RowsMut<'_, F>,
@@ -105,7 +111,7 @@ pub fn product<F: Real>(
 
 struct Product<'a, F> {
     shape: Shape,
-    a: Factors<'a, F>,
+    a: Packed<'a, F>,
     b: Rows<'a, F>,
     start: Start<'a, F>,
     out: RowsMut<'a, F>,
@@ -115,15 +121,15 @@ impl<F: Real> Loops for Product<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { shape, a, b, start, out } = self;
-        product_loops::<C, F>(shape, a, b, start, out);
+        product_loops::<C, F, 1>(shape, a, b, start, out);
     }
 }
 
 /// [`product`] within other loops.
 #[inline(always)]
-pub(super) fn product_loops<C: Cpu, F: Real>(
+pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     shape: Shape,
-    a: Factors<'_, F>,
+    a: impl Panels<'a, F, DOWN>,
     b: Rows<'_, F>,
     start: Start<'_, F>,
     out: RowsMut<'_, F>,
@@ -144,8 +150,8 @@ pub(super) fn product_loops<C: Cpu, F: Real>(
         let left = columns - at;
         for first in (0..rows).step_by(PANEL) {
             let width = PANEL.min(rows - first);
-            let (a, across, down) = a.panel(terms, first, width);
-            assert!((terms - 1) * across + (width - 1) * down < a.len(), "factors a are missing");
+            let a = a.panel(terms, first, width);
+            assert!((terms - 1) * a.across + (width - 1) * DOWN < a.numbers.len(), "factors a are missing");
             let start = match start {
                 Start::Each(numbers) => Start::Each(&numbers[first..first + width]),
                 start => start,
@@ -153,8 +159,6 @@ pub(super) fn product_loops<C: Cpu, F: Real>(
             let mut panel = Panel {
                 terms,
                 a,
-                across,
-                down,
                 b: &b.numbers[at..],
                 b_stride: b.stride,
                 start,
@@ -174,11 +178,9 @@ pub(super) fn product_loops<C: Cpu, F: Real>(
 }
 
 /// Some rows of a [`product`], from some column on. `product` has checked that everything is there.
-struct Panel<'a, F> {
+struct Panel<'a, F, const DOWN: usize> {
     terms: usize,
-    a: &'a [F],
-    across: usize,
-    down: usize,
+    a: Lying<'a, F, DOWN>,
     b: &'a [F],
     b_stride: usize,
     start: Start<'a, F>,
@@ -186,7 +188,7 @@ struct Panel<'a, F> {
     out_stride: usize,
 }
 
-impl<F: Real> Panel<'_, F> {
+impl<F: Real, const DOWN: usize> Panel<'_, F, DOWN> {
     /// `N` vectors of columns of all rows, in blocks that registers hold.
     #[inline(always)]
     fn run<C: Cpu, V: Vector<F>, const N: usize>(&mut self, width: usize) {
@@ -232,19 +234,19 @@ impl<F: Real> Panel<'_, F> {
                     }
                 }
             }
-            let (mut a, mut b) = (self.a.as_ptr().add(m * self.down), self.b.as_ptr());
+            let (mut a, mut b) = (self.a.numbers.as_ptr().add(m * DOWN), self.b.as_ptr());
             for _ in 0..self.terms {
                 let mut columns = [V::splat(F::default()); N];
                 for j in 0..N {
                     columns[j] = V::load(b.add(j * V::LEN));
                 }
                 for i in 0..M {
-                    let factor = V::splat(*a.add(i * self.down));
+                    let factor = V::splat(*a.add(i * DOWN));
                     for j in 0..N {
                         sums[i][j] = factor.mul_add(columns[j], sums[i][j]);
                     }
                 }
-                a = a.wrapping_add(self.across);
+                a = a.wrapping_add(self.a.across);
                 b = b.wrapping_add(self.b_stride);
             }
             for i in 0..M {
@@ -259,7 +261,7 @@ impl<F: Real> Panel<'_, F> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::add_outer_product;
+    use super::super::{Series, add_outer_product};
     use super::*;
     use crate::rng::Rng;
 
@@ -285,13 +287,11 @@ mod tests {
             );
             let shape = Shape { rows, terms, columns };
             let rows_b = Rows { numbers: &b, stride: columns + 3 };
-            for (instructions, packed) in every_way().into_iter().flat_map(|i| [(i, true), (i, false)]) {
+            for instructions in every_way() {
                 let mut out = before.clone();
                 let to = RowsMut { numbers: &mut out, stride: columns };
                 let laid_out = pack(terms, rows, |k, m| a[k + m * terms]);
-                let strided = Factors::Strided { numbers: &a, across: 1, down: terms };
-                let factors = if packed { Factors::Packed(&laid_out) } else { strided };
-                product(instructions, shape, factors, rows_b, Start::There, to);
+                product(instructions, shape, Packed(&laid_out), rows_b, Start::There, to);
                 for (at, found) in out.iter().enumerate() {
                     let (m, n) = (at / columns, at % columns);
                     let sum: f64 = (0..terms).map(|k| a[k + m * terms] * b[k * (columns + 3) + n]).sum();
@@ -309,9 +309,21 @@ mod tests {
                 (whole(&mut rng, n_x * columns), whole(&mut rng, n_y * columns), whole(&mut rng, n_x * n_y));
             for instructions in every_way() {
                 let mut g = before.clone();
-                let rows = |numbers| Rows { numbers, stride: columns };
                 let to = RowsMut { numbers: &mut g, stride: n_y };
-                add_outer_product(instructions, columns, (n_x, n_y), rows(&xs), rows(&ys), to);
+                // One series by channel, the other by steps of eight lanes.
+                let by_channel = &ys;
+                let by_step: Vec<f64> = (0..columns / 8)
+                    .flat_map(|t| by_channel.chunks(columns).flat_map(move |y| y[8 * t..][..8].to_vec()))
+                    .collect();
+                let by_step = Series {
+                    numbers: &by_step,
+                    channels: n_y,
+                    stride: 8,
+                    steps: columns / 8,
+                    step_stride: 8 * n_y,
+                    lanes: 8,
+                };
+                add_outer_product(instructions, Series::by_channel(&xs, n_x, columns), by_step, to);
                 for (at, found) in g.iter().enumerate() {
                     let (x, y) = (&xs[at / n_y * columns..][..columns], &ys[at % n_y * columns..][..columns]);
                     let sum: f64 = x.iter().zip(y).map(|(x, y)| x * y).sum();

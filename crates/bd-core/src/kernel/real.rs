@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use tch::{Kind, Tensor};
 
 use super::Num;
-use super::vector::Vector;
+use super::vector::{Turn, Vector};
 
 /// What kernels calculate with: `f32` or `f64`.
 pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tch::kind::Element + 'static {
@@ -20,10 +20,10 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tc
     const TINY: Self;
 
     /// Vectors of any processor that bd is compiled for.
-    type Plain: Vector<Self>;
+    type Plain: Turn<Self>;
     /// Vectors of AVX2.
     #[cfg(target_arch = "x86_64")]
-    type Avx2: Vector<Self>;
+    type Avx2: Turn<Self>;
     /// Vectors of AVX-512.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Vector<Self>;

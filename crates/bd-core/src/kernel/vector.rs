@@ -40,11 +40,94 @@ pub trait Vector<F: Real>: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
+/// Vectors of which as many as they are long are turned, as rows and columns of a square.
+pub trait Turn<F: Real>: Vector<F> {
+    /// Writes columns as rows: `LEN` rows of `LEN` numbers, `from_stride` apart, to as many, `to_stride` apart.
+    ///
+    /// # Safety
+    ///
+    /// As for [`splat`](Vector::splat), and all rows are there.
+    unsafe fn turn(from: *const F, from_stride: usize, to: *mut F, to_stride: usize);
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Vector;
+    use super::{Turn, Vector};
+
+    impl Turn<f32> for __m256 {
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+            // SAFETY: the caller's.
+            unsafe {
+                // Halves of rows i and i + 4 side by side, then squares of four within the halves.
+                let half = |i: usize, at: usize| {
+                    let (low, high) = (from.add(i * from_stride + at), from.add((i + 4) * from_stride + at));
+                    _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1)
+                };
+                for at in [0, 4] {
+                    let [a, b, c, d] = [half(0, at), half(1, at), half(2, at), half(3, at)];
+                    let (ab, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+                    let (cd, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                    let rows = [
+                        _mm256_shuffle_ps(ab, cd, 0x44),
+                        _mm256_shuffle_ps(ab, cd, 0xee),
+                        _mm256_shuffle_ps(ab_high, cd_high, 0x44),
+                        _mm256_shuffle_ps(ab_high, cd_high, 0xee),
+                    ];
+                    for (i, row) in rows.into_iter().enumerate() {
+                        _mm256_storeu_ps(to.add((at + i) * to_stride), row);
+                    }
+                }
+            }
+        }
+    }
+
+    impl Turn<f64> for __m256d {
+        #[inline(always)]
+        unsafe fn turn(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
+            // SAFETY: the caller's.
+            unsafe {
+                let half = |i: usize, at: usize| {
+                    let (low, high) = (from.add(i * from_stride + at), from.add((i + 2) * from_stride + at));
+                    _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high), 1)
+                };
+                for at in [0, 2] {
+                    let (a, b) = (half(0, at), half(1, at));
+                    _mm256_storeu_pd(to.add(at * to_stride), _mm256_unpacklo_pd(a, b));
+                    _mm256_storeu_pd(to.add((at + 1) * to_stride), _mm256_unpackhi_pd(a, b));
+                }
+            }
+        }
+    }
+
+    impl Turn<f32> for __m128 {
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+            // SAFETY: the caller's.
+            unsafe {
+                let row = |i: usize| _mm_loadu_ps(from.add(i * from_stride));
+                let [mut a, mut b, mut c, mut d] = [row(0), row(1), row(2), row(3)];
+                _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+                for (i, row) in [a, b, c, d].into_iter().enumerate() {
+                    _mm_storeu_ps(to.add(i * to_stride), row);
+                }
+            }
+        }
+    }
+
+    impl Turn<f64> for __m128d {
+        #[inline(always)]
+        unsafe fn turn(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
+            // SAFETY: the caller's.
+            unsafe {
+                let (a, b) = (_mm_loadu_pd(from), _mm_loadu_pd(from.add(from_stride)));
+                _mm_storeu_pd(to, _mm_unpacklo_pd(a, b));
+                _mm_storeu_pd(to.add(to_stride), _mm_unpackhi_pd(a, b));
+            }
+        }
+    }
 
     macro_rules! vector {
         ($name:ty, $float:ty, $len:literal, $splat:path, $load:path, $store:path, |$a:ident, $b:ident, $c:ident| $mul_add:expr) => {
@@ -113,5 +196,18 @@ impl<F: Real> Vector<F> for [F; 4] {
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         std::array::from_fn(|l| self[l] * b[l] + c[l])
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl<F: Real> Turn<F> for [F; 4] {
+    #[inline(always)]
+    unsafe fn turn(from: *const F, from_stride: usize, to: *mut F, to_stride: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                // SAFETY: the caller's: all rows are there.
+                unsafe { *to.add(j * to_stride + i) = *from.add(i * from_stride + j) };
+            }
+        }
     }
 }

@@ -4,16 +4,16 @@
 //! `[g n]`; rows are inputs, and the columns of the gates stand side by side. There is one bias, as in BrainPy, where PyTorch has two that are
 //! added. A trained initial state is one parameter `[n]` for all sequences.
 
-use bd_core::kernel::{Numbers, Real, Tile};
+use bd_core::kernel::Numbers;
 use bd_core::{Error, ParamPath, Result};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
-pub(crate) use inputs::{Inputs, add_products};
-pub(crate) use map::Map;
+pub(crate) use blocks::{Layout, add_step, read_step, write_step};
+pub(crate) use matrix::Matrix;
 
-mod inputs;
-mod map;
+mod blocks;
+mod matrix;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -49,6 +49,12 @@ impl Weights {
         })
     }
 
+    /// Weights that are there already.
+    #[cfg(test)]
+    pub(crate) fn of(input: Tensor, recurrent: Tensor, bias: Tensor) -> Self {
+        Self { input, recurrent, bias }
+    }
+
     pub(crate) fn n_in(&self) -> i64 {
         self.input.size()[0]
     }
@@ -68,25 +74,29 @@ impl Weights {
         self.recurrent.narrow(1, from, to - from)
     }
 
-    /// In the order in which [`gradients`] gives theirs.
+    /// Input weight, recurrent weight and bias.
     pub(crate) fn tensors(&self) -> [&Tensor; 3] {
         [&self.input, &self.recurrent, &self.bias]
     }
 
-    /// What a kernel needs of them: what comes from the input, and the recurrent weight.
-    pub(crate) fn numbers(&self) -> Option<(Inputs, Numbers)> {
-        let (n_in, width) = (self.n_in() as usize, self.bias.size()[0] as usize);
-        let weight = Numbers::of(&self.input)?;
-        let inputs = Inputs { map: Map::new(&weight, n_in, width, 0..width), bias: Numbers::of(&self.bias)? };
-        Some((inputs, Numbers::of(&self.recurrent)?))
+    /// What a kernel needs of them.
+    pub(crate) fn numbers(&self) -> Option<CellNumbers> {
+        Some(CellNumbers {
+            n_in: self.n_in() as usize,
+            n: self.n() as usize,
+            joined: Numbers::of(&Tensor::cat(&[&self.input, &self.recurrent], 0))?,
+            bias: Numbers::of(&self.bias)?,
+        })
     }
 }
 
-/// The gradients of [`Weights::tensors`] in one block: input weight, recurrent weight, bias.
-pub(crate) fn gradients<F>(params: &mut [F], n: usize, width: usize) -> (&mut [F], &mut [F], &mut [F]) {
-    let (weights, bias) = params.split_at_mut(params.len() - width);
-    let (input, recurrent) = weights.split_at_mut(weights.len() - n * width);
-    (input, recurrent, bias)
+/// Copies of [`Weights`], for kernels.
+pub(crate) struct CellNumbers {
+    pub(crate) n_in: usize,
+    pub(crate) n: usize,
+    /// The input weight, and below it the recurrent weight: their gradients lie like that too.
+    pub(crate) joined: Numbers,
+    pub(crate) bias: Numbers,
 }
 
 /// The parameter of a trained initial state, zero at first.
@@ -100,21 +110,4 @@ pub(crate) fn initial_state(trained: Option<&Tensor>, n: i64, batch: i64, on: (K
         Some(state) => state.to_kind(on.0).to_device(on.1).repeat([batch, 1]),
         None => Tensor::zeros([batch, n], on),
     }
-}
-
-/// The samples of one channel of a series at column `at`.
-#[inline(always)]
-pub(crate) fn lanes<F: Real>(series: &mut [F], tile: Tile, channel: usize, at: usize) -> &mut [F] {
-    &mut series[channel * tile.len() + at..][..tile.lanes]
-}
-
-/// The samples of one channel of a state.
-#[inline(always)]
-pub(crate) fn units<F: Real>(state: &mut [F], tile: Tile, channel: usize) -> &mut [F] {
-    &mut state[channel * tile.lanes..][..tile.lanes]
-}
-
-/// Columns of series at which the steps of a stretch begin.
-pub(crate) fn steps(tile: Tile) -> impl DoubleEndedIterator<Item = usize> {
-    (0..tile.steps).map(move |t| t * tile.lanes)
 }

@@ -5,34 +5,73 @@ use bd_core::kernel::{
     vectorised,
 };
 
-use crate::cell::{Inputs, Map, add_products, gradients, lanes, steps, units};
+use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
 
-/// All steps of gated units. The work is `[5 n]` series: the state before each step, the gates z, r and a, which hold what is asked of
-/// their potentials at last, and `r h`.
+/// All steps of gated units. The work of a step is `[x, h, x, r h, z, r, a]`: one product makes z and r of x and h, the state before it, another
+/// one makes a of x and `r h`. The gates' places hold their potentials at first, and what is asked of those at last.
 #[derive(Debug)]
 pub(super) struct GruKernel {
+    n_in: usize,
     n: usize,
-    inputs: Inputs,
-    /// Of h, to z and r.
-    gates: Map,
-    /// Of `r h`, to a.
-    candidate: Map,
+    /// From x and h to z and r.
+    gates: Matrix,
+    gates_to_state: Matrix,
+    /// From x and `r h` to a.
+    candidate: Matrix,
+    candidate_to_state: Matrix,
+    /// From all three.
+    to_input: Matrix,
+    bias: Numbers,
 }
 
 impl GruKernel {
-    pub(super) fn new(inputs: Inputs, recurrent: &Numbers) -> Self {
-        let n = inputs.map.n_out / 3;
-        let gates = Map::new(recurrent, n, 3 * n, 0..2 * n);
-        Self { n, inputs, gates, candidate: Map::new(recurrent, n, 3 * n, 2 * n..3 * n) }
+    pub(super) fn new(numbers: CellNumbers) -> Self {
+        let CellNumbers { n_in, n, joined, bias } = numbers;
+        let (all, states, width) = (0..n_in + n, n_in..n_in + n, 3 * n);
+        Self {
+            n_in,
+            n,
+            gates: Matrix::new(&joined, width, all.clone(), 0..2 * n),
+            gates_to_state: Matrix::adjoint(&joined, width, states.clone(), 0..2 * n),
+            candidate: Matrix::new(&joined, width, all, 2 * n..width),
+            candidate_to_state: Matrix::adjoint(&joined, width, states, 2 * n..width),
+            to_input: Matrix::adjoint(&joined, width, 0..n_in, 0..width),
+            bias,
+        }
     }
+
+    /// Numbers of work of a step and sample.
+    fn block(&self) -> usize {
+        2 * (self.n_in + self.n) + 3 * self.n
+    }
+
+    /// The parts of a step's work.
+    fn parts<'a, F>(&self, tile: Tile, block: &'a mut [F]) -> Parts<'a, F> {
+        let (x, h) = (self.n_in * tile.lanes, self.n * tile.lanes);
+        let (xh, rest) = block.split_at_mut(x + h);
+        let (xrh, gates) = rest.split_at_mut(x + h);
+        let (zr, a) = gates.split_at_mut(2 * h);
+        Parts { x, h, xh, xrh, zr, a }
+    }
+}
+
+/// The parts of a step's work.
+struct Parts<'a, F> {
+    /// Numbers of x, and of a state.
+    x: usize,
+    h: usize,
+    xh: &'a mut [F],
+    xrh: &'a mut [F],
+    zr: &'a mut [F],
+    a: &'a mut [F],
 }
 
 impl AnyKernel for GruKernel {}
 
 impl<F: Real> Kernel<F> for GruKernel {
     fn sizes(&self) -> Sizes {
-        let (n, n_in) = (self.n, self.inputs.map.n_in);
-        Sizes { n_in, n_out: n, n_state: n, n_work: 5 * n, n_params: (n_in + n + 1) * 3 * n }
+        let (n, n_in) = (self.n, self.n_in);
+        Sizes { n_in, n_out: n, n_state: n, n_work: self.block(), n_params: (n_in + n + 1) * 3 * n }
     }
 
     fn stores_work(&self) -> bool {
@@ -40,169 +79,125 @@ impl<F: Real> Kernel<F> for GruKernel {
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, h: &mut [F], ys: &mut [F], work: &mut [F]) {
-        let (n, len, width) = (self.n, tile.len(), tile.lanes);
-        let (before, gates) = work.split_at_mut(n * len);
-        self.inputs.project(tile, xs.dense(), &mut gates[..3 * n * len]);
-        let (gates, candidate) = gates.split_at_mut(2 * n * len);
-        let (candidate, reset) = candidate.split_at_mut(n * len);
-        // `r h` of one step, side by side.
-        let mut rh = vec![F::default(); n * width];
-        for at in steps(tile) {
-            let to = RowsMut { numbers: &mut gates[at..], stride: len };
-            self.gates.apply(tile.instructions, width, Rows { numbers: h, stride: width }, Start::There, to);
-            vectorised(tile.instructions, Gates { n, tile, at, before, gates, reset, h, rh: &mut rh });
-            let to = RowsMut { numbers: &mut candidate[at..], stride: len };
-            self.candidate.apply(tile.instructions, width, Rows { numbers: &rh, stride: width }, Start::There, to);
-            vectorised(tile.instructions, Update { n, tile, at, gates, candidate, h, ys });
+        let (bias, bias_a) = F::numbers(&self.bias).split_at(2 * self.n);
+        let (instructions, lanes) = (tile.instructions, tile.lanes);
+        for (at, block) in (Layout { block: self.block(), tile }).steps() {
+            let mut parts = self.parts(tile, &mut work[block]);
+            read_step(xs.dense(), tile, at, &mut parts.xh[..parts.x]);
+            parts.xh[parts.x..].copy_from_slice(h);
+            self.gates.step(instructions, lanes, parts.xh, Start::Each(bias), parts.zr);
+            vectorised(instructions, Gates { parts: &mut parts });
+            self.candidate.step(instructions, lanes, parts.xrh, Start::Each(bias_a), parts.a);
+            vectorised(instructions, Update { parts: &mut parts, tile, at, h, ys });
         }
     }
 
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
-        let (n, len, width) = (self.n, tile.len(), tile.lanes);
-        let (before, all) = work.split_at_mut(n * len);
-        let (ginput, grecurrent, gbias) = gradients(grads.params, n, 3 * n);
+    fn backward(&self, tile: Tile, _xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+        let (n, instructions, lanes) = (self.n, tile.instructions, tile.lanes);
+        let layout = Layout { block: self.block(), tile };
         let gh = grads.state;
-        // Of one step, side by side: what is asked of the potentials of z, r and a, and of `r h`.
-        let (mut ggates, mut grh) = (vec![F::default(); 3 * n * width], vec![F::default(); n * width]);
-        for at in steps(tile).rev() {
-            let gys = grads.ys;
-            vectorised(tile.instructions, PullUpdate { n, tile, at, before, all, ggates: &mut ggates, gys, gh });
-            let (from, to) = (&ggates[2 * n * width..], RowsMut { numbers: &mut grh, stride: width });
-            self.candidate.pull(tile.instructions, width, Rows { numbers: from, stride: width }, Start::Zero, to);
-            vectorised(
-                tile.instructions,
-                PullReset { n, tile, at, before, all, ggates: &mut ggates, grh: &mut grh, gh },
-            );
-            let (from, to) = (&ggates[..2 * n * width], RowsMut { numbers: gh, stride: width });
-            self.gates.pull(tile.instructions, width, Rows { numbers: from, stride: width }, Start::There, to);
+        // What is asked of `r h`.
+        let mut grh = vec![F::default(); n * lanes];
+        for (at, block) in layout.steps().rev() {
+            let block = &mut work[block];
+            let mut parts = self.parts(tile, block);
+            vectorised(instructions, PullUpdate { parts: &mut parts, tile, at, gys: grads.ys, gh });
+            self.candidate_to_state.step(instructions, lanes, parts.a, Start::Zero, &mut grh);
+            vectorised(instructions, PullReset { parts: &mut parts, grh: &grh, gh });
+            self.gates_to_state.step(instructions, lanes, parts.zr, Start::There, gh);
+            if !grads.xs.is_empty() {
+                let from = Rows { numbers: &block[2 * (self.n_in + n) * lanes..], stride: lanes };
+                let to = RowsMut { numbers: &mut grads.xs[at..], stride: tile.len() };
+                self.to_input.apply(instructions, lanes, from, Start::Zero, to);
+            }
         }
-        let (ggates, reset) = all.split_at(3 * n * len);
-        add_products(tile, (before, n), (ggates, 2 * n), grecurrent, 3 * n);
-        add_products(tile, (reset, n), (&ggates[2 * n * len..], n), &mut grecurrent[2 * n..], 3 * n);
-        self.inputs.pull(tile, xs.dense(), ggates, (ginput, gbias), grads.xs);
+        let before = self.n_in + n;
+        let (gweights, gbias) = grads.params.split_at_mut(before * 3 * n);
+        let (gates, candidate) = (2 * before..2 * before + 2 * n, 2 * before + 2 * n..2 * before + 3 * n);
+        layout.add_products(work, 0..before, gates, RowsMut { numbers: gweights, stride: 3 * n });
+        let to = RowsMut { numbers: &mut gweights[2 * n..], stride: 3 * n };
+        layout.add_products(work, before..2 * before, candidate, to);
+        layout.add_totals(work, 2 * before..2 * before + 3 * n, gbias);
     }
 }
 
 /// z, r and `r h`, from the potentials.
-struct Gates<'a, F> {
-    n: usize,
-    tile: Tile,
-    at: usize,
-    before: &'a mut [F],
-    gates: &'a mut [F],
-    reset: &'a mut [F],
-    h: &'a mut [F],
-    rh: &'a mut [F],
+struct Gates<'a, 'b, F> {
+    parts: &'a mut Parts<'b, F>,
 }
 
-impl<F: Real> Loops for Gates<'_, F> {
+impl<F: Real> Loops for Gates<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { n, tile, at, before, gates, reset, h, rh } = self;
-        for k in 0..n {
-            let h = units(h, tile, k);
-            if tile.keep {
-                lanes(before, tile, k, at).copy_from_slice(h);
-            }
-            lanes(gates, tile, k, at).iter_mut().for_each(|z| *z = sigmoid::<C, F>(*z));
-            let (r, rh) = (lanes(gates, tile, n + k, at), units(rh, tile, k));
-            for l in 0..tile.lanes {
-                r[l] = sigmoid::<C, F>(r[l]);
-                rh[l] = r[l] * h[l];
-            }
-            if tile.keep {
-                lanes(reset, tile, k, at).copy_from_slice(rh);
-            }
+        let Parts { x, h, xh, xrh, zr, .. } = self.parts;
+        zr.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate));
+        xrh[..*x].copy_from_slice(&xh[..*x]);
+        for ((rh, r), h) in xrh[*x..].iter_mut().zip(&zr[*h..]).zip(&xh[*x..]) {
+            *rh = *r * *h;
         }
     }
 }
 
 /// The next state.
-struct Update<'a, F> {
-    n: usize,
+struct Update<'a, 'b, F> {
+    parts: &'a mut Parts<'b, F>,
     tile: Tile,
     at: usize,
-    gates: &'a mut [F],
-    candidate: &'a mut [F],
     h: &'a mut [F],
     ys: &'a mut [F],
 }
 
-impl<F: Real> Loops for Update<'_, F> {
+impl<F: Real> Loops for Update<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { n, tile, at, gates, candidate, h, ys } = self;
-        for k in 0..n {
-            let (z, a) = (&*lanes(gates, tile, k, at), lanes(candidate, tile, k, at));
-            let h = units(h, tile, k);
-            for l in 0..tile.lanes {
-                a[l] = tanh::<C, F>(a[l]);
-                h[l] = (F::of(1.0) - z[l]) * h[l] + z[l] * a[l];
-            }
-            lanes(ys, tile, k, at).copy_from_slice(h);
+        let Self { parts, tile, at, h, ys } = self;
+        for ((a, z), h) in parts.a.iter_mut().zip(&*parts.zr).zip(&mut *h) {
+            *a = tanh::<C, F>(*a);
+            *h = (F::of(1.0) - *z) * *h + *z * *a;
         }
+        write_step(h, tile, at, ys);
     }
 }
 
 /// From what is asked of the state to what is asked of the potentials of z and a, and of the state before.
-struct PullUpdate<'a, F> {
-    n: usize,
+struct PullUpdate<'a, 'b, F> {
+    parts: &'a mut Parts<'b, F>,
     tile: Tile,
     at: usize,
-    before: &'a mut [F],
-    all: &'a mut [F],
-    ggates: &'a mut [F],
     gys: &'a [F],
     gh: &'a mut [F],
 }
 
-impl<F: Real> Loops for PullUpdate<'_, F> {
+impl<F: Real> Loops for PullUpdate<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { n, tile, at, before, all, ggates, gys, gh } = self;
+        let Self { parts, tile, at, gys, gh } = self;
         let one = F::of(1.0);
-        let (gates, candidate) = all.split_at_mut(2 * n * tile.len());
-        let (ggates, gcandidate) = ggates.split_at_mut(2 * n * tile.lanes);
-        for k in 0..n {
-            let (z, a) = (lanes(gates, tile, k, at), lanes(candidate, tile, k, at));
-            let (gz, ga) = (units(ggates, tile, k), units(gcandidate, tile, k));
-            let (h, gh) = (&*lanes(before, tile, k, at), units(gh, tile, k));
-            let gy = &gys[k * tile.len() + at..][..tile.lanes];
-            for l in 0..tile.lanes {
-                let g = gh[l] + gy[l];
-                ga[l] = g * z[l] * (one - a[l] * a[l]);
-                gz[l] = g * (a[l] - h[l]) * z[l] * (one - z[l]);
-                gh[l] = g * (one - z[l]);
-                (a[l], z[l]) = (ga[l], gz[l]);
-            }
+        add_step(gys, tile, at, gh);
+        let h = &parts.xh[parts.x..];
+        for (((a, z), h), gh) in parts.a.iter_mut().zip(&mut *parts.zr).zip(h).zip(gh) {
+            let (ga, gz) = (*gh * *z * (one - *a * *a), *gh * (*a - *h) * *z * (one - *z));
+            *gh = *gh * (one - *z);
+            (*a, *z) = (ga, gz);
         }
     }
 }
 
 /// From what is asked of `r h` to what is asked of the potential of r, and of the state before.
-struct PullReset<'a, F> {
-    n: usize,
-    tile: Tile,
-    at: usize,
-    before: &'a mut [F],
-    all: &'a mut [F],
-    ggates: &'a mut [F],
-    grh: &'a mut [F],
+struct PullReset<'a, 'b, F> {
+    parts: &'a mut Parts<'b, F>,
+    grh: &'a [F],
     gh: &'a mut [F],
 }
 
-impl<F: Real> Loops for PullReset<'_, F> {
+impl<F: Real> Loops for PullReset<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { n, tile, at, before, all, ggates, grh, gh } = self;
-        for k in 0..n {
-            let (r, gr) = (lanes(all, tile, n + k, at), units(ggates, tile, n + k));
-            let (h, gh, grh) = (&*lanes(before, tile, k, at), units(gh, tile, k), &*units(grh, tile, k));
-            for l in 0..tile.lanes {
-                gh[l] += grh[l] * r[l];
-                gr[l] = grh[l] * h[l] * r[l] * (F::of(1.0) - r[l]);
-                r[l] = gr[l];
-            }
+        let Self { parts, grh, gh } = self;
+        let h = &parts.xh[parts.x..];
+        for (((r, h), grh), gh) in parts.zr[parts.h..].iter_mut().zip(h).zip(grh).zip(gh) {
+            *gh += *grh * *r;
+            *r = *grh * *h * *r * (F::of(1.0) - *r);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The kernel against the steps.
+//! The kernel against the steps, and gradients against differences.
 
-use bd_core::Params;
-use bd_core::testing::{ScanCase, assert_scan_is_steps};
+use bd_core::testing::{ScanCase, assert_scan_is_steps, grad_check};
+use bd_core::{Params, Rng, Tap};
 
 use super::*;
 
@@ -18,4 +18,23 @@ fn scan_is_steps() {
             assert_scan_is_steps(&cell, &params, ScanCase::random(seed, on, tolerance));
         }
     }
+}
+
+/// Central differences of a loss over outputs and last state, by every parameter and the input.
+#[test]
+fn gradients_are_those_of_differences() {
+    let on = (Kind::Double, Device::Cpu);
+    let config = GruConfig { train_initial_state: true, ..GruConfig::default() };
+    let mut params = Params::new(5, on);
+    Gru::new(&mut params.at("r"), 2, 4, &config).unwrap();
+    crate::cell::testing::draw_vectors(&mut params, 5);
+    let mut inputs: Vec<Tensor> = params.trainable().into_iter().map(|(_, t)| t.detach().copy()).collect();
+    inputs.push(Rng::new(2, "xs").tensor(&[6, 3, 2], on, Rng::normal));
+    let loss = |inputs: &[Tensor]| {
+        let of = |i: usize| inputs[i].shallow_clone();
+        let cell = Gru { weights: Weights::of(of(0), of(1), of(2)), initial: Some(of(3)), config };
+        let (ys, last) = cell.scan(&Shared::new(0.1), &of(4), cell.init_state(3, on), &mut Tap::none());
+        (&ys * &ys).sum(Kind::Double) + last.h.exp().sum(Kind::Double)
+    };
+    grad_check(loss, &inputs, 1e-8);
 }

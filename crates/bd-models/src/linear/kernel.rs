@@ -1,17 +1,21 @@
 //! The fused form of [`Linear`](super::Linear).
 
 use bd_core::kernel::{
-    AnyKernel, Cpu, Events, Factors, Grads, Input, Kernel, Loops, Numbers, Real, Rows, RowsMut, Shape, Sizes, Start,
-    Tile, add_outer_product, add_totals, product, vectorised,
+    AnyKernel, Cpu, Events, Grads, Input, Kernel, Loops, Numbers, Real, Rows, RowsMut, Series, Sizes, Start, Tile,
+    add_outer_product, add_totals, vectorised,
 };
+
+use crate::cell::Matrix;
 
 /// `y = x W + b`, samples side by side. Of an input that is almost all zeros only what is not zero is looked at.
 #[derive(Debug)]
 pub(super) struct LinearKernel {
     pub(super) n_in: usize,
     pub(super) n_out: usize,
-    /// Row by row, `[n_in, n_out]`.
+    /// Row by row, `[n_in, n_out]`: for events, each of which wants a row.
     pub(super) weight: Numbers,
+    pub(super) matrix: Matrix,
+    pub(super) adjoint: Matrix,
     pub(super) bias: Option<Numbers>,
 }
 
@@ -32,17 +36,9 @@ impl<F: Real> Kernel<F> for LinearKernel {
         let weight = F::numbers(&self.weight);
         match xs {
             Input::Dense(xs) => {
-                let shape = Shape { rows: self.n_out, terms: self.n_in, columns: tile.len() };
-                let factors = Factors::Strided { numbers: weight, across: self.n_out, down: 1 };
+                let start = bias.map_or(Start::Zero, Start::Each);
                 let out = RowsMut { numbers: ys, stride: tile.len() };
-                product(
-                    tile.instructions,
-                    shape,
-                    factors,
-                    series(tile, xs),
-                    bias.map_or(Start::Zero, Start::Each),
-                    out,
-                );
+                self.matrix.apply(tile.instructions, tile.len(), series(tile, xs), start, out);
             }
             Input::Events(events) => {
                 for (o, y) in ys.chunks_exact_mut(tile.len()).enumerate() {
@@ -55,23 +51,21 @@ impl<F: Real> Kernel<F> for LinearKernel {
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, _work: &mut [F], grads: Grads<'_, F>) {
         let (gweight, gbias) = grads.params.split_at_mut(self.n_in * self.n_out);
-        let gys = series(tile, grads.ys);
+        let gys = Series::by_channel(grads.ys, self.n_out, tile.len());
         match xs {
             Input::Events(events) => {
                 vectorised(tile.instructions, Scatter { kernel: self, tile, events, gys: grads.ys, gweight });
             }
             Input::Dense(xs) => {
-                let sizes = (self.n_in, self.n_out);
+                let xs = Series::by_channel(xs, self.n_in, tile.len());
                 let g = RowsMut { numbers: gweight, stride: self.n_out };
-                add_outer_product(tile.instructions, tile.len(), sizes, series(tile, xs), gys, g);
+                add_outer_product(tile.instructions, xs, gys, g);
             }
         }
-        add_totals(tile.instructions, grads.ys, gbias);
+        add_totals(tile.instructions, gys, gbias);
         if !grads.xs.is_empty() {
-            let shape = Shape { rows: self.n_in, terms: self.n_out, columns: tile.len() };
-            let factors = Factors::Strided { numbers: F::numbers(&self.weight), across: 1, down: self.n_out };
             let out = RowsMut { numbers: grads.xs, stride: tile.len() };
-            product(tile.instructions, shape, factors, gys, Start::Zero, out);
+            self.adjoint.apply(tile.instructions, tile.len(), series(tile, grads.ys), Start::Zero, out);
         }
     }
 }

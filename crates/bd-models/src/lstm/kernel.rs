@@ -6,21 +6,69 @@ use bd_core::kernel::{
 };
 
 use super::FORGET;
-use crate::cell::{Inputs, Map, add_products, gradients, lanes, steps, units};
+use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
 
-/// All steps of units with memory cells. The work is `[7 n]` series: rates and cells before each step, the gates i, g, f and o, which
-/// hold what is asked of their potentials at last, and `tanh c`.
+/// All steps of units with memory cells. The work of a step is `[x, h, i, g, f, o, c, tanh c]`: its input and the rates before it, which
+/// one product makes the gates' potentials of, the gates, whose places what is asked of the potentials takes at last, the cells before it and
+/// `tanh` of those after it.
 #[derive(Debug)]
 pub(super) struct LstmKernel {
+    n_in: usize,
     n: usize,
-    inputs: Inputs,
-    recurrent: Map,
+    /// From x and h to all gates.
+    forward: Matrix,
+    to_state: Matrix,
+    to_input: Matrix,
+    bias: Numbers,
 }
 
 impl LstmKernel {
-    pub(super) fn new(inputs: Inputs, recurrent: &Numbers) -> Self {
-        let n = inputs.map.n_out / 4;
-        Self { n, inputs, recurrent: Map::new(recurrent, n, 4 * n, 0..4 * n) }
+    pub(super) fn new(numbers: CellNumbers) -> Self {
+        let CellNumbers { n_in, n, joined, bias } = numbers;
+        let width = 4 * n;
+        Self {
+            n_in,
+            n,
+            forward: Matrix::new(&joined, width, 0..n_in + n, 0..width),
+            to_state: Matrix::adjoint(&joined, width, n_in..n_in + n, 0..width),
+            to_input: Matrix::adjoint(&joined, width, 0..n_in, 0..width),
+            bias,
+        }
+    }
+
+    /// Numbers of work of a step and sample.
+    fn block(&self) -> usize {
+        self.n_in + 7 * self.n
+    }
+
+    fn parts<'a, F>(&self, tile: Tile, block: &'a mut [F]) -> Parts<'a, F> {
+        let (x, units) = (self.n_in * tile.lanes, self.n * tile.lanes);
+        let (xh, rest) = block.split_at_mut(x + units);
+        let (gates, rest) = rest.split_at_mut(4 * units);
+        let (c, tanh_c) = rest.split_at_mut(units);
+        Parts { units, x, xh, gates, c, tanh_c }
+    }
+}
+
+/// The parts of a step's work.
+struct Parts<'a, F> {
+    /// Numbers of one gate, and of x.
+    units: usize,
+    x: usize,
+    xh: &'a mut [F],
+    gates: &'a mut [F],
+    c: &'a mut [F],
+    tanh_c: &'a mut [F],
+}
+
+impl<F> Parts<'_, F> {
+    /// The gates i, g, f and o.
+    #[inline(always)]
+    fn gates(&mut self) -> [&mut [F]; 4] {
+        let (i, rest) = self.gates.split_at_mut(self.units);
+        let (g, rest) = rest.split_at_mut(self.units);
+        let (f, o) = rest.split_at_mut(self.units);
+        [i, g, f, o]
     }
 }
 
@@ -28,8 +76,8 @@ impl AnyKernel for LstmKernel {}
 
 impl<F: Real> Kernel<F> for LstmKernel {
     fn sizes(&self) -> Sizes {
-        let (n, n_in) = (self.n, self.inputs.map.n_in);
-        Sizes { n_in, n_out: n, n_state: 2 * n, n_work: 7 * n, n_params: (n_in + n + 1) * 4 * n }
+        let (n, n_in) = (self.n, self.n_in);
+        Sizes { n_in, n_out: n, n_state: 2 * n, n_work: self.block(), n_params: (n_in + n + 1) * 4 * n }
     }
 
     fn stores_work(&self) -> bool {
@@ -37,62 +85,44 @@ impl<F: Real> Kernel<F> for LstmKernel {
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]) {
-        let (n, len, width) = (self.n, tile.len(), tile.lanes);
-        let mut work = Work::new(work, n * len);
-        self.inputs.project(tile, xs.dense(), work.gates);
-        for at in steps(tile) {
-            let (h, c) = state.split_at_mut(n * width);
-            let (from, to) =
-                (Rows { numbers: h, stride: width }, RowsMut { numbers: &mut work.gates[at..], stride: len });
-            self.recurrent.apply(tile.instructions, width, from, Start::There, to);
-            vectorised(tile.instructions, Update { n, tile, at, work: &mut work, h, c, ys });
+        let bias = F::numbers(&self.bias);
+        let (h, c) = state.split_at_mut(self.n * tile.lanes);
+        for (at, block) in (Layout { block: self.block(), tile }).steps() {
+            let mut parts = self.parts(tile, &mut work[block]);
+            read_step(xs.dense(), tile, at, &mut parts.xh[..parts.x]);
+            parts.xh[parts.x..].copy_from_slice(h);
+            parts.c.copy_from_slice(c);
+            self.forward.step(tile.instructions, tile.lanes, parts.xh, Start::Each(bias), parts.gates);
+            vectorised(tile.instructions, Update { parts: &mut parts, tile, at, h, c, ys });
         }
     }
 
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
-        let (n, len, width) = (self.n, tile.len(), tile.lanes);
-        let mut work = Work::new(work, n * len);
-        let (ginput, grecurrent, gbias) = gradients(grads.params, n, 4 * n);
-        // What is asked of the potentials of one step, side by side.
-        let mut ggates = vec![F::default(); 4 * n * width];
-        for at in steps(tile).rev() {
-            let (gh, gc) = grads.state.split_at_mut(n * width);
-            let (gys, work) = (grads.ys, &mut work);
-            vectorised(tile.instructions, Pull { n, tile, at, work, ggates: &mut ggates, gys, gh, gc });
-            let (from, to) = (Rows { numbers: &ggates, stride: width }, RowsMut { numbers: gh, stride: width });
-            self.recurrent.pull(tile.instructions, width, from, Start::Zero, to);
+    fn backward(&self, tile: Tile, _xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+        let (n, lanes) = (self.n, tile.lanes);
+        let layout = Layout { block: self.block(), tile };
+        let (gh, gc) = grads.state.split_at_mut(n * lanes);
+        for (at, block) in layout.steps().rev() {
+            let mut parts = self.parts(tile, &mut work[block]);
+            vectorised(tile.instructions, Pull { parts: &mut parts, tile, at, gys: grads.ys, gh, gc });
+            self.to_state.step(tile.instructions, lanes, parts.gates, Start::Zero, gh);
+            if !grads.xs.is_empty() {
+                let from = Rows { numbers: parts.gates, stride: lanes };
+                let to = RowsMut { numbers: &mut grads.xs[at..], stride: tile.len() };
+                self.to_input.apply(tile.instructions, lanes, from, Start::Zero, to);
+            }
         }
-        add_products(tile, (work.h, n), (work.gates, 4 * n), grecurrent, 4 * n);
-        self.inputs.pull(tile, xs.dense(), work.gates, (ginput, gbias), grads.xs);
-    }
-}
-
-/// The parts of the work.
-struct Work<'a, F> {
-    /// Before each step.
-    h: &'a mut [F],
-    /// Before each step.
-    c: &'a mut [F],
-    gates: &'a mut [F],
-    tanh_c: &'a mut [F],
-}
-
-impl<'a, F> Work<'a, F> {
-    /// Each channel of `units` numbers of each unit.
-    fn new(work: &'a mut [F], units: usize) -> Self {
-        let (h, rest) = work.split_at_mut(units);
-        let (c, rest) = rest.split_at_mut(units);
-        let (gates, rest) = rest.split_at_mut(4 * units);
-        Self { h, c, gates, tanh_c: &mut rest[..units] }
+        let before = self.n_in + n;
+        let (gweights, gbias) = grads.params.split_at_mut(before * 4 * n);
+        layout.add_products(work, 0..before, before..before + 4 * n, RowsMut { numbers: gweights, stride: 4 * n });
+        layout.add_totals(work, before..before + 4 * n, gbias);
     }
 }
 
 /// From the potentials to the next state.
 struct Update<'a, 'b, F> {
-    n: usize,
+    parts: &'a mut Parts<'b, F>,
     tile: Tile,
     at: usize,
-    work: &'a mut Work<'b, F>,
     h: &'a mut [F],
     c: &'a mut [F],
     ys: &'a mut [F],
@@ -101,74 +131,53 @@ struct Update<'a, 'b, F> {
 impl<F: Real> Loops for Update<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { n, tile, at, work, h, c, ys } = self;
-        for k in 0..n {
-            let (h, c) = (units(h, tile, k), units(c, tile, k));
-            if tile.keep {
-                lanes(work.h, tile, k, at).copy_from_slice(h);
-                lanes(work.c, tile, k, at).copy_from_slice(c);
-            }
-            let [i, g, f, o] = gates_of(work.gates, n, tile, k, at);
-            let tanh_c = lanes(work.tanh_c, tile, k, at);
-            for l in 0..tile.lanes {
-                i[l] = sigmoid::<C, F>(i[l]);
-                g[l] = tanh::<C, F>(g[l]);
-                f[l] = sigmoid::<C, F>(f[l] + F::of(FORGET));
-                o[l] = sigmoid::<C, F>(o[l]);
-                c[l] = f[l] * c[l] + i[l] * g[l];
-                tanh_c[l] = tanh::<C, F>(c[l]);
-                h[l] = o[l] * tanh_c[l];
-            }
-            lanes(ys, tile, k, at).copy_from_slice(h);
+        let Self { parts, tile, at, h, c, ys } = self;
+        let tanh_c = std::mem::take(&mut parts.tanh_c);
+        let [i, g, f, o] = parts.gates();
+        // One loop for each function: all of them in one would want more registers than there are.
+        i.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate));
+        o.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate));
+        f.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate + F::of(FORGET)));
+        g.iter_mut().for_each(|gate| *gate = tanh::<C, F>(*gate));
+        for (((c, f), i), g) in c.iter_mut().zip(f).zip(i).zip(g) {
+            *c = *f * *c + *i * *g;
         }
+        for (((h, o), c), tanh_c) in h.iter_mut().zip(o).zip(c).zip(tanh_c) {
+            *tanh_c = tanh::<C, F>(*c);
+            *h = *o * *tanh_c;
+        }
+        write_step(h, tile, at, ys);
     }
 }
 
 /// From what is asked of the state to what is asked of the potentials and of the cells before. What is asked of the rates before
 /// follows by a product.
 struct Pull<'a, 'b, F> {
-    n: usize,
+    parts: &'a mut Parts<'b, F>,
     tile: Tile,
     at: usize,
-    work: &'a mut Work<'b, F>,
-    ggates: &'a mut [F],
     gys: &'a [F],
-    gh: &'a [F],
+    gh: &'a mut [F],
     gc: &'a mut [F],
 }
 
 impl<F: Real> Loops for Pull<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { n, tile, at, work, ggates, gys, gh, gc } = self;
+        let Self { parts, tile, at, gys, gh, gc } = self;
         let one = F::of(1.0);
-        for k in 0..n {
-            let [i, g, f, o] = gates_of(work.gates, n, tile, k, at);
-            let (before, tanh_c) = (&*lanes(work.c, tile, k, at), &*lanes(work.tanh_c, tile, k, at));
-            let (gh, gc) = (&gh[k * tile.lanes..][..tile.lanes], units(gc, tile, k));
-            let gy = &gys[k * tile.len() + at..][..tile.lanes];
-            for l in 0..tile.lanes {
-                let gh = gh[l] + gy[l];
-                let g_cell = gc[l] + gh * o[l] * (one - tanh_c[l] * tanh_c[l]);
-                gc[l] = g_cell * f[l];
-                o[l] = gh * tanh_c[l] * o[l] * (one - o[l]);
-                f[l] = g_cell * before[l] * f[l] * (one - f[l]);
-                (i[l], g[l]) = (g_cell * g[l] * i[l] * (one - i[l]), g_cell * i[l] * (one - g[l] * g[l]));
-            }
-            for (gate, from) in [i, g, f, o].into_iter().enumerate() {
-                units(ggates, tile, gate * n + k).copy_from_slice(from);
-            }
+        add_step(gys, tile, at, gh);
+        let (before, tanh_c) = (std::mem::take(&mut parts.c), std::mem::take(&mut parts.tanh_c));
+        let [i, g, f, o] = parts.gates();
+        for (((gc, gh), o), tanh_c) in gc.iter_mut().zip(gh).zip(o).zip(tanh_c) {
+            *gc += *gh * *o * (one - *tanh_c * *tanh_c);
+            *o = *gh * *tanh_c * *o * (one - *o);
+        }
+        for ((((gc, before), f), i), g) in gc.iter_mut().zip(before).zip(f).zip(i).zip(g) {
+            let gf = *gc * *before * *f * (one - *f);
+            (*i, *g) = (*gc * *g * *i * (one - *i), *gc * *i * (one - *g * *g));
+            *gc = *gc * *f;
+            *f = gf;
         }
     }
-}
-
-/// The samples of one unit's gates at one step.
-#[inline(always)]
-fn gates_of<F: Real>(gates: &mut [F], n: usize, tile: Tile, k: usize, at: usize) -> [&mut [F]; 4] {
-    let mut rest = gates;
-    [(); 4].map(|()| {
-        let (own, others) = std::mem::take(&mut rest).split_at_mut(n * tile.len());
-        rest = others;
-        lanes(own, tile, k, at)
-    })
 }

@@ -5,24 +5,41 @@ use bd_core::kernel::{
 };
 
 use super::Activation;
-use crate::cell::{Inputs, Map, add_products, gradients, lanes, steps, units};
+use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
 
-/// All steps of a network. The work is `[2 n]` series: the state before each step, and the rate `f(a)`, which holds `a` at first and
-/// what is asked of it at last.
+/// All steps of a network. The work of a step is `[x, h, f(a)]`: its input and the state before it, which one product makes `a` of, and the
+/// rates, whose place what is asked of `a` takes at last.
 #[derive(Debug)]
 pub(super) struct RnnKernel {
+    n_in: usize,
     n: usize,
-    inputs: Inputs,
-    recurrent: Map,
+    /// From x and h to a.
+    forward: Matrix,
+    to_state: Matrix,
+    to_input: Matrix,
+    bias: Numbers,
     activation: Activation,
     /// `dt/tau`.
     gain: Option<f64>,
 }
 
 impl RnnKernel {
-    pub(super) fn new(inputs: Inputs, recurrent: &Numbers, activation: Activation, gain: Option<f64>) -> Self {
-        let n = inputs.map.n_out;
-        Self { n, inputs, recurrent: Map::new(recurrent, n, n, 0..n), activation, gain }
+    pub(super) fn new(numbers: CellNumbers, activation: Activation, gain: Option<f64>) -> Self {
+        let CellNumbers { n_in, n, joined, bias } = numbers;
+        Self {
+            n_in,
+            n,
+            forward: Matrix::new(&joined, n, 0..n_in + n, 0..n),
+            to_state: Matrix::adjoint(&joined, n, n_in..n_in + n, 0..n),
+            to_input: Matrix::adjoint(&joined, n, 0..n_in, 0..n),
+            bias,
+            activation,
+            gain,
+        }
+    }
+
+    fn layout(&self, tile: Tile) -> Layout {
+        Layout { block: self.n_in + 2 * self.n, tile }
     }
 }
 
@@ -30,8 +47,8 @@ impl AnyKernel for RnnKernel {}
 
 impl<F: Real> Kernel<F> for RnnKernel {
     fn sizes(&self) -> Sizes {
-        let (n, n_in) = (self.n, self.inputs.map.n_in);
-        Sizes { n_in, n_out: n, n_state: n, n_work: 2 * n, n_params: (n_in + n + 1) * n }
+        let (n, n_in) = (self.n, self.n_in);
+        Sizes { n_in, n_out: n, n_state: n, n_work: n_in + 2 * n, n_params: (n_in + n + 1) * n }
     }
 
     fn stores_work(&self) -> bool {
@@ -39,30 +56,34 @@ impl<F: Real> Kernel<F> for RnnKernel {
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, h: &mut [F], ys: &mut [F], work: &mut [F]) {
-        let (before, rates) = work.split_at_mut(self.n * tile.len());
-        self.inputs.project(tile, xs.dense(), rates);
-        for at in steps(tile) {
-            let (from, to) =
-                (Rows { numbers: h, stride: tile.lanes }, RowsMut { numbers: &mut rates[at..], stride: tile.len() });
-            self.recurrent.apply(tile.instructions, tile.lanes, from, Start::There, to);
-            vectorised(tile.instructions, Activate { kernel: self, tile, at, before, rates, h, ys });
+        let (xs, bias) = (xs.dense(), F::numbers(&self.bias));
+        for (at, block) in self.layout(tile).steps() {
+            let (before, rates) = work[block].split_at_mut((self.n_in + self.n) * tile.lanes);
+            let (x, h_before) = before.split_at_mut(self.n_in * tile.lanes);
+            read_step(xs, tile, at, x);
+            h_before.copy_from_slice(h);
+            self.forward.step(tile.instructions, tile.lanes, before, Start::Each(bias), rates);
+            vectorised(tile.instructions, Activate { kernel: self, tile, at, rates, h, ys });
         }
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
-        let (before, rates) = work.split_at_mut(self.n * tile.len());
-        let (ginput, grecurrent, gbias) = gradients(grads.params, self.n, self.n);
-        // Of one step, side by side.
-        let mut ga = vec![F::default(); self.n * tile.lanes];
-        for at in steps(tile).rev() {
-            let (gys, gh) = (grads.ys, &mut *grads.state);
-            vectorised(tile.instructions, Pull { kernel: self, tile, at, rates, ga: &mut ga, gys, gh });
-            let (from, to) =
-                (Rows { numbers: &ga, stride: tile.lanes }, RowsMut { numbers: grads.state, stride: tile.lanes });
-            self.recurrent.pull(tile.instructions, tile.lanes, from, Start::There, to);
+        debug_assert_eq!(xs.dense().len(), self.n_in * tile.len());
+        let (n, lanes, layout) = (self.n, tile.lanes, self.layout(tile));
+        for (at, block) in layout.steps().rev() {
+            let rates = &mut work[block][(self.n_in + n) * lanes..];
+            vectorised(tile.instructions, Pull { kernel: self, tile, at, rates, gys: grads.ys, gh: grads.state });
+            self.to_state.step(tile.instructions, lanes, rates, Start::There, grads.state);
+            if !grads.xs.is_empty() {
+                let (from, to) = (Rows { numbers: rates, stride: lanes }, &mut grads.xs[at..]);
+                let to = RowsMut { numbers: to, stride: tile.len() };
+                self.to_input.apply(tile.instructions, lanes, from, Start::Zero, to);
+            }
         }
-        add_products(tile, (before, self.n), (rates, self.n), grecurrent, self.n);
-        self.inputs.pull(tile, xs.dense(), rates, (ginput, gbias), grads.xs);
+        let before = self.n_in + n;
+        let (gweights, gbias) = grads.params.split_at_mut(before * n);
+        layout.add_products(work, 0..before, before..before + n, RowsMut { numbers: gweights, stride: n });
+        layout.add_totals(work, before..before + n, gbias);
     }
 }
 
@@ -71,7 +92,6 @@ struct Activate<'a, F> {
     kernel: &'a RnnKernel,
     tile: Tile,
     at: usize,
-    before: &'a mut [F],
     rates: &'a mut [F],
     h: &'a mut [F],
     ys: &'a mut [F],
@@ -82,7 +102,7 @@ impl<F: Real> Loops for Activate<'_, F> {
     fn run<C: Cpu>(self) {
         let zero = F::default();
         match self.kernel.activation {
-            Activation::Relu => self.each(|a| if a > zero { a } else { zero }),
+            Activation::Relu => self.each(|a| if a < zero { zero } else { a }),
             Activation::Tanh => self.each(tanh::<C, F>),
             Activation::Identity => self.each(|a| a),
         }
@@ -92,22 +112,16 @@ impl<F: Real> Loops for Activate<'_, F> {
 impl<F: Real> Activate<'_, F> {
     #[inline(always)]
     fn each(self, f: impl Fn(F) -> F) {
-        let Self { kernel, tile, at, before, rates, h, ys } = self;
-        let gain = kernel.gain.map(F::of);
-        for k in 0..kernel.n {
-            let (rate, h, y) = (lanes(rates, tile, k, at), units(h, tile, k), lanes(ys, tile, k, at));
-            if tile.keep {
-                lanes(before, tile, k, at).copy_from_slice(h);
+        let Self { kernel, tile, at, rates, h, ys } = self;
+        rates.iter_mut().for_each(|rate| *rate = f(*rate));
+        match kernel.gain {
+            Some(gain) => {
+                let (keep, gain) = (F::of(1.0 - gain), F::of(gain));
+                h.iter_mut().zip(&*rates).for_each(|(h, rate)| *h = *h * keep + *rate * gain);
             }
-            rate.iter_mut().for_each(|rate| *rate = f(*rate));
-            match gain {
-                Some(gain) => {
-                    h.iter_mut().zip(&*rate).for_each(|(h, rate)| *h = *h * (F::of(1.0) - gain) + *rate * gain);
-                }
-                None => h.copy_from_slice(rate),
-            }
-            y.copy_from_slice(h);
+            None => h.copy_from_slice(rates),
         }
+        write_step(h, tile, at, ys);
     }
 }
 
@@ -117,7 +131,6 @@ struct Pull<'a, F> {
     tile: Tile,
     at: usize,
     rates: &'a mut [F],
-    ga: &'a mut [F],
     gys: &'a [F],
     gh: &'a mut [F],
 }
@@ -138,17 +151,12 @@ impl<F: Real> Pull<'_, F> {
     /// `pull` takes the rate and what is asked of it.
     #[inline(always)]
     fn each(self, pull: impl Fn(F, F) -> F) {
-        let Self { kernel, tile, at, rates, ga, gys, gh } = self;
+        let Self { kernel, tile, at, rates, gys, gh } = self;
+        add_step(gys, tile, at, gh);
         let (keep, gain) = kernel.gain.map_or((F::default(), F::of(1.0)), |gain| (F::of(1.0 - gain), F::of(gain)));
-        for k in 0..kernel.n {
-            let gy = &gys[k * tile.len() + at..][..tile.lanes];
-            let (rate, ga, gh) = (lanes(rates, tile, k, at), units(ga, tile, k), units(gh, tile, k));
-            for l in 0..tile.lanes {
-                let g = gh[l] + gy[l];
-                ga[l] = pull(rate[l], g * gain);
-                rate[l] = ga[l];
-                gh[l] = g * keep;
-            }
+        for (rate, gh) in rates.iter_mut().zip(gh) {
+            *rate = pull(*rate, *gh * gain);
+            *gh = *gh * keep;
         }
     }
 }
