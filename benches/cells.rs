@@ -1,7 +1,8 @@
 //! What the kernels of rate networks take: forward and adjoint of a cell with a linear readout, 1 -> n -> 1, float32, dense input.
 //!
-//!     cargo bench --bench cells                  every network on one thread and on two
-//!     cargo bench --bench cells -- --by-step     and once step by step through libtorch, the definition
+//!     cargo bench --bench cells                  every network, all ways in turn, and a table of medians
+//!     cargo bench --bench cells -- lstm          only some
+//!     cargo bench --bench cells -- --by-step     and step by step through libtorch, the definition
 //!
 //! Gradients of the kernel are compared with those of the definition before anything is timed. GFLOP/s counts the products of the
 //! definition alone: forward, and twice as much for the adjoint.
@@ -62,12 +63,7 @@ fn main() -> bd_core::Result<()> {
     let by_step = std::env::args().any(|arg| arg == "--by-step");
     let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
     println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
-    let env = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<i64>().ok());
-    for case in CASES
-        .iter()
-        .filter(|case| only.as_ref().is_none_or(|only| only == case.cell))
-        .filter(|c| env("N").is_none_or(|n| c.n == n) && env("T").is_none_or(|n| c.time == n))
-    {
+    for case in CASES.iter().filter(|case| only.as_ref().is_none_or(|only| only == case.cell)) {
         let mut params = Params::new(0, ON);
         let (net, gates) = net(case, &mut params)?;
         let xs = Rng::new(0, "xs").tensor(&[case.time, case.batch, 1], ON, |rng| 0.1 * rng.normal());
@@ -98,18 +94,15 @@ fn main() -> bd_core::Result<()> {
                 row("by step", &mut all);
             }
         }
+        let two = Tuning { threads: 2, ..usual };
         let ways = [
-            ("2 threads", Tuning { threads: 2, ..usual }),
+            ("2 threads", two),
             ("1 thread", Tuning { threads: 1, ..usual }),
-            ("calculated again, 2 threads", Tuning { threads: 2, stored_bytes: 0, ..usual }),
-            ("32 lanes, 2 threads", Tuning { threads: 2, samples: 32, ..usual }),
-            ("32 lanes, 25 steps, 2 threads", Tuning { threads: 2, samples: 32, min_steps: 25, ..usual }),
-            ("64 lanes, 2 threads", Tuning { threads: 2, samples: 64, ..usual }),
+            ("calculated again", Tuning { stored_bytes: 0, ..two }),
+            ("tiles of 32 samples", Tuning { samples: 32, ..two }),
         ];
-        let ways: Vec<_> =
-            ways.into_iter().filter(|(name, _)| std::env::var("WAY").ok().is_none_or(|w| name.contains(&w))).collect();
         let mut seconds = vec![Vec::new(); ways.len()];
-        for _ in 0..env("ROUNDS").map_or(case.rounds, |n| n as usize) {
+        for _ in 0..case.rounds {
             for ((_, tuning), seconds) in ways.iter().zip(&mut seconds) {
                 threads::set(tuning.threads);
                 seconds.push(run(&params, || tuned(*tuning)).1);

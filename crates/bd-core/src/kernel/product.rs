@@ -3,6 +3,9 @@
 //! All of them are one loop, `out[m, n] += sum_k a[k, m] b[k, n]`, over a block of sums that stays in registers: some rows `m`, whose
 //! factors are repeated, times one or two vectors of columns `n`.
 
+// Loops over blocks are written with indices: so they are sure to be unrolled.
+#![allow(clippy::needless_range_loop)]
+
 use super::vector::Vector;
 use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 

@@ -12,7 +12,7 @@ fn scan_is_steps() {
             let on = (kind, Device::Cpu);
             let n = [1, 5, 13, 12, 30, 41, 8, 24][seed as usize];
             let mut params = Params::new(seed, on);
-            let config = GruConfig { train_initial_state: seed % 2 == 0, ..GruConfig::default() };
+            let config = GruConfig { train_initial_state: seed.is_multiple_of(2), ..GruConfig::default() };
             let cell = Gru::new(&mut params.at("r"), 1 + seed as i64 % 4, n, &config).unwrap();
             crate::cell::testing::draw_vectors(&mut params, seed);
             assert_scan_is_steps(&cell, &params, ScanCase::random(seed, on, tolerance));
