@@ -1,11 +1,12 @@
-//! What the kernels of rate networks take: forward and adjoint of a cell with a linear readout, 1 -> n -> 1, float32, dense input.
+//! What the kernels of rate networks take: forward and adjoint of a cell with a linear readout, 1 -> n -> 1, float32,
+//! dense input.
 //!
 //!     cargo bench --bench cells                  every network, all ways in turn, and a table of medians
 //!     cargo bench --bench cells -- lstm          only some
 //!     cargo bench --bench cells -- --by-step     and step by step through libtorch, the definition
 //!
-//! Gradients of the kernel are compared with those of the definition before anything is timed. GFLOP/s counts the products of the
-//! definition alone: forward, and twice as much for the adjoint.
+//! Gradients of the kernel are compared with those of the definition before anything is timed. GFLOP/s counts the
+//! products of the definition alone: forward, and twice as much for the adjoint.
 
 use std::time::Instant;
 

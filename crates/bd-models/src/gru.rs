@@ -7,10 +7,10 @@
 //! h_t = (1 - z_t) h_(t-1) + z_t a_t
 //! ```
 //!
-//! The `GRUCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), after Chung, Gulcehre, Cho and Bengio 2014; the columns of the gates
-//! stand in the order z, r, a. PyTorch's `GRU` differs three times: its `z` is `1 - z` here, its reset comes after the recurrent
-//! product, `r (h W + b)`, and it has a second bias there; its order is r, z, n. BrainPy's trained initial state is not in its
-//! gradient; here it is.
+//! The `GRUCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), after Chung, Gulcehre, Cho and Bengio 2014; the
+//! columns of the gates stand in the order z, r, a. PyTorch's `GRU` differs three times: its `z` is `1 - z` here, its
+//! reset comes after the recurrent product, `r (h W + b)`, and it has a second bias there; its order is r, z, n.
+//! BrainPy's trained initial state is not in its gradient; here it is.
 
 use bd_core::kernel::Fused;
 use bd_core::{ParamPath, Result, Shared, System, state};
@@ -23,7 +23,8 @@ use kernel::GruKernel;
 
 mod kernel;
 
-/// Settings of a [`Gru`]. The defaults are those of BrainPy's `GRUCell`. A weight is drawn whole, all gates side by side.
+/// Settings of a [`Gru`]. The defaults are those of BrainPy's `GRUCell`. A weight is drawn whole, all gates side by
+/// side.
 ///
 /// | field | default | meaning |
 /// |---|---|---|
@@ -56,8 +57,8 @@ state! {
 
 /// `n` gated units: inputs `[.., n_in]` to rates `[.., n]`.
 ///
-/// Parameters `input_weight` `[n_in, 3 n]`, `recurrent_weight` `[n, 3 n]`, `bias` `[3 n]`, which begins at zero, and `initial_state` `[n]` if
-/// it is trained, which does so too.
+/// Parameters `input_weight` `[n_in, 3 n]`, `recurrent_weight` `[n, 3 n]`, `bias` `[3 n]`, which begins at zero, and
+/// `initial_state` `[n]` if it is trained, which does so too.
 #[derive(Debug)]
 pub struct Gru {
     weights: Weights,

@@ -15,8 +15,8 @@ use tch::{Device, Kind, Tensor};
 /// | `kaiming_uniform` | `scale / fan_in` | uniform |
 /// | `orthogonal` | `scale^2 / max(fan_in, fan_out)` | even over the matrices whose rows or columns, whichever are fewer, are orthogonal and `scale` long |
 ///
-/// A cut normal is cut off at two standard deviations and widened so that the variance after the cut is the one promised, as
-/// BrainPy 2.2.4 and JAX draw it. Glorot and Bengio 2010; He, Zhang, Ren and Sun 2015, whose `scale` is 2.
+/// A cut normal is cut off at two standard deviations and widened so that the variance after the cut is the one
+/// promised, as BrainPy 2.2.4 and JAX draw it. Glorot and Bengio 2010; He, Zhang, Ren and Sun 2015, whose `scale` is 2.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -82,8 +82,8 @@ impl Init {
     }
 }
 
-/// The Q of a QR decomposition of normal numbers, with the signs by which R's diagonal is positive: without them it would not be even
-/// (Mezzadri 2007).
+/// The Q of a QR decomposition of normal numbers, with the signs by which R's diagonal is positive: without them it
+/// would not be even (Mezzadri 2007).
 fn orthogonal(rng: &mut Rng, [rows, columns]: [i64; 2]) -> Tensor {
     let tall = [rows.max(columns), rows.min(columns)];
     let (q, r) = Tensor::linalg_qr(&rng.tensor(&tall, (Kind::Double, Device::Cpu), Rng::normal), "reduced");

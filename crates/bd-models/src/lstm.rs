@@ -9,10 +9,10 @@
 //! h_t = o_t tanh(c_t)
 //! ```
 //!
-//! The `LSTMCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), after Zaremba, Sutskever and Vinyals 2014; the columns of the
-//! gates stand in the order i, g, f, o. The 1 in the forget gate (Jozefowicz, Zaremba and Sutskever 2015) is no parameter: the bias beside it
-//! begins at zero. PyTorch's `LSTM` has no such 1, two biases that are added, and the order i, f, g, o. BrainPy's trained initial state is not
-//! in its gradient; here it is.
+//! The `LSTMCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), after Zaremba, Sutskever and Vinyals 2014; the
+//! columns of the gates stand in the order i, g, f, o. The 1 in the forget gate (Jozefowicz, Zaremba and Sutskever
+//! 2015) is no parameter: the bias beside it begins at zero. PyTorch's `LSTM` has no such 1, two biases that are added,
+//! and the order i, f, g, o. BrainPy's trained initial state is not in its gradient; here it is.
 
 use bd_core::kernel::Fused;
 use bd_core::{ParamPath, Result, Shared, System, state};
@@ -28,7 +28,8 @@ mod kernel;
 /// What is added to the forget gate's potential.
 const FORGET: f64 = 1.0;
 
-/// Settings of an [`Lstm`]. The defaults are those of BrainPy's `LSTMCell`. A weight is drawn whole, all gates side by side.
+/// Settings of an [`Lstm`]. The defaults are those of BrainPy's `LSTMCell`. A weight is drawn whole, all gates side by
+/// side.
 ///
 /// | field | default | meaning |
 /// |---|---|---|
@@ -56,8 +57,8 @@ state! {
 
 /// `n` units with memory cells: inputs `[.., n_in]` to rates `[.., n]`.
 ///
-/// Parameters `input_weight` `[n_in, 4 n]`, `recurrent_weight` `[n, 4 n]`, `bias` `[4 n]`, which begins at zero, and `initial_h` and
-/// `initial_c`, each `[n]`, if they are trained, which do so too.
+/// Parameters `input_weight` `[n_in, 4 n]`, `recurrent_weight` `[n, 4 n]`, `bias` `[4 n]`, which begins at zero, and
+/// `initial_h` and `initial_c`, each `[n]`, if they are trained, which do so too.
 #[derive(Debug)]
 pub struct Lstm {
     weights: Weights,

@@ -6,8 +6,8 @@
 //!     = (1 - dt/tau) h_(t-1) + dt/tau f(a_t)      with it: Euler's method for tau dh/dt = -h + f(a)
 //! ```
 //!
-//! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and PyTorch's `RNN` with its
-//! two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
+//! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and
+//! PyTorch's `RNN` with its two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
 
 use bd_core::kernel::Fused;
 use bd_core::{ParamPath, Result, Shared, System, state};
@@ -79,8 +79,8 @@ state! {
 
 /// `n` recurrently connected units: inputs `[.., n_in]` to rates `[.., n]`.
 ///
-/// Parameters `input_weight` `[n_in, n]`, `recurrent_weight` `[n, n]`, `bias` `[n]`, which begins at zero, and `initial_state` `[n]` if it is
-/// trained, which does so too.
+/// Parameters `input_weight` `[n_in, n]`, `recurrent_weight` `[n, n]`, `bias` `[n]`, which begins at zero, and
+/// `initial_state` `[n]` if it is trained, which does so too.
 #[derive(Debug)]
 pub struct Rnn {
     weights: Weights,

@@ -1,6 +1,7 @@
-//! A rate network against BrainPy 2.2.4.0 (tests/data/rnn_small, see its README.md): outputs, states, loss, gradients, and parameters after
-//! updates by Adam in BrainPy's form. One input, 8 units, one output; 4 samples of 25 steps; mean squared error and `2e-4` times the
-//! sum of squares of all parameters. BrainPy's trained initial state stays at zero; what its gradient should be is in rnn_intended_h0.
+//! A rate network against BrainPy 2.2.4.0 (tests/data/rnn_small, see its README.md): outputs, states, loss, gradients,
+//! and parameters after updates by Adam in BrainPy's form. One input, 8 units, one output; 4 samples of 25 steps; mean
+//! squared error and `2e-4` times the sum of squares of all parameters. BrainPy's trained initial state stays at zero;
+//! what its gradient should be is in rnn_intended_h0.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -51,9 +51,11 @@ impl Instructions {
     }
 }
 
-/// Loops that are compiled once for each kind of processor, see [`vectorised`]. `run` has to be marked `#[inline(always)]`.
+/// Loops that are compiled once for each kind of processor, see [`vectorised`]. `run` has to be marked
+/// `#[inline(always)]`.
 ///
-/// A trait and not a closure: a closure of any size is left out of line, and then compiled for the oldest processor only.
+/// A trait and not a closure: a closure of any size is left out of line, and then compiled for the oldest processor
+/// only.
 pub trait Loops {
     /// Runs them.
     fn run<C: Cpu>(self);

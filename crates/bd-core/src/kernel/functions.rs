@@ -1,16 +1,16 @@
-//! Logistic function and hyperbolic tangent as formulas without branches, so that loops over them become vector instructions.
-//! libm's, called number by number, take as long as a product with 50 factors.
+//! Logistic function and hyperbolic tangent as formulas without branches, so that loops over them become vector
+//! instructions. libm's, called number by number, take as long as a product with 50 factors.
 //!
-//! `e^x = 2^n e^r` with `n` the nearest whole number to `x / ln 2`, and `e^r - 1` by its series, `|r| <= ln 2 / 2`. Both functions
-//! use `e^x` of numbers below zero only, where nothing overflows:
+//! `e^x = 2^n e^r` with `n` the nearest whole number to `x / ln 2`, and `e^r - 1` by its series, `|r| <= ln 2 / 2`.
+//! Both functions use `e^x` of numbers below zero only, where nothing overflows:
 //!
 //! ```text
 //! sigmoid(x) = 1 / (1 + e^-|x|)           x >= 0          tanh |x| = -m / (m + 2),  m = e^(-2 |x|) - 1
 //!            = e^-|x| / (1 + e^-|x|)      x < 0
 //! ```
 //!
-//! Relative errors are below 3e-7 in float32 and 6e-16 in float64, as compared with libm's on a dense grid; where the logistic function
-//! is below 1e-37 or 1e-307 it ends in a constant. Not a number stays not a number.
+//! Relative errors are below 3e-7 in float32 and 6e-16 in float64, as compared with libm's on a dense grid; where the
+//! logistic function is below 1e-37 or 1e-307 it ends in a constant. Not a number stays not a number.
 
 use super::{Cpu, Real};
 

@@ -125,8 +125,8 @@ pub struct Grads<'a, F> {
 
 /// The fused form of a system: plain data, with copies of its parameters and constants.
 ///
-/// Blocks are `[channel, step, lane]`, so that the series of a channel lie one after the other with samples side by side.
-/// `state` holds the leaves of the system's state one after the other, in the order of
+/// Blocks are `[channel, step, lane]`, so that the series of a channel lie one after the other with samples side by
+/// side. `state` holds the leaves of the system's state one after the other, in the order of
 /// [`StateTree::visit`](crate::StateTree::visit), each `[channel, lane]`.
 ///
 /// A scan goes through time in stretches and keeps only the state at the beginning of each. Backward, each stretch is
@@ -141,8 +141,8 @@ pub trait Kernel<F>: Debug + Send + Sync {
         false
     }
 
-    /// Whether `forward` takes so much longer than writing `work` to memory and reading it again that what it has kept had better be
-    /// stored for `backward` than calculated again. So it is where every step is a product with a matrix.
+    /// Whether `forward` takes so much longer than writing `work` to memory and reading it again that what it has kept
+    /// had better be stored for `backward` than calculated again. So it is where every step is a product with a matrix.
     fn stores_work(&self) -> bool {
         false
     }
@@ -156,8 +156,8 @@ pub trait Kernel<F>: Debug + Send + Sync {
 
 /// A kernel for both dtypes.
 pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
-    /// One kernel that does what this one and `next`, which reads its outputs, do in a row: with the same state, and better
-    /// than [`RowOfKernels`].
+    /// One kernel that does what this one and `next`, which reads its outputs, do in a row: with the same state, and
+    /// better than [`RowOfKernels`].
     fn merged(&self, _next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         None
     }

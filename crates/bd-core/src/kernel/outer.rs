@@ -134,8 +134,8 @@ impl<'a, F: Real> Panels<'a, F, CHUNK> for Chunk<'a, F> {
     }
 }
 
-/// `count` vectors of each of `width` channels, from the `from`th on, to rows of as many numbers, filled up to whole vectors with what
-/// nobody reads.
+/// `count` vectors of each of `width` channels, from the `from`th on, to rows of as many numbers, filled up to whole
+/// vectors with what nobody reads.
 #[inline(always)]
 fn turn<C: Cpu, F: Real>(ys: Series<'_, F>, width: usize, from: usize, count: usize, turned: &mut [F]) {
     let (side, columns) = (C::Short::<F>::LEN, width.next_multiple_of(LANES));
@@ -146,8 +146,8 @@ fn turn<C: Cpu, F: Real>(ys: Series<'_, F>, width: usize, from: usize, count: us
         for o in (0..squares).step_by(side) {
             for l in (0..LANES).step_by(side) {
                 let (read, write) = (at + l + o * ys.stride, (j * LANES + l) * columns + o);
-                // SAFETY: `check` has seen that the channels are there at all steps, and the assertion above that there is room; this is
-                // called by loops that `vectorised` runs.
+                // SAFETY: `check` has seen that the channels are there at all steps, and the assertion above that there
+                // is room; this is called by loops that `vectorised` runs.
                 unsafe {
                     let (read, write) = (ys.numbers.as_ptr().add(read), turned.as_mut_ptr().add(write));
                     C::Short::<F>::turn(read, ys.stride, write, columns);

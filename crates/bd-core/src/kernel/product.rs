@@ -1,7 +1,7 @@
 //! Products of matrices whose columns are samples side by side: what every dense connection between neurons costs.
 //!
-//! All of them are one loop, `out[m, n] += sum_k a[k, m] b[k, n]`, over a block of sums that stays in registers: some rows `m`, whose
-//! factors are repeated, times one or two vectors of columns `n`.
+//! All of them are one loop, `out[m, n] += sum_k a[k, m] b[k, n]`, over a block of sums that stays in registers: some
+//! rows `m`, whose factors are repeated, times one or two vectors of columns `n`.
 
 // Loops over blocks are written with indices: so they are sure to be unrolled.
 #![allow(clippy::needless_range_loop)]
@@ -9,16 +9,16 @@
 use super::vector::Vector;
 use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 
-/// Rows of a block at most. 24 sums, two vectors of columns and a factor are what 32 registers hold: 12 x 2 sums of 16 numbers ran at 220 GFLOP/s,
-/// 8 x 2 at 204 and 8 x 1 at 160.
+/// Rows of a block at most. 24 sums, two vectors of columns and a factor are what 32 registers hold: 12 x 2 sums of 16
+/// numbers ran at 220 GFLOP/s, 8 x 2 at 204 and 8 x 1 at 160.
 pub(super) const PANEL: usize = 12;
 
 /// The factors `a[k, m]` of a [`product`], as [`pack`] has laid them out.
 #[derive(Debug)]
 pub struct Packed<'a, F>(pub &'a [F]);
 
-/// How the factors of a panel lie: `a[k, m]` at `k across + m DOWN`, with a distance that the compiler knows, so that one pointer reaches
-/// all rows.
+/// How the factors of a panel lie: `a[k, m]` at `k across + m DOWN`, with a distance that the compiler knows, so that
+/// one pointer reaches all rows.
 #[derive(Debug)]
 pub(super) struct Lying<'a, F, const DOWN: usize> {
     pub(super) numbers: &'a [F],
@@ -100,7 +100,8 @@ pub struct Shape {
 
 /// `out[m, n] = start + sum_k a[k, m] b[k, n]`. The order of each sum is that of `k`, whatever the processor.
 ///
-/// A function of its own, and not inlined into the loops of a kernel: its many blocks are compiled once for each processor.
+/// A function of its own, and not inlined into the loops of a kernel: its many blocks are compiled once for each
+/// processor.
 pub fn product<F: Real>(
     instructions: Instructions,
     shape: Shape,

@@ -12,11 +12,12 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tc
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
 
-    /// `self b + c`, rounded once. Slow where the processor has no instruction for it: see [`Cpu::mul_add`](super::Cpu::mul_add).
+    /// `self b + c`, rounded once. Slow where the processor has no instruction for it: see
+    /// [`Cpu::mul_add`](super::Cpu::mul_add).
     fn fused_mul_add(self, b: Self, c: Self) -> Self;
 
-    /// Smaller numbers than this are about to underflow, which makes every operation with them many times slower: a million
-    /// times the smallest number of full precision.
+    /// Smaller numbers than this are about to underflow, which makes every operation with them many times slower: a
+    /// million times the smallest number of full precision.
     const TINY: Self;
 
     /// Vectors of any processor that bd is compiled for.
@@ -34,7 +35,8 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tc
     /// The nearest whole number, of numbers that are not above a million.
     fn nearest_whole(self) -> Self;
 
-    /// `ln 2` in two parts: the first has so few digits that its products with whole numbers below a thousand are exact.
+    /// `ln 2` in two parts: the first has so few digits that its products with whole numbers below a thousand are
+    /// exact.
     const LN_2: (Self, Self);
 
     /// Terms of the series of `e^x - 1` that are not lost in rounding where `|x| <= ln 2 / 2`.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::{AnyKernel, Grads, Input, Kernel, Real, Sizes, Tile, Typed};
 
-/// Kernels in a row, each fed by the one before. A stretch goes through all of them before the next one begins, so that what
-/// one writes is still in the cache when the next one reads it.
+/// Kernels in a row, each fed by the one before. A stretch goes through all of them before the next one begins, so that
+/// what one writes is still in the cache when the next one reads it.
 ///
-/// `work`: for each kernel its own, then its outputs unless it is the last; at the end two blocks for gradients in between.
+/// `work`: for each kernel its own, then its outputs unless it is the last; at the end two blocks for gradients in
+/// between.
 #[derive(Debug)]
 pub struct RowOfKernels {
     parts: Vec<(Arc<dyn AnyKernel>, Sizes)>,

@@ -1,7 +1,7 @@
 //! [`Vector`]: numbers side by side in a register, for the innermost loop of products.
 //!
-//! Loops over arrays become vector instructions only as long as LLVM recognises them: a block of 8 x 16 sums, written like that,
-//! ran at 6 GFLOP/s where one of 6 x 32 reached 180.
+//! Loops over arrays become vector instructions only as long as LLVM recognises them: a block of 8 x 16 sums, written
+//! like that, ran at 6 GFLOP/s where one of 6 x 32 reached 180.
 
 use super::Real;
 

@@ -1,5 +1,5 @@
-//! How the kernels of cells lay out their work: one block a step, `[channel, lane]` within it, so that what is done to each number of a step
-//! is one loop. Inputs and outputs are `[channel, step, lane]`.
+//! How the kernels of cells lay out their work: one block a step, `[channel, lane]` within it, so that what is done to
+//! each number of a step is one loop. Inputs and outputs are `[channel, step, lane]`.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! What the cells of rate networks have in common: [`Rnn`](crate::Rnn), [`Gru`](crate::Gru), [`Lstm`](crate::Lstm).
 //!
-//! A cell of `n` units with `g` gates has the parameters `input_weight` `[n_in, g n]`, `recurrent_weight` `[n, g n]` and `bias`
-//! `[g n]`; rows are inputs, and the columns of the gates stand side by side. There is one bias, as in BrainPy, where PyTorch has two that are
-//! added. A trained initial state is one parameter `[n]` for all sequences.
+//! A cell of `n` units with `g` gates has the parameters `input_weight` `[n_in, g n]`, `recurrent_weight` `[n, g n]`
+//! and `bias` `[g n]`; rows are inputs, and the columns of the gates stand side by side. There is one bias, as in
+//! BrainPy, where PyTorch has two that are added. A trained initial state is one parameter `[n]` for all sequences.
 
 use bd_core::kernel::Numbers;
 use bd_core::{Error, ParamPath, Result};
@@ -104,7 +104,8 @@ pub(crate) fn initial_param(path: &mut ParamPath<'_>, name: &str, n: i64, traine
     trained.then(|| path.param(name, |_| Tensor::zeros([n], (Kind::Double, Device::Cpu)))).transpose()
 }
 
-/// The state before the first step, `[batch, n]`: a copy of the parameter for each sequence, within the graph, or zeros.
+/// The state before the first step, `[batch, n]`: a copy of the parameter for each sequence, within the graph, or
+/// zeros.
 pub(crate) fn initial_state(trained: Option<&Tensor>, n: i64, batch: i64, on: (Kind, Device)) -> Tensor {
     match trained {
         Some(state) => state.to_kind(on.0).to_device(on.1).repeat([batch, 1]),

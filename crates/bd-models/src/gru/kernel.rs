@@ -7,8 +7,9 @@ use bd_core::kernel::{
 
 use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
 
-/// All steps of gated units. The work of a step is `[x, h, x, r h, z, r, a]`: one product makes z and r of x and h, the state before it, another
-/// one makes a of x and `r h`. The gates' places hold their potentials at first, and what is asked of those at last.
+/// All steps of gated units. The work of a step is `[x, h, x, r h, z, r, a]`: one product makes z and r of x and h, the
+/// state before it, another one makes a of x and `r h`. The gates' places hold their potentials at first, and what is
+/// asked of those at last.
 #[derive(Debug)]
 pub(super) struct GruKernel {
     n_in: usize,

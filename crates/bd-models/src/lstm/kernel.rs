@@ -8,9 +8,9 @@ use bd_core::kernel::{
 use super::FORGET;
 use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
 
-/// All steps of units with memory cells. The work of a step is `[x, h, i, g, f, o, c, tanh c]`: its input and the rates before it, which
-/// one product makes the gates' potentials of, the gates, whose places what is asked of the potentials takes at last, the cells before it and
-/// `tanh` of those after it.
+/// All steps of units with memory cells. The work of a step is `[x, h, i, g, f, o, c, tanh c]`: its input and the rates
+/// before it, which one product makes the gates' potentials of, the gates, whose places what is asked of the potentials
+/// takes at last, the cells before it and `tanh` of those after it.
 #[derive(Debug)]
 pub(super) struct LstmKernel {
     n_in: usize,
@@ -150,8 +150,8 @@ impl<F: Real> Loops for Update<'_, '_, F> {
     }
 }
 
-/// From what is asked of the state to what is asked of the potentials and of the cells before. What is asked of the rates before
-/// follows by a product.
+/// From what is asked of the state to what is asked of the potentials and of the cells before. What is asked of the
+/// rates before follows by a product.
 struct Pull<'a, 'b, F> {
     parts: &'a mut Parts<'b, F>,
     tile: Tile,

@@ -7,8 +7,8 @@ use bd_core::kernel::{
 use super::Activation;
 use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
 
-/// All steps of a network. The work of a step is `[x, h, f(a)]`: its input and the state before it, which one product makes `a` of, and the
-/// rates, whose place what is asked of `a` takes at last.
+/// All steps of a network. The work of a step is `[x, h, f(a)]`: its input and the state before it, which one product
+/// makes `a` of, and the rates, whose place what is asked of `a` takes at last.
 #[derive(Debug)]
 pub(super) struct RnnKernel {
     n_in: usize,

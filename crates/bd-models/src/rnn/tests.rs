@@ -40,8 +40,8 @@ fn scan_is_steps() {
     }
 }
 
-/// Tiles of several widths, with the work stored and calculated again, in stretches of all lengths: together with a readout, for a row
-/// stores what its parts store.
+/// Tiles of several widths, with the work stored and calculated again, in stretches of all lengths: together with a
+/// readout, for a row stores what its parts store.
 #[test]
 fn stored_or_calculated_again_is_the_same() {
     for kind in [Kind::Double, Kind::Float] {
@@ -117,7 +117,8 @@ fn a_linear_network_is_a_power_of_its_matrix() {
     }
 }
 
-/// The initial state is in the graph, also step by step: with one step of a linear network its gradient is `sum over the batch of g W^T`.
+/// The initial state is in the graph, also step by step: with one step of a linear network its gradient is `sum over
+/// the batch of g W^T`.
 #[test]
 fn a_trained_initial_state_has_a_gradient() {
     let config = RnnConfig { activation: Activation::Identity, train_initial_state: true, ..RnnConfig::default() };

@@ -60,11 +60,11 @@ pub struct Tuning {
     pub samples: usize,
     /// Bytes of blocks in a stretch: so much stays in the cache of one core.
     pub bytes: usize,
-    /// Steps in a stretch at least, whatever the bytes: a unit's state stays in registers over them. Layers of thousands of
-    /// neurons are 2.5 times as fast as with single steps.
+    /// Steps in a stretch at least, whatever the bytes: a unit's state stays in registers over them. Layers of
+    /// thousands of neurons are 2.5 times as fast as with single steps.
     pub min_steps: usize,
-    /// Bytes that may be kept for the adjoint, of kernels that [store their work](super::Kernel::stores_work): what would take more is
-    /// calculated again, so that memory does not grow with the time.
+    /// Bytes that may be kept for the adjoint, of kernels that [store their work](super::Kernel::stores_work): what
+    /// would take more is calculated again, so that memory does not grow with the time.
     pub stored_bytes: usize,
     /// Threads at most. Their number changes no byte.
     pub threads: usize,
@@ -73,8 +73,8 @@ pub struct Tuning {
 }
 
 impl Tuning {
-    /// For a batch of numbers of some dtype: as many samples side by side as registers hold, if tiles for several threads
-    /// are left.
+    /// For a batch of numbers of some dtype: as many samples side by side as registers hold, if tiles for several
+    /// threads are left.
     pub fn of(batch: usize, kind: Kind) -> Self {
         let most = 128 / kind.elt_size_in_bytes();
         let samples = [most, most / 2].into_iter().find(|samples| samples * 8 <= batch).unwrap_or(LANES);
@@ -89,17 +89,17 @@ impl Tuning {
     }
 }
 
-/// Scans by the system's kernel, where it has one that serves: on the CPU, in float32 or float64. Otherwise gives the state
-/// back. The result equals [`scan_by_step`](crate::scan_by_step).
+/// Scans by the system's kernel, where it has one that serves: on the CPU, in float32 or float64. Otherwise gives the
+/// state back. The result equals [`scan_by_step`](crate::scan_by_step).
 ///
 /// An input that is almost all zeros is read once, into a list of what is not zero, if the kernel [takes
 /// events](super::Kernel::takes_events).
 ///
 /// Threads: as [set](crate::threads::set), never more than tiles. Results do not depend on their number.
 ///
-/// Between stretches, numbers of the state and of its gradient that are below a million times the smallest normal number
-/// (1e-32 in float32, 2e-302 in float64) become zero: what decays for long would otherwise end in numbers of less than full precision,
-/// with which every operation takes ten times as long.
+/// Between stretches, numbers of the state and of its gradient that are below a million times the smallest normal
+/// number (1e-32 in float32, 2e-302 in float64) become zero: what decays for long would otherwise end in numbers of
+/// less than full precision, with which every operation takes ten times as long.
 pub fn scan_fused<S: System + ?Sized>(
     system: &S,
     sha: &Shared,

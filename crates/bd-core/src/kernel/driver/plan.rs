@@ -15,8 +15,8 @@ use crate::spikes::Spikes;
 
 mod series;
 
-/// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order of the
-/// parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
+/// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order
+/// of the parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
 const PARTS: usize = 32;
 
 /// Numbers of all parts together at most, unless one part has more.
@@ -54,8 +54,8 @@ pub(super) struct Plan {
 /// What the backward pass needs.
 pub(super) struct Kept<F> {
     tiles: Vec<KeptTile<F>>,
-    /// The work of all tiles, one after the other. An adjoint uses it up; another one through a graph that is retained calculates it
-    /// again.
+    /// The work of all tiles, one after the other. An adjoint uses it up; another one through a graph that is retained
+    /// calculates it again.
     work: Mutex<Option<Tensor>>,
 }
 
@@ -102,8 +102,8 @@ impl Plan {
         // Of an input that is a list nothing is laid out.
         let n_in = if listed { 0 } else { 2 * sizes.n_in };
         let bytes_a_step = (n_in + 2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
-        // The state before each stretch is kept: stretches that grow as the root of the time bound what wide layers keep over long
-        // times, to four times that root.
+        // The state before each stretch is kept: stretches that grow as the root of the time bound what wide layers
+        // keep over long times, to four times that root.
         let least = tuning.min_steps.max(if record { time.isqrt() / 4 } else { 1 });
         // What is recorded is read off the state after each step.
         let stretch =
@@ -319,7 +319,8 @@ impl Plan {
         }
     }
 
-    /// One stretch from `room.state`: the state after it, `room.ys`, and the work where it is stored, or else in `room.work`.
+    /// One stretch from `room.state`: the state after it, `room.ys`, and the work where it is stored, or else in
+    /// `room.work`.
     fn forward_stretch<F: Real>(
         &self,
         events: Option<&TileEvents<F>>,
