@@ -1,5 +1,5 @@
 //! Logistic function and hyperbolic tangent as formulas without branches, so that loops over them become vector
-//! instructions. libm's, called number by number, take as long as a product with 50 factors.
+//! instructions, which calls of libm do not.
 //!
 //! `e^x = 2^n e^r` with `n` the nearest whole number to `x / ln 2`, and `e^r - 1` by its series, `|r| <= ln 2 / 2`.
 //! Both functions use `e^x` of numbers below zero only, where nothing overflows:

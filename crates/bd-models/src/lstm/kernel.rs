@@ -134,7 +134,7 @@ impl<F: Real> Loops for Update<'_, '_, F> {
         let Self { parts, tile, at, h, c, ys } = self;
         let tanh_c = std::mem::take(&mut parts.tanh_c);
         let [i, g, f, o] = parts.gates();
-        // One loop for each function: all of them in one would want more registers than there are.
+        // A short loop for each function, which is sure to become vector instructions.
         i.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate));
         o.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate));
         f.iter_mut().for_each(|gate| *gate = sigmoid::<C, F>(*gate + F::of(FORGET)));
