@@ -176,7 +176,7 @@ fn tables() {
         (&["dated.csv", "--columns", "w"], 7, "no column is called 'w'; there are: day, v"),
         (&["short.csv"], 2, "too few: the lags of delay 4 and stride 5 reach 15 points back"),
         (&["short.csv", "--stride", "3"], 2, "too few to"),
-        (&["gap.csv", "--time", "t"], 7, "point 3 (counted from 0) is at 4, 2 after the one before"),
+        (&["gap.csv", "--time", "t", "--delay", "1"], 7, "point 3 (counted from 0) is at 4, 2 after the one before"),
         (&["even.csv", "--time", "t", "--dt", "2"], 7, "points are 1 apart by the time in t, but should be 2 apart"),
         (&["gap.csv", "--time", "s"], 7, "no column is called 's'"),
         (&["wide.csv", "--delay", "1"], 2, "features, allowed are"),

@@ -12,7 +12,7 @@ use bd_core::{Chain, Params, Shared, System, Tap, scan_by_step};
 use bd_models::{Linear, LinearConfig, Rnn, RnnConfig};
 use bd_train::data::{Examples, Sequences};
 use bd_train::optim::{EpsOn, Rule};
-use bd_train::{Bptt, Loss, Objective, OptimConfig, Schedule};
+use bd_train::{Bptt, Loss, Objective, OptimConfig, Penalty, Schedule};
 use tch::{Device, Kind, Tensor};
 
 const TOLERANCE: f64 = 1e-12;
@@ -71,7 +71,7 @@ impl Golden {
             if let Some(h) = tap.finish().unwrap().get("r.h") {
                 self.check("h", &h.transpose(0, 1), "h");
             }
-            let loss = Loss::Mse.loss(&ys, &self.tensors["y"]) + penalty(&self.params);
+            let loss = Loss::Mse.loss(&ys, &self.tensors["y"], None) + penalty(&self.params);
             self.check("loss", &loss, "loss");
             let all = self.params.trainable();
             let tensors: Vec<&Tensor> = all.iter().map(|(_, tensor)| tensor).collect();
@@ -107,7 +107,7 @@ fn parameters_after_ten_updates_are_brainpys() {
     let schedule = Schedule::ExponentialDecay { rate: 0.99975, steps: 1.0 };
     let optim = OptimConfig { lr: 0.025, rule, schedule };
     let bptt = Bptt::new(&golden.net, &golden.params, Loss::Mse, &optim, Shared::new(0.04)).unwrap();
-    let mut bptt = bptt.penalty(penalty);
+    let mut bptt = bptt.penalty(Penalty { l2: 2e-4, ..Penalty::default() }).unwrap();
     let mut losses = Vec::new();
     for step in 1..=10 {
         losses.push(bptt.update(&examples).unwrap().loss);

@@ -139,7 +139,7 @@ impl<'a> Table<'a> {
                 std::mem::replace(&mut self.columns[0], Ok(Vec::new())).and(Err(format!("{above} is empty")));
         }
         self.first = Some((first, first_place));
-        self.last_used |= record.iter().last().is_some_and(|field| !field.is_empty());
+        self.last_used |= record.iter().next_back().is_some_and(|field| !field.is_empty());
         self.fields(record.iter(), place)
     }
 
