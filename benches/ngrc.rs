@@ -72,7 +72,7 @@ fn main() -> bd_core::Result<()> {
     let after =
         |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
     let repeats: usize = after("--repeats").and_then(|text| text.parse().ok()).unwrap_or(50);
-    threads::set_libtorch(after("--threads").and_then(|text| text.parse().ok()).unwrap_or(1));
+    threads::set(after("--threads").and_then(|text| text.parse().ok()).unwrap_or(2));
     let lorenz = Flow::named("lorenz")?;
     let series = lorenz.series(&[10.0, 28.0, 8.0 / 3.0], lorenz.start, 0.01, 10_000)?;
     let data = Data(series.unsqueeze(0));

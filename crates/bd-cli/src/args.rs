@@ -143,7 +143,7 @@ pub(crate) struct Run {
     /// Seed of everything random [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Threads [default: 1 for ngrc, inside operations; all cores for snn, over the batch]
+    /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Run folder to create [default: runs/<job>-<UTC time>-<4 hex>]

@@ -10,6 +10,7 @@
 //! | [`rnn`] | [`Rnn`]: recurrent networks of rates, with or without a leak |
 //! | [`gru`] | [`Gru`]: gated recurrent units |
 //! | [`lstm`] | [`Lstm`]: long short-term memory |
+//! | [`rate_net`] | [`RateNetConfig`]: recurrent layers with a linear readout, from BrainPy's tutorial upwards |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`delay`] | [`Delay`]: one step |
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
@@ -34,6 +35,7 @@ pub mod linear;
 pub mod lstm;
 pub mod ngrc;
 pub mod nvar;
+pub mod rate_net;
 pub mod rnn;
 pub mod snn;
 pub mod standardise;
@@ -51,6 +53,7 @@ pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
+pub use rate_net::{Cell, RateNetConfig};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use snn::SnnConfig;
 pub use standardise::Standardise;

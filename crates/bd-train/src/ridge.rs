@@ -7,7 +7,7 @@
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
 //! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial.
 
-use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch};
+use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch, threads};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -183,7 +183,7 @@ impl RidgeFactor {
             // Rows are samples, but LAPACK wants columns side by side: this concatenates along those.
             let chunk = Tensor::cat(&[ones.transpose(0, 1), x.transpose(0, 1), y.transpose(0, 1)], 0).transpose(0, 1);
             let stacked = if self.rows == 0 { chunk } else { Tensor::cat(&[&self.r, &chunk], 0) };
-            let (_, r) = Tensor::linalg_qr(&stacked, "r");
+            let r = r_factor(&stacked);
             if r.isfinite().all().int64_value(&[]) == 0 {
                 not_finite("a feature", &x, self.rows)?;
                 not_finite("a target", &y, self.rows)?;
@@ -331,6 +331,34 @@ impl RidgeSolution {
         }
         Ok(())
     }
+}
+
+/// Rows from which on a factorisation is done in halves: each takes more than a millisecond then, and a thread 30 us.
+const HALVED_ROWS: i64 = 4096;
+
+/// The R factor. Of many rows on the CPU, that of the factors of their halves, on two threads if there are: what comes out does not
+/// depend on whether there are.
+fn r_factor(rows: &Tensor) -> Tensor {
+    let whole = |rows: &Tensor| Tensor::linalg_qr(rows, "r").1;
+    let count = rows.size()[0];
+    if count < HALVED_ROWS || rows.device() != Device::Cpu {
+        return whole(rows);
+    }
+    let (first, second) = (rows.narrow(0, 0, count / 2), rows.narrow(0, count / 2, count - count / 2));
+    let halves = if threads::kernel_threads() > 1 {
+        std::thread::scope(|scope| {
+            let second = scope.spawn(move || {
+                threads::set_libtorch(1);
+                let _guard = tch::no_grad_guard();
+                whole(&second)
+            });
+            let first = whole(&first);
+            [first, second.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))]
+        })
+    } else {
+        [whole(&first), whole(&second)]
+    };
+    whole(&Tensor::cat(&halves, 0))
 }
 
 /// Names the first row with a value that is not finite.

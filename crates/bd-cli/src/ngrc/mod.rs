@@ -40,7 +40,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     };
     let mut plan = NgrcPlan::resolve(args)?;
     let device = plan.device.resolve()?;
-    threads::set_libtorch(plan.threads);
+    threads::set(plan.threads);
     let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
     say(greeting(&manifest));
 

@@ -30,7 +30,7 @@ struct Loaded {
 
 fn load(run: &Path, plan: &NgrcPlan, channels: usize, reuse: &args::Reuse) -> Result<Loaded> {
     let device = reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
-    threads::set_libtorch(finished::threads(reuse, plan.threads)?);
+    threads::set(finished::threads(reuse, plan.threads)?);
     let on = (plan.dtype.kind(), device);
     let mut params = Params::new(plan.seed, on);
     let model = catch_torch(|| Ngrc::new(&mut params, channels, plan.horizon.len(), &plan.model()))?;

@@ -123,7 +123,7 @@ impl NgrcPlan {
             device: DeviceSpec::Cpu,
             dtype: Dtype::F64,
             seed: 0,
-            threads: 1,
+            threads: super::cores(),
             split: SplitPlan { warmup: None, split: None, targets_beyond: flow.is_some() },
             horizon: if flow.is_some() { vec![1, 10, 100] } else { vec![1] },
             data: DataPlan {

@@ -1,0 +1,140 @@
+//! [`RateNetConfig`]: networks of rates, one recurrent layer or several and a linear readout.
+//!
+//! ```text
+//! input -> Rnn, Gru or Lstm -> ... -> Linear
+//! ```
+
+use bd_core::{DynSystem, Error, ParamPath, Params, Result, Stack};
+use serde::{Deserialize, Serialize};
+
+use crate::gru::{Gru, GruConfig};
+use crate::linear::{Linear, LinearConfig};
+use crate::lstm::{Lstm, LstmConfig};
+use crate::rnn::{Rnn, RnnConfig};
+
+/// What a recurrent layer is made of, by name: `rnn`, `gru` or `lstm`, each with its own settings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[allow(missing_docs)] // the names say it
+pub enum Cell {
+    Rnn(RnnConfig),
+    Gru(GruConfig),
+    Lstm(LstmConfig),
+}
+
+impl Default for Cell {
+    /// That of BrainPy's tutorial: `relu`, and an initial state that is trained.
+    fn default() -> Self {
+        Self::Rnn(RnnConfig { train_initial_state: true, ..RnnConfig::default() })
+    }
+}
+
+impl Cell {
+    /// Every cell, with its default settings, and with an initial state that is trained.
+    pub fn all() -> [Self; 3] {
+        let gru = GruConfig { train_initial_state: true, ..GruConfig::default() };
+        let lstm = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
+        [Self::default(), Self::Gru(gru), Self::Lstm(lstm)]
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rnn(_) => "rnn",
+            Self::Gru(_) => "gru",
+            Self::Lstm(_) => "lstm",
+        }
+    }
+
+    fn build(&self, path: &mut ParamPath<'_>, n_in: i64, n: i64) -> Result<DynSystem> {
+        Ok(match self {
+            Self::Rnn(config) => DynSystem::new(Rnn::new(path, n_in, n, config)?),
+            Self::Gru(config) => DynSystem::new(Gru::new(path, n_in, n, config)?),
+            Self::Lstm(config) => DynSystem::new(Lstm::new(path, n_in, n, config)?),
+        })
+    }
+}
+
+/// Settings of a network of rates. The defaults are those of BrainPy's tutorial.
+///
+/// | field | default | meaning |
+/// |---|---|---|
+/// | `n_in` | 1 | input channels |
+/// | `hidden` | 100 | units of each recurrent layer, one or more layers |
+/// | `n_out` | 1 | outputs |
+/// | `cell` | `rnn` | what all recurrent layers are made of |
+/// | `readout` | | the linear map at the end |
+///
+/// Layers are called `r` and `o`; of several recurrent layers `r1`, `r2`, ..., `o`. A name prefixes states (`r.h`) and parameters
+/// (`r.input_weight`, `o.weight`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // the table has them
+pub struct RateNetConfig {
+    pub n_in: i64,
+    pub hidden: Vec<i64>,
+    pub n_out: i64,
+    pub cell: Cell,
+    pub readout: LinearConfig,
+}
+
+impl Default for RateNetConfig {
+    fn default() -> Self {
+        Self { n_in: 1, hidden: vec![100], n_out: 1, cell: Cell::default(), readout: LinearConfig::default() }
+    }
+}
+
+impl RateNetConfig {
+    /// The network, its weights made in `params`.
+    pub fn build(&self, params: &mut Params) -> Result<Stack> {
+        if self.hidden.is_empty() {
+            return Err(Error::Config("a network of rates needs a recurrent layer; hidden is empty".into()));
+        }
+        let mut layers = Vec::new();
+        let mut n_from = self.n_in;
+        for (i, &n) in self.hidden.iter().enumerate() {
+            let name = if self.hidden.len() == 1 { "r".to_owned() } else { format!("r{}", i + 1) };
+            let layer = self.cell.build(&mut params.at(&name), n_from, n)?;
+            layers.push((name, layer));
+            n_from = n;
+        }
+        let readout = Linear::new(&mut params.at("o"), n_from, self.n_out, &self.readout)?;
+        layers.push(("o".into(), DynSystem::new(readout)));
+        Stack::new(layers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::testing::{ScanCase, assert_scan_is_steps};
+    use bd_core::{StateTree, System};
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    #[test]
+    fn layers_have_names_and_scan_as_they_step() {
+        for cell in Cell::all() {
+            let config = RateNetConfig { n_in: 2, hidden: vec![5, 4], n_out: 3, cell, ..RateNetConfig::default() };
+            let mut params = Params::new(1, ON);
+            let net = config.build(&mut params).unwrap();
+            let names: Vec<_> = params.named().into_iter().map(|(name, _)| name).collect();
+            assert!(names.contains(&"r2.recurrent_weight".to_owned()) && names.contains(&"o.bias".to_owned()));
+            assert!(net.init_state(1, ON).named().iter().any(|(name, _)| name == "r1.h"));
+            assert_scan_is_steps(&net, &params, ScanCase { time: 9, batch: 5, on: ON, tolerance: 1e-11, seed: 2 });
+        }
+    }
+
+    #[test]
+    fn cells_are_read_by_name() {
+        for cell in Cell::all() {
+            let text = serde_json::to_string(&cell).unwrap();
+            assert!(text.starts_with(&format!("{{\"name\":\"{}\"", cell.name())), "{text}");
+            assert_eq!(serde_json::from_str::<Cell>(&text).unwrap(), cell);
+        }
+        let none = RateNetConfig { hidden: vec![], ..RateNetConfig::default() };
+        assert!(none.build(&mut Params::new(0, ON)).unwrap_err().to_string().contains("hidden is empty"));
+    }
+}
