@@ -124,6 +124,10 @@ pub(crate) enum Train {
     /// BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
     Ngrc(Box<Ngrc>),
+    /// A recurrent network of rates, trained by back-propagation through time, on examples of your own (--data FILE) or on a task
+    /// (--task NAME). Without options: BrainPy's tutorial, 100 units that learn to integrate white noise.
+    #[command(after_help = EXIT_CODES)]
+    Rnn(Box<Rnn>),
     /// A spiking network, trained by back-propagation through time. Without options: BrainPy's tutorial, 100 inputs, 10 LIF
     /// neurons and 2 leaky integrators that learn random spike trains with random labels.
     #[command(after_help = EXIT_CODES)]
@@ -137,7 +141,7 @@ pub(crate) struct Run {
     /// Where to compute: auto, cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Number type of parameters and states: f32 or f64 [default: f64 for ngrc, f32 for snn]
+    /// Number type of parameters and states: f32 or f64 [default: f64 for ngrc, else f32]
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<String>,
     /// Seed of everything random [default: 0]
@@ -223,6 +227,61 @@ pub(crate) struct Ngrc {
     /// Steps that the model runs on its own outputs, from 50 starts in the test part; 0 is none [default: half of the test part]
     #[arg(long, value_name = "N")]
     pub(crate) free_run: Option<usize>,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rnn {
+    /// Task to learn, drawn anew for every update: integration, decision or flip_flop [default: integration]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) task: Option<String>,
+    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test: x [sample, time, channel]; y whole numbers (labels) or
+    /// floats, for each sequence or each step; len_train, len_test where sequences are padded
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) data: Option<PathBuf>,
+    /// Whether channels are standardised by the training part [default: true for a file]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Data")]
+    pub(crate) scale: Option<bool>,
+    /// Fraction of the training part of a file that says when to stop [default: 0.25]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) validation: Option<f64>,
+    /// What the layers are made of: rnn, gru or lstm [default: rnn; for a file gru]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cell: Option<String>,
+    /// Units of each recurrent layer [default: 100; for a file 64]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) hidden: Option<Vec<i64>>,
+    /// What training makes small: mse, mae, huber, cross_entropy or binary_cross_entropy [default: as the targets are]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) loss: Option<String>,
+    /// sgd, momentum, nesterov, rms_prop, adam or adam_w [default: adam]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) optimizer: Option<String>,
+    /// Learning rate [default: 0.025 for integration, else 0.001]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// What is added to the loss for the squares of all weights [default: 2e-4 for integration, else 0]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) l2: Option<f64>,
+    /// Updates, of a task [default: 3000]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) updates: Option<u64>,
+    /// Times that every sample of a file is seen at most [default: 200]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) epochs: Option<usize>,
+    /// Epochs without a better loss on the validation part after which training ends [default: 40]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) patience: Option<u64>,
+    /// Samples of an update [default: 128; for a file 16]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) batch: Option<usize>,
+    /// Cut sequences in pieces of so many steps, each of which makes an update and hands on its state
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) truncate: Option<usize>,
+    /// Updates between two reports [default: 500; for a file 50]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) report_every: Option<u64>,
     #[command(flatten)]
     pub(crate) run: Run,
 }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use tch::Tensor;
 
 use crate::args::Reuse;
-use crate::plan::{NgrcPlan, SnnPlan, check_threads, cores};
+use crate::plan::{NgrcPlan, RnnPlan, SnnPlan, check_threads, cores};
 
 /// The configuration of a run of any job.
 pub(crate) enum AnyPlan {
     Ngrc(Box<NgrcPlan>),
+    Rnn(Box<RnnPlan>),
     Snn(Box<SnnPlan>),
 }
 
@@ -24,9 +25,10 @@ impl AnyPlan {
         let config: Value = serde_json::from_str(&text).map_err(|error| Error::bad_file(&path, error.to_string()))?;
         let plan = match config["job"].as_str() {
             Some("ngrc") => NgrcPlan::of_run(config).map(|plan| Self::Ngrc(Box::new(plan))),
+            Some("rnn") => RnnPlan::of_run(config).map(|plan| Self::Rnn(Box::new(plan))),
             Some("snn") => SnnPlan::of_run(config).map(|plan| Self::Snn(Box::new(plan))),
             job => {
-                let reason = format!("it is of a job '{}'; there are: ngrc, snn", job.unwrap_or(""));
+                let reason = format!("it is of a job '{}'; there are: ngrc, rnn, snn", job.unwrap_or(""));
                 return Err(Error::bad_file(&path, reason));
             }
         };

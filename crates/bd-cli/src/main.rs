@@ -14,6 +14,7 @@ mod overlay;
 mod plan;
 mod plot;
 mod predict;
+mod rnn;
 mod snn;
 mod snn_figures;
 mod text;
@@ -58,6 +59,7 @@ fn run() -> anyhow::Result<()> {
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => predict::eval(&args),
         Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
+        Command::Train(Train::Rnn(args)) => rnn::train(&args),
         Command::Train(Train::Snn(args)) => snn::train(&args),
     }
 }

@@ -38,7 +38,7 @@ pub use activity::{Activity, activity};
 pub use bptt::{Bptt, Penalty, Update};
 pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
-pub use loss::{EachStep, Loss, Objective, OverTime};
+pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict, predict_sequences};
 pub use ridge::{Ridge, RidgeFactor, RidgeReport, RidgeSolution, Solver};

@@ -1,6 +1,7 @@
 //! What a job is to do, as one configuration: defaults, then the file, then options, then `--set`.
 
 mod ngrc;
+mod rnn;
 mod snn;
 
 use bd_core::{Error, Result};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use tch::Kind;
 
 pub(crate) use ngrc::{DataPlan, NgrcPlan, Select, SystemPlan};
+pub(crate) use rnn::{OF_SEQUENCE, RnnPlan, Source};
 pub(crate) use snn::SnnPlan;
 
 use crate::args;

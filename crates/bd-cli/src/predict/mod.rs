@@ -1,6 +1,6 @@
 //! `bd predict` and `bd eval`: a trained model over data of one's own, of whatever job.
 
-mod snn;
+mod network;
 
 use anyhow::Result;
 use bd_core::Error;
@@ -18,7 +18,9 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
             [given("--array", args.array.is_some()), given("--record", !args.record.is_empty())],
             &["npz", "csv"][..],
         ),
-        AnyPlan::Snn(_) => ("snn", [args.columns.given(), given("--free-run", args.free_run > 0)], &["npz"][..]),
+        AnyPlan::Rnn(_) | AnyPlan::Snn(_) => {
+            ("rnn or snn", [args.columns.given(), given("--free-run", args.free_run > 0)], &["npz"][..])
+        }
     };
     if let Some(option) = foreign.into_iter().flatten().next() {
         return Err(Error::Config(format!("{option} is not for a run of {job}, which this is")).into());
@@ -35,7 +37,8 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     }
     match plan {
         AnyPlan::Ngrc(plan) => ngrc::predict(args, &plan),
-        AnyPlan::Snn(plan) => snn::predict(args, &plan),
+        AnyPlan::Rnn(plan) => network::predict(args, network::Run::of_rnn(&plan, args)?),
+        AnyPlan::Snn(plan) => network::predict(args, network::Run::of_snn(&plan, args)?),
     }
 }
 
@@ -46,8 +49,14 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             Err(Error::Config(format!("{option} is about a file of --data, and there is none")).into())
         }
         AnyPlan::Ngrc(plan) => ngrc::eval(args, &plan),
-        AnyPlan::Snn(_) if args.data.is_some() => {
-            Err(Error::Config("bd eval --data is for runs of ngrc so far, and this is one of snn".into()).into())
+        AnyPlan::Rnn(_) if args.columns.given().is_some() => {
+            let option = args.columns.given().unwrap_or_default();
+            Err(Error::Config(format!("{option} is for runs of ngrc, and this is one of rnn")).into())
+        }
+        AnyPlan::Rnn(plan) => crate::rnn::eval(args, *plan),
+        AnyPlan::Snn(_) if args.data.is_some() || args.columns.given().is_some() => {
+            Err(Error::Config("bd eval --data is for runs of ngrc and rnn so far, and this is one of snn".into())
+                .into())
         }
         AnyPlan::Snn(plan) => crate::snn::eval(args, *plan),
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod objective;
+mod of_sequence;
 mod over_time;
 
 use bd_core::{Error, Result};
@@ -11,6 +12,7 @@ use tch::{Kind, Tensor};
 pub use self::check::check_labels;
 use self::check::{check_class_targets, check_like_outputs, check_probabilities};
 pub use self::objective::{EachStep, Objective};
+pub use self::of_sequence::OfSequence;
 pub use self::over_time::OverTime;
 use self::over_time::Valid;
 

@@ -169,3 +169,16 @@ fn accuracy_counts() {
     let scores = Tensor::from_slice(&[0.1f32, 0.9, 0.8, 0.2, 0.4, 0.6]).reshape([3, 2]);
     assert!((accuracy(&scores, &Tensor::from_slice(&[1i64, 1, 1])) - 2.0 / 3.0).abs() < 1e-15);
 }
+
+/// The last valid step of each sequence, by hand.
+#[test]
+fn a_target_for_a_whole_sequence() {
+    let outputs = Tensor::from_slice(&[1.0f64, 2.0, 3.0, 10.0, 20.0, 30.0]).reshape([2, 3, 1]);
+    let targets = Tensor::from_slice(&[0.0f64, 0.0]).reshape([2, 1]);
+    let lengths = Tensor::from_slice(&[2i64, 3]);
+    let objective = OfSequence { loss: Loss::Mse, over: OverTime::Last };
+    objective.check([2, 3, 1], Kind::Double, &targets, Some(&lengths)).unwrap();
+    assert_eq!(objective.loss(&outputs, &targets, Some(&lengths)).double_value(&[]), (4.0 + 900.0) / 2.0);
+    assert_eq!(objective.loss(&outputs, &targets, None).double_value(&[]), (9.0 + 900.0) / 2.0);
+    assert!(objective.check([2, 3, 2], Kind::Double, &targets, None).is_err() && !objective.by_step());
+}

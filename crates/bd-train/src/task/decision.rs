@@ -18,7 +18,7 @@ use super::Drawn;
 /// |---|---|---|
 /// | `steps` | 50 | from 1 |
 /// | `coherence` | 1 | above 0 |
-/// | `noise` | 0.5 | from 0 |
+/// | `noise` | 0.2 | from 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -30,7 +30,7 @@ pub struct Decision {
 
 impl Default for Decision {
     fn default() -> Self {
-        Self { steps: 50, coherence: 1.0, noise: 0.5 }
+        Self { steps: 50, coherence: 1.0, noise: 0.2 }
     }
 }
 

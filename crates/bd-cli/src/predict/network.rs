@@ -1,4 +1,4 @@
-//! `bd predict` of a run of `bd train snn`: any of the network's states can be recorded.
+//! `bd predict` of a run of `bd train rnn` or `bd train snn`: any of the network's states can be recorded.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,48 +6,89 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
-use bd_core::{Error, Params, Shared, Spikes, StateTree, System, Tap, catch_torch, device, kind_name, threads};
+use bd_core::{Error, Params, Shared, Spikes, Stack, StateTree, System, Tap, catch_torch, device, kind_name, threads};
+use bd_models::Standardise;
 use bd_train::data::Sequences;
-use bd_train::{Loss, predict_sequences};
+use bd_train::{Loss, OverTime, predict_sequences};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
 use crate::finished;
-use crate::plan::SnnPlan;
+use crate::plan::{RnnPlan, SnnPlan};
+use crate::rnn::Network;
 use crate::text::{plural, short};
 
-pub(super) fn predict(args: &args::Predict, plan: &SnnPlan) -> Result<()> {
+/// A trained network, ready to run.
+pub(super) struct Run {
+    net: Stack,
+    /// How inputs in the units of the data become those that the network takes, if they are not the same.
+    scale: Option<Standardise>,
+    dt: f64,
+    /// The unit of `dt`, if it has one.
+    unit: &'static str,
+    n_in: i64,
+    /// How scores of classes are made of its outputs, if it tells classes.
+    over: Option<OverTime>,
+    on: (Kind, Device),
+}
+
+impl Run {
+    pub(super) fn of_snn(plan: &SnnPlan, args: &args::Predict) -> Result<Self> {
+        let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+        threads::set(finished::threads(&args.reuse, plan.threads)?);
+        let on = (plan.dtype.kind(), device);
+        let mut params = Params::new(plan.seed, on);
+        let net = catch_torch(|| plan.model.build(&mut params))?;
+        params.load(&finished::weights_of(&args.run)?)?;
+        let over = over(&plan.loss);
+        Ok(Self { net, scale: None, dt: plan.dt_ms, unit: " ms", n_in: plan.model.n_in, over, on })
+    }
+
+    pub(super) fn of_rnn(plan: &RnnPlan, args: &args::Predict) -> Result<Self> {
+        let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+        threads::set(finished::threads(&args.reuse, plan.threads)?);
+        let network = catch_torch(|| Network::new(plan, device))?;
+        network.params.load(&finished::weights_of(&args.run)?)?;
+        let (on, over) = (network.params.on(), over(&plan.loss));
+        let Network { net, scale, .. } = network;
+        Ok(Self { net, scale, dt: plan.dt, unit: "", n_in: plan.model.n_in, over, on })
+    }
+}
+
+fn over(loss: &Loss) -> Option<OverTime> {
+    match loss {
+        Loss::CrossEntropy { over } => Some(*over),
+        _ => None,
+    }
+}
+
+pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     let say = |message: String| {
         if !args.reuse.quiet {
             console::message(&message);
         }
     };
-    let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
-    threads::set(finished::threads(&args.reuse, plan.threads)?);
-    let on = (plan.dtype.kind(), device);
-    let mut params = Params::new(plan.seed, on);
-    let net = catch_torch(|| plan.model.build(&mut params))?;
-    params.load(&finished::weights_of(&args.run)?)?;
-
+    let Run { net, on, .. } = &run;
+    let (on, device) = (*on, on.1);
     let states: Vec<String> = net.init_state(1, on).named().into_iter().map(|(name, _)| name).collect();
     if let Some(unknown) = args.record.iter().find(|name| !states.contains(name)) {
         return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))).into());
     }
-    let x = input(&args.input, args.array.as_deref(), plan.model.n_in, on.0)?;
-    let (inputs, form) = sequences(&x, on)?;
+    let x = input(&args.input, args.array.as_deref(), run.n_in, on.0)?;
+    let (inputs, form) = sequences(&x, on, run.scale.as_ref())?;
     let [samples, steps, channels] = inputs.shape().map(|n| n as usize);
     let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
-    let ms = short(steps as f64 * plan.dt_ms);
-    say(format!("input     {}: {shape} of {} ms, {ms} ms in all; {form}", args.input.display(), plan.dt_ms));
+    let (dt, unit, all) = (run.dt, run.unit, short(steps as f64 * run.dt));
+    say(format!("input     {}: {shape} of {dt}{unit}, {all}{unit} in all; {form}", args.input.display()));
 
     let mut tap = Tap::new(args.record.iter().cloned());
-    let outputs = predict_sequences(&net, &Shared::new(plan.dt_ms), &inputs, &mut tap)?;
+    let outputs = predict_sequences(net, &Shared::new(run.dt), &inputs, &mut tap)?;
     let mut arrays = vec![("output".to_owned(), outputs.shallow_clone())];
-    if let Loss::CrossEntropy { over } = plan.loss {
+    if let Some(over) = run.over {
         let scores = catch_torch(|| Ok(over.scores(&outputs, None)))?;
-        arrays.push(("class".into(), scores.argmax(1, false)));
+        arrays.push(("class".into(), scores.argmax(-1, false)));
         arrays.push(("score".into(), scores));
     }
     let records: BTreeMap<String, Tensor> = tap.finish()?;
@@ -109,9 +150,16 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<Tens
 }
 
 /// As a list of spikes if it is one, and in words which of the two.
-fn sequences(x: &Tensor, on: (Kind, Device)) -> Result<(Sequences, String), Error> {
+fn sequences(x: &Tensor, on: (Kind, Device), scale: Option<&Standardise>) -> Result<(Sequences, String), Error> {
     catch_torch(|| {
         let dense = x.to_kind(on.0);
+        if let Some(scale) = scale {
+            let scaled = scale.apply(&dense.to_device(on.1));
+            return Ok((
+                Sequences::dense(&scaled)?,
+                format!("{}, standardised as in the training", kind_name(x.kind())),
+            ));
+        }
         let others = x.ne(0.0).logical_and(&x.ne(1.0)).any().int64_value(&[]) == 1;
         if others {
             let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));

@@ -1,0 +1,302 @@
+//! The configuration of `bd train rnn`.
+
+use std::path::PathBuf;
+
+use bd_core::{DeviceSpec, Error, Result};
+use bd_models::{Cell, Init, RateNetConfig};
+use bd_train::optim::{EpsOn, Rule};
+use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Dtype;
+use crate::args;
+use crate::overlay::alternative;
+use crate::rnn::Labelled;
+
+/// What is learned: a task that is drawn anew for every update, or the examples of a file; the other one is null.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExamplesPlan {
+    pub(crate) task: Option<Task>,
+    pub(crate) file: Option<PathBuf>,
+    /// SHA-256 of the file that a run has read. Null: whatever is in it.
+    pub(crate) sha256: Option<String>,
+    /// Whether channels are standardised by the training part.
+    pub(crate) scale: bool,
+    /// Fraction of the training part of a file that chooses when to stop.
+    pub(crate) validation: f64,
+    /// Sequences that a trained network is tested on, of a task.
+    pub(crate) test_samples: usize,
+}
+
+/// `bd train rnn`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RnnPlan {
+    pub(crate) job: String,
+    pub(crate) device: DeviceSpec,
+    pub(crate) dtype: Dtype,
+    pub(crate) seed: u64,
+    pub(crate) threads: usize,
+    /// Length of a step, in the unit of the task's parameters and of `tau_ms`.
+    pub(crate) dt: f64,
+    pub(crate) data: ExamplesPlan,
+    pub(crate) model: RateNetConfig,
+    pub(crate) loss: Loss,
+    pub(crate) penalty: Penalty,
+    pub(crate) optim: OptimConfig,
+    /// Largest norm of the gradient.
+    pub(crate) clip: Option<f64>,
+    /// Of a task, its updates; of a file null.
+    pub(crate) updates: Option<u64>,
+    /// Of a file, how often it is seen; of a task null.
+    pub(crate) epochs: Option<usize>,
+    pub(crate) batch: usize,
+    /// Batches of an update.
+    pub(crate) accumulate: usize,
+    /// Steps after which the gradient is cut.
+    pub(crate) truncate: Option<usize>,
+    /// When training ends before its time.
+    pub(crate) early_stopping: Option<EarlyStopping>,
+    /// In updates.
+    pub(crate) report_every: u64,
+    /// In updates; 0 is never.
+    pub(crate) checkpoint_every: u64,
+}
+
+/// Where the examples come from.
+pub(crate) enum Source {
+    Task(Task),
+    /// A file, read: what it holds says what a network for it looks like.
+    File(PathBuf, Box<Labelled>),
+}
+
+impl RnnPlan {
+    fn defaults(source: &Source) -> Self {
+        let rate_net = |n_in, n_out| RateNetConfig { n_in, n_out, ..RateNetConfig::default() };
+        let common = Self {
+            job: "rnn".into(),
+            device: DeviceSpec::Cpu,
+            dtype: Dtype::F32,
+            seed: 0,
+            threads: super::cores(),
+            dt: 1.0,
+            data: ExamplesPlan {
+                task: None,
+                file: None,
+                sha256: None,
+                scale: false,
+                validation: 0.0,
+                test_samples: 1000,
+            },
+            model: RateNetConfig::default(),
+            loss: Loss::Mse,
+            penalty: Penalty::default(),
+            optim: OptimConfig::default(),
+            clip: None,
+            updates: None,
+            epochs: None,
+            batch: 128,
+            accumulate: 1,
+            truncate: None,
+            early_stopping: None,
+            report_every: 500,
+            checkpoint_every: 500,
+        };
+        match source {
+            Source::Task(task) => Self {
+                dt: task.usual_dt(),
+                data: ExamplesPlan { task: Some(*task), ..common.data.clone() },
+                model: rate_net(task.n_in(), task.n_out()),
+                loss: task.loss(),
+                updates: Some(3000),
+                ..with_optimiser_of(task, common)
+            },
+            Source::File(path, labelled) => Self {
+                data: ExamplesPlan { file: Some(path.clone()), scale: true, validation: 0.25, ..common.data },
+                model: RateNetConfig {
+                    hidden: vec![64],
+                    cell: Cell::all()[1],
+                    ..rate_net(labelled.n_in(), labelled.n_out())
+                },
+                loss: labelled.loss(),
+                clip: Some(1.0),
+                epochs: Some(200),
+                batch: 16,
+                early_stopping: Some(EarlyStopping { patience: 40, min_delta: 0.0 }),
+                report_every: 50,
+                ..common
+            },
+        }
+    }
+
+    /// The configuration in force, and the examples if they are of a file.
+    pub(crate) fn resolve(args: &args::Rnn) -> Result<(Self, Source)> {
+        let layers = super::layers(&args.run, options(args)?)?;
+        let source = source(&layers)?;
+        let mut plan = super::laid(&Self::defaults(&source), &layers, &alternatives)?;
+        plan.data.file = plan.data.file.map(|path| std::path::absolute(&path).unwrap_or(path));
+        super::check_threads(plan.threads)?;
+        plan.check()?;
+        Ok((plan, source))
+    }
+
+    /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
+    pub(crate) fn of_run(config: Value) -> Result<Self> {
+        let any = Source::Task(Task::all()[0]);
+        let mut defaults = serde_json::to_value(Self::defaults(&any)).expect("defaults are JSON");
+        // Every table of one of several kinds is replaced as a whole, so that nothing of the default's own is mixed in.
+        for (name, value) in config.as_object().into_iter().flatten() {
+            defaults[name] = value.clone();
+        }
+        let plan: Self = crate::overlay::typed(defaults)?;
+        plan.check()?;
+        super::check_whole(&plan, &config)?;
+        Ok(plan)
+    }
+
+    fn check(&self) -> Result<()> {
+        let config = |message: String| Err(Error::Config(message));
+        if self.data.task.is_some() == self.data.file.is_some() {
+            return config("data.task or data.file must be set, and not both".into());
+        }
+        if !(self.dt > 0.0 && self.dt.is_finite()) {
+            return config(format!("dt is {}; it must be a number above 0", self.dt));
+        }
+        let counts = [
+            ("updates", self.updates.map_or(1, |n| n as usize)),
+            ("epochs", self.epochs.unwrap_or(1)),
+            ("batch", self.batch),
+            ("accumulate", self.accumulate),
+            ("truncate", self.truncate.unwrap_or(1)),
+            ("report_every", self.report_every as usize),
+            ("data.test_samples", self.data.test_samples),
+        ];
+        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return config(format!("{name} is 0; it must be at least 1"));
+        }
+        if self.data.task.is_some() && (self.updates.is_none() || self.epochs.is_some()) {
+            return config("a task is drawn anew for every update: set updates, and not epochs".into());
+        }
+        if self.data.file.is_some() && (self.epochs.is_none() || self.updates.is_some()) {
+            return config("a file is seen in epochs: set epochs, and not updates".into());
+        }
+        if !(0.0..1.0).contains(&self.data.validation) {
+            return config(format!("data.validation is {}; it is a fraction from 0 to below 1", self.data.validation));
+        }
+        let held_out = self.data.file.is_some() && self.data.validation > 0.0;
+        if let Some(stopping) = &self.early_stopping {
+            stopping.check()?;
+            if !held_out {
+                return config("early_stopping needs the validation part of a file; see data.validation".into());
+            }
+        }
+        if let Some(task) = &self.data.task {
+            task.check()?;
+            let (n_in, n_out) = (task.n_in(), task.n_out());
+            if (self.model.n_in, self.model.n_out) != (n_in, n_out) {
+                return config(format!(
+                    "{} has {n_in} inputs and {n_out} outputs, but model.n_in is {} and model.n_out {}",
+                    task.name(),
+                    self.model.n_in,
+                    self.model.n_out
+                ));
+            }
+        }
+        if let Some(clip) = self.clip.filter(|clip| clip.is_nan() || *clip <= 0.0) {
+            return config(format!("clip is {clip}; it must be above 0"));
+        }
+        self.loss.check_parameters()?;
+        self.penalty.check()?;
+        self.optim.check()
+    }
+}
+
+/// With the tutorial's optimiser for the tutorial's task, and one that learns the others.
+fn with_optimiser_of(task: &Task, plan: RnnPlan) -> RnnPlan {
+    match task {
+        Task::Integration(_) => RnnPlan {
+            penalty: Penalty { l2: 2e-4, ..Penalty::default() },
+            optim: OptimConfig {
+                lr: 0.025,
+                schedule: Schedule::ExponentialDecay { rate: 0.99975, steps: 1.0 },
+                rule: Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 0.1, eps_on: EpsOn::Uncorrected },
+            },
+            ..plan
+        },
+        _ => RnnPlan { clip: Some(1.0), ..plan },
+    }
+}
+
+/// The examples that the layers ask for.
+fn source(layers: &[Value]) -> Result<Source> {
+    let mut source = None;
+    for layer in layers {
+        let file = layer.pointer("/data/file").and_then(Value::as_str);
+        let task = layer.pointer("/data/task").filter(|task| !task.is_null());
+        match (file, task) {
+            (Some(_), Some(_)) => {
+                return Err(Error::Config("data.file and data.task exclude each other; set one of them".into()));
+            }
+            (Some(file), None) => source = Some(Err(PathBuf::from(file))),
+            (None, Some(task)) => {
+                let name = task.as_str().or_else(|| task["name"].as_str());
+                if let Some(name) = name {
+                    source = Some(Ok(name.to_owned()));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    match source.unwrap_or_else(|| Ok("integration".into())) {
+        Ok(name) => {
+            let task = alternative(&Task::all(), "data.task", &name)?;
+            Ok(Source::Task(crate::overlay::typed(task)?))
+        }
+        Err(file) => {
+            let labelled = Labelled::read(&file)?;
+            Ok(Source::File(file, Box::new(labelled)))
+        }
+    }
+}
+
+/// The options that were given.
+fn options(args: &args::Rnn) -> Result<Vec<(&'static str, Option<Value>)>> {
+    Ok(vec![
+        ("data.task", args.task.as_ref().map(|x| json!({"name": x}))),
+        ("data.file", args.data.as_ref().map(|x| json!(x))),
+        ("data.scale", args.scale.map(|x| json!(x))),
+        ("data.validation", super::finite("--validation", args.validation)?),
+        ("model.cell", args.cell.as_ref().map(|x| json!({"name": x}))),
+        ("model.hidden", args.hidden.as_ref().map(|x| json!(x))),
+        ("loss", args.loss.as_ref().map(|x| json!({"name": x}))),
+        ("optim.rule", args.optimizer.as_ref().map(|x| json!({"name": x}))),
+        ("optim.lr", super::finite("--lr", args.lr)?),
+        ("penalty.l2", super::finite("--l2", args.l2)?),
+        ("updates", args.updates.map(|x| json!(x))),
+        ("epochs", args.epochs.map(|x| json!(x))),
+        ("batch", args.batch.map(|x| json!(x))),
+        ("truncate", args.truncate.map(|x| json!(x))),
+        ("early_stopping", args.patience.map(|x| json!({"patience": x}))),
+        ("report_every", args.report_every.map(|x| json!(x))),
+    ])
+}
+
+/// What can be chosen by name.
+fn alternatives(path: &str, name: &str) -> Result<Value> {
+    match path {
+        "data.task" => alternative(&Task::all(), path, name),
+        "model.cell" => alternative(&Cell::all(), path, name),
+        "model.cell.input_init" | "model.cell.recurrent_init" | "model.readout.init" => {
+            alternative(&Init::all(), path, name)
+        }
+        "loss" => alternative(&Loss::all(), path, name),
+        "optim.rule" => alternative(&Rule::all(), path, name),
+        "optim.schedule" | "optim.schedule.then" => alternative(&Schedule::all(), path, name),
+        _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
+    }
+}
+
+/// How the outputs of a network become those that are compared with targets, of which there is one for a sequence.
+pub(crate) const OF_SEQUENCE: OverTime = OverTime::Last;
