@@ -1,6 +1,7 @@
 //! What every training by back-propagation through time shares: the loop with its bar, its line at each report, checkpoints, and how
 //! it ends.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -45,8 +46,10 @@ impl Progress {
 pub(crate) struct Trained {
     /// Of every update.
     pub(crate) losses: Vec<f64>,
-    /// Seconds of every update.
+    /// Seconds of every update, without what it took to draw its batch.
     pub(crate) seconds: Vec<f64>,
+    /// Seconds that drawing all batches took.
+    pub(crate) drawing: f64,
 }
 
 impl Trained {
@@ -95,14 +98,26 @@ impl Training<'_> {
         &self,
         bptt: &mut Bptt<'_, S, O>,
         epochs: usize,
-        batches: impl FnMut(usize) -> I,
+        mut batches: impl FnMut(usize) -> I,
         mut each: impl FnMut(&Seen<'_>) -> bd_core::Result<ControlFlow<()>>,
     ) -> Result<Trained> {
         let mut seconds = Vec::new();
         let (began, mut last) = (Instant::now(), Instant::now());
+        // What it took since the last update to draw batches, and in all.
+        let (drawing, drawn) = (Cell::new(0.0), Cell::new(0.0));
+        let timed = |epoch: usize| {
+            let (mut batches, drawing) = (batches(epoch).into_iter(), &drawing);
+            std::iter::from_fn(move || {
+                let began = Instant::now();
+                let batch = batches.next();
+                drawing.set(drawing.get() + began.elapsed().as_secs_f64());
+                batch
+            })
+        };
         let mut stopped = None;
         let observe = |bptt: &Bptt<'_, S, O>, update: &Update| {
-            seconds.push(last.elapsed().as_secs_f64());
+            seconds.push(last.elapsed().as_secs_f64() - drawing.get());
+            drawn.set(drawn.get() + drawing.take());
             let step = update.step;
             self.progress.bar.set_position(step);
             if step.is_multiple_of(10) {
@@ -126,7 +141,7 @@ impl Training<'_> {
             last = Instant::now();
             Ok(goes_on)
         };
-        let fitted = bptt.fit(epochs, batches, observe);
+        let fitted = bptt.fit(epochs, timed, observe);
         self.progress.bar.finish_and_clear();
         let losses = match fitted {
             Ok(losses) => losses,
@@ -140,6 +155,7 @@ impl Training<'_> {
         if self.checkpoint_every > 0 {
             self.run.checkpoint(bptt.optimizer().step(), &bptt.checkpoint())?;
         }
-        stopped.map_or(Ok(Trained { losses, seconds }), |signal| Err(signal.into()))
+        let drawing = drawn.get();
+        stopped.map_or(Ok(Trained { losses, seconds, drawing }), |signal| Err(signal.into()))
     }
 }

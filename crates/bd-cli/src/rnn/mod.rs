@@ -101,6 +101,7 @@ pub(crate) fn train(args: &args::Rnn) -> Result<()> {
     let path = run.finish(Some(weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
     seconds.0.insert("update".into(), trained.spread());
+    seconds.0.insert("drawing".into(), json!(trained.drawing));
     if args.run.json {
         let mut metrics = job.metrics(&evaluated);
         metrics.insert("train_loss_last_100".into(), json!(trained.last_100()));

@@ -77,7 +77,7 @@ impl Tuning {
     /// threads are left.
     pub fn of(batch: usize, kind: Kind) -> Self {
         let most = 128 / kind.elt_size_in_bytes();
-        let samples = [most, most / 2].into_iter().find(|samples| samples * 8 <= batch).unwrap_or(LANES);
+        let samples = [most, most / 2].into_iter().find(|samples| samples * 4 <= batch).unwrap_or(LANES);
         Self {
             samples,
             bytes: 384 << 10,
