@@ -67,6 +67,7 @@ pub(crate) struct RnnPlan {
 
 /// Where the examples come from.
 pub(crate) enum Source {
+    /// With its default parameters; those in force are the plan's.
     Task(Task),
     /// A file, read: what it holds says what a network for it looks like.
     File(PathBuf, Box<Labelled>),
@@ -133,9 +134,15 @@ impl RnnPlan {
 
     /// The configuration in force, and the examples if they are of a file.
     pub(crate) fn resolve(args: &args::Rnn) -> Result<(Self, Source)> {
-        let layers = super::layers(&args.run, options(args)?)?;
-        let source = source(&layers)?;
-        let mut plan = super::laid(&Self::defaults(&source), &layers, &alternatives)?;
+        let mut layers = super::layers(&args.run, options(args)?)?;
+        let source = source(&mut layers)?;
+        let mut plan: Self = super::laid(&Self::defaults(&source), &layers, &alternatives)?;
+        let set = |pointer: &str| layers.iter().any(|layer| layer.pointer(pointer).is_some());
+        if let Some(task) = &plan.data.task {
+            // Those of the defaults are of the task as it is by default.
+            plan.model.n_in = if set("/model/n_in") { plan.model.n_in } else { task.n_in() };
+            plan.model.n_out = if set("/model/n_out") { plan.model.n_out } else { task.n_out() };
+        }
         plan.data.file = plan.data.file.map(|path| std::path::absolute(&path).unwrap_or(path));
         super::check_threads(plan.threads)?;
         plan.check()?;
@@ -229,35 +236,45 @@ fn with_optimiser_of(task: &Task, plan: RnnPlan) -> RnnPlan {
     }
 }
 
-/// The examples that the layers ask for.
-fn source(layers: &[Value]) -> Result<Source> {
-    let mut source = None;
-    for layer in layers {
+/// Finds the examples that the layers ask for. What a layer says of its own examples is void where a stronger one asks for others.
+fn source(layers: &mut [Value]) -> Result<Source> {
+    let mut asked: Vec<Option<std::result::Result<String, PathBuf>>> = Vec::new();
+    for layer in layers.iter() {
         let file = layer.pointer("/data/file").and_then(Value::as_str);
         let task = layer.pointer("/data/task").filter(|task| !task.is_null());
-        match (file, task) {
+        asked.push(match (file, task) {
             (Some(_), Some(_)) => {
                 return Err(Error::Config("data.file and data.task exclude each other; set one of them".into()));
             }
-            (Some(file), None) => source = Some(Err(PathBuf::from(file))),
-            (None, Some(task)) => {
-                let name = task.as_str().or_else(|| task["name"].as_str());
-                if let Some(name) = name {
-                    source = Some(Ok(name.to_owned()));
-                }
-            }
-            (None, None) => {}
+            (Some(file), None) => Some(Err(std::path::absolute(file).unwrap_or_else(|_| file.into()))),
+            (None, Some(task)) => task.as_str().or_else(|| task["name"].as_str()).map(|name| Ok(name.to_owned())),
+            (None, None) => None,
+        });
+    }
+    let last = asked.iter().flatten().next_back().cloned();
+    for (layer, own) in layers.iter_mut().zip(&asked) {
+        if own.is_some() && *own != last {
+            forget_examples(layer);
         }
     }
-    match source.unwrap_or_else(|| Ok("integration".into())) {
-        Ok(name) => {
-            let task = alternative(&Task::all(), "data.task", &name)?;
-            Ok(Source::Task(crate::overlay::typed(task)?))
-        }
+    match last.unwrap_or_else(|| Ok("integration".into())) {
+        Ok(name) => Ok(Source::Task(crate::overlay::typed(alternative(&Task::all(), "data.task", &name)?)?)),
         Err(file) => {
             let labelled = Labelled::read(&file)?;
             Ok(Source::File(file, Box::new(labelled)))
         }
+    }
+}
+
+/// What belongs to the examples of a configuration.
+fn forget_examples(layer: &mut Value) {
+    let Some(layer) = layer.as_object_mut() else { return };
+    for name in ["data", "dt", "loss", "updates", "epochs", "early_stopping"] {
+        layer.remove(name);
+    }
+    if let Some(Value::Object(model)) = layer.get_mut("model") {
+        model.remove("n_in");
+        model.remove("n_out");
     }
 }
 

@@ -157,7 +157,8 @@ impl Job {
         let network = Network::new(&plan, device)?;
         let on = (plan.dtype.kind(), device);
         let (labelled, kept, train, validation, test) = match source {
-            Source::Task(task) => {
+            Source::Task(usual) => {
+                let task = plan.data.task.unwrap_or(usual);
                 if let Some(scale) = &network.scale {
                     scale.fit(&task.batch(plan.seed, TEST_BATCH - 1, 1000, plan.dt, on)?.inputs().to_dense())?;
                 }
