@@ -1,5 +1,6 @@
 //! What all jobs share: their manifest, the clock of their parts, how they end.
 
+use std::path::Path;
 use std::time::Instant;
 
 use bd_core::{Error, device, kind_name, libtorch};
@@ -58,6 +59,16 @@ pub(crate) fn greeting(manifest: &Manifest) -> String {
         manifest.dtype,
         plural(manifest.threads, "thread")
     )
+}
+
+/// Prints the object of `--json`: what was done with which run, where, and what came of it.
+pub(crate) fn print_json(job: &str, run: &Path, device: Device, what_came: Value) -> bd_core::Result<()> {
+    let mut result = json!({"job": job, "run": run, "device": device::device_name(device)});
+    let (Some(all), Value::Object(what_came)) = (result.as_object_mut(), what_came) else {
+        unreachable!("both are objects")
+    };
+    all.extend(what_came);
+    console::result(&result.to_string())
 }
 
 /// How a run ends that did not come to its end: its folder is kept if there is a checkpoint in it, and the words say so.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Rng, Shared, Spikes, Stack, Tap, catch_torch, device, threads};
+use bd_core::{Error, Params, Rng, Shared, Spikes, Stack, Tap, catch_torch, threads};
 use bd_train::data::{Examples, Sequences};
 use bd_train::loss::accuracy;
 use bd_train::{Activity, Bptt, Loss, Objective, OverTime, RunDir, activity, predict_sequences};
@@ -17,7 +17,7 @@ use crate::args;
 use crate::console;
 use crate::finished;
 use crate::interrupt::Interrupt;
-use crate::job::{Seconds, greeting, manifest, unfinished};
+use crate::job::{Seconds, greeting, manifest, print_json, unfinished};
 use crate::plan::SnnPlan;
 use crate::snn_figures::{Recorded, Report, figures};
 use crate::text::{plural, short};
@@ -70,14 +70,7 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
     if args.run.json {
         let mut metrics = job.metrics(&done.evaluated);
         metrics.insert("train_loss_last_100".into(), json!(done.trained.last_100()));
-        let result = json!({
-            "job": job.plan.job,
-            "run": path,
-            "device": device::device_name(device),
-            "seconds": seconds.0,
-            "metrics": metrics,
-        });
-        console::result(&result.to_string())?;
+        print_json(&job.plan.job, &path, device, json!({"seconds": seconds.0, "metrics": metrics}))?;
     } else if !args.run.quiet {
         console::result(&job.table(&done.evaluated))?;
     }
@@ -93,9 +86,7 @@ pub(crate) fn eval(args: &args::Eval, plan: SnnPlan) -> Result<()> {
     job.params.load(&finished::weights_of(&args.run)?)?;
     let evaluated = catch_torch(|| job.evaluate())?;
     if args.reuse.json {
-        let metrics = job.metrics(&evaluated);
-        let device = device::device_name(device);
-        console::result(&json!({"job": "eval", "run": args.run, "device": device, "metrics": metrics}).to_string())?;
+        print_json("eval", &args.run, device, json!({"metrics": job.metrics(&evaluated)}))?;
     } else if !args.reuse.quiet {
         console::result(&job.table(&evaluated))?;
     }

@@ -11,9 +11,9 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{catch_torch, device, threads};
+use bd_core::{catch_torch, threads};
 use bd_train::RunDir;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tch::Tensor;
 
 use self::data::Data;
@@ -24,7 +24,7 @@ use self::fit::{Fit, Fitted, divide};
 use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
-use crate::job::{Seconds, greeting, manifest};
+use crate::job::{Seconds, greeting, manifest, print_json};
 use crate::plan::NgrcPlan;
 use crate::text::plural;
 
@@ -92,7 +92,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
         let mut metrics = evaluation.metrics(&data);
         metrics.insert("alpha".into(), json!(fitted.alpha));
         metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
-        console::result(&result(&plan.job, &path, device, seconds.0, metrics).to_string())?;
+        print_json(&plan.job, &path, device, json!({"seconds": seconds.0, "metrics": metrics}))?;
     } else if !args.run.quiet {
         console::result(&evaluation.table(&data, "test MSE"))?;
     }
@@ -116,17 +116,6 @@ fn describe(data: &Data, say: &dyn Fn(String)) {
              --time {name}"
         ));
     }
-}
-
-/// The object that `--json` prints.
-fn result(
-    job: &str,
-    run: &std::path::Path,
-    device: tch::Device,
-    seconds: Map<String, Value>,
-    metrics: Map<String, Value>,
-) -> Value {
-    json!({"job": job, "run": run, "device": device::device_name(device), "seconds": seconds, "metrics": metrics})
 }
 
 /// Writes everything but the plots, and returns the SHA-256 of the weights.

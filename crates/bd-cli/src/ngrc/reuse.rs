@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::write_atomic;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Shared, StateTree, System, Tap, catch_torch, device, threads};
+use bd_core::{Error, Params, Shared, StateTree, System, Tap, catch_torch, threads};
 use bd_models::Ngrc;
 use bd_train::data::{SeriesConfig, split_names};
 use bd_train::{Units, free_run};
@@ -18,6 +18,7 @@ use super::{describe, times};
 use crate::args;
 use crate::console;
 use crate::finished;
+use crate::job::print_json;
 use crate::plan::NgrcPlan;
 use crate::text::plural;
 
@@ -107,13 +108,7 @@ pub(crate) fn eval(args: &args::Eval, plan: &NgrcPlan) -> Result<()> {
     let found = Evaluation { forecasts: catch_torch(|| measure.forecasts(part))?, free };
     tell(&found.forecasts, &data, &say);
     if args.reuse.json {
-        let result = json!({
-            "job": "eval",
-            "run": args.run,
-            "device": device::device_name(loaded.device),
-            "metrics": found.metrics(&data),
-        });
-        console::result(&result.to_string())?;
+        print_json("eval", &args.run, loaded.device, json!({"metrics": found.metrics(&data)}))?;
     } else if !args.reuse.quiet {
         console::result(&found.table(&data, mse))?;
     }
@@ -151,14 +146,7 @@ pub(crate) fn predict(args: &args::Predict, plan: &NgrcPlan) -> Result<()> {
         say(format!("output    {}: {}", table.name, table.words(&data)));
     }
     if args.reuse.json {
-        let result = json!({
-            "job": "predict",
-            "run": args.run,
-            "device": device::device_name(loaded.device),
-            "output": args.output,
-            "arrays": shapes,
-        });
-        console::result(&result.to_string())?;
+        print_json("predict", &args.run, loaded.device, json!({"output": args.output, "arrays": shapes}))?;
     }
     say(format!("written   {}", args.output.display()));
     Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
-use bd_core::{Error, Params, Shared, Spikes, Stack, StateTree, System, Tap, catch_torch, device, kind_name, threads};
+use bd_core::{Error, Params, Shared, Spikes, Stack, StateTree, System, Tap, catch_torch, kind_name, threads};
 use bd_models::Standardise;
 use bd_train::data::Sequences;
 use bd_train::{Loss, OverTime, predict_sequences};
@@ -16,6 +16,7 @@ use tch::{Device, Kind, Tensor};
 use crate::args;
 use crate::console;
 use crate::finished;
+use crate::job::print_json;
 use crate::plan::{RnnPlan, SnnPlan};
 use crate::rnn::Network;
 use crate::text::{plural, short};
@@ -98,14 +99,7 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     say(format!("output    {}: {}", args.output.display(), shapes.join(", ")));
     if args.reuse.json {
         let shapes: Value = arrays.iter().map(|(name, array)| (name.clone(), json!(array.size()))).collect();
-        let result = json!({
-            "job": "predict",
-            "run": args.run,
-            "device": device::device_name(device),
-            "output": args.output,
-            "arrays": shapes,
-        });
-        console::result(&result.to_string())?;
+        print_json("predict", &args.run, device, json!({"output": args.output, "arrays": shapes}))?;
     }
     Ok(())
 }

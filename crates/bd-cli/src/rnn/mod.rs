@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Rng, Shared, Stack, catch_torch, device, threads};
+use bd_core::{Error, Params, Rng, Shared, Stack, catch_torch, threads};
 use bd_models::Standardise;
 use bd_train::data::Examples;
 use bd_train::{Bptt, EarlyStopping, RunDir, Verdict, Watch};
@@ -26,7 +26,7 @@ use crate::args;
 use crate::console;
 use crate::finished;
 use crate::interrupt::Interrupt;
-use crate::job::{Seconds, greeting, manifest, unfinished};
+use crate::job::{Seconds, greeting, manifest, print_json, unfinished};
 use crate::plan::{RnnPlan, Source};
 use crate::text::{plural, short};
 use crate::training::{Progress, Seen, Trained, Training};
@@ -106,14 +106,7 @@ pub(crate) fn train(args: &args::Rnn) -> Result<()> {
         let mut metrics = job.metrics(&evaluated);
         metrics.insert("train_loss_last_100".into(), json!(trained.last_100()));
         metrics.insert("updates".into(), json!(trained.losses.len()));
-        let result = json!({
-            "job": job.plan.job,
-            "run": path,
-            "device": device::device_name(device),
-            "seconds": seconds.0,
-            "metrics": metrics,
-        });
-        console::result(&result.to_string())?;
+        print_json(&job.plan.job, &path, device, json!({"seconds": seconds.0, "metrics": metrics}))?;
     } else if !args.run.quiet {
         console::result(&job.table(&evaluated, Some(&trained)))?;
     }
@@ -143,9 +136,7 @@ pub(crate) fn eval(args: &args::Eval, plan: RnnPlan) -> Result<()> {
     }
     let evaluated = catch_torch(|| job.evaluate())?;
     if args.reuse.json {
-        let metrics = job.metrics(&evaluated);
-        let device = device::device_name(device);
-        console::result(&json!({"job": "eval", "run": args.run, "device": device, "metrics": metrics}).to_string())?;
+        print_json("eval", &args.run, device, json!({"metrics": job.metrics(&evaluated)}))?;
     } else if !args.reuse.quiet {
         console::result(&job.table(&evaluated, None))?;
     }
