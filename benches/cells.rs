@@ -4,6 +4,7 @@
 //!     cargo bench --bench cells                  every network, all ways in turn, and a table of medians
 //!     cargo bench --bench cells -- lstm          only some
 //!     cargo bench --bench cells -- --by-step     and step by step through libtorch, the definition
+//!     cargo bench --bench cells -- --libtorch    and libtorch's own layer (PyTorch's nn.RNN, nn.GRU, nn.LSTM), one thread and two
 //!
 //! Gradients of the kernel are compared with those of the definition before anything is timed. GFLOP/s counts the
 //! products of the definition alone: forward, and twice as much for the adjoint.
@@ -54,13 +55,45 @@ fn net(case: &Case, params: &mut Params) -> bd_core::Result<(Net, i64)> {
 /// Gradients of all parameters for a loss that is the sum of all outputs, and the seconds that took.
 fn run(params: &Params, scan: impl FnOnce() -> Tensor) -> (Vec<Tensor>, f64) {
     let tensors: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
+    timed(&tensors, scan)
+}
+
+fn timed(tensors: &[Tensor], scan: impl FnOnce() -> Tensor) -> (Vec<Tensor>, f64) {
     let start = Instant::now();
     let ys = scan();
-    let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], &tensors, false, false);
+    let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], tensors, false, false);
     (gradients, start.elapsed().as_secs_f64())
 }
 
+/// libtorch's own layer of the same size with a linear readout, and its parameters.
+fn of_libtorch(case: &Case, xs: &Tensor) -> (Vec<Tensor>, impl Fn() -> Tensor) {
+    let gates = match case.cell {
+        "rnn" => 1,
+        "gru" => 3,
+        _ => 4,
+    };
+    let (n, cell, xs) = (case.n, case.cell, xs.shallow_clone());
+    let draw = |name: &str, shape: &[i64]| {
+        Rng::new(1, name).tensor(shape, ON, |rng| 0.1 * rng.normal()).set_requires_grad(true)
+    };
+    let shapes = [vec![gates * n, 1], vec![gates * n, n], vec![gates * n], vec![gates * n], vec![n, 1], vec![1]];
+    let params: Vec<Tensor> = shapes.iter().enumerate().map(|(i, shape)| draw(&i.to_string(), shape)).collect();
+    let own: Vec<Tensor> = params.iter().map(Tensor::shallow_clone).collect();
+    let zeros = Tensor::zeros([1, case.batch, n], ON);
+    let scan = move || {
+        let weights = &own[..4];
+        let hs = match cell {
+            "rnn" => xs.rnn_relu(&zeros, weights, true, 1, 0.0, true, false, false).0,
+            "gru" => xs.gru(&zeros, weights, true, 1, 0.0, true, false, false).0,
+            _ => xs.lstm(&[zeros.shallow_clone(), zeros.shallow_clone()], weights, true, 1, 0.0, true, false, false).0,
+        };
+        hs.matmul(&own[4]) + &own[5]
+    };
+    (params, scan)
+}
+
 fn main() -> bd_core::Result<()> {
+    let libtorch = std::env::args().any(|arg| arg == "--libtorch");
     let by_step = std::env::args().any(|arg| arg == "--by-step");
     let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
     println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
@@ -110,6 +143,15 @@ fn main() -> bd_core::Result<()> {
             }
         }
         ways.iter().zip(&mut seconds).for_each(|((way, _), all)| row(way, all));
+        if libtorch {
+            let (tensors, scan) = of_libtorch(case, &xs);
+            for threads in [1, 2] {
+                threads::set_libtorch(threads);
+                let mut all: Vec<f64> = (0..case.rounds).map(|_| timed(&tensors, &scan).1).collect();
+                row(&format!("libtorch's own, {threads}"), &mut all);
+            }
+            threads::set_libtorch(1);
+        }
     }
     Ok(())
 }
