@@ -63,3 +63,25 @@ fn own_series() {
     assert_eq!((forecasts.len(), forecasts[0].0, forecasts[10].0), (11, 2009.0, 2019.0));
     assert!(forecasts.iter().all(|(_, value)| (0.0..150.0).contains(value)), "{text}");
 }
+
+#[test]
+fn rnn_integrator() {
+    let text = run("rnn_integrator");
+    let of_variance: f64 = text.lines().last().unwrap().split(' ').nth(4).unwrap().parse().unwrap();
+    assert!(of_variance < 0.005, "{text}");
+}
+
+#[test]
+fn own_loss() {
+    let text = run("own_loss");
+    let below: Vec<f64> = text.lines().map(|line| line.split(' ').nth(2).unwrap().parse().unwrap()).collect();
+    let [high, middle] = below[..] else { panic!("{text}") };
+    assert!((high - 0.9).abs() < 0.04 && (middle - 0.5).abs() < 0.06, "{text}");
+}
+
+#[test]
+fn own_task() {
+    let text = run("own_task");
+    let accuracy: f64 = text.lines().last().unwrap().split(' ').nth(2).unwrap().parse().unwrap();
+    assert!(accuracy >= 0.95, "{text}");
+}
