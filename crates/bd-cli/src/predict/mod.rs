@@ -19,7 +19,8 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
             &["npz", "csv"][..],
         ),
         AnyPlan::Rnn(_) | AnyPlan::Snn(_) => {
-            ("rnn or snn", [args.columns.given(), given("--free-run", args.free_run > 0)], &["npz"][..])
+            let job = if matches!(plan, AnyPlan::Rnn(_)) { "rnn" } else { "snn" };
+            (job, [args.columns.given(), given("--free-run", args.free_run > 0)], &["npz"][..])
         }
     };
     if let Some(option) = foreign.into_iter().flatten().next() {

@@ -1,5 +1,6 @@
 //! Examples from an `.npz` file: sequences with labels, with series, or with one vector each as targets.
 
+use std::fmt;
 use std::path::Path;
 
 use bd_core::files::sha256_of;
@@ -35,6 +36,17 @@ impl Targets {
     }
 }
 
+impl fmt::Display for Targets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Labels { classes } => write!(f, "labels of sequences, of 0 to {}", classes - 1),
+            Self::LabelsOfSteps { classes } => write!(f, "labels of steps, of 0 to {}", classes - 1),
+            Self::Series { n_out } => write!(f, "targets for each step, of {n_out} outputs"),
+            Self::Vectors { n_out } => write!(f, "targets for each sequence, of {n_out} outputs"),
+        }
+    }
+}
+
 /// One part of the file, on the host: inputs `[sample, time, channel]` in float64, targets in int64 or float64.
 #[derive(Debug)]
 pub(crate) struct Part {
@@ -46,6 +58,18 @@ pub(crate) struct Part {
 impl Part {
     pub(crate) fn count(&self) -> i64 {
         self.x.size()[0]
+    }
+
+    /// Inputs of the steps that are no padding, `[step, channel]`.
+    pub(crate) fn valid_steps(&self) -> Tensor {
+        let steps = self.x.flatten(0, 1);
+        match &self.lengths {
+            Some(lengths) => {
+                let valid = padding(lengths, self.x.size()[1]).logical_not().flatten(0, 1);
+                steps.index_select(0, &valid.nonzero().squeeze_dim(1))
+            }
+            None => steps,
+        }
     }
 
     /// As a network of dtype and device `on` takes them, inputs changed by `prepare`.
@@ -113,7 +137,7 @@ impl Labelled {
             (found, known) => found == known,
         };
         if !fits {
-            return bad(format!("its targets are {found:?}, those of the training were {targets:?}"));
+            return bad(format!("it has {found}; the run has learned {targets}"));
         }
         Ok(part)
     }
@@ -169,6 +193,11 @@ impl Labelled {
     }
 }
 
+/// What is padding of sequences of these lengths, `[sample, time]`.
+fn padding(lengths: &Tensor, time: i64) -> Tensor {
+    Tensor::arange(time, (Kind::Int64, Device::Cpu)).unsqueeze(0).ge_tensor(&lengths.unsqueeze(1))
+}
+
 fn listing(arrays: &[(String, Tensor)]) -> String {
     arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>().join(", ")
 }
@@ -210,12 +239,12 @@ impl Reader<'_> {
             let train = train.x.size()[2];
             return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
         }
-        let x = self.finite(&x_name, x)?;
+        let x = self.finite(&x_name, x, &["sample", "step", "channel"])?;
         let lengths = match self.arrays.iter().find(|(known, _)| *known == len_name) {
             Some((_, lengths)) => Some(self.lengths(&len_name, lengths, count, time)?),
             None => None,
         };
-        let (y, targets) = self.targets(&y_name, y, time, like.map(|(_, targets)| targets))?;
+        let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like.map(|(_, targets)| targets))?;
         Ok((Part { x, y, lengths }, targets))
     }
 
@@ -234,7 +263,14 @@ impl Reader<'_> {
         Ok(lengths)
     }
 
-    fn targets(&self, name: &str, y: &Tensor, time: i64, like: Option<Targets>) -> Result<(Tensor, Targets)> {
+    fn targets(
+        &self,
+        name: &str,
+        y: &Tensor,
+        time: i64,
+        lengths: Option<&Tensor>,
+        like: Option<Targets>,
+    ) -> Result<(Tensor, Targets)> {
         let size = y.size();
         if whole(y) {
             let of_steps = match size[..] {
@@ -242,7 +278,11 @@ impl Reader<'_> {
                 [_, steps] if steps == time => true,
                 _ => return self.bad(format!("{name} is {size:?}; labels are [sample] or [sample, {time}]")),
             };
-            let y = y.to_kind(Kind::Int64);
+            let mut y = y.to_kind(Kind::Int64);
+            // Labels of padding may be any, -1 or -100 often.
+            if let Some(lengths) = lengths.filter(|_| of_steps) {
+                y = y.masked_fill(&padding(lengths, time), 0);
+            }
             let least = y.min().int64_value(&[]);
             if least < 0 {
                 return self.bad(format!("{name} has the label {least}; labels count from 0"));
@@ -258,7 +298,11 @@ impl Reader<'_> {
             let targets = if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } };
             return self.like(name, y, targets, like);
         }
-        let y = self.finite(name, y)?;
+        let places = match size[..] {
+            [_, steps] if steps != time => &["sample", "output"][..],
+            _ => &["sample", "step", "output"],
+        };
+        let y = self.finite(name, y, places)?;
         let (y, targets) = match size[..] {
             [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }),
             [_, steps] if steps == time && time > 1 => (y.unsqueeze(2), Targets::Series { n_out: 1 }),
@@ -275,15 +319,13 @@ impl Reader<'_> {
 
     fn like(&self, name: &str, y: Tensor, targets: Targets, like: Option<Targets>) -> Result<(Tensor, Targets)> {
         match like {
-            Some(known) if known != targets => {
-                self.bad(format!("y_train holds {known:?}, but {name} holds {targets:?}"))
-            }
+            Some(known) if known != targets => self.bad(format!("y_train has {known}, but {name} has {targets}")),
             _ => Ok((y, targets)),
         }
     }
 
-    /// In float64, with every value finite.
-    fn finite(&self, name: &str, array: &Tensor) -> Result<Tensor> {
+    /// In float64, with every value finite. `names` are those of the dimensions.
+    fn finite(&self, name: &str, array: &Tensor, names: &[&str]) -> Result<Tensor> {
         if array.kind() == Kind::Bool {
             return self.bad(format!("{name} is bool; it must be numbers"));
         }
@@ -294,7 +336,6 @@ impl Reader<'_> {
         }
         let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
         let value = numbers.double_value(&place);
-        let names = ["sample", "step", "channel"];
         let place = place.iter().zip(names).map(|(at, name)| format!("{name} {at}")).collect::<Vec<_>>().join(", ");
         self.bad(format!("{name} is {value} at {place} (counted from 0)"))
     }

@@ -36,7 +36,8 @@ pub(super) struct Evaluated {
 
 impl Judge {
     pub(super) fn new(plan: &RnnPlan, targets: Option<Targets>) -> Result<Self> {
-        let labels = targets.map_or(matches!(plan.loss, Loss::CrossEntropy { .. }), Targets::are_labels);
+        let of_task = || plan.data.task.is_some_and(|task| matches!(task.loss(), Loss::CrossEntropy { .. }));
+        let labels = targets.map_or_else(of_task, Targets::are_labels);
         let over = match plan.loss {
             Loss::CrossEntropy { over } => Some(over),
             _ => None,

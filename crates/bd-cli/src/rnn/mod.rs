@@ -174,7 +174,7 @@ impl Job {
                 }
                 let (kept, held) = labelled.hold_out(plan.data.validation, plan.seed)?;
                 if let Some(scale) = &network.scale {
-                    scale.fit(&kept.x)?;
+                    scale.fit(&kept.valid_steps())?;
                 }
                 let examples = |part: &Part| part.examples(on, |x| network.prepare(x));
                 let (train, test) = (examples(&kept)?, examples(&labelled.test)?);
@@ -211,7 +211,7 @@ impl Job {
 
     /// Updates of a batch.
     fn pieces(&self) -> u64 {
-        let steps = self.test.inputs().shape()[1] as usize;
+        let steps = self.train.as_ref().unwrap_or(&self.test).inputs().shape()[1] as usize;
         self.plan.truncate.map_or(1, |piece| steps.div_ceil(piece) as u64)
     }
 
