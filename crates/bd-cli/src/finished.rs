@@ -11,6 +11,10 @@ use tch::Tensor;
 use crate::args::Reuse;
 use crate::plan::{NgrcPlan, RnnPlan, SnnPlan, check_threads, cores};
 
+/// Of a file that a run has read, and that has changed since.
+pub(crate) const CHANGED_FILE: &str = "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as \
+     it is now, --set data.sha256=null, and to test on it, bd eval --data";
+
 /// The configuration of a run of any job.
 pub(crate) enum AnyPlan {
     Ngrc(Box<NgrcPlan>),

@@ -44,6 +44,11 @@ impl Standardise {
         (x - &self.mean) / &self.std
     }
 
+    /// What [`apply`](Self::apply) has made of data, `[.., n]`, as it was.
+    pub fn undo(&self, y: &Tensor) -> Tensor {
+        y * &self.std + &self.mean
+    }
+
     /// The same with handles on the same parameters.
     pub fn share(&self) -> Self {
         Self { mean: self.mean.shallow_clone(), std: self.std.shallow_clone() }
@@ -97,6 +102,7 @@ mod tests {
         let scale = Standardise::new(&mut params.at("scale"), 2).unwrap();
         assert_close("at first", &scale.apply(&x), &x, 1e-15);
         scale.fit(&x).unwrap();
+        assert_close("undone", &scale.undo(&scale.apply(&x)), &x, 1e-14);
         let y = scale.apply(&x).flatten(0, 1);
         assert!(y.mean_dim(0, false, Kind::Double).abs().max().double_value(&[]) < 1e-13);
         assert_close("deviation", &y.std_dim(0, false, false), &Tensor::from_slice(&[1.0, 0.0]), 1e-12);

@@ -6,6 +6,7 @@ use bd_core::files::sha256_of;
 use bd_core::{Error, Result};
 use bd_train::data::{Flow, Series, SeriesConfig};
 
+use crate::finished::CHANGED_FILE;
 use crate::plan::{DataPlan, SystemPlan};
 
 /// A series, and what is known of where it comes from.
@@ -28,11 +29,7 @@ impl Data {
             (Some(file), None, _) => {
                 let data = Self::file(file, &plan.series())?;
                 if plan.sha256.is_some() && plan.sha256 != data.sha256 {
-                    return Err(Error::bad_file(
-                        file,
-                        "it is not what the run has read: its SHA-256 is not that of the configuration; to take it as it is now, \
-                         --set data.sha256=null",
-                    ));
+                    return Err(Error::bad_file(file, CHANGED_FILE));
                 }
                 Ok(data)
             }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Dtype;
 use crate::args;
 use crate::overlay::alternative;
-use crate::rnn::Labelled;
+use crate::rnn::{Labelled, Targets};
 
 /// What is learned: a task that is drawn anew for every update, or the examples of a file; the other one is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,7 +22,9 @@ pub(crate) struct ExamplesPlan {
     pub(crate) file: Option<PathBuf>,
     /// SHA-256 of the file that a run has read. Null: whatever is in it.
     pub(crate) sha256: Option<String>,
-    /// Whether channels are standardised by the training part.
+    /// What the targets of a file are; of a task null.
+    pub(crate) targets: Option<Targets>,
+    /// Whether channels, and targets that are numbers, are standardised by the training part.
     pub(crate) scale: bool,
     /// Fraction of the training part of a file that chooses when to stop.
     pub(crate) validation: f64,
@@ -87,6 +89,7 @@ impl RnnPlan {
                 task: None,
                 file: None,
                 sha256: None,
+                targets: None,
                 scale: false,
                 validation: 0.0,
                 test_samples: 1000,
@@ -115,7 +118,13 @@ impl RnnPlan {
                 ..with_optimiser_of(task, common)
             },
             Source::File(path, labelled) => Self {
-                data: ExamplesPlan { file: Some(path.clone()), scale: true, validation: 0.25, ..common.data },
+                data: ExamplesPlan {
+                    file: Some(path.clone()),
+                    targets: Some(labelled.targets),
+                    scale: true,
+                    validation: 0.25,
+                    ..common.data
+                },
                 model: RateNetConfig {
                     hidden: vec![64],
                     cell: Cell::all()[1],
@@ -143,6 +152,9 @@ impl RnnPlan {
             plan.model.n_in = if set("/model/n_in") { plan.model.n_in } else { task.n_in() };
             plan.model.n_out = if set("/model/n_out") { plan.model.n_out } else { task.n_out() };
         }
+        if plan.data.validation == 0.0 && !set("/early_stopping") {
+            plan.early_stopping = None;
+        }
         plan.data.file = plan.data.file.map(|path| std::path::absolute(&path).unwrap_or(path));
         super::check_threads(plan.threads)?;
         plan.check()?;
@@ -163,8 +175,17 @@ impl RnnPlan {
         Ok(plan)
     }
 
+    /// Samples of a batch of the test, whose outputs are in memory at once.
+    pub(crate) fn test_batch(&self) -> usize {
+        self.batch.max(64)
+    }
+
     fn check(&self) -> Result<()> {
         let config = |message: String| Err(Error::Config(message));
+        let widths = self.model.hidden.iter().chain([&self.model.n_in, &self.model.n_out]);
+        if let Some(width) = widths.clone().find(|width| **width > MOST_UNITS) {
+            return config(format!("a layer has {width} units; at most {MOST_UNITS} fit into any memory"));
+        }
         if self.data.task.is_some() == self.data.file.is_some() {
             return config("data.task or data.file must be set, and not both".into());
         }
@@ -314,6 +335,9 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
         _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }
+
+/// Four gates of so many units have 17 GB of recurrent weights.
+const MOST_UNITS: i64 = 1 << 15;
 
 /// How the outputs of a network become those that are compared with targets, of which there is one for a sequence.
 pub(crate) const OF_SEQUENCE: OverTime = OverTime::Last;

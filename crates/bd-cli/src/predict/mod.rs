@@ -54,7 +54,7 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             let option = args.columns.given().unwrap_or_default();
             Err(Error::Config(format!("{option} is for runs of ngrc, and this is one of rnn")).into())
         }
-        AnyPlan::Rnn(plan) => crate::rnn::eval(args, *plan),
+        AnyPlan::Rnn(plan) => crate::rnn::eval(args, &plan),
         AnyPlan::Snn(_) if args.data.is_some() || args.columns.given().is_some() => {
             Err(Error::Config("bd eval --data is for runs of ngrc and rnn so far, and this is one of snn".into())
                 .into())

@@ -7,7 +7,6 @@ use anyhow::Result;
 use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
 use bd_core::{Error, Params, Shared, Spikes, Stack, StateTree, System, Tap, catch_torch, kind_name, threads};
-use bd_models::Standardise;
 use bd_train::data::Sequences;
 use bd_train::{Loss, OverTime, predict_sequences};
 use serde_json::{Value, json};
@@ -17,15 +16,18 @@ use crate::args;
 use crate::console;
 use crate::finished;
 use crate::job::print_json;
-use crate::plan::{RnnPlan, SnnPlan};
-use crate::rnn::Network;
+use crate::plan::{OF_SEQUENCE, RnnPlan, SnnPlan};
+use crate::rnn::{Network, Targets};
 use crate::text::{plural, short};
 
 /// A trained network, ready to run.
 pub(super) struct Run {
-    net: Stack,
-    /// How inputs in the units of the data become those that the network takes, if they are not the same.
-    scale: Option<Standardise>,
+    /// Of `bd train snn`.
+    net: Option<Stack>,
+    /// Of `bd train rnn`: how data become what the network takes, and what it gives data again.
+    network: Option<Network>,
+    /// Whether the output at the last step stands for a sequence.
+    of_sequence: bool,
     dt: f64,
     /// The unit of `dt`, if it has one.
     unit: &'static str,
@@ -43,8 +45,8 @@ impl Run {
         let mut params = Params::new(plan.seed, on);
         let net = catch_torch(|| plan.model.build(&mut params))?;
         params.load(&finished::weights_of(&args.run)?)?;
-        let over = over(&plan.loss);
-        Ok(Self { net, scale: None, dt: plan.dt_ms, unit: " ms", n_in: plan.model.n_in, over, on })
+        let (over, n_in) = (over(&plan.loss), plan.model.n_in);
+        Ok(Self { net: Some(net), network: None, of_sequence: false, dt: plan.dt_ms, unit: " ms", n_in, over, on })
     }
 
     pub(super) fn of_rnn(plan: &RnnPlan, args: &args::Predict) -> Result<Self> {
@@ -52,9 +54,9 @@ impl Run {
         threads::set(finished::threads(&args.reuse, plan.threads)?);
         let network = catch_torch(|| Network::new(plan, device))?;
         network.params.load(&finished::weights_of(&args.run)?)?;
-        let (on, over) = (network.params.on(), over(&plan.loss));
-        let Network { net, scale, .. } = network;
-        Ok(Self { net, scale, dt: plan.dt, unit: "", n_in: plan.model.n_in, over, on })
+        let (on, over, n_in) = (network.on(), over(&plan.loss), plan.model.n_in);
+        let of_sequence = matches!(plan.data.targets, Some(Targets::Vectors { .. }));
+        Ok(Self { net: None, network: Some(network), of_sequence, dt: plan.dt, unit: "", n_in, over, on })
     }
 }
 
@@ -71,14 +73,14 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
             console::message(&message);
         }
     };
-    let Run { net, on, .. } = &run;
-    let (on, device) = (*on, on.1);
+    let (on, device) = (run.on, run.on.1);
+    let net = run.network.as_ref().map(|network| &network.net).or(run.net.as_ref()).expect("one of the two");
     let states: Vec<String> = net.init_state(1, on).named().into_iter().map(|(name, _)| name).collect();
     if let Some(unknown) = args.record.iter().find(|name| !states.contains(name)) {
         return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))).into());
     }
-    let x = input(&args.input, args.array.as_deref(), run.n_in, on.0)?;
-    let (inputs, form) = sequences(&x, on, run.scale.as_ref())?;
+    let (x, lengths) = input(&args.input, args.array.as_deref(), run.n_in, on.0)?;
+    let (inputs, form) = sequences(&x, on, run.network.as_ref())?;
     let [samples, steps, channels] = inputs.shape().map(|n| n as usize);
     let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
     let (dt, unit, all) = (run.dt, run.unit, short(steps as f64 * run.dt));
@@ -86,11 +88,16 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
 
     let mut tap = Tap::new(args.record.iter().cloned());
     let outputs = predict_sequences(net, &Shared::new(run.dt), &inputs, &mut tap)?;
+    let outputs = run.network.as_ref().map_or_else(|| outputs.shallow_clone(), |network| network.outputs(&outputs));
+    let lengths = lengths.map(|lengths| lengths.to_device(on.1));
     let mut arrays = vec![("output".to_owned(), outputs.shallow_clone())];
     if let Some(over) = run.over {
-        let scores = catch_torch(|| Ok(over.scores(&outputs, None)))?;
+        let scores = catch_torch(|| Ok(over.scores(&outputs, lengths.as_ref())))?;
         arrays.push(("class".into(), scores.argmax(-1, false)));
         arrays.push(("score".into(), scores));
+    }
+    if run.of_sequence {
+        arrays.push(("prediction".into(), catch_torch(|| Ok(OF_SEQUENCE.scores(&outputs, lengths.as_ref())))?));
     }
     let records: BTreeMap<String, Tensor> = tap.finish()?;
     arrays.extend(records.into_iter().map(|(name, record)| (name, record.transpose(0, 1))));
@@ -104,8 +111,9 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     Ok(())
 }
 
-/// `[batch, time, n_in]` from a file, finite; of `[time, n_in]` a batch of one is made.
-fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<Tensor, Error> {
+/// `[batch, time, n_in]` from a file, finite; of `[time, n_in]` a batch of one is made. Beside an array `x` or `x_test` stand the
+/// lengths of sequences that are padded, if they are, as `len` or `len_test`.
+fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<(Tensor, Option<Tensor>), Error> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
     let arrays = match path.extension().and_then(|extension| extension.to_str()) {
         Some("npz") => load_npz(path)?,
@@ -117,7 +125,7 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<Tens
     let found = match array {
         Some(name) => find(name),
         None if arrays.len() == 1 => arrays.first(),
-        None => find("x"),
+        None => find("x").or_else(|| find("x_test")),
     };
     let Some((name, x)) = found else {
         let known = arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>().join(", ");
@@ -140,20 +148,27 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<Tens
         let value = short(value);
         return bad(format!("{name} is {value} at {place} (counted from 0), which is no {}", kind_name(kind)));
     }
-    Ok(x)
+    let lengths = find(&name.replacen('x', "len", 1)).map(|(_, lengths)| lengths.to_kind(Kind::Int64));
+    if let Some(lengths) = &lengths {
+        let most = size[1];
+        if lengths.size() != [size[0]] || lengths.lt(1).logical_or(&lengths.gt(most)).any().int64_value(&[]) == 1 {
+            return bad(format!("the lengths of {name} must be one for each of {} samples, from 1 to {most}", size[0]));
+        }
+    }
+    Ok((x, lengths))
 }
 
 /// As a list of spikes if it is one, and in words which of the two.
-fn sequences(x: &Tensor, on: (Kind, Device), scale: Option<&Standardise>) -> Result<(Sequences, String), Error> {
+fn sequences(x: &Tensor, on: (Kind, Device), network: Option<&Network>) -> Result<(Sequences, String), Error> {
     catch_torch(|| {
-        let dense = x.to_kind(on.0);
-        if let Some(scale) = scale {
-            let scaled = scale.apply(&dense.to_device(on.1));
+        if let Some(network) = network.filter(|network| network.scales()) {
+            let scaled = network.prepare(x);
             return Ok((
                 Sequences::dense(&scaled)?,
                 format!("{}, standardised as in the training", kind_name(x.kind())),
             ));
         }
+        let dense = x.to_kind(on.0);
         let others = x.ne(0.0).logical_and(&x.ne(1.0)).any().int64_value(&[]) == 1;
         if others {
             let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));

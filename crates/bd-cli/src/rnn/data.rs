@@ -6,12 +6,16 @@ use std::path::Path;
 use bd_core::files::sha256_of;
 use bd_core::npz::load_npz;
 use bd_core::{Error, Result, Rng, catch_torch, kind_name};
-use bd_train::data::{Examples, Sequences};
+use bd_models::RateNetConfig;
 use bd_train::{Loss, OverTime};
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::finished::CHANGED_FILE;
+
 /// What is wanted of sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Targets {
     /// A label for each sequence.
     Labels { classes: i64 },
@@ -60,9 +64,9 @@ impl Part {
         self.x.size()[0]
     }
 
-    /// Inputs of the steps that are no padding, `[step, channel]`.
-    pub(crate) fn valid_steps(&self) -> Tensor {
-        let steps = self.x.flatten(0, 1);
+    /// Of `[sample, time, n]` the steps that are no padding, `[step, n]`.
+    pub(super) fn valid_steps(&self, of: &Tensor) -> Tensor {
+        let steps = of.flatten(0, 1);
         match &self.lengths {
             Some(lengths) => {
                 let valid = padding(lengths, self.x.size()[1]).logical_not().flatten(0, 1);
@@ -70,16 +74,6 @@ impl Part {
             }
             None => steps,
         }
-    }
-
-    /// As a network of dtype and device `on` takes them, inputs changed by `prepare`.
-    pub(crate) fn examples(&self, on: (Kind, Device), prepare: impl Fn(&Tensor) -> Tensor) -> Result<Examples> {
-        catch_torch(|| {
-            let x = prepare(&self.x.to_kind(on.0).to_device(on.1));
-            let kind = if self.y.kind() == Kind::Int64 { Kind::Int64 } else { on.0 };
-            let examples = Examples::new(Sequences::dense(&x)?, self.y.to_kind(kind).to_device(on.1))?;
-            self.lengths.as_ref().map_or(Ok(examples.clone()), |lengths| examples.with_lengths(lengths))
-        })
     }
 
     fn select(&self, samples: &[i64]) -> Self {
@@ -157,6 +151,26 @@ impl Labelled {
             Targets::LabelsOfSteps { .. } => Loss::CrossEntropy { over: OverTime::Every },
             Targets::Series { .. } | Targets::Vectors { .. } => Loss::Mse,
         }
+    }
+
+    /// Refuses a file that is not the one that a run has read.
+    pub(crate) fn check_sha256(&self, path: &Path, known: Option<&str>) -> Result<()> {
+        if known.is_none_or(|known| known == self.sha256) {
+            return Ok(());
+        }
+        Err(Error::bad_file(path, CHANGED_FILE))
+    }
+
+    /// Refuses a network of other sizes than the examples need.
+    pub(super) fn check_model(&self, model: &RateNetConfig) -> Result<()> {
+        let (n_in, n_out) = (self.n_in(), self.n_out());
+        if (model.n_in, model.n_out) == (n_in, n_out) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "the file has {n_in} channels and needs {n_out} outputs, but model.n_in is {} and model.n_out {}",
+            model.n_in, model.n_out
+        )))
     }
 
     /// Splits a fraction off the training part, of each class the same, drawn by `seed`: what is left, and the fraction.
@@ -239,11 +253,17 @@ impl Reader<'_> {
             let train = train.x.size()[2];
             return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
         }
-        let x = self.finite(&x_name, x, &["sample", "step", "channel"])?;
         let lengths = match self.arrays.iter().find(|(known, _)| *known == len_name) {
             Some((_, lengths)) => Some(self.lengths(&len_name, lengths, count, time)?),
             None => None,
         };
+        if let Some((train, _)) = like.filter(|(train, _)| train.lengths.is_some() != lengths.is_some()) {
+            let (there, missing) =
+                if train.lengths.is_some() { ("len_train", "len_test") } else { ("len_test", "len_train") };
+            return self
+                .bad(format!("it has {there} and lacks {missing}: sequences of both parts are padded, or of none"));
+        }
+        let x = self.finite(&x_name, x, lengths.as_ref(), &["sample", "step", "channel"])?;
         let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like.map(|(_, targets)| targets))?;
         Ok((Part { x, y, lengths }, targets))
     }
@@ -283,7 +303,7 @@ impl Reader<'_> {
             if let Some(lengths) = lengths.filter(|_| of_steps) {
                 y = y.masked_fill(&padding(lengths, time), 0);
             }
-            let least = y.min().int64_value(&[]);
+            let (least, count) = (y.min().int64_value(&[]), y.numel() as i64);
             if least < 0 {
                 return self.bad(format!("{name} has the label {least}; labels count from 0"));
             }
@@ -293,6 +313,13 @@ impl Reader<'_> {
                     return self.bad(format!("{name} has the label {most}, but y_train has only 0 to {}", classes - 1));
                 }
                 Some(known) => known.n_out(),
+                // Counts or times that are whole numbers; a network would get an output for each.
+                None if most >= count => {
+                    return self.bad(format!(
+                        "{name} has {count} labels and one of them is {most}: there would be more classes than labels. Number classes \
+                         from 0, or save what is no class as floats"
+                    ));
+                }
                 None => most + 1,
             };
             let targets = if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } };
@@ -302,7 +329,7 @@ impl Reader<'_> {
             [_, steps] if steps != time => &["sample", "output"][..],
             _ => &["sample", "step", "output"],
         };
-        let y = self.finite(name, y, places)?;
+        let y = self.finite(name, y, lengths.filter(|_| places.len() == 3), places)?;
         let (y, targets) = match size[..] {
             [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }),
             [_, steps] if steps == time && time > 1 => (y.unsqueeze(2), Targets::Series { n_out: 1 }),
@@ -324,13 +351,21 @@ impl Reader<'_> {
         }
     }
 
-    /// In float64, with every value finite. `names` are those of the dimensions.
-    fn finite(&self, name: &str, array: &Tensor, names: &[&str]) -> Result<Tensor> {
+    /// In float64, with every value finite, and 0 in padding, whatever stands there. `names` are those of the dimensions.
+    fn finite(&self, name: &str, array: &Tensor, lengths: Option<&Tensor>, names: &[&str]) -> Result<Tensor> {
         if array.kind() == Kind::Bool {
             return self.bad(format!("{name} is bool; it must be numbers"));
         }
-        let numbers = array.to_kind(Kind::Double);
-        let wrong = numbers.isfinite().logical_not().nonzero();
+        let mut numbers = array.to_kind(Kind::Double);
+        if let Some(lengths) = lengths {
+            let mut padding = padding(lengths, numbers.size()[1]);
+            if numbers.dim() == 3 {
+                padding = padding.unsqueeze(2);
+            }
+            numbers = numbers.masked_fill(&padding, 0.0);
+        }
+        // What float32 cannot hold is no measurement either.
+        let wrong = numbers.abs().le(1e30).logical_not().nonzero();
         if wrong.size()[0] == 0 {
             return Ok(numbers);
         }

@@ -1,6 +1,6 @@
 //! How the outputs of a network are judged: in training by a loss, afterwards also by what people ask for.
 
-use bd_core::{Error, Result, Shared, Stack, Tap};
+use bd_core::{Error, Result, Shared, Tap};
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::metrics::forecast_error;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::data::Targets;
+use super::network::Network;
 use crate::plan::{OF_SEQUENCE, RnnPlan};
 use crate::text::short;
 
@@ -35,7 +36,8 @@ pub(super) struct Evaluated {
 }
 
 impl Judge {
-    pub(super) fn new(plan: &RnnPlan, targets: Option<Targets>) -> Result<Self> {
+    pub(super) fn new(plan: &RnnPlan) -> Result<Self> {
+        let targets = plan.data.targets;
         let of_task = || plan.data.task.is_some_and(|task| matches!(task.loss(), Loss::CrossEntropy { .. }));
         let labels = targets.map_or_else(of_task, Targets::are_labels);
         let over = match plan.loss {
@@ -70,25 +72,38 @@ impl Judge {
         }
     }
 
-    pub(super) fn evaluate(&self, net: &Stack, sha: &Shared, examples: &Examples, batch: usize) -> Result<Evaluated> {
+    /// The loss as in training, and all else in the units of the data.
+    pub(super) fn evaluate(
+        &self,
+        network: &Network,
+        sha: &Shared,
+        examples: &Examples,
+        batch: usize,
+    ) -> Result<Evaluated> {
         let _guard = tch::no_grad_guard();
         let (mut sum, mut weights, mut read) = (0.0, 0.0, Vec::new());
         for batch in examples.batches(batch, None) {
             let batch = batch?;
-            let outputs = predict_sequences(net, sha, batch.inputs(), &mut Tap::none())?;
+            let outputs = predict_sequences(&network.net, sha, batch.inputs(), &mut Tap::none())?;
             let size = [outputs.size()[0], outputs.size()[1], outputs.size()[2]];
             self.check(size, outputs.kind(), batch.targets(), batch.lengths())?;
             let weight = self.weight(size, batch.lengths());
             sum += weight * self.loss(&outputs, batch.targets(), batch.lengths()).double_value(&[]);
             weights += weight;
-            read.push(self.read(&outputs, batch.lengths()).to_device(Device::Cpu).to_kind(Kind::Double));
+            read.push(
+                network.outputs(&self.read(&outputs, batch.lengths())).to_device(Device::Cpu).to_kind(Kind::Double),
+            );
         }
         let loss = sum / weights;
         if !loss.is_finite() {
             let where_ = format!("it is {loss} on the test examples");
             return Err(Error::NotFinite { what: "the loss".into(), where_ });
         }
-        Evaluated::new(loss, Tensor::cat(&read, 0), examples)
+        let targets = match examples.targets().kind() {
+            Kind::Int64 => examples.targets().shallow_clone(),
+            _ => network.outputs(examples.targets()),
+        };
+        Evaluated::new(loss, Tensor::cat(&read, 0), &targets.to_device(Device::Cpu), examples.lengths())
     }
 }
 
@@ -143,11 +158,10 @@ fn rows(t: &Tensor, lengths: Option<&Tensor>, by_step: bool) -> Tensor {
 }
 
 impl Evaluated {
-    fn new(loss: f64, outputs: Tensor, examples: &Examples) -> Result<Self> {
-        let targets = examples.targets().to_device(Device::Cpu);
+    fn new(loss: f64, outputs: Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Result<Self> {
+        let targets = targets.shallow_clone();
         let labels = targets.kind() == Kind::Int64;
         let by_step = outputs.dim() == 3;
-        let lengths = examples.lengths();
         let (y, t) = (rows(&outputs, lengths, by_step), rows(&targets, lengths, by_step && targets.dim() > 1));
         let mut found = Self { loss, accuracy: None, nmse: None, mse: None, confusion: None, outputs, targets };
         if labels {
@@ -162,10 +176,12 @@ impl Evaluated {
         Ok(found)
     }
 
-    pub(super) fn metrics(&self) -> Map<String, Value> {
+    /// With what ridge regression reaches, where that was asked.
+    pub(super) fn metrics(&self, baseline: Option<f64>) -> Map<String, Value> {
         let all = [
             ("test_loss", Some(self.loss)),
             ("test_accuracy", self.accuracy),
+            ("baseline_accuracy", baseline),
             ("test_mse", self.mse),
             ("test_nmse", self.nmse),
         ];
