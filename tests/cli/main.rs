@@ -6,4 +6,5 @@ mod info;
 mod own_series;
 mod refusals;
 mod train_ngrc;
+mod train_rnn;
 mod train_snn;

@@ -82,7 +82,7 @@ pub(crate) struct Predict {
     /// Folder of a run of bd train
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// Input. Of ngrc a series, as bd train ngrc --data reads it; of snn [batch, time, channel] or [time, channel] in a .npz, .npy
+    /// Input. Of ngrc a series, as bd train ngrc --data reads it; of rnn and snn [batch, time, channel] or [time, channel] in a .npz, .npy
     /// or .safetensors file
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
@@ -94,10 +94,11 @@ pub(crate) struct Predict {
     /// ngrc: steps that the model goes on after the input, on its own outputs
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) free_run: usize,
-    /// snn: which array of the file [default: the only one, or x]
+    /// rnn, snn: which array of the file [default: the only one, or x]; beside an array x or x_test stand the lengths of padded
+    /// sequences as len or len_test
     #[arg(long, value_name = "NAME")]
     pub(crate) array: Option<String>,
-    /// snn: states to record, for example r.spike,r.v; an unknown name lists them all
+    /// rnn, snn: states to record, for example r.h or r.spike,r.v; an unknown name lists them all
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub(crate) record: Vec<String>,
     #[command(flatten)]
@@ -109,7 +110,8 @@ pub(crate) struct Eval {
     /// Folder of a run of bd train
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// ngrc: another series, all of which is for testing [default: the test part of the run's own]
+    /// ngrc: another series, all of which is for testing; rnn: another .npz file with x and y, or x_test and y_test [default: the
+    /// test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]

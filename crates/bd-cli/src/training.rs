@@ -90,6 +90,11 @@ pub(crate) struct Training<'a> {
 }
 
 impl Training<'_> {
+    /// The line that BrainPy's users know.
+    fn tell(&self, step: u64, wall_s: f64, loss: f64) {
+        self.progress.say(&format!("Train {step} steps, use {wall_s:.4} s, train loss {}", short(loss)));
+    }
+
     /// Trains on the batches of each epoch. `each` sees every update; it may end the training.
     ///
     /// A signal ends it with a checkpoint and is an error; so is a number that is not finite. At the end there is a checkpoint, too,
@@ -115,6 +120,7 @@ impl Training<'_> {
             })
         };
         let mut stopped = None;
+        let (mut last_seen, mut last_told) = (None, 0);
         let observe = |bptt: &Bptt<'_, S, O>, update: &Update| {
             seconds.push(last.elapsed().as_secs_f64() - drawing.get());
             drawn.set(drawn.get() + drawing.take());
@@ -127,9 +133,10 @@ impl Training<'_> {
             let wall_s = began.elapsed().as_secs_f64();
             let goes_on = each(&Seen { update, wall_s, report })?;
             if report {
-                let loss = short(update.loss);
-                self.progress.say(&format!("Train {step} steps, use {wall_s:.4} s, train loss {loss}"));
+                self.tell(step, wall_s, update.loss);
+                last_told = step;
             }
+            last_seen = Some((step, wall_s, update.loss));
             if self.checkpoint_every > 0 && step.is_multiple_of(self.checkpoint_every) {
                 self.run.checkpoint(step, &bptt.checkpoint())?;
             }
@@ -143,6 +150,9 @@ impl Training<'_> {
         };
         let fitted = bptt.fit(epochs, timed, observe);
         self.progress.bar.finish_and_clear();
+        if let Some((step, wall_s, loss)) = last_seen.filter(|(step, ..)| *step != last_told) {
+            self.tell(step, wall_s, loss);
+        }
         let losses = match fitted {
             Ok(losses) => losses,
             Err(error) => {

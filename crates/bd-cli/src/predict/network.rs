@@ -148,7 +148,8 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<(Ten
         let value = short(value);
         return bad(format!("{name} is {value} at {place} (counted from 0), which is no {}", kind_name(kind)));
     }
-    let lengths = find(&name.replacen('x', "len", 1)).map(|(_, lengths)| lengths.to_kind(Kind::Int64));
+    let beside = name.strip_prefix('x').and_then(|suffix| find(&format!("len{suffix}")));
+    let lengths = beside.map(|(_, lengths)| lengths.to_kind(Kind::Int64));
     if let Some(lengths) = &lengths {
         let most = size[1];
         if lengths.size() != [size[0]] || lengths.lt(1).logical_or(&lengths.gt(most)).any().int64_value(&[]) == 1 {

@@ -72,12 +72,13 @@ impl Judge {
         }
     }
 
-    /// The loss as in training, and all else in the units of the data.
+    /// Of examples, with their targets as they were before any scaling: the loss as in training, and all else in the units of the
+    /// data.
     pub(super) fn evaluate(
         &self,
         network: &Network,
         sha: &Shared,
-        examples: &Examples,
+        (examples, truth): (&Examples, &Tensor),
         batch: usize,
     ) -> Result<Evaluated> {
         let _guard = tch::no_grad_guard();
@@ -99,11 +100,7 @@ impl Judge {
             let where_ = format!("it is {loss} on the test examples");
             return Err(Error::NotFinite { what: "the loss".into(), where_ });
         }
-        let targets = match examples.targets().kind() {
-            Kind::Int64 => examples.targets().shallow_clone(),
-            _ => network.outputs(examples.targets()),
-        };
-        Evaluated::new(loss, Tensor::cat(&read, 0), &targets.to_device(Device::Cpu), examples.lengths())
+        Evaluated::new(loss, Tensor::cat(&read, 0), &truth.to_device(Device::Cpu), examples.lengths())
     }
 }
 

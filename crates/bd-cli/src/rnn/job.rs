@@ -164,8 +164,10 @@ impl Job {
         }
         seconds.lap("train");
         interrupt.check()?;
-        let evaluated =
-            catch_torch(|| self.judge.evaluate(&self.network, &self.sha(), &self.test, self.plan.test_batch()))?;
+        let truth = self.file.as_ref().map_or_else(|| self.test.targets(), |file| &file.labelled.test.y);
+        let evaluated = catch_torch(|| {
+            self.judge.evaluate(&self.network, &self.sha(), (&self.test, truth), self.plan.test_batch())
+        })?;
         let baseline = self
             .file
             .as_ref()
@@ -174,7 +176,7 @@ impl Job {
         let mut metrics = evaluated.metrics(baseline);
         if let Some(best) = &best {
             metrics.insert("best_step".into(), json!(best.step));
-            metrics.insert("validation_loss".into(), json!(best.loss));
+            metrics.insert("best_validation_loss".into(), json!(best.loss));
         }
         let mut line = json!({"split": "test"});
         line.as_object_mut().expect("an object").extend(metrics.clone());

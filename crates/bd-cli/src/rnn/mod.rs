@@ -79,28 +79,30 @@ pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
     let network = catch_torch(|| Network::new(plan, device))?;
     network.params.load(&finished::weights_of(&args.run)?)?;
     let judge = Judge::new(plan)?;
-    let (test, baseline) = match (&args.data, &plan.data.task, &plan.data.file, plan.data.targets) {
+    let (test, truth, baseline) = match (&args.data, &plan.data.task, &plan.data.file, plan.data.targets) {
         (Some(file), _, Some(_), Some(targets)) => {
             let part = Labelled::read_test(file, plan.model.n_in, targets)?;
-            (network.examples(&part)?, None)
+            (network.examples(&part)?, part.y, None)
         }
         (Some(_), ..) => {
             return Err(Error::Config("bd eval --data is for a run that has learned from a file".into()).into());
         }
         (None, Some(task), ..) => {
             let test = task.batch(plan.seed, TEST_BATCH, plan.data.test_samples, plan.dt, network.on())?;
-            (network.prepared(test)?, None)
+            let truth = test.targets().shallow_clone();
+            (network.prepared(test)?, truth, None)
         }
         (None, None, Some(file), Some(targets)) => {
             let labelled = Labelled::read(file)?;
             labelled.check_sha256(file, plan.data.sha256.as_deref())?;
             let (kept, _) = labelled.hold_out(plan.data.validation, plan.seed)?;
-            (network.examples(&labelled.test)?, linear_baseline(&kept, &labelled.test, targets))
+            let baseline = linear_baseline(&kept, &labelled.test, targets);
+            (network.examples(&labelled.test)?, labelled.test.y, baseline)
         }
         _ => return Err(Error::Config("the run names neither a task nor a file".into()).into()),
     };
     let sha = Shared { key: plan.seed, ..Shared::new(plan.dt) };
-    let evaluated = catch_torch(|| judge.evaluate(&network, &sha, &test, plan.test_batch()))?;
+    let evaluated = catch_torch(|| judge.evaluate(&network, &sha, (&test, &truth), plan.test_batch()))?;
     if args.reuse.json {
         print_json("eval", &args.run, device, json!({"metrics": evaluated.metrics(baseline)}))?;
     } else if !args.reuse.quiet {

@@ -111,17 +111,18 @@ impl Series {
         self.values.narrow(0, range.start as i64, range.len() as i64).unsqueeze(0)
     }
 
-    /// Channels that rise from each point to the next, nearly always by the same amount, as an index or a time does and no
-    /// measurement.
+    /// Channels that never fall and stay close to a straight line, as an index or a time does and no measurement, however many digits
+    /// it is written with.
     pub fn counters(&self) -> Vec<&str> {
         let counts = |c: &usize| {
-            let steps = self.values.select(1, *c as i64).diff::<Tensor>(1, -1, None, None);
-            if steps.numel() < 2 || steps.gt(0.0).all().int64_value(&[]) == 0 {
+            let values = self.values.select(1, *c as i64);
+            let falls = values.diff::<Tensor>(1, -1, None, None).lt(0.0).any().int64_value(&[]) == 1;
+            let (first, last) = (values.double_value(&[0]), values.double_value(&[-1]));
+            if self.points() < 3 || falls || last <= first {
                 return false;
             }
-            let usual = steps.median();
-            let even = (&steps - &usual).abs().le_tensor(&(usual * 0.3)).to_kind(tch::Kind::Double);
-            even.mean(tch::Kind::Double).double_value(&[]) > 0.9
+            let line = Tensor::linspace(first, last, values.size()[0], (tch::Kind::Double, tch::Device::Cpu));
+            (values - line).abs().max().double_value(&[]) < 0.05 * (last - first)
         };
         (0..self.channels.len()).filter(counts).map(|c| self.channels[c].as_str()).collect()
     }
@@ -385,7 +386,8 @@ mod tests {
         for (f, counts) in [
             (&(|i| i + 3.0) as &dyn Fn(f64) -> f64, true),
             (&|i| (i * 1000.0 / 256.0).round(), true), // milliseconds at 256 Hz
-            (&|i| if i < 30.0 { i } else { i + 5.0 }, true), // with a gap
+            (&|i| if i < 30.0 { i } else { i + 4.0 }, true), // with a gap
+            (&|i| (i * 0.025 * 100.0).round() / 100.0, true), // two digits
             (&|i| i * i, false),
             (&|i| i + (i * 2.0).sin() * 3.0, false),
         ] {
