@@ -408,6 +408,7 @@ fn wrong_settings_are_refused() {
     for (args, words) in [
         (vec!["--task", "sorting"], "data.task cannot be 'sorting'; there are: integration, decision, flip_flop"),
         (vec!["--cell", "elman"], "model.cell cannot be 'elman'; there are: rnn, gru, lstm"),
+        (vec!["--hidden", "2000000"], "a layer has 2000000 units; at most 8192 are allowed"),
         (vec!["--loss", "hinge"], "loss cannot be 'hinge'; there are: cross_entropy, mse, mae"),
         (vec!["--optimizer", "lion"], "optim.rule cannot be 'lion'; there are: sgd"),
         (vec!["--loss", "cross_entropy"], "the targets are numbers"),

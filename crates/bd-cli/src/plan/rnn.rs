@@ -184,7 +184,7 @@ impl RnnPlan {
         let config = |message: String| Err(Error::Config(message));
         let widths = self.model.hidden.iter().chain([&self.model.n_in, &self.model.n_out]);
         if let Some(width) = widths.clone().find(|width| **width > MOST_UNITS) {
-            return config(format!("a layer has {width} units; at most {MOST_UNITS} fit into any memory"));
+            return config(format!("a layer has {width} units; at most {MOST_UNITS} are allowed"));
         }
         if self.data.task.is_some() == self.data.file.is_some() {
             return config("data.task or data.file must be set, and not both".into());
@@ -336,8 +336,8 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
     }
 }
 
-/// Four gates of so many units have 17 GB of recurrent weights.
-const MOST_UNITS: i64 = 1 << 15;
+/// The recurrent weights of so many units with four gates take 2 GB in float64, and drawing them three times as much.
+const MOST_UNITS: i64 = 1 << 13;
 
 /// How the outputs of a network become those that are compared with targets, of which there is one for a sequence.
 pub(crate) const OF_SEQUENCE: OverTime = OverTime::Last;
