@@ -283,6 +283,9 @@ fn a_run_predicts_other_data() {
         (array(&desk, "out.npz", "prediction.1"), array(&desk, "run/predictions.npz", "prediction.1"));
     let tested = trained.size()[0];
     assert!(found.narrow(0, 306 - tested, tested).equal(&trained), "the same points have the same forecasts");
+    // Whatever the case of its ending.
+    desk.bd_json(&["predict", "run", "--input", &file, "--output", "OUT.CSV"]);
+    assert!(fs::read_to_string(desk.path("OUT.CSV")).unwrap().starts_with("time,SUNACTIVITY.1"));
     // The free run begins with the forecast of the first point after the data, and goes on from it.
     let run = array(&desk, "out.npz", "free_run.prediction");
     assert_eq!((run.size(), array(&desk, "out.npz", "free_run.time").double_value(&[0])), (vec![11, 1], 2009.0));

@@ -7,10 +7,13 @@
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
 //! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial.
 
-use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch, threads};
+mod algebra;
+
+use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use self::algebra::{gram_pinv, qr, r_factor, svd};
 use crate::layout::{check_pair, check_place, check_state, time_first};
 
 /// How the weights are computed from the factor. "Dependent" means: as far as float64 can tell.
@@ -333,34 +336,6 @@ impl RidgeSolution {
     }
 }
 
-/// Rows from which on a factorisation is done in halves: each takes more than a millisecond then, and a thread 30 us.
-const HALVED_ROWS: i64 = 4096;
-
-/// The R factor. Of many rows on the CPU, that of the factors of their halves, on two threads if there are: what comes out does not
-/// depend on whether there are.
-fn r_factor(rows: &Tensor) -> Tensor {
-    let whole = |rows: &Tensor| Tensor::linalg_qr(rows, "r").1;
-    let count = rows.size()[0];
-    if count < HALVED_ROWS || rows.device() != Device::Cpu {
-        return whole(rows);
-    }
-    let (first, second) = (rows.narrow(0, 0, count / 2), rows.narrow(0, count / 2, count - count / 2));
-    let halves = if threads::kernel_threads() > 1 {
-        std::thread::scope(|scope| {
-            let second = scope.spawn(move || {
-                threads::set_libtorch(1);
-                let _guard = tch::no_grad_guard();
-                whole(&second)
-            });
-            let first = whole(&first);
-            [first, second.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))]
-        })
-    } else {
-        [whole(&first), whole(&second)]
-    };
-    whole(&Tensor::cat(&halves, 0))
-}
-
 /// Names the first row with a value that is not finite.
 fn not_finite(what: &str, rows: &Tensor, rows_before: usize) -> Result<()> {
     let bad = rows.isfinite().logical_not().nonzero();
@@ -372,57 +347,4 @@ fn not_finite(what: &str, rows: &Tensor, rows_before: usize) -> Result<()> {
         what: what.into(),
         where_: format!("sample {row}, column {column}; if the inputs are finite, scale them down"),
     })
-}
-
-fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tensor, usize)> {
-    let n = design.size()[1];
-    if alpha > 0.0 && design.size()[0] < n {
-        // The smallest weights lie in the space of the rows: with orthonormal columns q of it a problem of as many unknowns as there
-        // are rows, and as accurate. The others would cost their cube.
-        let (q, r) = Tensor::linalg_qr(&design.transpose(0, 1), "reduced");
-        let (w, rank) = qr(&r.transpose(0, 1), targets, alpha)?;
-        debug_assert_eq!(rank as i64, design.size()[0]);
-        return Ok((q.matmul(&w), n as usize));
-    }
-    let all = Tensor::cat(&[design, targets], 1);
-    let penalty = Tensor::eye(n, (Kind::Double, design.device())) * alpha.sqrt();
-    let penalty = penalty.constant_pad_nd([0, targets.size()[1]]);
-    let (_, r) = Tensor::linalg_qr(&Tensor::cat(&[all, penalty], 0), "r");
-    let triangle = r.narrow(0, 0, n).narrow(1, 0, n);
-    // A diagonal entry is what is left of a column once those before it are taken out. Round-off leaves up to n eps of
-    // the column itself (measured: 9.7 eps with 4 columns in chunks); independent columns are far above.
-    let remainder = triangle.diag(0).abs() / triangle.square().sum_dim_intlist(0, false, Kind::Double).sqrt();
-    let rank = remainder.gt(10.0 * n as f64 * f64::EPSILON).sum(Kind::Int64).int64_value(&[]);
-    if rank < n {
-        return Err(Error::Config(format!(
-            "of {n} columns of the design matrix only {rank} are independent, and ridge.alpha = {alpha:e} is too small to \
-             choose among their solutions; use a larger alpha or ridge.solver = \"svd\", or leave out features that say \
-             the same"
-        )));
-    }
-    let rhs = r.narrow(0, 0, n).narrow(1, n, targets.size()[1]);
-    Ok((triangle.linalg_solve_triangular(&rhs, true, true, false), n as usize))
-}
-
-fn svd(design: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, usize) {
-    let (u, s, v) = design.svd(true, true);
-    let n = design.size()[0].max(design.size()[1]) as f64;
-    let kept = s.gt(s.max().double_value(&[]) * n * f64::EPSILON);
-    let gain = &s / (s.square() + alpha);
-    let gain = gain.where_self(&kept, &s.zeros_like());
-    (
-        v.matmul(&(u.transpose(0, 1).matmul(targets) * gain.unsqueeze(1))),
-        kept.sum(Kind::Int64).int64_value(&[]) as usize,
-    )
-}
-
-fn gram_pinv(design: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, usize) {
-    let n = design.size()[1];
-    let transposed = design.transpose(0, 1);
-    let gram = transposed.matmul(design) + Tensor::eye(n, (Kind::Double, design.device())) * alpha;
-    let (u, s, v) = gram.svd(true, true);
-    let kept = s.gt(s.max().double_value(&[]) * 10.0 * n as f64 * f64::EPSILON);
-    let gain = s.reciprocal().where_self(&kept, &s.zeros_like());
-    let rhs = u.transpose(0, 1).matmul(&transposed.matmul(targets));
-    (v.matmul(&(rhs * gain.unsqueeze(1))), kept.sum(Kind::Int64).int64_value(&[]) as usize)
 }

@@ -17,8 +17,7 @@ use serde_json::json;
 use tch::Tensor;
 
 use self::data::Data;
-use self::evaluation::tell;
-use self::evaluation::{Evaluation, Forecast};
+use self::evaluation::{Evaluation, Forecast, tell};
 use self::figures::figures;
 use self::fit::{Fit, Fitted, divide};
 use crate::args;

@@ -134,7 +134,7 @@ pub(crate) fn predict(args: &args::Predict, plan: &NgrcPlan) -> Result<()> {
     }
     describe(&data, &say);
     let tables = catch_torch(|| tables(plan, &data, &loaded, args.free_run))?;
-    let csv = args.output.extension().is_some_and(|extension| extension == "csv");
+    let csv = args.output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let arrays: Vec<(String, Tensor)> = tables.iter().flat_map(Table::arrays).collect();
     if csv {
         write_atomic(&args.output, to_csv(&data, &tables)?.as_bytes())?;

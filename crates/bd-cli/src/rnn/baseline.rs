@@ -5,11 +5,12 @@ use bd_train::loss::accuracy;
 use bd_train::{Ridge, RidgeFactor};
 use tch::{Device, Kind, Tensor};
 
-use super::data::Part;
+use super::data::{Part, Targets};
 
 /// Accuracy on the test part of a linear map from each channel's mean and standard deviation to the classes, fitted to the training
-/// part with a penalty of 1 on standardised features.
-pub(super) fn linear_accuracy(train: &Part, test: &Part, classes: i64) -> Result<f64> {
+/// part with a penalty of 1 on standardised features. None where sequences have no label.
+pub(super) fn linear_accuracy(train: &Part, test: &Part, targets: Targets) -> Result<Option<f64>> {
+    let Targets::Labels { classes } = targets else { return Ok(None) };
     catch_torch(|| {
         let (a, b) = (features(train), features(test));
         let (mean, std) = (a.mean_dim(0, false, Kind::Double), a.std_dim(0, false, false).clamp_min(1e-12));
@@ -20,7 +21,7 @@ pub(super) fn linear_accuracy(train: &Part, test: &Part, classes: i64) -> Result
         let solution = factor.solve(&Ridge { alpha: 1.0, penalise_intercept: false, ..Ridge::default() })?;
         let scores = scaled(&b).matmul(&solution.weight)
             + solution.bias.unwrap_or_else(|| Tensor::zeros([1], (Kind::Double, Device::Cpu)));
-        Ok(accuracy(&scores, &test.y))
+        Ok(Some(accuracy(&scores, &test.y)))
     })
 }
 

@@ -13,10 +13,11 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use super::Report;
+use super::baseline::linear_accuracy;
 use super::data::{Labelled, Part, Targets};
 use super::evaluation::{Evaluated, Judge};
 use super::figures::figures;
-use super::network::{Network, linear_baseline};
+use super::network::Network;
 use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::Seconds;
@@ -168,10 +169,10 @@ impl Job {
         let evaluated = catch_torch(|| {
             self.judge.evaluate(&self.network, &self.sha(), (&self.test, truth), self.plan.test_batch())
         })?;
-        let baseline = self
-            .file
-            .as_ref()
-            .and_then(|OfFile { kept, labelled, .. }| linear_baseline(kept, &labelled.test, labelled.targets));
+        let baseline = match &self.file {
+            Some(OfFile { kept, labelled, .. }) => linear_accuracy(kept, &labelled.test, labelled.targets)?,
+            None => None,
+        };
         seconds.lap("evaluate");
         let mut metrics = evaluated.metrics(baseline);
         if let Some(best) = &best {

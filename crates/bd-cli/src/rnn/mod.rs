@@ -15,17 +15,18 @@ use bd_core::{Error, Shared, catch_torch, threads};
 use bd_train::RunDir;
 use serde_json::json;
 
+use self::baseline::linear_accuracy;
 pub(crate) use self::data::{Labelled, Targets};
 use self::evaluation::{Evaluated, Judge};
 use self::job::{Job, TEST_BATCH};
 pub(crate) use self::network::Network;
-use self::network::linear_baseline;
 use crate::args;
 use crate::console;
 use crate::finished;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, manifest, print_json, unfinished};
 use crate::plan::RnnPlan;
+use crate::text::short;
 use crate::training::{Progress, Trained};
 
 /// What is seen at a report.
@@ -96,7 +97,7 @@ pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
             let labelled = Labelled::read(file)?;
             labelled.check_sha256(file, plan.data.sha256.as_deref())?;
             let (kept, _) = labelled.hold_out(plan.data.validation, plan.seed)?;
-            let baseline = linear_baseline(&kept, &labelled.test, targets);
+            let baseline = linear_accuracy(&kept, &labelled.test, targets)?;
             (network.examples(&labelled.test)?, labelled.test.y, baseline)
         }
         _ => return Err(Error::Config("the run names neither a task nor a file".into()).into()),
@@ -113,7 +114,6 @@ pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
 
 /// For people.
 fn table(evaluated: &Evaluated, baseline: Option<f64>, trained: Option<&Trained>) -> String {
-    use crate::text::short;
     let mut text = trained.map_or(String::new(), |trained| {
         format!("{:>14}  {} (mean of the last 100 updates)\n", "train loss", short(trained.last_100()))
     });

@@ -6,7 +6,7 @@ use bd_train::data::{Examples, Sequences};
 use bd_train::{Loss, Task};
 use tch::{Device, Kind, Tensor};
 
-use super::data::{Part, Targets};
+use super::data::Part;
 use crate::plan::RnnPlan;
 
 /// A network, and what brings inputs and targets to mean 0 and deviation 1 where there is that.
@@ -103,10 +103,4 @@ impl Network {
         let x = self.prepare(&examples.inputs().to_dense());
         Examples::new(Sequences::dense(&x)?, examples.targets().shallow_clone())
     }
-}
-
-/// What a network is judged by after its training, in words and numbers, where labels are the targets: the same for every run.
-pub(super) fn linear_baseline(train: &Part, test: &Part, targets: Targets) -> Option<f64> {
-    let Targets::Labels { classes } = targets else { return None };
-    super::baseline::linear_accuracy(train, test, classes).ok()
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bd_core::kernel::{Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, Start, pack, product};
+use bd_core::kernel::{Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, Start, Tile, pack, product};
 
 /// Part of a weight, or of its transpose, packed for products: the same numbers are read at every step.
 #[derive(Debug)]
@@ -49,6 +49,16 @@ impl Matrix {
     ) {
         let (xs, ys) = (Rows { numbers: xs, stride: lanes }, RowsMut { numbers: ys, stride: lanes });
         self.apply(instructions, lanes, xs, start, ys);
+    }
+
+    /// What is asked of the input of the step that begins at `at`, where that is wanted: into `gxs`, `[channel, step, lane]`.
+    pub(crate) fn pull_input<F: Real>(&self, tile: Tile, at: usize, asked: &[F], gxs: &mut [F]) {
+        if gxs.is_empty() {
+            return;
+        }
+        let from = Rows { numbers: asked, stride: tile.lanes };
+        let to = RowsMut { numbers: &mut gxs[at..], stride: tile.len() };
+        self.apply(tile.instructions, tile.lanes, from, Start::Zero, to);
     }
 }
 

@@ -1,8 +1,7 @@
 //! The fused form of [`Gru`](super::Gru).
 
 use bd_core::kernel::{
-    AnyKernel, Cpu, Grads, Input, Kernel, Loops, Numbers, Real, Rows, RowsMut, Sizes, Start, Tile, sigmoid, tanh,
-    vectorised,
+    AnyKernel, Cpu, Grads, Input, Kernel, Loops, Numbers, Real, RowsMut, Sizes, Start, Tile, sigmoid, tanh, vectorised,
 };
 
 use crate::cell::{CellNumbers, Layout, Matrix, add_step, read_step, write_step};
@@ -106,11 +105,7 @@ impl<F: Real> Kernel<F> for GruKernel {
             self.candidate_to_state.step(instructions, lanes, parts.a, Start::Zero, &mut grh);
             vectorised(instructions, PullReset { parts: &mut parts, grh: &grh, gh });
             self.gates_to_state.step(instructions, lanes, parts.zr, Start::There, gh);
-            if !grads.xs.is_empty() {
-                let from = Rows { numbers: &block[2 * (self.n_in + n) * lanes..], stride: lanes };
-                let to = RowsMut { numbers: &mut grads.xs[at..], stride: tile.len() };
-                self.to_input.apply(instructions, lanes, from, Start::Zero, to);
-            }
+            self.to_input.pull_input(tile, at, &block[2 * (self.n_in + n) * lanes..], grads.xs);
         }
         let before = self.n_in + n;
         let (gweights, gbias) = grads.params.split_at_mut(before * 3 * n);

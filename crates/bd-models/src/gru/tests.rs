@@ -1,23 +1,15 @@
 //! The kernel against the steps, and gradients against differences.
 
-use bd_core::testing::{ScanCase, assert_scan_is_steps, grad_check};
+use bd_core::testing::grad_check;
 use bd_core::{Params, Rng, Tap};
 
 use super::*;
 
 #[test]
 fn scan_is_steps() {
-    for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 2e-5)] {
-        for seed in 0..8 {
-            let on = (kind, Device::Cpu);
-            let n = [1, 5, 13, 12, 30, 41, 8, 24][seed as usize];
-            let mut params = Params::new(seed, on);
-            let config = GruConfig { train_initial_state: seed.is_multiple_of(2), ..GruConfig::default() };
-            let cell = Gru::new(&mut params.at("r"), 1 + seed as i64 % 4, n, &config).unwrap();
-            crate::cell::testing::draw_vectors(&mut params, seed);
-            assert_scan_is_steps(&cell, &params, ScanCase::random(seed, on, tolerance));
-        }
-    }
+    crate::cell::testing::assert_cells_scan_as_they_step(|path, n_in, n, train_initial_state| {
+        Gru::new(path, n_in, n, &GruConfig { train_initial_state, ..GruConfig::default() })
+    });
 }
 
 /// Central differences of a loss over outputs and last state, by every parameter and the input.

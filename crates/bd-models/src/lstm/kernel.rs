@@ -1,8 +1,7 @@
 //! The fused form of [`Lstm`](super::Lstm).
 
 use bd_core::kernel::{
-    AnyKernel, Cpu, Grads, Input, Kernel, Loops, Numbers, Real, Rows, RowsMut, Sizes, Start, Tile, sigmoid, tanh,
-    vectorised,
+    AnyKernel, Cpu, Grads, Input, Kernel, Loops, Numbers, Real, RowsMut, Sizes, Start, Tile, sigmoid, tanh, vectorised,
 };
 
 use super::FORGET;
@@ -105,11 +104,7 @@ impl<F: Real> Kernel<F> for LstmKernel {
             let mut parts = self.parts(tile, &mut work[block]);
             vectorised(tile.instructions, Pull { parts: &mut parts, tile, at, gys: grads.ys, gh, gc });
             self.to_state.step(tile.instructions, lanes, parts.gates, Start::Zero, gh);
-            if !grads.xs.is_empty() {
-                let from = Rows { numbers: parts.gates, stride: lanes };
-                let to = RowsMut { numbers: &mut grads.xs[at..], stride: tile.len() };
-                self.to_input.apply(tile.instructions, lanes, from, Start::Zero, to);
-            }
+            self.to_input.pull_input(tile, at, parts.gates, grads.xs);
         }
         let before = self.n_in + n;
         let (gweights, gbias) = grads.params.split_at_mut(before * 4 * n);

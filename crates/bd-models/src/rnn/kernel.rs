@@ -1,7 +1,7 @@
 //! The fused form of [`Rnn`](super::Rnn).
 
 use bd_core::kernel::{
-    AnyKernel, Cpu, Grads, Input, Kernel, Loops, Numbers, Real, Rows, RowsMut, Sizes, Start, Tile, tanh, vectorised,
+    AnyKernel, Cpu, Grads, Input, Kernel, Loops, Numbers, Real, RowsMut, Sizes, Start, Tile, tanh, vectorised,
 };
 
 use super::Activation;
@@ -74,11 +74,7 @@ impl<F: Real> Kernel<F> for RnnKernel {
             let rates = &mut work[block][(self.n_in + n) * lanes..];
             vectorised(tile.instructions, Pull { kernel: self, tile, at, rates, gys: grads.ys, gh: grads.state });
             self.to_state.step(tile.instructions, lanes, rates, Start::There, grads.state);
-            if !grads.xs.is_empty() {
-                let (from, to) = (Rows { numbers: rates, stride: lanes }, &mut grads.xs[at..]);
-                let to = RowsMut { numbers: to, stride: tile.len() };
-                self.to_input.apply(tile.instructions, lanes, from, Start::Zero, to);
-            }
+            self.to_input.pull_input(tile, at, rates, grads.xs);
         }
         let before = self.n_in + n;
         let (gweights, gbias) = grads.params.split_at_mut(before * n);

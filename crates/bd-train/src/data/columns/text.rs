@@ -55,6 +55,12 @@ fn without_line_end(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\r").unwrap_or(text)
 }
 
+/// Where the next line begins: csv stops between `\r` and `\n`.
+fn after_line_end(content: &[u8], end: usize) -> usize {
+    let within = end > 0 && content[end - 1] == b'\r' && content.get(end) == Some(&b'\n');
+    end + usize::from(within)
+}
+
 /// A line ends in `\n`, `\r\n` or `\r`.
 fn line_ends(text: &[u8]) -> usize {
     let ends = |(i, byte): (usize, &u8)| *byte == b'\n' || (*byte == b'\r' && text.get(i + 1) != Some(&b'\n'));
@@ -123,7 +129,7 @@ impl<'a> Table<'a> {
             self.end = place.end;
             return Ok(());
         };
-        let between = &place.content[self.end.min(place.end)..place.end];
+        let begin = after_line_end(place.content, self.end);
         self.end = place.end;
         if first.len() != record.len() {
             let (n, m) = (first.len(), record.len());
@@ -133,10 +139,10 @@ impl<'a> Table<'a> {
             self.decide(&first, first_place, |i| record.get(i).is_some_and(is_number));
         }
         // An empty line is a number that is missing, if a number is all that a line has.
-        if first.len() == 1 && !between.contains(&b'#') && line_ends(without_line_end(between)) > 0 {
-            let above = Place { end: place.end - without_line_end(between).trim_ascii_start().len() - 1, ..place };
-            self.columns[0] =
-                std::mem::replace(&mut self.columns[0], Ok(Vec::new())).and(Err(format!("{above} is empty")));
+        let between = &place.content[begin..place.end];
+        let gap = first.len() == 1 && !between.contains(&b'#') && line_ends(without_line_end(between)) > 0;
+        if gap && self.columns[0].is_ok() {
+            self.columns[0] = Err(format!("{} is empty", Place { end: begin + 1, ..place }));
         }
         self.first = Some((first, first_place));
         self.last_used |= record.iter().next_back().is_some_and(|field| !field.is_empty());
@@ -291,7 +297,9 @@ mod tests {
             assert_eq!(size(text), (2, 2), "{text:?}");
         }
         assert_eq!(names("\u{feff}a,b\n1,2\n"), ["a", "b"]);
-        assert_eq!(size("1\n2\n3\n"), (1, 3));
+        for text in ["1\n2\n3\n", "v\r\n1\r\n2\r\n3\r\n", "v\r1\r2\r3\r", "v\n1\n2\n3"] {
+            assert_eq!(size(text), (1, 3), "{text:?}");
+        }
     }
 
     #[test]
@@ -304,6 +312,8 @@ mod tests {
             ("a;b\n1,5;2\n", "line 2 is \"1,5\", which is no number (numbers need a decimal point, not a comma)"),
             ("0,5;1\n0,6;2\n", "line 1 is \"0,5\", which is no number (numbers need a decimal point, not a comma)"),
             ("a\n1\n\n3\n", "line 3 is empty"),
+            ("a\r\n1\r\n\r\n3\r\n", "line 3 is empty"),
+            ("a\r1\r\r3\r", "line 3 is empty"),
             ("a\tb\n1\t2\n\t\n3\t4\n", "line 3 is empty"),
             ("a,b\r1,2\rx,3\r", "line 3 is \"x\", which is no number"),
             ("a\n1e999\n", "line 2 is \"1e999\", which float64 holds as inf"),
