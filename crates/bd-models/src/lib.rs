@@ -24,6 +24,7 @@
 //! trainer.
 
 mod cell;
+pub mod cuba_lif;
 pub mod decay;
 pub mod delay;
 pub mod expon;
@@ -36,12 +37,14 @@ pub mod lstm;
 pub mod ngrc;
 pub mod nvar;
 pub mod rate_net;
+pub mod recurrent;
 pub mod rnn;
 pub mod snn;
 pub mod standardise;
 pub mod surrogate;
 pub mod synapse;
 
+pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
 pub use expon::{Expon, ExponConfig};
@@ -54,6 +57,7 @@ pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use rate_net::{Cell, RateNetConfig};
+pub use recurrent::{Recurrent, RecurrentState};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use snn::SnnConfig;
 pub use standardise::Standardise;

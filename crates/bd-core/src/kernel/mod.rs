@@ -19,7 +19,9 @@ mod outer;
 mod product;
 mod real;
 mod row;
+mod sparse;
 mod then;
+mod turn;
 mod unit;
 mod unit_kernel;
 mod vector;
@@ -43,7 +45,9 @@ pub use outer::{Series, add_outer_product, add_totals};
 pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
 pub use real::{Numbers, Real};
 pub use row::RowOfKernels;
+pub use sparse::{Entry, Sparse};
 pub use then::Then;
+pub use turn::turn;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
 pub use unit_kernel::UnitKernel;
 pub use vector::{Turn, Vector};
@@ -163,8 +167,9 @@ pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
     }
 }
 
-/// The kernel for one dtype.
-pub(crate) trait Typed<F> {
+/// A kernel for both dtypes as one of either: [`AnyKernel`] behind a pointer is.
+pub trait Typed<F> {
+    /// The kernel.
     fn typed(&self) -> &dyn Kernel<F>;
 }
 

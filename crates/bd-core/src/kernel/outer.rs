@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::product::{Lying, Panels, Rows, RowsMut, Shape, Start, product_loops};
-use super::vector::{Turn, Vector};
+use super::turn::turn_loops;
 use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 
 /// Numbers of a series that are turned at once: with [`TURNED`] rows of them they stay in the nearest cache.
@@ -56,7 +56,7 @@ impl<'a, F> Series<'a, F> {
         Self { numbers: &self.numbers[first * self.stride..], channels: self.channels - first, ..*self }
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         assert!(self.lanes.is_multiple_of(LANES), "lanes come in vectors");
         if self.vectors() > 0 && self.channels > 0 {
             let last = (self.channels - 1) * self.stride + (self.steps - 1) * self.step_stride + self.lanes;
@@ -138,27 +138,11 @@ impl<'a, F: Real> Panels<'a, F, CHUNK> for Chunk<'a, F> {
 /// vectors with what nobody reads.
 #[inline(always)]
 fn turn<C: Cpu, F: Real>(ys: Series<'_, F>, width: usize, from: usize, count: usize, turned: &mut [F]) {
-    let (side, columns) = (C::Short::<F>::LEN, width.next_multiple_of(LANES));
-    let squares = width - width % side;
-    assert!(width <= ys.channels && count * LANES * columns <= turned.len());
+    let columns = width.next_multiple_of(LANES);
     for j in 0..count {
-        let at = ys.at(from + j);
-        for o in (0..squares).step_by(side) {
-            for l in (0..LANES).step_by(side) {
-                let (read, write) = (at + l + o * ys.stride, (j * LANES + l) * columns + o);
-                // SAFETY: `check` has seen that the channels are there at all steps, and the assertion above that there
-                // is room; this is called by loops that `vectorised` runs.
-                unsafe {
-                    let (read, write) = (ys.numbers.as_ptr().add(read), turned.as_mut_ptr().add(write));
-                    C::Short::<F>::turn(read, ys.stride, write, columns);
-                }
-            }
-        }
-        for o in squares..width {
-            for (l, y) in vector(ys.numbers, at + o * ys.stride).into_iter().enumerate() {
-                turned[(j * LANES + l) * columns + o] = y;
-            }
-        }
+        let read = Rows { numbers: &ys.numbers[ys.at(from + j)..], stride: ys.stride };
+        let write = RowsMut { numbers: &mut turned[j * LANES * columns..], stride: columns };
+        turn_loops::<C, F>([width, LANES], read, write);
     }
 }
 

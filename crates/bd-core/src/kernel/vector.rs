@@ -38,6 +38,13 @@ pub trait Vector<F: Real>: Copy {
     ///
     /// As for [`splat`](Self::splat).
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// A bit for each number that is not zero, the first one lowest.
+    ///
+    /// # Safety
+    ///
+    /// As for [`splat`](Self::splat).
+    unsafe fn nonzero(self) -> u32;
 }
 
 /// Vectors of which as many as they are long are turned, as rows and columns of a square.
@@ -130,7 +137,7 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($name:ty, $float:ty, $len:literal, $splat:path, $load:path, $store:path, |$a:ident, $b:ident, $c:ident| $mul_add:expr) => {
+        ($name:ty, $float:ty, $len:literal, $splat:path, $load:path, $store:path, |$a:ident, $b:ident, $c:ident| $mul_add:expr, |$x:ident| $nonzero:expr) => {
             impl Vector<$float> for $name {
                 const LEN: usize = $len;
 
@@ -159,16 +166,71 @@ mod x86 {
                     // SAFETY: the caller's: the processor has the instruction.
                     unsafe { $mul_add }
                 }
+
+                #[inline(always)]
+                #[allow(unused_unsafe)] // as above
+                unsafe fn nonzero(self) -> u32 {
+                    let $x = self;
+                    // SAFETY: the caller's: the processor has the instruction.
+                    unsafe { $nonzero as u32 }
+                }
             }
         };
     }
 
-    vector!(__m512, f32, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, |a, b, c| _mm512_fmadd_ps(a, b, c));
-    vector!(__m512d, f64, 8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, |a, b, c| _mm512_fmadd_pd(a, b, c));
-    vector!(__m256, f32, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, |a, b, c| _mm256_fmadd_ps(a, b, c));
-    vector!(__m256d, f64, 4, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, |a, b, c| _mm256_fmadd_pd(a, b, c));
-    vector!(__m128, f32, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, |a, b, c| _mm_add_ps(_mm_mul_ps(a, b), c));
-    vector!(__m128d, f64, 2, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, |a, b, c| _mm_add_pd(_mm_mul_pd(a, b), c));
+    vector!(
+        __m512,
+        f32,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        |a, b, c| _mm512_fmadd_ps(a, b, c),
+        |x| _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NEQ_UQ)
+    );
+    vector!(
+        __m512d,
+        f64,
+        8,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        |a, b, c| _mm512_fmadd_pd(a, b, c),
+        |x| _mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_NEQ_UQ)
+    );
+    vector!(
+        __m256,
+        f32,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        |a, b, c| _mm256_fmadd_ps(a, b, c),
+        |x| _mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_NEQ_UQ))
+    );
+    vector!(
+        __m256d,
+        f64,
+        4,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        |a, b, c| _mm256_fmadd_pd(a, b, c),
+        |x| _mm256_movemask_pd(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_NEQ_UQ))
+    );
+    vector!(__m128, f32, 4, _mm_set1_ps, _mm_loadu_ps, _mm_storeu_ps, |a, b, c| _mm_add_ps(_mm_mul_ps(a, b), c), |x| {
+        _mm_movemask_ps(_mm_cmpneq_ps(x, _mm_setzero_ps()))
+    });
+    vector!(
+        __m128d,
+        f64,
+        2,
+        _mm_set1_pd,
+        _mm_loadu_pd,
+        _mm_storeu_pd,
+        |a, b, c| _mm_add_pd(_mm_mul_pd(a, b), c),
+        |x| _mm_movemask_pd(_mm_cmpneq_pd(x, _mm_setzero_pd()))
+    );
 }
 
 /// For processors whose instructions are not named here.
@@ -196,6 +258,11 @@ impl<F: Real> Vector<F> for [F; 4] {
     #[inline(always)]
     unsafe fn mul_add(self, b: Self, c: Self) -> Self {
         std::array::from_fn(|l| self[l] * b[l] + c[l])
+    }
+
+    #[inline(always)]
+    unsafe fn nonzero(self) -> u32 {
+        (0..4).map(|l| u32::from(self[l] != F::default()) << l).sum()
     }
 }
 

@@ -1,0 +1,111 @@
+//! [`Recurrent`]: any system whose outputs come back to its inputs one step later, through weights.
+//!
+//! ```text
+//! y_t = system(x_t + y_(t-1) V)
+//! ```
+//!
+//! With [`Lif`](crate::Lif) it is the recurrent spiking layer of Cramer et al. 2022 ("The Heidelberg Spiking Data Sets for the
+//! Systematic Evaluation of Spiking Neural Networks"), snnTorch's `RLeaky` with `all_to_all`; with
+//! [`CubaLif`](crate::CubaLif) the same whose synapses, those from within too, are exponential.
+
+use bd_core::kernel::{Fused, Numbers};
+use bd_core::{Error, ParamPath, Result, Shared, StateTree, System, join};
+use tch::{Device, Kind, Tensor};
+
+use crate::cell::Matrix;
+use crate::init::Init;
+use kernel::RecurrentKernel;
+
+mod kernel;
+
+/// A system of `n` inputs and `n` outputs with weights from its outputs to its inputs: inputs `[.., n]` to outputs `[.., n]`.
+///
+/// Parameter `recurrent_weight`, `[n, n]`; rows are outputs.
+#[derive(Debug)]
+pub struct Recurrent<S> {
+    inner: S,
+    weight: Tensor,
+}
+
+/// State of a [`Recurrent`]: that of the system, under the same names, and `fed_back`.
+#[derive(Debug)]
+pub struct RecurrentState<A> {
+    /// State of the system.
+    pub inner: A,
+    /// Its output at the step before, `[batch, n]`: zero at first.
+    pub fed_back: Tensor,
+}
+
+impl<A: StateTree> StateTree for RecurrentState<A> {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        self.inner.visit(path, f);
+        f(&join(path, "fed_back"), &self.fed_back);
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
+        let inner = self.inner.try_map(path, f)?;
+        Ok(Self { inner, fed_back: f(&join(path, "fed_back"), &self.fed_back)? })
+    }
+}
+
+impl<S: System> Recurrent<S> {
+    /// `inner` with weights that are made at `path`. Fails if it has not as many inputs as outputs.
+    pub fn new(path: &mut ParamPath<'_>, inner: S, init: Init) -> Result<Self> {
+        let (n_in, n_out) = (inner.n_in(), inner.n_out());
+        if n_in != n_out {
+            return Err(Error::Config(format!(
+                "a recurrent system has as many inputs as outputs, but this one has {n_in} and {n_out}"
+            )));
+        }
+        init.check()?;
+        let weight = path.param("recurrent_weight", |rng| init.draw(rng, [n_out, n_in]))?;
+        Ok(Self { inner, weight })
+    }
+
+    /// The system within.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S: System> System for Recurrent<S> {
+    type State = RecurrentState<S::State>;
+
+    fn n_in(&self) -> i64 {
+        self.inner.n_in()
+    }
+
+    fn n_out(&self) -> i64 {
+        self.inner.n_out()
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State {
+        RecurrentState {
+            inner: self.inner.init_state(batch, on),
+            fed_back: Tensor::zeros([batch, self.inner.n_out()], on),
+        }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Tensor, Self::State) {
+        let (y, inner) = self.inner.step(sha, &(x + s.fed_back.matmul(&self.weight)), &s.inner);
+        (y.shallow_clone(), RecurrentState { inner, fed_back: y })
+    }
+
+    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+        let inner = self.inner.kernel(sha)?;
+        let n = self.n_out() as usize;
+        let weight = Numbers::of(&self.weight)?;
+        let kernel = RecurrentKernel {
+            forward: Matrix::new(&weight, n, 0..n, 0..n),
+            adjoint: Matrix::adjoint(&weight, n, 0..n, 0..n),
+            inner: inner.kernel(),
+            weight,
+            n,
+        };
+        let params: Vec<&Tensor> = inner.params.iter().chain([&self.weight]).collect();
+        Some(Fused::new(kernel, &params))
+    }
+}
+
+#[cfg(test)]
+mod tests;
