@@ -51,10 +51,16 @@ impl<F: Real> Sparse<F> {
         self.entries.clear();
     }
 
-    /// One more row.
-    pub fn push_row(&mut self, entries: impl Iterator<Item = Entry<F>>) {
-        self.entries.extend(entries);
-        self.starts.push(self.entries.len() as u32);
+    /// One more entry of the row that has not ended.
+    #[inline(always)]
+    pub fn push(&mut self, entry: Entry<F>) {
+        self.entries.push(entry);
+    }
+
+    /// Ends a row, or several of which all but the first are empty.
+    #[inline(always)]
+    pub fn end_rows(&mut self, count: usize) {
+        self.starts.resize(self.starts.len() + count, self.entries.len() as u32);
     }
 
     /// A row for each channel and a column for each lane of each step. False, and with no use in it, if more than `most` numbers

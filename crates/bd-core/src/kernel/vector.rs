@@ -172,7 +172,8 @@ mod x86 {
                 unsafe fn nonzero(self) -> u32 {
                     let $x = self;
                     // SAFETY: the caller's: the processor has the instruction.
-                    unsafe { $nonzero as u32 }
+                    let bits = unsafe { $nonzero };
+                    bits as u32
                 }
             }
         };

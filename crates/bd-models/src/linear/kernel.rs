@@ -1,18 +1,27 @@
 //! The fused form of [`Linear`](super::Linear).
 
 use bd_core::kernel::{
-    AnyKernel, Cpu, Events, Grads, Input, Kernel, Loops, Numbers, Real, Rows, RowsMut, Series, Sizes, Start, Tile,
-    add_outer_product, add_totals, vectorised,
+    AnyKernel, Entry, Events, Grads, Input, Kernel, Numbers, Real, Rows, RowsMut, Series, Sizes, Sparse, Start, Tile,
+    add_outer_product, add_totals,
 };
 
 use crate::cell::Matrix;
+
+mod narrow;
+mod wide;
+
+/// One number in so many of an input from other layers may be other than zero for rows of the weight to be gathered.
+const WORTH: usize = 4;
+
+/// Outputs from which on rows of the weight are so long that it pays to turn the outputs, so that they lie as the rows do.
+const WIDE: usize = 32;
 
 /// `y = x W + b`, samples side by side. Of an input that is almost all zeros only what is not zero is looked at.
 #[derive(Debug)]
 pub(super) struct LinearKernel {
     pub(super) n_in: usize,
     pub(super) n_out: usize,
-    /// Row by row, `[n_in, n_out]`: for events, each of which wants a row.
+    /// Row by row, `[n_in, n_out]`: for what is not zero, each of which wants a row.
     pub(super) weight: Numbers,
     pub(super) matrix: Matrix,
     pub(super) adjoint: Matrix,
@@ -32,31 +41,26 @@ impl<F: Real> Kernel<F> for LinearKernel {
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, _state: &mut [F], ys: &mut [F], _work: &mut [F]) {
-        let bias = self.bias.as_ref().map(|bias| F::numbers(bias));
-        let weight = F::numbers(&self.weight);
+        if let Some(by_column) = self.by_column(tile, xs) {
+            return wide::gather(self, tile, &by_column, ys);
+        }
         match xs {
             Input::Dense(xs) => {
-                let start = bias.map_or(Start::Zero, Start::Each);
+                let start = self.bias::<F>().map_or(Start::Zero, Start::Each);
                 let out = RowsMut { numbers: ys, stride: tile.len() };
                 self.matrix.apply(tile.instructions, tile.len(), series(tile, xs), start, out);
             }
-            Input::Events(events) => {
-                for (o, y) in ys.chunks_exact_mut(tile.len()).enumerate() {
-                    y.fill(bias.map_or(F::default(), |bias| bias[o]));
-                }
-                vectorised(tile.instructions, Gather { kernel: self, tile, events, weight, ys });
-            }
+            Input::Events(events) => narrow::gather(self, tile, events, ys),
         }
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, _work: &mut [F], grads: Grads<'_, F>) {
         let (gweight, gbias) = grads.params.split_at_mut(self.n_in * self.n_out);
         let gys = Series::by_channel(grads.ys, self.n_out, tile.len());
-        match xs {
-            Input::Events(events) => {
-                vectorised(tile.instructions, Scatter { kernel: self, tile, events, gys: grads.ys, gweight });
-            }
-            Input::Dense(xs) => {
+        match (self.by_channel(tile, xs), xs) {
+            (Some(by_channel), _) => wide::scatter(self, tile, &by_channel, grads.ys, gweight),
+            (None, Input::Events(events)) => narrow::scatter(self, tile, events, grads.ys, gweight),
+            (None, Input::Dense(xs)) => {
                 let xs = Series::by_channel(xs, self.n_in, tile.len());
                 let g = RowsMut { numbers: gweight, stride: self.n_out };
                 add_outer_product(tile.instructions, xs, gys, g);
@@ -70,57 +74,56 @@ impl<F: Real> Kernel<F> for LinearKernel {
     }
 }
 
+impl LinearKernel {
+    fn bias<F: Real>(&self) -> Option<&[F]> {
+        self.bias.as_ref().map(|bias| F::numbers(bias))
+    }
+
+    /// What is not zero of the inputs by step and lane, if there is so little that this is a gain.
+    fn by_column<F: Real>(&self, tile: Tile, xs: Input<'_, F>) -> Option<Sparse<F>> {
+        match xs {
+            _ if self.n_out < WIDE => None,
+            Input::Events(events) => Some(columns_of(tile, events)),
+            Input::Dense(_) => Some(turned(&self.by_channel(tile, xs)?, tile.len())),
+        }
+    }
+
+    /// The same by channel.
+    fn by_channel<F: Real>(&self, tile: Tile, xs: Input<'_, F>) -> Option<Sparse<F>> {
+        match xs {
+            _ if self.n_out < WIDE => None,
+            Input::Events(events) => Some(turned(&columns_of(tile, events), self.n_in)),
+            Input::Dense(xs) => {
+                let mut by_channel = Sparse::default();
+                let series = Series::by_channel(xs, self.n_in, tile.len());
+                by_channel.fill(tile.instructions, series, xs.len() / WORTH).then_some(by_channel)
+            }
+        }
+    }
+}
+
+/// A row for each step and lane of the stretch, in the order in which events come.
+fn columns_of<F: Real>(tile: Tile, events: Events<'_, F>) -> Sparse<F> {
+    let mut by_column = Sparse::default();
+    for t in 0..tile.steps {
+        let mut lane = 0;
+        for event in events.at(t) {
+            by_column.end_rows((event.lane - lane) as usize);
+            lane = event.lane;
+            by_column.push(Entry { column: event.channel, value: event.value });
+        }
+        by_column.end_rows(tile.lanes - lane as usize);
+    }
+    by_column
+}
+
+fn turned<F: Real>(matrix: &Sparse<F>, columns: usize) -> Sparse<F> {
+    let mut to = Sparse::default();
+    matrix.turn(columns, &mut to);
+    to
+}
+
 /// The channels of a block.
 fn series<F>(tile: Tile, numbers: &[F]) -> Rows<'_, F> {
     Rows { numbers, stride: tile.len() }
-}
-
-/// Adds the row of `W` of each event to the outputs of its sample and step.
-struct Gather<'a, F> {
-    kernel: &'a LinearKernel,
-    tile: Tile,
-    events: Events<'a, F>,
-    weight: &'a [F],
-    ys: &'a mut [F],
-}
-
-impl<F: Real> Loops for Gather<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        let Self { kernel, tile, events, weight, ys } = self;
-        for t in 0..tile.steps {
-            for event in events.at(t) {
-                let row = &weight[event.channel as usize * kernel.n_out..][..kernel.n_out];
-                let column = t * tile.lanes + event.lane as usize;
-                for (y, w) in ys.chunks_exact_mut(tile.len()).zip(row) {
-                    y[column] += *w * event.value;
-                }
-            }
-        }
-    }
-}
-
-/// Adds what is asked of the outputs of each event's sample and step to its row of the gradient of `W`.
-struct Scatter<'a, F> {
-    kernel: &'a LinearKernel,
-    tile: Tile,
-    events: Events<'a, F>,
-    gys: &'a [F],
-    gweight: &'a mut [F],
-}
-
-impl<F: Real> Loops for Scatter<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        let Self { kernel, tile, events, gys, gweight } = self;
-        for t in 0..tile.steps {
-            for event in events.at(t) {
-                let row = &mut gweight[event.channel as usize * kernel.n_out..][..kernel.n_out];
-                let column = t * tile.lanes + event.lane as usize;
-                for (gy, gw) in gys.chunks_exact(tile.len()).zip(row) {
-                    *gw += gy[column] * event.value;
-                }
-            }
-        }
-    }
 }

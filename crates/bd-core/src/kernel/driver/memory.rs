@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 
 use tch::{Device, Tensor};
 
-use crate::kernel::{Cpu, Loops, Real};
+use crate::kernel::turn::turn_loops;
+use crate::kernel::{Cpu, Loops, Real, Rows, RowsMut};
 
 /// The numbers of a contiguous tensor on the host.
 pub(in crate::kernel) fn host<F: Real>(tensor: &Tensor) -> &[F] {
@@ -60,7 +61,7 @@ pub(super) enum Beyond {
 
 /// Samples `[sample, n]` of one step into column `at` of channels that are `stride` apart.
 #[inline(always)]
-pub(super) fn gather<F: Real>(
+pub(super) fn gather<C: Cpu, F: Real>(
     samples: &[F],
     n: usize,
     into: &mut [F],
@@ -75,10 +76,8 @@ pub(super) fn gather<F: Real>(
         2 => interleaved::<F, 2>(samples, into, at, stride),
         3 => interleaved::<F, 3>(samples, into, at, stride),
         _ => {
-            for k in 0..n {
-                let own = &mut into[k * stride + at..][..count];
-                own.iter_mut().zip(samples[k..].iter().step_by(n)).for_each(|(to, from)| *to = *from);
-            }
+            let from = Rows { numbers: samples, stride: n };
+            turn_loops::<C, F>([count, n], from, RowsMut { numbers: &mut into[at..], stride });
         }
     }
     for k in (0..n).filter(|_| count < lanes) {
@@ -102,17 +101,15 @@ fn interleaved<F: Real, const N: usize>(samples: &[F], into: &mut [F], at: usize
 
 /// The other way round.
 #[inline(always)]
-pub(super) fn scatter<F: Real>(from: &[F], at: usize, stride: usize, samples: &mut [F], n: usize) {
+pub(super) fn scatter<C: Cpu, F: Real>(from: &[F], at: usize, stride: usize, samples: &mut [F], n: usize) {
     match n {
         1 => samples.copy_from_slice(&from[at..at + samples.len()]),
         2 => interleave::<F, 2>(from, at, stride, samples),
         3 => interleave::<F, 3>(from, at, stride, samples),
         _ => {
             let count = samples.len() / n;
-            for k in 0..n {
-                let own = &from[k * stride + at..][..count];
-                samples[k..].iter_mut().step_by(n).zip(own).for_each(|(to, from)| *to = *from);
-            }
+            let to = RowsMut { numbers: samples, stride: n };
+            turn_loops::<C, F>([n, count], Rows { numbers: &from[at..], stride }, to);
         }
     }
 }

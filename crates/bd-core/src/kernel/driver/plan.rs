@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Device, Tensor};
 
-use super::memory::{Beyond, Blocks, FlushTiny, gather, host, scatter};
+use super::memory::{Beyond, Blocks, FlushTiny, host};
 use super::parallel::in_parallel;
 use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
@@ -12,6 +12,8 @@ use crate::error::Result;
 use crate::kernel::events::TileEvents;
 use crate::kernel::{AnyKernel, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed, vectorised};
 use crate::spikes::Spikes;
+
+use series::{GatherRow, ScatterRow};
 
 mod series;
 
@@ -378,8 +380,9 @@ impl Plan {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at_mut(width * self.lanes);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
-            let rows = unsafe { leaf.part(samples.first * width, samples.count * width) };
-            gather(rows, width, own, 0, self.lanes, self.lanes, beyond);
+            let row = unsafe { leaf.part(samples.first * width, samples.count * width) };
+            let gather = GatherRow { row, n: width, lanes: self.lanes, block: own, beyond };
+            vectorised(self.instructions, gather);
             state = rest;
         }
     }
@@ -388,8 +391,8 @@ impl Plan {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at(width * self.lanes);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
-            let rows = unsafe { leaf.part(samples.first * width, samples.count * width) };
-            scatter(own, 0, self.lanes, rows, width);
+            let row = unsafe { leaf.part(samples.first * width, samples.count * width) };
+            vectorised(self.instructions, ScatterRow { block: own, n: width, lanes: self.lanes, row });
             state = rest;
         }
     }

@@ -34,6 +34,37 @@ impl Plan {
     }
 }
 
+/// One row of samples into channels that lie one after the other.
+pub(super) struct GatherRow<'a, F> {
+    pub(super) row: &'a [F],
+    pub(super) n: usize,
+    pub(super) lanes: usize,
+    pub(super) block: &'a mut [F],
+    pub(super) beyond: Beyond,
+}
+
+impl<F: Real> Loops for GatherRow<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        gather::<C, F>(self.row, self.n, self.block, 0, self.lanes, self.lanes, self.beyond);
+    }
+}
+
+/// The other way round.
+pub(super) struct ScatterRow<'a, F> {
+    pub(super) block: &'a [F],
+    pub(super) n: usize,
+    pub(super) lanes: usize,
+    pub(super) row: &'a mut [F],
+}
+
+impl<F: Real> Loops for ScatterRow<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        scatter::<C, F>(self.block, 0, self.lanes, self.row, self.n);
+    }
+}
+
 struct GatherSeries<'a, F> {
     plan: &'a Plan,
     series: &'a [F],
@@ -51,7 +82,7 @@ impl<F: Real> Loops for GatherSeries<'_, F> {
         let Self { plan, series, samples, from, tile, n, block, beyond } = self;
         for t in 0..tile.steps {
             let row = plan.row(series, from + t, samples, n);
-            gather(row, n, block, t * tile.lanes, tile.len(), tile.lanes, beyond);
+            gather::<C, F>(row, n, block, t * tile.lanes, tile.len(), tile.lanes, beyond);
         }
     }
 }
@@ -74,7 +105,7 @@ impl<F: Real> Loops for ScatterSeries<'_, F> {
             let at = ((from + t) * plan.batch + samples.first) * n;
             // SAFETY: the rows of this tile's samples, which no other tile touches.
             let row = unsafe { out.part(at, samples.count * n) };
-            scatter(block, t * tile.lanes, tile.len(), row, n);
+            scatter::<C, F>(block, t * tile.lanes, tile.len(), row, n);
         }
     }
 }
