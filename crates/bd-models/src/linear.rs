@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use bd_core::kernel::{Fused, Numbers};
+use bd_core::kernel::{Fused, Numbers, Rooms};
 use bd_core::{Error, Features, ParamPath, Readout, Result, Shared, System, Tap};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::cell::Matrix;
+use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
-use kernel::LinearKernel;
+use kernel::{LinearKernel, WIDE};
 
 mod kernel;
 
@@ -101,6 +101,7 @@ impl System for Linear {
         let kernel = LinearKernel {
             n_in,
             n_out,
+            rows: (n_out >= WIDE).then(|| WeightRows::new(&weight, n_in, n_out)),
             matrix: Matrix::new(&weight, n_out, 0..n_in, 0..n_out),
             adjoint: Matrix::adjoint(&weight, n_out, 0..n_in, 0..n_out),
             weight,
@@ -108,6 +109,7 @@ impl System for Linear {
                 Some(bias) => Some(Numbers::of(bias)?),
                 None => None,
             },
+            rooms: Rooms::default(),
         };
         let params: Vec<&Tensor> = std::iter::once(&self.weight).chain(&self.bias).collect();
         Some(Fused::new(kernel, &params))

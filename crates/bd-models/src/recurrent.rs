@@ -8,11 +8,11 @@
 //! Systematic Evaluation of Spiking Neural Networks"), snnTorch's `RLeaky` with `all_to_all`; with
 //! [`CubaLif`](crate::CubaLif) the same whose synapses, those from within too, are exponential.
 
-use bd_core::kernel::{Fused, Numbers};
+use bd_core::kernel::{Fused, Numbers, Rooms};
 use bd_core::{Error, ParamPath, Result, Shared, StateTree, System, join};
 use tch::{Device, Kind, Tensor};
 
-use crate::cell::Matrix;
+use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
 use kernel::RecurrentKernel;
 
@@ -99,8 +99,9 @@ impl<S: System> System for Recurrent<S> {
             forward: Matrix::new(&weight, n, 0..n, 0..n),
             adjoint: Matrix::adjoint(&weight, n, 0..n, 0..n),
             inner: inner.kernel(),
-            weight,
+            weight: WeightRows::new(&weight, n, n),
             n,
+            rooms: Rooms::default(),
         };
         let params: Vec<&Tensor> = inner.params.iter().chain([&self.weight]).collect();
         Some(Fused::new(kernel, &params))

@@ -6,18 +6,21 @@
 //! | [`Kernel`] | the fused form of any system; what [`System::kernel`](crate::System::kernel) hands out. A row of kernels is one ([`RowOfKernels`]) |
 //! | [`scan_fused`] | the one driver: dtype, tiles of the batch, stretches of time, threads, records, and the graph ([`attach`](crate::attach)). Nothing else knows of autograd |
 
+mod block;
 mod cpu;
 mod driver;
 mod dual;
 mod events;
 mod field;
 mod functions;
+mod huge;
 mod listing;
 mod max_over_time;
 pub mod num;
 mod outer;
 mod product;
 mod real;
+mod rooms;
 mod row;
 mod sparse;
 mod then;
@@ -32,6 +35,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
+pub use block::Block;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};
 pub use driver::{Feed, Tuning, scan_fused, scan_tuned};
 pub use dual::Dual;
@@ -44,8 +48,9 @@ pub use num::Num;
 pub use outer::{Series, add_outer_product, add_totals};
 pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
 pub use real::{Numbers, Real};
+pub use rooms::Rooms;
 pub use row::RowOfKernels;
-pub use sparse::{Entry, Sparse};
+pub use sparse::{Entry, Sparse, Striped, apart, find_entries, stripe, striped_len, turn_into_stripes};
 pub use then::Then;
 pub use turn::turn;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};

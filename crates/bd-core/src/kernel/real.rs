@@ -4,8 +4,8 @@ use std::ops::AddAssign;
 
 use tch::{Kind, Tensor};
 
-use super::Num;
 use super::vector::{Turn, Vector};
+use super::{Block, Num};
 
 /// What kernels calculate with: `f32` or `f64`.
 pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tch::kind::Element + 'static {
@@ -119,9 +119,9 @@ impl_real!(
 #[derive(Debug, Clone)]
 pub enum Numbers {
     /// float32.
-    Single(Vec<f32>),
+    Single(Block<f32>),
     /// float64.
-    Double(Vec<f64>),
+    Double(Block<f64>),
 }
 
 impl Numbers {
@@ -129,8 +129,8 @@ impl Numbers {
     pub fn of(tensor: &Tensor) -> Option<Self> {
         let flat = tensor.detach().flatten(0, -1);
         match tensor.kind() {
-            Kind::Float => Vec::try_from(flat).ok().map(Self::Single),
-            Kind::Double => Vec::try_from(flat).ok().map(Self::Double),
+            Kind::Float => Vec::try_from(flat).ok().map(|all| Self::Single(Block::from(all.as_slice()))),
+            Kind::Double => Vec::try_from(flat).ok().map(|all| Self::Double(Block::from(all.as_slice()))),
             _ => None,
         }
     }

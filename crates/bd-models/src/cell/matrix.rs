@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use bd_core::kernel::{Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, Start, Tile, pack, product};
+use bd_core::kernel::{
+    Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, Start, Striped, Tile, pack, product, stripe,
+};
 
 /// Part of a weight, or of its transpose, packed for products: the same numbers are read at every step.
 #[derive(Debug)]
@@ -59,6 +61,29 @@ impl Matrix {
         let from = Rows { numbers: asked, stride: tile.lanes };
         let to = RowsMut { numbers: &mut gxs[at..], stride: tile.len() };
         self.apply(tile.instructions, tile.lanes, from, Start::Zero, to);
+    }
+}
+
+/// A weight laid out so that rows of it can be added up.
+#[derive(Debug)]
+pub(crate) struct WeightRows {
+    rows: usize,
+    columns: usize,
+    striped: Numbers,
+}
+
+impl WeightRows {
+    /// All of a weight `[rows, columns]`.
+    pub(crate) fn new(weight: &Numbers, rows: usize, columns: usize) -> Self {
+        let striped = match weight {
+            Numbers::Single(all) => Numbers::Single(stripe(rows, columns, |row, column| all[row * columns + column])),
+            Numbers::Double(all) => Numbers::Double(stripe(rows, columns, |row, column| all[row * columns + column])),
+        };
+        Self { rows, columns, striped }
+    }
+
+    pub(crate) fn striped<F: Real>(&self) -> Striped<'_, F> {
+        Striped { numbers: F::numbers(&self.striped), rows: self.rows, columns: self.columns }
     }
 }
 

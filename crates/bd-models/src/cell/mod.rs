@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
 pub(crate) use blocks::{Layout, add_step, read_step, write_step};
-pub(crate) use matrix::Matrix;
+pub(crate) use matrix::{Matrix, WeightRows};
 
 mod blocks;
 mod matrix;

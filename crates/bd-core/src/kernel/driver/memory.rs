@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use tch::{Device, Tensor};
 
+use crate::kernel::huge::prefer_huge_pages;
 use crate::kernel::turn::turn_loops;
 use crate::kernel::{Cpu, Loops, Real, Rows, RowsMut};
 
@@ -16,6 +17,13 @@ pub(in crate::kernel) fn host<F: Real>(tensor: &Tensor) -> &[F] {
     // SAFETY: checked above: as many numbers of this type, in host memory that lives as long as the tensor. Nobody writes to
     // it meanwhile: inputs are only read, and gradients are handed over by the graph.
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// A fresh contiguous tensor, with anything in it.
+pub(super) fn room_for<F: Real>(shape: &[i64]) -> Tensor {
+    let tensor = Tensor::empty(shape, (F::KIND, Device::Cpu));
+    prefer_huge_pages(tensor.data_ptr().cast(), tensor.numel() * size_of::<F>());
+    tensor
 }
 
 /// Memory of a fresh contiguous tensor that threads fill, each its own part.

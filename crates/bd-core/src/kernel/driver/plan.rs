@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Device, Tensor};
 
-use super::memory::{Beyond, Blocks, FlushTiny, host};
+use super::memory::{Beyond, Blocks, FlushTiny, host, room_for};
 use super::parallel::in_parallel;
 use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::kernel::events::TileEvents;
-use crate::kernel::{AnyKernel, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed, vectorised};
+use crate::kernel::{
+    AnyKernel, Block, Grads, Input, Instructions, Kernel, LANES, Real, Sizes, Tile, Typed, vectorised,
+};
 use crate::spikes::Spikes;
 
 use series::{GatherRow, ScatterRow};
@@ -69,12 +71,12 @@ struct KeptTile<F> {
 
 /// Blocks that a thread works in.
 struct Room<F> {
-    xs: Vec<F>,
-    ys: Vec<F>,
-    work: Vec<F>,
-    state: Vec<F>,
-    gxs: Vec<F>,
-    gys: Vec<F>,
+    xs: Block<F>,
+    ys: Block<F>,
+    work: Block<F>,
+    state: Block<F>,
+    gxs: Block<F>,
+    gys: Block<F>,
 }
 
 /// Samples of a tile: the first, and how many.
@@ -155,15 +157,15 @@ impl Plan {
     }
 
     fn room<F: Real>(&self, backward: bool) -> Room<F> {
-        let block = |n: usize| vec![F::default(); n * self.stretch * self.lanes];
+        let block = |n: usize| Block::zeros(n * self.stretch * self.lanes);
         let (n_in, n_out) = (self.sizes.n_in, self.sizes.n_out);
         Room {
             xs: block(n_in),
             ys: block(n_out),
             work: block(self.sizes.n_work),
-            state: vec![F::default(); self.sizes.n_state * self.lanes],
-            gxs: if backward { block(n_in) } else { Vec::new() },
-            gys: if backward { block(n_out) } else { Vec::new() },
+            state: Block::zeros(self.sizes.n_state * self.lanes),
+            gxs: if backward { block(n_in) } else { Block::default() },
+            gys: if backward { block(n_out) } else { Block::default() },
         }
     }
 
@@ -178,7 +180,7 @@ impl Plan {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let series = |n: usize| Tensor::empty(self.shape(n), (F::KIND, Device::Cpu));
+        let series = |n: usize| room_for::<F>(&self.shape(n));
         let ys = series(self.sizes.n_out);
         let last: Vec<Tensor> = leaves.iter().map(|leaf| leaf.detach().contiguous().copy()).collect();
         let traces: Vec<Tensor> = self.traced.iter().map(|&leaf| series(self.widths[leaf])).collect();
@@ -186,9 +188,7 @@ impl Plan {
         let traces_out: Vec<Blocks<F>> = traces.iter().map(Blocks::of).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
-        let work = self
-            .stores_work
-            .then(|| Tensor::empty([(self.work_of_tile() * self.tiles()) as i64], (F::KIND, Device::Cpu)));
+        let work = self.stores_work.then(|| room_for::<F>(&[(self.work_of_tile() * self.tiles()) as i64]));
         let work_out = work.as_ref().map(Blocks::<F>::of);
         let room = || self.room::<F>(false);
         let tiles = in_parallel(self.tiles(), self.threads, room, |room, i| {
@@ -246,7 +246,7 @@ impl Plan {
             .collect();
         let gtraces: Vec<Option<Tensor>> = grads[1 + self.widths.len()..].iter().map(given).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
-        let gxs = wants_gxs.then(|| Tensor::empty(self.shape(self.sizes.n_in), on));
+        let gxs = wants_gxs.then(|| room_for::<F>(&self.shape(self.sizes.n_in)));
 
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
         let work = kept.work.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -258,7 +258,7 @@ impl Plan {
         // A function of the sizes alone, like everything that decides in which order is summed.
         let parts = (PARTS_NUMBERS / self.sizes.n_params.max(1)).clamp(2, PARTS);
         let tiles_a_part = self.tiles().div_ceil(parts);
-        let room = || (self.room::<F>(true), vec![F::default(); self.sizes.n_state * self.lanes]);
+        let room = || (self.room::<F>(true), Block::zeros(self.sizes.n_state * self.lanes));
         let parts = in_parallel(self.tiles().div_ceil(tiles_a_part), self.threads, room, |(room, gstate), part| {
             let mut gparams = vec![F::default(); self.sizes.n_params];
             let tiles = part * tiles_a_part..((part + 1) * tiles_a_part).min(self.tiles());

@@ -1,46 +1,97 @@
-//! What is not zero of an input, with many outputs: rows of the weight in vectors.
+//! Inputs of which most is zero, with many outputs: whole rows of the weight, in vectors.
 
-use std::ops::Range;
-
-use bd_core::kernel::{Real, Rows, RowsMut, Sparse, Tile, turn};
+use bd_core::kernel::{
+    Block, Entry, Events, Input, Real, Rows, RowsMut, Series, Sparse, Striped, Tile, apart, find_entries, striped_len,
+    turn, turn_into_stripes,
+};
 
 use super::{LinearKernel, series};
+use crate::cell::WeightRows;
 
-/// Columns that are gathered and turned at once: with their outputs they stay in the cache.
-const TURNED: usize = 64;
+/// One number in so many of an input from other layers may be other than zero.
+const WORTH: usize = 4;
 
-/// Adds to the bias the row of `W` of each number that is not zero.
-pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, by_column: &Sparse<F>, ys: &mut [F]) {
-    let (n, weight) = (kernel.n_out, F::numbers(&kernel.weight));
-    let mut sums = vec![F::default(); TURNED.min(tile.len()) * n];
-    for columns in pieces(tile.len()) {
-        let sums = &mut sums[..columns.len() * n];
-        match kernel.bias::<F>() {
-            Some(bias) => sums.chunks_exact_mut(n).for_each(|sums| sums.copy_from_slice(bias)),
-            None => sums.fill(F::default()),
+/// Memory of a stretch.
+#[derive(Default)]
+struct Room<F> {
+    sparse: Sparse<F>,
+    entries: Vec<Entry<F>>,
+    turned: Block<F>,
+}
+
+/// Outputs by the rows of the weight that numbers other than zero want. False, and nothing done, if there are too many of these.
+pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, xs: Input<'_, F>, ys: &mut [F]) -> bool {
+    let (n_in, n, lanes, instructions) = (kernel.n_in, kernel.n_out, tile.lanes, tile.instructions);
+    let Some(weight) = kernel.rows.as_ref().map(WeightRows::striped) else { return false };
+    kernel.rooms.with(|room: &mut Room<F>| {
+        let stride = apart(n);
+        for t in 0..tile.steps {
+            room.turned.resize(stride * lanes);
+            room.turned.fill(F::default());
+            if let Some(bias) = kernel.bias::<F>() {
+                room.turned.chunks_exact_mut(stride).for_each(|sums| sums[..n].copy_from_slice(bias));
+            }
+            let sums = RowsMut { numbers: &mut room.turned, stride };
+            match xs {
+                Input::Events(events) => {
+                    room.sparse.arrange(lanes, entries(events, t, 0).map(Entry::turned));
+                }
+                Input::Dense(xs) => {
+                    let xs = Series { lanes, ..Series::by_channel(&xs[t * lanes..], n_in, tile.len()) };
+                    if !find_entries(instructions, xs, n_in * lanes / WORTH, &mut room.entries) {
+                        return false;
+                    }
+                    room.sparse.arrange(lanes, room.entries.iter().map(|entry| entry.turned()));
+                }
+            }
+            room.sparse.add_product(instructions, weight, sums);
+            let to = RowsMut { numbers: &mut ys[t * lanes..], stride: tile.len() };
+            turn(instructions, [lanes, n], Rows { numbers: &room.turned, stride }, to);
         }
-        let (from, out) = (Rows { numbers: weight, stride: n }, RowsMut { numbers: sums, stride: n });
-        by_column.add_product_of_rows(tile.instructions, columns.clone(), n, from, out);
-        let to = RowsMut { numbers: &mut ys[columns.start..], stride: tile.len() };
-        turn(tile.instructions, [columns.len(), n], Rows { numbers: sums, stride: n }, to);
-    }
+        true
+    })
 }
 
-fn pieces(columns: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..columns).step_by(TURNED).map(move |from| from..(from + TURNED).min(columns))
-}
-
-/// Adds to the row of the gradient of `W` of each number that is not zero what is asked of the outputs there.
+/// Adds to the rows of the gradient of the weight what is asked of the outputs where inputs are not zero. False, and nothing
+/// done, if these are too many.
 pub(super) fn scatter<F: Real>(
     kernel: &LinearKernel,
     tile: Tile,
-    by_channel: &Sparse<F>,
+    xs: Input<'_, F>,
     gys: &[F],
     gweight: &mut [F],
-) {
-    let n = kernel.n_out;
-    let mut turned = vec![F::default(); tile.len() * n];
-    turn(tile.instructions, [n, tile.len()], series(tile, gys), RowsMut { numbers: &mut turned, stride: n });
-    let (from, to) = (Rows { numbers: &turned, stride: n }, RowsMut { numbers: gweight, stride: n });
-    by_channel.add_product(tile.instructions, n, from, to);
+) -> bool {
+    let (n_in, n) = (kernel.n_in, kernel.n_out);
+    if kernel.rows.is_none() {
+        return false;
+    }
+    kernel.rooms.with(|room: &mut Room<F>| {
+        match xs {
+            Input::Events(events) => {
+                let all = (0..tile.steps).flat_map(|t| entries(events, t, t * tile.lanes));
+                room.sparse.arrange(n_in, all);
+            }
+            Input::Dense(xs) => {
+                let series = Series::by_channel(xs, n_in, tile.len());
+                if !find_entries(tile.instructions, series, xs.len() / WORTH, &mut room.entries) {
+                    return false;
+                }
+                room.sparse.arrange(n_in, room.entries.iter().copied());
+            }
+        }
+        room.turned.resize(striped_len(tile.len(), n));
+        turn_into_stripes(tile.instructions, [n, tile.len()], series(tile, gys), &mut room.turned, tile.len(), 0);
+        let turned = Striped { numbers: &room.turned, rows: tile.len(), columns: n };
+        room.sparse.add_product(tile.instructions, turned, RowsMut { numbers: gweight, stride: n });
+        true
+    })
+}
+
+/// Events of a step; their columns count from `first`.
+fn entries<F: Real>(events: Events<'_, F>, t: usize, first: usize) -> impl Iterator<Item = Entry<F>> + Clone + '_ {
+    events.at(t).iter().map(move |event| Entry {
+        row: event.channel,
+        column: first as u32 + event.lane,
+        value: event.value,
+    })
 }
