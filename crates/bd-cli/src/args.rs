@@ -28,6 +28,9 @@ pub(crate) enum Command {
     /// Measure a trained model once more, on its own test data or on others.
     #[command(after_help = EXIT_CODES)]
     Eval(Eval),
+    /// Make data to try things with.
+    #[command(subcommand)]
+    Data(Data),
     /// Versions as loaded, devices, threads, CPU features; where CUDA is not usable, why.
     Info {
         /// Print one JSON object instead of text.
@@ -110,14 +113,46 @@ pub(crate) struct Eval {
     /// Folder of a run of bd train
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// ngrc: another series, all of which is for testing; rnn: another .npz file with x and y, or x_test and y_test [default: the
-    /// test part of the run's own]
+    /// ngrc: another series, all of which is for testing; rnn, snn: another .npz file with x and y, or x_test and y_test [default:
+    /// the test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) columns: OtherColumns,
     #[command(flatten)]
     pub(crate) reuse: Reuse,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// Synthetic spoken digits, of the shape of the Spiking Heidelberg Digits: spikes with times, for bd train snn --data.
+    #[command(after_help = EXIT_CODES)]
+    Digits(Digits),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Digits {
+    /// Where to write them: .npz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Samples for training, as many of each class
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) train: usize,
+    /// Samples for testing
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(crate) test: usize,
+    /// Classes, of which each two have the same channels, in another order of time
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) classes: usize,
+    /// Channels
+    #[arg(long, value_name = "N", default_value_t = 700)]
+    pub(crate) channels: usize,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,8 +165,8 @@ pub(crate) enum Train {
     /// (--task NAME). Without options: BrainPy's tutorial, 100 units that learn to integrate white noise.
     #[command(after_help = EXIT_CODES)]
     Rnn(Box<Rnn>),
-    /// A spiking network, trained by back-propagation through time. Without options: BrainPy's tutorial, 100 inputs, 10 LIF
-    /// neurons and 2 leaky integrators that learn random spike trains with random labels.
+    /// A spiking network, trained by back-propagation through time, on examples of your own (--data FILE). Without options:
+    /// BrainPy's tutorial, 100 inputs, 10 LIF neurons and 2 leaky integrators that learn random spike trains with random labels.
     #[command(after_help = EXIT_CODES)]
     Snn(Box<Snn>),
 }
@@ -290,38 +325,60 @@ pub(crate) struct Rnn {
 
 #[derive(Debug, Args)]
 pub(crate) struct Snn {
-    /// Samples to draw [default: 256]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test: x [sample, time, channel] zeros and ones, or numbers
+    /// (see --encode); y labels. Or, for x, times_train (seconds), units_train (channels) and offsets_train (where the spikes of each
+    /// sample begin), and the same for test
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) data: Option<PathBuf>,
+    /// How inputs that are numbers drive the network: current (as they are, standardised), rate, latency or delta (as spikes)
+    /// [default: none, inputs are spikes]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) encode: Option<String>,
+    /// Length of a step in ms [default: 0.1; of a file 1, of spikes with times 4]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) dt: Option<f64>,
+    /// Fraction of the training part of a file that says when to stop [default: 0.25]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) validation: Option<f64>,
+    /// Samples to draw, without a file [default: 256]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) samples: Option<usize>,
-    /// Time steps of a sample, of dt_ms 0.1 each [default: 2000]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    /// Time steps of a sample, without a file [default: 2000]; those that spikes with times are put in [default: as many as the
+    /// training part needs]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) steps: Option<usize>,
-    /// Rate of each input channel [default: 5]
-    #[arg(long, value_name = "HZ", allow_negative_numbers = true)]
+    /// Rate of each input channel, without a file [default: 5]
+    #[arg(long, value_name = "HZ", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) rate_hz: Option<f64>,
-    /// Times that every sample is seen [default: 1500]
+    /// Times that every sample is seen, of a file at most [default: 1500; for a file 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) epochs: Option<usize>,
-    /// Samples of an update [default: all of them]
+    /// Epochs without a better loss on the validation part of a file after which training ends [default: 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) patience: Option<u64>,
+    /// Samples of an update [default: all of them; for a file 32]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
-    /// Learning rate [default: 0.002]
+    /// Learning rate [default: 0.002; for a file 0.001]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
-    /// Updates between two reports [default: 100]
+    /// Updates between two reports [default: 100; for a file 50]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) report_every: Option<u64>,
     /// What stands in for the derivative of a spike: inv_square, sigmoid, arctan, ... (a wrong name lists all eighteen)
-    /// [default: inv_square]
+    /// [default: inv_square; for a file sigmoid]
     #[arg(long, value_name = "NAME")]
     pub(crate) surrogate: Option<String>,
     /// What a spike does to the potential: value (sets it to v_reset), subtract (takes v_th - v_reset off) or none
     /// [default: value]
     #[arg(long, value_name = "NAME")]
     pub(crate) reset: Option<String>,
-    /// Neurons of each hidden layer [default: 10]
+    /// Neurons of each hidden layer [default: 10; for a file 128]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) hidden: Option<Vec<i64>>,
+    /// Synapses among the neurons of each hidden layer, too
+    #[arg(long)]
+    pub(crate) recurrent: bool,
     #[command(flatten)]
     pub(crate) run: Run,
 }

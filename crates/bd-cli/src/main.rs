@@ -5,6 +5,9 @@
 
 mod args;
 mod console;
+mod course;
+mod data;
+mod examples;
 mod finished;
 mod info;
 mod interrupt;
@@ -16,7 +19,6 @@ mod plot;
 mod predict;
 mod rnn;
 mod snn;
-mod snn_figures;
 mod text;
 mod training;
 
@@ -58,6 +60,7 @@ fn run() -> anyhow::Result<()> {
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => predict::eval(&args),
+        Command::Data(data) => data::make(&data),
         Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
         Command::Train(Train::Rnn(args)) => rnn::train(&args),
         Command::Train(Train::Snn(args)) => snn::train(&args),

@@ -56,6 +56,28 @@ impl Spikes {
         Ok(Self { time, batch, n, on, starts: starts.into(), all: all.into() })
     }
 
+    /// From the spikes of each sample, in any order of time, with so many steps and channels.
+    pub fn from_samples(
+        [time, n]: [usize; 2],
+        on: (Kind, Device),
+        samples: impl IntoIterator<Item = Vec<Spike>>,
+    ) -> Result<Self> {
+        let (mut starts, mut all) = (vec![0], Vec::new());
+        for (sample, mut spikes) in samples.into_iter().enumerate() {
+            if let Some(spike) = spikes.iter().find(|spike| spike.step as usize >= time || spike.channel as usize >= n)
+            {
+                return Err(Error::Config(format!(
+                    "sample {sample} has a spike of channel {} in step {}; there are {n} channels and {time} steps, counted from 0",
+                    spike.channel, spike.step
+                )));
+            }
+            spikes.sort_by_key(|spike| spike.step);
+            all.extend(spikes);
+            starts.push(all.len());
+        }
+        Ok(Self { time, batch: starts.len() - 1, n, on, starts: starts.into(), all: all.into() })
+    }
+
     /// From a tensor `[time, batch, n]` of zeros and ones. Any other number is refused.
     pub fn from_dense(xs: &Tensor) -> Result<Self> {
         let size = xs.size();
@@ -112,6 +134,11 @@ impl Spikes {
     /// The same, standing for a tensor on another device.
     pub fn on_device(self, device: Device) -> Self {
         Self { on: (self.on.0, device), ..self }
+    }
+
+    /// The same, standing for a tensor of another dtype.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { on: (kind, self.on.1), ..self }
     }
 
     /// Number of spikes.
@@ -202,6 +229,21 @@ mod tests {
         }
         assert_eq!(Spikes::draw([3, 2, 5], ON, 1.0, &mut Rng::new(0, "")).unwrap().count(), 30);
         assert_eq!(Spikes::draw([3, 2, 5], ON, 0.0, &mut Rng::new(0, "")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn samples_are_put_in_the_order_of_time() {
+        let spike = |step, channel| Spike { step, channel };
+        let samples = [vec![spike(2, 1), spike(0, 0), spike(2, 0)], vec![], vec![spike(1, 1)]];
+        let spikes = Spikes::from_samples([3, 2], ON, samples).unwrap();
+        assert_eq!((spikes.shape(), spikes.count()), ([3, 3, 2], 4));
+        assert_eq!(spikes.sample(0), [spike(0, 0), spike(2, 1), spike(2, 0)]);
+        assert_eq!(spikes.clone().of_kind(Kind::Double).to_dense().kind(), Kind::Double);
+        for wrong in [spike(3, 0), spike(0, 2)] {
+            let error = Spikes::from_samples([3, 2], ON, [vec![], vec![wrong]]).unwrap_err().to_string();
+            let words = format!("sample 1 has a spike of channel {} in step {}", wrong.channel, wrong.step);
+            assert!(error.contains(&words), "{error}");
+        }
     }
 
     #[test]

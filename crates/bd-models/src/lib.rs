@@ -17,6 +17,7 @@
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
 //! | [`standardise`] | [`Standardise`]: channels of different units brought to mean 0 and standard deviation 1 |
+//! | [`unit_range`] | [`UnitRange`]: channels of different units brought to the range from 0 to 1 |
 //! | [`surrogate`] | [`Surrogate`]: what stands in for the derivative of a spike |
 //! | [`init`] | initial values of weights |
 //!
@@ -43,6 +44,7 @@ pub mod snn;
 pub mod standardise;
 pub mod surrogate;
 pub mod synapse;
+pub mod unit_range;
 
 pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
@@ -63,3 +65,4 @@ pub use snn::SnnConfig;
 pub use standardise::Standardise;
 pub use surrogate::Surrogate;
 pub use synapse::{Synapse, SynapseConfig, SynapseState};
+pub use unit_range::UnitRange;

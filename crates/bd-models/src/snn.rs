@@ -31,6 +31,7 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// | `synapse` | | all synapses; `delayed` says whether those behind neurons act one step later |
 /// | `lif` | | all neurons |
 /// | `readout` | | the leaky integrators |
+/// | `recurrent` | `false` | whether the neurons of each hidden layer have synapses among themselves |
 ///
 /// Layers are called `i2r`, `r`, `r2o`, `o`; of several hidden layers `i2r1`, `r1`, `r1r2`, `r2`, ..., `r2o`, `o`. A name
 /// prefixes states (`r.v`, `r.spike`, `i2r.g`, `o.v`) and parameters (`i2r.weight`).
@@ -44,6 +45,7 @@ pub struct SnnConfig {
     pub synapse: SynapseConfig,
     pub lif: LifConfig,
     pub readout: LeakyIntegratorConfig,
+    pub recurrent: bool,
 }
 
 impl Default for SnnConfig {
@@ -55,6 +57,7 @@ impl Default for SnnConfig {
             synapse: SynapseConfig { delayed: true, ..SynapseConfig::default() },
             lif: LifConfig::default(),
             readout: LeakyIntegratorConfig::default(),
+            recurrent: false,
         }
     }
 }

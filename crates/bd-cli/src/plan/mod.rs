@@ -5,6 +5,7 @@ mod rnn;
 mod snn;
 
 use bd_core::{Error, Result};
+use bd_train::EarlyStopping;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use tch::Kind;
 
 pub(crate) use ngrc::{DataPlan, NgrcPlan, Select, SystemPlan};
 pub(crate) use rnn::{OF_SEQUENCE, RnnPlan, Source};
-pub(crate) use snn::SnnPlan;
+pub(crate) use snn::{SnnPlan, SnnSource};
 
 use crate::args;
 use crate::overlay::{Alternatives, overlay, put, put_assignment, read, typed};
@@ -73,6 +74,38 @@ fn laid<T: Serialize + DeserializeOwned>(defaults: &T, layers: &[Value], alterna
         overlay(&mut value, layer, "", alternatives)?;
     }
     typed(value)
+}
+
+/// What the strongest of the layers asks for that asks for anything. A layer that asks for something else loses the values that
+/// belong to that, which are called `own`.
+fn settle<T: PartialEq>(layers: &mut [Value], asked: impl Fn(&Value) -> Option<T>, own: &[&str]) -> Option<T> {
+    let last = layers.iter().rev().find_map(&asked);
+    for layer in layers.iter_mut() {
+        let asks = asked(layer);
+        for name in own.iter().filter(|_| asks.is_some() && asks != last) {
+            let (table, key) = match name.split_once('.') {
+                Some((table, key)) => (layer.get_mut(table), key),
+                None => (Some(&mut *layer), *name),
+            };
+            if let Some(Value::Object(table)) = table {
+                table.shift_remove(key);
+            }
+        }
+    }
+    last
+}
+
+/// Refuses a validation part, or a stop by it, that cannot be.
+fn check_held_out(validation: f64, early_stopping: Option<EarlyStopping>, of_file: bool) -> Result<()> {
+    if !(0.0..1.0).contains(&validation) {
+        return Err(Error::Config(format!("data.validation is {validation}; it is a fraction from 0 to below 1")));
+    }
+    let Some(stopping) = early_stopping else { return Ok(()) };
+    stopping.check()?;
+    if of_file && validation > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Config("early_stopping needs the validation part of a file; see data.validation".into()))
 }
 
 /// Refuses what is not the whole configuration of a run.

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::Dtype;
 use crate::args;
+use crate::examples::{Form, Labelled, Targets};
 use crate::overlay::alternative;
-use crate::rnn::{Labelled, Targets};
 
 /// What is learned: a task that is drawn anew for every update, or the examples of a file; the other one is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,9 +128,9 @@ impl RnnPlan {
                 model: RateNetConfig {
                     hidden: vec![64],
                     cell: Cell::all()[1],
-                    ..rate_net(labelled.n_in(), labelled.n_out())
+                    ..rate_net(labelled.train.channels(), labelled.targets.n_out())
                 },
-                loss: labelled.loss(),
+                loss: labelled.targets.loss(),
                 clip: Some(1.0),
                 epochs: Some(200),
                 batch: 16,
@@ -210,16 +210,7 @@ impl RnnPlan {
         if self.data.file.is_some() && (self.epochs.is_none() || self.updates.is_some()) {
             return config("a file is seen in epochs: set epochs, and not updates".into());
         }
-        if !(0.0..1.0).contains(&self.data.validation) {
-            return config(format!("data.validation is {}; it is a fraction from 0 to below 1", self.data.validation));
-        }
-        let held_out = self.data.file.is_some() && self.data.validation > 0.0;
-        if let Some(stopping) = &self.early_stopping {
-            stopping.check()?;
-            if !held_out {
-                return config("early_stopping needs the validation part of a file; see data.validation".into());
-            }
-        }
+        super::check_held_out(self.data.validation, self.early_stopping, self.data.file.is_some())?;
         if let Some(task) = &self.data.task {
             task.check()?;
             let (n_in, n_out) = (task.n_in(), task.n_out());
@@ -259,43 +250,24 @@ fn with_optimiser_of(task: &Task, plan: RnnPlan) -> RnnPlan {
 
 /// Finds the examples that the layers ask for. What a layer says of its own examples is void where a stronger one asks for others.
 fn source(layers: &mut [Value]) -> Result<Source> {
-    let mut asked: Vec<Option<std::result::Result<String, PathBuf>>> = Vec::new();
-    for layer in layers.iter() {
-        let file = layer.pointer("/data/file").and_then(Value::as_str);
-        let task = layer.pointer("/data/task").filter(|task| !task.is_null());
-        asked.push(match (file, task) {
-            (Some(_), Some(_)) => {
-                return Err(Error::Config("data.file and data.task exclude each other; set one of them".into()));
-            }
-            (Some(file), None) => Some(Err(std::path::absolute(file).unwrap_or_else(|_| file.into()))),
-            (None, Some(task)) => task.as_str().or_else(|| task["name"].as_str()).map(|name| Ok(name.to_owned())),
-            (None, None) => None,
-        });
+    let named = |layer: &Value, pointer: &str| layer.pointer(pointer).filter(|value| !value.is_null()).cloned();
+    if layers.iter().any(|layer| named(layer, "/data/file").is_some() && named(layer, "/data/task").is_some()) {
+        return Err(Error::Config("data.file and data.task exclude each other; set one of them".into()));
     }
-    let last = asked.iter().flatten().next_back().cloned();
-    for (layer, own) in layers.iter_mut().zip(&asked) {
-        if own.is_some() && *own != last {
-            forget_examples(layer);
-        }
-    }
+    let asked = |layer: &Value| {
+        let (file, task) = (named(layer, "/data/file"), named(layer, "/data/task"));
+        let file =
+            file.and_then(|file| file.as_str().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.into())));
+        let task = task.and_then(|task| task.as_str().or_else(|| task["name"].as_str()).map(str::to_owned));
+        file.map(Err).or(task.map(Ok))
+    };
+    let last = super::settle(layers, asked, &OWN);
     match last.unwrap_or_else(|| Ok("integration".into())) {
         Ok(name) => Ok(Source::Task(crate::overlay::typed(alternative(&Task::all(), "data.task", &name)?)?)),
         Err(file) => {
-            let labelled = Labelled::read(&file)?;
+            let labelled = Labelled::read(&file, Form::Numbers)?;
             Ok(Source::File(file, Box::new(labelled)))
         }
-    }
-}
-
-/// What belongs to the examples of a configuration.
-fn forget_examples(layer: &mut Value) {
-    let Some(layer) = layer.as_object_mut() else { return };
-    for name in ["data", "dt", "loss", "updates", "epochs", "early_stopping"] {
-        layer.remove(name);
-    }
-    if let Some(Value::Object(model)) = layer.get_mut("model") {
-        model.remove("n_in");
-        model.remove("n_out");
     }
 }
 
@@ -341,3 +313,6 @@ const MOST_UNITS: i64 = 1 << 13;
 
 /// How the outputs of a network become those that are compared with targets, of which there is one for a sequence.
 pub(crate) const OF_SEQUENCE: OverTime = OverTime::Last;
+
+/// What belongs to the examples of a configuration.
+const OWN: [&str; 8] = ["data", "dt", "loss", "updates", "epochs", "early_stopping", "model.n_in", "model.n_out"];

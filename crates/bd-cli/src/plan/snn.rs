@@ -1,24 +1,41 @@
 //! The configuration of `bd train snn`.
 
+use std::path::PathBuf;
+
 use bd_core::{DeviceSpec, Error, Result};
-use bd_models::{Init, SnnConfig, Surrogate};
+use bd_models::{Init, LifConfig, SnnConfig, Surrogate, SynapseConfig};
+use bd_train::data::Encoder;
 use bd_train::optim::{EpsOn, Rule};
-use bd_train::{Loss, OptimConfig, OverTime, Schedule};
+use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Schedule};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Dtype;
 use crate::args;
+use crate::examples::{Form, Grid, Inputs, Labelled, Part, Targets, first_other, said};
 use crate::overlay::alternative;
 
-/// Random spike trains with random labels, as in BrainPy's tutorial.
+/// What is learned: the examples of a file or, where that is null, random spike trains with random labels, as in BrainPy's tutorial.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpikesPlan {
-    pub(crate) samples: usize,
-    pub(crate) steps: usize,
-    /// Rate of each input channel.
-    pub(crate) rate_hz: f64,
+    pub(crate) file: Option<PathBuf>,
+    /// SHA-256 of the file that a run has read. Null: whatever is in it.
+    pub(crate) sha256: Option<String>,
+    /// What the targets of a file are.
+    pub(crate) targets: Option<Targets>,
+    /// How inputs that are numbers drive the network.
+    pub(crate) encode: Encoder,
+    /// Steps of random spikes, and those that spikes with times are put in. Null: as many as the training part needs.
+    pub(crate) steps: Option<usize>,
+    /// Channels of a file's data. Null: as many as the training part has.
+    pub(crate) channels: Option<i64>,
+    /// Fraction of the training part of a file that chooses when to stop.
+    pub(crate) validation: f64,
+    /// Of random spikes; of a file null.
+    pub(crate) samples: Option<usize>,
+    /// Rate of each channel of random spikes; of a file null.
+    pub(crate) rate_hz: Option<f64>,
 }
 
 /// `bd train snn`.
@@ -40,6 +57,8 @@ pub(crate) struct SnnPlan {
     pub(crate) epochs: usize,
     /// Samples of an update; null is all of them.
     pub(crate) batch: Option<usize>,
+    /// When training on a file ends before its time.
+    pub(crate) early_stopping: Option<EarlyStopping>,
     /// In updates.
     pub(crate) report_every: u64,
     /// In updates; 0 is never.
@@ -57,27 +76,100 @@ impl Default for SnnPlan {
             seed: 0,
             threads: super::cores(),
             dt_ms: 0.1,
-            data: SpikesPlan { samples: 256, steps: 2000, rate_hz: 5.0 },
+            data: SpikesPlan {
+                file: None,
+                sha256: None,
+                targets: None,
+                encode: Encoder::None,
+                steps: Some(2000),
+                channels: None,
+                validation: 0.0,
+                samples: Some(256),
+                rate_hz: Some(5.0),
+            },
             model: SnnConfig::default(),
             loss: Loss::CrossEntropy { over: OverTime::Max },
             optim: OptimConfig { lr: 2e-3, rule, ..OptimConfig::default() },
             clip: None,
             epochs: 1500,
             batch: None,
+            early_stopping: None,
             report_every: 100,
             checkpoint_every: 500,
         }
     }
 }
 
+/// Where the examples come from.
+pub(crate) enum SnnSource {
+    Random,
+    /// A file, read: what it holds says what a network for it looks like.
+    File(PathBuf, Box<Labelled>),
+}
+
 impl SnnPlan {
-    /// The configuration in force.
-    pub(crate) fn resolve(args: &args::Snn) -> Result<Self> {
-        let layers = super::layers(&args.run, options(args)?)?;
-        let plan = super::laid(&Self::default(), &layers, &alternatives)?;
+    /// For examples of one's own: there are fewer steps than the tutorial has, and more spikes in each.
+    fn for_file(path: &std::path::Path, labelled: &Labelled) -> Self {
+        let events = matches!(labelled.train.x, Inputs::Events(_));
+        let tutorial = Self::default();
+        let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+        Self {
+            dt_ms: if events { 4.0 } else { 1.0 },
+            data: SpikesPlan {
+                file: Some(path.to_path_buf()),
+                targets: Some(labelled.targets),
+                steps: None,
+                validation: 0.25,
+                samples: None,
+                rate_hz: None,
+                ..tutorial.data
+            },
+            model: SnnConfig {
+                n_in: labelled.train.channels(),
+                hidden: vec![128],
+                n_out: labelled.targets.n_out(),
+                synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..tutorial.model.synapse },
+                lif: LifConfig { surrogate, ..LifConfig::default() },
+                ..tutorial.model
+            },
+            loss: labelled.targets.loss(),
+            optim: OptimConfig { lr: 1e-3, ..tutorial.optim },
+            clip: Some(1.0),
+            epochs: 100,
+            batch: Some(32),
+            early_stopping: Some(EarlyStopping { patience: 20, min_delta: 0.0 }),
+            report_every: 50,
+            ..tutorial
+        }
+    }
+
+    /// The configuration in force, and the examples if they are of a file.
+    pub(crate) fn resolve(args: &args::Snn) -> Result<(Self, SnnSource)> {
+        let mut layers = super::layers(&args.run, options(args)?)?;
+        let source = source(&mut layers)?;
+        let defaults = match &source {
+            SnnSource::Random => Self::default(),
+            SnnSource::File(path, labelled) => Self::for_file(path, labelled),
+        };
+        let mut plan: Self = super::laid(&defaults, &layers, &alternatives)?;
+        let set = |pointer: &str| layers.iter().any(|layer| layer.pointer(pointer).is_some());
+        if plan.data.validation == 0.0 && !set("/early_stopping") {
+            plan.early_stopping = None;
+        }
+        plan.data.file = plan.data.file.map(|path| std::path::absolute(&path).unwrap_or(path));
         super::check_threads(plan.threads)?;
         plan.check()?;
-        Ok(plan)
+        let source = match source {
+            SnnSource::Random => SnnSource::Random,
+            SnnSource::File(path, labelled) => {
+                plan.fit_to(&labelled.train, set("/model/n_in"))?;
+                plan.check_inputs(&labelled.train)?;
+                plan.check_outputs(labelled.targets)?;
+                let labelled = labelled.in_steps(&path, plan.grid())?;
+                SnnSource::File(path, Box::new(labelled))
+            }
+        };
+        Ok((plan, source))
     }
 
     /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
@@ -88,14 +180,90 @@ impl SnnPlan {
         Ok(plan)
     }
 
+    /// Samples of a batch of the test, whose outputs are in memory at once.
+    pub(crate) fn test_batch(&self) -> usize {
+        self.batch.unwrap_or(1).max(64)
+    }
+
+    /// What spikes with times are put in, once it is known.
+    pub(crate) fn grid(&self) -> Option<Grid> {
+        let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
+        Some(Grid { dt_ms: self.dt_ms, steps, channels })
+    }
+
+    /// Takes from a training part what nobody has set.
+    fn fit_to(&mut self, train: &Part, n_in_is_set: bool) -> Result<()> {
+        let needed = match &train.x {
+            Inputs::Events(events) => events.steps(self.dt_ms)?,
+            _ => train.steps().unwrap_or(1),
+        };
+        let there = [
+            ("steps", self.data.steps.map(|n| n as i64), needed as i64),
+            ("channels", self.data.channels, train.channels()),
+        ];
+        let in_steps = train.steps().is_some();
+        if let Some((name, Some(set), found)) =
+            there.iter().find(|(_, set, found)| in_steps && set.is_some_and(|set| set != *found))
+        {
+            return Err(Error::Config(format!(
+                "data.{name} is {set}, but the file has {found} {name}; it is for spikes with times, which can be put in any"
+            )));
+        }
+        self.data.steps.get_or_insert(needed);
+        let channels = *self.data.channels.get_or_insert(train.channels());
+        if !n_in_is_set {
+            self.model.n_in = self.data.encode.channels(channels);
+        }
+        Ok(())
+    }
+
+    /// Refuses inputs that are not what `encode` is for.
+    pub(crate) fn check_inputs(&self, part: &Part) -> Result<()> {
+        let encode = self.data.encode;
+        match (part.numbers(), encode) {
+            (Some(x), Encoder::None) => {
+                let other = first_other(x, part.lengths.as_ref()).map_or_else(String::new, |place| {
+                    format!("the first that is neither 0 nor 1 is {}", said(x, &place))
+                });
+                Err(Error::Config(format!(
+                    "the inputs are numbers, not spikes ({other}): say with --encode how they drive the network: current, rate, \
+                     latency or delta"
+                )))
+            }
+            (None, encoder) if encoder != Encoder::None => Err(Error::Config(format!(
+                "data.encode is {}, but the inputs are spikes already: leave --encode out",
+                encoder.name()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_outputs(&self, targets: Targets) -> Result<()> {
+        let (encode, model) = (&self.data.encode, &self.model);
+        if targets.of_steps() && encode.substeps() > 1 {
+            return Err(Error::Config(format!(
+                "data.encode.substeps is {}, but the file has a target for each step; only 1 leaves the steps as they are",
+                encode.substeps()
+            )));
+        }
+        let needed = (encode.channels(self.data.channels.unwrap_or(model.n_in)), targets.n_out());
+        if (model.n_in, model.n_out) == needed {
+            return Ok(());
+        }
+        let ((n_in, n_out), (found_in, found_out)) = (needed, (model.n_in, model.n_out));
+        Err(Error::Config(format!(
+            "the examples need {n_in} inputs and {n_out} outputs, but model.n_in is {found_in} and model.n_out {found_out}"
+        )))
+    }
+
     fn check(&self) -> Result<()> {
         let config = |message: String| Err(Error::Config(message));
         if !(self.dt_ms > 0.0 && self.dt_ms.is_finite()) {
             return config(format!("dt_ms is {}; it must be a number above 0", self.dt_ms));
         }
         let counts = [
-            ("data.samples", self.data.samples),
-            ("data.steps", self.data.steps),
+            ("data.samples", self.data.samples.unwrap_or(1)),
+            ("data.steps", self.data.steps.unwrap_or(1)),
             ("epochs", self.epochs),
             ("report_every", self.report_every as usize),
             ("batch", self.batch.unwrap_or(1)),
@@ -103,29 +271,83 @@ impl SnnPlan {
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return config(format!("{name} is 0; it must be at least 1"));
         }
-        let p = self.data.rate_hz * self.dt_ms / 1000.0;
-        if !(0.0..=1.0).contains(&p) {
-            return config(format!(
-                "data.rate_hz is {}: in a step of {} ms that is a spike with probability {p}, which must be from 0 to 1",
-                self.data.rate_hz, self.dt_ms
-            ));
+        if let Some(steps) = self.data.steps.filter(|steps| *steps > MOST_STEPS) {
+            return config(format!("data.steps is {steps}; there are at most {MOST_STEPS}"));
+        }
+        if let Some(channels) = self.data.channels.filter(|channels| !(1..=MOST_CHANNELS).contains(channels)) {
+            return config(format!("data.channels is {channels}; it is from 1 to {MOST_CHANNELS}"));
         }
         if let Some(clip) = self.clip.filter(|clip| clip.is_nan() || *clip <= 0.0) {
             return config(format!("clip is {clip}; it must be above 0"));
         }
+        self.data.encode.check()?;
+        self.loss.check_parameters()?;
+        self.optim.check()?;
+        if self.data.file.is_some() { self.check_for_file() } else { self.check_for_random() }
+    }
+
+    fn check_for_file(&self) -> Result<()> {
+        let config = |message: &str| Err(Error::Config(message.into()));
+        if self.data.samples.is_some() || self.data.rate_hz.is_some() {
+            return config("data.samples and data.rate_hz are for random spikes, and there is a file");
+        }
+        super::check_held_out(self.data.validation, self.early_stopping, true)
+    }
+
+    fn check_for_random(&self) -> Result<()> {
+        let config = |message: String| Err(Error::Config(message));
+        let (Some(_), Some(_), Some(rate_hz)) = (self.data.samples, self.data.steps, self.data.rate_hz) else {
+            return config("data.samples, data.steps and data.rate_hz must be set where there is no file".into());
+        };
+        let p = rate_hz * self.dt_ms / 1000.0;
+        if !(0.0..=1.0).contains(&p) {
+            return config(format!(
+                "data.rate_hz is {rate_hz}: in a step of {} ms that is a spike with probability {p}, which must be from 0 to 1",
+                self.dt_ms
+            ));
+        }
+        let SpikesPlan { encode, channels, validation, targets, .. } = &self.data;
+        if *encode != Encoder::None || channels.is_some() || *validation != 0.0 || targets.is_some() {
+            return config(
+                "data.encode, data.channels, data.validation and data.targets are for a file; name it with --data"
+                    .into(),
+            );
+        }
+        super::check_held_out(0.0, self.early_stopping, false)?;
         let Loss::CrossEntropy { over } = self.loss else {
             return config("loss must be cross_entropy: the targets are labels".into());
         };
         if over == OverTime::Every {
             return config("loss.over cannot be every: a sample has one label".into());
         }
-        self.optim.check()
+        Ok(())
+    }
+}
+
+/// Finds the examples that the layers ask for. What a layer says of its own examples is void where a stronger one asks for others.
+fn source(layers: &mut [Value]) -> Result<SnnSource> {
+    let asked = |layer: &Value| {
+        let file = layer.pointer("/data/file")?;
+        Some(file.as_str().map(|file| std::path::absolute(file).unwrap_or_else(|_| file.into())))
+    };
+    let last = super::settle(layers, asked, &OWN);
+    match last.flatten() {
+        None => Ok(SnnSource::Random),
+        Some(file) => {
+            let labelled = Labelled::read(&file, Form::SpikesToo)?;
+            Ok(SnnSource::File(file, Box::new(labelled)))
+        }
     }
 }
 
 /// The options that were given.
 fn options(args: &args::Snn) -> Result<Vec<(&'static str, Option<Value>)>> {
     Ok(vec![
+        ("data.file", args.data.as_ref().map(|x| json!(x))),
+        ("data.encode", args.encode.as_ref().map(|x| json!({"name": x}))),
+        ("dt_ms", super::finite("--dt", args.dt)?),
+        ("data.validation", super::finite("--validation", args.validation)?),
+        ("early_stopping", args.patience.map(|x| json!({"patience": x}))),
         ("data.samples", args.samples.map(|x| json!(x))),
         ("data.steps", args.steps.map(|x| json!(x))),
         ("data.rate_hz", super::finite("--rate-hz", args.rate_hz)?),
@@ -136,12 +358,14 @@ fn options(args: &args::Snn) -> Result<Vec<(&'static str, Option<Value>)>> {
         ("model.lif.surrogate", args.surrogate.as_ref().map(|x| json!(x))),
         ("model.lif.reset", args.reset.as_ref().map(|x| json!(x))),
         ("model.hidden", args.hidden.as_ref().map(|x| json!(x))),
+        ("model.recurrent", args.recurrent.then(|| json!(true))),
     ])
 }
 
 /// What can be chosen by name.
 fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
+        "data.encode" => alternative(&Encoder::all(), path, name),
         "model.lif.surrogate" => alternative(&Surrogate::all(), path, name),
         "model.synapse.init" => alternative(&Init::all(), path, name),
         "loss" => alternative(&Loss::all(), path, name),
@@ -150,3 +374,12 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
         _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }
+
+/// More steps than this nobody waits for.
+const MOST_STEPS: usize = bd_train::data::events::MOST_STEPS;
+
+/// More channels than this are a mistake in a file.
+const MOST_CHANNELS: i64 = 1 << 24;
+
+/// What belongs to the examples of a configuration.
+const OWN: [&str; 8] = ["data", "dt_ms", "loss", "epochs", "batch", "early_stopping", "model.n_in", "model.n_out"];

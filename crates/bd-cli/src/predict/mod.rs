@@ -50,15 +50,12 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             Err(Error::Config(format!("{option} is about a file of --data, and there is none")).into())
         }
         AnyPlan::Ngrc(plan) => ngrc::eval(args, &plan),
-        AnyPlan::Rnn(_) if args.columns.given().is_some() => {
+        plan @ (AnyPlan::Rnn(_) | AnyPlan::Snn(_)) if args.columns.given().is_some() => {
             let option = args.columns.given().unwrap_or_default();
-            Err(Error::Config(format!("{option} is for runs of ngrc, and this is one of rnn")).into())
+            let job = if matches!(plan, AnyPlan::Rnn(_)) { "rnn" } else { "snn" };
+            Err(Error::Config(format!("{option} is for runs of ngrc, and this is one of {job}")).into())
         }
         AnyPlan::Rnn(plan) => crate::rnn::eval(args, &plan),
-        AnyPlan::Snn(_) if args.data.is_some() || args.columns.given().is_some() => {
-            Err(Error::Config("bd eval --data is for runs of ngrc and rnn so far, and this is one of snn".into())
-                .into())
-        }
         AnyPlan::Snn(plan) => crate::snn::eval(args, *plan),
     }
 }

@@ -6,58 +6,60 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
-use bd_core::{Error, Params, Shared, Spikes, Stack, StateTree, System, Tap, catch_torch, kind_name, threads};
-use bd_train::data::Sequences;
+use bd_core::{DeviceSpec, Error, Shared, StateTree, System, Tap, catch_torch, kind_name, threads};
+use bd_train::data::{Binned, Sequences};
 use bd_train::{Loss, OverTime, predict_sequences};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
+use crate::examples::{Grid, Network, Targets, events_of, first_other, ones};
 use crate::finished;
 use crate::job::print_json;
 use crate::plan::{OF_SEQUENCE, RnnPlan, SnnPlan};
-use crate::rnn::{Network, Targets};
 use crate::text::{plural, short};
 
 /// A trained network, ready to run.
 pub(super) struct Run {
-    /// Of `bd train snn`.
-    net: Option<Stack>,
-    /// Of `bd train rnn`: how data become what the network takes, and what it gives data again.
-    network: Option<Network>,
+    network: Network,
     /// Whether the output at the last step stands for a sequence.
     of_sequence: bool,
+    /// Of a step of the network.
     dt: f64,
     /// The unit of `dt`, if it has one.
     unit: &'static str,
-    n_in: i64,
     /// How scores of classes are made of its outputs, if it tells classes.
     over: Option<OverTime>,
-    on: (Kind, Device),
+    /// What spikes with times are put in, where the network takes them.
+    grid: Option<Grid>,
 }
 
 impl Run {
     pub(super) fn of_snn(plan: &SnnPlan, args: &args::Predict) -> Result<Self> {
-        let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
-        threads::set(finished::threads(&args.reuse, plan.threads)?);
-        let on = (plan.dtype.kind(), device);
-        let mut params = Params::new(plan.seed, on);
-        let net = catch_torch(|| plan.model.build(&mut params))?;
-        params.load(&finished::weights_of(&args.run)?)?;
-        let (over, n_in) = (over(&plan.loss), plan.model.n_in);
-        Ok(Self { net: Some(net), network: None, of_sequence: false, dt: plan.dt_ms, unit: " ms", n_in, over, on })
+        let network = trained(args, (plan.device, plan.threads), |device| crate::snn::network(plan, device))?;
+        let of_sequence = matches!(plan.data.targets, Some(Targets::Vectors { .. }));
+        Ok(Self { network, of_sequence, dt: plan.dt_ms, unit: " ms", over: over(&plan.loss), grid: plan.grid() })
     }
 
     pub(super) fn of_rnn(plan: &RnnPlan, args: &args::Predict) -> Result<Self> {
-        let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
-        threads::set(finished::threads(&args.reuse, plan.threads)?);
-        let network = catch_torch(|| Network::new(plan, device))?;
-        network.params.load(&finished::weights_of(&args.run)?)?;
-        let (on, over, n_in) = (network.on(), over(&plan.loss), plan.model.n_in);
+        let network = trained(args, (plan.device, plan.threads), |device| crate::rnn::network(plan, device))?;
         let of_sequence = matches!(plan.data.targets, Some(Targets::Vectors { .. }));
-        Ok(Self { net: None, network: Some(network), of_sequence, dt: plan.dt, unit: "", n_in, over, on })
+        Ok(Self { network, of_sequence, dt: plan.dt, unit: "", over: over(&plan.loss), grid: None })
     }
+}
+
+/// The network of a run with the weights that it found, where the options say or else the plan.
+fn trained(
+    args: &args::Predict,
+    (device, threads): (DeviceSpec, usize),
+    network: impl FnOnce(Device) -> bd_core::Result<Network>,
+) -> Result<Network> {
+    let device = args.reuse.device.as_deref().map_or(Ok(device), str::parse)?.resolve()?;
+    threads::set(finished::threads(&args.reuse, threads)?);
+    let network = catch_torch(|| network(device))?;
+    network.params.load(&finished::weights_of(&args.run)?)?;
+    Ok(network)
 }
 
 fn over(loss: &Loss) -> Option<OverTime> {
@@ -73,23 +75,22 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
             console::message(&message);
         }
     };
-    let (on, device) = (run.on, run.on.1);
-    let net = run.network.as_ref().map(|network| &network.net).or(run.net.as_ref()).expect("one of the two");
-    let states: Vec<String> = net.init_state(1, on).named().into_iter().map(|(name, _)| name).collect();
+    let Run { network, .. } = &run;
+    let (on, device) = (network.on(), network.on().1);
+    let states: Vec<String> = network.net.init_state(1, on).named().into_iter().map(|(name, _)| name).collect();
     if let Some(unknown) = args.record.iter().find(|name| !states.contains(name)) {
         return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))).into());
     }
-    let (x, lengths) = input(&args.input, args.array.as_deref(), run.n_in, on.0)?;
-    let (inputs, form) = sequences(&x, on, run.network.as_ref())?;
+    let Input { inputs, lengths, form } = input(&args.input, args.array.as_deref(), &run)?;
     let [samples, steps, channels] = inputs.shape().map(|n| n as usize);
     let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
     let (dt, unit, all) = (run.dt, run.unit, short(steps as f64 * run.dt));
     say(format!("input     {}: {shape} of {dt}{unit}, {all}{unit} in all; {form}", args.input.display()));
 
     let mut tap = Tap::new(args.record.iter().cloned());
-    let outputs = predict_sequences(net, &Shared::new(run.dt), &inputs, &mut tap)?;
-    let outputs = run.network.as_ref().map_or_else(|| outputs.shallow_clone(), |network| network.outputs(&outputs));
-    let lengths = lengths.map(|lengths| lengths.to_device(on.1));
+    let outputs = predict_sequences(&network.net, &Shared::new(run.dt), &inputs, &mut tap)?;
+    let outputs = network.outputs(&outputs);
+    let lengths = lengths.map(|lengths| lengths.to_device(device));
     let mut arrays = vec![("output".to_owned(), outputs.shallow_clone())];
     if let Some(over) = run.over {
         let scores = catch_torch(|| Ok(over.scores(&outputs, lengths.as_ref())))?;
@@ -111,16 +112,53 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     Ok(())
 }
 
-/// `[batch, time, n_in]` from a file, finite; of `[time, n_in]` a batch of one is made. Beside an array `x` or `x_test` stand the
-/// lengths of sequences that are padded, if they are, as `len` or `len_test`.
-fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<(Tensor, Option<Tensor>), Error> {
-    let bad = |reason: String| Err(Error::bad_file(path, reason));
-    let arrays = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("npz") => load_npz(path)?,
-        Some("npy") => vec![("x".to_owned(), load_npy(path)?)],
-        Some("safetensors") => load_tensors(path)?,
-        _ => return bad("an input file ends in .npz, .npy or .safetensors".into()),
+/// What drives the network.
+struct Input {
+    inputs: Sequences,
+    lengths: Option<Tensor>,
+    /// What it is, in words.
+    form: String,
+}
+
+/// From a file: spikes with times, or an array `[batch, time, channel]`, which becomes a list of spikes if it is one and what the run
+/// makes of numbers if it makes something of them. Beside an array `x` or `x_test` stand the lengths of sequences that are padded, if
+/// they are, as `len` or `len_test`.
+fn input(path: &Path, array: Option<&str>, run: &Run) -> Result<Input, Error> {
+    let network = &run.network;
+    let arrays = arrays(path)?;
+    let binned = match (run.grid, array) {
+        (Some(grid), None) => catch_torch(|| events_of(path, &arrays, grid))?,
+        _ => None,
     };
+    if let Some(Binned { spikes, late, .. }) = binned {
+        let late = if late > 0 { format!("; {late} after the last step are left out") } else { String::new() };
+        let form = format!("{} spikes, kept as a list{late}", spikes.count());
+        let spikes = spikes.of_kind(network.on().0).on_device(network.on().1);
+        return Ok(Input { inputs: Sequences::Spikes(spikes), lengths: None, form });
+    }
+    let (x, lengths) = numbers(path, &arrays, array, network.channels, network.on().0)?;
+    let (inputs, form) = sequences(&x, lengths.as_ref(), network)?;
+    Ok(Input { inputs, lengths: network.lengths(lengths.as_ref()), form })
+}
+
+fn arrays(path: &Path) -> Result<Vec<(String, Tensor)>, Error> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("npz") => load_npz(path),
+        Some("npy") => Ok(vec![("x".to_owned(), load_npy(path)?)]),
+        Some("safetensors") => load_tensors(path),
+        _ => Err(Error::bad_file(path, "an input file ends in .npz, .npy or .safetensors")),
+    }
+}
+
+/// `[batch, time, channels]`, finite, with lengths; of `[time, channels]` a batch of one is made.
+fn numbers(
+    path: &Path,
+    arrays: &[(String, Tensor)],
+    array: Option<&str>,
+    channels: i64,
+    kind: Kind,
+) -> Result<(Tensor, Option<Tensor>), Error> {
+    let bad = |reason: String| Err(Error::bad_file(path, reason));
     let find = |name: &str| arrays.iter().find(|(known, _)| known == name);
     let found = match array {
         Some(name) => find(name),
@@ -136,8 +174,8 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<(Ten
     };
     let x = if x.dim() == 2 { x.unsqueeze(0) } else { x.shallow_clone() };
     let size = x.size();
-    if size.len() != 3 || size[2] != n_in || size.contains(&0) {
-        return bad(format!("{name} is {size:?}; the network takes [batch, time, {n_in}] or [time, {n_in}]"));
+    if size.len() != 3 || size[2] != channels || size.contains(&0) {
+        return bad(format!("{name} is {size:?}; the network takes [batch, time, {channels}] or [time, {channels}]"));
     }
     // As the network will read them: what float64 holds may be infinite in float32.
     let wrong = x.to_kind(kind).isfinite().logical_not().nonzero();
@@ -159,24 +197,18 @@ fn input(path: &Path, array: Option<&str>, n_in: i64, kind: Kind) -> Result<(Ten
     Ok((x, lengths))
 }
 
-/// As a list of spikes if it is one, and in words which of the two.
-fn sequences(x: &Tensor, on: (Kind, Device), network: Option<&Network>) -> Result<(Sequences, String), Error> {
+/// As the network takes it, and in words what that is.
+fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Network) -> Result<(Sequences, String), Error> {
     catch_torch(|| {
-        if let Some(network) = network.filter(|network| network.scales()) {
-            let scaled = network.prepare(x);
-            return Ok((
-                Sequences::dense(&scaled)?,
-                format!("{}, standardised as in the training", kind_name(x.kind())),
-            ));
+        if let Some(words) = network.preparation() {
+            return Ok((network.prepare(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
         }
-        let dense = x.to_kind(on.0);
-        let others = x.ne(0.0).logical_and(&x.ne(1.0)).any().int64_value(&[]) == 1;
-        if others {
+        let (kind, device) = network.on();
+        if first_other(x, None).is_some() {
             let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));
-            return Ok((Sequences::dense(&dense.to_device(on.1))?, form));
+            return Ok((Sequences::dense(&x.to_kind(kind).to_device(device))?, form));
         }
-        let mut spikes = Spikes::from_dense(&dense.transpose(0, 1))?;
-        spikes = spikes.on_device(on.1);
+        let spikes = ones(x, None)?.of_kind(kind).on_device(device);
         let form = format!("{} spikes, kept as a list", spikes.count());
         Ok((Sequences::Spikes(spikes), form))
     })

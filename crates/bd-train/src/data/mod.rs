@@ -1,13 +1,19 @@
-//! Where series come from and how they are divided; sequences with their targets, in batches.
+//! Where series come from and how they are divided; sequences with their targets, in batches; numbers and events as spikes.
 
 pub mod chaos;
 pub mod columns;
+pub mod digits;
+mod encode;
+pub mod events;
 mod examples;
 mod series;
 pub mod split;
 
 pub use chaos::{FLOWS, Flow};
 pub use columns::{Column, read_columns};
+pub use digits::Digits;
+pub use encode::{Encoder, Scaling};
+pub use events::{Binned, Events};
 pub use examples::{Examples, Sequences, TimeFirst};
 pub use series::{Series, SeriesConfig, split_names};
 pub use split::{Split, SplitConfig};

@@ -24,26 +24,33 @@ const MOST_DOTS: usize = 8_000;
 
 /// What was seen at one report.
 #[derive(Debug, Clone)]
-pub(crate) struct Report {
+pub(super) struct Report {
     /// Updates made so far.
-    pub(crate) step: u64,
-    pub(crate) loss: f64,
+    pub(super) step: u64,
+    pub(super) loss: f64,
     /// Fraction of the samples; not a number where there is none.
-    pub(crate) accuracy: f64,
+    pub(super) accuracy: f64,
 }
 
 /// States of one layer of neurons for the first samples, on the host in float64: `[sample, time, neuron]`.
 #[derive(Debug)]
-pub(crate) struct Recorded {
-    pub(crate) layer: String,
-    pub(crate) dt_ms: f64,
-    pub(crate) v: Tensor,
+pub(super) struct Recorded {
+    pub(super) layer: String,
+    pub(super) dt_ms: f64,
+    pub(super) v: Tensor,
     /// 1 where a neuron spikes, 0 elsewhere.
-    pub(crate) spike: Tensor,
+    pub(super) spike: Tensor,
 }
 
-/// Every figure, with the name of its file.
-pub(crate) fn figures(losses: &[f64], reports: &[Report], recorded: &Recorded) -> Result<Vec<(String, Figure)>> {
+/// Every figure of a training that has accuracies, with the name of its file.
+pub(super) fn figures(losses: &[f64], reports: &[Report], recorded: &Recorded) -> Result<Vec<(String, Figure)>> {
+    let mut figures = of_states(recorded)?;
+    figures.push(("training".to_owned(), training(losses, reports)));
+    Ok(figures)
+}
+
+/// Figures of what the network does, if it does anything.
+pub(super) fn of_states(recorded: &Recorded) -> Result<Vec<(String, Figure)>> {
     let (v, spike) = (recorded.v.size(), recorded.spike.size());
     if v.len() != 3 || v != spike {
         let found = if v.len() == 3 { spike } else { v };
@@ -59,7 +66,6 @@ pub(crate) fn figures(losses: &[f64], reports: &[Report], recorded: &Recorded) -
         figures.push(("voltages".to_owned(), voltages(recorded)?));
         figures.push(("raster".to_owned(), raster(recorded)?));
     }
-    figures.push(("training".to_owned(), training(losses, reports)));
     Ok(figures)
 }
 

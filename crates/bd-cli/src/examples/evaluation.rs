@@ -8,63 +8,59 @@ use bd_train::{Loss, Objective, OfSequence, OverTime, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::data::Targets;
 use super::network::Network;
-use crate::plan::{OF_SEQUENCE, RnnPlan};
+use super::targets::Targets;
+use crate::plan::OF_SEQUENCE;
 use crate::text::short;
+use crate::training::Trained;
 
 /// The loss of a job: of outputs, or of one output for each sequence.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Judge {
+pub(crate) enum Judge {
     Steps(Loss),
     Sequences(OfSequence),
 }
 
 /// What a trained network does on examples.
-pub(super) struct Evaluated {
-    pub(super) loss: f64,
+pub(crate) struct Evaluated {
+    pub(crate) loss: f64,
     /// What is compared with targets, on the host in float64: `[sample, time, output]`, or scores or outputs `[sample, n]`.
-    pub(super) outputs: Tensor,
-    pub(super) targets: Tensor,
+    pub(crate) outputs: Tensor,
+    pub(crate) targets: Tensor,
     /// Where targets are labels.
-    accuracy: Option<f64>,
+    pub(crate) accuracy: Option<f64>,
     /// Where they are numbers: error over variance.
     nmse: Option<f64>,
     mse: Option<f64>,
     /// How often class (row) was taken for class (column).
-    pub(super) confusion: Option<Vec<Vec<i64>>>,
+    pub(crate) confusion: Option<Vec<Vec<i64>>>,
 }
 
 impl Judge {
-    pub(super) fn new(plan: &RnnPlan) -> Result<Self> {
-        let targets = plan.data.targets;
-        let of_task = || plan.data.task.is_some_and(|task| matches!(task.loss(), Loss::CrossEntropy { .. }));
-        let labels = targets.map_or_else(of_task, Targets::are_labels);
-        let over = match plan.loss {
-            Loss::CrossEntropy { over } => Some(over),
-            _ => None,
-        };
-        let refused = |message: &str| Err(Error::Config(format!("loss is {}: {message}", name(&plan.loss))));
-        match (targets, over) {
-            (_, None) if labels => refused("the targets are labels, for which it is cross_entropy"),
-            (_, Some(_)) if !labels => {
-                refused("the targets are numbers, for which it is mse, mae, huber or binary_cross_entropy")
+    /// For targets of a file.
+    pub(crate) fn of_targets(loss: Loss, targets: Targets) -> Result<Self> {
+        let over = over(loss);
+        check(loss, targets.are_labels())?;
+        match targets {
+            Targets::Labels { .. } if over == Some(OverTime::Every) => {
+                refused(loss, "over is every, but a sequence has one label")
             }
-            (Some(Targets::Labels { .. }), Some(OverTime::Every)) => {
-                refused("over is every, but a sequence has one label")
+            Targets::LabelsOfSteps { .. } if over != Some(OverTime::Every) => {
+                refused(loss, "every step has a label, so that over must be every")
             }
-            (Some(Targets::LabelsOfSteps { .. }), Some(over)) if over != OverTime::Every => {
-                refused("every step has a label, so that over must be every")
-            }
-            (Some(Targets::Vectors { .. }), None) => {
-                Ok(Self::Sequences(OfSequence { loss: plan.loss, over: OF_SEQUENCE }))
-            }
-            _ => Ok(Self::Steps(plan.loss)),
+            Targets::Vectors { .. } => Ok(Self::Sequences(OfSequence { loss, over: OF_SEQUENCE })),
+            _ => Ok(Self::Steps(loss)),
         }
     }
 
+    /// For a task whose usual loss is another one, perhaps.
+    pub(crate) fn of_task(loss: Loss, usual: Loss) -> Result<Self> {
+        check(loss, over(usual).is_some())?;
+        Ok(Self::Steps(loss))
+    }
+
     /// What is compared with targets.
-    pub(super) fn read(&self, outputs: &Tensor, lengths: Option<&Tensor>) -> Tensor {
+    pub(crate) fn read(&self, outputs: &Tensor, lengths: Option<&Tensor>) -> Tensor {
         match self {
             Self::Steps(Loss::CrossEntropy { over }) => over.scores(outputs, lengths),
             Self::Steps(_) => outputs.shallow_clone(),
@@ -74,7 +70,7 @@ impl Judge {
 
     /// Of examples, with their targets as they were before any scaling: the loss as in training, and all else in the units of the
     /// data.
-    pub(super) fn evaluate(
+    pub(crate) fn evaluate(
         &self,
         network: &Network,
         sha: &Shared,
@@ -104,8 +100,27 @@ impl Judge {
     }
 }
 
-fn name(loss: &Loss) -> String {
-    serde_json::to_value(loss).ok().and_then(|loss| loss["name"].as_str().map(str::to_owned)).unwrap_or_default()
+/// How a loss makes scores of outputs, if it is one of labels.
+fn over(loss: Loss) -> Option<OverTime> {
+    match loss {
+        Loss::CrossEntropy { over } => Some(over),
+        _ => None,
+    }
+}
+
+fn check(loss: Loss, labels: bool) -> Result<()> {
+    match over(loss) {
+        None if labels => refused(loss, "the targets are labels, for which it is cross_entropy"),
+        Some(_) if !labels => {
+            refused(loss, "the targets are numbers, for which it is mse, mae, huber or binary_cross_entropy")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused<T>(loss: Loss, message: &str) -> Result<T> {
+    let name = serde_json::to_value(loss).ok().and_then(|loss| loss["name"].as_str().map(str::to_owned));
+    Err(Error::Config(format!("loss is {}: {message}", name.unwrap_or_default())))
 }
 
 impl Objective for Judge {
@@ -174,7 +189,7 @@ impl Evaluated {
     }
 
     /// With what ridge regression reaches, where that was asked.
-    pub(super) fn metrics(&self, baseline: Option<f64>) -> Map<String, Value> {
+    pub(crate) fn metrics(&self, baseline: Option<f64>) -> Map<String, Value> {
         let all = [
             ("test_loss", Some(self.loss)),
             ("test_accuracy", self.accuracy),
@@ -185,13 +200,13 @@ impl Evaluated {
         all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))).collect()
     }
 
-    pub(super) fn arrays(&self) -> Vec<(String, Tensor)> {
+    pub(crate) fn arrays(&self) -> Vec<(String, Tensor)> {
         let target = if self.targets.kind() == Kind::Int64 { "label" } else { "target" };
         let output = if self.targets.kind() == Kind::Int64 { "score" } else { "prediction" };
         vec![(output.into(), self.outputs.shallow_clone()), (target.into(), self.targets.shallow_clone())]
     }
 
-    pub(super) fn table(&self) -> String {
+    fn table(&self) -> String {
         let mut lines = vec![format!("{:>14}  {}", "test loss", short(self.loss))];
         if let Some(accuracy) = self.accuracy {
             lines.push(format!("{:>14}  {}", "test accuracy", short(accuracy)));
@@ -203,7 +218,7 @@ impl Evaluated {
     }
 
     /// Rows are what it was, columns what it was taken for.
-    pub(super) fn confusion_table(&self) -> String {
+    fn confusion_table(&self) -> String {
         const MOST_CLASSES: usize = 12;
         let Some(confusion) = self.confusion.as_ref().filter(|rows| rows.len() <= MOST_CLASSES) else {
             return String::new();
@@ -214,4 +229,26 @@ impl Evaluated {
         };
         format!("\n{:>14}  {head}", "is / taken for") + &confusion.iter().enumerate().map(row).collect::<String>()
     }
+}
+
+/// For people: what the training ended with, the test, the baseline beside it, and what was taken for what. `more` are lines of the
+/// job's own.
+pub(crate) fn table(
+    evaluated: &Evaluated,
+    baseline: Option<f64>,
+    trained: Option<&Trained>,
+    more: &[(String, String)],
+) -> String {
+    let mut text = trained.map_or(String::new(), |trained| {
+        format!("{:>14}  {} (mean of the last 100 updates)\n", "train loss", short(trained.last_100()))
+    });
+    text += &evaluated.table();
+    if let Some(accuracy) = baseline {
+        let accuracy = short(accuracy);
+        text += &format!("\n{:>14}  {accuracy} (ridge regression on each channel's mean and deviation)", "linear");
+    }
+    for (name, value) in more {
+        text += &format!("\n{name:>14}  {value}");
+    }
+    text + &evaluated.confusion_table()
 }

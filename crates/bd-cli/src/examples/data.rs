@@ -1,0 +1,103 @@
+//! [`Data`]: the parts of a file as a network takes them.
+
+use std::path::Path;
+
+use bd_core::{Result, Shared};
+use bd_train::RunDir;
+use bd_train::data::Examples;
+use serde_json::{Map, Value, json};
+use tch::Tensor;
+
+use super::baseline::linear_accuracy;
+use super::evaluation::{Evaluated, Judge};
+use super::file::Labelled;
+use super::learning::Best;
+use super::network::Network;
+use super::part::Part;
+use crate::text::plural;
+
+/// What is learned of a file.
+pub(crate) struct Data {
+    pub(crate) train: Examples,
+    /// Says when to stop. With its targets as they were read.
+    pub(crate) validation: Option<(Examples, Tensor)>,
+    pub(crate) test: Examples,
+    /// The training part without the validation part, as it was read.
+    kept: Part,
+    labelled: Labelled,
+}
+
+impl Data {
+    /// Holds out a fraction of the training part, and takes the network's scaling from the rest.
+    pub(crate) fn new(labelled: Labelled, network: &Network, validation: f64, seed: u64) -> Result<Self> {
+        let (kept, held) = labelled.hold_out(validation, seed)?;
+        network.fit_scale(&kept)?;
+        let train = network.examples(&kept)?;
+        let held = held.map(|part| network.examples(&part).map(|examples| (examples, part.y)));
+        let validation = held.transpose()?;
+        let test = network.examples(&labelled.test)?;
+        Ok(Self { train, validation, test, kept, labelled })
+    }
+
+    /// The targets of the test part as they were read.
+    pub(crate) fn truth(&self) -> &Tensor {
+        &self.labelled.test.y
+    }
+
+    pub(crate) fn held_out(&self) -> Option<&Examples> {
+        self.validation.as_ref().map(|(examples, _)| examples)
+    }
+
+    pub(crate) fn baseline(&self) -> Result<Option<f64>> {
+        linear_accuracy(&self.kept, &self.labelled.test, self.labelled.targets)
+    }
+
+    /// How many of what.
+    pub(crate) fn describe(&self, file: Option<&Path>) -> String {
+        let part = &self.labelled.train;
+        format!(
+            "{}: {} for training, {} for validation, {} for testing, of {}, {}; {}",
+            file.and_then(Path::file_name).unwrap_or_default().to_string_lossy(),
+            self.train.count(),
+            self.held_out().map_or(0, Examples::count),
+            self.test.count(),
+            plural(part.steps().unwrap_or(0), "step"),
+            plural(part.channels() as usize, "channel"),
+            self.labelled.targets.describe(),
+        )
+    }
+
+    /// Both parts, for what is to be said of them.
+    pub(crate) fn parts(&self) -> [&Part; 2] {
+        [&self.labelled.train, &self.labelled.test]
+    }
+
+    /// How many of the validation part are told right, once the training is over; none where there is none, or no label.
+    pub(crate) fn validation_accuracy(
+        &self,
+        judge: &Judge,
+        network: &Network,
+        sha: &Shared,
+        batch: usize,
+    ) -> Result<Option<f64>> {
+        let Some((examples, truth)) = &self.validation else { return Ok(None) };
+        Ok(judge.evaluate(network, sha, (examples, truth), batch)?.accuracy)
+    }
+}
+
+/// Adds to the metrics of a run which weights were kept, and writes them with the confusion matrix.
+pub(crate) fn report_test(
+    run: &RunDir,
+    evaluated: &Evaluated,
+    best: Option<&Best>,
+    metrics: &mut Map<String, Value>,
+) -> Result<()> {
+    if let Some(best) = best {
+        metrics.insert("best_step".into(), json!(best.step));
+        metrics.insert("best_validation_loss".into(), json!(best.loss));
+    }
+    let mut line = json!({"split": "test"});
+    line.as_object_mut().expect("an object").extend(metrics.clone());
+    line["confusion"] = json!(evaluated.confusion);
+    run.report(&line)
+}

@@ -1,0 +1,332 @@
+//! Arrays of an `.npz` file as a [`Part`] with its [`Targets`]: what is wrong is named with its array and its place.
+
+use std::path::Path;
+
+use bd_core::{Error, Result, Spike, Spikes, kind_name};
+use bd_train::data::{Binned, Events};
+use tch::{Device, Kind, Tensor};
+
+use super::part::{Grid, Inputs, Part, padding};
+use super::targets::Targets;
+
+/// What inputs a network takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Numbers only.
+    Numbers,
+    /// Spikes, as zeros and ones or as events, and numbers.
+    SpikesToo,
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) path: &'a Path,
+    pub(super) arrays: &'a [(String, Tensor)],
+    pub(super) form: Form,
+}
+
+/// `x` and `train` are `x_train`; without a suffix `x`.
+fn named(what: &str, suffix: &str) -> String {
+    if suffix.is_empty() { what.to_owned() } else { format!("{what}_{suffix}") }
+}
+
+impl Reader<'_> {
+    pub(super) fn bad<T>(&self, reason: String) -> Result<T> {
+        Err(Error::bad_file(self.path, reason))
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.arrays.iter().any(|(known, _)| known == name)
+    }
+
+    fn get(&self, name: &str) -> Option<&Tensor> {
+        self.arrays.iter().find(|(known, _)| known == name).map(|(_, array)| array)
+    }
+
+    fn find(&self, name: &str) -> Result<&Tensor> {
+        self.get(name).map_or_else(|| self.check_names(&[name]).map(|()| unreachable!("it is missing")), Ok)
+    }
+
+    /// Refuses a file that lacks one of these arrays.
+    pub(super) fn check_names(&self, names: &[&str]) -> Result<()> {
+        let missing: Vec<_> = names.iter().copied().filter(|name| !self.has(name)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let there = self.arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>();
+        self.bad(format!("it lacks {}; there are: {}", missing.join(", "), there.join(", ")))
+    }
+
+    /// Whether the inputs are events.
+    pub(super) fn has_events(&self, suffix: &str) -> Result<bool> {
+        let (times, x) = (named("times", suffix), named("x", suffix));
+        match (self.has(&times), self.has(&x), self.form) {
+            (true, true, _) => self.bad(format!("it has {times} and {x}; inputs are one of them")),
+            (true, false, Form::Numbers) => {
+                self.bad(format!("it has spikes with times ({times}), which bd train snn learns from, and no {x}"))
+            }
+            (events, ..) => Ok(events),
+        }
+    }
+
+    /// Inputs, targets and perhaps lengths. A test part must be like the training part.
+    pub(super) fn part(
+        &self,
+        suffix: &str,
+        name: &'static str,
+        like: Option<(&Part, Targets)>,
+    ) -> Result<(Part, Targets)> {
+        let y_name = named("y", suffix);
+        let (x, lengths, x_name, count, time) = if self.has_events(suffix)? {
+            let events = self.events(suffix)?;
+            let count = events.count() as i64;
+            (Inputs::Events(events), None, named("offsets", suffix), count, None)
+        } else {
+            let (x, lengths) = self.inputs(suffix, like.map(|(train, _)| train))?;
+            let size = self.find(&named("x", suffix))?.size();
+            (x, lengths, named("x", suffix), size[0], Some(size[1]))
+        };
+        let y = self.find(&y_name)?;
+        if y.size().first() != Some(&count) {
+            let size = y.size();
+            return self.bad(format!("{x_name} has {count} samples, but {y_name} is {size:?}: there must be as many"));
+        }
+        let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like.map(|(_, targets)| targets))?;
+        Ok((Part { name, x, y, lengths, merged: 0, late: 0 }, targets))
+    }
+
+    fn events(&self, suffix: &str) -> Result<Events> {
+        let names = ["times", "units", "offsets"].map(|what| named(what, suffix));
+        let len = named("len", suffix);
+        if self.has(&len) {
+            return self
+                .bad(format!("it has {len}, the lengths of padded sequences, but spikes with times have no padding"));
+        }
+        let [times, units, offsets] = [self.find(&names[0])?, self.find(&names[1])?, self.find(&names[2])?];
+        let events =
+            Events::new(times.shallow_clone(), units.shallow_clone(), offsets, names.each_ref().map(String::as_str));
+        events.or_else(|error| self.bad(error.to_string()))
+    }
+
+    /// `x_<suffix>` and perhaps `len_<suffix>`.
+    fn inputs(&self, suffix: &str, train: Option<&Part>) -> Result<(Inputs, Option<Tensor>)> {
+        let (x_name, len_name) = (named("x", suffix), named("len", suffix));
+        let x = self.find(&x_name)?;
+        let size = x.size();
+        let [count, time, channels] = size[..] else {
+            return self.bad(format!("{x_name} is {size:?}; it must be [sample, time, channel]"));
+        };
+        if size.contains(&0) {
+            return self.bad(format!("{x_name} is {size:?}, with nothing in it"));
+        }
+        if let Some(train) = train.map(Part::channels).filter(|train| *train != channels) {
+            return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
+        }
+        let lengths = match self.get(&len_name) {
+            Some(lengths) => Some(self.lengths(&len_name, lengths, count, time)?),
+            None => None,
+        };
+        if let Some(train) = train.filter(|train| train.lengths.is_some() != lengths.is_some()) {
+            let (there, missing) =
+                if train.lengths.is_some() { ("len_train", "len_test") } else { ("len_test", "len_train") };
+            return self
+                .bad(format!("it has {there} and lacks {missing}: sequences of both parts are padded, or of none"));
+        }
+        let numbers = |lengths: Option<&Tensor>| {
+            self.finite(&x_name, x, lengths, &["sample", "step", "channel"]).map(Inputs::Numbers)
+        };
+        let of_numbers = self.form == Form::Numbers || train.is_some_and(|train| train.numbers().is_some());
+        let inputs = match first_other(x, lengths.as_ref()) {
+            _ if of_numbers => numbers(lengths.as_ref())?,
+            None => Inputs::Spikes(ones(x, lengths.as_ref())?),
+            Some(place) if train.is_some() => {
+                return self.bad(format!(
+                    "x_train holds zeros and ones only, which are spikes, but {x_name} is {}",
+                    said(x, &place)
+                ));
+            }
+            Some(_) => numbers(lengths.as_ref())?,
+        };
+        Ok((inputs, lengths))
+    }
+
+    fn lengths(&self, name: &str, lengths: &Tensor, count: i64, time: i64) -> Result<Tensor> {
+        if !whole(lengths) || lengths.size() != [count] {
+            let found = format!("{} of shape {:?}", kind_name(lengths.kind()), lengths.size());
+            return self.bad(format!("{name} is {found}; it must be whole numbers of shape [{count}]"));
+        }
+        let lengths = lengths.to_kind(Kind::Int64);
+        let wrong = lengths.lt(1).logical_or(&lengths.gt(time)).nonzero();
+        if wrong.size()[0] > 0 {
+            let sample = wrong.int64_value(&[0, 0]);
+            let length = lengths.int64_value(&[sample]);
+            return self.bad(format!("{name} of sample {sample} is {length}; lengths are from 1 to {time}"));
+        }
+        Ok(lengths)
+    }
+
+    /// `time` is the number of steps, where inputs are in steps.
+    fn targets(
+        &self,
+        name: &str,
+        y: &Tensor,
+        time: Option<i64>,
+        lengths: Option<&Tensor>,
+        like: Option<Targets>,
+    ) -> Result<(Tensor, Targets)> {
+        let (y, targets) = if whole(y) {
+            self.labels(name, y, time, lengths, like)?
+        } else {
+            self.wanted_numbers(name, y, time, lengths)?
+        };
+        match like {
+            Some(known) if known != targets => self.bad(format!("y_train has {known}, but {name} has {targets}")),
+            _ => Ok((y, targets)),
+        }
+    }
+
+    fn labels(
+        &self,
+        name: &str,
+        y: &Tensor,
+        time: Option<i64>,
+        lengths: Option<&Tensor>,
+        like: Option<Targets>,
+    ) -> Result<(Tensor, Targets)> {
+        let size = y.size();
+        let of_steps = match size[..] {
+            [_] => false,
+            [_, steps] if Some(steps) == time => true,
+            _ => {
+                let or_steps = time.map_or(String::new(), |time| format!(" or [sample, {time}]"));
+                return self.bad(format!("{name} is {size:?}; labels are [sample]{or_steps}"));
+            }
+        };
+        let mut y = y.to_kind(Kind::Int64);
+        // Labels of padding may be any, -1 or -100 often.
+        if let Some(lengths) = lengths.filter(|_| of_steps) {
+            y = y.masked_fill(&padding(lengths, size[1]), 0);
+        }
+        let (least, count) = (y.min().int64_value(&[]), y.numel() as i64);
+        if least < 0 {
+            return self.bad(format!("{name} has the label {least}; labels count from 0"));
+        }
+        let most = y.max().int64_value(&[]);
+        let classes = match like {
+            Some(Targets::Labels { classes } | Targets::LabelsOfSteps { classes }) if most >= classes => {
+                return self.bad(format!("{name} has the label {most}, but y_train has only 0 to {}", classes - 1));
+            }
+            Some(known) => known.n_out(),
+            // Counts or times that are whole numbers; a network would get an output for each.
+            None if most >= count => {
+                return self.bad(format!(
+                    "{name} has {count} labels and one of them is {most}: there would be more classes than labels. Number classes \
+                     from 0, or save what is no class as floats"
+                ));
+            }
+            None => most + 1,
+        };
+        Ok((y, if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } }))
+    }
+
+    fn wanted_numbers(
+        &self,
+        name: &str,
+        y: &Tensor,
+        time: Option<i64>,
+        lengths: Option<&Tensor>,
+    ) -> Result<(Tensor, Targets)> {
+        let size = y.size();
+        let places = match size[..] {
+            [_, steps] if Some(steps) != time => &["sample", "output"][..],
+            _ => &["sample", "step", "output"],
+        };
+        let y = self.finite(name, y, lengths.filter(|_| places.len() == 3), places)?;
+        Ok(match size[..] {
+            [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }),
+            [_, steps] if Some(steps) == time && steps > 1 => (y.unsqueeze(2), Targets::Series { n_out: 1 }),
+            [_, n_out] if n_out > 0 => (y, Targets::Vectors { n_out }),
+            [_, steps, n_out] if Some(steps) == time && n_out > 0 => (y, Targets::Series { n_out }),
+            _ => {
+                let of_steps =
+                    time.map_or(String::new(), |time| format!("[sample, {time}, output] for each step, or "));
+                return self
+                    .bad(format!("{name} is {size:?}; targets are {of_steps}[sample, output] for each sequence"));
+            }
+        })
+    }
+
+    /// In float64, with every value finite, and 0 in padding, whatever stands there. `names` are those of the dimensions.
+    fn finite(&self, name: &str, array: &Tensor, lengths: Option<&Tensor>, names: &[&str]) -> Result<Tensor> {
+        if array.kind() == Kind::Bool {
+            return self.bad(format!("{name} is bool; it must be numbers"));
+        }
+        let mut numbers = array.to_kind(Kind::Double);
+        if let Some(lengths) = lengths {
+            let mut padding = padding(lengths, numbers.size()[1]);
+            if numbers.dim() == 3 {
+                padding = padding.unsqueeze(2);
+            }
+            numbers = numbers.masked_fill(&padding, 0.0);
+        }
+        // What float32 cannot hold is no measurement either.
+        let wrong = numbers.abs().le(1e30).logical_not().nonzero();
+        if wrong.size()[0] == 0 {
+            return Ok(numbers);
+        }
+        let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
+        let value = numbers.double_value(&place);
+        let place = place.iter().zip(names).map(|(at, name)| format!("{name} {at}")).collect::<Vec<_>>().join(", ");
+        self.bad(format!("{name} is {value} at {place} (counted from 0)"))
+    }
+}
+
+/// The events of a file in steps, if it has some: the test part, or those without a suffix.
+pub(crate) fn events_of(path: &Path, arrays: &[(String, Tensor)], grid: Grid) -> Result<Option<Binned>> {
+    let reader = Reader { path, arrays, form: Form::SpikesToo };
+    let Some(suffix) = ["", "test"].into_iter().find(|suffix| reader.has(&named("times", suffix))) else {
+        return Ok(None);
+    };
+    let binned = reader.events(suffix)?.bin(grid.dt_ms, [grid.steps, grid.channels], (Kind::Float, Device::Cpu));
+    binned.map(Some).or_else(|error| reader.bad(error.to_string()))
+}
+
+fn whole(array: &Tensor) -> bool {
+    matches!(array.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
+}
+
+/// The steps of a sample that are no padding, `[step, channel]`.
+fn of_sample(x: &Tensor, sample: i64, lengths: Option<&Tensor>) -> Tensor {
+    let steps = lengths.map_or(x.size()[1], |lengths| lengths.int64_value(&[sample]));
+    x.get(sample).narrow(0, 0, steps)
+}
+
+/// Where `[sample, step, channel]` is neither 0 nor 1, if anywhere but in padding. Sample by sample: of large files no copy is made.
+pub(crate) fn first_other(x: &Tensor, lengths: Option<&Tensor>) -> Option<[i64; 3]> {
+    let samples = if x.kind() == Kind::Bool { 0 } else { x.size()[0] };
+    (0..samples).find_map(|sample| {
+        let of_sample = of_sample(x, sample, lengths);
+        let other = of_sample.ne(0.0).logical_and(&of_sample.ne(1.0));
+        if other.any().int64_value(&[]) == 0 {
+            return None;
+        }
+        let place = other.nonzero();
+        Some([sample, place.int64_value(&[0, 0]), place.int64_value(&[0, 1])])
+    })
+}
+
+/// The value at a place, with the place.
+pub(crate) fn said(x: &Tensor, place: &[i64; 3]) -> String {
+    let [sample, step, channel] = place;
+    format!("{} at sample {sample}, step {step}, channel {channel} (counted from 0)", x.double_value(place))
+}
+
+/// Of zeros and ones the ones.
+pub(crate) fn ones(x: &Tensor, lengths: Option<&Tensor>) -> Result<Spikes> {
+    let size = x.size();
+    let samples = (0..size[0]).map(|sample| {
+        let places = Vec::<i64>::try_from(of_sample(x, sample, lengths).nonzero().flatten(0, -1))?;
+        Ok(places.chunks_exact(2).map(|at| Spike { step: at[0] as u32, channel: at[1] as u32 }).collect())
+    });
+    let samples = samples.collect::<Result<Vec<Vec<Spike>>>>()?;
+    Spikes::from_samples([size[1] as usize, size[2] as usize], (Kind::Float, Device::Cpu), samples)
+}

@@ -1,0 +1,195 @@
+//! A spiking network on the examples of a file.
+
+use std::path::Path;
+
+use anyhow::Result;
+use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
+use bd_core::{Error, Result as CoreResult, catch_torch};
+use bd_train::Penalty;
+use bd_train::data::{Encoder, Examples, Sequences};
+use serde_json::{Map, Value, json};
+use tch::{Device, Tensor};
+
+use super::rates::Warner;
+use super::record::record;
+use super::{figures, network, rates, sha};
+use crate::course::{Around, Finished, Job as Course};
+use crate::examples::{
+    Data, Form, Judge, Labelled, Learner, Network, Part, Recipe, Targets, linear_accuracy, report_test, table,
+    training_figure,
+};
+use crate::plan::SnnPlan;
+use crate::text::{plural, short};
+use crate::training::Training;
+
+/// Samples by which it is watched how much the neurons spike.
+const WATCHED: usize = 64;
+
+/// A network with the examples that it learns.
+pub(super) struct Job {
+    plan: SnnPlan,
+    network: Network,
+    judge: Judge,
+    data: Data,
+    watched: Sequences,
+}
+
+impl Job {
+    pub(super) fn new(mut plan: SnnPlan, file: &Path, labelled: Labelled, device: Device) -> CoreResult<Self> {
+        labelled.check_sha256(file, plan.data.sha256.as_deref())?;
+        plan.data.sha256 = Some(labelled.sha256.clone());
+        let judge = Judge::of_targets(plan.loss, labelled.targets)?;
+        let network = network(&plan, device)?;
+        let data = Data::new(labelled, &network, plan.data.validation, plan.seed)?;
+        // Of all classes, where the file has one after the other.
+        let every = data.train.count().div_ceil(WATCHED);
+        let watched: Vec<usize> = (0..data.train.count()).step_by(every).collect();
+        let watched = data.train.inputs().select(&watched)?;
+        Ok(Self { plan, network, judge, data, watched })
+    }
+
+    fn learner(&self) -> Learner<'_> {
+        let plan = &self.plan;
+        let recipe = Recipe {
+            seed: plan.seed,
+            sha: sha(plan),
+            optim: &plan.optim,
+            penalty: Penalty::default(),
+            clip: plan.clip,
+            batch: plan.batch.unwrap_or(self.data.train.count()),
+            accumulate: 1,
+            truncate: None,
+            epochs: plan.epochs,
+            early_stopping: plan.early_stopping,
+        };
+        Learner { network: &self.network, judge: self.judge, recipe }
+    }
+}
+
+impl Course for Job {
+    fn describe(&self) -> String {
+        let SnnPlan { data, model, .. } = &self.plan;
+        let hidden = model.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+        let weights = plural(self.network.weights(), "weight");
+        format!(
+            "data      {}\ninputs    {}\nmodel     snn {}-{hidden}-{}, {weights}",
+            self.data.describe(data.file.as_deref()),
+            inputs(&self.plan, self.data.train.inputs(), &self.data.parts()),
+            model.n_in,
+            model.n_out
+        )
+    }
+
+    fn updates(&self) -> u64 {
+        self.learner().updates(&self.data.train)
+    }
+
+    fn run(&self, around: &mut Around<'_>) -> Result<Finished> {
+        let (run, progress, interrupt) = (around.run, around.progress, around.interrupt);
+        let plan = &self.plan;
+        run.write_json("config.json", plan)?;
+        let SnnPlan { report_every, checkpoint_every, .. } = *plan;
+        let training = Training { run, progress, interrupt, updates: self.updates(), report_every, checkpoint_every };
+        let mut warner = Warner::default();
+        let net = &self.network.net;
+        let (trained, reports, best) =
+            self.learner().in_epochs(&training, &self.data.train, self.data.held_out(), |_| {
+                let active = rates::measure(plan, net, &sha(plan), &self.watched)?;
+                warner.see(&active, progress);
+                Ok(rates::metrics(plan, &active))
+            })?;
+        if let Some(best) = &best {
+            best.restore(&self.network, progress)?;
+        }
+        around.seconds.lap("train");
+        interrupt.check()?;
+        let found = catch_torch(|| {
+            let test = (&self.data.test, self.data.truth());
+            let evaluated = self.judge.evaluate(&self.network, &sha(plan), test, plan.test_batch())?;
+            let validation =
+                self.data.validation_accuracy(&self.judge, &self.network, &sha(plan), plan.test_batch())?;
+            let active = rates::measure(plan, net, &sha(plan), self.data.test.inputs())?;
+            Ok((evaluated, self.data.baseline()?, validation, active))
+        });
+        let (evaluated, baseline, validation, active) = found?;
+        around.seconds.lap("evaluate");
+        let mut metrics = evaluated.metrics(baseline);
+        metrics.extend(validation.map(|accuracy| ("validation_accuracy".into(), json!(accuracy))));
+        metrics.extend(rates::metrics(plan, &active));
+        report_test(run, &evaluated, best.as_ref(), &mut metrics)?;
+        save_npz(&run.file("predictions.npz")?, &evaluated.arrays())?;
+        let weights = save_tensors(&run.file("model.safetensors")?, &self.network.params.named())?;
+        let mut plots = figures::of_states(&record(plan, net, &sha(plan), self.data.test.inputs())?)?;
+        plots.push(("training".into(), training_figure(&trained.losses, &reports)));
+        around.save(plots)?;
+        around.seconds.lap("write");
+        let table = table(&evaluated, baseline, Some(&trained), &rates::lines(plan, &active));
+        Ok(Finished { trained, metrics, table, weights })
+    }
+}
+
+/// What drives the network, in words.
+fn inputs(plan: &SnnPlan, train: &Sequences, parts: &[&Part]) -> String {
+    let dt = format!("steps of {} ms", plan.dt_ms);
+    let Sequences::Spikes(spikes) = train else {
+        return format!("{}, {dt}", encoded(plan));
+    };
+    let [steps, samples, channels] = spikes.shape();
+    let percent = short(100.0 * spikes.count() as f64 / (steps * samples * channels) as f64);
+    let sum = |of: fn(&Part) -> usize| parts.iter().map(|part| of(part)).sum::<usize>();
+    let counted = [
+        (sum(|part| part.merged), "counted as one with another of the same channel and step"),
+        (sum(|part| part.late), "left out, which come after the last step"),
+    ];
+    let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
+    let from = if plan.data.encode == Encoder::None { String::new() } else { format!("{}: ", encoded(plan)) };
+    let spikes = format!("{} spikes for training (in {percent} % of all channels and steps)", spikes.count());
+    format!("{from}{spikes}, kept as a list, {dt}{}", counted.collect::<String>())
+}
+
+fn encoded(plan: &SnnPlan) -> String {
+    let encoder = plan.data.encode;
+    let steps = match encoder.substeps() {
+        1 => String::new(),
+        substeps => format!(", {substeps} steps for each of the data"),
+    };
+    format!("encoded as {}{steps}", encoder.name())
+}
+
+/// Metrics and table of a trained network on the test part of its file, or of another.
+pub(super) fn eval(
+    plan: &SnnPlan,
+    other: Option<&Path>,
+    weights: &[(String, Tensor)],
+    device: Device,
+) -> CoreResult<(Map<String, Value>, String)> {
+    let network = network(plan, device)?;
+    network.params.load(weights)?;
+    let (test, baseline, targets) = tested(plan, other)?;
+    let judge = Judge::of_targets(plan.loss, targets)?;
+    let examples: Examples = network.examples(&test)?;
+    let evaluated = judge.evaluate(&network, &sha(plan), (&examples, &test.y), plan.test_batch())?;
+    let active = rates::measure(plan, &network.net, &sha(plan), examples.inputs())?;
+    let mut metrics = evaluated.metrics(baseline);
+    metrics.extend(rates::metrics(plan, &active));
+    Ok((metrics, table(&evaluated, baseline, None, &rates::lines(plan, &active))))
+}
+
+/// The part to test on, and what ridge regression makes of the run's own.
+fn tested(plan: &SnnPlan, other: Option<&Path>) -> CoreResult<(Part, Option<f64>, Targets)> {
+    let (Some(file), Some(targets), Some(channels)) = (&plan.data.file, plan.data.targets, plan.data.channels) else {
+        return Err(Error::Config("the run names no file, or not what is in it".into()));
+    };
+    if let Some(other) = other {
+        let part = Labelled::read_test(other, Form::SpikesToo, channels, targets, plan.grid())?;
+        plan.check_inputs(&part)?;
+        return Ok((part, None, targets));
+    }
+    let labelled = Labelled::read(file, Form::SpikesToo)?;
+    labelled.check_sha256(file, plan.data.sha256.as_deref())?;
+    let labelled = labelled.in_steps(file, plan.grid())?;
+    let (kept, _) = labelled.hold_out(plan.data.validation, plan.seed)?;
+    let baseline = linear_accuracy(&kept, &labelled.test, targets)?;
+    Ok((labelled.test, baseline, targets))
+}

@@ -1,0 +1,220 @@
+//! [`Events`]: spikes as recordings list them, each with its time and its unit, and what becomes of them in steps.
+
+use bd_core::{Error, Result, Spike, Spikes, kind_name};
+use tch::{Device, Kind, Tensor};
+
+/// More steps than this are a mistake in the unit of time.
+pub const MOST_STEPS: usize = 1 << 20;
+
+/// Spikes of several samples, one after the other: times in seconds from the beginning of the sample, in any order, and units, which
+/// are channels counted from 0.
+#[derive(Debug)]
+pub struct Events {
+    times: Tensor,
+    units: Tensor,
+    offsets: Vec<usize>,
+}
+
+/// Events in steps.
+#[derive(Debug, Clone)]
+pub struct Binned {
+    /// At most one for each channel and step.
+    pub spikes: Spikes,
+    /// How many had a spike of the same channel in the same step before them, and count as one with it.
+    pub merged: usize,
+    /// How many are later than the last step, and are left out.
+    pub late: usize,
+}
+
+impl Events {
+    /// Of times `[spike]`, units `[spike]` and where the spikes of each sample begin, `offsets` `[samples + 1]`, the last one being
+    /// the number of spikes. Whatever cannot be is named by its array, for which `names` stand, and its place.
+    pub fn new(times: Tensor, units: Tensor, offsets: &Tensor, names: [&str; 3]) -> Result<Self> {
+        let wrong = |reason: String| Err(Error::Config(reason));
+        let shown = |t: &Tensor| format!("{} of shape {:?}", kind_name(t.kind()), t.size());
+        let whole = |t: &Tensor| matches!(t.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8);
+        let [times_name, units_name, offsets_name] = names;
+        if times.dim() != 1 || !times.is_floating_point() {
+            return wrong(format!("{times_name} is {}; times are floats in seconds, [spike]", shown(&times)));
+        }
+        if units.dim() != 1 || !whole(&units) {
+            return wrong(format!("{units_name} is {}; units are whole numbers, [spike]", shown(&units)));
+        }
+        if offsets.dim() != 1 || !whole(offsets) || offsets.size()[0] < 2 {
+            return wrong(format!("{offsets_name} is {}; offsets are whole numbers, [samples + 1]", shown(offsets)));
+        }
+        let count = times.size()[0];
+        if units.size()[0] != count {
+            return wrong(format!(
+                "{times_name} has {count} spikes, but {units_name} has {}: there must be as many of both",
+                units.size()[0]
+            ));
+        }
+        let offsets = Vec::<i64>::try_from(offsets.to_device(Device::Cpu).to_kind(Kind::Int64))?;
+        let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+        if first != 0 || last != count {
+            return wrong(format!(
+                "{offsets_name} goes from {first} to {last}; it begins with 0 and ends with the number of spikes, {count}"
+            ));
+        }
+        if let Some(sample) = offsets.windows(2).position(|pair| pair[0] > pair[1]) {
+            return wrong(format!(
+                "{offsets_name} falls from {} to {} at sample {sample}; the spikes of a sample end where those of the next begin",
+                offsets[sample],
+                offsets[sample + 1]
+            ));
+        }
+        let offsets = offsets.into_iter().map(|offset| offset as usize).collect();
+        let events = Self { times: times.to_device(Device::Cpu), units: units.to_device(Device::Cpu), offsets };
+        for sample in 0..events.count() {
+            let (times, units) = events.sample(sample)?;
+            if let Some(spike) = times.iter().position(|time| !(*time >= 0.0 && time.is_finite())) {
+                let time = times[spike];
+                return wrong(format!(
+                    "{times_name} of sample {sample} is {time} at its spike {spike}; times are from 0"
+                ));
+            }
+            if let Some(spike) = units.iter().position(|unit| *unit < 0) {
+                let unit = units[spike];
+                return wrong(format!(
+                    "{units_name} of sample {sample} is {unit} at its spike {spike}; units count from 0"
+                ));
+            }
+        }
+        Ok(events)
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Times, units and offsets, as [`new`](Self::new) takes them.
+    pub fn arrays(&self) -> [Tensor; 3] {
+        let offsets: Vec<i64> = self.offsets.iter().map(|offset| *offset as i64).collect();
+        [self.times.shallow_clone(), self.units.shallow_clone(), Tensor::from_slice(&offsets)]
+    }
+
+    /// Times and units of a sample.
+    pub fn sample(&self, sample: usize) -> Result<(Vec<f64>, Vec<i64>)> {
+        let (from, to) = (self.offsets[sample] as i64, self.offsets[sample + 1] as i64);
+        let of = |t: &Tensor, kind| t.narrow(0, from, to - from).to_kind(kind);
+        Ok((Vec::try_from(of(&self.times, Kind::Double))?, Vec::try_from(of(&self.units, Kind::Int64))?))
+    }
+
+    /// Channels that all units need: one more than the greatest of them.
+    pub fn channels(&self) -> i64 {
+        if self.units.numel() == 0 { 1 } else { self.units.to_kind(Kind::Int64).max().int64_value(&[]) + 1 }
+    }
+
+    /// Steps of `dt_ms` that all times need; at least 1. Fails where there would be more than [`MOST_STEPS`].
+    pub fn steps(&self, dt_ms: f64) -> Result<usize> {
+        let last = if self.times.numel() == 0 { 0.0 } else { self.times.max().double_value(&[]) };
+        let step = step_of(last, dt_ms);
+        if step >= MOST_STEPS as f64 {
+            return Err(Error::Config(format!(
+                "the last spike is at {last} s, in step {step} of {dt_ms} ms; there are at most {MOST_STEPS} steps. Times are in seconds"
+            )));
+        }
+        Ok(step as usize + 1)
+    }
+
+    /// In `steps` steps of `dt_ms`: what is at `t` seconds is in step `1000 t / dt_ms`, rounded down. A unit that is no channel is
+    /// an error.
+    pub fn bin(&self, dt_ms: f64, [steps, channels]: [usize; 2], on: (Kind, Device)) -> Result<Binned> {
+        let (mut merged, mut late) = (0, 0);
+        let samples = (0..self.count()).map(|sample| {
+            let (times, units) = self.sample(sample)?;
+            if let Some(spike) = units.iter().position(|unit| *unit >= channels as i64) {
+                return Err(Error::Config(format!(
+                    "sample {sample} has a spike of unit {} (its spike {spike}); there are {channels} channels, counted from 0",
+                    units[spike]
+                )));
+            }
+            let at = times.iter().map(|time| step_of(*time, dt_ms)).zip(&units);
+            let inside = at.filter(|(step, _)| *step < steps as f64);
+            let mut spikes: Vec<_> = inside.map(|(step, unit)| (step as u32, *unit as u32)).collect();
+            late += units.len() - spikes.len();
+            merged += spikes.len();
+            spikes.sort_unstable();
+            spikes.dedup();
+            merged -= spikes.len();
+            Ok(spikes.into_iter().map(|(step, channel)| Spike { step, channel }).collect())
+        });
+        let samples = samples.collect::<Result<Vec<Vec<Spike>>>>()?;
+        Ok(Binned { spikes: Spikes::from_samples([steps, channels], on, samples)?, merged, late })
+    }
+}
+
+/// What is a whole number of steps but for float32's rounding is that step.
+fn step_of(time_s: f64, dt_ms: f64) -> f64 {
+    (time_s * 1000.0 / dt_ms * (1.0 + 1e-7)).floor()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+    const NAMES: [&str; 3] = ["times", "units", "offsets"];
+
+    fn events(times: &[f32], units: &[i64], offsets: &[i64]) -> Result<Events> {
+        Events::new(Tensor::from_slice(times), Tensor::from_slice(units), &Tensor::from_slice(offsets), NAMES)
+    }
+
+    /// By hand: steps of 4 ms, of which the first sample has two spikes of channel 1 in step 0 and one past the end.
+    #[test]
+    fn events_fall_into_steps() {
+        let events = events(&[0.003, 0.0, 0.011, 0.02, 0.008, 0.004], &[1, 1, 0, 2, 2, 0], &[0, 4, 4, 6]).unwrap();
+        assert_eq!((events.count(), events.channels(), events.steps(4.0).unwrap()), (3, 3, 6));
+        let binned = events.bin(4.0, [5, 3], ON).unwrap();
+        assert_eq!((binned.merged, binned.late, binned.spikes.count()), (1, 1, 4));
+        let at = |sample| binned.spikes.sample(sample).iter().map(|s| (s.step, s.channel)).collect::<Vec<_>>();
+        assert_eq!((at(0), at(1), at(2)), (vec![(0, 1), (2, 0)], vec![], vec![(1, 0), (2, 2)]));
+        let whole = events.bin(4.0, [6, 3], ON).unwrap();
+        assert_eq!((whole.late, whole.spikes.count()), (0, 5));
+        let [times, units, offsets] = events.arrays();
+        assert_eq!(Events::new(times, units, &offsets, NAMES).unwrap().steps(4.0).unwrap(), 6);
+    }
+
+    /// Times that are multiples of the step but for what float32 cannot hold.
+    #[test]
+    fn a_spike_at_the_beginning_of_a_step_is_in_it() {
+        for dt_ms in [0.1, 0.3, 1.0, 4.0, 7.0] {
+            for step in 0..5000 {
+                let stored = |steps: f64| f64::from((steps * dt_ms / 1000.0) as f32);
+                assert_eq!(step_of(stored(f64::from(step)), dt_ms), f64::from(step), "{step} of {dt_ms}");
+                assert_eq!(step_of(stored(f64::from(step) + 0.99), dt_ms), f64::from(step));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        for (times, units, offsets, words) in [
+            (vec![0.0, 1.0], vec![0], vec![0, 2], "times has 2 spikes, but units has 1"),
+            (vec![0.0], vec![0], vec![0], "offsets is int64 of shape [1]"),
+            (
+                vec![0.0, 1.0],
+                vec![0, 1],
+                vec![0, 1],
+                "offsets goes from 0 to 1; it begins with 0 and ends with the number of spikes, 2",
+            ),
+            (vec![0.0, 1.0], vec![0, 1], vec![1, 2], "offsets goes from 1 to 2"),
+            (vec![0.0, 1.0], vec![0, 1], vec![0, 2, 1, 2], "offsets falls from 2 to 1 at sample 1"),
+            (vec![0.0, -1.0], vec![0, 1], vec![0, 1, 2], "times of sample 1 is -1 at its spike 0; times are from 0"),
+            (vec![0.0, f32::NAN], vec![0, 1], vec![0, 2], "times of sample 0 is NaN at its spike 1"),
+            (vec![0.0, 1.0], vec![0, -3], vec![0, 2], "units of sample 0 is -3 at its spike 1; units count from 0"),
+        ] {
+            let error = events(&times, &units, &offsets).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let beyond = events(&[0.0, 0.0], &[0, 7], &[0, 1, 2]).unwrap().bin(1.0, [1, 7], ON).unwrap_err().to_string();
+        assert!(beyond.contains("sample 1 has a spike of unit 7 (its spike 0); there are 7 channels"), "{beyond}");
+        let late = events(&[5e5], &[0], &[0, 1]).unwrap().steps(1.0).unwrap_err().to_string();
+        assert!(late.contains("Times are in seconds"), "{late}");
+        let flat = Tensor::from_slice(&[0i64, 1]);
+        let error = Events::new(flat.copy(), flat.copy(), &flat, NAMES).unwrap_err().to_string();
+        assert!(error.contains("times is int64 of shape [2]; times are floats in seconds"), "{error}");
+    }
+}
