@@ -1,9 +1,13 @@
 //! Runs the real binary in a folder of its own, with an empty environment.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use bd_core::Rng;
+use bd_core::npz::{load_npz, save_npz};
 use serde_json::Value;
+use tch::{Device, Kind, Tensor};
 
 /// A folder that `bd` runs in, removed at the end.
 pub(crate) struct Desk {
@@ -74,7 +78,7 @@ pub(crate) fn ended(output: Output) -> Ended {
 }
 
 fn walk(root: &Path, folder: &Path, all: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         all.push(path.strip_prefix(root).unwrap().display().to_string());
         if path.is_dir() {
@@ -86,4 +90,37 @@ fn walk(root: &Path, folder: &Path, all: &mut Vec<String>) {
 /// A file of tests/data.
 pub(crate) fn data(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name).display().to_string()
+}
+
+/// Writes arrays as an `.npz` file.
+pub(crate) fn save(desk: &Desk, name: &str, arrays: &[(&str, &Tensor)]) {
+    let arrays: Vec<_> = arrays.iter().map(|(name, array)| ((*name).to_owned(), array.shallow_clone())).collect();
+    save_npz(&desk.path(name), &arrays).unwrap();
+}
+
+/// Of an `.npz` file.
+pub(crate) fn array(desk: &Desk, file: &str, name: &str) -> Tensor {
+    let arrays = load_npz(&desk.path(file)).unwrap();
+    let found = arrays.iter().find(|(known, _)| known == name);
+    found.unwrap_or_else(|| panic!("no array {name} in {file}")).1.shallow_clone()
+}
+
+pub(crate) fn json_of(desk: &Desk, name: &str) -> Value {
+    serde_json::from_slice(&fs::read(desk.path(name)).unwrap()).unwrap()
+}
+
+/// The lines of metrics.jsonl.
+pub(crate) fn reports(desk: &Desk, run: &str) -> Vec<Value> {
+    let text = fs::read_to_string(desk.path(run).join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn same_bytes(desk: &Desk, file: &str, one: &str, two: &str) -> bool {
+    let read = |run: &str| fs::read(desk.path(run).join(file)).unwrap();
+    read(one) == read(two)
+}
+
+/// Normal, in float64, a function of the name.
+pub(crate) fn noise(name: &str, shape: &[i64]) -> Tensor {
+    Rng::new(0, name).tensor(shape, (Kind::Double, Device::Cpu), Rng::normal)
 }

@@ -5,6 +5,7 @@ mod examples;
 mod info;
 mod own_series;
 mod refusals;
+mod snn_data;
 mod train_ngrc;
 mod train_rnn;
 mod train_snn;

@@ -3,15 +3,12 @@
 use std::fs;
 
 use bd_core::files::load_tensors;
-use bd_core::npz::{load_npz, save_npz};
 use bd_core::testing::assert_close;
-use bd_core::{Checkpoint, Rng, Shared, System, Tap};
+use bd_core::{Checkpoint, Shared, System, Tap};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Desk, metric, refused_by};
-
-const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+use crate::common::{Desk, array, json_of, metric, noise, refused_by, reports, same_bytes, save};
 
 /// A small job on a task: 8 units, and 40 updates if nothing else is said.
 fn task<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -23,36 +20,6 @@ fn task<'a>(more: &[&'a str]) -> Vec<&'a str> {
 /// A small job on a file: 6 units.
 fn file<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["train", "rnn", "--data", name, "--hidden", "6", "--lr", "0.02"], more].concat()
-}
-
-fn save(desk: &Desk, name: &str, arrays: &[(&str, &Tensor)]) {
-    let arrays: Vec<_> = arrays.iter().map(|(name, array)| ((*name).to_owned(), array.shallow_clone())).collect();
-    save_npz(&desk.path(name), &arrays).unwrap();
-}
-
-fn array(desk: &Desk, file: &str, name: &str) -> Tensor {
-    let arrays = load_npz(&desk.path(file)).unwrap();
-    let found = arrays.iter().find(|(known, _)| known == name);
-    found.unwrap_or_else(|| panic!("no array {name} in {file}")).1.shallow_clone()
-}
-
-fn json_of(desk: &Desk, name: &str) -> Value {
-    serde_json::from_slice(&fs::read(desk.path(name)).unwrap()).unwrap()
-}
-
-/// The lines of metrics.jsonl.
-fn reports(desk: &Desk, run: &str) -> Vec<Value> {
-    let text = fs::read_to_string(desk.path(run).join("metrics.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-fn same_bytes(desk: &Desk, file: &str, one: &str, two: &str) -> bool {
-    let read = |run: &str| fs::read(desk.path(run).join(file)).unwrap();
-    read(one) == read(two)
-}
-
-fn noise(name: &str, shape: &[i64]) -> Tensor {
-    Rng::new(0, name).tensor(shape, ON, Rng::normal)
 }
 
 /// `count` sequences of 12 steps and 2 channels: noise, and in the first one of mean -1 (label 0) or 1 (label 1).

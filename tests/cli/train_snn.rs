@@ -247,7 +247,7 @@ fn wrong_runs_and_inputs_are_refused() {
         (predict("absent", &["all.npz"]), 5, "cannot read absent/config.json"),
         (predict("ngrc", &["all.npz", "--array", "x"]), 2, "--array is not for a run of ngrc"),
         (predict("run", &["all.npz", "--free-run", "3"]), 2, "--free-run is not for a run of snn"),
-        (vec!["eval", "run", "--data", "all.npz"], 2, "is for runs of ngrc and rnn so far, and this is one of snn"),
+        (vec!["eval", "run", "--data", "all.npz"], 2, "is for a run that has learned from a file"),
         (predict("run", &["absent.npz"]), 7, "absent.npz"),
         (predict("run", &["cut.npz"]), 7, "cut.npz"),
         (predict("run", &["text.csv"]), 7, "ends in .npz, .npy or .safetensors"),

@@ -8,6 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::part::{Grid, Inputs, Part, padding};
 use super::targets::Targets;
+use crate::text::plural;
 
 /// What inputs a network takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,19 +77,20 @@ impl Reader<'_> {
         like: Option<(&Part, Targets)>,
     ) -> Result<(Part, Targets)> {
         let y_name = named("y", suffix);
-        let (x, lengths, x_name, count, time) = if self.has_events(suffix)? {
+        let (x, lengths, shown, count, time) = if self.has_events(suffix)? {
             let events = self.events(suffix)?;
             let count = events.count() as i64;
-            (Inputs::Events(events), None, named("offsets", suffix), count, None)
+            let shown = format!("{} is for {}", named("offsets", suffix), plural(count as usize, "sample"));
+            (Inputs::Events(events), None, shown, count, None)
         } else {
             let (x, lengths) = self.inputs(suffix, like.map(|(train, _)| train))?;
-            let size = self.find(&named("x", suffix))?.size();
-            (x, lengths, named("x", suffix), size[0], Some(size[1]))
+            let name = named("x", suffix);
+            let size = self.find(&name)?.size();
+            (x, lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
         let y = self.find(&y_name)?;
         if y.size().first() != Some(&count) {
-            let size = y.size();
-            return self.bad(format!("{x_name} has {count} samples, but {y_name} is {size:?}: there must be as many"));
+            return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both", y.size()));
         }
         let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like.map(|(_, targets)| targets))?;
         Ok((Part { name, x, y, lengths, merged: 0, late: 0 }, targets))

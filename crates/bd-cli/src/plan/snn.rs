@@ -111,10 +111,13 @@ impl SnnPlan {
     /// For examples of one's own: there are fewer steps than the tutorial has, and more spikes in each.
     fn for_file(path: &std::path::Path, labelled: &Labelled) -> Self {
         let events = matches!(labelled.train.x, Inputs::Events(_));
+        let dt_ms = if events { 4.0 } else { 1.0 };
+        // What a neuron has seen ten steps ago still counts a third.
+        let tau_ms = 10.0 * dt_ms;
         let tutorial = Self::default();
         let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
         Self {
-            dt_ms: if events { 4.0 } else { 1.0 },
+            dt_ms,
             data: SpikesPlan {
                 file: Some(path.to_path_buf()),
                 targets: Some(labelled.targets),
@@ -128,8 +131,8 @@ impl SnnPlan {
                 n_in: labelled.train.channels(),
                 hidden: vec![128],
                 n_out: labelled.targets.n_out(),
-                synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..tutorial.model.synapse },
-                lif: LifConfig { surrogate, ..LifConfig::default() },
+                synapse: SynapseConfig { tau_ms, init: Init::KaimingNormal { scale: 2.0 }, ..tutorial.model.synapse },
+                lif: LifConfig { tau_ms, surrogate, ..LifConfig::default() },
                 ..tutorial.model
             },
             loss: labelled.targets.loss(),
