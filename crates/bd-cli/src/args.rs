@@ -359,7 +359,7 @@ pub(crate) struct Snn {
     /// Samples of an update [default: all of them; for a file 32]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
-    /// Learning rate [default: 0.002; for a file 0.001]
+    /// Learning rate [default: 0.002]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// Updates between two reports [default: 100; for a file 50]

@@ -136,7 +136,6 @@ impl SnnPlan {
                 ..tutorial.model
             },
             loss: labelled.targets.loss(),
-            optim: OptimConfig { lr: 1e-3, ..tutorial.optim },
             clip: Some(1.0),
             epochs: 100,
             batch: Some(32),

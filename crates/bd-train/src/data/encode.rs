@@ -15,7 +15,7 @@ use super::Sequences;
 /// | `current` | `x` itself, held, which the synapses take as a current | standardised | `substeps` 1 |
 /// | `rate` | in each of them a spike with probability `max_rate x` | from 0 to 1 | `substeps` 1, `max_rate` 1, above 0 up to 1 |
 /// | `latency` | one spike, in step `(substeps - 1) (1 - x)`, rounded, counted from 0; none where `x` is 0 | from 0 to 1 | `substeps` 10, from 2 |
-/// | `delta` | in the first of them a spike in channel `2k` where `x` of channel `k` is more than `threshold` above what it was at the channel's last spike (or in the first step), in channel `2k + 1` where it is as much below | standardised | `substeps` 1, `threshold` 0.5, above 0 |
+/// | `delta` | in the first of them a spike in channel `2k` where `x` of channel `k` is more than `threshold` above what it was at the channel's last spike (or in the first step), in channel `2k + 1` where it is as much below | standardised | `substeps` 1, `threshold` 0.25, above 0 |
 ///
 /// Padding has neither spikes nor currents.
 ///
@@ -66,7 +66,7 @@ impl Encoder {
             Self::Current { substeps: 1 },
             Self::Rate { substeps: 1, max_rate: 1.0 },
             Self::Latency { substeps: 10 },
-            Self::Delta { substeps: 1, threshold: 0.5 },
+            Self::Delta { substeps: 1, threshold: 0.25 },
         ]
     }
 
