@@ -19,7 +19,7 @@ const ROUNDS: usize = 21;
 
 /// The network's layers, each by itself.
 fn layers(params: &mut Params) -> bd_core::Result<Vec<(&'static str, DynSystem)>> {
-    let SnnConfig { n_in, hidden, n_out, synapse, lif, readout } = SnnConfig::default();
+    let SnnConfig { n_in, hidden, n_out, synapse, lif, readout, .. } = SnnConfig::default();
     let at_once = SynapseConfig { delayed: false, ..synapse };
     Ok(vec![
         ("i2r", DynSystem::new(Synapse::new(&mut params.at("i2r"), n_in, hidden[0], &at_once)?)),

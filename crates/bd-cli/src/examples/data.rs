@@ -14,6 +14,7 @@ use super::file::Labelled;
 use super::learning::Best;
 use super::network::Network;
 use super::part::Part;
+use super::targets::Targets;
 use crate::text::plural;
 
 /// What is learned of a file.
@@ -22,26 +23,32 @@ pub(crate) struct Data {
     /// Says when to stop. With its targets as they were read.
     pub(crate) validation: Option<(Examples, Tensor)>,
     pub(crate) test: Examples,
-    /// The training part without the validation part, as it was read.
+    /// The training part without the validation part, and the test part, as they were read.
     kept: Part,
-    labelled: Labelled,
+    tested: Part,
+    targets: Targets,
+    /// Of events in both parts, how many count as one with another, and how many are later than the last step.
+    pub(crate) merged: usize,
+    pub(crate) late: usize,
 }
 
 impl Data {
     /// Holds out a fraction of the training part, and takes the network's scaling from the rest.
     pub(crate) fn new(labelled: Labelled, network: &Network, validation: f64, seed: u64) -> Result<Self> {
         let (kept, held) = labelled.hold_out(validation, seed)?;
+        let Labelled { train: Part { merged, late, .. }, test: tested, targets, .. } = labelled;
         network.fit_scale(&kept)?;
         let train = network.examples(&kept)?;
         let held = held.map(|part| network.examples(&part).map(|examples| (examples, part.y)));
         let validation = held.transpose()?;
-        let test = network.examples(&labelled.test)?;
-        Ok(Self { train, validation, test, kept, labelled })
+        let test = network.examples(&tested)?;
+        let (merged, late) = (merged + tested.merged, late + tested.late);
+        Ok(Self { train, validation, test, kept, tested, targets, merged, late })
     }
 
     /// The targets of the test part as they were read.
     pub(crate) fn truth(&self) -> &Tensor {
-        &self.labelled.test.y
+        &self.tested.y
     }
 
     pub(crate) fn held_out(&self) -> Option<&Examples> {
@@ -49,27 +56,21 @@ impl Data {
     }
 
     pub(crate) fn baseline(&self) -> Result<Option<f64>> {
-        linear_accuracy(&self.kept, &self.labelled.test, self.labelled.targets)
+        linear_accuracy(&self.kept, &self.tested, self.targets)
     }
 
     /// How many of what.
     pub(crate) fn describe(&self, file: Option<&Path>) -> String {
-        let part = &self.labelled.train;
         format!(
             "{}: {} for training, {} for validation, {} for testing, of {}, {}; {}",
             file.and_then(Path::file_name).unwrap_or_default().to_string_lossy(),
             self.train.count(),
             self.held_out().map_or(0, Examples::count),
             self.test.count(),
-            plural(part.steps().unwrap_or(0), "step"),
-            plural(part.channels() as usize, "channel"),
-            self.labelled.targets.describe(),
+            plural(self.kept.steps().unwrap_or(0), "step"),
+            plural(self.kept.channels() as usize, "channel"),
+            self.targets.describe(),
         )
-    }
-
-    /// Both parts, for what is to be said of them.
-    pub(crate) fn parts(&self) -> [&Part; 2] {
-        [&self.labelled.train, &self.labelled.test]
     }
 
     /// How many of the validation part are told right, once the training is over; none where there is none, or no label.

@@ -204,11 +204,11 @@ fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Network) -> Result<
             return Ok((network.prepare(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
         }
         let (kind, device) = network.on();
-        if first_other(x, None).is_some() {
+        if first_other(x, lengths).is_some() {
             let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));
             return Ok((Sequences::dense(&x.to_kind(kind).to_device(device))?, form));
         }
-        let spikes = ones(x, None)?.of_kind(kind).on_device(device);
+        let spikes = ones(x, lengths)?.of_kind(kind).on_device(device);
         let form = format!("{} spikes, kept as a list", spikes.count());
         Ok((Sequences::Spikes(spikes), form))
     })

@@ -75,7 +75,7 @@ impl Course for Job {
         format!(
             "data      {}\ninputs    {}\nmodel     snn {}-{hidden}-{}, {weights}",
             self.data.describe(data.file.as_deref()),
-            inputs(&self.plan, self.data.train.inputs(), &self.data.parts()),
+            inputs(&self.plan, &self.data),
             model.n_in,
             model.n_out
         )
@@ -130,17 +130,16 @@ impl Course for Job {
 }
 
 /// What drives the network, in words.
-fn inputs(plan: &SnnPlan, train: &Sequences, parts: &[&Part]) -> String {
+fn inputs(plan: &SnnPlan, data: &Data) -> String {
     let dt = format!("steps of {} ms", plan.dt_ms);
-    let Sequences::Spikes(spikes) = train else {
+    let Sequences::Spikes(spikes) = data.train.inputs() else {
         return format!("{}, {dt}", encoded(plan));
     };
     let [steps, samples, channels] = spikes.shape();
     let percent = short(100.0 * spikes.count() as f64 / (steps * samples * channels) as f64);
-    let sum = |of: fn(&Part) -> usize| parts.iter().map(|part| of(part)).sum::<usize>();
     let counted = [
-        (sum(|part| part.merged), "counted as one with another of the same channel and step"),
-        (sum(|part| part.late), "left out, which come after the last step"),
+        (data.merged, "counted as one with another of the same channel and step"),
+        (data.late, "left out, which come after the last step"),
     ];
     let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
     let from = if plan.data.encode == Encoder::None { String::new() } else { format!("{}: ", encoded(plan)) };
