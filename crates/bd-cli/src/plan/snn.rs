@@ -111,13 +111,10 @@ impl SnnPlan {
     /// For examples of one's own: there are fewer steps than the tutorial has, and more spikes in each.
     fn for_file(path: &std::path::Path, labelled: &Labelled) -> Self {
         let events = matches!(labelled.train.x, Inputs::Events(_));
-        let dt_ms = if events { 4.0 } else { 1.0 };
-        // What a neuron has seen ten steps ago still counts a third.
-        let tau_ms = 10.0 * dt_ms;
         let tutorial = Self::default();
         let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
         Self {
-            dt_ms,
+            dt_ms: if events { 4.0 } else { 1.0 },
             data: SpikesPlan {
                 file: Some(path.to_path_buf()),
                 targets: Some(labelled.targets),
@@ -131,8 +128,8 @@ impl SnnPlan {
                 n_in: labelled.train.channels(),
                 hidden: vec![128],
                 n_out: labelled.targets.n_out(),
-                synapse: SynapseConfig { tau_ms, init: Init::KaimingNormal { scale: 2.0 }, ..tutorial.model.synapse },
-                lif: LifConfig { tau_ms, surrogate, ..LifConfig::default() },
+                synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..tutorial.model.synapse },
+                lif: LifConfig { surrogate, ..LifConfig::default() },
                 ..tutorial.model
             },
             loss: labelled.targets.loss(),
@@ -164,7 +161,7 @@ impl SnnPlan {
         let source = match source {
             SnnSource::Random => SnnSource::Random,
             SnnSource::File(path, labelled) => {
-                plan.fit_to(&labelled.train, set("/model/n_in"))?;
+                plan.fit_to(&labelled.train, set)?;
                 plan.check_inputs(&labelled.train)?;
                 plan.check_outputs(labelled.targets)?;
                 let labelled = labelled.in_steps(&path, plan.grid())?;
@@ -194,7 +191,7 @@ impl SnnPlan {
     }
 
     /// Takes from a training part what nobody has set.
-    fn fit_to(&mut self, train: &Part, n_in_is_set: bool) -> Result<()> {
+    fn fit_to(&mut self, train: &Part, set: impl Fn(&str) -> bool) -> Result<()> {
         let needed = match &train.x {
             Inputs::Events(events) => events.steps(self.dt_ms)?,
             _ => train.steps().unwrap_or(1),
@@ -213,8 +210,16 @@ impl SnnPlan {
         }
         self.data.steps.get_or_insert(needed);
         let channels = *self.data.channels.get_or_insert(train.channels());
-        if !n_in_is_set {
+        if !set("/model/n_in") {
             self.model.n_in = self.data.encode.channels(channels);
+        }
+        // What a neuron has seen ten steps of the data ago still counts a third.
+        let tau_ms = 10.0 * self.dt_ms * self.data.encode.substeps() as f64;
+        let (synapse, lif) = (&mut self.model.synapse.tau_ms, &mut self.model.lif.tau_ms);
+        for (pointer, value) in [("/model/synapse/tau_ms", synapse), ("/model/lif/tau_ms", lif)] {
+            if !set(pointer) {
+                *value = tau_ms;
+            }
         }
         Ok(())
     }
