@@ -142,6 +142,33 @@ fn forms_of_the_same_spikes_give_the_same_weights() {
     assert_eq!((&config["data"]["steps"], config["dt_ms"].as_f64()), (&json!(30), Some(4.0)));
 }
 
+/// From random spikes to a file and back: what belongs to the examples goes with them, the rest stays.
+#[test]
+fn a_configuration_can_be_turned_to_other_examples() {
+    let desk = Desk::new();
+    save_spikes(&desk, "spikes.npz");
+    let random =
+        ["train", "snn", "--samples", "8", "--steps", "40", "--rate-hz", "50", "--epochs", "1", "--lr", "0.003"];
+    desk.bd_json(&[&random[..], &["--hidden", "7", "--out", "random"]].concat());
+    let onto = |config: &str, more: &[&str], out: &str| {
+        desk.bd_json(&[&["train", "snn", "--config", config, "--epochs", "1", "--out", out], more].concat());
+        json_of(&desk, &format!("{out}/config.json"))
+    };
+    let file = onto("random/config.json", &["--data", "spikes.npz"], "file");
+    assert_eq!(
+        (&file["data"]["samples"], &file["data"]["steps"], &file["data"]["channels"]),
+        (&json!(null), &json!(30), &json!(8))
+    );
+    assert_eq!((&file["model"]["hidden"], file["optim"]["lr"].as_f64()), (&json!([7]), Some(0.003)));
+    let back = ["--set", "data.file=null", "--samples", "8"];
+    let back = onto("file/config.json", &back, "back");
+    assert_eq!(
+        (&back["data"]["file"], &back["data"]["steps"], &back["model"]["n_in"]),
+        (&json!(null), &json!(2000), &json!(100))
+    );
+    assert_eq!(back["model"]["hidden"], json!([7]));
+}
+
 #[test]
 fn events_that_share_a_step_or_come_late_are_counted() {
     let desk = Desk::new();

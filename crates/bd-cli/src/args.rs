@@ -86,7 +86,7 @@ pub(crate) struct Predict {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// Input. Of ngrc a series, as bd train ngrc --data reads it; of rnn and snn [batch, time, channel] or [time, channel] in a .npz, .npy
-    /// or .safetensors file
+    /// or .safetensors file; of snn also spikes with times, as bd train snn --data reads them, without a suffix or with _test
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
     /// Where to write the output: .npz, of ngrc also .csv

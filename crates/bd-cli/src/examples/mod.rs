@@ -10,6 +10,7 @@ mod learning;
 mod network;
 mod part;
 mod reader;
+mod spikes;
 mod targets;
 
 pub(crate) use self::baseline::linear_accuracy;
@@ -20,5 +21,6 @@ pub(crate) use self::file::Labelled;
 pub(crate) use self::learning::{Best, Learner, Recipe, Report};
 pub(crate) use self::network::{Network, Preparation};
 pub(crate) use self::part::{Grid, Inputs, Part};
-pub(crate) use self::reader::{Form, events_of, first_other, ones, said};
+pub(crate) use self::reader::{Form, events_of};
+pub(crate) use self::spikes::{first_other, ones, said};
 pub(crate) use self::targets::Targets;
