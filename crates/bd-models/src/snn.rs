@@ -1,4 +1,4 @@
-//! [`SnnConfig`]: feed-forward spiking networks, from BrainPy's tutorial upwards.
+//! [`SnnConfig`]: spiking networks, feed-forward or recurrent, from BrainPy's tutorial upwards.
 //!
 //! ```text
 //! input spikes -> synapse -> LIF neurons -> synapse (one step later) -> ... -> leaky integrators
@@ -17,8 +17,12 @@
 use bd_core::{DynSystem, Error, Params, Result, Stack};
 use serde::{Deserialize, Serialize};
 
+use crate::cuba_lif::CubaLif;
+use crate::expon::ExponConfig;
+use crate::init::Init;
 use crate::leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 use crate::lif::{Lif, LifConfig};
+use crate::recurrent::Recurrent;
 use crate::synapse::{Synapse, SynapseConfig};
 
 /// Settings of a spiking network. The defaults are those of BrainPy's tutorial.
@@ -32,9 +36,14 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// | `lif` | | all neurons |
 /// | `readout` | | the leaky integrators |
 /// | `recurrent` | `false` | whether the neurons of each hidden layer have synapses among themselves |
+/// | `recurrent_init` | `xavier_normal` | initial weights of these |
 ///
 /// Layers are called `i2r`, `r`, `r2o`, `o`; of several hidden layers `i2r1`, `r1`, `r1r2`, `r2`, ..., `r2o`, `o`. A name
 /// prefixes states (`r.v`, `r.spike`, `i2r.g`, `o.v`) and parameters (`i2r.weight`).
+///
+/// In a recurrent network the currents of a hidden layer's neurons, from other layers and from within, decay in the neurons:
+/// [`Recurrent`] [`CubaLif`], states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
+/// arrive one step later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -46,6 +55,7 @@ pub struct SnnConfig {
     pub lif: LifConfig,
     pub readout: LeakyIntegratorConfig,
     pub recurrent: bool,
+    pub recurrent_init: Init,
 }
 
 impl Default for SnnConfig {
@@ -58,6 +68,7 @@ impl Default for SnnConfig {
             lif: LifConfig::default(),
             readout: LeakyIntegratorConfig::default(),
             recurrent: false,
+            recurrent_init: Init::XavierNormal,
         }
     }
 }
@@ -86,15 +97,23 @@ impl SnnConfig {
                 _ => format!("{from}{to}"),
             };
             let config = SynapseConfig { delayed: self.synapse.delayed && from != "i", ..self.synapse };
-            let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
-            layers.push((name, DynSystem::new(synapse)));
-            layers.push((
-                to.clone(),
-                match to.as_str() {
-                    "o" => DynSystem::new(LeakyIntegrator::new(n_to, &self.readout)?),
-                    _ => DynSystem::new(Lif::new(n_to, &self.lif)?),
-                },
-            ));
+            let (synapse, target) = match to.as_str() {
+                "o" => {
+                    let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
+                    (synapse, DynSystem::new(LeakyIntegrator::new(n_to, &self.readout)?))
+                }
+                _ if self.recurrent => {
+                    let synapse = Synapse::undecayed(&mut params.at(&name), n_from, n_to, &config)?;
+                    let neurons = CubaLif::new(n_to, &ExponConfig { tau_ms: config.tau_ms }, &self.lif)?;
+                    let neurons = Recurrent::new(&mut params.at(&to), neurons, self.recurrent_init)?;
+                    (synapse, DynSystem::new(neurons))
+                }
+                _ => {
+                    let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
+                    (synapse, DynSystem::new(Lif::new(n_to, &self.lif)?))
+                }
+            };
+            layers.extend([(name, DynSystem::new(synapse)), (to.clone(), target)]);
             (from, n_from) = (to, n_to);
         }
         Stack::new(layers)
@@ -138,6 +157,23 @@ mod tests {
         let mut params = Params::new(3, ON);
         let net = config.build(&mut params).unwrap();
         assert_scan_is_steps(&net, &params, ScanCase { time: 40, batch: 9, on: ON, tolerance: 1e-12, seed: 4 });
+    }
+
+    /// Two recurrent layers: fused against libtorch's own gradients, step by step.
+    #[test]
+    fn a_recurrent_network_scans_as_it_steps() {
+        let lif = LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, resistance: 3.0, ..LifConfig::default() };
+        let recurrent_init = Init::KaimingNormal { scale: 20.0 };
+        let config =
+            SnnConfig { n_in: 6, hidden: vec![40, 11], lif, recurrent: true, recurrent_init, ..SnnConfig::default() };
+        let mut params = Params::new(3, ON);
+        let net = config.build(&mut params).unwrap();
+        let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
+        let expected = ["i2r1.weight", "r1.recurrent_weight", "r1r2.weight", "r2.recurrent_weight", "r2o.weight"];
+        assert_eq!(names, expected);
+        for seed in 0..3 {
+            assert_scan_is_steps(&net, &params, ScanCase::random(seed, ON, 1e-12));
+        }
     }
 
     /// Every reset, with and without a refractory period, at random sizes.

@@ -42,7 +42,8 @@ impl Default for SynapseConfig {
 pub struct Synapse {
     weights: Linear,
     delay: Option<Delay>,
-    decay: Expon,
+    /// None: the current decays in the neurons.
+    decay: Option<Expon>,
 }
 
 state! {
@@ -50,8 +51,8 @@ state! {
     pub struct SynapseState {
         /// What arrives at the next step, `[batch, n_out]`; there if the synapse is delayed.
         arriving: Option<Tensor>,
-        /// The current, `[batch, n_out]`.
-        g: Tensor,
+        /// The current, `[batch, n_out]`; there if it decays here.
+        g: Option<Tensor>,
     }
 }
 
@@ -61,7 +62,12 @@ impl Synapse {
         let weights = Linear::new(path, n_in, n_out, &LinearConfig { bias: false, init: config.init })?;
         // Behind the weights, where there are fewer channels than before them in most networks; the numbers are the same.
         let delay = config.delayed.then(|| Delay::new(n_out, &OneStep)).transpose()?;
-        Ok(Self { weights, delay, decay: Expon::new(n_out, &ExponConfig { tau_ms: config.tau_ms })? })
+        Ok(Self { weights, delay, decay: Some(Expon::new(n_out, &ExponConfig { tau_ms: config.tau_ms })?) })
+    }
+
+    /// Weights, and the delay if there is one, for neurons in which the current decays: [`CubaLif`](crate::CubaLif).
+    pub fn undecayed(path: &mut ParamPath<'_>, n_in: i64, n_out: i64, config: &SynapseConfig) -> Result<Self> {
+        Ok(Self { decay: None, ..Self::new(path, n_in, n_out, config)? })
     }
 }
 
@@ -78,7 +84,7 @@ impl System for Synapse {
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> SynapseState {
         let zeros = || Tensor::zeros([batch, self.n_out()], on);
-        SynapseState { arriving: self.delay.is_some().then(zeros), g: zeros() }
+        SynapseState { arriving: self.delay.is_some().then(zeros), g: self.decay.is_some().then(zeros) }
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &SynapseState) -> (Tensor, SynapseState) {
@@ -87,13 +93,17 @@ impl System for Synapse {
             Some(arriving) => (arriving.shallow_clone(), Some(weighted)),
             None => (weighted, None),
         };
-        let (_, [g]) = step_units(self.decay.config(), sha, &now, [&s.g]);
-        (g.shallow_clone(), SynapseState { arriving, g })
+        let (Some(decay), Some(g)) = (&self.decay, &s.g) else {
+            return (now, SynapseState { arriving, g: None });
+        };
+        let (_, [g]) = step_units(decay.config(), sha, &now, [g]);
+        (g.shallow_clone(), SynapseState { arriving, g: Some(g) })
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {
         let delay = self.delay.iter().map(|delay| delay.kernel(sha));
-        let parts = std::iter::once(self.weights.kernel(sha)).chain(delay).chain([self.decay.kernel(sha)]);
+        let decay = self.decay.iter().map(|decay| decay.kernel(sha));
+        let parts = std::iter::once(self.weights.kernel(sha)).chain(delay).chain(decay);
         Some(Fused::row(parts.collect::<Option<_>>()?))
     }
 }
