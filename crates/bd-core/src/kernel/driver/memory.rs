@@ -19,6 +19,50 @@ pub(in crate::kernel) fn host<F: Real>(tensor: &Tensor) -> &[F] {
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
 }
 
+/// A series `[time, batch, n]` whose samples have their numbers side by side, wherever they are: all of them at the same place,
+/// as in the gradient of a sum, which nobody has to write out.
+#[derive(Clone, Copy)]
+pub(super) struct Strided<'a, F> {
+    numbers: &'a [F],
+    /// From one step to the next.
+    step: usize,
+    /// From one sample to the next.
+    sample: usize,
+    n: usize,
+}
+
+impl<'a, F: Real> Strided<'a, F> {
+    /// The numbers of a tensor that is as it [can be read](Self::can_be), on the host.
+    pub(super) fn of(tensor: &'a Tensor) -> Self {
+        assert!(tensor.kind() == F::KIND && tensor.device() == Device::Cpu && Self::can_be(tensor));
+        let size: [usize; 3] = std::array::from_fn(|i| tensor.size()[i] as usize);
+        let [step, sample, _] = std::array::from_fn(|i| tensor.stride()[i] as usize);
+        let [time, batch, n] = size;
+        let len = (time - 1) * step + (batch - 1) * sample + n;
+        // SAFETY: so far reach the numbers of a tensor of this size and these strides, none of which is below zero (libtorch has no
+        // others), in host memory that lives as long as the tensor. Nobody writes to it meanwhile, as with `host`.
+        let numbers = unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), len) };
+        Self { numbers, step, sample, n }
+    }
+
+    /// Whether a tensor can be read as it is.
+    pub(super) fn can_be(tensor: &Tensor) -> bool {
+        tensor.dim() == 3 && tensor.numel() > 0 && (tensor.stride()[2] == 1 || tensor.size()[2] == 1)
+    }
+
+    /// One after the other.
+    pub(super) fn contiguous(numbers: &'a [F], batch: usize, n: usize) -> Self {
+        Self { numbers, step: batch * n, sample: n, n }
+    }
+
+    /// Some samples of a step, `sample` numbers apart.
+    #[inline(always)]
+    pub(super) fn rows(&self, step: usize, first: usize, count: usize) -> Rows<'a, F> {
+        let at = step * self.step + first * self.sample;
+        Rows { numbers: &self.numbers[at..][..(count - 1) * self.sample + self.n], stride: self.sample }
+    }
+}
+
 /// A fresh contiguous tensor, with anything in it.
 pub(super) fn room_for<F: Real>(shape: &[i64]) -> Tensor {
     let tensor = Tensor::empty(shape, (F::KIND, Device::Cpu));
@@ -67,30 +111,30 @@ pub(super) enum Beyond {
     Zeros,
 }
 
-/// Samples `[sample, n]` of one step into column `at` of channels that are `stride` apart.
+/// `count` samples of `n` numbers of one step into column `at` of channels that are `stride` apart.
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 pub(super) fn gather<C: Cpu, F: Real>(
-    samples: &[F],
-    n: usize,
+    samples: Rows<'_, F>,
+    [count, n]: [usize; 2],
     into: &mut [F],
     at: usize,
     stride: usize,
     lanes: usize,
     beyond: Beyond,
 ) {
-    let count = samples.len() / n;
     match n {
-        1 => into[at..at + count].copy_from_slice(samples),
-        2 => interleaved::<F, 2>(samples, into, at, stride),
-        3 => interleaved::<F, 3>(samples, into, at, stride),
-        _ => {
-            let from = Rows { numbers: samples, stride: n };
-            turn_loops::<C, F>([count, n], from, RowsMut { numbers: &mut into[at..], stride });
+        _ if samples.stride != n => {
+            turn_loops::<C, F>([count, n], samples, RowsMut { numbers: &mut into[at..], stride });
         }
+        1 => into[at..at + count].copy_from_slice(samples.numbers),
+        2 => interleaved::<F, 2>(samples.numbers, into, at, stride),
+        3 => interleaved::<F, 3>(samples.numbers, into, at, stride),
+        _ => turn_loops::<C, F>([count, n], samples, RowsMut { numbers: &mut into[at..], stride }),
     }
     for k in (0..n).filter(|_| count < lanes) {
         let value = match beyond {
-            Beyond::Last => samples[samples.len() - n + k],
+            Beyond::Last => samples.numbers[(count - 1) * samples.stride + k],
             Beyond::Zeros => F::default(),
         };
         into[k * stride + at + count..k * stride + at + lanes].fill(value);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Device, Tensor};
 
-use super::memory::{Beyond, Blocks, FlushTiny, host, room_for};
+use super::memory::{Beyond, Blocks, FlushTiny, Strided, host, room_for};
 use super::parallel::in_parallel;
 use super::{Outcome, Tuning};
 use crate::autograd::Gradients;
@@ -200,7 +200,8 @@ impl Plan {
                     TileEvents::of_dense(self.time, self.sizes.n_in, |t| self.row(dense, t, samples, self.sizes.n_in))
                 }
             };
-            let mut states = Vec::new();
+            let kept = if record { self.time.div_ceil(self.stretch) * room.state.len() } else { 0 };
+            let mut states = Vec::with_capacity(kept);
             self.gather_state(&last_out, samples, &mut room.state, Beyond::Last);
             for (from, tile) in self.stretches(self.stores_work) {
                 if record {
@@ -236,7 +237,9 @@ impl Plan {
         let on = (F::KIND, Device::Cpu);
         let is_dense = dense.is_some();
         let given = |grad: &Option<Tensor>| grad.as_ref().map(|grad| grad.to_kind(F::KIND).contiguous());
-        let gys = given(&grads[0]);
+        // Not written out where it can be read as it is.
+        let gys = grads[0].as_ref().map(|grad| grad.to_kind(F::KIND));
+        let gys = gys.map(|grad| if Strided::<F>::can_be(&grad) { grad } else { grad.contiguous() });
         let leaf_shape = |width: usize| [self.batch as i64, width as i64];
         let gleaves: Vec<Tensor> = self
             .widths
@@ -251,7 +254,7 @@ impl Plan {
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
         let work = kept.work.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stored = work.as_ref().map(Blocks::<F>::of);
-        let gys_in = gys.as_ref().map(host::<F>);
+        let gys_in = gys.as_ref().map(Strided::<F>::of);
         let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
         let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
         let gxs_out = gxs.as_ref().map(Blocks::<F>::of);
@@ -317,6 +320,7 @@ impl Plan {
         room: &mut Room<F>,
     ) {
         if events.is_none() {
+            let dense = Strided::contiguous(dense, self.batch, self.sizes.n_in);
             self.gather_series(Some(dense), samples, from, tile, self.sizes.n_in, &mut room.xs, Beyond::Last);
         }
     }

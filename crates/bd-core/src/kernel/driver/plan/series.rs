@@ -1,15 +1,15 @@
 //! Stretches of series in and out of tiles: `[time, batch, n]` there, `[channel, step, lane]` here.
 
 use super::{Plan, Samples};
-use crate::kernel::driver::memory::{Beyond, Blocks, gather, scatter};
-use crate::kernel::{Cpu, Loops, Real, Tile, vectorised};
+use crate::kernel::driver::memory::{Beyond, Blocks, Strided, gather, scatter};
+use crate::kernel::{Cpu, Loops, Real, Rows, Tile, vectorised};
 
 impl Plan {
     /// A stretch of a series into a block; zeros where there is no series.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn gather_series<F: Real>(
         &self,
-        series: Option<&[F]>,
+        series: Option<Strided<'_, F>>,
         samples: Samples,
         from: usize,
         tile: Tile,
@@ -18,7 +18,7 @@ impl Plan {
         beyond: Beyond,
     ) {
         let Some(series) = series else { return block.fill(F::default()) };
-        vectorised(self.instructions, GatherSeries { plan: self, series, samples, from, tile, n, block, beyond });
+        vectorised(self.instructions, GatherSeries { series, samples, from, tile, n, block, beyond });
     }
 
     pub(super) fn scatter_series<F: Real>(
@@ -46,7 +46,8 @@ pub(super) struct GatherRow<'a, F> {
 impl<F: Real> Loops for GatherRow<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        gather::<C, F>(self.row, self.n, self.block, 0, self.lanes, self.lanes, self.beyond);
+        let (rows, count) = (Rows { numbers: self.row, stride: self.n }, self.row.len() / self.n);
+        gather::<C, F>(rows, [count, self.n], self.block, 0, self.lanes, self.lanes, self.beyond);
     }
 }
 
@@ -66,8 +67,7 @@ impl<F: Real> Loops for ScatterRow<'_, F> {
 }
 
 struct GatherSeries<'a, F> {
-    plan: &'a Plan,
-    series: &'a [F],
+    series: Strided<'a, F>,
     samples: Samples,
     from: usize,
     tile: Tile,
@@ -79,10 +79,10 @@ struct GatherSeries<'a, F> {
 impl<F: Real> Loops for GatherSeries<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { plan, series, samples, from, tile, n, block, beyond } = self;
+        let Self { series, samples, from, tile, n, block, beyond } = self;
         for t in 0..tile.steps {
-            let row = plan.row(series, from + t, samples, n);
-            gather::<C, F>(row, n, block, t * tile.lanes, tile.len(), tile.lanes, beyond);
+            let rows = series.rows(from + t, samples.first, samples.count);
+            gather::<C, F>(rows, [samples.count, n], block, t * tile.lanes, tile.len(), tile.lanes, beyond);
         }
     }
 }
