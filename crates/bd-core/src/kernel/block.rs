@@ -37,7 +37,7 @@ impl<F: Real> Block<F> {
 
     /// Makes it so long. What is new is zero, what was there stays.
     pub fn resize(&mut self, len: usize) {
-        let old = self.len;
+        let old = self.len.min(len);
         let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
         if lines > self.lines.capacity() {
             self.lines.reserve_exact(lines - self.lines.len());
@@ -45,8 +45,10 @@ impl<F: Real> Block<F> {
         }
         self.lines.resize(lines, Line([0; 64]));
         self.len = len;
+        // New lines are zero; what is left of the last old one may be anything.
         if old < len {
-            self[old..].fill(F::default());
+            let in_a_line = size_of::<Line>() / size_of::<F>();
+            self[old..len.min(old.next_multiple_of(in_a_line))].fill(F::default());
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Work on several threads, with results that do not depend on their number.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
 /// `work(0), work(1), ...`, in order, done by some threads, each with room of its own. Which thread does what is left to
 /// chance and must not matter.
 ///
-/// Threads are started for each call: that takes some 30 us, which a scan of a millisecond can spare, and leaves no thread
-/// behind and nothing global.
+/// The threads are rayon's, which wait for the next call: starting some for each would cost a scan of a millisecond a tenth of it. A
+/// program that uses rayon itself shares them.
 pub(in crate::kernel) fn in_parallel<W, R: Send>(
     n: usize,
     threads: usize,
@@ -20,23 +20,27 @@ pub(in crate::kernel) fn in_parallel<W, R: Send>(
     }
     let next = AtomicUsize::new(0);
     let take = || {
-        let (mut room, mut done) = (room(), Vec::new());
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            if i >= n {
-                return done;
+        let mut done = Vec::new();
+        let mut i = next.fetch_add(1, Ordering::Relaxed);
+        if i < n {
+            let mut room = room();
+            while i < n {
+                done.push((i, work(&mut room, i)));
+                i = next.fetch_add(1, Ordering::Relaxed);
             }
-            done.push((i, work(&mut room, i)));
         }
+        done
     };
-    let mut all: Vec<(usize, R)> = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(n)).map(|_| scope.spawn(take)).collect();
-        let mut all = take();
-        for other in others {
-            all.extend(other.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload)));
+    // In this thread, and in those of the pool that are free before everything is done.
+    let done = Mutex::new(Vec::with_capacity(n));
+    let add = |some: Vec<(usize, R)>| done.lock().unwrap_or_else(PoisonError::into_inner).extend(some);
+    rayon::in_place_scope(|scope| {
+        for _ in 1..threads.min(n) {
+            scope.spawn(|_| add(take()));
         }
-        all
+        add(take());
     });
+    let mut all = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_by_key(|(i, _)| *i);
     all.into_iter().map(|(_, result)| result).collect()
 }

@@ -156,13 +156,14 @@ impl Plan {
         })
     }
 
-    fn room<F: Real>(&self, backward: bool) -> Room<F> {
+    /// With room for the work of a stretch unless that is stored.
+    fn room<F: Real>(&self, backward: bool, stored: bool) -> Room<F> {
         let block = |n: usize| Block::zeros(n * self.stretch * self.lanes);
         let (n_in, n_out) = (self.sizes.n_in, self.sizes.n_out);
         Room {
             xs: block(n_in),
             ys: block(n_out),
-            work: block(self.sizes.n_work),
+            work: if stored { Block::default() } else { block(self.sizes.n_work) },
             state: Block::zeros(self.sizes.n_state * self.lanes),
             gxs: if backward { block(n_in) } else { Block::default() },
             gys: if backward { block(n_out) } else { Block::default() },
@@ -190,7 +191,7 @@ impl Plan {
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
         let work = self.stores_work.then(|| room_for::<F>(&[(self.work_of_tile() * self.tiles()) as i64]));
         let work_out = work.as_ref().map(Blocks::<F>::of);
-        let room = || self.room::<F>(false);
+        let room = || self.room::<F>(false, self.stores_work);
         let tiles = in_parallel(self.tiles(), self.threads, room, |room, i| {
             let samples = self.samples_of(i);
             let events = match spikes {
@@ -261,7 +262,7 @@ impl Plan {
         // A function of the sizes alone, like everything that decides in which order is summed.
         let parts = (PARTS_NUMBERS / self.sizes.n_params.max(1)).clamp(2, PARTS);
         let tiles_a_part = self.tiles().div_ceil(parts);
-        let room = || (self.room::<F>(true), Block::zeros(self.sizes.n_state * self.lanes));
+        let room = || (self.room::<F>(true, stored.is_some()), Block::zeros(self.sizes.n_state * self.lanes));
         let parts = in_parallel(self.tiles().div_ceil(tiles_a_part), self.threads, room, |(room, gstate), part| {
             let mut gparams = vec![F::default(); self.sizes.n_params];
             let tiles = part * tiles_a_part..((part + 1) * tiles_a_part).min(self.tiles());
