@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use bd_core::kernel::{Feed, scan_fused};
-use bd_core::{Chain, Params, Rng, Shared, System, Tap, libtorch, threads};
+use bd_core::{Chain, Params, Rng, Shared, System, Tap, libtorch, memory, threads};
 use bd_models::{Init, Lif, LifConfig, Linear, LinearConfig};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
@@ -84,6 +84,7 @@ fn measure(n: i64, repeats: usize, on_threads: usize, with_libtorch: bool) -> bd
 }
 
 fn main() -> bd_core::Result<()> {
+    memory::keep_freed();
     let arguments: Vec<String> = std::env::args().collect();
     let after =
         |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));

@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use bd_core::kernel::{Feed, Instructions, Packed, Rows, RowsMut, Shape, Start, Tuning, pack, product, scan_tuned};
-use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, Tap, libtorch, threads};
+use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, Tap, libtorch, memory, threads};
 use bd_models::{Init, Lif, LifConfig, Linear, LinearConfig, Recurrent, Reset, Surrogate};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -123,6 +123,7 @@ fn spread(mut seconds: Vec<f64>) -> Value {
 }
 
 fn main() -> bd_core::Result<()> {
+    memory::keep_freed();
     let arguments: Vec<String> = std::env::args().collect();
     let after =
         |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));

@@ -34,6 +34,7 @@ use crate::args::{Cli, Command, Train};
 use crate::interrupt::Interrupted;
 
 fn main() -> ExitCode {
+    bd_core::memory::keep_freed();
     // Panics of libtorch are caught and told as errors; what is not caught is told below.
     let place = Arc::new(Mutex::new(String::new()));
     let hook_place = Arc::clone(&place);

@@ -35,6 +35,7 @@ pub mod error;
 pub mod files;
 pub mod kernel;
 pub mod libtorch;
+pub mod memory;
 mod named;
 pub mod npz;
 pub mod nvrtc;

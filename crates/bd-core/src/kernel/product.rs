@@ -13,6 +13,9 @@ use super::{Block, Cpu, Instructions, LANES, Loops, Real, vectorised};
 /// numbers ran at 220 GFLOP/s, 8 x 2 at 204 and 8 x 1 at 160.
 pub(super) const PANEL: usize = 12;
 
+/// Bytes of factors that no cache of a core's own holds.
+const FAR: usize = 4 << 20;
+
 /// The factors `a[k, m]` of a [`product`], as [`pack`] has laid them out.
 #[derive(Debug)]
 pub struct Packed<'a, F>(pub &'a [F]);
@@ -148,36 +151,43 @@ pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     assert!((terms - 1) * b.stride + columns <= b.numbers.len(), "factors b are missing");
     assert!((rows - 1) * out.stride + columns <= out.numbers.len(), "there is too little room");
     let (long, short) = (C::Vector::<F>::LEN, C::Short::<F>::LEN);
-    // Columns outside: those of `b` stay in the nearest cache while all rows pass by.
-    let mut at = 0;
-    while at < columns {
-        let left = columns - at;
-        for first in (0..rows).step_by(PANEL) {
-            let width = PANEL.min(rows - first);
-            let a = a.panel(terms, first, width);
-            assert!((terms - 1) * a.across + (width - 1) * DOWN < a.numbers.len(), "factors a are missing");
-            let start = match start {
-                Start::Each(numbers) => Start::Each(&numbers[first..first + width]),
-                start => start,
-            };
-            let mut panel = Panel {
-                terms,
-                a,
-                b: &b.numbers[at..],
-                b_stride: b.stride,
-                start,
-                out: &mut out.numbers[first * out.stride + at..],
-                out_stride: out.stride,
-            };
-            if left >= 2 * long {
-                panel.run::<C, C::Vector<F>, 2>(width);
-            } else if left >= long {
-                panel.run::<C, C::Vector<F>, 1>(width);
-            } else {
-                panel.run::<C, C::Short<F>, 1>(width);
-            }
-        }
-        at += if left >= 2 * long { 2 * long } else { left.min(if left >= long { long } else { short }) };
+    // Columns outside: those of `b` stay in the nearest cache while all rows pass by. Unless these come from far away: then each
+    // panel of them passes by once.
+    let far = rows * terms * size_of::<F>() > FAR;
+    let (mut first, mut at) = (0, 0);
+    while first < rows && at < columns {
+        let (width, left) = (PANEL.min(rows - first), columns - at);
+        let a = a.panel(terms, first, width);
+        assert!((terms - 1) * a.across + (width - 1) * DOWN < a.numbers.len(), "factors a are missing");
+        let start = match start {
+            Start::Each(numbers) => Start::Each(&numbers[first..first + width]),
+            start => start,
+        };
+        let mut panel = Panel {
+            terms,
+            a,
+            b: &b.numbers[at..],
+            b_stride: b.stride,
+            start,
+            out: &mut out.numbers[first * out.stride + at..],
+            out_stride: out.stride,
+        };
+        let done = if left >= 2 * long {
+            panel.run::<C, C::Vector<F>, 2>(width);
+            2 * long
+        } else if left >= long {
+            panel.run::<C, C::Vector<F>, 1>(width);
+            long
+        } else {
+            panel.run::<C, C::Short<F>, 1>(width);
+            short
+        };
+        (first, at) = match far {
+            true if at + done < columns => (first, at + done),
+            true => (first + PANEL, 0),
+            false if first + PANEL < rows => (first + PANEL, at),
+            false => (0, at + done),
+        };
     }
 }
 
@@ -281,9 +291,17 @@ mod tests {
     #[test]
     fn sums_of_products_of_every_size() {
         let mut rng = Rng::new(0, "product");
-        for (rows, terms, columns) in
-            [(1, 1, 8), (2, 3, 16), (5, 1, 8), (7, 4, 24), (11, 9, 40), (12, 7, 32), (13, 5, 56), (26, 17, 8)]
-        {
+        for (rows, terms, columns) in [
+            (1, 1, 8),
+            (2, 3, 16),
+            (5, 1, 8),
+            (7, 4, 24),
+            (11, 9, 40),
+            (12, 7, 32),
+            (13, 5, 56),
+            (26, 17, 8),
+            (770, 700, 72),
+        ] {
             let (a, b, before) = (
                 whole(&mut rng, rows * terms),
                 whole(&mut rng, terms * (columns + 3)),
