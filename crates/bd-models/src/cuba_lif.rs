@@ -8,7 +8,7 @@
 //! It is [`Expon`](crate::Expon) and [`Lif`](crate::Lif) in a row, as one system with the states of both.
 
 use bd_core::kernel::{Fused, step_units};
-use bd_core::{Result, Shared, StateTree, System, join};
+use bd_core::{ParamPath, Result, Shared, StateTree, System, join};
 use tch::{Device, Kind, Tensor};
 
 use crate::expon::{Expon, ExponConfig};
@@ -45,6 +45,11 @@ impl CubaLif {
     /// `n` neurons, each with one synaptic current.
     pub fn new(n: i64, synapse: &ExponConfig, lif: &LifConfig) -> Result<Self> {
         Ok(Self { current: Expon::new(n, synapse)?, lif: Lif::new(n, lif)? })
+    }
+
+    /// The same, of which is trained what the settings of [`Lif`] say, with parameters that are made at `path`.
+    pub fn trained(path: &mut ParamPath<'_>, n: i64, synapse: &ExponConfig, lif: &LifConfig) -> Result<Self> {
+        Ok(Self { current: Expon::new(n, synapse)?, lif: Lif::trained(path, n, lif)? })
     }
 }
 

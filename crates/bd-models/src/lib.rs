@@ -53,7 +53,7 @@ pub use expon::{Expon, ExponConfig};
 pub use gru::{Gru, GruConfig, GruState};
 pub use init::Init;
 pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
-pub use lif::{Lif, LifConfig, LifState, Reset};
+pub use lif::{Lif, LifConfig, LifState, LifTrained, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};

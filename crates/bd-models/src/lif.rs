@@ -12,14 +12,33 @@
 //! ```
 //!
 //! In the reset, the spike carries no gradient if `detach_reset` (the default, and BrainPy's way).
+//!
+//! `tau`, `v_th` and `v_reset` are the same for all neurons, or trained, one of each neuron ([`LifTrained`], [`Lif::trained`]).
+//! What is trained keeps the order of things wherever an update takes it:
+//!
+//! | trained | parameters `[n]` | |
+//! |---|---|---|
+//! | `tau` | `log_tau_ms` | `tau = e^log_tau_ms`, above 0 |
+//! | `threshold` | `log_gap` | `v_th = v_reset + e^log_gap`, above `v_reset` |
+//! | `reset` | `log_gap` | `v_reset = v_th - e^log_gap`, below `v_th` |
+//! | `threshold` and `reset` | `v_reset`, `log_gap` | `v_th = v_reset + e^log_gap` |
+//!
+//! The threshold's gradient goes through the spike, by the surrogate, and through the reset.
 
-use bd_core::kernel::{Fused, Num, Unit, UnitKernel, step_units};
-use bd_core::{Error, Result, Shared, System, state};
+use bd_core::kernel::{Fused, Numbers, UnitKernel, step_units};
+use bd_core::{Error, ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::decay::{Decay, check_tau};
+use crate::decay::check_tau;
 use crate::surrogate::Surrogate;
+use trained::Parameters;
+pub use trained::LifTrained;
+use unit::Own;
+pub(crate) use unit::{Free, Refractory};
+
+mod trained;
+mod unit;
 
 /// What a spike does to the potential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,6 +66,7 @@ pub enum Reset {
 /// | `reset` | `value` | `value`, `subtract`, `none` | | what a spike does to the potential |
 /// | `detach_reset` | `true` | | | whether the reset is outside the gradient |
 /// | `surrogate` | `inv_square`, alpha 100 | | | derivative of a spike |
+/// | `trained` | nothing | | | what each neuron has of its own, and learns; the numbers above are then the first ones. See [`LifTrained`] |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -60,6 +80,7 @@ pub struct LifConfig {
     pub reset: Reset,
     pub detach_reset: bool,
     pub surrogate: Surrogate,
+    pub trained: LifTrained,
 }
 
 impl Default for LifConfig {
@@ -74,6 +95,7 @@ impl Default for LifConfig {
             reset: Reset::default(),
             detach_reset: true,
             surrogate: Surrogate::default(),
+            trained: LifTrained::default(),
         }
     }
 }
@@ -92,6 +114,11 @@ impl LifConfig {
         if !(refractory_ms >= 0.0 && refractory_ms.is_finite()) {
             return Err(Error::Config(format!("lif: refractory_ms is {refractory_ms}; it must be a number from 0")));
         }
+        if self.trained.reset && self.reset == Reset::None {
+            return Err(Error::Config(
+                "lif: trained.reset is true, but reset is none, so that v_reset has no effect; leave one of them out".into(),
+            ));
+        }
         self.surrogate.check()
     }
 }
@@ -109,44 +136,77 @@ state! {
 }
 
 /// Leaky integrate-and-fire neurons: currents `[.., n]` to spikes `[.., n]`, exactly 0 or 1. `Shared.dt` is in ms.
+///
+/// A clone has the same parameters.
 #[derive(Debug, Clone)]
 pub struct Lif {
     n: i64,
     config: LifConfig,
+    /// Of trained neurons.
+    parameters: Option<Parameters>,
+}
+
+/// An expression in which a constant says whether the reset is outside the gradient, as a type must know.
+macro_rules! with_reset {
+    ($config:expr, $detached:ident => $expression:expr) => {
+        if $config.detach_reset {
+            const $detached: bool = true;
+            $expression
+        } else {
+            const $detached: bool = false;
+            $expression
+        }
+    };
 }
 
 /// An expression for the unit of some neurons, each kind of which is a type of its own.
 macro_rules! with_unit {
     ($lif:expr, $unit:ident => $expression:expr) => {
-        match ($lif.is_refractory(), $lif.config.detach_reset) {
-            (false, true) => {
-                let $unit = Free::<true>($lif.config);
+        with_reset!($lif.config, DETACHED => match ($lif.is_refractory(), &$lif.parameters) {
+            (false, None) => {
+                let $unit = Free::<DETACHED>($lif.config);
                 $expression
             }
-            (false, false) => {
-                let $unit = Free::<false>($lif.config);
+            (true, None) => {
+                let $unit = Refractory::<DETACHED>($lif.config);
                 $expression
             }
-            (true, true) => {
-                let $unit = Refractory::<true>($lif.config);
+            (false, Some(_)) => {
+                let $unit = Own(Free::<DETACHED>($lif.config));
                 $expression
             }
-            (true, false) => {
-                let $unit = Refractory::<false>($lif.config);
+            (true, Some(_)) => {
+                let $unit = Own(Refractory::<DETACHED>($lif.config));
                 $expression
             }
-        }
+        })
     };
 }
 
 impl Lif {
-    /// `n` neurons.
+    /// `n` neurons, of which nothing is trained.
     pub fn new(n: i64, config: &LifConfig) -> Result<Self> {
+        if config.trained.any() {
+            return Err(Error::Config(
+                "lif: trained numbers are parameters, which are made at a path: Lif::trained or CubaLif::trained".into(),
+            ));
+        }
+        Self::of(n, config)
+    }
+
+    /// `n` neurons, of which is trained what the settings say, with parameters that are made at `path`.
+    pub fn trained(path: &mut ParamPath<'_>, n: i64, config: &LifConfig) -> Result<Self> {
+        let lif = Self::of(n, config)?;
+        let parameters = if config.trained.any() { Some(Parameters::new(path, n, config)?) } else { None };
+        Ok(Self { parameters, ..lif })
+    }
+
+    fn of(n: i64, config: &LifConfig) -> Result<Self> {
         if n < 1 {
             return Err(Error::Config(format!("lif needs at least one unit, got {n}")));
         }
         config.check()?;
-        Ok(Self { n, config: *config })
+        Ok(Self { n, config: *config, parameters: None })
     }
 
     /// The settings.
@@ -158,7 +218,13 @@ impl Lif {
         self.config.refractory_ms > 0.0
     }
 
-    /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitKernel::cuda`].
+    /// What trained neurons have of their own for steps of `dt_ms`, in the graph.
+    fn own(&self, dt_ms: f64) -> Option<[Tensor; unit::OWN]> {
+        self.parameters.as_ref().map(|parameters| parameters.own(&self.config, dt_ms))
+    }
+
+    /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitKernel::cuda`]. What trained neurons have of their
+    /// own is the end of their state there.
     pub fn cuda(&self, dt_ms: f64) -> Result<String> {
         with_unit!(self, unit => UnitKernel::new(self.n, &unit, dt_ms).cuda())
     }
@@ -183,127 +249,38 @@ impl System for Lif {
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &LifState) -> (Tensor, LifState) {
         let (config, v, spike) = (self.config, &s.v, &s.spike);
-        let Some(left) = &s.refractory else {
-            let (y, [v, spike]) = match config.detach_reset {
-                true => step_units(&Free::<true>(config), sha, x, [v, spike]),
-                false => step_units(&Free::<false>(config), sha, x, [v, spike]),
-            };
-            return (y, LifState { v, spike, refractory: None });
-        };
-        let (y, [v, spike, left]) = match config.detach_reset {
-            true => step_units(&Refractory::<true>(config), sha, x, [v, spike, left]),
-            false => step_units(&Refractory::<false>(config), sha, x, [v, spike, left]),
-        };
-        (y, LifState { v, spike, refractory: Some(left) })
+        let own = self.own(sha.dt);
+        let (y, v, spike, refractory) = with_reset!(config, DETACHED => match (&s.refractory, &own) {
+            (None, None) => {
+                let (y, [v, spike]) = step_units(&Free::<DETACHED>(config), sha, x, [v, spike]);
+                (y, v, spike, None)
+            }
+            (Some(left), None) => {
+                let (y, [v, spike, left]) = step_units(&Refractory::<DETACHED>(config), sha, x, [v, spike, left]);
+                (y, v, spike, Some(left))
+            }
+            (None, Some([gain, v_th, v_reset])) => {
+                let unit = Own(Free::<DETACHED>(config));
+                let (y, [v, spike, ..]) = step_units(&unit, sha, x, [v, spike, gain, v_th, v_reset]);
+                (y, v, spike, None)
+            }
+            (Some(left), Some([gain, v_th, v_reset])) => {
+                let unit = Own(Refractory::<DETACHED>(config));
+                let (y, [v, spike, left, ..]) = step_units(&unit, sha, x, [v, spike, left, gain, v_th, v_reset]);
+                (y, v, spike, Some(left))
+            }
+        });
+        (y, LifState { v, spike, refractory })
     }
 
     fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        Some(with_unit!(self, unit => Fused::new(UnitKernel::new(self.n, &unit, sha.dt), &[])))
-    }
-}
-
-/// What a step needs: plain numbers, so that the loops have no branches.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Constants {
-    gain: f64,
-    resistance: f64,
-    v_rest: f64,
-    v_th: f64,
-    /// The reset is `u + (c - d u) spike`: one formula for all of them, so that the loops have no branches. To a value that is exact up to
-    /// the rounding of `u`.
-    c: f64,
-    d: f64,
-    /// Refractory period in steps.
-    period: f64,
-}
-
-impl Constants {
-    fn new(config: &LifConfig, dt_ms: f64) -> Self {
-        let LifConfig { tau_ms, v_rest, v_th, v_reset, resistance, refractory_ms, reset, .. } = *config;
-        let (c, d) = match reset {
-            Reset::Value => (v_reset, 1.0),
-            Reset::Subtract => (v_reset - v_th, 0.0),
-            Reset::None => (0.0, 0.0),
+        let own = self.own(sha.dt);
+        let held = match &own {
+            Some(own) => Some(Numbers::of(&Tensor::cat(own, 0))?),
+            None => None,
         };
-        let (gain, period) = (
-            Decay::new(dt_ms, tau_ms).gain,
-            match refractory_ms {
-                0.0 => 0.0,
-                period => (period / dt_ms).round().max(1.0),
-            },
-        );
-        Self { gain, resistance, v_rest, v_th, c, d, period }
-    }
-
-    /// The potential before the reset, of a neuron that is free to move.
-    #[inline(always)]
-    fn charge<N: Num>(&self, x: N, v: N) -> N {
-        v.clone() + (x.scale(self.resistance) - v).shift(self.v_rest).scale(self.gain)
-    }
-
-    /// The potential after the reset.
-    #[inline(always)]
-    fn reset<N: Num, const DETACHED: bool>(&self, u: N, spike: N) -> N {
-        let spike = if DETACHED { spike.detach() } else { spike };
-        u.clone() + (-u).scale(self.d).shift(self.c) * spike
-    }
-}
-
-/// Without a refractory period; the reset outside the gradient or not is known to the compiler. State `v`, `spike`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Free<const DETACHED: bool>(LifConfig);
-
-impl<const DETACHED: bool> Unit<2> for Free<DETACHED> {
-    const NAME: &'static str = "lif";
-    const STATES: [&'static str; 2] = ["v", "spike"];
-    type Constants = Constants;
-    type Surrogate = Surrogate;
-
-    fn constants(&self, dt_ms: f64) -> Constants {
-        Constants::new(&self.0, dt_ms)
-    }
-
-    fn surrogate(&self) -> Surrogate {
-        self.0.surrogate
-    }
-
-    #[inline(always)]
-    fn step<N: Num>(&self, k: &Constants, x: N, [v, _]: [N; 2], spike: impl FnOnce(N) -> N) -> (N, [N; 2]) {
-        let u = k.charge(x, v);
-        let spike = spike(u.clone().shift(-k.v_th));
-        let v = k.reset::<N, DETACHED>(u, spike.clone());
-        (spike.clone(), [v, spike])
-    }
-}
-
-/// With a refractory period. State `v`, `spike`, and the steps for which the potential still stays.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refractory<const DETACHED: bool>(LifConfig);
-
-impl<const DETACHED: bool> Unit<3> for Refractory<DETACHED> {
-    const NAME: &'static str = "lif with a refractory period";
-    const STATES: [&'static str; 3] = ["v", "spike", "refractory"];
-    type Constants = Constants;
-    type Surrogate = Surrogate;
-
-    fn constants(&self, dt_ms: f64) -> Constants {
-        Constants::new(&self.0, dt_ms)
-    }
-
-    fn surrogate(&self) -> Surrogate {
-        self.0.surrogate
-    }
-
-    #[inline(always)]
-    fn step<N: Num>(&self, k: &Constants, x: N, [v, _, left]: [N; 3], spike: impl FnOnce(N) -> N) -> (N, [N; 3]) {
-        let left = left.detach();
-        // Steps are whole numbers: from one half on, some are left.
-        let held = left.clone().shift(-0.5).heaviside();
-        let u = held.clone().shift(-0.5).pick(v.clone(), k.charge(x, v));
-        let spike = spike(u.clone().shift(-k.v_th)) * (-held).shift(1.0);
-        let v = k.reset::<N, DETACHED>(u, spike.clone());
-        let left = left.shift(-1.0).at_least(0.0) + spike.clone().detach().scale(k.period);
-        (spike.clone(), [v, spike, left])
+        let params: Vec<&Tensor> = own.iter().flatten().collect();
+        Some(with_unit!(self, unit => Fused::new(UnitKernel::new(self.n, &unit, sha.dt).holding(held), &params)))
     }
 }
 

@@ -39,7 +39,8 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// | `recurrent_init` | `xavier_normal` | initial weights of these |
 ///
 /// Layers are called `i2r`, `r`, `r2o`, `o`; of several hidden layers `i2r1`, `r1`, `r1r2`, `r2`, ..., `r2o`, `o`. A name
-/// prefixes states (`r.v`, `r.spike`, `i2r.g`, `o.v`) and parameters (`i2r.weight`).
+/// prefixes states (`r.v`, `r.spike`, `i2r.g`, `o.v`) and parameters (`i2r.weight`; `r.log_tau_ms` and the like where
+/// [`LifConfig::trained`] asks for them).
 ///
 /// In a recurrent network the currents of a hidden layer's neurons, from other layers and from within, decay in the neurons:
 /// [`Recurrent`] [`CubaLif`], states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
@@ -104,13 +105,14 @@ impl SnnConfig {
                 }
                 _ if self.recurrent => {
                     let synapse = Synapse::undecayed(&mut params.at(&name), n_from, n_to, &config)?;
-                    let neurons = CubaLif::new(n_to, &ExponConfig { tau_ms: config.tau_ms }, &self.lif)?;
+                    let decay = ExponConfig { tau_ms: config.tau_ms };
+                    let neurons = CubaLif::trained(&mut params.at(&to), n_to, &decay, &self.lif)?;
                     let neurons = Recurrent::new(&mut params.at(&to), neurons, self.recurrent_init)?;
                     (synapse, DynSystem::new(neurons))
                 }
                 _ => {
                     let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
-                    (synapse, DynSystem::new(Lif::new(n_to, &self.lif)?))
+                    (synapse, DynSystem::new(Lif::trained(&mut params.at(&to), n_to, &self.lif)?))
                 }
             };
             layers.extend([(name, DynSystem::new(synapse)), (to.clone(), target)]);

@@ -25,6 +25,10 @@ where
         }
         names
     };
+    const HELD: usize = {
+        assert!(A::HELD == 0, "only what comes last in the state can be held");
+        B::HELD
+    };
     type Constants = (A::Constants, B::Constants);
     type Surrogate = B::Surrogate;
 

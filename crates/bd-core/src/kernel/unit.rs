@@ -91,6 +91,9 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
     const NAME: &'static str;
     /// Names of its numbers of state.
     const STATES: [&'static str; S];
+    /// So many numbers at the end of its state never change: `step` gives them back as they are. They are a neuron's own
+    /// parameters, which are [given to the kernel](UnitKernel::holding) at every scan and which no state of a system has.
+    const HELD: usize = 0;
     /// What `step` needs that depends on the step size: worked out once, in float64.
     type Constants: Debug + Copy + Send + Sync;
     /// What stands in for the derivative of its spikes; [`NoSpikes`] if there are none.
@@ -183,6 +186,7 @@ pub struct Units<U, const S: usize> {
 impl<U: Unit<S>, const S: usize> Units<U, S> {
     /// `n` units.
     pub fn new(n: i64, unit: &U) -> Result<Self> {
+        const { assert!(U::HELD == 0, "equal units hold no numbers of their own") };
         if n < 1 {
             return Err(Error::Config(format!("{} needs at least one unit, got {n}", U::NAME)));
         }

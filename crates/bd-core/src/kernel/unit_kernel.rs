@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
-    AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Real, Sizes, Then, Tile, vectorised,
+    AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Numbers, Real, Sizes, Then, Tile, vectorised,
 };
 use crate::error::Result;
 
@@ -18,6 +18,9 @@ use crate::error::Result;
 /// Samples side by side fill the vectors, and the state of a unit stays in registers over a stretch of steps. The adjoint of
 /// a step is worked out from the formula itself, see [`Unit::pull`]. The surrogate is no part of the recurrence: one pass over
 /// the stretch.
+///
+/// Numbers that a unit [holds](Unit::HELD) are parameters, `[held, n]`: they are no part of the kernel's state. Their gradient
+/// is summed over the stretch in registers, then over the samples.
 ///
 /// `work`: what the adjoint reads of the state before each step; and, if the units spike, the distance from the threshold and
 /// what the surrogate makes of it.
@@ -28,18 +31,45 @@ pub struct UnitKernel<U: Unit<S>, const S: usize> {
     constants: U::Constants,
     /// For each number of state whether the adjoint reads it. The loops of one that does not have no use for what they find.
     reads: [bool; S],
+    /// What the units hold, `[held, n]`.
+    held: Option<Numbers>,
 }
 
 impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
-    /// The kernel of `n` units for steps of `dt`.
+    /// Numbers of state that change.
+    const MOVING: usize = S - U::HELD;
+
+    /// The kernel of `n` units for steps of `dt`. Of units that hold numbers it can be run once it [has](Self::holding) them.
     pub fn new(n: i64, unit: &U, dt: f64) -> Self {
         Self::of(n as usize, *unit, unit.constants(dt))
     }
 
     fn of(n: usize, unit: U, constants: U::Constants) -> Self {
-        let mut kernel = Self { n, unit, constants, reads: [true; S] };
+        let mut kernel = Self { n, unit, constants, reads: [true; S], held: None };
         kernel.reads = kernel.read_by_adjoint();
         kernel
+    }
+
+    /// With the numbers that its units hold, `[held, n]`. They are parameters: see [`Fused::new`](super::Fused::new).
+    pub fn holding(mut self, held: Option<Numbers>) -> Self {
+        let found = match &held {
+            None => 0,
+            Some(Numbers::Single(numbers)) => numbers.len(),
+            Some(Numbers::Double(numbers)) => numbers.len(),
+        };
+        assert_eq!(found, U::HELD * self.n, "{} hold {} numbers each", U::NAME, U::HELD);
+        self.held = held;
+        self
+    }
+
+    fn held<F: Real>(&self) -> &[F] {
+        match &self.held {
+            Some(held) => F::numbers(held),
+            None => {
+                assert!(U::HELD == 0, "{} were not given the numbers that they hold", U::NAME);
+                &[]
+            }
+        }
     }
 
     /// This kernel and a `next` one, if that is one of as many units `V`, as one. See [`Unit::before`].
@@ -52,7 +82,8 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     {
         let next = (next as &dyn Any).downcast_ref::<UnitKernel<V, SV>>().filter(|next| next.n == self.n)?;
         let unit = Then::<_, _, S, SV>(self.unit, next.unit);
-        Some(Arc::new(UnitKernel::<_, BOTH>::of(self.n, unit, (self.constants, next.constants))))
+        let both = UnitKernel::<_, BOTH>::of(self.n, unit, (self.constants, next.constants));
+        Some(Arc::new(both.holding(next.held.clone())))
     }
 
     /// Taken from the adjoint's own text.
@@ -69,9 +100,9 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
         self.unit.pull(&self.constants, listing.name("x"), all("s"), spike, listing.name("gy"), all("gnext"))
     }
 
-    /// Numbers of state that are kept of each step.
+    /// Numbers of state that are kept of each step. What is held is there anyway.
     fn n_kept(&self) -> usize {
-        self.reads.iter().filter(|reads| **reads).count()
+        self.reads[..Self::MOVING].iter().filter(|reads| **reads).count()
     }
 
     /// Step, adjoint and surrogate as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
@@ -143,15 +174,16 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { kernel, tile, xs, state, ys, work } = self;
-        let (unit, constants) = (kernel.unit, kernel.constants);
-        let (n_values, n_kept) = (kernel.n * tile.len(), kernel.n_kept());
-        for (at, s_at) in blocks::<W>(kernel.n, tile) {
-            let mut s = read_all::<F, W, S>(state, s_at, kernel.n * tile.lanes);
+        let (unit, constants, moving) = (kernel.unit, kernel.constants, UnitKernel::<U, S>::MOVING);
+        let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_kept(), kernel.held::<F>());
+        for (k, at, s_at) in blocks::<W>(kernel.n, tile) {
+            let mut s = read_all::<F, W, S>(state, s_at, kernel.n * tile.lanes, moving);
+            hold(&mut s, held, k, kernel.n, moving);
             for t in 0..tile.steps {
                 let at = at + t * tile.lanes;
                 if KEEP {
                     let mut at = at;
-                    for j in 0..S {
+                    for j in 0..moving {
                         if kernel.reads[j] {
                             write(work, at, &s[j]);
                             at += n_values;
@@ -166,7 +198,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
                         distance.heaviside()
                     });
                     y[l] = out;
-                    for j in 0..S {
+                    for j in 0..moving {
                         s[j][l] = next[j];
                     }
                 }
@@ -175,7 +207,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
                     write(work, n_kept * n_values + at, &over);
                 }
             }
-            write_all(state, s_at, kernel.n * tile.lanes, &s);
+            write_all(state, s_at, kernel.n * tile.lanes, &s, moving);
         }
     }
 }
@@ -193,17 +225,19 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { kernel, tile, xs, work, grads } = self;
-        let (unit, constants) = (kernel.unit, kernel.constants);
-        let (n_values, n_kept) = (kernel.n * tile.len(), kernel.n_kept());
+        let (unit, constants, moving) = (kernel.unit, kernel.constants, UnitKernel::<U, S>::MOVING);
+        let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_kept(), kernel.held::<F>());
         let wants_gxs = !grads.xs.is_empty();
-        for (at, s_at) in blocks::<W>(kernel.n, tile) {
-            let mut gs = read_all::<F, W, S>(grads.state, s_at, kernel.n * tile.lanes);
+        for (k, at, s_at) in blocks::<W>(kernel.n, tile) {
+            // Of what is held, nothing is asked after the stretch.
+            let mut gs = read_all::<F, W, S>(grads.state, s_at, kernel.n * tile.lanes, moving);
+            let mut s = [[F::default(); W]; S];
+            hold(&mut s, held, k, kernel.n, moving);
             for t in (0..tile.steps).rev() {
                 let at = at + t * tile.lanes;
                 let (x, gy): ([F; W], [F; W]) = (read(xs, at), read(grads.ys, at));
-                let mut s = [[F::default(); W]; S];
                 let mut s_at = at;
-                for j in 0..S {
+                for j in 0..moving {
                     if kernel.reads[j] {
                         s[j] = read(work, s_at);
                         s_at += n_values;
@@ -228,7 +262,15 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
                     write(grads.xs, at, &gx);
                 }
             }
-            write_all(grads.state, s_at, kernel.n * tile.lanes, &gs);
+            write_all(grads.state, s_at, kernel.n * tile.lanes, &gs, moving);
+            // Lanes beyond the batch add nothing: of them nothing is asked.
+            for j in moving..S {
+                let mut sum = F::default();
+                for l in 0..W {
+                    sum += gs[j][l];
+                }
+                grads.params[(j - moving) * kernel.n + k] += sum;
+            }
         }
     }
 }
@@ -253,10 +295,18 @@ fn abreast(tile: Tile) -> usize {
     [4, 2].into_iter().find(|vectors| tile.lanes.is_multiple_of(vectors * LANES)).unwrap_or(1)
 }
 
-/// Where blocks of `W` samples of each unit begin, in a block of series and in a leaf of the state.
+/// The unit, and where blocks of `W` of its samples begin, in a block of series and in a leaf of the state.
 #[inline(always)]
-fn blocks<const W: usize>(n: usize, tile: Tile) -> impl Iterator<Item = (usize, usize)> {
-    (0..n).flat_map(move |k| (0..tile.lanes).step_by(W).map(move |l| (k * tile.len() + l, k * tile.lanes + l)))
+fn blocks<const W: usize>(n: usize, tile: Tile) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..n).flat_map(move |k| (0..tile.lanes).step_by(W).map(move |l| (k, k * tile.len() + l, k * tile.lanes + l)))
+}
+
+/// What unit `k` holds, the same for all samples, behind the `moving` numbers of its state.
+#[inline(always)]
+fn hold<F: Real, const W: usize, const S: usize>(s: &mut [[F; W]; S], held: &[F], k: usize, n: usize, moving: usize) {
+    for j in moving..S {
+        s[j] = [held[(j - moving) * n + k]; W];
+    }
 }
 
 #[inline(always)]
@@ -277,20 +327,31 @@ fn write<F: Real, const W: usize>(to: &mut [F], at: usize, values: &[F; W]) {
     }
 }
 
-/// The same for all numbers of state, which are `apart` from each other.
+/// The same for the `moving` numbers of state, which are `apart` from each other; the others are zero.
 #[inline(always)]
-fn read_all<F: Real, const W: usize, const S: usize>(from: &[F], at: usize, apart: usize) -> [[F; W]; S] {
+fn read_all<F: Real, const W: usize, const S: usize>(
+    from: &[F],
+    at: usize,
+    apart: usize,
+    moving: usize,
+) -> [[F; W]; S] {
     let mut all = [[F::default(); W]; S];
-    for (j, values) in all.iter_mut().enumerate() {
-        *values = read(from, at + j * apart);
+    for j in 0..moving {
+        all[j] = read(from, at + j * apart);
     }
     all
 }
 
 #[inline(always)]
-fn write_all<F: Real, const W: usize, const S: usize>(to: &mut [F], at: usize, apart: usize, all: &[[F; W]; S]) {
-    for (j, values) in all.iter().enumerate() {
-        write(to, at + j * apart, values);
+fn write_all<F: Real, const W: usize, const S: usize>(
+    to: &mut [F],
+    at: usize,
+    apart: usize,
+    all: &[[F; W]; S],
+    moving: usize,
+) {
+    for j in 0..moving {
+        write(to, at + j * apart, &all[j]);
     }
 }
 
@@ -313,7 +374,8 @@ impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {
 impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
     fn sizes(&self) -> Sizes {
         let n_work = self.n * (self.n_kept() + if U::Surrogate::SPIKES { 2 } else { 0 });
-        Sizes { n_in: self.n, n_out: self.n, n_state: S * self.n, n_work, n_params: 0 }
+        let (n_state, n_params) = (Self::MOVING * self.n, U::HELD * self.n);
+        Sizes { n_in: self.n, n_out: self.n, n_state, n_work, n_params }
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]) {
