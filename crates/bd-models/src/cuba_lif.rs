@@ -85,6 +85,7 @@ mod tests {
     use bd_core::testing::{ScanCase, assert_scan_is_steps};
 
     use super::*;
+    use crate::lif::LifTrained;
     use crate::surrogate::Surrogate;
 
     #[test]
@@ -99,6 +100,11 @@ mod tests {
             };
             let layer = CubaLif::new(7, &ExponConfig { tau_ms: 2.0 }, &lif).unwrap();
             assert_scan_is_steps(&layer, &Params::new(0, on), ScanCase::random(seed as u64, on, 1e-12));
+            let lif = LifConfig { trained: LifTrained { tau: true, threshold: true, reset: true }, ..lif };
+            let mut params = Params::new(0, on);
+            let layer = CubaLif::trained(&mut params.at("r"), 7, &ExponConfig { tau_ms: 2.0 }, &lif).unwrap();
+            assert_eq!(params.named().len(), 3);
+            assert_scan_is_steps(&layer, &params, ScanCase::random(seed as u64, on, 1e-12));
         }
     }
 }

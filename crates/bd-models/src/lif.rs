@@ -32,8 +32,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::decay::check_tau;
 use crate::surrogate::Surrogate;
-use trained::Parameters;
 pub use trained::LifTrained;
+use trained::Parameters;
 use unit::Own;
 pub(crate) use unit::{Free, Refractory};
 
@@ -116,7 +116,8 @@ impl LifConfig {
         }
         if self.trained.reset && self.reset == Reset::None {
             return Err(Error::Config(
-                "lif: trained.reset is true, but reset is none, so that v_reset has no effect; leave one of them out".into(),
+                "lif: trained.reset is true, but reset is none, so that v_reset has no effect; leave one of them out"
+                    .into(),
             ));
         }
         self.surrogate.check()
@@ -188,7 +189,8 @@ impl Lif {
     pub fn new(n: i64, config: &LifConfig) -> Result<Self> {
         if config.trained.any() {
             return Err(Error::Config(
-                "lif: trained numbers are parameters, which are made at a path: Lif::trained or CubaLif::trained".into(),
+                "lif: trained numbers are parameters, which are made at a path: Lif::trained or CubaLif::trained"
+                    .into(),
             ));
         }
         Self::of(n, config)

@@ -130,7 +130,7 @@ mod tests {
     use tch::{Device, Kind, Tensor};
 
     use super::*;
-    use crate::lif::Reset;
+    use crate::lif::{LifTrained, Reset};
     use crate::surrogate::Surrogate;
 
     const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -176,6 +176,54 @@ mod tests {
         for seed in 0..3 {
             assert_scan_is_steps(&net, &params, ScanCase::random(seed, ON, 1e-12));
         }
+    }
+
+    /// Neurons of both kinds of networks, in which everything is trained.
+    #[test]
+    fn networks_of_trained_neurons_scan_as_they_step() {
+        let trained = LifTrained { tau: true, threshold: true, reset: true };
+        let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+        let lif = LifConfig { surrogate, resistance: 3.0, trained, ..LifConfig::default() };
+        for recurrent in [false, true] {
+            let config = SnnConfig { n_in: 6, hidden: vec![9], lif, recurrent, ..SnnConfig::default() };
+            let mut params = Params::new(3, ON);
+            let net = config.build(&mut params).unwrap();
+            let found: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
+            let within = recurrent.then_some("r.recurrent_weight");
+            let expected = ["i2r.weight", "r.log_tau_ms", "r.v_reset", "r.log_gap"].into_iter().chain(within);
+            assert_eq!(found, expected.chain(["r2o.weight"]).collect::<Vec<_>>());
+            let untrained = LifConfig { trained: LifTrained::default(), ..lif };
+            assert_eq!(names(&config).1, names(&SnnConfig { lif: untrained, ..config.clone() }).1);
+            assert_scan_is_steps(&net, &params, ScanCase::random(2, ON, 1e-12));
+        }
+    }
+
+    /// Outputs of a network whose neurons have `tau` 20 ms, learned by one that begins with 5 ms: of surrogate gradients, which
+    /// are no true ones, the sign is what is followed.
+    #[test]
+    fn a_network_learns_its_time_constants() {
+        let config = |tau_ms: f64, tau: bool| {
+            let trained = LifTrained { tau, ..LifTrained::default() };
+            let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+            let lif = LifConfig { tau_ms, trained, surrogate, resistance: 3.0, ..LifConfig::default() };
+            SnnConfig { n_in: 20, hidden: vec![12], lif, ..SnnConfig::default() }
+        };
+        let (mut params, mut others) = (Params::new(2, ON), Params::new(2, ON));
+        let net = config(5.0, true).build(&mut params).unwrap();
+        let target = config(20.0, false).build(&mut others).unwrap();
+        let spikes = Spikes::draw([100, 32, 20], ON, 0.1, &mut Rng::new(2, "s")).unwrap();
+        let outputs =
+            |net: &Stack| net.scan_spikes(&Shared::new(1.0), &spikes, net.init_state(32, ON), &mut Tap::none()).0;
+        let wanted = outputs(&target).detach();
+        let mut log_tau_ms = params.get("r.log_tau_ms").unwrap().shallow_clone();
+        let loss = || (outputs(&net) - &wanted).square().mean(Kind::Double);
+        let before = loss().double_value(&[]);
+        for _ in 0..20 {
+            let gradient = Tensor::run_backward(&[loss()], &[&log_tau_ms], false, false);
+            tch::no_grad(|| log_tau_ms -= 0.05 * gradient[0].sign());
+        }
+        let after = loss().double_value(&[]);
+        assert!(after < 0.5 * before, "the loss was {before} and is {after}");
     }
 
     /// Every reset, with and without a refractory period, at random sizes.

@@ -2,10 +2,13 @@
 
 use std::io::Write;
 
+use bd_core::Params;
 use bd_core::nvrtc::Nvrtc;
 use bd_models::{
-    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, OneStep, Reset, Surrogate,
+    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, OneStep, Reset,
+    Surrogate,
 };
+use tch::{Device, Kind};
 
 /// Calls every function of a text and keeps every number that they give, or the compiler would leave them out.
 const KERNEL: &str = r#"
@@ -36,15 +39,20 @@ fn texts() -> Vec<(String, usize, String)> {
         ("delay".into(), 1, Delay::new(1, &OneStep).unwrap().cuda(dt).unwrap()),
     ];
     let mut lif = |config: LifConfig| {
-        let n_states = if config.refractory_ms > 0.0 { 3 } else { 2 };
-        texts.push((format!("{config:?}"), n_states, Lif::new(1, &config).unwrap().cuda(dt).unwrap()));
+        let n_states = if config.refractory_ms > 0.0 { 3 } else { 2 } + if config.trained.any() { 3 } else { 0 };
+        let mut params = Params::new(0, (Kind::Float, Device::Cpu));
+        let neurons = Lif::trained(&mut params.at("r"), 1, &config).unwrap();
+        texts.push((format!("{config:?}"), n_states, neurons.cuda(dt).unwrap()));
     };
     for reset in [Reset::Value, Reset::Subtract, Reset::None] {
         for detach_reset in [true, false] {
             for refractory_ms in [0.0, 2.0] {
                 // As in mV: negative constants are written too.
                 let (v_rest, v_th, v_reset) = (-65.5, -50.25, -70.125);
-                lif(LifConfig { v_rest, v_th, v_reset, reset, detach_reset, refractory_ms, ..LifConfig::default() });
+                let config =
+                    LifConfig { v_rest, v_th, v_reset, reset, detach_reset, refractory_ms, ..LifConfig::default() };
+                lif(config);
+                lif(LifConfig { trained: LifTrained { tau: true, threshold: true, reset: false }, ..config });
             }
         }
     }

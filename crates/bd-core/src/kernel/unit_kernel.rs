@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
-    AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Numbers, Real, Sizes, Then, Tile, vectorised,
+    AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Numbers, Real, Sizes, Then, Tile,
+    vectorised,
 };
 use crate::error::Result;
 

@@ -3,6 +3,8 @@
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
 use bd_core::{Params, Tap, scan_by_step};
 
+mod trained;
+
 use super::*;
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);

@@ -31,12 +31,12 @@ impl LifTrained {
 /// The parameters of trained neurons, each `[n]`. What is not there is as in the settings.
 #[derive(Debug)]
 pub(super) struct Parameters {
-    log_tau_ms: Option<Tensor>,
-    v_reset: Option<Tensor>,
+    pub(super) log_tau_ms: Option<Tensor>,
+    pub(super) v_reset: Option<Tensor>,
     /// Logarithm of the distance from `v_reset` to `v_th`.
-    log_gap: Option<Tensor>,
+    pub(super) log_gap: Option<Tensor>,
     /// As many numbers as there are neurons, to make others like them.
-    zeros: Tensor,
+    pub(super) zeros: Tensor,
 }
 
 impl Parameters {

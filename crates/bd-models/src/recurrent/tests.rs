@@ -2,7 +2,7 @@ use bd_core::Params;
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
 
 use super::*;
-use crate::lif::{Lif, LifConfig, Reset};
+use crate::lif::{Lif, LifConfig, LifTrained, Reset};
 use crate::rnn::{Rnn, RnnConfig};
 use crate::surrogate::Surrogate;
 
@@ -28,6 +28,19 @@ fn recurrent_neurons_scan_as_they_step() {
             let layer = Recurrent::new(&mut params.at("r"), inner, Init::XavierNormal).unwrap();
             assert_scan_is_steps(&layer, &params, ScanCase::random(seed as u64, on(kind), tolerance));
         }
+    }
+}
+
+/// Parameters of the neurons beside the weights.
+#[test]
+fn recurrent_trained_neurons_scan_as_they_step() {
+    let trained = LifTrained { tau: true, threshold: true, reset: true };
+    for (seed, refractory_ms) in [0.0, 0.3].into_iter().enumerate() {
+        let config = lif(LifConfig { refractory_ms, trained, detach_reset: seed == 0, ..LifConfig::default() });
+        let mut params = Params::new(1, on(Kind::Double));
+        let inner = Lif::trained(&mut params.at("r"), 9, &config).unwrap();
+        let layer = Recurrent::new(&mut params.at("r"), inner, Init::XavierNormal).unwrap();
+        assert_scan_is_steps(&layer, &params, ScanCase::random(seed as u64, on(Kind::Double), 1e-12));
     }
 }
 
