@@ -81,9 +81,9 @@ impl<F: Real> TileEvents<F> {
 }
 
 /// One number in so many may be other than zero for events to be worth while.
-const WORTH: usize = 8;
+pub(super) const WORTH: usize = 8;
 /// Numbers to have seen before a series is judged to be dense.
-const MIN_LOOK: usize = 4096;
+pub(super) const MIN_LOOK: usize = 4096;
 
 /// Appends what is not zero. Looking at a block is one comparison of vectors, so that passing over silence costs no more
 /// than reading it.

@@ -37,7 +37,7 @@ use tch::Tensor;
 
 pub use block::Block;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};
-pub use driver::{Feed, Tuning, scan_fused, scan_tuned};
+pub use driver::{Feed, ScanBytes, ScanOf, Tuning, scan_bytes, scan_fused, scan_tuned};
 pub use dual::Dual;
 pub use events::{Event, Events};
 pub use field::Field;

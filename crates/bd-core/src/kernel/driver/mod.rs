@@ -1,5 +1,6 @@
 //! The one place where kernels meet tensors: dtype, tiles, stretches of time, threads, records and the graph.
 
+mod bytes;
 pub(super) mod memory;
 pub(super) mod parallel;
 mod plan;
@@ -16,6 +17,7 @@ use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
 use crate::threads;
+pub use bytes::{ScanBytes, ScanOf, scan_bytes};
 use plan::{Dense, Plan};
 
 /// What a fused scan is fed.
@@ -178,7 +180,8 @@ where
     };
     let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(params).collect();
     let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
-    let plan = Plan::new::<F>(kernel, xs.size(), leaves, traced, (spikes.is_some(), record), tuning);
+    let widths = leaves.iter().map(|leaf| leaf.size()[1] as usize).collect();
+    let plan = Plan::new::<F>(kernel, xs.size(), widths, traced, (spikes.is_some(), record), tuning);
     let dense = dense.map(|xs| Dense { xs: xs.detach().contiguous(), wants_gxs: record && xs.requires_grad() });
     let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record);
     if record {

@@ -17,6 +17,7 @@ use crate::spikes::Spikes;
 
 use series::{GatherRow, ScatterRow};
 
+mod bytes;
 mod series;
 
 /// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order
@@ -90,7 +91,7 @@ impl Plan {
     pub(super) fn new<F: Real>(
         kernel: Arc<dyn AnyKernel>,
         (time, batch): (usize, usize),
-        leaves: &[Tensor],
+        widths: Vec<usize>,
         traced: &[usize],
         (listed, record): (bool, bool),
         tuning: Tuning,
@@ -101,7 +102,6 @@ impl Plan {
         let sizes = Typed::<F>::typed(kernel.as_ref()).sizes();
         let samples = tuning.samples.clamp(1, batch);
         let lanes = samples.next_multiple_of(LANES);
-        let widths: Vec<usize> = leaves.iter().map(|leaf| leaf.size()[1] as usize).collect();
         assert_eq!(widths.iter().sum::<usize>(), sizes.n_state, "a kernel's state is its system's");
         // Of an input that is a list nothing is laid out.
         let n_in = if listed { 0 } else { 2 * sizes.n_in };
@@ -140,6 +140,11 @@ impl Plan {
 
     fn tiles(&self) -> usize {
         self.batch.div_ceil(self.samples)
+    }
+
+    /// A function of the sizes alone, like everything that decides in which order is summed.
+    fn tiles_a_part(&self) -> usize {
+        self.tiles().div_ceil((PARTS_NUMBERS / self.sizes.n_params.max(1)).clamp(2, PARTS))
     }
 
     fn samples_of(&self, tile: usize) -> Samples {
@@ -259,9 +264,7 @@ impl Plan {
         let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
         let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
         let gxs_out = gxs.as_ref().map(Blocks::<F>::of);
-        // A function of the sizes alone, like everything that decides in which order is summed.
-        let parts = (PARTS_NUMBERS / self.sizes.n_params.max(1)).clamp(2, PARTS);
-        let tiles_a_part = self.tiles().div_ceil(parts);
+        let tiles_a_part = self.tiles_a_part();
         let room = || (self.room::<F>(true, stored.is_some()), Block::zeros(self.sizes.n_state * self.lanes));
         let parts = in_parallel(self.tiles().div_ceil(tiles_a_part), self.threads, room, |(room, gstate), part| {
             let mut gparams = vec![F::default(); self.sizes.n_params];

@@ -1,0 +1,131 @@
+//! [`scan_bytes`]: what a fused scan takes of memory, before it is made.
+
+use tch::{Device, Kind};
+
+use super::Tuning;
+use super::plan::Plan;
+use crate::kernel::{AnyKernel, Fused, Real, Typed};
+use crate::shared::Shared;
+use crate::state::StateTree;
+use crate::system::System;
+
+/// The scan whose memory is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanOf {
+    /// Of each sequence.
+    pub steps: usize,
+    /// Sequences.
+    pub samples: usize,
+    /// float32 or float64.
+    pub kind: Kind,
+    /// How many spikes there are, where the input is a list of them.
+    pub spikes: Option<usize>,
+    /// Whether gradients are asked for afterwards.
+    pub record: bool,
+    /// Whether that of the input is asked for, too.
+    pub wants_input_gradient: bool,
+}
+
+/// Memory that a fused scan and its adjoint take, in bytes, beside input, parameters and first state. Taken from the plan that the
+/// scan would follow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScanBytes {
+    /// The outputs over time.
+    pub outputs_bytes: usize,
+    /// As much again: what is asked of each output.
+    pub output_gradients_bytes: usize,
+    /// The state after the last step, and the gradient of the first.
+    pub last_state_bytes: usize,
+    /// What is asked of the input, where it is wanted.
+    pub input_gradient_bytes: usize,
+    /// What of the input is read into lists: all spikes, or of numbers that may turn out to be almost all zeros the most that lists
+    /// of them can be.
+    pub events_bytes: usize,
+    /// The states before the stretches of time, kept for the adjoint.
+    pub kept_states_bytes: usize,
+    /// Work that is stored for the adjoint and not calculated again.
+    pub stored_work_bytes: usize,
+    /// Blocks that the threads work in, in the adjoint or else in the scan.
+    pub rooms_bytes: usize,
+    /// The gradients of parameters of each part of the batch, before they are summed.
+    pub partial_sums_bytes: usize,
+    /// The copies of parameters that a kernel makes for itself: for its products, and for those of its adjoint.
+    pub parameter_copies_bytes: usize,
+    /// What is asked of the parameters.
+    pub parameter_gradients_bytes: usize,
+}
+
+impl ScanBytes {
+    /// All of it: the most that is there at a time, for in the adjoint everything else is there still.
+    pub fn total(&self) -> usize {
+        self.kept() + self.adjoint()
+    }
+
+    /// What is there between the scan and its adjoint. It grows with samples and steps, but for copies of parameters and work that is
+    /// stored, of which there is a [limit](Tuning::stored_bytes).
+    pub fn kept(&self) -> usize {
+        self.outputs_bytes
+            + self.last_state_bytes
+            + self.events_bytes
+            + self.kept_states_bytes
+            + self.stored_work_bytes
+            + self.parameter_copies_bytes
+    }
+
+    /// What only the adjoint takes, or the blocks of a scan without one.
+    pub fn adjoint(&self) -> usize {
+        self.output_gradients_bytes
+            + self.input_gradient_bytes
+            + self.rooms_bytes
+            + self.partial_sums_bytes
+            + self.parameter_gradients_bytes
+    }
+
+    /// What is there between the scan and its adjoint for each sample and step, without copies of parameters.
+    pub fn kept_per_step(&self, scan: &ScanOf) -> f64 {
+        let grows = self.kept() - self.parameter_copies_bytes;
+        grows as f64 / (scan.steps * scan.samples).max(1) as f64
+    }
+}
+
+/// Copies of a parameter in a kernel: as it is, and laid out for the product of the scan and that of the adjoint.
+pub(super) const COPIES: usize = 3;
+
+/// What a scan of `system` on the CPU would take, without making anything that grows with samples or steps. Nothing where it is not
+/// [fused](super::scan_fused).
+pub fn scan_bytes<S: System + ?Sized>(system: &S, sha: &Shared, scan: &ScanOf) -> Option<ScanBytes> {
+    let fused = system.kernel(sha)?;
+    if scan.steps == 0 || scan.samples == 0 {
+        return None;
+    }
+    let _guard = tch::no_grad_guard();
+    let on = (scan.kind, Device::Cpu);
+    let leaves = system.init_state(1, on).named();
+    let widths: Option<Vec<usize>> = leaves
+        .iter()
+        .map(|(_, leaf)| (leaf.kind() == scan.kind && leaf.dim() == 2).then(|| leaf.size()[1] as usize))
+        .collect();
+    let widths = widths?;
+    if fused.params.iter().any(|param| (param.kind(), param.device()) != on) {
+        return None;
+    }
+    match scan.kind {
+        Kind::Float => of_plan::<f32>(&fused, widths, scan),
+        Kind::Double => of_plan::<f64>(&fused, widths, scan),
+        _ => None,
+    }
+}
+
+fn of_plan<F: Real>(fused: &Fused, widths: Vec<usize>, scan: &ScanOf) -> Option<ScanBytes>
+where
+    dyn AnyKernel: Typed<F>,
+{
+    let kernel = fused.kernel();
+    let takes_events = Typed::<F>::typed(kernel.as_ref()).takes_events();
+    if scan.spikes.is_some() && !takes_events {
+        return None;
+    }
+    let tuning = Tuning::of(scan.samples, scan.kind);
+    let (size, made) = ((scan.steps, scan.samples), (scan.spikes.is_some(), scan.record));
+    Some(Plan::new::<F>(kernel, size, widths, &[], made, tuning).bytes::<F>(scan, takes_events))
+}

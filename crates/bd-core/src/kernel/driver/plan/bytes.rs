@@ -1,0 +1,49 @@
+//! What a plan takes of memory when it is carried out.
+
+use super::Plan;
+use crate::kernel::driver::bytes::{COPIES, ScanBytes, ScanOf};
+use crate::kernel::Real;
+use crate::kernel::events::{Event, MIN_LOOK, WORTH};
+
+impl Plan {
+    /// All of it, in bytes.
+    pub(in crate::kernel::driver) fn bytes<F: Real>(&self, scan: &ScanOf, takes_events: bool) -> ScanBytes {
+        let (sizes, tiles) = (self.sizes, self.tiles());
+        let numbers = |n: usize| n * size_of::<F>();
+        let if_recorded = |bytes: usize| if scan.record { bytes } else { 0 };
+        let series = |n: usize| numbers(n * self.time * self.batch);
+        let (n_in, n_out) = (sizes.n_in, sizes.n_out);
+        let state = numbers(sizes.n_state * self.batch);
+        let wants_gxs = scan.record && scan.wants_input_gradient;
+
+        let list = |events: usize| events * size_of::<Event<F>>() + (self.time + 1) * size_of::<u32>() * tiles;
+        let events = match scan.spikes {
+            Some(spikes) => list(spikes),
+            None if wants_gxs || !takes_events => 0,
+            None => list((n_in * self.time * self.batch / WORTH).max(MIN_LOOK)),
+        };
+
+        let parts = tiles.div_ceil(self.tiles_a_part());
+        let jobs = if scan.record { parts } else { tiles };
+        let threads = self.threads.min(jobs).max(1);
+        let passes = if scan.record { 2 } else { 1 };
+        let a_step = passes * (n_in + n_out) + if self.stores_work { 0 } else { sizes.n_work };
+        let room = (a_step * self.stretch + passes * sizes.n_state) * self.lanes;
+
+        ScanBytes {
+            outputs_bytes: series(n_out),
+            output_gradients_bytes: if_recorded(series(n_out)),
+            last_state_bytes: state + if_recorded(state),
+            input_gradient_bytes: if wants_gxs { series(n_in) } else { 0 },
+            events_bytes: events,
+            kept_states_bytes: if_recorded(numbers(
+                self.time.div_ceil(self.stretch) * sizes.n_state * self.lanes * tiles,
+            )),
+            stored_work_bytes: if self.stores_work { numbers(self.work_of_tile() * tiles) } else { 0 },
+            rooms_bytes: numbers(room) * threads,
+            partial_sums_bytes: if_recorded(numbers(parts * sizes.n_params)),
+            parameter_copies_bytes: numbers(COPIES * sizes.n_params),
+            parameter_gradients_bytes: if_recorded(numbers(sizes.n_params)),
+        }
+    }
+}
