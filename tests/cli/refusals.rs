@@ -205,3 +205,16 @@ fn sizes_past_the_caps() {
     fs::write(desk.path("claims.npy"), header("(1000000000000, 3)")).unwrap();
     refused(&desk, &["--data", "claims.npy"], 7, "its data ends after 0 of 24000000000000 bytes");
 }
+
+/// Before anything is drawn, made or written.
+#[test]
+fn more_memory_than_there_is() {
+    let desk = Desk::new();
+    let advice = "are available; take a smaller --batch";
+    for args in [
+        &["train", "snn", "--steps", "1000000", "--samples", "2000000"][..],
+        &["train", "snn", "--steps", "1000000", "--samples", "2000000", "--rate", "0", "--batch", "1000000"],
+    ] {
+        refused_by(&desk, args, 4, advice);
+    }
+}

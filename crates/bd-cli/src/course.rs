@@ -14,6 +14,7 @@ use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, print_json, unfinished};
+use crate::memory::{Memory, Needs};
 use crate::plot::Figure;
 use crate::training::{Progress, Trained};
 
@@ -24,6 +25,9 @@ pub(crate) trait Job {
 
     /// How many updates there will be, unless it is stopped.
     fn updates(&self) -> u64;
+
+    /// What it will take of memory, where that is known.
+    fn needs(&self) -> bd_core::Result<Option<Needs>>;
 
     /// Trains, evaluates and writes everything.
     fn run(&self, around: &mut Around<'_>) -> Result<Finished>;
@@ -73,6 +77,14 @@ pub(crate) fn carry_out<J: Job>(
     let name = manifest.job.clone();
     let job = job()?;
     before.say(&job.describe());
+    let needs = job.needs()?;
+    if let Some(needs) = &needs {
+        needs.check(0)?;
+    }
+    let memory = needs.map(Needs::beside);
+    if let Some(memory) = &memory {
+        before.say(&memory.line());
+    }
     let progress = Progress::new(args.quiet, job.updates());
     let run = RunDir::create(args.out.as_deref(), manifest)?;
     let mut around = Around { run: &run, progress: &progress, interrupt, seconds: Seconds::since(began, "setup") };
@@ -85,7 +97,7 @@ pub(crate) fn carry_out<J: Job>(
     let path = run.finish(Some(done.weights.clone()))?;
     let total = began.elapsed().as_secs_f64();
     if args.json {
-        print_results(&name, &path, device, done, seconds, total)?;
+        print_results((&name, &path, device), done, seconds, total, memory)?;
     } else if !args.quiet {
         console::result(&done.table)?;
     }
@@ -94,12 +106,11 @@ pub(crate) fn carry_out<J: Job>(
 }
 
 fn print_results(
-    job: &str,
-    path: &Path,
-    device: Device,
+    (job, path, device): (&str, &Path, Device),
     done: Finished,
     mut seconds: Seconds,
     total: f64,
+    memory: Option<Memory>,
 ) -> bd_core::Result<()> {
     seconds.0.insert("total".into(), json!(total));
     seconds.0.insert("update".into(), done.trained.spread());
@@ -107,5 +118,9 @@ fn print_results(
     let mut metrics = done.metrics;
     metrics.insert("train_loss_last_100".into(), json!(done.trained.last_100()));
     metrics.insert("updates".into(), json!(done.trained.losses.len()));
-    print_json(job, path, device, json!({"seconds": seconds.0, "metrics": metrics}))
+    let mut came = json!({"seconds": seconds.0, "metrics": metrics});
+    if let Some(memory) = memory {
+        came["memory"] = memory.json();
+    }
+    print_json(job, path, device, came)
 }

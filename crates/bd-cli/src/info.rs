@@ -92,7 +92,8 @@ fn cpu_features() -> Vec<&'static str> {
     found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
 }
 
-fn proc_field(file: &str, name: &str) -> Option<String> {
+/// What stands behind a name and a colon.
+pub(crate) fn proc_field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())

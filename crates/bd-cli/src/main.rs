@@ -12,6 +12,7 @@ mod finished;
 mod info;
 mod interrupt;
 mod job;
+mod memory;
 mod ngrc;
 mod overlay;
 mod plan;

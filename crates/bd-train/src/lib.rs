@@ -35,7 +35,7 @@ pub mod schedule;
 pub mod task;
 
 pub use activity::{Activity, activity};
-pub use bptt::{Bptt, Penalty, Update};
+pub use bptt::{BatchOf, Bptt, Penalty, Update, UpdateBytes};
 pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime};

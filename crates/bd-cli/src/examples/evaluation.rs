@@ -151,6 +151,13 @@ impl Objective for Judge {
             Self::Sequences(of) => of.by_step(),
         }
     }
+
+    fn copies(&self, padded: bool) -> usize {
+        match self {
+            Self::Steps(loss) => loss.copies(padded),
+            Self::Sequences(of) => of.copies(padded),
+        }
+    }
 }
 
 /// Rows of what is no padding, `[row, ..]`.

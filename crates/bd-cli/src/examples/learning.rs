@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::{Rng, Shared, Stack};
 use bd_train::data::Examples;
-use bd_train::{Bptt, EarlyStopping, OptimConfig, Penalty, RunDir, Verdict, Watch};
+use bd_train::{BatchOf, Bptt, EarlyStopping, OptimConfig, Penalty, RunDir, Verdict, Watch};
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
@@ -77,6 +77,11 @@ impl Learner<'_> {
             bptt = bptt.truncate(steps)?;
         }
         Ok(bptt)
+    }
+
+    /// What it learns from at once.
+    pub(crate) fn batch_of(&self, train: &Examples) -> BatchOf {
+        BatchOf::examples(train, self.recipe.batch)
     }
 
     /// Updates of so many epochs of these examples.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Result as CoreResult, Shared, catch_torch};
-use bd_train::Task;
+use bd_train::{BatchOf, Task};
 use bd_train::data::Examples;
 use serde_json::{Map, json};
 use tch::{Device, Tensor};
@@ -15,6 +15,7 @@ use super::figures::figures;
 use super::network::{fit_scale_to_task, network, prepared};
 use crate::course::{Around, Finished, Job as Course};
 use crate::examples::{Best, Data, Evaluated, Judge, Labelled, Learner, Network, Recipe, Report, report_test, table};
+use crate::memory::Needs;
 use crate::plan::{RnnPlan, Source};
 use crate::text::plural;
 use crate::training::{Seen, Trained, Training};
@@ -184,6 +185,20 @@ impl Course for Job {
             Lessons::Task(_, test) => self.plan.updates.unwrap_or(0) * learner.pieces(test),
             Lessons::File(data) => learner.updates(&data.train),
         }
+    }
+
+    fn needs(&self) -> CoreResult<Option<Needs>> {
+        let learner = self.learner();
+        let batch = match &self.lessons {
+            Lessons::Task(_, test) => {
+                let (all, samples) = (BatchOf::examples(test, test.count()), self.plan.batch);
+                let targets_bytes = (all.targets_bytes as u64 * samples as u64 / all.samples as u64) as usize;
+                BatchOf { samples, targets_bytes, copied: true, ..all }
+            }
+            Lessons::File(data) => learner.batch_of(&data.train),
+        };
+        let advice = "take a smaller --batch, perhaps with more of --accumulate, or cut the sequences by --truncate";
+        Ok(learner.bptt()?.bytes(&batch).map(|update| Needs::new(&update, &self.plan.model.hidden, advice)))
     }
 
     fn run(&self, around: &mut Around<'_>) -> Result<Finished> {

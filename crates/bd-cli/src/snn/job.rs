@@ -19,6 +19,7 @@ use crate::examples::{
     Data, Form, Judge, Labelled, Learner, Network, Part, Recipe, Targets, linear_accuracy, report_test, table,
     training_figure,
 };
+use crate::memory::Needs;
 use crate::plan::SnnPlan;
 use crate::text::{plural, short};
 use crate::training::Training;
@@ -83,6 +84,12 @@ impl Course for Job {
 
     fn updates(&self) -> u64 {
         self.learner().updates(&self.data.train)
+    }
+
+    fn needs(&self) -> CoreResult<Option<Needs>> {
+        let (batch, hidden) = (self.learner().batch_of(&self.data.train), &self.plan.model.hidden);
+        let update = self.learner().bptt()?.bytes(&batch);
+        Ok(update.map(|update| Needs::new(&update, hidden, "take a smaller --batch or fewer --steps")))
     }
 
     fn run(&self, around: &mut Around<'_>) -> Result<Finished> {

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Result as CoreResult, Rng, Spikes, Stack, Tap, catch_torch};
+use bd_core::{Error, Params, Result as CoreResult, Rng, Spike, Spikes, Stack, Tap, catch_torch};
 use bd_train::data::{Examples, Sequences};
 use bd_train::loss::accuracy;
-use bd_train::{Activity, Bptt, Loss, Objective, OverTime, RunDir, predict_sequences};
+use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -17,6 +17,7 @@ use super::rates::Warner;
 use super::record::record;
 use super::{rates, sha};
 use crate::course::{Around, Finished, Job as Course};
+use crate::memory::Needs;
 use crate::plan::SnnPlan;
 use crate::text::{plural, short};
 use crate::training::{Seen, Trained, Training};
@@ -59,13 +60,27 @@ impl Job {
         };
         let shape = [steps, samples, usize::try_from(plan.model.n_in).unwrap_or(0)];
         let probability = rate_hz * plan.dt_ms / 1000.0;
+        let mut params = Params::new(plan.seed, on);
+        let net = plan.model.build(&mut params)?;
+        // Before anything is drawn that there may be no room for.
+        let expected = (shape.iter().map(|n| *n as f64).product::<f64>() * probability) as usize;
+        let batch = BatchOf {
+            steps,
+            samples: plan.batch.unwrap_or(samples).min(samples),
+            spikes: Some((expected as f64 * plan.batch.map_or(1.0, |b| (b as f64 / samples as f64).min(1.0))) as usize),
+            targets_bytes: 0,
+            padded: false,
+            copied: plan.batch.is_some_and(|batch| batch < samples),
+        };
+        if let Some(needs) = needs(&plan, &net, &params, &batch)? {
+            // The list and its last copy.
+            needs.check(2 * (expected as u64).saturating_mul(size_of::<Spike>() as u64))?;
+        }
         let spikes = Spikes::draw(shape, on, probability, &mut Rng::new(plan.seed, "inputs"))?;
         let mut rng = Rng::new(plan.seed, "labels");
         let classes = plan.model.n_out as f64;
         let labels: Vec<i64> = (0..samples).map(|_| (rng.uniform() * classes) as i64).collect();
         let examples = Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels).to_device(device))?;
-        let mut params = Params::new(plan.seed, on);
-        let net = plan.model.build(&mut params)?;
         let Loss::CrossEntropy { over } = plan.loss else { unreachable!("the plan was checked") };
         Ok(Self { plan, params, net, examples, over })
     }
@@ -176,6 +191,16 @@ impl Job {
     }
 }
 
+/// What an update takes of memory.
+fn needs(plan: &SnnPlan, net: &Stack, params: &Params, batch: &BatchOf) -> CoreResult<Option<Needs>> {
+    let mut bptt = Bptt::new(net, params, plan.loss, &plan.optim, sha(plan))?;
+    if let Some(norm) = plan.clip {
+        bptt = bptt.clip(norm)?;
+    }
+    let advice = "take a smaller --batch, fewer --steps or fewer --samples";
+    Ok(bptt.bytes(batch).map(|update| Needs::new(&update, &plan.model.hidden, advice)))
+}
+
 impl Course for Job {
     fn describe(&self) -> String {
         let Sequences::Spikes(spikes) = self.examples.inputs() else { unreachable!("spikes were drawn") };
@@ -199,6 +224,10 @@ impl Course for Job {
 
     fn updates(&self) -> u64 {
         self.plan.epochs as u64 * self.updates_an_epoch()
+    }
+
+    fn needs(&self) -> CoreResult<Option<Needs>> {
+        needs(&self.plan, &self.net, &self.params, &BatchOf::examples(&self.examples, self.batch()))
     }
 
     fn run(&self, around: &mut Around<'_>) -> Result<Finished> {

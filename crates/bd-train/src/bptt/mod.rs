@@ -1,5 +1,6 @@
 //! [`Bptt`]: training by back-propagation through time.
 
+mod bytes;
 mod gradients;
 mod penalty;
 mod update;
@@ -11,6 +12,7 @@ use bd_core::{Checkpoint, Error, Params, Phase, Result, Shared, System, Tap, cat
 use serde_json::json;
 use tch::Tensor;
 
+pub use self::bytes::{BatchOf, UpdateBytes};
 pub use self::penalty::Penalty;
 use self::update::finite_loss;
 use crate::data::{Examples, Sequences};

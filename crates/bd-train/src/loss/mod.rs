@@ -125,6 +125,18 @@ impl Objective for Loss {
     fn by_step(&self) -> bool {
         !matches!(self, Self::CrossEntropy { over } if *over != OverTime::Every)
     }
+
+    /// Counted from the formulas: what each operation keeps for its gradient, and the gradients in between.
+    fn copies(&self, padded: bool) -> usize {
+        let filled = if padded { 2 } else { 0 };
+        filled
+            + match self {
+                Self::CrossEntropy { over } if *over != OverTime::Every => 0,
+                Self::CrossEntropy { .. } => 3,
+                Self::Mse | Self::Mae => 2,
+                Self::Huber { .. } | Self::BinaryCrossEntropy => 5,
+            }
+    }
 }
 
 /// The fraction of samples whose greatest score `[batch, n]` is that of their label `[batch]`; of steps likewise, with `[batch, time,

@@ -27,6 +27,12 @@ pub trait Objective {
     fn by_step(&self) -> bool {
         false
     }
+
+    /// How many tensors of the outputs' size the loss and its gradient make at most, beside the outputs and their gradient: an
+    /// estimate, by which the memory of an update is predicted. `padded` says whether sequences have lengths.
+    fn copies(&self, _padded: bool) -> usize {
+        3
+    }
 }
 
 impl<F: Fn(&Tensor, &Tensor) -> Tensor> Objective for F {

@@ -37,4 +37,9 @@ impl Objective for OfSequence {
     fn loss(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Tensor {
         self.loss.loss(&self.outputs(outputs, lengths).unsqueeze(1), &targets.unsqueeze(1), None)
     }
+
+    /// One output of each sequence is next to nothing; padding is filled before.
+    fn copies(&self, padded: bool) -> usize {
+        if padded { 2 } else { 0 }
+    }
 }

@@ -80,6 +80,11 @@ impl Optimizer {
         self.config.lr * self.config.schedule.factor(self.step)
     }
 
+    /// Tensors that the rule keeps beside each parameter.
+    pub(crate) fn slots(&self) -> usize {
+        self.config.rule.slots().len()
+    }
+
     /// The parameters at work on, by name.
     pub fn params(&self) -> &[(String, Tensor)] {
         &self.params
