@@ -36,6 +36,7 @@ fn a_run_learns_and_its_folder_is_complete() {
         "16 samples of 200 steps (20.00 ms)",
         "kept as a list",
         "snn 100-10-2",
+        "at the peak of an update beside",
         "Train 20 steps, use ",
         ", train loss ",
     ] {

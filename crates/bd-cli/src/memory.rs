@@ -36,7 +36,8 @@ impl Needs {
     pub(crate) fn check(&self, data_bytes: u64) -> Result<()> {
         match available_bytes() {
             Some(available) if self.update_bytes.saturating_add(data_bytes) > available => {
-                let data = if data_bytes > 0 { format!(", the data {} GiB", gib(data_bytes)) } else { String::new() };
+                let data =
+                    if data_bytes > 1 << 26 { format!(", the data {} GiB", gib(data_bytes)) } else { String::new() };
                 let (update, available) = (gib(self.update_bytes), gib(available));
                 let advice = self.advice;
                 Err(Error::OutOfMemory(format!(
@@ -62,14 +63,15 @@ impl Memory {
     /// For people.
     pub(crate) fn line(&self) -> String {
         let Needs { update_bytes, per_neuron_step_bytes, .. } = self.needs;
-        let present =
-            self.present_bytes.map_or(String::new(), |bytes| format!(" beside {} that are taken already", shown(bytes)));
+        let present = self
+            .present_bytes
+            .map_or(String::new(), |bytes| format!(" beside {} that are taken already", shown(bytes)));
         let per_step = match per_neuron_step_bytes {
             small if small < 10.0 => format!("{small:.1}"),
             large => format!("{large:.0}"),
         };
         format!(
-            "memory    about {} at the peak of an update{present} ({per_step} bytes a neuron and step)",
+            "memory    about {} at the peak of an update{present} ({per_step} bytes a neuron and step are kept for the gradient)",
             shown(update_bytes)
         )
     }

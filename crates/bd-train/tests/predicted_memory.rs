@@ -36,7 +36,10 @@ fn compare(name: &str, (params, net): (Params, Stack), examples: &Examples, loss
     assert!(update.gradient_norm.is_finite());
     let mib = |kib: i64| kib as f64 / 1024.0;
     let (predicted, measured) = (bytes.total() as f64 / (1 << 20) as f64, mib(peak_kib() - before));
-    println!("{name}: predicted {predicted:.0} MiB, measured {measured:.0} MiB, asking took {:.0}; {bytes:?}", mib(asked));
+    println!(
+        "{name}: predicted {predicted:.0} MiB, measured {measured:.0} MiB, asking took {:.0}; {bytes:?}",
+        mib(asked)
+    );
     assert!(measured > 100.0, "{name}: {measured} MiB are not above noise");
     assert!(predicted >= 0.98 * measured, "{name}: predicted {predicted} MiB, measured {measured}");
     assert!(predicted <= 1.5 * measured, "{name}: predicted {predicted} MiB, measured {measured}");

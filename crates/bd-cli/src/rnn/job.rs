@@ -6,8 +6,8 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Result as CoreResult, Shared, catch_torch};
-use bd_train::{BatchOf, Task};
 use bd_train::data::Examples;
+use bd_train::{BatchOf, Task};
 use serde_json::{Map, json};
 use tch::{Device, Tensor};
 
@@ -64,6 +64,42 @@ fn check_model(plan: &RnnPlan, labelled: &Labelled) -> CoreResult<()> {
     )))
 }
 
+fn learner<'a>(plan: &'a RnnPlan, network: &'a Network, judge: Judge) -> Learner<'a> {
+    let recipe = Recipe {
+        seed: plan.seed,
+        sha: sha(plan),
+        optim: &plan.optim,
+        penalty: plan.penalty,
+        clip: plan.clip,
+        batch: plan.batch,
+        accumulate: plan.accumulate,
+        truncate: plan.truncate,
+        epochs: plan.epochs.unwrap_or(0),
+        early_stopping: plan.early_stopping,
+    };
+    Learner { network, judge, recipe }
+}
+
+/// What an update takes of memory.
+fn needs(plan: &RnnPlan, learner: &Learner<'_>, batch: &BatchOf) -> CoreResult<Option<Needs>> {
+    let advice = "take a smaller --batch, perhaps with more of --accumulate, or cut the sequences by --truncate";
+    Ok(learner.bptt()?.bytes(batch).map(|update| Needs::new(&update, &plan.model.hidden, advice)))
+}
+
+/// Before anything of a task is drawn that there may be no room for.
+fn check_memory(plan: &RnnPlan, network: &Network, judge: Judge, task: &Task) -> CoreResult<()> {
+    let (steps, samples) = (task.steps(), plan.batch);
+    let number = plan.dtype.kind().elt_size_in_bytes();
+    let targets_bytes = steps.saturating_mul(samples).saturating_mul(plan.model.n_out as usize * number);
+    let batch = BatchOf { steps, samples, spikes: None, targets_bytes, padded: false, copied: true };
+    let channels = (plan.model.n_in + plan.model.n_out) as usize;
+    let test = steps.saturating_mul(plan.data.test_samples).saturating_mul(channels * number);
+    match needs(plan, &learner(plan, network, judge), &batch)? {
+        Some(needs) => needs.check(test as u64),
+        None => Ok(()),
+    }
+}
+
 impl Job {
     pub(super) fn new(mut plan: RnnPlan, source: Source, device: Device) -> CoreResult<Self> {
         if let Source::File(file, labelled) = &source {
@@ -76,6 +112,7 @@ impl Job {
         let lessons = match source {
             Source::Task(usual) => {
                 let task = plan.data.task.unwrap_or(usual);
+                check_memory(&plan, &network, judge, &task)?;
                 fit_scale_to_task(&network, &task, &plan, TEST_BATCH - 1)?;
                 let test = task.batch(plan.seed, TEST_BATCH, plan.data.test_samples, plan.dt, network.on())?;
                 Lessons::Task(task, prepared(&network, test)?)
@@ -95,20 +132,7 @@ impl Job {
     }
 
     fn learner(&self) -> Learner<'_> {
-        let plan = &self.plan;
-        let recipe = Recipe {
-            seed: plan.seed,
-            sha: sha(plan),
-            optim: &plan.optim,
-            penalty: plan.penalty,
-            clip: plan.clip,
-            batch: plan.batch,
-            accumulate: plan.accumulate,
-            truncate: plan.truncate,
-            epochs: plan.epochs.unwrap_or(0),
-            early_stopping: plan.early_stopping,
-        };
-        Learner { network: &self.network, judge: self.judge, recipe }
+        learner(&self.plan, &self.network, self.judge)
     }
 
     fn train(&self, training: &Training<'_>) -> Result<(Trained, Vec<Report>, Option<Best>)> {
@@ -197,8 +221,7 @@ impl Course for Job {
             }
             Lessons::File(data) => learner.batch_of(&data.train),
         };
-        let advice = "take a smaller --batch, perhaps with more of --accumulate, or cut the sequences by --truncate";
-        Ok(learner.bptt()?.bytes(&batch).map(|update| Needs::new(&update, &self.plan.model.hidden, advice)))
+        needs(&self.plan, &learner, &batch)
     }
 
     fn run(&self, around: &mut Around<'_>) -> Result<Finished> {

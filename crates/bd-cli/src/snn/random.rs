@@ -74,7 +74,7 @@ impl Job {
         };
         if let Some(needs) = needs(&plan, &net, &params, &batch)? {
             // The list and its last copy.
-            needs.check(2 * (expected as u64).saturating_mul(size_of::<Spike>() as u64))?;
+            needs.check((expected as u64).saturating_mul(2 * size_of::<Spike>() as u64))?;
         }
         let spikes = Spikes::draw(shape, on, probability, &mut Rng::new(plan.seed, "inputs"))?;
         let mut rng = Rng::new(plan.seed, "labels");

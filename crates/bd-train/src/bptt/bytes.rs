@@ -94,9 +94,9 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         let scan = ScanOf { steps, samples: batch.samples, kind, spikes, record: true, wants_input_gradient: false };
         let bytes = scan_bytes(self.system, &self.sha, &scan)?;
 
-        let list = |spikes: usize| spikes * size_of::<bd_core::Spike>();
-        let dense = batch.steps * batch.samples * self.system.n_in() as usize * size;
-        let copied = if batch.copied { batch.spikes.map_or(dense, list) + batch.targets_bytes } else { 0 };
+        let list = |spikes: usize| spikes.min(1 << 40) * size_of::<bd_core::Spike>();
+        let dense = batch.steps.saturating_mul(batch.samples).min(1 << 40) * self.system.n_in() as usize * size;
+        let copied = if batch.copied { batch.spikes.map_or(dense, list) + batch.targets_bytes.min(1 << 50) } else { 0 };
         // Of a list a piece is a copy.
         let piece = if steps < batch.steps { spikes.map_or(0, list) } else { 0 };
         let several = self.accumulate > 1;

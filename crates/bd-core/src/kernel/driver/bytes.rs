@@ -26,6 +26,19 @@ pub struct ScanOf {
     pub wants_input_gradient: bool,
 }
 
+/// Steps of all samples, of which no machine holds more: with them sums of bytes do not overflow.
+const MOST: usize = 1 << 40;
+
+impl ScanOf {
+    /// Itself, or what is far too much for any machine, too.
+    fn that_can_be_counted(mut self) -> Self {
+        self.steps = self.steps.min(MOST);
+        self.samples = self.samples.min(MOST / self.steps.max(1)).max(1);
+        self.spikes = self.spikes.map(|spikes| spikes.min(MOST));
+        self
+    }
+}
+
 /// Memory that a fused scan and its adjoint take, in bytes, beside input, parameters and first state. Taken from the plan that the
 /// scan would follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,7 +97,7 @@ impl ScanBytes {
     /// What is there between the scan and its adjoint for each sample and step, without copies of parameters.
     pub fn kept_per_step(&self, scan: &ScanOf) -> f64 {
         let grows = self.kept() - self.parameter_copies_bytes;
-        grows as f64 / (scan.steps * scan.samples).max(1) as f64
+        grows as f64 / (scan.steps as f64 * scan.samples as f64).max(1.0)
     }
 }
 
@@ -98,6 +111,7 @@ pub fn scan_bytes<S: System + ?Sized>(system: &S, sha: &Shared, scan: &ScanOf) -
     if scan.steps == 0 || scan.samples == 0 {
         return None;
     }
+    let scan = &scan.that_can_be_counted();
     let _guard = tch::no_grad_guard();
     let on = (scan.kind, Device::Cpu);
     let leaves = system.init_state(1, on).named();

@@ -1,8 +1,8 @@
 //! What a plan takes of memory when it is carried out.
 
 use super::Plan;
-use crate::kernel::driver::bytes::{COPIES, ScanBytes, ScanOf};
 use crate::kernel::Real;
+use crate::kernel::driver::bytes::{COPIES, ScanBytes, ScanOf};
 use crate::kernel::events::{Event, MIN_LOOK, WORTH};
 
 impl Plan {
