@@ -310,7 +310,7 @@ mod tests {
 
     /// Whole numbers, one in `one_in` other than zero, so that sums are exact.
     fn numbers(rng: &mut Rng, n: usize, one_in: u64) -> Vec<f64> {
-        (0..n).map(|_| if rng.bits() % one_in == 0 { (rng.bits() % 9) as f64 - 4.0 } else { 0.0 }).collect()
+        (0..n).map(|_| if rng.bits().is_multiple_of(one_in) { (rng.bits() % 9) as f64 - 4.0 } else { 0.0 }).collect()
     }
 
     /// `[step, channel, lane]`.
