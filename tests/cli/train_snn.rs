@@ -101,6 +101,23 @@ fn options_reach_the_configuration() {
     assert_eq!((&config["model"]["hidden"], config["optim"]["lr"].as_f64()), (&serde_json::json!([7, 5]), Some(0.01)));
 }
 
+/// Parameters of neurons are trained, told, saved, and read again by `bd predict`.
+#[test]
+fn neurons_learn_their_time_constants() {
+    let desk = Desk::new();
+    let trained = ["--set", "model.lif.trained.tau=true", "--set", "model.lif.trained.threshold=true"];
+    let ended = desk.bd(&small(&[&["--epochs", "20", "--out", "run"], &trained[..]].concat()));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("tau of r") && ended.stdout.contains(" ms"), "{}", ended.stdout);
+    let model = bd_core::files::load_tensors(&desk.path("run/model.safetensors")).unwrap();
+    let moved = |name: &str, from: f64| (array(&model, name) - from).abs().max().double_value(&[]);
+    assert!(moved("r.log_tau_ms", 10f64.ln()) > 1e-3 && moved("r.log_gap", 0.0) > 1e-3);
+    let xs = [("x".to_owned(), Tensor::zeros([2, 200, 100], (tch::Kind::Float, tch::Device::Cpu)))];
+    bd_core::npz::save_npz(&desk.path("mine.npz"), &xs).unwrap();
+    let ended = desk.bd(&["predict", "run", "--input", "mine.npz", "--output", "out.npz"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+}
+
 #[test]
 fn layers_that_cannot_learn_are_told_once() {
     let desk = Desk::new();

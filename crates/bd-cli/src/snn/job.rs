@@ -5,15 +5,15 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Result as CoreResult, catch_torch};
-use bd_train::Penalty;
+use bd_core::{Error, Params, Result as CoreResult, catch_torch};
 use bd_train::data::{Encoder, Examples, Sequences};
+use bd_train::{Activity, Penalty};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use super::rates::Warner;
 use super::record::record;
-use super::{figures, network, rates, sha};
+use super::{figures, learned, network, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
 use crate::examples::{
     Data, Form, Judge, Labelled, Learner, Network, Part, Recipe, Targets, linear_accuracy, report_test, table,
@@ -131,7 +131,7 @@ impl Course for Job {
         plots.push(("training".into(), training_figure(&trained.losses, &reports)));
         around.save(plots)?;
         around.seconds.lap("write");
-        let table = table(&evaluated, baseline, Some(&trained), &rates::lines(plan, &active));
+        let table = table(&evaluated, baseline, Some(&trained), &lines(plan, &active, &self.network.params));
         Ok(Finished { trained, metrics, table, weights })
     }
 }
@@ -179,7 +179,12 @@ pub(super) fn eval(
     let active = rates::measure(plan, &network.net, &sha(plan), examples.inputs())?;
     let mut metrics = evaluated.metrics(baseline);
     metrics.extend(rates::metrics(plan, &active));
-    Ok((metrics, table(&evaluated, baseline, None, &rates::lines(plan, &active))))
+    Ok((metrics, table(&evaluated, baseline, None, &lines(plan, &active, &network.params))))
+}
+
+/// What is said of the neurons.
+fn lines(plan: &SnnPlan, active: &[Activity], params: &Params) -> Vec<(String, String)> {
+    rates::lines(plan, active).into_iter().chain(learned::lines(params)).collect()
 }
 
 /// The part to test on, and what ridge regression makes of the run's own.

@@ -2,6 +2,7 @@
 
 mod figures;
 mod job;
+mod learned;
 mod random;
 mod rates;
 mod record;

@@ -15,7 +15,7 @@ use tch::{Device, Tensor};
 use super::figures::{Report, figures};
 use super::rates::Warner;
 use super::record::record;
-use super::{rates, sha};
+use super::{learned, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
 use crate::memory::Needs;
 use crate::plan::SnnPlan;
@@ -184,7 +184,8 @@ impl Job {
             "accuracy",
             short(evaluated.accuracy)
         );
-        for (name, value) in rates::lines(&self.plan, &evaluated.activity) {
+        let lines = rates::lines(&self.plan, &evaluated.activity);
+        for (name, value) in lines.into_iter().chain(learned::lines(&self.params)) {
             text += &format!("\n{name:>14}  {value}");
         }
         text
