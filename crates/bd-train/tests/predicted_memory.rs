@@ -41,7 +41,7 @@ fn compare(name: &str, (params, net): (Params, Stack), examples: &Examples, loss
         mib(asked)
     );
     assert!(measured > 100.0, "{name}: {measured} MiB are not above noise");
-    assert!(predicted >= 0.98 * measured, "{name}: predicted {predicted} MiB, measured {measured}");
+    assert!(predicted >= measured, "{name}: predicted {predicted} MiB, measured {measured}");
     assert!(predicted <= 1.5 * measured, "{name}: predicted {predicted} MiB, measured {measured}");
 }
 

@@ -39,7 +39,7 @@ impl ScanOf {
     }
 }
 
-/// Memory that a fused scan and its adjoint take, in bytes, beside input, parameters and first state. Taken from the plan that the
+/// Memory that a fused scan and its adjoint take, in bytes, beside input and parameters. Taken from the plan that the
 /// scan would follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScanBytes {
@@ -47,8 +47,8 @@ pub struct ScanBytes {
     pub outputs_bytes: usize,
     /// As much again: what is asked of each output.
     pub output_gradients_bytes: usize,
-    /// The state after the last step, and the gradient of the first.
-    pub last_state_bytes: usize,
+    /// The state before the first step and after the last, and the gradient of the first.
+    pub states_bytes: usize,
     /// What is asked of the input, where it is wanted.
     pub input_gradient_bytes: usize,
     /// What of the input is read into lists: all spikes, or of numbers that may turn out to be almost all zeros the most that lists
@@ -58,7 +58,8 @@ pub struct ScanBytes {
     pub kept_states_bytes: usize,
     /// Work that is stored for the adjoint and not calculated again.
     pub stored_work_bytes: usize,
-    /// Blocks that the threads work in, in the adjoint or else in the scan.
+    /// Blocks that the threads work in, in the adjoint or else in the scan. Of what kernels have of their own beside these it is an
+    /// estimate: half of their work.
     pub rooms_bytes: usize,
     /// The gradients of parameters of each part of the batch, before they are summed.
     pub partial_sums_bytes: usize,
@@ -78,7 +79,7 @@ impl ScanBytes {
     /// stored, of which there is a [limit](Tuning::stored_bytes).
     pub fn kept(&self) -> usize {
         self.outputs_bytes
-            + self.last_state_bytes
+            + self.states_bytes
             + self.events_bytes
             + self.kept_states_bytes
             + self.stored_work_bytes

@@ -27,13 +27,14 @@ impl Plan {
         let jobs = if scan.record { parts } else { tiles };
         let threads = self.threads.min(jobs).max(1);
         let passes = if scan.record { 2 } else { 1 };
-        let a_step = passes * (n_in + n_out) + if self.stores_work { 0 } else { sizes.n_work };
+        let work = if self.stores_work { 0 } else { sizes.n_work };
+        let a_step = passes * (n_in + n_out) + work + sizes.n_work / 2;
         let room = (a_step * self.stretch + passes * sizes.n_state) * self.lanes;
 
         ScanBytes {
             outputs_bytes: series(n_out),
             output_gradients_bytes: if_recorded(series(n_out)),
-            last_state_bytes: state + if_recorded(state),
+            states_bytes: 2 * state + if_recorded(state),
             input_gradient_bytes: if wants_gxs { series(n_in) } else { 0 },
             events_bytes: events,
             kept_states_bytes: if_recorded(numbers(
