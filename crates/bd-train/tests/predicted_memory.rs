@@ -12,6 +12,9 @@ const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// Forgets the most memory that the process has had, and says what it has.
 fn begin() -> i64 {
+    // What was freed and is kept for later would be taken again unseen.
+    // SAFETY: it gives free pages back, and nothing else.
+    unsafe { libc::malloc_trim(0) };
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     resident_kib()
 }
@@ -24,7 +27,7 @@ fn peak_kib() -> i64 {
 }
 
 /// Predicted and measured MiB of the first update, the optimiser included.
-fn compare(name: &str, (params, net): (Params, Stack), examples: &Examples, loss: Loss, cut: Option<usize>) {
+fn compare(name: &str, (params, net): (Params, Stack), examples: &Examples, loss: Loss, cut: Option<usize>) -> bool {
     let before = begin();
     let mut bptt = Bptt::new(&net, &params, loss, &OptimConfig::default(), Shared::new(0.1)).unwrap();
     if let Some(steps) = cut {
@@ -41,8 +44,7 @@ fn compare(name: &str, (params, net): (Params, Stack), examples: &Examples, loss
         mib(asked)
     );
     assert!(measured > 100.0, "{name}: {measured} MiB are not above noise");
-    assert!(predicted >= measured, "{name}: predicted {predicted} MiB, measured {measured}");
-    assert!(predicted <= 1.5 * measured, "{name}: predicted {predicted} MiB, measured {measured}");
+    (measured..1.5 * measured).contains(&predicted)
 }
 
 fn spiking(n_in: i64, hidden: i64, n_out: i64, recurrent: bool) -> (Params, Stack) {
@@ -77,10 +79,13 @@ fn updates_take_what_was_predicted() {
     Bptt::new(&net, &params, LABELS, &OptimConfig::default(), Shared::new(0.1)).unwrap().update(&small).unwrap();
 
     let wide = spikes([400, 128, 300]);
-    compare("wide feed-forward", spiking(300, 3000, 20, false), &wide, LABELS, None);
-    compare("wide recurrent", spiking(300, 1500, 20, true), &spikes([400, 256, 300]), LABELS, None);
-    compare("2,000 steps, 10 neurons", spiking(100, 10, 2, false), &spikes([2000, 6000, 100]), LABELS, None);
-    compare("rates", rates(100, 10), &numbers([256, 2000, 10]), Loss::Mse, None);
-    compare("rates in pieces", rates(100, 10), &numbers([256, 8000, 10]), Loss::Mse, Some(2000));
-    compare("many weights", rates(2500, 1), &numbers([64, 20, 1]), Loss::Mse, None);
+    let fit = [
+        compare("wide feed-forward", spiking(300, 3000, 20, false), &wide, LABELS, None),
+        compare("wide recurrent", spiking(300, 1500, 20, true), &spikes([400, 256, 300]), LABELS, None),
+        compare("2,000 steps, 10 neurons", spiking(100, 10, 2, false), &spikes([2000, 6000, 100]), LABELS, None),
+        compare("rates", rates(100, 10), &numbers([256, 2000, 10]), Loss::Mse, None),
+        compare("rates in pieces", rates(100, 10), &numbers([256, 8000, 10]), Loss::Mse, Some(2000)),
+        compare("many weights", rates(2500, 1), &numbers([64, 20, 1]), Loss::Mse, None),
+    ];
+    assert_eq!(fit, [true; 6], "predicted is at least what was measured, and at most 1.5 times as much: see above");
 }
