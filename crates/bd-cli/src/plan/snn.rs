@@ -270,7 +270,7 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
         "data.encode" => alternative(&Encoder::all(), path, name),
         "model.lif.surrogate" => alternative(&Surrogate::all(), path, name),
-        "model.synapse.init" => alternative(&Init::all(), path, name),
+        "model.synapse.init" | "model.recurrent_init" => alternative(&Init::all(), path, name),
         "loss" => alternative(&Loss::all(), path, name),
         "optim.rule" => alternative(&Rule::all(), path, name),
         "optim.schedule" | "optim.schedule.then" => alternative(&Schedule::all(), path, name),
