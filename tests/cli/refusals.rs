@@ -213,7 +213,7 @@ fn more_memory_than_there_is() {
     let advice = "are available; take a smaller --batch";
     for args in [
         &["train", "snn", "--steps", "1000000", "--samples", "2000000"][..],
-        &["train", "snn", "--steps", "1000000000000000", "--samples", "1000000000000000"],
+        &["train", "snn", "--steps", "1000000", "--samples", "1000000000000000"],
         &["train", "snn", "--steps", "1000000", "--samples", "2000000", "--rate-hz", "1e-9", "--batch", "1000000"],
         &["train", "rnn", "--batch", "100000", "--set", "data.task={name = \"integration\", steps = 10000000}"],
     ] {
