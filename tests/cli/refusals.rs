@@ -215,7 +215,7 @@ fn more_memory_than_there_is() {
         &["train", "snn", "--steps", "1000000", "--samples", "2000000"][..],
         &["train", "snn", "--steps", "1000000", "--samples", "1000000000000000"],
         &["train", "snn", "--steps", "1000000", "--samples", "2000000", "--rate-hz", "1e-9", "--batch", "1000000"],
-        &["train", "rnn", "--batch", "100000", "--set", "data.task={name = \"integration\", steps = 10000000}"],
+        &["train", "rnn", "--batch", "100000", "--set", "data.task.steps=10000000"],
     ] {
         refused_by(&desk, args, 4, advice);
     }
