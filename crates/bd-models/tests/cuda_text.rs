@@ -79,7 +79,7 @@ fn every_text_compiles() {
         }
     };
     let texts = texts();
-    assert_eq!(texts.len(), 3 + 12 + 18 + 1);
+    assert_eq!(texts.len(), 3 + 2 * 12 + 18 + 1);
     for (name, n_states, text) in &texts {
         for real in ["float", "double"] {
             for arch in ["sm_80", "sm_90"] {
