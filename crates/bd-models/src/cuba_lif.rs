@@ -5,7 +5,7 @@
 //! Lif with the current g
 //! ```
 //!
-//! It is [`Expon`](crate::Expon) and [`Lif`](crate::Lif) in a row, as one system with the states of both.
+//! It is [`Expon`] and [`Lif`] in a row, as one system with the states of both.
 
 use bd_core::kernel::{Fused, step_units};
 use bd_core::{ParamPath, Result, Shared, StateTree, System, join};
