@@ -126,16 +126,17 @@ impl Objective for Loss {
         !matches!(self, Self::CrossEntropy { over } if *over != OverTime::Every)
     }
 
-    /// Counted from the formulas: what each operation keeps for its gradient, and the gradients in between.
+    /// As measured: what operations keep for their gradient, and the gradients in between. With padding, outputs and targets are
+    /// filled first.
     fn copies(&self, padded: bool) -> usize {
-        let filled = if padded { 2 } else { 0 };
-        filled
-            + match self {
-                Self::CrossEntropy { over } if *over != OverTime::Every => 0,
-                Self::CrossEntropy { .. } => 3,
-                Self::Mse | Self::Mae => 2,
-                Self::Huber { .. } | Self::BinaryCrossEntropy => 5,
-            }
+        match self {
+            Self::CrossEntropy { over: OverTime::Every } => 3,
+            Self::CrossEntropy { over } => over.copies(padded),
+            Self::Mse => 4,
+            Self::Mae => 3 + usize::from(padded),
+            Self::Huber { .. } => 6 + usize::from(padded),
+            Self::BinaryCrossEntropy => 5 + 2 * usize::from(padded),
+        }
     }
 }
 

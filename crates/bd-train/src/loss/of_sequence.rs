@@ -38,8 +38,8 @@ impl Objective for OfSequence {
         self.loss.loss(&self.outputs(outputs, lengths).unsqueeze(1), &targets.unsqueeze(1), None)
     }
 
-    /// One output of each sequence is next to nothing; padding is filled before.
+    /// One output of each sequence is next to nothing.
     fn copies(&self, padded: bool) -> usize {
-        if padded { 2 } else { 0 }
+        self.over.copies(padded)
     }
 }

@@ -40,6 +40,13 @@ impl OverTime {
         }
     }
 
+    /// What the [`scores`](Self::scores) and their gradient make of tensors of the outputs' size, see
+    /// [`Objective::copies`](super::Objective::copies).
+    pub(super) fn copies(self, padded: bool) -> usize {
+        // Outputs with padding filled, and the gradient of these.
+        if self == Self::Max && padded { 2 } else { 0 }
+    }
+
     fn of_all_steps(self, outputs: &Tensor) -> Tensor {
         match self {
             Self::Max => max_over_time(&outputs.transpose(0, 1)),
