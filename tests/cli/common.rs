@@ -72,6 +72,14 @@ pub(crate) fn refused_by(desk: &Desk, args: &[&str], code: i32, words: &str) {
     assert_eq!(desk.files(), before, "{args:?} left something behind");
 }
 
+/// Of jobs that learn from examples: no file, and one of another kind.
+#[track_caller]
+pub(crate) fn refuses_what_is_no_npz(desk: &Desk, args: impl Fn(&'static str) -> Vec<&'static str>) {
+    refused_by(desk, &args("absent.npz"), 7, "absent.npz");
+    fs::write(desk.path("text.csv"), "1,2").unwrap();
+    refused_by(desk, &args("text.csv"), 7, "examples are read from a file that ends in .npz");
+}
+
 pub(crate) fn ended(output: Output) -> Ended {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }

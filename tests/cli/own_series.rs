@@ -2,16 +2,11 @@
 
 use std::fs;
 
-use crate::common::{Desk, data, metric, refused_by};
+use crate::common::{Desk, array, data, metric, refused_by};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 const SUNSPOTS: &str = "sunspots.csv";
-
-fn array(desk: &Desk, file: &str, name: &str) -> Tensor {
-    let arrays = bd_core::npz::load_npz(&desk.path(file)).unwrap();
-    arrays.into_iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name} in {file}")).1
-}
 
 fn on_sunspots(desk: &Desk, options: &[&str]) -> Value {
     let file = data(SUNSPOTS);

@@ -5,7 +5,9 @@ use std::fs;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Desk, array, json_of, metric, noise, refused_by, reports, same_bytes, save};
+use crate::common::{
+    Desk, array, json_of, metric, noise, refused_by, refuses_what_is_no_npz, reports, same_bytes, save,
+};
 
 const ENCODERS: [&str; 4] = ["current", "rate", "latency", "delta"];
 
@@ -421,9 +423,7 @@ fn wrong_files_are_refused() {
         save(&desk, "wrong.npz", &[("x_train", &x), ("y_train", &y), ("x_test", &x_test), ("y_test", &y_test)]);
         refused_by(&desk, &file("wrong.npz", &["--out", "run"]), 7, words);
     }
-    refused_by(&desk, &file("absent.npz", &[]), 7, "absent.npz");
-    fs::write(desk.path("text.csv"), "1,2").unwrap();
-    refused_by(&desk, &file("text.csv", &[]), 7, "examples are read from a file that ends in .npz");
+    refuses_what_is_no_npz(&desk, |name| file(name, &[]));
 }
 
 #[test]

@@ -8,7 +8,9 @@ use bd_core::{Checkpoint, Shared, System, Tap};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Desk, array, json_of, metric, noise, refused_by, reports, same_bytes, save};
+use crate::common::{
+    Desk, array, json_of, metric, noise, refused_by, refuses_what_is_no_npz, reports, same_bytes, save,
+};
 
 /// A small job on a task: 8 units, and 40 updates if nothing else is said.
 fn task<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -458,9 +460,7 @@ fn wrong_files_are_refused() {
         save(&desk, "wrong.npz", &arrays);
         refused_by(&desk, &file("wrong.npz", &["--out", "run"]), 7, words);
     }
-    refused_by(&desk, &file("absent.npz", &[]), 7, "absent.npz");
-    fs::write(desk.path("text.csv"), "1,2").unwrap();
-    refused_by(&desk, &file("text.csv", &[]), 7, "examples are read from a file that ends in .npz");
+    refuses_what_is_no_npz(&desk, |name| file(name, &[]));
 }
 
 #[test]

@@ -14,6 +14,8 @@
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`delay`] | [`Delay`]: one step |
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
+//! | [`cuba_lif`] | [`CubaLif`]: LIF neurons with exponential synapses, as one system |
+//! | [`recurrent`] | [`Recurrent`]: any system whose outputs come back to its inputs a step later |
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
 //! | [`standardise`] | [`Standardise`]: channels of different units brought to mean 0 and standard deviation 1 |

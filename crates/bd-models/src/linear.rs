@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
-use kernel::{LinearKernel, WIDE};
+use kernel::{ByRow, LinearKernel, WIDE};
 
 mod kernel;
 
@@ -101,10 +101,12 @@ impl System for Linear {
         let kernel = LinearKernel {
             n_in,
             n_out,
-            rows: (n_out >= WIDE).then(|| WeightRows::new(&weight, n_in, n_out)),
             matrix: Matrix::new(&weight, n_out, 0..n_in, 0..n_out),
             adjoint: Matrix::adjoint(&weight, n_out, 0..n_in, 0..n_out),
-            weight,
+            by_row: match n_out {
+                WIDE.. => ByRow::Striped(WeightRows::new(&weight, n_in, n_out)),
+                _ => ByRow::Plain(weight),
+            },
             bias: match &self.bias {
                 Some(bias) => Some(Numbers::of(bias)?),
                 None => None,

@@ -4,9 +4,9 @@
 //! y_t = system(x_t + y_(t-1) V)
 //! ```
 //!
-//! With [`Lif`](crate::Lif) it is the recurrent spiking layer of Cramer et al. 2022 ("The Heidelberg Spiking Data Sets for the
-//! Systematic Evaluation of Spiking Neural Networks"), snnTorch's `RLeaky` with `all_to_all`; with
-//! [`CubaLif`](crate::CubaLif) the same whose synapses, those from within too, are exponential.
+//! With [`Lif`](crate::Lif) it is snnTorch's `RLeaky` with `all_to_all` and without a bias. With [`CubaLif`](crate::CubaLif), whose
+//! currents decay exponentially, those from within too, it is the kind of layer that Cramer et al. 2022 trained ("The Heidelberg
+//! Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks").
 
 use bd_core::kernel::{Fused, Numbers, Rooms};
 use bd_core::{Error, ParamPath, Result, Shared, StateTree, System, join};

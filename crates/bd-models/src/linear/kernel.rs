@@ -13,15 +13,21 @@ mod wide;
 /// Outputs from which on rows of the weight are so long that it pays to turn the outputs, so that they lie as the rows do.
 pub(super) const WIDE: usize = 32;
 
+/// A weight `[n_in, n_out]` for inputs that are not zero, each of which wants a row.
+#[derive(Debug)]
+pub(super) enum ByRow {
+    /// Of few outputs.
+    Plain(Numbers),
+    /// Of [many](WIDE).
+    Striped(WeightRows),
+}
+
 /// `y = x W + b`, samples side by side. Of an input that is almost all zeros only what is not zero is looked at.
 #[derive(Debug)]
 pub(super) struct LinearKernel {
     pub(super) n_in: usize,
     pub(super) n_out: usize,
-    /// Row by row, `[n_in, n_out]`: for what is not zero, each of which wants a row.
-    pub(super) weight: Numbers,
-    /// The same, where there are many outputs.
-    pub(super) rows: Option<WeightRows>,
+    pub(super) by_row: ByRow,
     pub(super) matrix: Matrix,
     pub(super) adjoint: Matrix,
     pub(super) bias: Option<Numbers>,

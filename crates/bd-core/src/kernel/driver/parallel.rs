@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 /// `work(0), work(1), ...`, in order, done by some threads, each with room of its own. Which thread does what is left to
 /// chance and must not matter.
 ///
-/// The threads are rayon's, which wait for the next call: starting some for each would cost a scan of a millisecond a tenth of it. A
+/// The threads are rayon's, which wait for the next call: starting some for each cost an update of 2 ms a fifteenth of it. A
 /// program that uses rayon itself shares them.
 pub(in crate::kernel) fn in_parallel<W, R: Send>(
     n: usize,

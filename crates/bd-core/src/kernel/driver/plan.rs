@@ -15,8 +15,6 @@ use crate::kernel::{
 };
 use crate::spikes::Spikes;
 
-use series::{GatherRow, ScatterRow};
-
 mod bytes;
 mod series;
 
@@ -384,13 +382,18 @@ impl Plan {
         TileEvents::of_spikes(self.time, lanes)
     }
 
+    /// A leaf of the state is a series of one step.
+    fn one_step(&self) -> Tile {
+        Tile { steps: 1, lanes: self.lanes, keep: false, instructions: self.instructions }
+    }
+
     fn gather_state<F: Real>(&self, leaves: &[Blocks<'_, F>], samples: Samples, mut state: &mut [F], beyond: Beyond) {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at_mut(width * self.lanes);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
-            let row = unsafe { leaf.part(samples.first * width, samples.count * width) };
-            let gather = GatherRow { row, n: width, lanes: self.lanes, block: own, beyond };
-            vectorised(self.instructions, gather);
+            let rows: &[F] = unsafe { leaf.part(samples.first * width, samples.count * width) };
+            let rows = Strided::contiguous(rows, samples.count, width);
+            self.gather_series(Some(rows), Samples { first: 0, ..samples }, 0, self.one_step(), width, own, beyond);
             state = rest;
         }
     }
@@ -398,9 +401,7 @@ impl Plan {
     fn scatter_state<F: Real>(&self, mut state: &[F], leaves: &[Blocks<'_, F>], samples: Samples) {
         for (leaf, &width) in leaves.iter().zip(&self.widths) {
             let (own, rest) = state.split_at(width * self.lanes);
-            // SAFETY: the rows of this tile's samples, which no other tile touches.
-            let row = unsafe { leaf.part(samples.first * width, samples.count * width) };
-            vectorised(self.instructions, ScatterRow { block: own, n: width, lanes: self.lanes, row });
+            self.scatter_series(own, leaf, samples, 0, self.one_step(), width);
             state = rest;
         }
     }

@@ -2,14 +2,17 @@
 
 use bd_core::kernel::{Cpu, Events, Loops, Real, Tile, vectorised};
 
-use super::LinearKernel;
+use super::{ByRow, LinearKernel};
 
 /// Adds to the bias the row of `W` of each event.
 pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, events: Events<'_, F>, ys: &mut [F]) {
     for (o, y) in ys.chunks_exact_mut(tile.len()).enumerate() {
         y.fill(kernel.bias().map_or(F::default(), |bias: &[F]| bias[o]));
     }
-    vectorised(tile.instructions, Gather { kernel, tile, events, weight: F::numbers(&kernel.weight), ys });
+    let ByRow::Plain(weight) = &kernel.by_row else {
+        unreachable!("of many outputs all events are gathered in vectors")
+    };
+    vectorised(tile.instructions, Gather { kernel, tile, events, weight: F::numbers(weight), ys });
 }
 
 /// Adds to the row of the gradient of `W` of each event what is asked of the outputs there.

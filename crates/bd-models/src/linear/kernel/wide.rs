@@ -5,8 +5,7 @@ use bd_core::kernel::{
     turn, turn_into_stripes,
 };
 
-use super::{LinearKernel, series};
-use crate::cell::WeightRows;
+use super::{ByRow, LinearKernel, series};
 
 /// One number in so many of an input from other layers may be other than zero.
 const WORTH: usize = 4;
@@ -19,10 +18,12 @@ struct Room<F> {
     turned: Block<F>,
 }
 
-/// Outputs by the rows of the weight that numbers other than zero want. False, and nothing done, if there are too many of these.
+/// Outputs by the rows of the weight that numbers other than zero want. False, and with outputs that are worth nothing, if there
+/// are too many numbers, or too few outputs.
 pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, xs: Input<'_, F>, ys: &mut [F]) -> bool {
     let (n_in, n, lanes, instructions) = (kernel.n_in, kernel.n_out, tile.lanes, tile.instructions);
-    let Some(weight) = kernel.rows.as_ref().map(WeightRows::striped) else { return false };
+    let ByRow::Striped(weight) = &kernel.by_row else { return false };
+    let weight = weight.striped();
     kernel.rooms.with(|room: &mut Room<F>| {
         let stride = apart(n);
         for t in 0..tile.steps {
@@ -53,7 +54,7 @@ pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, xs: Input<'_, F
 }
 
 /// Adds to the rows of the gradient of the weight what is asked of the outputs where inputs are not zero. False, and nothing
-/// done, if these are too many.
+/// done, if there are too many of these, or too few outputs.
 pub(super) fn scatter<F: Real>(
     kernel: &LinearKernel,
     tile: Tile,
@@ -62,7 +63,7 @@ pub(super) fn scatter<F: Real>(
     gweight: &mut [F],
 ) -> bool {
     let (n_in, n) = (kernel.n_in, kernel.n_out);
-    if kernel.rows.is_none() {
+    if matches!(kernel.by_row, ByRow::Plain(_)) {
         return false;
     }
     kernel.rooms.with(|room: &mut Room<F>| {

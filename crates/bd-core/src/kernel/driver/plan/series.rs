@@ -2,7 +2,7 @@
 
 use super::{Plan, Samples};
 use crate::kernel::driver::memory::{Beyond, Blocks, Strided, gather, scatter};
-use crate::kernel::{Cpu, Loops, Real, Rows, Tile, vectorised};
+use crate::kernel::{Cpu, Loops, Real, Tile, vectorised};
 
 impl Plan {
     /// A stretch of a series into a block; zeros where there is no series.
@@ -31,38 +31,6 @@ impl Plan {
         n: usize,
     ) {
         vectorised(self.instructions, ScatterSeries { plan: self, block, out, samples, from, tile, n });
-    }
-}
-
-/// One row of samples into channels that lie one after the other.
-pub(super) struct GatherRow<'a, F> {
-    pub(super) row: &'a [F],
-    pub(super) n: usize,
-    pub(super) lanes: usize,
-    pub(super) block: &'a mut [F],
-    pub(super) beyond: Beyond,
-}
-
-impl<F: Real> Loops for GatherRow<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        let (rows, count) = (Rows { numbers: self.row, stride: self.n }, self.row.len() / self.n);
-        gather::<C, F>(rows, [count, self.n], self.block, 0, self.lanes, self.lanes, self.beyond);
-    }
-}
-
-/// The other way round.
-pub(super) struct ScatterRow<'a, F> {
-    pub(super) block: &'a [F],
-    pub(super) n: usize,
-    pub(super) lanes: usize,
-    pub(super) row: &'a mut [F],
-}
-
-impl<F: Real> Loops for ScatterRow<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        scatter::<C, F>(self.block, 0, self.lanes, self.row, self.n);
     }
 }
 
