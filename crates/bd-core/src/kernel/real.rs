@@ -20,6 +20,12 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + tc
     /// million times the smallest number of full precision.
     const TINY: Self;
 
+    /// Itself, or zero if it is about to [underflow](Self::TINY).
+    #[inline(always)]
+    fn flushed(self) -> Self {
+        if self.abs() < Self::TINY { Self::default() } else { self }
+    }
+
     /// Vectors of any processor that bd is compiled for.
     type Plain: Turn<Self>;
     /// Vectors of AVX2.

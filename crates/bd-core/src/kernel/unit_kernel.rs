@@ -254,7 +254,8 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
                     let spike = (over[l], slope[l]);
                     let (s, gnext) = (lane(&s, l), lane(&gs, l));
                     let (pulled, pulled_s) = unit.pull(&constants, x[l], s, spike, gy[l], gnext);
-                    gx[l] = pulled;
+                    // Far from the threshold a surrogate is as good as nothing, and products with what is left of it are slow.
+                    gx[l] = pulled.flushed();
                     for j in 0..S {
                         gs[j][l] = pulled_s[j];
                     }

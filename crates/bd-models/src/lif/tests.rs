@@ -118,3 +118,20 @@ fn a_short_refractory_period_is_not_lost() {
     let spikes = |refractory_ms| spike_steps(LifConfig { refractory_ms, ..LifConfig::default() }, 1e3, 0.1, 10);
     assert_eq!((spikes(0.0).len(), spikes(0.04).len(), spikes(0.1).len()), (10, 5, 5));
 }
+
+/// The sigmoid's derivative is about `4 e^(-4 |x|)`: at potentials of 0 to -25 from 1e-2 to below what float32 can hold. Gradients that
+/// are handed on are zero before they lose precision.
+#[test]
+fn no_gradient_is_about_to_underflow() {
+    let on = (Kind::Float, Device::Cpu);
+    let config = LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, ..LifConfig::default() };
+    let lif = Lif::new(26, &config).unwrap();
+    let xs = Tensor::arange(26, on).neg().expand([80, 8, 26], false).contiguous().set_requires_grad(true);
+    let (ys, _) = lif.scan(&Shared::new(1.0), &xs, lif.init_state(8, on), &mut Tap::none());
+    let gradient = Tensor::run_backward(&[ys.sum(Kind::Float)], &[&xs], false, false).remove(0);
+    let sizes = Vec::<f32>::try_from(gradient.abs().flatten(0, -1)).unwrap();
+    let tiny = 1e6 * f32::MIN_POSITIVE;
+    assert!(sizes.iter().all(|size| *size == 0.0 || *size >= tiny));
+    let some = |test: fn(&f32) -> bool| sizes.iter().any(test);
+    assert!(some(|size| *size > 1e-3) && some(|size| *size == 0.0) && some(|size| *size > 0.0 && *size < 1e-25));
+}

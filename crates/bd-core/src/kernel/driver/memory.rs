@@ -185,7 +185,7 @@ impl<F: Real> Loops for FlushTiny<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         for x in self.0 {
-            *x = if x.abs() < F::TINY { F::default() } else { *x };
+            *x = x.flushed();
         }
     }
 }
