@@ -1,4 +1,4 @@
-//! Compiles the C++ shim (`shim/autograd.cpp`) against the libtorch that torch-sys found.
+//! Compiles the C++ shim (`shim/`) against the libtorch that torch-sys found.
 
 use std::env;
 use std::path::Path;
@@ -16,6 +16,7 @@ fn main() {
         .cpp(true)
         .std("c++17")
         .file("shim/autograd.cpp")
+        .file("shim/stream.cpp")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .warnings(false) // libtorch's headers have plenty

@@ -109,14 +109,15 @@ pub(crate) fn loader_words(error: &libloading::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// The few functions of the CUDA driver API that are needed to describe what is there.
-struct Driver(Library);
+/// The CUDA driver API: here the few functions that are needed to describe what is there.
+#[derive(Debug)]
+pub(crate) struct Driver(Library);
 
 type Status = c_int;
 const NO_DEVICE: Status = 100;
 
 impl Driver {
-    fn open() -> Result<Self, CudaProblem> {
+    pub(crate) fn open() -> Result<Self, CudaProblem> {
         // SAFETY: NVIDIA's driver library; loading it has no effect on this process before cuInit.
         let library = unsafe { Library::open(Some("libcuda.so.1"), RTLD_NOW) };
         library.map(Self).map_err(|error| CudaProblem::NoDriver(loader_words(&error)))
@@ -124,10 +125,7 @@ impl Driver {
 
     /// Calls the driver function `name` through `call`, which is given its address as a function of type `F`.
     fn ask<F: Copy>(&self, name: &CStr, call: impl FnOnce(F) -> Status) -> Result<(), CudaProblem> {
-        // SAFETY: every caller below names the type that cuda.h declares for the function.
-        let function = unsafe { self.0.get::<F>(name.to_bytes_with_nul()) };
-        let function = function.map_err(|error| CudaProblem::NoDriver(loader_words(&error)))?;
-        match call(*function) {
+        match call(self.function(name)?) {
             0 => Ok(()),
             NO_DEVICE => Err(CudaProblem::NoGpuVisible("the driver reports no device".into())),
             status => {
@@ -135,6 +133,13 @@ impl Driver {
                 Err(CudaProblem::NoDriver(format!("{name} of libcuda.so.1 failed with error {status}")))
             }
         }
+    }
+
+    /// The driver function `name`, as a function of type `F`.
+    pub(crate) fn function<F: Copy>(&self, name: &CStr) -> Result<F, CudaProblem> {
+        // SAFETY: every caller names the type that cuda.h declares for the function.
+        let function = unsafe { self.0.get::<F>(name.to_bytes_with_nul()) };
+        function.map(|function| *function).map_err(|error| CudaProblem::NoDriver(loader_words(&error)))
     }
 
     fn version(&self) -> Result<c_int, CudaProblem> {
@@ -156,7 +161,7 @@ impl Driver {
         Ok(count)
     }
 
-    fn gpu(&self, ordinal: c_int) -> Result<Gpu, CudaProblem> {
+    pub(crate) fn gpu(&self, ordinal: c_int) -> Result<Gpu, CudaProblem> {
         type Get = unsafe extern "C" fn(*mut c_int, c_int) -> Status;
         type GetName = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> Status;
         type TotalMem = unsafe extern "C" fn(*mut usize, c_int) -> Status;

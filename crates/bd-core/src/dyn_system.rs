@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
-use crate::kernel::Fused;
+use crate::kernel::{Fused, Processor};
 use crate::shared::Shared;
 use crate::spikes::Spikes;
 use crate::state::StateTree;
@@ -41,7 +41,7 @@ trait ErasedSystem: Debug + Send {
     fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
     fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
-    fn kernel(&self, sha: &Shared) -> Option<Fused>;
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused>;
 }
 
 impl<S: System + 'static> ErasedSystem for S {
@@ -75,8 +75,8 @@ impl<S: System + 'static> ErasedSystem for S {
         (ys, DynState(Box::new(last)))
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        System::kernel(self, sha)
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        System::kernel(self, sha, processor)
     }
 }
 
@@ -150,7 +150,7 @@ impl System for DynSystem {
         self.0.scan_spikes(sha, spikes, s, tap)
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        self.0.kernel(sha)
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        self.0.kernel(sha, processor)
     }
 }

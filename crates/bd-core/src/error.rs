@@ -87,6 +87,10 @@ pub enum Error {
     #[error("NVRTC: {0}")]
     Nvrtc(String),
 
+    /// A kernel of ours did not run. Holds the driver's words.
+    #[error("the GPU: {0}")]
+    Gpu(String),
+
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(String),
@@ -145,7 +149,8 @@ fn first_sentence(message: &str) -> String {
 pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| match torch_panic(payload.as_ref()) {
         Some(error) => Err(error),
-        None => panic::resume_unwind(payload),
+        // What scans that do not return a `Result` are thrown by.
+        None => Err(*payload.downcast::<Error>().unwrap_or_else(|payload| panic::resume_unwind(payload))),
     })
 }
 

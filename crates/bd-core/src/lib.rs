@@ -18,6 +18,7 @@
 //! | [`libtorch`] | which libtorch is loaded |
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
 //! | [`nvrtc`] | [`Nvrtc`](nvrtc::Nvrtc): CUDA C compiled at run time |
+//! | [`gpu`] | [`Gpu`](gpu::Gpu): kernels of our own on a GPU |
 //! | [`files`] | files written in one step; safetensors |
 //! | [`npz`] | numpy's `.npz`, read and written, and `.npy` |
 //! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
@@ -33,6 +34,7 @@ pub mod device;
 pub mod dyn_system;
 pub mod error;
 pub mod files;
+pub mod gpu;
 pub mod kernel;
 pub mod libtorch;
 pub mod memory;

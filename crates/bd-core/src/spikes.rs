@@ -6,6 +6,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
+use lists::Made;
+pub use lists::SpikeLists;
+
+mod lists;
 
 /// Spikes of a batch of sequences: stands for a tensor `[time, batch, n]` of zeros and ones with the given dtype and
 /// device, and holds only where the ones are, on the host; a clone shares them. [`System::scan_spikes`](crate::System::scan_spikes) reads it.
@@ -21,6 +25,8 @@ pub struct Spikes {
     starts: Arc<[usize]>,
     /// Sample by sample, in the order of time.
     all: Arc<[Spike]>,
+    /// What was made of them for a device.
+    made: Made,
 }
 
 /// One spike of a sample.
@@ -53,7 +59,7 @@ impl Spikes {
             }
             starts.push(all.len());
         }
-        Ok(Self { time, batch, n, on, starts: starts.into(), all: all.into() })
+        Ok(Self { time, batch, n, on, starts: starts.into(), all: all.into(), made: Made::default() })
     }
 
     /// From the spikes of each sample, in any order of time, with so many steps and channels.
@@ -75,7 +81,7 @@ impl Spikes {
             all.extend(spikes);
             starts.push(all.len());
         }
-        Ok(Self { time, batch: starts.len() - 1, n, on, starts: starts.into(), all: all.into() })
+        Ok(Self { time, batch: starts.len() - 1, n, on, starts: starts.into(), all: all.into(), made: Made::default() })
     }
 
     /// From a tensor `[time, batch, n]` of zeros and ones. Any other number is refused.
@@ -161,7 +167,7 @@ impl Spikes {
             all.extend_from_slice(self.sample(sample));
             starts.push(all.len());
         }
-        Ok(Self { batch: samples.len(), starts: starts.into(), all: all.into(), ..*self })
+        Ok(Self { batch: samples.len(), starts: starts.into(), all: all.into(), made: Made::default(), ..*self })
     }
 
     /// The steps `from` to before `from + len`, counted from 0 again.
@@ -178,7 +184,7 @@ impl Spikes {
             all.extend(spikes[at(first)..at(end)].iter().map(moved));
             starts.push(all.len());
         }
-        Ok(Self { time: len, starts: starts.into(), all: all.into(), ..*self })
+        Ok(Self { time: len, starts: starts.into(), all: all.into(), made: Made::default(), ..*self })
     }
 
     /// The tensor that this stands for, `[time, batch, n]`.

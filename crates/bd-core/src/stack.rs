@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::dyn_system::{DynState, DynSystem};
 use crate::error::{Error, Result};
-use crate::kernel::{Feed, Fused, scan_fused};
+use crate::kernel::{Feed, Fused, Processor, scan_fused};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
 use crate::system::System;
@@ -102,8 +102,8 @@ impl System for Stack {
         (xs, StackState(states))
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let parts = self.layers.iter().map(|(name, layer)| layer.kernel(&sha.within(name)));
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        let parts = self.layers.iter().map(|(name, layer)| layer.kernel(&sha.within(name), processor));
         Some(Fused::row(parts.collect::<Option<_>>()?))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::kernel::{Feed, Fused, scan_fused};
+use crate::kernel::{Feed, Fused, Processor, scan_fused};
 use crate::shared::Shared;
 use crate::spikes::Spikes;
 use crate::state::{StateTree, join};
@@ -46,9 +46,9 @@ pub trait System: Debug + Send {
         fused.unwrap_or_else(|s| self.scan(sha, &spikes.to_dense(), s, tap))
     }
 
-    /// The fused form for steps of `sha`, where there is one; [`scan`](Self::scan) then uses it. It must not depend on the
+    /// The fused form for steps of `sha` on a `processor`, where there is one; [`scan`](Self::scan) then uses it. It must not depend on the
     /// step number.
-    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, _sha: &Shared, _processor: Processor) -> Option<Fused> {
         None
     }
 }
@@ -195,9 +195,9 @@ impl<A: System, B: System> System for Chain<A, B> {
         scan_fused(self, sha, Feed::Dense(xs), s, tap).unwrap_or_else(|s| self.scan_with(sha, xs, s, tap, B::scan))
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         let [a, b] = &self.names;
-        Some(Fused::row(vec![self.first.kernel(&sha.within(a))?, self.second.kernel(&sha.within(b))?]))
+        Some(Fused::row(vec![self.first.kernel(&sha.within(a), processor)?, self.second.kernel(&sha.within(b), processor)?]))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Contract tests for systems. Feature `testing`; everything here panics with what disagreed.
 
+mod emulated;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::params::Params;
@@ -9,6 +11,7 @@ use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::{System, scan_by_step};
 use crate::tap::Tap;
+pub use emulated::{OnGpu, emulated};
 
 /// Sizes and tolerance of one [`assert_scan_is_steps`].
 #[derive(Debug, Clone, Copy)]

@@ -7,7 +7,7 @@
 //!
 //! It is [`Expon`] and [`Lif`] in a row, as one system with the states of both.
 
-use bd_core::kernel::{Fused, step_units};
+use bd_core::kernel::{Fused, Processor, step_units};
 use bd_core::{ParamPath, Result, Shared, StateTree, System, join};
 use tch::{Device, Kind, Tensor};
 
@@ -74,8 +74,8 @@ impl System for CubaLif {
         (spike, CubaLifState { g, lif })
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        Some(Fused::row(vec![self.current.kernel(sha)?, self.lif.kernel(sha)?]))
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        Some(Fused::row(vec![self.current.kernel(sha, processor)?, self.lif.kernel(sha, processor)?]))
     }
 }
 

@@ -12,7 +12,7 @@
 //! reset comes after the recurrent product, `r (h W + b)`, and it has a second bias there; its order is r, z, n.
 //! BrainPy's trained initial state is not in its gradient; here it is.
 
-use bd_core::kernel::Fused;
+use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -105,7 +105,10 @@ impl System for Gru {
         (h.shallow_clone(), GruState { h })
     }
 
-    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
+        if processor == Processor::Gpu {
+            return None;
+        }
         let numbers = self.weights.numbers()?;
         Some(Fused::new(GruKernel::new(numbers), &self.weights.tensors()))
     }

@@ -25,7 +25,7 @@
 //!
 //! The threshold's gradient goes through the spike, by the surrogate, and through the reset.
 
-use bd_core::kernel::{Fused, Numbers, UnitKernel, step_units};
+use bd_core::kernel::{Fused, Numbers, Processor, UnitKernel, step_units};
 use bd_core::{Error, ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -275,11 +275,12 @@ impl System for Lif {
         (y, LifState { v, spike, refractory })
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         let own = self.own(sha.dt);
         let held = match &own {
-            Some(own) => Some(Numbers::of(&Tensor::cat(own, 0))?),
-            None => None,
+            // A GPU reads them where they are.
+            Some(own) if processor == Processor::Cpu => Some(Numbers::of(&Tensor::cat(own, 0))?),
+            _ => None,
         };
         let params: Vec<&Tensor> = own.iter().flatten().collect();
         Some(with_unit!(self, unit => Fused::new(UnitKernel::new(self.n, &unit, sha.dt).holding(held), &params)))

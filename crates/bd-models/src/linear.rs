@@ -2,15 +2,17 @@
 
 use std::ops::Range;
 
-use bd_core::kernel::{Fused, Numbers, Rooms};
+use bd_core::kernel::{Fused, Numbers, Processor, Rooms};
 use bd_core::{Error, Features, ParamPath, Readout, Result, Shared, System, Tap};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
+use gpu::LinearOnGpu;
 use kernel::{ByRow, LinearKernel, WIDE};
 
+mod gpu;
 mod kernel;
 
 /// Settings of a [`Linear`].
@@ -95,7 +97,11 @@ impl System for Linear {
         (self.apply(&xs.reshape([time * batch, self.n_in()])).reshape([time, batch, self.n_out()]), ())
     }
 
-    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
+        let params: Vec<&Tensor> = std::iter::once(&self.weight).chain(&self.bias).collect();
+        if processor == Processor::Gpu {
+            return Some(Fused::for_gpu(LinearOnGpu, &params));
+        }
         let (n_in, n_out) = (self.n_in() as usize, self.n_out() as usize);
         let weight = Numbers::of(&self.weight)?;
         let kernel = LinearKernel {
@@ -113,7 +119,6 @@ impl System for Linear {
             },
             rooms: Rooms::default(),
         };
-        let params: Vec<&Tensor> = std::iter::once(&self.weight).chain(&self.bias).collect();
         Some(Fused::new(kernel, &params))
     }
 }

@@ -14,7 +14,7 @@
 //! 2015) is no parameter: the bias beside it begins at zero. PyTorch's `LSTM` has no such 1, two biases that are added,
 //! and the order i, f, g, o. BrainPy's trained initial state is not in its gradient; here it is.
 
-use bd_core::kernel::Fused;
+use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -106,7 +106,10 @@ impl System for Lstm {
         (h.shallow_clone(), LstmState { h, c })
     }
 
-    fn kernel(&self, _sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
+        if processor == Processor::Gpu {
+            return None;
+        }
         let numbers = self.weights.numbers()?;
         Some(Fused::new(LstmKernel::new(numbers), &self.weights.tensors()))
     }

@@ -8,7 +8,7 @@
 //! currents decay exponentially, those from within too, it is the kind of layer that Cramer et al. 2022 trained ("The Heidelberg
 //! Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks").
 
-use bd_core::kernel::{Fused, Numbers, Rooms};
+use bd_core::kernel::{Fused, Numbers, Processor, Rooms};
 use bd_core::{Error, ParamPath, Result, Shared, StateTree, System, join};
 use tch::{Device, Kind, Tensor};
 
@@ -91,8 +91,11 @@ impl<S: System> System for Recurrent<S> {
         (y.shallow_clone(), RecurrentState { inner, fed_back: y })
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let inner = self.inner.kernel(sha)?;
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        let inner = self.inner.kernel(sha, processor)?;
+        if processor == Processor::Gpu {
+            return None;
+        }
         let n = self.n_out() as usize;
         let weight = Numbers::of(&self.weight)?;
         let kernel = RecurrentKernel {

@@ -9,7 +9,7 @@
 //! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and
 //! PyTorch's `RNN` with its two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
 
-use bd_core::kernel::Fused;
+use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -135,7 +135,10 @@ impl System for Rnn {
         (h.shallow_clone(), RnnState { h })
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        if processor == Processor::Gpu {
+            return None;
+        }
         let numbers = self.weights.numbers()?;
         let kernel = RnnKernel::new(numbers, self.config.activation, self.gain(sha));
         Some(Fused::new(kernel, &self.weights.tensors()))

@@ -4,7 +4,7 @@
 //! `g` itself, neither multiplied by `dt` nor scaled by `tau`. There, a synapse that is called before the neurons that drive it
 //! sees their spikes of the step before: here that is `delayed`.
 
-use bd_core::kernel::{Fused, step_units};
+use bd_core::kernel::{Fused, Processor, step_units};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -100,10 +100,10 @@ impl System for Synapse {
         (g.shallow_clone(), SynapseState { arriving, g: Some(g) })
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
-        let delay = self.delay.iter().map(|delay| delay.kernel(sha));
-        let decay = self.decay.iter().map(|decay| decay.kernel(sha));
-        let parts = std::iter::once(self.weights.kernel(sha)).chain(delay).chain(decay);
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        let delay = self.delay.iter().map(|delay| delay.kernel(sha, processor));
+        let decay = self.decay.iter().map(|decay| decay.kernel(sha, processor));
+        let parts = std::iter::once(self.weights.kernel(sha, processor)).chain(delay).chain(decay);
         Some(Fused::row(parts.collect::<Option<_>>()?))
     }
 }

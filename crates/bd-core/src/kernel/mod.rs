@@ -13,6 +13,7 @@ mod dual;
 mod events;
 mod field;
 mod functions;
+pub mod gpu;
 mod huge;
 mod listing;
 mod max_over_time;
@@ -34,6 +35,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use tch::Tensor;
+
+use gpu::GpuKernel;
 
 pub use block::Block;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};
@@ -170,6 +173,11 @@ pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
     fn merged(&self, _next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         None
     }
+
+    /// The same for a GPU, if it needs nothing else for that.
+    fn on_gpu(self: Arc<Self>) -> Option<Arc<dyn GpuKernel>> {
+        None
+    }
 }
 
 /// A kernel for both dtypes as one of either: [`AnyKernel`] behind a pointer is.
@@ -190,41 +198,105 @@ impl Typed<f64> for dyn AnyKernel {
     }
 }
 
-/// Kernels in a row and the parameters whose values they have copied, in the order of their gradients.
+/// What a kernel is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processor {
+    /// The CPU: a [`Kernel`], with copies of the parameters.
+    Cpu,
+    /// A GPU: a [`GpuKernel`], or a [`Kernel`] that [is one](AnyKernel::on_gpu), which is handed the parameters.
+    Gpu,
+}
+
+/// Kernels in a row and their parameters, in the order of their gradients. A kernel for the CPU has copied their values.
 #[derive(Debug)]
 pub struct Fused {
-    kernels: Vec<Arc<dyn AnyKernel>>,
+    parts: Vec<Part>,
     /// Handles on the parameters.
     pub params: Vec<Tensor>,
+}
+
+#[derive(Debug)]
+struct Part {
+    kernel: Form,
+    n_params: usize,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// For the CPU, and perhaps for a GPU as well.
+    Any(Arc<dyn AnyKernel>),
+    /// For a GPU alone.
+    Gpu(Arc<dyn GpuKernel>),
 }
 
 impl Fused {
     /// A kernel with its parameters.
     pub fn new(kernel: impl AnyKernel, params: &[&Tensor]) -> Self {
-        Self { kernels: vec![Arc::new(kernel)], params: params.iter().map(|tensor| tensor.shallow_clone()).collect() }
+        Self::of(Form::Any(Arc::new(kernel)), params)
+    }
+
+    /// One for a GPU.
+    pub fn for_gpu(kernel: impl GpuKernel + 'static, params: &[&Tensor]) -> Self {
+        Self::of(Form::Gpu(Arc::new(kernel)), params)
+    }
+
+    fn of(kernel: Form, params: &[&Tensor]) -> Self {
+        let part = Part { kernel, n_params: params.len() };
+        Self { parts: vec![part], params: params.iter().map(|tensor| tensor.shallow_clone()).collect() }
     }
 
     /// Parts in a row as one.
-    pub fn row(parts: Vec<Self>) -> Self {
-        let (mut kernels, mut params) = (Vec::new(), Vec::new());
-        for part in parts {
-            kernels.extend(part.kernels);
-            params.extend(part.params);
+    pub fn row(rows: Vec<Self>) -> Self {
+        let (mut parts, mut params) = (Vec::new(), Vec::new());
+        for row in rows {
+            parts.extend(row.parts);
+            params.extend(row.params);
         }
-        Self { kernels, params }
+        Self { parts, params }
     }
 
-    /// All of it as one kernel.
-    pub fn kernel(&self) -> Arc<dyn AnyKernel> {
-        // From the end: what is merged can be merged with what comes before it.
-        let mut kernels: Vec<Arc<dyn AnyKernel>> = Vec::new();
-        for kernel in self.kernels.iter().rev() {
-            match kernels.last().and_then(|next| kernel.merged(next.as_ref())) {
-                Some(merged) => *kernels.last_mut().expect("there is a next one") = merged,
-                None => kernels.push(Arc::clone(kernel)),
+    /// With kernels merged that can be: from the end, since what is merged can be merged with what comes before it.
+    fn merged(&self) -> Vec<Part> {
+        let mut parts: Vec<Part> = Vec::new();
+        for Part { kernel, n_params } in self.parts.iter().rev() {
+            let both = match (kernel, parts.last().map(|next| &next.kernel)) {
+                (Form::Any(kernel), Some(Form::Any(next))) => kernel.merged(next.as_ref()),
+                _ => None,
+            };
+            match both {
+                Some(both) => {
+                    let last = parts.last_mut().expect("there is a next one");
+                    *last = Part { kernel: Form::Any(both), n_params: n_params + last.n_params };
+                }
+                None => {
+                    let kernel = match kernel {
+                        Form::Any(kernel) => Form::Any(Arc::clone(kernel)),
+                        Form::Gpu(kernel) => Form::Gpu(Arc::clone(kernel)),
+                    };
+                    parts.push(Part { kernel, n_params: *n_params });
+                }
             }
         }
-        kernels.reverse();
+        parts.reverse();
+        parts
+    }
+
+    /// All of it as one kernel for the CPU. It must have been asked for as such.
+    pub fn kernel(&self) -> Arc<dyn AnyKernel> {
+        let kernels = self.merged().into_iter().map(|part| match part.kernel {
+            Form::Any(kernel) => kernel,
+            Form::Gpu(kernel) => panic!("{kernel:?} is for a GPU, and the CPU was asked for"),
+        });
+        let mut kernels: Vec<_> = kernels.collect();
         if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(RowOfKernels::new(kernels)) }
+    }
+
+    /// All of it for a GPU, part by part with the number of its parameters. Nothing if there is a part that has no such form.
+    pub fn on_gpu(&self) -> Option<Vec<(Arc<dyn GpuKernel>, usize)>> {
+        let form = |Part { kernel, n_params }| match kernel {
+            Form::Any(kernel) => Some((kernel.on_gpu()?, n_params)),
+            Form::Gpu(kernel) => Some((kernel, n_params)),
+        };
+        self.merged().into_iter().map(form).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 use super::unit_kernel::UnitKernel;
-use super::{AnyKernel, Dual, Field, Fused, Num, Real};
+use super::{AnyKernel, Dual, Field, Fused, Num, Processor, Real};
 use crate::error::{Error, Result};
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
@@ -255,7 +255,7 @@ impl<U: Unit<S>, const S: usize> System for Units<U, S> {
         (y, UnitState { names: U::STATES, values })
     }
 
-    fn kernel(&self, sha: &Shared) -> Option<Fused> {
+    fn kernel(&self, sha: &Shared, _processor: Processor) -> Option<Fused> {
         Some(Fused::new(UnitKernel::new(self.n, &self.unit, sha.dt), &[]))
     }
 }

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::gpu::GpuKernel;
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
     AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Numbers, Real, Sizes, Then, Tile,
@@ -32,6 +33,8 @@ pub struct UnitKernel<U: Unit<S>, const S: usize> {
     constants: U::Constants,
     /// For each number of state whether the adjoint reads it. The loops of one that does not have no use for what they find.
     reads: [bool; S],
+    /// Whether it reads the input, too.
+    reads_input: bool,
     /// What the units hold, `[held, n]`.
     held: Option<Numbers>,
 }
@@ -46,8 +49,8 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     fn of(n: usize, unit: U, constants: U::Constants) -> Self {
-        let mut kernel = Self { n, unit, constants, reads: [true; S], held: None };
-        kernel.reads = kernel.read_by_adjoint();
+        let mut kernel = Self { n, unit, constants, reads: [true; S], reads_input: true, held: None };
+        (kernel.reads, kernel.reads_input) = kernel.read_by_adjoint();
         kernel
     }
 
@@ -88,11 +91,11 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     /// Taken from the adjoint's own text.
-    fn read_by_adjoint(&self) -> [bool; S] {
+    fn read_by_adjoint(&self) -> ([bool; S], bool) {
         let listing = Listing::new();
         let (gx, gs) = self.adjoint_code(&listing);
         let results: Vec<_> = std::iter::once(gx).chain(gs).collect();
-        std::array::from_fn(|j| listing.depends(&results, &format!("s[{j}]")))
+        (std::array::from_fn(|j| listing.depends(&results, &format!("s[{j}]"))), listing.depends(&results, "x"))
     }
 
     fn adjoint_code(&self, listing: &Listing) -> (Code, [Code; S]) {
@@ -104,6 +107,16 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     /// Numbers of state that are kept of each step. What is held is there anyway.
     fn n_kept(&self) -> usize {
         self.reads[..Self::MOVING].iter().filter(|reads| **reads).count()
+    }
+
+    /// What a GPU has to know: which of the numbers of state that change its adjoint reads, and whether it reads the input.
+    pub(super) fn read_on_gpu(&self) -> (&[bool], bool) {
+        (&self.reads[..Self::MOVING], self.reads_input)
+    }
+
+    /// All that [`cuda`](Self::cuda) depends on.
+    pub(super) fn all_that_counts(&self) -> String {
+        format!("{} {:?} {:?}", std::any::type_name::<U>(), self.unit, self.constants)
     }
 
     /// Step, adjoint and surrogate as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
@@ -370,6 +383,10 @@ fn lane<F: Real, const W: usize, const S: usize>(all: &[[F; W]; S], l: usize) ->
 impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {
     fn merged(&self, next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         U::before(self, next)
+    }
+
+    fn on_gpu(self: Arc<Self>) -> Option<Arc<dyn GpuKernel>> {
+        Some(self)
     }
 }
 

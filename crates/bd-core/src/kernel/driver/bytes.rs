@@ -4,7 +4,7 @@ use tch::{Device, Kind};
 
 use super::Tuning;
 use super::plan::Plan;
-use crate::kernel::{AnyKernel, Fused, Real, Typed};
+use crate::kernel::{AnyKernel, Fused, Processor, Real, Typed};
 use crate::shared::Shared;
 use crate::state::StateTree;
 use crate::system::System;
@@ -108,7 +108,7 @@ pub(super) const COPIES: usize = 3;
 /// What a scan of `system` on the CPU would take, without making anything that grows with samples or steps. Nothing where it is not
 /// [fused](super::scan_fused).
 pub fn scan_bytes<S: System + ?Sized>(system: &S, sha: &Shared, scan: &ScanOf) -> Option<ScanBytes> {
-    let fused = system.kernel(sha)?;
+    let fused = system.kernel(sha, Processor::Cpu)?;
     if scan.steps == 0 || scan.samples == 0 {
         return None;
     }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{AnyKernel, Instructions, LANES};
+use super::gpu::scan_on;
+use super::{AnyKernel, Instructions, LANES, Processor};
 use crate::autograd::attach_saving;
+use crate::gpu::Gpu;
 use crate::shared::Shared;
 use crate::spikes::Spikes;
 use crate::state::StateTree;
@@ -31,7 +33,7 @@ pub enum Feed<'a> {
 
 impl Feed<'_> {
     /// Dtype and device.
-    fn on(&self) -> (Kind, Device) {
+    pub(super) fn on(&self) -> (Kind, Device) {
         match self {
             Self::Dense(xs) => (xs.kind(), xs.device()),
             Self::Spikes(spikes) => spikes.on(),
@@ -39,7 +41,7 @@ impl Feed<'_> {
     }
 
     /// Channels.
-    fn n_in(&self) -> usize {
+    pub(super) fn n_in(&self) -> usize {
         match self {
             Self::Dense(xs) => xs.size()[2] as usize,
             Self::Spikes(spikes) => spikes.shape()[2],
@@ -47,7 +49,7 @@ impl Feed<'_> {
     }
 
     /// Steps and samples.
-    fn size(&self) -> (usize, usize) {
+    pub(super) fn size(&self) -> (usize, usize) {
         match self {
             Self::Dense(xs) => (xs.size()[0] as usize, xs.size()[1] as usize),
             Self::Spikes(spikes) => (spikes.shape()[0], spikes.shape()[1]),
@@ -123,13 +125,17 @@ pub fn scan_tuned<S: System + ?Sized>(
 ) -> std::result::Result<(Tensor, S::State), S::State> {
     let (kind, device) = xs.on();
     let (time, batch) = xs.size();
+    // Thrown, for a scan has no other way to say it: `catch_torch` gives it back as the error that it is.
+    if let Some(gpu) = Gpu::of(device).unwrap_or_else(|error| std::panic::panic_any(error)) {
+        return scan_on(&gpu, system, sha, xs, s, tap).unwrap_or_else(|error| std::panic::panic_any(error));
+    }
     if device != Device::Cpu || !matches!(kind, Kind::Float | Kind::Double) || time == 0 || batch == 0 {
         return Err(s);
     }
     // What public entries have checked; reading past it would be silent nonsense.
     let (n_in, found) = (system.n_in() as usize, xs.n_in());
     assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
-    let Some(fused) = system.kernel(sha) else { return Err(s) };
+    let Some(fused) = system.kernel(sha, Processor::Cpu) else { return Err(s) };
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
     let kernel = fused.kernel();
     for (name, leaf) in names.iter().zip(&leaves) {
@@ -198,7 +204,7 @@ where
 }
 
 /// Whether libtorch records what is computed now.
-fn grad_mode() -> bool {
+pub(super) fn grad_mode() -> bool {
     let probe = Tensor::zeros([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     (probe * 1.0).requires_grad()
 }

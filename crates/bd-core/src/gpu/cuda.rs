@@ -1,0 +1,243 @@
+//! CUDA as a [`Backend`]: NVRTC, NVIDIA's driver, and libtorch's current stream.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::path::PathBuf;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use super::{Backend, Launch, Module};
+use crate::cuda::Driver;
+use crate::error::{Error, Result};
+use crate::nvrtc::Nvrtc;
+
+mod cache;
+
+type Status = c_int;
+type Handle = *mut c_void;
+
+/// A GPU by its number.
+#[derive(Debug)]
+pub(super) struct Cuda {
+    nvrtc: Nvrtc,
+    /// As in `sm_90`.
+    arch: String,
+    shared_bytes: usize,
+    api: Api,
+    /// Where compiled texts are kept, if there is a place.
+    cache: Option<PathBuf>,
+}
+
+/// Functions of the driver for one device, in its primary context: that of libtorch.
+#[derive(Debug, Clone)]
+struct Api {
+    driver: std::sync::Arc<Driver>,
+    index: usize,
+    /// A `CUcontext`, which the driver owns and any thread may use.
+    context: usize,
+}
+
+impl Cuda {
+    pub(super) fn open(index: usize) -> Result<Self> {
+        let driver = Driver::open()?;
+        let gpu = driver.gpu(index as c_int)?;
+        let nvrtc = Nvrtc::find()?;
+        let api = Api::new(driver, index)?;
+        let shared_bytes = api.attribute(SHARED_BYTES)?;
+        let arch = format!("sm_{}{}", gpu.capability.0, gpu.capability.1);
+        Ok(Self { nvrtc, arch, shared_bytes: shared_bytes as usize, api, cache: cache::folder() })
+    }
+}
+
+impl Backend for Cuda {
+    fn compile(&self, text: &str) -> Result<Box<dyn Module>> {
+        let compile = || self.nvrtc.compile(text, &self.arch);
+        let cubin = match &self.cache {
+            Some(folder) => cache::get_or_make(folder, text, &self.arch, compile)?,
+            None => compile()?,
+        };
+        Ok(Box::new(Loaded { api: self.api.clone(), module: self.api.load(&cubin)? as usize, functions: Mutex::default() }))
+    }
+
+    fn shared_bytes(&self) -> usize {
+        self.shared_bytes
+    }
+}
+
+/// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`.
+const SHARED_BYTES: c_int = 97;
+/// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`.
+const DYNAMIC_SHARED_BYTES: c_int = 8;
+/// So much a kernel may share without asking for it.
+const UNASKED_SHARED_BYTES: usize = 48 << 10;
+/// `CUDA_ERROR_OUT_OF_MEMORY`.
+const OUT_OF_MEMORY: Status = 2;
+
+impl Api {
+    fn new(driver: Driver, index: usize) -> Result<Self> {
+        let mut api = Self { driver: std::sync::Arc::new(driver), index, context: 0 };
+        let mut context: Handle = ptr::null_mut();
+        let device = api.device()?;
+        // SAFETY: as declared in cuda.h. The context is kept for ever: libtorch uses it to the end.
+        api.ask(c"cuDevicePrimaryCtxRetain", |f: unsafe extern "C" fn(*mut Handle, c_int) -> Status| unsafe {
+            f(&mut context, device)
+        })?;
+        api.context = context as usize;
+        Ok(api)
+    }
+
+    fn device(&self) -> Result<c_int> {
+        let mut device = 0;
+        // SAFETY: as declared in cuda.h; the pointer is valid for the call.
+        self.ask(c"cuDeviceGet", |f: unsafe extern "C" fn(*mut c_int, c_int) -> Status| unsafe {
+            f(&mut device, self.index as c_int)
+        })?;
+        Ok(device)
+    }
+
+    fn attribute(&self, attribute: c_int) -> Result<c_int> {
+        let (mut value, device) = (0, self.device()?);
+        // SAFETY: as declared in cuda.h; the pointer is valid for the call.
+        self.ask(c"cuDeviceGetAttribute", |f: unsafe extern "C" fn(*mut c_int, c_int, c_int) -> Status| unsafe {
+            f(&mut value, attribute, device)
+        })?;
+        Ok(value)
+    }
+
+    /// Makes the device's context that of this thread, as libtorch's first operation on a thread does.
+    fn enter(&self) -> Result<()> {
+        let mut current: Handle = ptr::null_mut();
+        // SAFETY: as declared in cuda.h; the pointer is valid for the call, and the context is that of `new`.
+        unsafe {
+            self.ask(c"cuCtxGetCurrent", |f: unsafe extern "C" fn(*mut Handle) -> Status| f(&mut current))?;
+            if current as usize != self.context {
+                self.ask(c"cuCtxSetCurrent", |f: unsafe extern "C" fn(Handle) -> Status| f(self.context as Handle))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&self, cubin: &[u8]) -> Result<Handle> {
+        self.enter()?;
+        let mut module = ptr::null_mut();
+        // SAFETY: as declared in cuda.h; the image is a whole cubin, which says its own length.
+        self.ask(c"cuModuleLoadData", |f: unsafe extern "C" fn(*mut Handle, *const c_void) -> Status| unsafe {
+            f(&mut module, cubin.as_ptr().cast())
+        })?;
+        Ok(module)
+    }
+
+    fn function(&self, module: usize, kernel: &str) -> Result<Handle> {
+        let name = CString::new(kernel).expect("kernels have names without zeros");
+        let mut function = ptr::null_mut();
+        type Get = unsafe extern "C" fn(*mut Handle, Handle, *const c_char) -> Status;
+        // SAFETY: as declared in cuda.h; the module is loaded and is never unloaded.
+        self.ask(c"cuModuleGetFunction", |f: Get| unsafe { f(&mut function, module as Handle, name.as_ptr()) })?;
+        Ok(function)
+    }
+
+    fn allow_shared(&self, function: Handle, bytes: usize) -> Result<()> {
+        // SAFETY: as declared in cuda.h.
+        self.ask(c"cuFuncSetAttribute", |f: unsafe extern "C" fn(Handle, c_int, c_int) -> Status| unsafe {
+            f(function, DYNAMIC_SHARED_BYTES, bytes as c_int)
+        })
+    }
+
+    fn ask<F: Copy>(&self, name: &CStr, call: impl FnOnce(F) -> Status) -> Result<()> {
+        match call(self.driver.function(name)?) {
+            0 => Ok(()),
+            OUT_OF_MEMORY => Err(Error::OutOfMemory(format!("cuda:{} has none left for kernels of ours", self.index))),
+            status => {
+                let (name, words) = (name.to_string_lossy(), self.words(status));
+                Err(Error::Gpu(format!("{name} failed on cuda:{}: {words} (error {status})", self.index)))
+            }
+        }
+    }
+
+    /// What the driver calls an error.
+    fn words(&self, status: Status) -> String {
+        type Words = unsafe extern "C" fn(Status, *mut *const c_char) -> Status;
+        let mut words: *const c_char = ptr::null();
+        if let Ok(f) = self.driver.function::<Words>(c"cuGetErrorString") {
+            // SAFETY: as declared in cuda.h; any status is allowed.
+            unsafe { f(status, &mut words) };
+        }
+        if words.is_null() {
+            return "an error that the driver has no words for".into();
+        }
+        // SAFETY: a constant string of the driver's.
+        unsafe { CStr::from_ptr(words) }.to_string_lossy().into_owned()
+    }
+
+    /// libtorch's current stream on this device, for this thread.
+    fn stream(&self) -> Result<Handle> {
+        let (mut stream, mut message) = (ptr::null_mut(), [0 as c_char; 512]);
+        // SAFETY: the pointers are valid for the call; the message has the length that is passed, and ends in a zero.
+        unsafe {
+            match bd_current_stream(self.index as c_int, &mut stream, message.as_mut_ptr(), message.len()) {
+                0 => Ok(stream),
+                _ => Err(Error::Gpu(CStr::from_ptr(message.as_ptr()).to_string_lossy().into_owned())),
+            }
+        }
+    }
+}
+
+unsafe extern "C" {
+    fn bd_current_stream(index: c_int, stream: *mut Handle, error: *mut c_char, error_size: usize) -> c_int;
+}
+
+/// A text on the device. It stays there.
+#[derive(Debug)]
+struct Loaded {
+    api: Api,
+    module: usize,
+    /// By name: the function, and the bytes that it may share.
+    functions: Mutex<Vec<(String, usize, usize)>>,
+}
+
+impl Loaded {
+    fn function(&self, kernel: &str, shared_bytes: usize) -> Result<Handle> {
+        let mut functions = self.functions.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = match functions.iter().position(|(name, ..)| name == kernel) {
+            Some(at) => at,
+            None => {
+                let function = self.api.function(self.module, kernel)?;
+                functions.push((kernel.to_owned(), function as usize, UNASKED_SHARED_BYTES));
+                functions.len() - 1
+            }
+        };
+        let (_, function, allowed) = &mut functions[at];
+        if shared_bytes > *allowed {
+            self.api.allow_shared(*function as Handle, shared_bytes)?;
+            *allowed = shared_bytes;
+        }
+        Ok(*function as Handle)
+    }
+}
+
+impl Module for Loaded {
+    unsafe fn launch(&self, kernel: &str, shape: Launch, values: &[*const c_void]) -> Result<()> {
+        type Start = unsafe extern "C" fn(
+            Handle,
+            c_uint,
+            c_uint,
+            c_uint,
+            c_uint,
+            c_uint,
+            c_uint,
+            c_uint,
+            Handle,
+            *const *const c_void,
+            *const *const c_void,
+        ) -> Status;
+        self.api.enter()?;
+        let (function, stream) = (self.function(kernel, shape.shared_bytes)?, self.api.stream()?);
+        let blocks = c_uint::try_from(shape.blocks).ok().filter(|blocks| *blocks <= i32::MAX as c_uint);
+        let blocks = blocks.ok_or_else(|| Error::Gpu(format!("{kernel} is too large: {} blocks", shape.blocks)))?;
+        let (threads, shared) = (shape.threads as c_uint, shape.shared_bytes as c_uint);
+        // SAFETY: as declared in cuda.h; the values are those that the kernel declares, by the word of the caller.
+        self.api.ask(c"cuLaunchKernel", |f: Start| unsafe {
+            f(function, blocks, 1, 1, threads, 1, 1, shared, stream, values.as_ptr(), ptr::null())
+        })
+    }
+}

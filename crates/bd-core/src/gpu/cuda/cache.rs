@@ -1,0 +1,82 @@
+//! Compiled texts on disk, by their content: compiling takes some tenths of a second, each time a program starts.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::files::{sha256_hex, write_atomic};
+
+/// `$BD_CACHE`, else `bd` in the user's folder for caches. Nothing if there is neither: then nothing is kept.
+pub(super) fn folder() -> Option<PathBuf> {
+    let named = |variable: &str| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = named("BD_CACHE");
+    let shared = || named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache"))).map(|all| all.join("bd"));
+    own.or_else(shared).map(|folder| folder.join("cuda"))
+}
+
+/// The binary of a text. A folder that cannot be written, as in a container whose root is read-only, costs time and is no error.
+pub(super) fn get_or_make(
+    folder: &Path,
+    text: &str,
+    arch: &str,
+    make: impl FnOnce() -> Result<Vec<u8>>,
+) -> Result<Vec<u8>> {
+    let file = folder.join(format!("{}-{arch}.cubin", name(text, arch)));
+    if let Ok(found) = fs::read(&file)
+        && let Some(cubin) = unsealed(&found)
+    {
+        return Ok(cubin.to_vec());
+    }
+    let cubin = make()?;
+    if fs::create_dir_all(folder).is_ok() {
+        let _ = write_atomic(&file, &sealed(&cubin));
+    }
+    Ok(cubin)
+}
+
+/// Of the text, the architecture, and this version of bd, which may compile in another way.
+fn name(text: &str, arch: &str) -> String {
+    sha256_hex(format!("{} {arch}\n{text}", env!("CARGO_PKG_VERSION")).as_bytes())
+}
+
+/// A binary behind its own hash: a file that was damaged is made again, and never given to the driver.
+fn sealed(cubin: &[u8]) -> Vec<u8> {
+    [sha256_hex(cubin).as_bytes(), cubin].concat()
+}
+
+fn unsealed(found: &[u8]) -> Option<&[u8]> {
+    let (hash, cubin) = found.split_at_checked(64)?;
+    (hash == sha256_hex(cubin).as_bytes()).then_some(cubin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_compiled_once_and_again_if_its_file_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let get = |text: &str, arch: &str, fresh: &[u8]| {
+            get_or_make(folder.path(), text, arch, || Ok(fresh.to_vec())).unwrap()
+        };
+        assert_eq!(get("a", "sm_80", b"1"), b"1");
+        assert_eq!(get("a", "sm_80", b"2"), b"1");
+        assert_eq!(get("a", "sm_90", b"3"), b"3");
+        assert_eq!(get("b", "sm_80", b"4"), b"4");
+        for file in fs::read_dir(folder.path()).unwrap() {
+            let path = file.unwrap().path();
+            let mut bytes = fs::read(&path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+        assert_eq!(get("a", "sm_80", b"5"), b"5");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_no_error() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let cubin = get_or_make(&file.path().join("below"), "a", "sm_80", || Ok(vec![1])).unwrap();
+        assert_eq!(cubin, [1]);
+    }
+}

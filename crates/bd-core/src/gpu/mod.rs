@@ -1,0 +1,187 @@
+//! [`Gpu`]: what runs kernels of our own, written in CUDA C, on tensors of a device.
+//!
+//! A text is compiled once and kept under a name that says all that it was made of. Launches are on libtorch's current
+//! stream, so that they come in order with libtorch's own operations, and nobody waits for them.
+
+mod cuda;
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+
+/// Compiles texts, and runs what comes out.
+pub trait Backend: Debug + Send + Sync {
+    /// All kernels of a text.
+    fn compile(&self, text: &str) -> Result<Box<dyn Module>>;
+
+    /// Bytes of memory that the threads of a block may share.
+    fn shared_bytes(&self) -> usize;
+}
+
+/// The kernels of one text.
+pub trait Module: Debug + Send + Sync {
+    /// Starts one of them.
+    ///
+    /// # Safety
+    ///
+    /// `values` point to values of the types that the kernel declares for its parameters, in order; addresses among these are of
+    /// memory that is as large as the kernel takes for granted.
+    unsafe fn launch(&self, kernel: &str, shape: Launch, values: &[*const c_void]) -> Result<()>;
+}
+
+/// How many threads run a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Launch {
+    /// Blocks of threads.
+    pub blocks: usize,
+    /// Threads of a block, 1024 at most.
+    pub threads: usize,
+    /// Bytes that the threads of a block share, beyond what the text declares.
+    pub shared_bytes: usize,
+}
+
+impl Launch {
+    /// One thread for each of so many things; the kernel leaves out those beyond.
+    pub fn each(count: usize) -> Self {
+        const THREADS: usize = 128;
+        Self { blocks: count.div_ceil(THREADS), threads: THREADS, shared_bytes: 0 }
+    }
+}
+
+/// Addresses in one value: `struct Leaves { real *at[LEAVES]; }` of a text. Those that are absent are null.
+pub const LEAVES: usize = 8;
+
+/// The value of a parameter.
+#[derive(Debug, Clone, Copy)]
+pub enum Value {
+    /// `long long`.
+    Count(i64),
+    /// `real *` or `const real *`, null if there is no tensor; or of other numbers.
+    Address(usize),
+    /// `Leaves`.
+    Leaves([usize; LEAVES]),
+}
+
+impl From<usize> for Value {
+    fn from(count: usize) -> Self {
+        Self::Count(count as i64)
+    }
+}
+
+impl From<&Tensor> for Value {
+    fn from(tensor: &Tensor) -> Self {
+        Self::Address(address(tensor))
+    }
+}
+
+impl From<Option<&Tensor>> for Value {
+    fn from(tensor: Option<&Tensor>) -> Self {
+        Self::Address(tensor.map_or(0, address))
+    }
+}
+
+impl Value {
+    /// Several addresses.
+    pub fn leaves<'a>(tensors: impl IntoIterator<Item = Option<&'a Tensor>>) -> Self {
+        let mut at = [0; LEAVES];
+        for (i, tensor) in tensors.into_iter().enumerate() {
+            assert!(i < LEAVES, "a kernel takes {LEAVES} leaves at most");
+            at[i] = tensor.map_or(0, address);
+        }
+        Self::Leaves(at)
+    }
+
+    fn pointer(&self) -> *const c_void {
+        match self {
+            Self::Count(count) => (&raw const *count).cast(),
+            Self::Address(address) => (&raw const *address).cast(),
+            Self::Leaves(all) => all.as_ptr().cast(),
+        }
+    }
+}
+
+fn address(tensor: &Tensor) -> usize {
+    assert!(tensor.is_contiguous(), "a kernel takes numbers one after the other");
+    tensor.data_ptr() as usize
+}
+
+/// A compiled text.
+#[derive(Debug)]
+pub struct Program(Box<dyn Module>);
+
+impl Program {
+    /// Starts a kernel. Nobody waits for it: what it reads must not be freed by anything but libtorch, which takes memory back in
+    /// the order of the stream.
+    ///
+    /// # Safety
+    ///
+    /// As [`Module::launch`]: the values are those that the text declares, and memory is as large as it takes for granted.
+    pub unsafe fn launch(&self, kernel: &str, shape: Launch, values: &[Value]) -> Result<()> {
+        if shape.blocks == 0 {
+            return Ok(());
+        }
+        let pointers: Vec<*const c_void> = values.iter().map(Value::pointer).collect();
+        // SAFETY: the pointers are to values that live through the call; the rest is the caller's word.
+        unsafe { self.0.launch(kernel, shape, &pointers) }
+    }
+}
+
+/// A GPU, or what stands in for one in tests.
+#[derive(Debug)]
+pub struct Gpu {
+    backend: Box<dyn Backend>,
+    programs: Mutex<HashMap<String, Arc<Program>>>,
+}
+
+impl Gpu {
+    /// One that works through `backend`.
+    pub fn new(backend: impl Backend + 'static) -> Self {
+        Self { backend: Box::new(backend), programs: Mutex::default() }
+    }
+
+    /// That of a device which [`DeviceSpec::resolve`](crate::DeviceSpec::resolve) gave; nothing for the CPU.
+    ///
+    /// It is made once for each device and then kept, with all that was compiled: no result depends on that.
+    pub fn of(device: Device) -> Result<Option<Arc<Self>>> {
+        static ALL: OnceLock<Mutex<HashMap<usize, Arc<Gpu>>>> = OnceLock::new();
+        let Device::Cuda(index) = device else { return Ok(None) };
+        let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gpu) = all.get(&index) {
+            return Ok(Some(Arc::clone(gpu)));
+        }
+        let gpu = Arc::new(Self::new(cuda::Cuda::open(index)?));
+        all.insert(index, Arc::clone(&gpu));
+        Ok(Some(gpu))
+    }
+
+    /// The program called `name`, compiled from what `text` gives if it is not there yet. The name says everything that the text
+    /// depends on.
+    pub fn program(&self, name: &str, text: impl FnOnce() -> Result<String>) -> Result<Arc<Program>> {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = programs.get(name) {
+            return Ok(Arc::clone(program));
+        }
+        let program = Arc::new(Program(self.backend.compile(&text()?)?));
+        programs.insert(name.to_owned(), Arc::clone(&program));
+        Ok(program)
+    }
+
+    /// Bytes of memory that the threads of a block may share.
+    pub fn shared_bytes(&self) -> usize {
+        self.backend.shared_bytes()
+    }
+}
+
+/// What `real` is in a text for tensors of this dtype. Only [`Kind::Float`] and [`Kind::Double`] have one.
+pub fn real(kind: Kind) -> Result<&'static str> {
+    match kind {
+        Kind::Float => Ok("float"),
+        Kind::Double => Ok("double"),
+        other => Err(Error::Config(format!("kernels for GPUs calculate in float32 or float64, not {other:?}"))),
+    }
+}

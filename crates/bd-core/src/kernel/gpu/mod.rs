@@ -1,0 +1,153 @@
+//! Scans on a GPU: a row of parts, each of which does all its steps before the next one begins.
+//!
+//! On a CPU what is between two layers stays in the cache if all of them do a stretch together. A GPU has thousands of threads to
+//! feed and memory that is thirty times as fast: there each part goes over everything, and what is linear and has no state is one
+//! of libtorch's products.
+
+mod scan;
+mod units;
+
+use std::fmt::Debug;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+use crate::gpu::{Gpu, real};
+use crate::spikes::Spikes;
+
+pub use scan::scan_on;
+
+/// What a part reads.
+#[derive(Debug, Clone, Copy)]
+pub enum GpuInput<'a> {
+    /// `[time, batch, n_in]`, one number after the other.
+    Dense(&'a Tensor),
+    /// The same as a list of spikes; given only to a part that [takes them](GpuKernel::takes_spikes).
+    Spikes(&'a Spikes),
+}
+
+impl<'a> GpuInput<'a> {
+    /// The numbers, for a part that does not take spikes.
+    pub fn dense(self) -> &'a Tensor {
+        let Self::Dense(numbers) = self else { panic!("spikes were given to a part that does not take them") };
+        numbers
+    }
+}
+
+/// What a part has to do its steps with.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass<'a> {
+    /// Its parameters.
+    pub params: &'a [Tensor],
+    /// The leaves of its state before the first step, `[batch, n]`.
+    pub leaves: &'a [Tensor],
+    /// Which of them are recorded.
+    pub traced: &'a [bool],
+    /// Whether the adjoint comes later.
+    pub keep: bool,
+}
+
+/// What the steps of a part give.
+#[derive(Debug)]
+pub struct Passed {
+    /// `[time, batch, n_out]`.
+    pub ys: Tensor,
+    /// The leaves after the last step.
+    pub last: Vec<Tensor>,
+    /// Leaves after each step, `[time, batch, n]`, where they are recorded.
+    pub traces: Vec<Option<Tensor>>,
+    /// What the adjoint needs; nothing unless `keep`.
+    pub kept: Vec<Tensor>,
+}
+
+/// What the adjoint of a part has from its steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Past<'a> {
+    /// Its parameters.
+    pub params: &'a [Tensor],
+    /// What `forward` kept.
+    pub kept: &'a [Tensor],
+    /// Steps, samples and channels of its input.
+    pub size: [i64; 3],
+    /// Dtype and device.
+    pub on: (Kind, Device),
+}
+
+/// What is asked of a part; `None`: nothing. Numbers lie one after the other.
+#[derive(Debug)]
+pub struct Asked {
+    /// Of the outputs.
+    pub ys: Option<Tensor>,
+    /// Of the leaves after the last step.
+    pub last: Vec<Option<Tensor>>,
+    /// Of their records.
+    pub traces: Vec<Option<Tensor>>,
+    /// Whether the gradient of the input is wanted.
+    pub wants_xs: bool,
+}
+
+/// Gradients; `None`: zero.
+#[derive(Debug)]
+pub struct Pulled {
+    /// Of the input; of no use unless it was wanted.
+    pub xs: Option<Tensor>,
+    /// Of the leaves before the first step.
+    pub leaves: Vec<Option<Tensor>>,
+    /// Of the parameters, in order.
+    pub params: Vec<Option<Tensor>>,
+}
+
+/// A part of a system on a GPU: all its steps, and their adjoint. Plain data: parameters are handed in.
+pub trait GpuKernel: Debug + Send + Sync {
+    /// Leaves of its state.
+    fn n_leaves(&self) -> usize;
+
+    /// Whether it can read [`GpuInput::Spikes`].
+    fn takes_spikes(&self) -> bool {
+        false
+    }
+
+    /// All steps.
+    fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed>;
+
+    /// The adjoint of all steps.
+    fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled>;
+
+    /// Its formula, if it is units side by side, for parts that put something around it.
+    fn formula(&self) -> Option<&dyn Formula> {
+        None
+    }
+}
+
+/// The formula of units side by side, in CUDA C.
+pub trait Formula: Debug + Send + Sync {
+    /// All that the text depends on.
+    fn name(&self) -> String;
+
+    /// `step`, `adjoint` and `surrogate_gradient`.
+    fn text(&self) -> Result<String>;
+
+    /// What kernels around it have to know.
+    fn facts(&self) -> Facts;
+}
+
+/// See [`Formula::facts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Numbers of state that a unit holds, the last ones: its own parameters, `[held, n]`.
+    pub held: usize,
+    /// For each of the other numbers of state whether the adjoint reads it.
+    pub reads: Vec<bool>,
+    /// Whether the adjoint reads the input.
+    pub reads_input: bool,
+    /// Whether the units spike.
+    pub spikes: bool,
+}
+
+impl Facts {
+    /// What comes before the text of a formula.
+    pub fn definitions(&self, kind: Kind) -> Result<String> {
+        let (moving, states) = (self.reads.len(), self.reads.len() + self.held);
+        Ok(format!("#define real {}\n#define STATES {states}\n#define MOVING {moving}\n", real(kind)?))
+    }
+}

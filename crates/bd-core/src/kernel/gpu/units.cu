@@ -1,0 +1,134 @@
+// All steps of units side by side, and their adjoint: a thread for each unit of each sample, with its state in registers.
+//
+// What comes before this text: `real`; the numbers of state `STATES`, of which the last `STATES - MOVING` are held; `step`,
+// `adjoint` and `surrogate_gradient`, written down from the formula. A series is [step, unit of a sample]; there are `width` of the
+// latter, and `n` of these are of one sample.
+
+struct Leaves {
+    real *at[8];
+};
+
+// Steps whose numbers are asked for before they are wanted: memory takes longer to answer than a step takes.
+#define AHEAD 8
+
+extern "C" __global__ void forward(const long long steps, const long long width, const long long n, const real *xs,
+                                   const real *held, const Leaves first, const Leaves last, real *ys, const Leaves kept,
+                                   real *kept_over, const Leaves traces) {
+    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+    if (i >= width)
+        return;
+    real s[STATES];
+#pragma unroll
+    for (int j = 0; j < MOVING; j++)
+        s[j] = first.at[j][i];
+#pragma unroll
+    for (int j = MOVING; j < STATES; j++)
+        s[j] = held[(j - MOVING) * n + i % n];
+    real ahead[AHEAD];
+#pragma unroll
+    for (int a = 0; a < AHEAD; a++)
+        ahead[a] = a < steps ? xs[a * width + i] : real(0);
+    for (long long from = 0; from < steps; from += AHEAD) {
+        real x[AHEAD];
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            x[a] = ahead[a];
+            const long long later = from + AHEAD + a;
+            ahead[a] = later < steps ? xs[later * width + i] : real(0);
+        }
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            if (from + a >= steps)
+                break;
+            const long long at = (from + a) * width + i;
+            real y, next[STATES], over;
+#pragma unroll
+            for (int j = 0; j < MOVING; j++)
+                if (kept.at[j])
+                    kept.at[j][at] = s[j];
+            step(x[a], s, &y, next, &over);
+            ys[at] = y;
+            if (kept_over)
+                kept_over[at] = over;
+#pragma unroll
+            for (int j = 0; j < MOVING; j++) {
+                s[j] = next[j];
+                if (traces.at[j])
+                    traces.at[j][at] = next[j];
+            }
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < MOVING; j++)
+        last.at[j][i] = s[j];
+}
+
+// What the adjoint of a step reads.
+struct Past {
+    real x, over, gy, s[STATES], gtrace[STATES];
+};
+
+extern "C" __global__ void backward(const long long steps, const long long width, const long long n, const real *xs,
+                                    const real *held, const Leaves kept, const real *kept_over, const real *gys,
+                                    const Leaves glast, const Leaves gtraces, real *gxs, const Leaves gfirst, real *gheld) {
+    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+    if (i >= width)
+        return;
+    auto read = [&](const long long t) {
+        Past past;
+        const long long at = t * width + i;
+        const bool there = t >= 0;
+        past.x = there && xs ? xs[at] : real(0);
+        past.over = there && kept_over ? kept_over[at] : real(0);
+        past.gy = there && gys ? gys[at] : real(0);
+#pragma unroll
+        for (int j = 0; j < MOVING; j++) {
+            past.s[j] = there && kept.at[j] ? kept.at[j][at] : real(0);
+            past.gtrace[j] = there && gtraces.at[j] ? gtraces.at[j][at] : real(0);
+        }
+        return past;
+    };
+    real own[STATES], gs[STATES];
+#pragma unroll
+    for (int j = 0; j < STATES; j++) {
+        own[j] = j < MOVING ? real(0) : held[(j - MOVING) * n + i % n];
+        gs[j] = j < MOVING && glast.at[j] ? glast.at[j][i] : real(0);
+    }
+    Past ahead[AHEAD];
+#pragma unroll
+    for (int a = 0; a < AHEAD; a++)
+        ahead[a] = read(steps - 1 - a);
+    for (long long from = steps - 1; from >= 0; from -= AHEAD) {
+        Past past[AHEAD];
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            past[a] = ahead[a];
+            ahead[a] = read(from - AHEAD - a);
+        }
+#pragma unroll
+        for (int a = 0; a < AHEAD; a++) {
+            if (from - a < 0)
+                break;
+            real s[STATES], gx, before[STATES];
+#pragma unroll
+            for (int j = 0; j < STATES; j++) {
+                s[j] = j < MOVING ? past[a].s[j] : own[j];
+                // What is asked of the record of a step is asked of the state after it.
+                if (j < MOVING)
+                    gs[j] += past[a].gtrace[j];
+            }
+            adjoint(past[a].x, s, past[a].over, surrogate_gradient(past[a].over), past[a].gy, gs, &gx, before);
+            if (gxs)
+                gxs[(from - a) * width + i] = gx;
+#pragma unroll
+            for (int j = 0; j < STATES; j++)
+                gs[j] = before[j];
+        }
+    }
+#pragma unroll
+    for (int j = 0; j < MOVING; j++)
+        gfirst.at[j][i] = gs[j];
+#pragma unroll
+    for (int j = MOVING; j < STATES; j++)
+        gheld[(j - MOVING) * width + i] = gs[j];
+}

@@ -1,0 +1,106 @@
+//! Scans by kernels for GPUs against steps, on a GPU that the C++ compiler emulates: what the texts say, without a GPU.
+
+use std::sync::Arc;
+
+use bd_core::gpu::Gpu;
+use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
+use bd_core::{Params, System};
+use bd_models::{
+    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig,
+    OneStep, Reset, SnnConfig, Surrogate, Synapse, SynapseConfig,
+};
+use tch::{Device, Kind};
+
+const KINDS: [(Kind, f64); 2] = [(Kind::Double, 1e-12), (Kind::Float, 2e-5)];
+
+/// As much as the oldest GPU that is served has for a block that does not ask for more.
+const SHARED_BYTES: usize = 48 << 10;
+
+fn on(kind: Kind) -> (Kind, Device) {
+    (kind, Device::Cpu)
+}
+
+/// Few steps, a multiple of those that are read ahead, and others; batches that fill no block of threads.
+fn cases(kind: Kind, tolerance: f64) -> [ScanCase; 3] {
+    [(1, 3), (16, 5), (27, 70)].map(|(time, batch)| ScanCase { time, batch, on: on(kind), tolerance, seed: time as u64 })
+}
+
+fn assert_on<S: System>(gpu: &Arc<Gpu>, new: impl Fn(&mut Params) -> S, kind: Kind, tolerance: f64) {
+    for case in cases(kind, tolerance) {
+        let mut params = Params::new(case.seed, case.on);
+        let system = OnGpu(new(&mut params), Arc::clone(gpu));
+        assert_scan_is_steps(&system, &params, case);
+    }
+}
+
+#[test]
+fn units_scan_as_they_step() {
+    let gpu = emulated(SHARED_BYTES);
+    for (kind, tolerance) in KINDS {
+        assert_on(&gpu, |_| Expon::new(3, &ExponConfig::default()).unwrap(), kind, tolerance);
+        assert_on(&gpu, |_| LeakyIntegrator::new(4, &LeakyIntegratorConfig::default()).unwrap(), kind, tolerance);
+        assert_on(&gpu, |_| Delay::new(2, &OneStep).unwrap(), kind, tolerance);
+    }
+}
+
+/// A wide surrogate, so that gradients are not all but zero, and a current that makes spikes.
+fn lif() -> LifConfig {
+    LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, resistance: 5.0, ..LifConfig::default() }
+}
+
+#[test]
+fn neurons_scan_as_they_step() {
+    let gpu = emulated(SHARED_BYTES);
+    let all = LifTrained { tau: true, threshold: true, reset: true };
+    for reset in [Reset::Value, Reset::Subtract, Reset::None] {
+        for detach_reset in [true, false] {
+            for refractory_ms in [0.0, 0.3] {
+                let config = LifConfig { reset, detach_reset, refractory_ms, ..lif() };
+                let (kind, tolerance) = KINDS[0];
+                assert_on(&gpu, |_| Lif::new(3, &config).unwrap(), kind, tolerance);
+                let trained = LifTrained { reset: reset != Reset::None, ..all };
+                let config = LifConfig { trained, ..config };
+                assert_on(&gpu, |params| Lif::trained(&mut params.at("r"), 3, &config).unwrap(), kind, tolerance);
+            }
+        }
+    }
+    let (kind, tolerance) = KINDS[1];
+    assert_on(&gpu, |_| Lif::new(5, &lif()).unwrap(), kind, tolerance);
+}
+
+#[test]
+fn every_surrogate_has_its_gradient() {
+    let gpu = emulated(SHARED_BYTES);
+    for surrogate in Surrogate::all() {
+        let config = LifConfig { surrogate, ..lif() };
+        let case = ScanCase { time: 12, batch: 6, on: on(Kind::Double), tolerance: 1e-12, seed: 3 };
+        let system = OnGpu(Lif::new(4, &config).unwrap(), Arc::clone(&gpu));
+        assert_scan_is_steps(&system, &Params::new(0, case.on), case);
+    }
+}
+
+#[test]
+fn linear_maps_and_synapses_scan_as_they_step() {
+    let gpu = emulated(SHARED_BYTES);
+    for (kind, tolerance) in KINDS {
+        for bias in [false, true] {
+            let config = LinearConfig { bias, ..LinearConfig::default() };
+            assert_on(&gpu, |params| Linear::new(&mut params.at("a"), 5, 3, &config).unwrap(), kind, tolerance);
+        }
+        for delayed in [false, true] {
+            let config = SynapseConfig { delayed, ..SynapseConfig::default() };
+            assert_on(&gpu, |params| Synapse::new(&mut params.at("s"), 6, 4, &config).unwrap(), kind, tolerance);
+        }
+    }
+}
+
+#[test]
+fn a_network_scans_as_it_steps() {
+    let gpu = emulated(SHARED_BYTES);
+    for hidden in [vec![7], vec![7, 4]] {
+        for (kind, tolerance) in KINDS {
+            let config = SnnConfig { n_in: 6, hidden: hidden.clone(), lif: lif(), ..SnnConfig::default() };
+            assert_on(&gpu, |params| config.build(params).unwrap(), kind, tolerance);
+        }
+    }
+}
