@@ -9,51 +9,16 @@
 use std::time::Instant;
 
 use bd_core::kernel::{Feed, Instructions, Packed, Rows, RowsMut, Shape, Start, Tuning, pack, product, scan_tuned};
-use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, Tap, libtorch, memory, threads};
-use bd_models::{Init, Lif, LifConfig, Linear, LinearConfig, Recurrent, Reset, Surrogate};
+use bd_core::{Params, Rng, Shared, Spikes, Stack, System, Tap, libtorch, memory, threads};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
+use network::{BATCH, INPUTS, NEURONS, STEPS, network};
+
+#[path = "shared/network.rs"]
+mod network;
+
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
-const STEPS: usize = 250;
-const BATCH: usize = 256;
-const INPUTS: usize = 700;
-const NEURONS: usize = 512;
-/// What is left of a potential after a step.
-const BETA: f64 = 0.9;
-/// Deviation of the weights from the input.
-const OF_INPUT: f64 = 0.17;
-/// Between the layers.
-const BETWEEN: f64 = 0.1;
-/// Within each.
-const WITHIN: f64 = 0.015;
-
-/// Normal weights with this deviation.
-fn normal(deviation: f64, fan_in: usize) -> Init {
-    Init::KaimingNormal { scale: deviation * deviation * fan_in as f64 }
-}
-
-/// Linear, recurrent neurons, linear, recurrent neurons.
-fn network(params: &mut Params) -> bd_core::Result<Stack> {
-    let lif = LifConfig {
-        tau_ms: -1.0 / BETA.ln(),
-        resistance: 1.0 / (1.0 - BETA),
-        reset: Reset::Subtract,
-        surrogate: Surrogate::InvSquare { alpha: 25.0 },
-        ..LifConfig::default()
-    };
-    let mut layers = Vec::new();
-    for (i, (n_in, deviation)) in [(INPUTS, OF_INPUT), (NEURONS, BETWEEN)].into_iter().enumerate() {
-        let (weights, neurons) = (format!("w{}", i + 1), format!("r{}", i + 1));
-        let config = LinearConfig { bias: false, init: normal(deviation, n_in) };
-        let linear = Linear::new(&mut params.at(&weights), n_in as i64, NEURONS as i64, &config)?;
-        let recurrent = normal(WITHIN, NEURONS);
-        let recurrent = Recurrent::new(&mut params.at(&neurons), Lif::new(NEURONS as i64, &lif)?, recurrent)?;
-        layers.push((weights, DynSystem::new(linear)));
-        layers.push((neurons, DynSystem::new(recurrent)));
-    }
-    Stack::new(layers)
-}
 
 /// A forward and a backward pass again and again.
 struct Bench {

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
+use crate::error::Error;
 use crate::libtorch;
+use crate::nvrtc::Nvrtc;
 
 /// CUDA version that this libtorch was built for, as the driver counts: 1000 * major + 10 * minor.
 const NEEDED_DRIVER: c_int = 13_000;
@@ -90,7 +92,11 @@ pub(crate) fn open_backend(index: usize) -> Result<(), CudaProblem> {
     // Kernels are registered now, so it must never be unloaded.
     std::mem::forget(library.map_err(|error| missing(loader_words(&error)))?);
     if tch::Cuda::is_available() {
-        Ok(())
+        // Our own kernels need it: better told now than in the first scan.
+        Nvrtc::find().map(|_| ()).map_err(|error| match error {
+            Error::Cuda(problem) => problem,
+            other => missing(other.to_string()),
+        })
     } else {
         Err(missing("libtorch does not see CUDA although it loaded".into()))
     }

@@ -11,7 +11,7 @@ use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::{System, scan_by_step};
 use crate::tap::Tap;
-pub use emulated::{OnGpu, emulated};
+pub use emulated::{ARCHITECTURES, OnGpu, emulated};
 
 /// Sizes and tolerance of one [`assert_scan_is_steps`].
 #[derive(Debug, Clone, Copy)]

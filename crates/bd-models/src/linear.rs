@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
-use gpu::LinearOnGpu;
+pub(crate) use gpu::LinearOnGpu;
 use kernel::{ByRow, LinearKernel, WIDE};
 
 mod gpu;

@@ -14,8 +14,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
+pub(crate) use gpu::RecurrentOnGpu;
 use kernel::RecurrentKernel;
 
+mod gpu;
 mod kernel;
 
 /// A system of `n` inputs and `n` outputs with weights from its outputs to its inputs: inputs `[.., n]` to outputs `[.., n]`.
@@ -93,10 +95,12 @@ impl<S: System> System for Recurrent<S> {
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         let inner = self.inner.kernel(sha, processor)?;
-        if processor == Processor::Gpu {
-            return None;
-        }
         let n = self.n_out() as usize;
+        let params: Vec<&Tensor> = inner.params.iter().chain([&self.weight]).collect();
+        if processor == Processor::Gpu {
+            let [(units, _)] = <[_; 1]>::try_from(inner.on_gpu()?).ok()?;
+            return Some(Fused::for_gpu(RecurrentOnGpu::new(units, n, false)?, &params));
+        }
         let weight = Numbers::of(&self.weight)?;
         let kernel = RecurrentKernel {
             forward: Matrix::new(&weight, n, 0..n, 0..n),
@@ -106,7 +110,6 @@ impl<S: System> System for Recurrent<S> {
             n,
             rooms: Rooms::default(),
         };
-        let params: Vec<&Tensor> = inner.params.iter().chain([&self.weight]).collect();
         Some(Fused::new(kernel, &params))
     }
 }

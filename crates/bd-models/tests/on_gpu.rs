@@ -6,8 +6,8 @@ use bd_core::gpu::Gpu;
 use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
 use bd_core::{Params, System};
 use bd_models::{
-    Delay, Expon, ExponConfig, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig,
-    OneStep, Reset, SnnConfig, Surrogate, Synapse, SynapseConfig,
+    Activation, CubaLif, Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig,
+    OneStep, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Surrogate, Synapse, SynapseConfig,
 };
 use tch::{Device, Kind};
 
@@ -101,6 +101,68 @@ fn a_network_scans_as_it_steps() {
         for (kind, tolerance) in KINDS {
             let config = SnnConfig { n_in: 6, hidden: hidden.clone(), lif: lif(), ..SnnConfig::default() };
             assert_on(&gpu, |params| config.build(params).unwrap(), kind, tolerance);
+        }
+    }
+}
+
+/// A GPU whose blocks have no room for a weight: then there is a product for each step.
+const NO_ROOM: usize = 8;
+
+#[test]
+fn recurrent_neurons_scan_as_they_step() {
+    let trained = LifTrained { tau: true, threshold: true, reset: true };
+    let ways = [
+        lif(),
+        LifConfig { reset: Reset::Subtract, detach_reset: false, refractory_ms: 0.3, ..lif() },
+        LifConfig { trained, ..lif() },
+    ];
+    let (kind, tolerance) = KINDS[0];
+    for gpu in [emulated(SHARED_BYTES), emulated(NO_ROOM)] {
+        for config in &ways {
+            // Fewer and more than vote together.
+            for n in [3, 40] {
+                let new = |params: &mut Params| {
+                    let neurons = Lif::trained(&mut params.at("r"), n, config).unwrap();
+                    Recurrent::new(&mut params.at("r"), neurons, Init::XavierNormal).unwrap()
+                };
+                assert_on(&gpu, new, kind, tolerance);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recurrent_network_scans_as_it_steps() {
+    let gpu = emulated(SHARED_BYTES);
+    let config = SnnConfig { n_in: 6, hidden: vec![9, 5], lif: lif(), recurrent: true, ..SnnConfig::default() };
+    for (kind, tolerance) in KINDS {
+        assert_on(&gpu, |params| config.build(params).unwrap(), kind, tolerance);
+    }
+    let layer = CubaLif::new(3, &ExponConfig::default(), &lif()).unwrap();
+    assert_on(&gpu, |_| layer.clone(), Kind::Double, 1e-12);
+}
+
+/// More units than a block has threads.
+#[test]
+fn a_thread_has_several_units() {
+    let case = ScanCase { time: 3, batch: 2, on: on(Kind::Double), tolerance: 1e-11, seed: 1 };
+    let mut params = Params::new(1, case.on);
+    let neurons = Lif::new(1030, &lif()).unwrap();
+    let layer = Recurrent::new(&mut params.at("r"), neurons, Init::XavierNormal).unwrap();
+    assert_scan_is_steps(&OnGpu(layer, emulated(SHARED_BYTES)), &params, case);
+}
+
+#[test]
+fn rates_scan_as_they_step() {
+    for gpu in [emulated(SHARED_BYTES), emulated(NO_ROOM)] {
+        for activation in Activation::all() {
+            for tau_ms in [None, Some(0.4)] {
+                for (kind, tolerance) in KINDS {
+                    let config = RnnConfig { activation, tau_ms, train_initial_state: true, ..RnnConfig::default() };
+                    let new = |params: &mut Params| Rnn::new(&mut params.at("r"), 2, 13, &config).unwrap();
+                    assert_on(&gpu, new, kind, tolerance);
+                }
+            }
         }
     }
 }

@@ -1,12 +1,15 @@
-// What CUDA C needs to be C++: kernels run on threads of the CPU, block after block. Comes before a text.
+// What CUDA C needs to be C++: kernels run block after block, and the threads of a block in turns. Comes before a text.
 
-#include <barrier>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <thread>
+#include <functional>
 #include <utility>
 #include <vector>
+
+#include <ucontext.h>
 
 using std::atan, std::cos, std::erf, std::exp, std::fabs, std::log, std::pow, std::sin, std::tanh;
 
@@ -19,19 +22,25 @@ using std::atan, std::cos, std::erf, std::exp, std::fabs, std::log, std::pow, st
 struct Place {
   unsigned x;
 };
-static thread_local Place threadIdx, blockIdx;
-static Place blockDim, gridDim;
+static Place threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulated {
+// A thread of a kernel: runs until it waits for the others, then the next one has its turn.
+struct Fiber {
+  ucontext_t context;
+  std::vector<char> stack = std::vector<char>(128 << 10);
+  bool done = false;
+};
+static ucontext_t scheduler;
+static Fiber *running;
 static unsigned char *shared;
-static std::barrier<> *all;
 static unsigned char votes[1024];
 } // namespace emulated
 
-static inline void __syncthreads() { emulated::all->arrive_and_wait(); }
+static void __syncthreads() { swapcontext(&emulated::running->context, &emulated::scheduler); }
 
 // Of the 32 threads of a warp; here all threads of a block take part.
-static inline unsigned __ballot_sync(unsigned, bool vote) {
+static unsigned __ballot_sync(unsigned, bool vote) {
   emulated::votes[threadIdx.x] = vote;
   __syncthreads();
   unsigned mask = 0, first = threadIdx.x / 32 * 32;
@@ -41,7 +50,7 @@ static inline unsigned __ballot_sync(unsigned, bool vote) {
   return mask;
 }
 
-static inline int __ffs(unsigned mask) { return __builtin_ffs(int(mask)); }
+static inline int __popc(unsigned mask) { return __builtin_popcount(mask); }
 
 static inline double __longlong_as_double(long long bits) {
   double value;
@@ -61,27 +70,42 @@ void run(void (*kernel)(A...), bool together, size_t blocks, size_t threads, siz
   // Numbers that nobody has written are no numbers.
   std::vector<unsigned char> memory(shared_bytes, 0xff);
   shared = memory.data();
-  if (!together) {
-    for (size_t block = 0; block < blocks; block++)
-      for (size_t thread = 0; thread < threads; thread++) {
-        blockIdx.x = unsigned(block), threadIdx.x = unsigned(thread);
-        call(kernel, values, std::index_sequence_for<A...>{});
+  // What threads run, one at a time: nothing is captured, for `makecontext` takes a plain function.
+  static std::function<void()> body;
+  body = [=] { call(kernel, values, std::index_sequence_for<A...>{}); };
+  for (size_t block = 0; block < blocks; block++) {
+    blockIdx.x = unsigned(block);
+    if (!together) {
+      for (size_t i = 0; i < threads; i++) {
+        threadIdx.x = unsigned(i);
+        body();
       }
-    return;
+      continue;
+    }
+    std::vector<Fiber> fibers(threads);
+    for (auto &fiber : fibers) {
+      getcontext(&fiber.context);
+      fiber.context.uc_stack.ss_sp = fiber.stack.data();
+      fiber.context.uc_stack.ss_size = fiber.stack.size();
+      fiber.context.uc_link = &scheduler;
+      makecontext(&fiber.context, +[] {
+        body();
+        running->done = true;
+      }, 0);
+    }
+    for (size_t done = 0; done == 0;) {
+      for (size_t i = 0; i < threads; i++) {
+        threadIdx.x = unsigned(i);
+        running = &fibers[i];
+        swapcontext(&scheduler, &running->context);
+        done += running->done;
+      }
+      // A GPU would wait for ever, or do as it likes.
+      if (done != 0 && done != threads) {
+        std::fprintf(stderr, "some threads of a block have ended while others wait for them\n");
+        std::abort();
+      }
+    }
   }
-  std::barrier<> meeting(static_cast<std::ptrdiff_t>(threads));
-  all = &meeting;
-  std::vector<std::thread> running;
-  for (size_t i = 0; i < threads; i++)
-    running.emplace_back([&, i] {
-      threadIdx.x = unsigned(i);
-      for (size_t block = 0; block < blocks; block++) {
-        blockIdx.x = unsigned(block);
-        call(kernel, values, std::index_sequence_for<A...>{});
-        __syncthreads();
-      }
-    });
-  for (auto &one : running)
-    one.join();
 }
 } // namespace emulated

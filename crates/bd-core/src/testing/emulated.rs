@@ -1,14 +1,17 @@
-//! A [`Gpu`] where there is none: kernels compiled by the C++ compiler, run by threads of the CPU on tensors of the CPU.
+//! A [`Gpu`] where there is none: kernels compiled by the C++ compiler, run by the CPU on tensors of the CPU.
 //!
 //! Slow, and true to what a text says: everything but NVRTC, the driver and the speed of a GPU can be tested with it. A text is
-//! compiled as it is, behind `emulated.cpp`, which defines what CUDA C has beyond C++. Threads of a block run at the same time if
-//! they wait for each other, else one after the other.
+//! compiled as it is, behind `emulated.cpp`, which defines what CUDA C has beyond C++. Threads of a block take
+//! turns where they wait for each other.
+//!
+//! Where there is NVRTC, which needs no GPU either, it has to compile each text as well, for all [`ARCHITECTURES`].
 
 use std::env;
 use std::ffi::c_void;
 use std::fs;
+use std::io::Write;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_NOW};
 use tch::{Device, Kind, Tensor};
@@ -17,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Backend, Gpu, Launch, Module};
 use crate::kernel::gpu::scan_on;
 use crate::kernel::{Feed, Fused, Processor};
+use crate::nvrtc::Nvrtc;
 use crate::shared::Shared;
 use crate::spikes::Spikes;
 use crate::system::System;
@@ -28,20 +32,46 @@ const PRELUDE: &str = include_str!("emulated.cpp");
 #[derive(Debug)]
 pub struct OnGpu<S>(pub S, pub Arc<Gpu>);
 
+/// What texts are compiled for: the oldest GPUs that are served, and those of data centres.
+pub const ARCHITECTURES: [&str; 3] = ["sm_75", "sm_80", "sm_90"];
+
 /// The emulated GPU, whose blocks may share so many bytes.
 pub fn emulated(shared_bytes: usize) -> Arc<Gpu> {
-    Arc::new(Gpu::new(Emulated { shared_bytes }))
+    let nvrtc = Nvrtc::find().map_err(|reason| {
+        static SAID: Once = Once::new();
+        // Straight to the stream: what `eprintln` writes in a test that passes is not shown.
+        SAID.call_once(|| {
+            let line = format!("\nSKIPPED, CUDA C was run as C++ alone and not compiled by NVRTC. {reason}\n");
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        });
+    });
+    Arc::new(Gpu::new(Emulated { shared_bytes, nvrtc: nvrtc.ok() }))
 }
 
 #[derive(Debug)]
 struct Emulated {
     shared_bytes: usize,
+    nvrtc: Option<Nvrtc>,
+}
+
+impl Emulated {
+    fn compile_for_gpus(&self, text: &str) -> Result<()> {
+        for arch in ARCHITECTURES {
+            let Some(nvrtc) = &self.nvrtc else { return Ok(()) };
+            let cubin = nvrtc.compile(text, arch).map_err(|error| Error::Gpu(format!("{arch}: {error}\n{text}")))?;
+            if !cubin.starts_with(b"\x7fELF") {
+                return Err(Error::Gpu(format!("what NVRTC made for {arch} is no binary\n{text}")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Backend for Emulated {
     fn compile(&self, text: &str) -> Result<Box<dyn Module>> {
+        self.compile_for_gpus(text)?;
         let kernels: Vec<&str> = text.split("__global__ void ").skip(1).filter_map(|rest| rest.split('(').next()).collect();
-        // Threads that never wait for each other need not run at the same time.
+        // Threads that never wait for each other need not take turns.
         let together = text.contains("__syncthreads");
         let doors: String = kernels
             .iter()
@@ -56,7 +86,7 @@ impl Backend for Emulated {
         let (source, library) = (folder.path().join("text.cpp"), folder.path().join("text.so"));
         fs::write(&source, [PRELUDE, text, &doors].concat()).map_err(Error::storage("write", &source))?;
         let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
-        let options = ["-std=c++20", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC", "-pthread", "-o"];
+        let options = ["-std=c++20", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC", "-o"];
         let done = Command::new(&compiler).args(options).arg(&library).arg(&source).output();
         let done = done.map_err(Error::storage("run", &compiler))?;
         if !done.status.success() {
@@ -74,7 +104,7 @@ impl Backend for Emulated {
 
 #[derive(Debug)]
 struct Built {
-    /// Locked while a kernel runs: its threads share what is static in the text.
+    /// Locked while a kernel runs: where it is, and what its threads share, is static in the text.
     library: Mutex<Library>,
 }
 

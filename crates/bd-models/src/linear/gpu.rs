@@ -1,7 +1,9 @@
 //! [`Linear`](super::Linear) on a GPU: libtorch's products over all steps, and gathered rows where the input is a list of spikes.
 
+use std::sync::Arc;
+
 use bd_core::Result;
-use bd_core::gpu::{Gpu, Launch, Value, real};
+use bd_core::gpu::{Gpu, Launch, Program, Value, real};
 use bd_core::kernel::gpu::{Asked, GpuInput, GpuKernel, Pass, Passed, Past, Pulled};
 use tch::Tensor;
 
@@ -12,7 +14,7 @@ const PARTS: usize = 8;
 
 /// `y = x W + b`; its parameters are the weight and, where there is one, the bias.
 #[derive(Debug)]
-pub(super) struct LinearOnGpu;
+pub(crate) struct LinearOnGpu;
 
 impl GpuKernel for LinearOnGpu {
     fn n_leaves(&self) -> usize {
@@ -91,7 +93,7 @@ impl GpuKernel for LinearOnGpu {
     }
 }
 
-fn program(gpu: &Gpu, weight: &Tensor) -> Result<std::sync::Arc<bd_core::gpu::Program>> {
+fn program(gpu: &Gpu, weight: &Tensor) -> Result<Arc<Program>> {
     let kind = weight.kind();
     gpu.program(&format!("linear on spikes {kind:?}"), || Ok(format!("#define real {}\n{TEXT}", real(kind)?)))
 }

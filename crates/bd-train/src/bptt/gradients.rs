@@ -5,7 +5,7 @@
 
 use bd_core::kernel::{Cpu, Instructions, Loops, Real, vectorised};
 use bd_core::{Error, Result};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::penalty::Penalty;
 use crate::host::{numbers, numbers_mut, on_host};
@@ -26,8 +26,9 @@ impl Gradients {
         let _guard = tch::no_grad_guard();
         let mut sums = Sums::default();
         let mut all = Vec::with_capacity(params.len());
-        for ((name, param), gradient) in params.iter().zip(of_loss) {
-            let (gradient, own) = with_penalty(param, gradient, penalty);
+        let with = params.iter().zip(of_loss).map(|((_, param), gradient)| with_penalty(param, gradient, penalty));
+        let (with, own): (Vec<_>, Vec<_>) = with.unzip();
+        for (((name, _), gradient), own) in params.iter().zip(with).zip(looked_at(own)) {
             if !own.squares.is_finite() {
                 let wrong = gradient.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
                 let where_ = format!("{wrong} of its {} numbers at update {step}", gradient.numel());
@@ -56,28 +57,53 @@ struct Sums {
     penalty: f64,
 }
 
-fn with_penalty(param: &Tensor, gradient: Tensor, penalty: Penalty) -> (Tensor, Sums) {
+/// Sums that may be on a device yet.
+enum Found {
+    Here(Sums),
+    /// `[squares, penalty]` in float64.
+    There(Tensor),
+}
+
+/// All of them, those on a device with one look: a look waits for all that the device was told.
+fn looked_at(found: Vec<Found>) -> Vec<Sums> {
+    let there: Vec<&Tensor> = found.iter().filter_map(|one| if let Found::There(sums) = one { Some(sums) } else { None }).collect();
+    let there = (!there.is_empty()).then(|| Tensor::stack(&there, 0).to_device(Device::Cpu));
+    let mut row = 0..;
+    let mut look = |found| match (found, &there) {
+        (Found::There(_), Some(all)) => {
+            let row = row.next().expect("there is no last one");
+            let [squares, penalty] = [0, 1].map(|column| all.double_value(&[row, column]));
+            Sums { squares, penalty }
+        }
+        (Found::Here(sums), _) => sums,
+        (Found::There(_), None) => unreachable!("they were stacked"),
+    };
+    found.into_iter().map(&mut look).collect()
+}
+
+fn with_penalty(param: &Tensor, gradient: Tensor, penalty: Penalty) -> (Tensor, Found) {
     let gradient = gradient.contiguous();
     // Never into the gradient itself: libtorch may have given one tensor to two parameters.
     let sum = if penalty.is_none() { gradient.shallow_clone() } else { gradient.empty_like() };
     let sums = on_host!([param, &gradient, &sum], by_loops(param, &gradient, &sum, penalty));
     match sums {
-        Some(sums) => (sum, sums),
+        Some(sums) => (sum, Found::Here(sums)),
         None => by_tensors(param, &gradient, penalty),
     }
 }
 
-fn by_tensors(param: &Tensor, gradient: &Tensor, penalty: Penalty) -> (Tensor, Sums) {
+fn by_tensors(param: &Tensor, gradient: &Tensor, penalty: Penalty) -> (Tensor, Found) {
     let wide = |t: &Tensor| t.to_kind(Kind::Double);
-    let squares = |t: &Tensor| wide(t).square().sum(Kind::Double).double_value(&[]);
+    let squares = |t: &Tensor| wide(t).square().sum(Kind::Double);
     if penalty.is_none() {
-        return (gradient.shallow_clone(), Sums { squares: squares(gradient), penalty: 0.0 });
+        let squares = squares(gradient);
+        return (gradient.shallow_clone(), Found::There(Tensor::stack(&[&squares, &squares.zeros_like()], 0)));
     }
     let Penalty { l1, l2 } = penalty;
     let sum = gradient + (param * (2.0 * l2) + param.sign() * l1);
-    let penalty = l2 * squares(param) + l1 * wide(param).abs().sum(Kind::Double).double_value(&[]);
+    let penalty = l2 * squares(param) + l1 * wide(param).abs().sum(Kind::Double);
     let squares = squares(&sum);
-    (sum, Sums { squares, penalty })
+    (sum, Found::There(Tensor::stack(&[squares, penalty], 0)))
 }
 
 fn by_loops<T: Real + Into<f64>>(param: &Tensor, gradient: &Tensor, sum: &Tensor, penalty: Penalty) -> Sums {
@@ -151,8 +177,6 @@ impl<T: Real + Into<f64>> Loops for Penalising<'_, T> {
 mod tests {
     use bd_core::Rng;
     use bd_core::testing::assert_close;
-    use tch::Device;
-
     use super::*;
 
     /// The loops against tensors, and both against autograd of the definition.
@@ -167,6 +191,7 @@ mod tests {
                 let _guard = tch::no_grad_guard();
                 for (found, sums) in [with_penalty(&param, draw("g"), penalty), by_tensors(&param, &draw("g"), penalty)]
                 {
+                    let sums = looked_at(vec![sums]).remove(0);
                     assert_close("gradient", &found, &expected, tolerance);
                     let value = value.double_value(&[]);
                     assert!((sums.penalty - value).abs() <= tolerance * value, "{penalty:?}");
@@ -176,6 +201,17 @@ mod tests {
                 assert_eq!(with_penalty(&param, draw("g"), penalty).0, by_tensors(&param, &draw("g"), penalty).0);
             }
         }
+    }
+
+    /// Some here, some there, in their order.
+    #[test]
+    fn sums_are_looked_at_together() {
+        let here = |squares| Found::Here(Sums { squares, penalty: -squares });
+        let there = |squares: f64| Found::There(Tensor::from_slice(&[squares, -squares]));
+        let sums = looked_at(vec![there(1.0), here(2.0), there(3.0), there(4.0)]);
+        let pairs: Vec<_> = sums.iter().map(|sums| (sums.squares, sums.penalty)).collect();
+        assert_eq!(pairs, [(1.0, -1.0), (2.0, -2.0), (3.0, -3.0), (4.0, -4.0)]);
+        assert!(looked_at(Vec::new()).is_empty());
     }
 
     #[test]

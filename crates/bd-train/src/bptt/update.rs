@@ -72,9 +72,10 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             if several {
                 own *= weight / weights;
             }
+            // Before the loss is looked at, which waits for a device to have done all that it was told.
+            let gradients = self.backward(&own)?;
             loss += own.double_value(&[]);
             finite_loss(loss, || format!("at update {step}"))?;
-            let gradients = self.backward(&own)?;
             sum = if sum.is_empty() { gradients } else { sum.iter().zip(&gradients).map(|(a, b)| a + b).collect() };
             *state = more.then(|| end.detach());
             last = Some(outputs.detach());

@@ -4,10 +4,11 @@
 
 mod apply;
 mod rule;
+mod together;
 
 use bd_core::{Error, Params, Result, match_named};
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use self::apply::{Apply, Target, Try};
 pub use self::rule::{EpsOn, Rule};
@@ -53,8 +54,10 @@ pub struct Optimizer {
     /// Updates done.
     step: u64,
     params: Vec<(String, Tensor)>,
-    /// Of each parameter, in the rule's order.
+    /// Of each parameter, in the rule's order: views of `joined`.
     slots: Vec<Vec<Tensor>>,
+    /// Those of all parameters, one after the other, in the rule's order.
+    joined: Vec<Tensor>,
 }
 
 impl Optimizer {
@@ -65,9 +68,13 @@ impl Optimizer {
         if params.is_empty() {
             return Err(Error::Config("there is no trainable parameter".into()));
         }
-        let zeros = |(_, param): &(String, Tensor)| config.rule.slots().iter().map(|_| param.zeros_like()).collect();
-        let slots = params.iter().map(zeros).collect();
-        Ok(Self { config: config.clone(), step: 0, params, slots })
+        let on = (params[0].1.kind(), params[0].1.device());
+        let total = params.iter().map(|(_, param)| param.numel() as i64).sum::<i64>();
+        let joined: Vec<Tensor> = config.rule.slots().iter().map(|_| Tensor::zeros([total], on)).collect();
+        let of_all: Vec<Vec<Tensor>> = joined.iter().map(|all| together::parts(all, &params)).collect();
+        let of = |i: usize| of_all.iter().map(|parts| parts[i].shallow_clone()).collect();
+        let slots = (0..params.len()).map(of).collect();
+        Ok(Self { config: config.clone(), step: 0, params, slots, joined })
     }
 
     /// Updates done.
@@ -92,11 +99,17 @@ impl Optimizer {
 
     /// One update, from a gradient for each parameter in order. Where a number of it would not be finite, nothing is changed.
     ///
-    /// Parameters on the CPU are changed by a loop over their memory, others by operations of libtorch: to the same bits.
+    /// Parameters on the CPU are changed one by one, by a loop over their memory, others all together, by operations of libtorch: to
+    /// the same bits.
     pub fn update(&mut self, gradients: &[Tensor]) -> Result<()> {
         assert_eq!(gradients.len(), self.params.len(), "a gradient for each parameter");
         let _guard = tch::no_grad_guard();
         let (lr, step, rule) = (self.lr(), self.step + 1, self.config.rule);
+        if self.params[0].1.device() != Device::Cpu {
+            together::update((rule, step, lr), &self.params, gradients, &self.joined)?;
+            self.step = step;
+            return Ok(());
+        }
         let own = self.params.iter().zip(gradients).map(|((_, param), gradient)| apart(param, gradient.contiguous()));
         let gradients: Vec<Tensor> = own.collect();
         let targets = self.params.iter().zip(&gradients).zip(&self.slots);
@@ -105,11 +118,7 @@ impl Optimizer {
             .collect();
         let tried = targets.iter().map(|(name, target)| {
             assert_eq!(target.param.size(), target.gradient.size(), "the gradient of {name} has its shape");
-            rule.formula(step, lr, Try(target)).map_err(|which| {
-                let slot = which.checked_sub(1).map(|slot| format!("the optimiser's {} of {name}", rule.slots()[slot]));
-                let what = slot.unwrap_or_else(|| (*name).to_owned());
-                Error::NotFinite { what, where_: format!("it would overflow in update {step}") }
-            })
+            rule.formula(step, lr, Try(target)).map_err(|which| overflow(rule, step, name, which))
         });
         // Not one before all are known to be sound.
         let tried = tried.collect::<Result<Vec<_>>>()?;
@@ -144,6 +153,13 @@ impl Optimizer {
         self.step = step;
         Ok(())
     }
+}
+
+/// What would overflow: a parameter (0), or a slot of it (from 1).
+fn overflow(rule: Rule, step: u64, name: &str, which: usize) -> Error {
+    let slot = which.checked_sub(1).map(|slot| format!("the optimiser's {} of {name}", rule.slots()[slot]));
+    let what = slot.unwrap_or_else(|| name.to_owned());
+    Error::NotFinite { what, where_: format!("it would overflow in update {step}") }
 }
 
 /// The gradient in memory that is not the parameter's.

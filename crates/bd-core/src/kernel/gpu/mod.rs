@@ -16,6 +16,7 @@ use crate::gpu::{Gpu, real};
 use crate::spikes::Spikes;
 
 pub use scan::scan_on;
+pub use units::{held_of, shared_out};
 
 /// What a part reads.
 #[derive(Debug, Clone, Copy)]

@@ -38,23 +38,24 @@ extern "C" __global__ void forward(const long long steps, const long long width,
         }
 #pragma unroll
         for (int a = 0; a < AHEAD; a++) {
-            if (from + a >= steps)
-                break;
-            const long long at = (from + a) * width + i;
-            real y, next[STATES], over;
+            // No break, which might keep the loop from being unrolled, and the arrays from registers.
+            if (from + a < steps) {
+                const long long at = (from + a) * width + i;
+                real y, next[STATES], over;
 #pragma unroll
-            for (int j = 0; j < MOVING; j++)
-                if (kept.at[j])
-                    kept.at[j][at] = s[j];
-            step(x[a], s, &y, next, &over);
-            ys[at] = y;
-            if (kept_over)
-                kept_over[at] = over;
+                for (int j = 0; j < MOVING; j++)
+                    if (kept.at[j])
+                        kept.at[j][at] = s[j];
+                step(x[a], s, &y, next, &over);
+                ys[at] = y;
+                if (kept_over)
+                    kept_over[at] = over;
 #pragma unroll
-            for (int j = 0; j < MOVING; j++) {
-                s[j] = next[j];
-                if (traces.at[j])
-                    traces.at[j][at] = next[j];
+                for (int j = 0; j < MOVING; j++) {
+                    s[j] = next[j];
+                    if (traces.at[j])
+                        traces.at[j][at] = next[j];
+                }
             }
         }
     }
@@ -107,22 +108,22 @@ extern "C" __global__ void backward(const long long steps, const long long width
         }
 #pragma unroll
         for (int a = 0; a < AHEAD; a++) {
-            if (from - a < 0)
-                break;
-            real s[STATES], gx, before[STATES];
+            if (from - a >= 0) {
+                real s[STATES], gx, before[STATES];
 #pragma unroll
-            for (int j = 0; j < STATES; j++) {
-                s[j] = j < MOVING ? past[a].s[j] : own[j];
-                // What is asked of the record of a step is asked of the state after it.
-                if (j < MOVING)
-                    gs[j] += past[a].gtrace[j];
+                for (int j = 0; j < STATES; j++) {
+                    s[j] = j < MOVING ? past[a].s[j] : own[j];
+                    // What is asked of the record of a step is asked of the state after it.
+                    if (j < MOVING)
+                        gs[j] += past[a].gtrace[j];
+                }
+                adjoint(past[a].x, s, past[a].over, surrogate_gradient(past[a].over), past[a].gy, gs, &gx, before);
+                if (gxs)
+                    gxs[(from - a) * width + i] = gx;
+#pragma unroll
+                for (int j = 0; j < STATES; j++)
+                    gs[j] = before[j];
             }
-            adjoint(past[a].x, s, past[a].over, surrogate_gradient(past[a].over), past[a].gy, gs, &gx, before);
-            if (gxs)
-                gxs[(from - a) * width + i] = gx;
-#pragma unroll
-            for (int j = 0; j < STATES; j++)
-                gs[j] = before[j];
         }
     }
 #pragma unroll

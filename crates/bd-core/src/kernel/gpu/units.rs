@@ -51,7 +51,7 @@ fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Resul
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let [time, batch, n] = size(xs);
     let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
-    let held = own(pass.params, held);
+    let held = held_of(pass.params, held);
     let (ys, last) = (xs.empty_like(), leaves.iter().map(Tensor::empty_like).collect::<Vec<_>>());
     let traces: Vec<_> = pass.traced.iter().map(|traced| traced.then(|| xs.empty_like())).collect();
     let kept: Vec<_> = reads.iter().map(|reads| (*reads && pass.keep).then(|| xs.empty_like())).collect();
@@ -117,13 +117,13 @@ fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Res
     Ok(Pulled { xs: gxs, leaves: gfirst.into_iter().map(Some).collect(), params })
 }
 
-/// What each unit holds, `[held, n]`.
-fn own(params: &[Tensor], held: usize) -> Option<Tensor> {
+/// What units hold, `[held, n]`, from the parameters that it is made of.
+pub fn held_of(params: &[Tensor], held: usize) -> Option<Tensor> {
     (held > 0).then(|| Tensor::cat(&params.iter().map(|param| param.reshape([-1])).collect::<Vec<_>>(), 0))
 }
 
-/// The gradient of what is held, as that of the parameters that it is made of.
-fn shared_out(all: &Tensor, params: &[Tensor]) -> Vec<Option<Tensor>> {
+/// The gradient of what units [hold](held_of), as those of the parameters that it is made of.
+pub fn shared_out(all: &Tensor, params: &[Tensor]) -> Vec<Option<Tensor>> {
     let (all, mut from) = (all.reshape([-1]), 0);
     let mut part = |param: &Tensor| {
         let length = param.numel() as i64;
