@@ -87,6 +87,7 @@ fn linear_maps_and_synapses_scan_as_they_step() {
             let config = LinearConfig { bias, ..LinearConfig::default() };
             assert_on(&gpu, |params| Linear::new(&mut params.at("a"), 5, 3, &config).unwrap(), kind, tolerance);
         }
+        // With the delay three parts, of which two are one on a GPU.
         for delayed in [false, true] {
             let config = SynapseConfig { delayed, ..SynapseConfig::default() };
             assert_on(&gpu, |params| Synapse::new(&mut params.at("s"), 6, 4, &config).unwrap(), kind, tolerance);
@@ -140,6 +141,10 @@ fn a_recurrent_network_scans_as_it_steps() {
     }
     let layer = CubaLif::new(3, &ExponConfig::default(), &lif()).unwrap();
     assert_on(&gpu, |_| layer.clone(), Kind::Double, 1e-12);
+    // Two units that the CPU has no loops for as one.
+    let trained = LifTrained { tau: true, threshold: true, reset: true };
+    let config = SnnConfig { lif: LifConfig { trained, detach_reset: false, ..lif() }, hidden: vec![5], ..config };
+    assert_on(&gpu, |params| config.build(params).unwrap(), Kind::Double, 1e-12);
 }
 
 /// More units than a block has threads.

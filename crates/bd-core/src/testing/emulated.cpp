@@ -33,6 +33,8 @@ struct Fiber {
 };
 static ucontext_t scheduler;
 static Fiber *running;
+// What each thread runs, outside of it, for `makecontext` takes a plain function.
+static std::function<void()> body;
 static unsigned char *shared;
 static unsigned char votes[1024];
 } // namespace emulated
@@ -70,8 +72,6 @@ void run(void (*kernel)(A...), bool together, size_t blocks, size_t threads, siz
   // Numbers that nobody has written are no numbers.
   std::vector<unsigned char> memory(shared_bytes, 0xff);
   shared = memory.data();
-  // What threads run, one at a time: nothing is captured, for `makecontext` takes a plain function.
-  static std::function<void()> body;
   body = [=] { call(kernel, values, std::index_sequence_for<A...>{}); };
   for (size_t block = 0; block < blocks; block++) {
     blockIdx.x = unsigned(block);

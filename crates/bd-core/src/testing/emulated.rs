@@ -86,7 +86,7 @@ impl Backend for Emulated {
         let (source, library) = (folder.path().join("text.cpp"), folder.path().join("text.so"));
         fs::write(&source, [PRELUDE, text, &doors].concat()).map_err(Error::storage("write", &source))?;
         let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
-        let options = ["-std=c++20", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC", "-o"];
+        let options = ["-std=c++20", "-O1", "-w", "-ffp-contract=off", "-fno-gnu-unique", "-shared", "-fPIC", "-o"];
         let done = Command::new(&compiler).args(options).arg(&library).arg(&source).output();
         let done = done.map_err(Error::storage("run", &compiler))?;
         if !done.status.success() {

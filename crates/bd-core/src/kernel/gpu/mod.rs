@@ -4,6 +4,7 @@
 //! feed and memory that is thirty times as fast: there each part goes over everything, and what is linear and has no state is one
 //! of libtorch's products.
 
+mod chained;
 mod scan;
 mod units;
 
@@ -15,7 +16,8 @@ use crate::error::Result;
 use crate::gpu::{Gpu, real};
 use crate::spikes::Spikes;
 
-pub use scan::scan_on;
+pub(super) use chained::chained;
+pub use scan::{has_form, scan_on};
 pub use units::{held_of, shared_out};
 
 /// What a part reads.

@@ -75,6 +75,11 @@ pub fn scan_on<S: System + ?Sized>(
     Ok(Ok((outcome.ys, s.map(&mut |_| last.next().expect("one for each leaf")))))
 }
 
+/// Whether a system has kernels for GPUs; what has none goes through libtorch there, step by step unless its scan knows better.
+pub fn has_form<S: System + ?Sized>(system: &S, sha: &Shared) -> bool {
+    system.kernel(sha, Processor::Gpu).is_some_and(|fused| fused.on_gpu().is_some())
+}
+
 /// A part, its leaves and its parameters among all of them.
 #[derive(Debug)]
 struct Part {
