@@ -22,7 +22,7 @@ fn on(kind: Kind) -> (Kind, Device) {
 
 /// Few steps, a multiple of those that are read ahead, and others; batches that fill no block of threads.
 fn cases(kind: Kind, tolerance: f64) -> [ScanCase; 3] {
-    [(1, 3), (16, 5), (27, 70)].map(|(time, batch)| ScanCase { time, batch, on: on(kind), tolerance, seed: time as u64 })
+    [(1, 3), (32, 5), (37, 70)].map(|(time, batch)| ScanCase { time, batch, on: on(kind), tolerance, seed: time as u64 })
 }
 
 fn assert_on<S: System>(gpu: &Arc<Gpu>, new: impl Fn(&mut Params) -> S, kind: Kind, tolerance: f64) {

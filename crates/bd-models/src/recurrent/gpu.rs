@@ -63,8 +63,7 @@ impl RecurrentOnGpu {
     fn program(&self, gpu: &Gpu, kind: Kind, facts: &Facts) -> Result<Arc<Program>> {
         let (formula, (per, threads), n) = (self.formula(), self.shares(), self.n);
         gpu.program(&format!("recurrent {n} {threads} {kind:?} {}", formula.name()), || {
-            let spikes = i32::from(facts.spikes);
-            let own = format!("#define N {n}\n#define PER {per}\n#define SPIKES {spikes}\n");
+            let own = format!("#define N {n}\n#define PER {per}\n");
             Ok(facts.definitions(kind)? + &own + &formula.text()? + TEXT)
         })
     }

@@ -1,7 +1,7 @@
 // All steps of units whose outputs come back through a weight [N, N], and their adjoint: a block for each sample, whose threads have
 // `PER` units each.
 //
-// What comes before this text: `real`, `STATES`, `MOVING` and the functions of the formula; `N`, `PER` and `SPIKES`. A series is
+// What comes before this text: `real`, `STATES`, `MOVING`, `SPIKES` and the functions of the formula; `N` and `PER`. A series is
 // [step, sample, unit]. What the block shares is told when a kernel is started.
 
 #ifndef SHARED

@@ -151,6 +151,12 @@ impl Facts {
     /// What comes before the text of a formula.
     pub fn definitions(&self, kind: Kind) -> Result<String> {
         let (moving, states) = (self.reads.len(), self.reads.len() + self.held);
-        Ok(format!("#define real {}\n#define STATES {states}\n#define MOVING {moving}\n", real(kind)?))
+        let reads = self.reads.iter().rev().fold(0, |bits, reads| 2 * bits + i32::from(*reads));
+        let (reads_input, spikes) = (i32::from(self.reads_input), i32::from(self.spikes));
+        let real = real(kind)?;
+        Ok(format!(
+            "#define real {real}\n#define STATES {states}\n#define MOVING {moving}\n#define READS {reads}\n\
+             #define READS_INPUT {reads_input}\n#define SPIKES {spikes}\n"
+        ))
     }
 }
