@@ -11,6 +11,9 @@ use crate::dockerfile::{Stage, checkout, stages};
 /// Whether a root can be entered on this machine.
 pub(crate) const NO_ROOM: i32 = 125;
 
+/// Prints the environment.
+pub(crate) const ENV: &str = "/usr/bin/env";
+
 pub(crate) struct Room {
     folder: tempfile::TempDir,
     /// The last stage of the image.
@@ -57,9 +60,10 @@ impl Room {
         }
     }
 
-    /// The loader and the libraries that `docker/libraries.txt` leaves to the base image, and the folder of the kernel's files.
+    /// The loader and the libraries that `docker/libraries.txt` leaves to the base image, a program that tells the environment, and the
+    /// folder of the kernel's files.
     fn add_base(&self) {
-        for file in needed_of_this_machine() {
+        for file in needed_of_this_machine().into_iter().chain([ENV.into()]) {
             let target = self.root().join(file.strip_prefix("/").unwrap());
             fs::create_dir_all(target.parent().unwrap()).unwrap();
             fs::copy(&file, target).unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use serde_json::Value;
 
 use crate::dockerfile::checkout;
-use crate::room::{NO_ROOM, Room, skipped};
+use crate::room::{ENV, NO_ROOM, Room, skipped};
 
 #[test]
 fn bd_trains_in_the_root_for_cpus() {
@@ -53,6 +53,8 @@ fn trains(room: &Room) {
         let words = String::from_utf8_lossy(&info.stderr);
         return skipped(&format!("bd was not started in a root: no mounts, no user namespaces here. {words}"));
     }
+    let variables = room.enter(&[ENV]);
+    assert!(variables.status.success() && variables.stdout.is_empty(), "{variables:?}");
     let info: Value = serde_json::from_slice(&info.stdout).unwrap_or_else(|_| panic!("{info:?}"));
     assert_eq!(info["versions"]["libtorch_file"], "/opt/bd/lib/libtorch_cpu.so");
     assert!(info["versions"]["libtorch"].as_str().unwrap().starts_with("2.11.0"), "{info}");
