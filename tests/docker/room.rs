@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use crate::dockerfile::{Stage, checkout, stages};
 
-/// Whether a root can be entered on this machine.
+/// How `docker/enter` ends where no root can be entered.
 pub(crate) const NO_ROOM: i32 = 125;
 
 /// Prints the environment.
