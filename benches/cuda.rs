@@ -106,7 +106,11 @@ impl Bench {
         let (sha, start) = (Shared::new(1.0), || lif.init_state(batch, self.on));
         let fused = self.pass(&[&currents], || lif.scan(&sha, &currents, start(), &mut Tap::none()).0);
         let steps = self.pass(&[&currents], || scan_by_step(&lif, &sha, &currents, start(), &mut Tap::none()).0);
-        line("LIF, 256 x 512 x 100", fused, &format!("by libtorch step by step {:.2} ms, {:.1} times", steps * 1e3, steps / fused));
+        line(
+            "LIF, 256 x 512 x 100",
+            fused,
+            &format!("by libtorch step by step {:.2} ms, {:.1} times", steps * 1e3, steps / fused),
+        );
         Ok(())
     }
 
@@ -120,7 +124,11 @@ impl Bench {
         let pass = |spikes: &Spikes| net.scan_spikes(&Shared::new(1.0), spikes, start(), &mut Tap::none()).0;
         let seconds = self.pass(&weights, || pass(&spikes));
         let batches = DIGITS / BATCH as f64;
-        line("700 -> 2 x 512 recurrent, 256 x 250", seconds, &format!("an epoch of 8,156 samples {:.3} s", seconds * batches));
+        line(
+            "700 -> 2 x 512 recurrent, 256 x 250",
+            seconds,
+            &format!("an epoch of 8,156 samples {:.3} s", seconds * batches),
+        );
         // As in a training that draws other samples for each update: they are moved and put in order every time.
         let order: Vec<usize> = (0..BATCH).rev().collect();
         let seconds = self.pass(&weights, || pass(&spikes.select(&order).expect("they are there")));
@@ -132,9 +140,13 @@ impl Bench {
         let mut params = Params::new(0, self.on);
         let net = SnnConfig::default().build(&mut params)?;
         let spikes = Spikes::draw([2000, 256, 100], self.on, 0.0005, &mut Rng::new(0, "spikes"))?;
-        self.network("spiking tutorial, 256 x 2000", &net, &params, |s, tap| {
-            net.scan_spikes(&Shared::new(1.0), &spikes, s, tap).0
-        }, 256);
+        self.network(
+            "spiking tutorial, 256 x 2000",
+            &net,
+            &params,
+            |s, tap| net.scan_spikes(&Shared::new(1.0), &spikes, s, tap).0,
+            256,
+        );
         for cell in Cell::all() {
             let config = RateNetConfig { cell, ..RateNetConfig::default() };
             let mut params = Params::new(0, self.on);
@@ -155,9 +167,8 @@ impl Bench {
         batch: i64,
     ) {
         let weights: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
-        let seconds = self.pass(&weights.iter().collect::<Vec<_>>(), || {
-            scan(net.init_state(batch, self.on), &mut Tap::none())
-        });
+        let seconds =
+            self.pass(&weights.iter().collect::<Vec<_>>(), || scan(net.init_state(batch, self.on), &mut Tap::none()));
         let leaves = net.init_state(1, self.on).named().len();
         line(name, seconds, &format!("forward and adjoint, {leaves} leaves of state"));
     }

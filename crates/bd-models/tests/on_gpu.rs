@@ -6,8 +6,9 @@ use bd_core::gpu::Gpu;
 use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
 use bd_core::{Params, System};
 use bd_models::{
-    Activation, CubaLif, Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig,
-    OneStep, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Surrogate, Synapse, SynapseConfig,
+    Activation, CubaLif, Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig,
+    LifTrained, Linear, LinearConfig, OneStep, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Surrogate, Synapse,
+    SynapseConfig,
 };
 use tch::{Device, Kind};
 
@@ -22,7 +23,13 @@ fn on(kind: Kind) -> (Kind, Device) {
 
 /// Few steps, a multiple of those that are read ahead, and others; batches that fill no block of threads.
 fn cases(kind: Kind, tolerance: f64) -> [ScanCase; 3] {
-    [(1, 3), (32, 5), (37, 70)].map(|(time, batch)| ScanCase { time, batch, on: on(kind), tolerance, seed: time as u64 })
+    [(1, 3), (32, 5), (37, 70)].map(|(time, batch)| ScanCase {
+        time,
+        batch,
+        on: on(kind),
+        tolerance,
+        seed: time as u64,
+    })
 }
 
 fn assert_on<S: System>(gpu: &Arc<Gpu>, new: impl Fn(&mut Params) -> S, kind: Kind, tolerance: f64) {

@@ -56,7 +56,11 @@ impl Backend for Cuda {
             Some(folder) => cache::get_or_make(folder, text, &self.arch, compile)?,
             None => compile()?,
         };
-        Ok(Box::new(Loaded { api: self.api.clone(), module: self.api.load(&cubin)? as usize, functions: Mutex::default() }))
+        Ok(Box::new(Loaded {
+            api: self.api.clone(),
+            module: self.api.load(&cubin)? as usize,
+            functions: Mutex::default(),
+        }))
     }
 
     fn shared_bytes(&self) -> usize {

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value};
-use bd_core::kernel::gpu::{Asked, Facts, Formula, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, held_of, shared_out};
+use bd_core::kernel::gpu::{
+    Asked, Facts, Formula, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, held_of, shared_out,
+};
 use tch::{Kind, Tensor};
 
 const TEXT: &str = include_str!("recurrent.cu");

@@ -66,7 +66,8 @@ enum Found {
 
 /// All of them, those on a device with one look: a look waits for all that the device was told.
 fn looked_at(found: Vec<Found>) -> Vec<Sums> {
-    let there: Vec<&Tensor> = found.iter().filter_map(|one| if let Found::There(sums) = one { Some(sums) } else { None }).collect();
+    let there: Vec<&Tensor> =
+        found.iter().filter_map(|one| if let Found::There(sums) = one { Some(sums) } else { None }).collect();
     let there = (!there.is_empty()).then(|| Tensor::stack(&there, 0).to_device(Device::Cpu));
     let mut row = 0..;
     let mut look = |found| match (found, &there) {
@@ -175,9 +176,9 @@ impl<T: Real + Into<f64>> Loops for Penalising<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use bd_core::Rng;
     use bd_core::testing::assert_close;
-    use super::*;
 
     /// The loops against tensors, and both against autograd of the definition.
     #[test]

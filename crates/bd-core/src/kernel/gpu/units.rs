@@ -136,9 +136,7 @@ pub fn shared_out(all: &Tensor, params: &[Tensor]) -> Vec<Option<Tensor>> {
 fn program(units: &dyn Formula, gpu: &Gpu, kind: Kind) -> Result<Arc<Program>> {
     let facts = units.facts();
     debug_assert!(facts.reads.len() <= LEAVES);
-    gpu.program(&format!("units {kind:?} {}", units.name()), || {
-        Ok(facts.definitions(kind)? + &units.text()? + LOOPS)
-    })
+    gpu.program(&format!("units {kind:?} {}", units.name()), || Ok(facts.definitions(kind)? + &units.text()? + LOOPS))
 }
 
 fn size(series: &Tensor) -> [usize; 3] {
