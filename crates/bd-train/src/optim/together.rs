@@ -15,6 +15,9 @@ pub(super) fn update(
     gradients: &[Tensor],
     slots: &[Tensor],
 ) -> Result<()> {
+    for ((name, param), gradient) in params.iter().zip(gradients) {
+        assert_eq!(param.size(), gradient.size(), "the gradient of {name} has its shape");
+    }
     let param = joined(params.iter().map(|(_, param)| param));
     let gradient = joined(gradients);
     let target = Target { param: &param, gradient: &gradient, slots };
@@ -26,12 +29,12 @@ pub(super) fn update(
 }
 
 /// Tensors one after the other.
-fn joined<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Tensor {
+pub(crate) fn joined<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Tensor {
     Tensor::cat(&tensors.into_iter().map(|tensor| tensor.detach().reshape([-1])).collect::<Vec<_>>(), 0)
 }
 
 /// Views of what belongs to each of the parameters.
-pub(super) fn parts(all: &Tensor, params: &[(String, Tensor)]) -> Vec<Tensor> {
+pub(crate) fn parts(all: &Tensor, params: &[(String, Tensor)]) -> Vec<Tensor> {
     let mut from = 0;
     let part = |(_, param): &(String, Tensor)| {
         let length = param.numel() as i64;

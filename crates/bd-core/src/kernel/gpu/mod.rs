@@ -154,9 +154,16 @@ impl Facts {
         let reads = self.reads.iter().rev().fold(0, |bits, reads| 2 * bits + i32::from(*reads));
         let (reads_input, spikes) = (i32::from(self.reads_input), i32::from(self.spikes));
         let real = real(kind)?;
+        // Registers: what the adjoint reads of a step is there twice, for so many steps ahead.
+        let numbers = 1 + reads_input + spikes + self.reads.iter().map(|reads| i32::from(*reads)).sum::<i32>();
+        let ahead = match numbers as usize * kind.elt_size_in_bytes() / 4 {
+            0..=3 => 16,
+            4..=6 => 8,
+            _ => 4,
+        };
         Ok(format!(
             "#define real {real}\n#define STATES {states}\n#define MOVING {moving}\n#define READS {reads}\n\
-             #define READS_INPUT {reads_input}\n#define SPIKES {spikes}\n"
+             #define READS_INPUT {reads_input}\n#define SPIKES {spikes}\n#define AHEAD {ahead}\n"
         ))
     }
 }

@@ -158,6 +158,10 @@ impl Row {
                 (None, Feed::Dense(_)) => unreachable!("a dense input is there from the beginning"),
             };
             let (params, leaves, traced) = (&params[theirs.clone()], &leaves[own.clone()], &traced[own.clone()]);
+            // A part that has leaves has as many inputs as units; a kernel would read and write beyond others.
+            for leaf in leaves {
+                assert_eq!(leaf.size()[1], size[2], "the state of {kernel:?} is of as many units as it has inputs");
+            }
             let done = kernel.forward(gpu, input, Pass { params, leaves, traced, keep })?;
             last.extend(done.last);
             traces.extend(done.traces);
