@@ -38,7 +38,7 @@ __device__ inline int listed(const real *own, unsigned *words, int *list) {
     return count;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS) forward(const long long steps, const long long batch, const real *xs, const real *weight,
+extern "C" __launch_bounds__(THREADS) __global__ void forward(const long long steps, const long long batch, const real *xs, const real *weight,
                                    const real *held, const Leaves first, const real *fed_first, const Leaves last,
                                    real *fed_last, real *ys, real *driven, const Leaves kept, real *kept_over,
                                    const Leaves traces, real *fed_trace) {
@@ -156,7 +156,7 @@ struct Past {
 };
 
 // For weights that a block has room for.
-extern "C" __global__ void __launch_bounds__(THREADS) backward(const long long steps, const long long batch, const real *weight, const real *driven,
+extern "C" __launch_bounds__(THREADS) __global__ void backward(const long long steps, const long long batch, const real *weight, const real *driven,
                                     const real *held, const Leaves kept, const real *kept_over, const real *gys,
                                     const Leaves glast, const real *gfed_last, const Leaves gtraces, const real *gfed_trace,
                                     real *gxs, const Leaves gfirst, real *gfed_first, real *gheld) {
