@@ -1,7 +1,8 @@
 //! What the tests of all cells need.
 
+use bd_core::contract::vary_vectors;
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
-use bd_core::{ParamPath, Params, Result, Rng, System};
+use bd_core::{ParamPath, Params, Result, System};
 use tch::{Device, Kind};
 
 /// The contract for cells of many sizes, made by `new` from a path, inputs, units, and whether the initial state is trained.
@@ -11,19 +12,8 @@ pub(crate) fn assert_cells_scan_as_they_step<S: System>(new: impl Fn(&mut ParamP
             let on = (kind, Device::Cpu);
             let mut params = Params::new(seed, on);
             let cell = new(&mut params.at("r"), 1 + seed as i64 % 4, n, seed.is_multiple_of(2)).unwrap();
-            draw_vectors(&mut params, seed);
+            vary_vectors(&params, seed);
             assert_scan_is_steps(&cell, &params, ScanCase::random(seed, on, tolerance));
         }
     }
-}
-
-/// Draws what begins at zero, biases and initial states, so that no test passes for want of them.
-pub(crate) fn draw_vectors(params: &mut Params, seed: u64) {
-    let on = params.on();
-    let mut rng = Rng::new(seed, "vectors");
-    let mut values = params.named();
-    for (_, value) in values.iter_mut().filter(|(_, value)| value.dim() == 1) {
-        *value = rng.tensor(&value.size(), on, |rng| 0.5 * rng.normal());
-    }
-    params.load(&values).expect("names and shapes are theirs");
 }
