@@ -1,6 +1,8 @@
 //! The real binary, run in folders of its own: results, run folders, refusals, examples.
 
+mod check;
 mod common;
+mod devices;
 mod examples;
 mod info;
 mod own_series;
