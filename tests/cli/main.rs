@@ -4,6 +4,7 @@ mod check;
 mod common;
 mod devices;
 mod examples;
+mod gpu_check;
 mod info;
 mod own_series;
 mod refusals;
