@@ -56,14 +56,22 @@ fn driver() -> PathBuf {
 fn refused(device: &str, answers: &[(&str, &str)], begins: &str, has: &[&str]) {
     let driver = driver();
     let env = [&[("LD_LIBRARY_PATH", driver.to_str().unwrap())], answers].concat();
-    for command in [&["train", "ngrc", "--out", "run"][..], &["train", "snn"], &["check"]] {
-        let desk = Desk::new();
-        let said = refused_in(&desk, &env, &[command, &["--device", device]].concat(), 8, begins);
-        assert!(said.starts_with(&format!("bd: {begins}")), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        for words in has.iter().chain(&["--device cpu"]) {
-            assert!(said.contains(words), "{words:?} not in {said}");
-        }
+    let said = refused_in(&Desk::new(), &env, &["check", "--device", device], 8, begins);
+    assert!(said.starts_with(&format!("bd: {begins}")), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for words in has.iter().chain(&["--device cpu"]) {
+        assert!(said.contains(words), "{words:?} not in {said}");
+    }
+}
+
+#[test]
+fn every_command_says_it() {
+    let driver = driver();
+    let env = [("LD_LIBRARY_PATH", driver.to_str().unwrap()), ("FAKE_COUNT", "0")];
+    for command in [&["train", "ngrc", "--out", "run"][..], &["train", "rnn"], &["train", "snn"]] {
+        let args = [command, &["--device", "cuda"]].concat();
+        let said = refused_in(&Desk::new(), &env, &args, 8, "no GPU is visible (the driver counts 0)");
+        assert!(said.starts_with("bd: no GPU is visible"), "{said}");
     }
 }
 

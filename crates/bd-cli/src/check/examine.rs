@@ -53,8 +53,8 @@ impl Comparison {
         }
     }
 
-    /// Those that there are on a device.
-    fn on(device: Device, smooth: bool) -> impl Iterator<Item = Self> {
+    /// Those that there are on a device, of smooth models or of others.
+    pub(crate) fn on(device: Device, smooth: bool) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |comparison| match comparison {
             Self::Differences => smooth,
             Self::CpuF32 | Self::CpuF64 => device != Device::Cpu,

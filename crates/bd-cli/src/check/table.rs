@@ -10,8 +10,7 @@ const CELL: usize = 13;
 
 /// The columns that there are on a device.
 fn columns(device: Device) -> impl Iterator<Item = Comparison> {
-    let on_cpu = device == Device::Cpu;
-    Comparison::ALL.into_iter().filter(move |c| !on_cpu || !matches!(c, Comparison::CpuF32 | Comparison::CpuF64))
+    Comparison::on(device, true)
 }
 
 /// Names of the columns, and what is allowed.
@@ -28,8 +27,8 @@ pub(super) fn head(device: Device) -> String {
     };
     [
         line("model", &|column| column.name().into(), "spikes"),
-        line("allowed of rates", &allowed(true), "-"),
-        line("allowed of spiking models", &allowed(false), "-"),
+        line("largest allowed", &allowed(true), "-"),
+        line("largest allowed, spiking models", &allowed(false), "-"),
     ]
     .join("\n")
 }

@@ -7,7 +7,8 @@ use tch::{Device, Kind};
 
 /// The contract for cells of many sizes, made by `new` from a path, inputs, units, and whether the initial state is trained.
 pub(crate) fn assert_cells_scan_as_they_step<S: System>(new: impl Fn(&mut ParamPath<'_>, i64, i64, bool) -> Result<S>) {
-    for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 2e-5)] {
+    // The gradient of an initial state is a sum over all sequences, which may almost cancel.
+    for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 5e-5)] {
         for (seed, n) in (0..).zip([1, 5, 13, 12, 30, 41, 8, 24]) {
             let on = (kind, Device::Cpu);
             let mut params = Params::new(seed, on);
