@@ -4,13 +4,13 @@ use bd_core::{DynSystem, Params, Result, Stack};
 use bd_models::{Init, Lif, LifConfig, Linear, LinearConfig, Recurrent, Reset, Surrogate};
 
 /// Steps of a sample.
-pub const STEPS: usize = 250;
+pub(crate) const STEPS: usize = 250;
 /// Samples of a batch.
-pub const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 /// Input channels, of which 2 % spike in a step.
-pub const INPUTS: usize = 700;
+pub(crate) const INPUTS: usize = 700;
 /// Neurons of each of the two layers.
-pub const NEURONS: usize = 512;
+pub(crate) const NEURONS: usize = 512;
 /// What is left of a potential after a step.
 const BETA: f64 = 0.9;
 /// Deviation of the weights from the input.
@@ -26,7 +26,7 @@ fn normal(deviation: f64, fan_in: usize) -> Init {
 }
 
 /// Linear, recurrent neurons, linear, recurrent neurons.
-pub fn network(params: &mut Params) -> Result<Stack> {
+pub(crate) fn network(params: &mut Params) -> Result<Stack> {
     let lif = LifConfig {
         tau_ms: -1.0 / BETA.ln(),
         resistance: 1.0 / (1.0 - BETA),

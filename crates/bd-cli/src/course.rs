@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use bd_core::Error;
+use bd_core::kernel::gpu::has_form;
+use bd_core::{Error, Shared, Stack};
 use bd_train::RunDir;
 use bd_train::run_dir::Manifest;
 use serde_json::{Map, Value, json};
@@ -22,6 +23,9 @@ use crate::training::{Progress, Trained};
 pub(crate) trait Job {
     /// Lines about data and model.
     fn describe(&self) -> String;
+
+    /// What is trained, for steps as they will be.
+    fn network(&self) -> (&Stack, Shared);
 
     /// How many updates there will be, unless it is stopped.
     fn updates(&self) -> u64;
@@ -77,6 +81,10 @@ pub(crate) fn carry_out<J: Job>(
     let name = manifest.job.clone();
     let job = job()?;
     before.say(&job.describe());
+    let (network, sha) = job.network();
+    if device != Device::Cpu && !has_form(network, &sha) {
+        before.say("gpu       no kernels of bd's own for all of this network; what is left, libtorch does, some of it step by step");
+    }
     let needs = job.needs()?;
     if let Some(needs) = &needs {
         needs.check(0)?;

@@ -139,6 +139,8 @@ pub(crate) fn open_backend(index: usize) -> Result<(), CudaProblem> {
     // Kernels are registered now, so it must never be unloaded.
     std::mem::forget(library.map_err(|error| missing(loader_words(&error)))?);
     if tch::Cuda::is_available() {
+        // SAFETY: sets two flags of libtorch's.
+        unsafe { bd_full_precision() };
         // Our own kernels need it: better told now than in the first scan.
         Nvrtc::find().map(|_| ()).map_err(|error| match error {
             Error::Cuda(problem) => problem,
@@ -147,6 +149,10 @@ pub(crate) fn open_backend(index: usize) -> Result<(), CudaProblem> {
     } else {
         Err(missing("libtorch does not see CUDA although it loaded".into()))
     }
+}
+
+unsafe extern "C" {
+    fn bd_full_precision();
 }
 
 fn check_capability(gpu: &Gpu) -> Result<(), CudaProblem> {

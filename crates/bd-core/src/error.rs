@@ -1,6 +1,7 @@
 //! One error type for the three crates, and the one place where libtorch's panics are turned into it.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -154,10 +155,13 @@ pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// The words of a panic.
-pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
+/// The words of a panic, or of the error that was thrown by one.
+pub fn panic_message(payload: &(dyn Any + Send)) -> Cow<'_, str> {
+    if let Some(error) = payload.downcast_ref::<Error>() {
+        return error.to_string().into();
+    }
     let text = payload.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message").into()
 }
 
 /// Reads the message that `Result::<_, TchError>::unwrap` panics with: the error's `Debug` form.

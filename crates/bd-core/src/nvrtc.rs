@@ -13,6 +13,9 @@ use crate::libtorch;
 
 /// Versions of NVRTC that will do, the one that this libtorch was built for first.
 const VERSIONS: [u32; 2] = [13, 12];
+/// Options beside the architecture. No two operations are made one, so that a GPU rounds as often as a CPU and spikes do not depend on
+/// where a compiler sees a product that is added. Warnings would hide the errors in the log: formulas write values that nobody needs.
+const OPTIONS: [&CStr; 2] = [c"--fmad=false", c"--disable-warnings"];
 /// How much of NVRTC's log an error carries. What follows the first messages is mostly their consequence.
 const LOG_LINES: usize = 12;
 
@@ -62,6 +65,15 @@ impl Nvrtc {
         }
     }
 
+    /// The version, and how it compiles: what a binary depends on beside its text.
+    pub fn identity(&self) -> Result<String> {
+        let (mut major, mut minor) = (0, 0);
+        type Version = unsafe extern "C" fn(*mut c_int, *mut c_int) -> Status;
+        // SAFETY: as declared in nvrtc.h; the pointers are valid for the call.
+        self.ask(c"nvrtcVersion", |f: Version| unsafe { f(&mut major, &mut minor) })?;
+        Ok(format!("{major}.{minor} {OPTIONS:?}"))
+    }
+
     fn program(&self, source: &CStr) -> Result<Owned<'_>> {
         type Texts = *const *const c_char;
         type Create = unsafe extern "C" fn(*mut Program, *const c_char, *const c_char, c_int, Texts, Texts) -> Status;
@@ -75,8 +87,7 @@ impl Nvrtc {
 
     fn compile_program(&self, program: Program, option: &CStr) -> Result<()> {
         type Compile = unsafe extern "C" fn(Program, c_int, *const *const c_char) -> Status;
-        // Warnings would hide the errors in the log: formulas write values that nobody needs.
-        let options = [option.as_ptr(), c"--disable-warnings".as_ptr()];
+        let options = [option, OPTIONS[0], OPTIONS[1]].map(CStr::as_ptr);
         // SAFETY: as declared in nvrtc.h; the options are as many as is said, and live through the call.
         self.ask(c"nvrtcCompileProgram", |f: Compile| unsafe { f(program, options.len() as c_int, options.as_ptr()) })
     }

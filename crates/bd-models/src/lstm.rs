@@ -14,8 +14,8 @@
 //! 2015) is no parameter: the bias beside it begins at zero. PyTorch's `LSTM` has no such 1, two biases that are added,
 //! and the order i, f, g, o. BrainPy's trained initial state is not in its gradient; here it is.
 
-use bd_core::kernel::{Feed, Fused, Processor, scan_fused};
-use bd_core::{ParamPath, Result, Shared, System, Tap, scan_by_step, state};
+use bd_core::kernel::{Fused, Processor};
+use bd_core::{ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -79,22 +79,6 @@ impl Lstm {
     pub fn config(&self) -> &LstmConfig {
         &self.config
     }
-
-    /// All steps by libtorch's own layer: on a GPU that of cuDNN.
-    fn scan_by_libtorch(&self, xs: &Tensor, s: &LstmState) -> (Tensor, LstmState) {
-        let n = self.n_out();
-        // Ours are i, g, f, o; libtorch's are i, f, g, o, and it has a row for each column.
-        let gates = |weight: &Tensor| [0, 2, 1, 3].map(|gate| weight.narrow(-1, gate * n, n));
-        let rows = |weight: &Tensor| Tensor::cat(&gates(weight), 1).transpose(0, 1).contiguous();
-        let [input, recurrent, bias] = self.weights.tensors();
-        let [i, f, g, o] = gates(bias);
-        let bias = Tensor::cat(&[i, f + FORGET, g, o], 0);
-        let none = bias.zeros_like();
-        let (h, c) = (s.h.unsqueeze(0), s.c.unsqueeze(0));
-        let weights = [rows(input), rows(recurrent), bias, none];
-        let (ys, h, c) = xs.lstm(&[h, c], &weights, true, 1, 0.0, true, false, false);
-        (ys, LstmState { h: h.squeeze_dim(0), c: c.squeeze_dim(0) })
-    }
 }
 
 impl System for Lstm {
@@ -120,13 +104,6 @@ impl System for Lstm {
         let c = (f + FORGET).sigmoid() * &s.c + i.sigmoid() * g.tanh();
         let h = o.sigmoid() * c.tanh();
         (h.shallow_clone(), LstmState { h, c })
-    }
-
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: LstmState, tap: &mut Tap) -> (Tensor, LstmState) {
-        if xs.device().is_cuda() && !tap.wants_any() {
-            return self.scan_by_libtorch(xs, &s);
-        }
-        scan_fused(self, sha, Feed::Dense(xs), s, tap).unwrap_or_else(|s| scan_by_step(self, sha, xs, s, tap))
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {

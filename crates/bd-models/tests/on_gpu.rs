@@ -6,8 +6,9 @@ use bd_core::gpu::Gpu;
 use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
 use bd_core::{Params, System};
 use bd_models::{
-    Activation, CubaLif, Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig,
-    OneStep, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Surrogate, Synapse, SynapseConfig,
+    Activation, CubaLif, Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig,
+    LifTrained, Linear, LinearConfig, OneStep, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Surrogate, Synapse,
+    SynapseConfig,
 };
 use tch::{Device, Kind};
 
@@ -22,7 +23,13 @@ fn on(kind: Kind) -> (Kind, Device) {
 
 /// Few steps, a multiple of those that are read ahead, and others; batches that fill no block of threads.
 fn cases(kind: Kind, tolerance: f64) -> [ScanCase; 3] {
-    [(1, 3), (16, 5), (27, 70)].map(|(time, batch)| ScanCase { time, batch, on: on(kind), tolerance, seed: time as u64 })
+    [(1, 3), (32, 5), (37, 70)].map(|(time, batch)| ScanCase {
+        time,
+        batch,
+        on: on(kind),
+        tolerance,
+        seed: time as u64,
+    })
 }
 
 fn assert_on<S: System>(gpu: &Arc<Gpu>, new: impl Fn(&mut Params) -> S, kind: Kind, tolerance: f64) {
@@ -87,6 +94,7 @@ fn linear_maps_and_synapses_scan_as_they_step() {
             let config = LinearConfig { bias, ..LinearConfig::default() };
             assert_on(&gpu, |params| Linear::new(&mut params.at("a"), 5, 3, &config).unwrap(), kind, tolerance);
         }
+        // With the delay three parts, of which two are one on a GPU.
         for delayed in [false, true] {
             let config = SynapseConfig { delayed, ..SynapseConfig::default() };
             assert_on(&gpu, |params| Synapse::new(&mut params.at("s"), 6, 4, &config).unwrap(), kind, tolerance);
@@ -140,6 +148,10 @@ fn a_recurrent_network_scans_as_it_steps() {
     }
     let layer = CubaLif::new(3, &ExponConfig::default(), &lif()).unwrap();
     assert_on(&gpu, |_| layer.clone(), Kind::Double, 1e-12);
+    // Two units that the CPU has no loops for as one.
+    let trained = LifTrained { tau: true, threshold: true, reset: true };
+    let config = SnnConfig { lif: LifConfig { trained, detach_reset: false, ..lif() }, hidden: vec![5], ..config };
+    assert_on(&gpu, |params| config.build(params).unwrap(), Kind::Double, 1e-12);
 }
 
 /// More units than a block has threads.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Result as CoreResult, Shared, catch_torch};
+use bd_core::{Error, Result as CoreResult, Shared, Stack, catch_torch};
 use bd_train::data::Examples;
 use bd_train::{BatchOf, Task};
 use serde_json::{Map, json};
@@ -201,6 +201,10 @@ impl Course for Job {
             plan.model.n_out,
             plural(self.network.weights(), "weight")
         )
+    }
+
+    fn network(&self) -> (&Stack, Shared) {
+        (&self.network.net, sha(&self.plan))
     }
 
     fn updates(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Result as CoreResult, catch_torch};
+use bd_core::{Error, Params, Result as CoreResult, Shared, Stack, catch_torch};
 use bd_train::data::{Encoder, Examples, Sequences};
 use bd_train::{Activity, Penalty};
 use serde_json::{Map, Value, json};
@@ -80,6 +80,10 @@ impl Course for Job {
             model.n_in,
             model.n_out
         )
+    }
+
+    fn network(&self) -> (&Stack, Shared) {
+        (&self.network.net, sha(&self.plan))
     }
 
     fn updates(&self) -> u64 {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Result as CoreResult, Rng, Spike, Spikes, Stack, Tap, catch_torch};
+use bd_core::{Error, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
 use bd_train::data::{Examples, Sequences};
 use bd_train::loss::accuracy;
 use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, predict_sequences};
@@ -221,6 +221,10 @@ impl Course for Job {
             short(percent),
             plural(weights, "weight"),
         )
+    }
+
+    fn network(&self) -> (&Stack, Shared) {
+        (&self.net, sha(&self.plan))
     }
 
     fn updates(&self) -> u64 {

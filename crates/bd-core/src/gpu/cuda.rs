@@ -22,6 +22,8 @@ pub(super) struct Cuda {
     nvrtc: Nvrtc,
     /// As in `sm_90`.
     arch: String,
+    /// All that a binary depends on beside its text.
+    target: String,
     shared_bytes: usize,
     api: Api,
     /// Where compiled texts are kept, if there is a place.
@@ -45,7 +47,8 @@ impl Cuda {
         let api = Api::new(driver, index)?;
         let shared_bytes = api.attribute(SHARED_BYTES)?;
         let arch = format!("sm_{}{}", gpu.capability.0, gpu.capability.1);
-        Ok(Self { nvrtc, arch, shared_bytes: shared_bytes as usize, api, cache: cache::folder() })
+        let target = format!("{arch} {}", nvrtc.identity()?);
+        Ok(Self { nvrtc, arch, target, shared_bytes: shared_bytes as usize, api, cache: cache::folder() })
     }
 }
 
@@ -53,10 +56,14 @@ impl Backend for Cuda {
     fn compile(&self, text: &str) -> Result<Box<dyn Module>> {
         let compile = || self.nvrtc.compile(text, &self.arch);
         let cubin = match &self.cache {
-            Some(folder) => cache::get_or_make(folder, text, &self.arch, compile)?,
+            Some(folder) => cache::get_or_make(folder, text, &self.target, compile)?,
             None => compile()?,
         };
-        Ok(Box::new(Loaded { api: self.api.clone(), module: self.api.load(&cubin)? as usize, functions: Mutex::default() }))
+        Ok(Box::new(Loaded {
+            api: self.api.clone(),
+            module: self.api.load(&cubin)? as usize,
+            functions: Mutex::default(),
+        }))
     }
 
     fn shared_bytes(&self) -> usize {

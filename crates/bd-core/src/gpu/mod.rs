@@ -48,8 +48,10 @@ pub struct Launch {
 impl Launch {
     /// One thread for each of so many things; the kernel leaves out those beyond.
     pub fn each(count: usize) -> Self {
-        const THREADS: usize = 128;
-        Self { blocks: count.div_ceil(THREADS), threads: THREADS, shared_bytes: 0 }
+        // Few things are spread over as many processors as there are: each then has less to wait for.
+        const FEW: usize = 1 << 14;
+        let threads = if count <= FEW { 32 } else { 128 };
+        Self { blocks: count.div_ceil(threads), threads, shared_bytes: 0 }
     }
 }
 

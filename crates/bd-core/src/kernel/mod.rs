@@ -291,12 +291,12 @@ impl Fused {
         if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(RowOfKernels::new(kernels)) }
     }
 
-    /// All of it for a GPU, part by part with the number of its parameters. Nothing if there is a part that has no such form.
+    /// All of it for a GPU, part by part with the number of its parameters; units in a row are one part. Nothing if there is a part that has no such form.
     pub fn on_gpu(&self) -> Option<Vec<(Arc<dyn GpuKernel>, usize)>> {
         let form = |Part { kernel, n_params }| match kernel {
             Form::Any(kernel) => Some((kernel.on_gpu()?, n_params)),
             Form::Gpu(kernel) => Some((kernel, n_params)),
         };
-        self.merged().into_iter().map(form).collect()
+        self.merged().into_iter().map(form).collect::<Option<_>>().map(gpu::chained)
     }
 }

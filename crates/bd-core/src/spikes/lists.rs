@@ -57,7 +57,8 @@ impl Spikes {
         }
         let device = self.on.1;
         let samples = (0..self.batch).flat_map(|sample| self.sample(sample).iter().map(move |spike| (sample, spike)));
-        let of_rows: Vec<i32> = samples.map(|(sample, spike)| (spike.step as usize * self.batch + sample) as i32).collect();
+        let of_rows: Vec<i32> =
+            samples.map(|(sample, spike)| (spike.step as usize * self.batch + sample) as i32).collect();
         let of_channels: Vec<i32> = self.all.iter().map(|spike| spike.channel as i32).collect();
         let of_rows = Tensor::from_slice(&of_rows).to_device(device);
         let of_channels = Tensor::from_slice(&of_channels).to_device(device);

@@ -11,7 +11,7 @@
 
 #include <ucontext.h>
 
-using std::atan, std::cos, std::erf, std::exp, std::fabs, std::log, std::pow, std::sin, std::tanh;
+using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::tanh;
 
 #define __global__
 #define __device__ static
@@ -33,6 +33,11 @@ struct Fiber {
 };
 static ucontext_t scheduler;
 static Fiber *running;
+// What each thread runs, outside of it, for `makecontext` takes a plain function.
+static std::function<void()> body;
+// Launches so far: every other one lets threads take turns from the last to the first, for what waits too little is right by luck in
+// one order alone.
+static unsigned launches;
 static unsigned char *shared;
 static unsigned char votes[1024];
 } // namespace emulated
@@ -70,8 +75,7 @@ void run(void (*kernel)(A...), bool together, size_t blocks, size_t threads, siz
   // Numbers that nobody has written are no numbers.
   std::vector<unsigned char> memory(shared_bytes, 0xff);
   shared = memory.data();
-  // What threads run, one at a time: nothing is captured, for `makecontext` takes a plain function.
-  static std::function<void()> body;
+  const bool falling = launches++ % 2;
   body = [=] { call(kernel, values, std::index_sequence_for<A...>{}); };
   for (size_t block = 0; block < blocks; block++) {
     blockIdx.x = unsigned(block);
@@ -94,7 +98,8 @@ void run(void (*kernel)(A...), bool together, size_t blocks, size_t threads, siz
       }, 0);
     }
     for (size_t done = 0; done == 0;) {
-      for (size_t i = 0; i < threads; i++) {
+      for (size_t turn = 0; turn < threads; turn++) {
+        const size_t i = falling ? threads - 1 - turn : turn;
         threadIdx.x = unsigned(i);
         running = &fibers[i];
         swapcontext(&scheduler, &running->context);

@@ -70,7 +70,8 @@ impl Emulated {
 impl Backend for Emulated {
     fn compile(&self, text: &str) -> Result<Box<dyn Module>> {
         self.compile_for_gpus(text)?;
-        let kernels: Vec<&str> = text.split("__global__ void ").skip(1).filter_map(|rest| rest.split('(').next()).collect();
+        let kernels: Vec<&str> =
+            text.split("__global__ void ").skip(1).filter_map(|rest| rest.split('(').next()).collect();
         // Threads that never wait for each other need not take turns.
         let together = text.contains("__syncthreads");
         let doors: String = kernels
@@ -86,14 +87,15 @@ impl Backend for Emulated {
         let (source, library) = (folder.path().join("text.cpp"), folder.path().join("text.so"));
         fs::write(&source, [PRELUDE, text, &doors].concat()).map_err(Error::storage("write", &source))?;
         let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
-        let options = ["-std=c++20", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC", "-o"];
+        let options = ["-std=c++20", "-O1", "-w", "-ffp-contract=off", "-fno-gnu-unique", "-shared", "-fPIC", "-o"];
         let done = Command::new(&compiler).args(options).arg(&library).arg(&source).output();
         let done = done.map_err(Error::storage("run", &compiler))?;
         if !done.status.success() {
             return Err(Error::Gpu(format!("{compiler}: {}\n{text}", String::from_utf8_lossy(&done.stderr))));
         }
         // SAFETY: just built; it has no initialisers of its own.
-        let library = unsafe { Library::open(Some(&library), RTLD_NOW) }.map_err(|error| Error::Gpu(error.to_string()))?;
+        let library =
+            unsafe { Library::open(Some(&library), RTLD_NOW) }.map_err(|error| Error::Gpu(error.to_string()))?;
         Ok(Box::new(Built { library: Mutex::new(library) }))
     }
 

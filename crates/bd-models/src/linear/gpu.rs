@@ -9,8 +9,11 @@ use tch::Tensor;
 
 const TEXT: &str = include_str!("spikes.cu");
 
-/// Each row of the weight's gradient is summed in so many parts, for threads to have enough to do.
-const PARTS: usize = 8;
+/// The weight's gradient is summed in so many parts, for threads to have enough to do: a function of its size, so that sums are the
+/// same every time.
+fn parts(weight: usize) -> usize {
+    ((1 << 17) / weight.max(1)).clamp(8, 256)
+}
 
 /// `y = x W + b`; its parameters are the weight and, where there is one, the bias.
 #[derive(Debug)]
@@ -69,17 +72,18 @@ impl GpuKernel for LinearOnGpu {
         let gweight = match past.kept {
             [xs] => xs.view([time * batch, n_in]).transpose(0, 1).matmul(&rows),
             [channel_starts, of_channels] => {
-                let parts = Tensor::empty([PARTS as i64, n_in, n_out], past.on);
+                let count = parts((n_in * n_out) as usize);
+                let parts = Tensor::empty([count as i64, n_in, n_out], past.on);
                 let values = [
                     Value::from(n_in as usize),
                     Value::from(n_out as usize),
-                    Value::from(PARTS),
+                    Value::from(count),
                     Value::from(channel_starts),
                     Value::from(of_channels),
                     Value::from(&gys),
                     Value::from(&parts),
                 ];
-                let launch = Launch::each(PARTS * (n_in * n_out) as usize);
+                let launch = Launch::each(count * (n_in * n_out) as usize);
                 // SAFETY: the values are those of `scatter` in spikes.cu; the lists are of `time * batch` rows and `n_in` channels.
                 unsafe { program(gpu, weight)?.launch("scatter", launch, &values)? };
                 parts.sum_dim_intlist(0, false, past.on.0)

@@ -9,6 +9,7 @@ extern "C" __global__ void gather(const long long rows, const long long n_out, c
         return;
     const long long row = i / n_out, o = i % n_out;
     real sum = bias ? bias[o] : real(0);
+#pragma unroll 4
     for (int spike = row_starts[row]; spike < row_starts[row + 1]; spike++)
         sum += weight[channels[spike] * n_out + o];
     ys[i] = sum;
@@ -24,6 +25,7 @@ extern "C" __global__ void scatter(const long long n_in, const long long n_out, 
     const long long part = i / (n_in * n_out), channel = i / n_out % n_in, o = i % n_out;
     const long long start = channel_starts[channel], count = channel_starts[channel + 1] - start;
     real sum = 0;
+#pragma unroll 4
     for (long long spike = start + count * part / parts; spike < start + count * (part + 1) / parts; spike++)
         sum += gys[rows[spike] * n_out + o];
     gweight[i] = sum;

@@ -30,38 +30,3 @@ fn gradients_are_those_of_differences() {
     };
     grad_check(loss, &inputs, 1e-8);
 }
-
-/// What a GPU is given: libtorch's layer, here on the CPU.
-#[derive(Debug)]
-struct ByLibtorch(Lstm);
-
-impl System for ByLibtorch {
-    type State = LstmState;
-
-    fn n_in(&self) -> i64 {
-        self.0.n_in()
-    }
-
-    fn n_out(&self) -> i64 {
-        self.0.n_out()
-    }
-
-    fn init_state(&self, batch: i64, on: (Kind, Device)) -> LstmState {
-        self.0.init_state(batch, on)
-    }
-
-    fn step(&self, sha: &Shared, x: &Tensor, s: &LstmState) -> (Tensor, LstmState) {
-        self.0.step(sha, x, s)
-    }
-
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: LstmState, tap: &mut Tap) -> (Tensor, LstmState) {
-        if tap.wants_any() { scan_by_step(self, sha, xs, s, tap) } else { self.0.scan_by_libtorch(xs, &s) }
-    }
-}
-
-#[test]
-fn the_layer_of_libtorch_is_the_same() {
-    crate::cell::testing::assert_cells_scan_as_they_step(|path, n_in, n, train_initial_state| {
-        Lstm::new(path, n_in, n, &LstmConfig { train_initial_state, ..LstmConfig::default() }).map(ByLibtorch)
-    });
-}

@@ -2,7 +2,7 @@
 //!
 //! | | forward | adjoint |
 //! |---|---|---|
-//! | spikes come back | one kernel, a block of threads for each sample: rows of the weight are gathered | |
+//! | spikes come back, and a block has room for their list | one kernel, a block of threads for each sample: rows of the weight are gathered | |
 //! | numbers come back, and a block has room for the weight | one kernel | one kernel, spikes or not |
 //! | else | a product by libtorch and a kernel for each step | the same |
 //!
@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value};
-use bd_core::kernel::gpu::{Asked, Facts, Formula, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, held_of, shared_out};
+use bd_core::kernel::gpu::{
+    Asked, Facts, Formula, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, held_of, shared_out,
+};
 use tch::{Kind, Tensor};
 
 const TEXT: &str = include_str!("recurrent.cu");
@@ -60,11 +62,14 @@ impl RecurrentOnGpu {
         self.n * (kind.elt_size_in_bytes() + 4) + per * threads / WARP * 4
     }
 
+    fn bytes_forward(&self, kind: Kind, facts: &Facts) -> usize {
+        if facts.spikes { self.bytes_to_gather(kind) } else { self.bytes_with_weight(kind) }
+    }
+
     fn program(&self, gpu: &Gpu, kind: Kind, facts: &Facts) -> Result<Arc<Program>> {
         let (formula, (per, threads), n) = (self.formula(), self.shares(), self.n);
         gpu.program(&format!("recurrent {n} {threads} {kind:?} {}", formula.name()), || {
-            let spikes = i32::from(facts.spikes);
-            let own = format!("#define N {n}\n#define PER {per}\n#define SPIKES {spikes}\n");
+            let own = format!("#define N {n}\n#define PER {per}\n#define THREADS {threads}\n");
             Ok(facts.definitions(kind)? + &own + &formula.text()? + TEXT)
         })
     }
@@ -103,7 +108,7 @@ impl RecurrentOnGpu {
             Value::leaves(traces[..n_inner].iter().map(Option::as_ref)),
             Value::from(traces.get(n_inner).and_then(Option::as_ref)),
         ];
-        let bytes = if facts.spikes { self.bytes_to_gather(kind) } else { self.bytes_with_weight(kind) };
+        let bytes = self.bytes_forward(kind, facts);
         // SAFETY: the values are those of `forward` in recurrent.cu; series are like `xs`, leaves `[batch, n]`, the weight `[n, n]`.
         unsafe { self.program(gpu, kind, facts)?.launch("forward", self.launch(batch, bytes), &values)? };
         let mut all = Vec::new();
@@ -251,7 +256,7 @@ impl GpuKernel for RecurrentOnGpu {
 
     fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed> {
         let (xs, facts) = (xs.dense(), self.formula().facts());
-        if facts.spikes || self.bytes_with_weight(xs.kind()) <= gpu.shared_bytes() {
+        if self.bytes_forward(xs.kind(), &facts) <= gpu.shared_bytes() {
             self.forward_at_once(gpu, xs, pass, &facts)
         } else {
             self.forward_by_step(gpu, xs, pass, &facts)

@@ -1,8 +1,8 @@
 // All steps of units whose outputs come back through a weight [N, N], and their adjoint: a block for each sample, whose threads have
 // `PER` units each.
 //
-// What comes before this text: `real`, `STATES`, `MOVING` and the functions of the formula; `N`, `PER` and `SPIKES`. A series is
-// [step, sample, unit]. What the block shares is told when a kernel is started.
+// What comes before this text: `real`, `STATES`, `MOVING`, `READS`, `READS_INPUT`, `SPIKES` and the functions of the formula; `N`, `PER` and the `THREADS` of a
+// block. A series is [step, sample, unit]. What the block shares is told when a kernel is started.
 
 #ifndef SHARED
 #define SHARED(type, name) extern __shared__ type name[]
@@ -38,7 +38,7 @@ __device__ inline int listed(const real *own, unsigned *words, int *list) {
     return count;
 }
 
-extern "C" __global__ void forward(const long long steps, const long long batch, const real *xs, const real *weight,
+extern "C" __global__ void __launch_bounds__(THREADS) forward(const long long steps, const long long batch, const real *xs, const real *weight,
                                    const real *held, const Leaves first, const real *fed_first, const Leaves last,
                                    real *fed_last, real *ys, real *driven, const Leaves kept, real *kept_over,
                                    const Leaves traces, real *fed_trace) {
@@ -78,14 +78,18 @@ extern "C" __global__ void forward(const long long steps, const long long batch,
         }
 #if SPIKES
         const int count = listed(own, words, list);
-#pragma unroll 4
-        for (int c = 0; c < count; c++) {
-            const int i = list[c];
-            const real y = fed[i];
+        // Rows of the weight by eights: asked for together, for they come from afar.
+        for (int c = 0; c < count; c += 8) {
 #pragma unroll
             for (int p = 0; p < PER; p++) {
                 const int k = p * blockDim.x + threadIdx.x;
-                x[p] += k < N ? y * weight[(long long)i * N + k] : real(0);
+                real w[8];
+#pragma unroll
+                for (int u = 0; u < 8; u++)
+                    w[u] = k < N && c + u < count ? weight[(long long)list[c + u] * N + k] : real(0);
+#pragma unroll
+                for (int u = 0; u < 8; u++)
+                    x[p] = c + u < count ? fma(fed[list[c + u]], w[u], x[p]) : x[p];
             }
         }
 #else
@@ -95,7 +99,7 @@ extern "C" __global__ void forward(const long long steps, const long long batch,
 #pragma unroll
             for (int p = 0; p < PER; p++) {
                 const int k = p * blockDim.x + threadIdx.x;
-                x[p] += k < N ? y * all[i * N + k] : real(0);
+                x[p] = k < N ? fma(y, all[i * N + k], x[p]) : real(0);
             }
         }
 #endif
@@ -111,7 +115,7 @@ extern "C" __global__ void forward(const long long steps, const long long batch,
                     driven[at] = x[p];
 #pragma unroll
                 for (int j = 0; j < MOVING; j++)
-                    if (kept.at[j])
+                    if ((READS >> j & 1) && kept.at[j])
                         kept.at[j][at] = s[p][j];
                 step(x[p], s[p], &own[p], next, &over);
                 ys[at] = own[p];
@@ -128,7 +132,10 @@ extern "C" __global__ void forward(const long long steps, const long long batch,
                 }
             }
         }
+#if !SPIKES
+        // Where units spike, those that list them meet.
         __syncthreads();
+#endif
     }
 #pragma unroll
     for (int p = 0; p < PER; p++) {
@@ -143,8 +150,13 @@ extern "C" __global__ void forward(const long long steps, const long long batch,
     }
 }
 
+// What the adjoint of a step reads of one unit.
+struct Past {
+    real x, over, gy, s[STATES];
+};
+
 // For weights that a block has room for.
-extern "C" __global__ void backward(const long long steps, const long long batch, const real *weight, const real *driven,
+extern "C" __global__ void __launch_bounds__(THREADS) backward(const long long steps, const long long batch, const real *weight, const real *driven,
                                     const real *held, const Leaves kept, const real *kept_over, const real *gys,
                                     const Leaves glast, const real *gfed_last, const Leaves gtraces, const real *gfed_trace,
                                     real *gxs, const Leaves gfirst, real *gfed_first, real *gheld) {
@@ -165,23 +177,41 @@ extern "C" __global__ void backward(const long long steps, const long long batch
             gs[p][j] = k < N && j < MOVING && glast.at[j] ? glast.at[j][sample + k] : real(0);
         }
     }
+    auto read = [&](const long long t, const int k) {
+        Past past;
+        const bool there = t >= 0 && k < N;
+        const long long at = t * width + sample + k;
+        past.x = READS_INPUT && there ? driven[at] : real(0);
+        past.over = SPIKES && there ? kept_over[at] : real(0);
+        past.gy = (there && gys ? gys[at] : real(0)) + (there && gfed_trace ? gfed_trace[at] : real(0));
+#pragma unroll
+        for (int j = 0; j < MOVING; j++)
+            past.s[j] = (READS >> j & 1) && there ? kept.at[j][at] : real(0);
+        return past;
+    };
+    Past ahead[PER];
+#pragma unroll
+    for (int p = 0; p < PER; p++)
+        ahead[p] = read(steps - 1, p * blockDim.x + threadIdx.x);
     __syncthreads();
     for (long long t = steps - 1; t >= 0; t--) {
 #pragma unroll
         for (int p = 0; p < PER; p++) {
             const int k = p * blockDim.x + threadIdx.x;
+            const Past past = ahead[p];
+            // Asked for before it is wanted: while the product is made.
+            ahead[p] = read(t - 1, k);
             if (k < N) {
                 const long long at = t * width + sample + k;
                 real s[STATES], gx, before[STATES];
 #pragma unroll
                 for (int j = 0; j < STATES; j++) {
-                    s[j] = j < MOVING ? (kept.at[j] ? kept.at[j][at] : real(0)) : own[p][j];
+                    s[j] = j < MOVING ? past.s[j] : own[p][j];
                     if (j < MOVING && gtraces.at[j])
                         gs[p][j] += gtraces.at[j][at];
                 }
-                const real over = kept_over ? kept_over[at] : real(0), x = driven ? driven[at] : real(0);
-                const real gy = gfed[p] + (gys ? gys[at] : real(0)) + (gfed_trace ? gfed_trace[at] : real(0));
-                adjoint(x, s, over, surrogate_gradient(over), gy, gs[p], &gx, before);
+                const real over = past.over;
+                adjoint(past.x, s, over, surrogate_gradient(over), gfed[p] + past.gy, gs[p], &gx, before);
                 gxs[at] = gx;
                 asked[k] = gx;
 #pragma unroll
@@ -199,7 +229,7 @@ extern "C" __global__ void backward(const long long steps, const long long batch
 #pragma unroll
             for (int p = 0; p < PER; p++) {
                 const int k = p * blockDim.x + threadIdx.x;
-                gfed[p] += k < N ? g * turned[i * N + k] : real(0);
+                gfed[p] = k < N ? fma(g, turned[i * N + k], gfed[p]) : real(0);
             }
         }
         __syncthreads();

@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::penalty::Penalty;
 use crate::host::{numbers, numbers_mut, on_host};
+use crate::optim::together::{joined, parts};
 
 /// The gradients of an update.
 pub(super) struct Gradients {
@@ -24,19 +25,33 @@ impl Gradients {
     /// Of the gradients of a loss, one for each of the parameters, and a penalty.
     pub(super) fn new(params: &[(String, Tensor)], of_loss: Vec<Tensor>, penalty: Penalty, step: u64) -> Result<Self> {
         let _guard = tch::no_grad_guard();
+        if params.iter().all(|(_, param)| param.device() != Device::Cpu) {
+            return Self::on_device(params, &of_loss, penalty, step);
+        }
         let mut sums = Sums::default();
         let mut all = Vec::with_capacity(params.len());
-        let with = params.iter().zip(of_loss).map(|((_, param), gradient)| with_penalty(param, gradient, penalty));
-        let (with, own): (Vec<_>, Vec<_>) = with.unzip();
-        for (((name, _), gradient), own) in params.iter().zip(with).zip(looked_at(own)) {
+        for ((name, param), gradient) in params.iter().zip(of_loss) {
+            let (gradient, own) = with_penalty(param, gradient, penalty);
             if !own.squares.is_finite() {
-                let wrong = gradient.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
-                let where_ = format!("{wrong} of its {} numbers at update {step}", gradient.numel());
-                return Err(Error::NotFinite { what: format!("the gradient of {name}"), where_ });
+                return Err(not_finite(name, &gradient, step));
             }
             sums.squares += own.squares;
             sums.penalty += own.penalty;
             all.push(gradient);
+        }
+        Ok(Self { all, norm: sums.squares.sqrt(), penalty: sums.penalty })
+    }
+
+    /// The same of all parameters as one long one, whose sums are looked at once: a look waits for all that a device was told.
+    fn on_device(params: &[(String, Tensor)], of_loss: &[Tensor], penalty: Penalty, step: u64) -> Result<Self> {
+        let (gradient, param) = (joined(of_loss), joined(params.iter().map(|(_, param)| param)));
+        let (all, sums) = by_tensors(&param, &gradient, penalty);
+        let all = parts(&all, params);
+        if !sums.squares.is_finite() {
+            let is_wrong = |gradient: &Tensor| gradient.isfinite().all().int64_value(&[]) == 0;
+            let wrong = params.iter().zip(&all).find(|(_, gradient)| is_wrong(gradient));
+            let (name, gradient) = wrong.map_or(("all parameters", &gradient), |((name, _), own)| (name.as_str(), own));
+            return Err(not_finite(name, gradient, step));
         }
         Ok(Self { all, norm: sums.squares.sqrt(), penalty: sums.penalty })
     }
@@ -57,53 +72,36 @@ struct Sums {
     penalty: f64,
 }
 
-/// Sums that may be on a device yet.
-enum Found {
-    Here(Sums),
-    /// `[squares, penalty]` in float64.
-    There(Tensor),
+fn not_finite(name: &str, gradient: &Tensor, step: u64) -> Error {
+    let wrong = gradient.isfinite().logical_not().sum(Kind::Int64).int64_value(&[]);
+    let where_ = format!("{wrong} of its {} numbers at update {step}", gradient.numel());
+    Error::NotFinite { what: format!("the gradient of {name}"), where_ }
 }
 
-/// All of them, those on a device with one look: a look waits for all that the device was told.
-fn looked_at(found: Vec<Found>) -> Vec<Sums> {
-    let there: Vec<&Tensor> = found.iter().filter_map(|one| if let Found::There(sums) = one { Some(sums) } else { None }).collect();
-    let there = (!there.is_empty()).then(|| Tensor::stack(&there, 0).to_device(Device::Cpu));
-    let mut row = 0..;
-    let mut look = |found| match (found, &there) {
-        (Found::There(_), Some(all)) => {
-            let row = row.next().expect("there is no last one");
-            let [squares, penalty] = [0, 1].map(|column| all.double_value(&[row, column]));
-            Sums { squares, penalty }
-        }
-        (Found::Here(sums), _) => sums,
-        (Found::There(_), None) => unreachable!("they were stacked"),
-    };
-    found.into_iter().map(&mut look).collect()
-}
-
-fn with_penalty(param: &Tensor, gradient: Tensor, penalty: Penalty) -> (Tensor, Found) {
+fn with_penalty(param: &Tensor, gradient: Tensor, penalty: Penalty) -> (Tensor, Sums) {
     let gradient = gradient.contiguous();
     // Never into the gradient itself: libtorch may have given one tensor to two parameters.
     let sum = if penalty.is_none() { gradient.shallow_clone() } else { gradient.empty_like() };
     let sums = on_host!([param, &gradient, &sum], by_loops(param, &gradient, &sum, penalty));
     match sums {
-        Some(sums) => (sum, Found::Here(sums)),
+        Some(sums) => (sum, sums),
         None => by_tensors(param, &gradient, penalty),
     }
 }
 
-fn by_tensors(param: &Tensor, gradient: &Tensor, penalty: Penalty) -> (Tensor, Found) {
+/// With one look at the sums, for a look waits for all that a device was told.
+fn by_tensors(param: &Tensor, gradient: &Tensor, penalty: Penalty) -> (Tensor, Sums) {
     let wide = |t: &Tensor| t.to_kind(Kind::Double);
     let squares = |t: &Tensor| wide(t).square().sum(Kind::Double);
     if penalty.is_none() {
-        let squares = squares(gradient);
-        return (gradient.shallow_clone(), Found::There(Tensor::stack(&[&squares, &squares.zeros_like()], 0)));
+        return (gradient.shallow_clone(), Sums { squares: squares(gradient).double_value(&[]), penalty: 0.0 });
     }
     let Penalty { l1, l2 } = penalty;
     let sum = gradient + (param * (2.0 * l2) + param.sign() * l1);
-    let penalty = l2 * squares(param) + l1 * wide(param).abs().sum(Kind::Double);
-    let squares = squares(&sum);
-    (sum, Found::There(Tensor::stack(&[squares, penalty], 0)))
+    let value = l2 * squares(param) + l1 * wide(param).abs().sum(Kind::Double);
+    let both = Tensor::stack(&[squares(&sum), value], 0).to_device(Device::Cpu);
+    let [squares, penalty] = [0, 1].map(|i| both.double_value(&[i]));
+    (sum, Sums { squares, penalty })
 }
 
 fn by_loops<T: Real + Into<f64>>(param: &Tensor, gradient: &Tensor, sum: &Tensor, penalty: Penalty) -> Sums {
@@ -175,9 +173,9 @@ impl<T: Real + Into<f64>> Loops for Penalising<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use bd_core::Rng;
     use bd_core::testing::assert_close;
-    use super::*;
 
     /// The loops against tensors, and both against autograd of the definition.
     #[test]
@@ -191,7 +189,6 @@ mod tests {
                 let _guard = tch::no_grad_guard();
                 for (found, sums) in [with_penalty(&param, draw("g"), penalty), by_tensors(&param, &draw("g"), penalty)]
                 {
-                    let sums = looked_at(vec![sums]).remove(0);
                     assert_close("gradient", &found, &expected, tolerance);
                     let value = value.double_value(&[]);
                     assert!((sums.penalty - value).abs() <= tolerance * value, "{penalty:?}");
@@ -203,15 +200,25 @@ mod tests {
         }
     }
 
-    /// Some here, some there, in their order.
+    /// One long parameter against one after the other.
     #[test]
-    fn sums_are_looked_at_together() {
-        let here = |squares| Found::Here(Sums { squares, penalty: -squares });
-        let there = |squares: f64| Found::There(Tensor::from_slice(&[squares, -squares]));
-        let sums = looked_at(vec![there(1.0), here(2.0), there(3.0), there(4.0)]);
-        let pairs: Vec<_> = sums.iter().map(|sums| (sums.squares, sums.penalty)).collect();
-        assert_eq!(pairs, [(1.0, -1.0), (2.0, -2.0), (3.0, -3.0), (4.0, -4.0)]);
-        assert!(looked_at(Vec::new()).is_empty());
+    fn gradients_on_a_device_are_the_same() {
+        let draw =
+            |name: &str, shape: &[i64]| Rng::new(2, name).tensor(shape, (Kind::Double, Device::Cpu), Rng::normal);
+        let params = [("a".to_owned(), draw("a", &[3, 4])), ("b".to_owned(), draw("b", &[5]))];
+        let gradients = || vec![draw("ga", &[3, 4]), draw("gb", &[5])];
+        for penalty in [Penalty { l1: 0.0, l2: 0.0 }, Penalty { l1: 0.1, l2: 0.2 }] {
+            let expected = Gradients::new(&params, gradients(), penalty, 1).unwrap();
+            let found = Gradients::on_device(&params, &gradients(), penalty, 1).unwrap();
+            for (found, expected) in found.all.iter().zip(&expected.all) {
+                assert_close("gradient", found, expected, 1e-15);
+            }
+            let pairs = [(found.norm, expected.norm), (found.penalty, expected.penalty)];
+            assert!(pairs.iter().all(|(found, expected)| (found - expected).abs() <= 1e-13 * expected.abs()));
+        }
+        let wrong = vec![draw("ga", &[3, 4]), draw("gb", &[5]) / 0.0];
+        let error = Gradients::on_device(&params, &wrong, Penalty { l1: 0.0, l2: 0.0 }, 7).err().unwrap().to_string();
+        assert!(error.contains("the gradient of b") && error.contains("5 of its 5 numbers at update 7"), "{error}");
     }
 
     #[test]

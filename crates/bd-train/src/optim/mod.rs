@@ -4,7 +4,7 @@
 
 mod apply;
 mod rule;
-mod together;
+pub(crate) mod together;
 
 use bd_core::{Error, Params, Result, match_named};
 use serde::{Deserialize, Serialize};

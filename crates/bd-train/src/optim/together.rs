@@ -15,6 +15,9 @@ pub(super) fn update(
     gradients: &[Tensor],
     slots: &[Tensor],
 ) -> Result<()> {
+    for ((name, param), gradient) in params.iter().zip(gradients) {
+        assert_eq!(param.size(), gradient.size(), "the gradient of {name} has its shape");
+    }
     let param = joined(params.iter().map(|(_, param)| param));
     let gradient = joined(gradients);
     let target = Target { param: &param, gradient: &gradient, slots };
@@ -26,12 +29,12 @@ pub(super) fn update(
 }
 
 /// Tensors one after the other.
-fn joined<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Tensor {
+pub(crate) fn joined<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Tensor {
     Tensor::cat(&tensors.into_iter().map(|tensor| tensor.detach().reshape([-1])).collect::<Vec<_>>(), 0)
 }
 
 /// Views of what belongs to each of the parameters.
-pub(super) fn parts(all: &Tensor, params: &[(String, Tensor)]) -> Vec<Tensor> {
+pub(crate) fn parts(all: &Tensor, params: &[(String, Tensor)]) -> Vec<Tensor> {
     let mut from = 0;
     let part = |(_, param): &(String, Tensor)| {
         let length = param.numel() as i64;
@@ -66,7 +69,7 @@ mod tests {
     fn model(kind: Kind) -> Params {
         let mut params = Params::new(1, (kind, Device::Cpu));
         for (name, shape) in [("a", vec![3, 5]), ("b", vec![1]), ("c", vec![17])] {
-            params.at(name).param("w", |rng| rng.tensor(&shape, (kind, Device::Cpu), Rng::normal)).unwrap();
+            let _ = params.at(name).param("w", |rng| rng.tensor(&shape, (kind, Device::Cpu), Rng::normal)).unwrap();
         }
         params
     }
@@ -74,7 +77,9 @@ mod tests {
     /// Bit for bit what is done parameter by parameter.
     #[test]
     fn all_at_once_is_one_by_one() {
-        for (kind, rule) in [Kind::Float, Kind::Double].into_iter().flat_map(|kind| Rule::all().map(|rule| (kind, rule))) {
+        for (kind, rule) in
+            [Kind::Float, Kind::Double].into_iter().flat_map(|kind| Rule::all().map(|rule| (kind, rule)))
+        {
             let (one, all) = (model(kind), model(kind));
             let config = OptimConfig { rule, lr: 0.01, ..OptimConfig::default() };
             let mut optimizer = Optimizer::new(&config, &one).unwrap();
@@ -100,9 +105,10 @@ mod tests {
         let params = model(Kind::Float).trainable();
         let before: Vec<Tensor> = params.iter().map(|(_, param)| param.copy()).collect();
         let _guard = tch::no_grad_guard();
-        let gradients: Vec<Tensor> = params.iter().map(|(name, param)| {
-            if name == "c.w" { param.full_like(1e30) } else { param.zeros_like() }
-        }).collect();
+        let gradients: Vec<Tensor> = params
+            .iter()
+            .map(|(name, param)| if name == "c.w" { param.full_like(1e30) } else { param.zeros_like() })
+            .collect();
         let slots = [Tensor::zeros([33], (Kind::Float, Device::Cpu)), Tensor::zeros([33], (Kind::Float, Device::Cpu))];
         let error = update((Rule::default(), 1, 0.1), &params, &gradients, &slots).unwrap_err().to_string();
         assert!(error.contains("the optimiser's v of c.w") && error.contains("update 1"), "{error}");

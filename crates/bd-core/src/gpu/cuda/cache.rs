@@ -15,14 +15,14 @@ pub(super) fn folder() -> Option<PathBuf> {
     own.or_else(shared).map(|folder| folder.join("cuda"))
 }
 
-/// The binary of a text. A folder that cannot be written, as in a container whose root is read-only, costs time and is no error.
+/// The binary of a text for a `target`: an architecture, and who compiles how. A folder that cannot be written, as in a container whose root is read-only, costs time and is no error.
 pub(super) fn get_or_make(
     folder: &Path,
     text: &str,
-    arch: &str,
+    target: &str,
     make: impl FnOnce() -> Result<Vec<u8>>,
 ) -> Result<Vec<u8>> {
-    let file = folder.join(format!("{}-{arch}.cubin", name(text, arch)));
+    let file = folder.join(name(text, target) + ".cubin");
     if let Ok(found) = fs::read(&file)
         && let Some(cubin) = unsealed(&found)
     {
@@ -35,9 +35,9 @@ pub(super) fn get_or_make(
     Ok(cubin)
 }
 
-/// Of the text, the architecture, and this version of bd, which may compile in another way.
-fn name(text: &str, arch: &str) -> String {
-    sha256_hex(format!("{} {arch}\n{text}", env!("CARGO_PKG_VERSION")).as_bytes())
+/// Of the text and all else that its binary depends on.
+fn name(text: &str, target: &str) -> String {
+    sha256_hex(format!("{target}\n{text}").as_bytes())
 }
 
 /// A binary behind its own hash: a file that was damaged is made again, and never given to the driver.

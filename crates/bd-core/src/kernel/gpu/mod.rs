@@ -4,6 +4,7 @@
 //! feed and memory that is thirty times as fast: there each part goes over everything, and what is linear and has no state is one
 //! of libtorch's products.
 
+mod chained;
 mod scan;
 mod units;
 
@@ -15,7 +16,8 @@ use crate::error::Result;
 use crate::gpu::{Gpu, real};
 use crate::spikes::Spikes;
 
-pub use scan::scan_on;
+pub(super) use chained::chained;
+pub use scan::{has_form, scan_on};
 pub use units::{held_of, shared_out};
 
 /// What a part reads.
@@ -149,6 +151,19 @@ impl Facts {
     /// What comes before the text of a formula.
     pub fn definitions(&self, kind: Kind) -> Result<String> {
         let (moving, states) = (self.reads.len(), self.reads.len() + self.held);
-        Ok(format!("#define real {}\n#define STATES {states}\n#define MOVING {moving}\n", real(kind)?))
+        let reads = self.reads.iter().rev().fold(0, |bits, reads| 2 * bits + i32::from(*reads));
+        let (reads_input, spikes) = (i32::from(self.reads_input), i32::from(self.spikes));
+        let real = real(kind)?;
+        // Registers: what the adjoint reads of a step is there twice, for so many steps ahead.
+        let numbers = 1 + reads_input + spikes + self.reads.iter().map(|reads| i32::from(*reads)).sum::<i32>();
+        let ahead = match numbers as usize * kind.elt_size_in_bytes() / 4 {
+            0..=3 => 16,
+            4..=6 => 8,
+            _ => 4,
+        };
+        Ok(format!(
+            "#define real {real}\n#define STATES {states}\n#define MOVING {moving}\n#define READS {reads}\n\
+             #define READS_INPUT {reads_input}\n#define SPIKES {spikes}\n#define AHEAD {ahead}\n"
+        ))
     }
 }

@@ -75,6 +75,11 @@ pub fn scan_on<S: System + ?Sized>(
     Ok(Ok((outcome.ys, s.map(&mut |_| last.next().expect("one for each leaf")))))
 }
 
+/// Whether a system has kernels for GPUs; what has none goes through libtorch there, step by step unless its scan knows better.
+pub fn has_form<S: System + ?Sized>(system: &S, sha: &Shared) -> bool {
+    system.kernel(sha, Processor::Gpu).is_some_and(|fused| fused.on_gpu().is_some())
+}
+
 /// A part, its leaves and its parameters among all of them.
 #[derive(Debug)]
 struct Part {
@@ -153,6 +158,10 @@ impl Row {
                 (None, Feed::Dense(_)) => unreachable!("a dense input is there from the beginning"),
             };
             let (params, leaves, traced) = (&params[theirs.clone()], &leaves[own.clone()], &traced[own.clone()]);
+            // A part that has leaves has as many inputs as units; a kernel would read and write beyond others.
+            for leaf in leaves {
+                assert_eq!(leaf.size()[1], size[2], "the state of {kernel:?} is of as many units as it has inputs");
+            }
             let done = kernel.forward(gpu, input, Pass { params, leaves, traced, keep })?;
             last.extend(done.last);
             traces.extend(done.traces);

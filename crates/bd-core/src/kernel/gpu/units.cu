@@ -1,15 +1,14 @@
 // All steps of units side by side, and their adjoint: a thread for each unit of each sample, with its state in registers.
 //
-// What comes before this text: `real`; the numbers of state `STATES`, of which the last `STATES - MOVING` are held; `step`,
-// `adjoint` and `surrogate_gradient`, written down from the formula. A series is [step, unit of a sample]; there are `width` of the
+// What comes before this text: `real`; the numbers of state `STATES`, of which the last `STATES - MOVING` are held; what the adjoint
+// reads: of the others those whose bits are set in `READS`, the input (`READS_INPUT`), the distance from the threshold (`SPIKES`); `step`,
+// `adjoint` and `surrogate_gradient`, written down from the formula; and the steps `AHEAD` whose numbers are asked for before they are
+// wanted, since memory takes longer to answer than a step takes. A series is [step, unit of a sample]; there are `width` of the
 // latter, and `n` of these are of one sample.
 
 struct Leaves {
     real *at[8];
 };
-
-// Steps whose numbers are asked for before they are wanted: memory takes longer to answer than a step takes.
-#define AHEAD 8
 
 extern "C" __global__ void forward(const long long steps, const long long width, const long long n, const real *xs,
                                    const real *held, const Leaves first, const Leaves last, real *ys, const Leaves kept,
@@ -44,11 +43,11 @@ extern "C" __global__ void forward(const long long steps, const long long width,
                 real y, next[STATES], over;
 #pragma unroll
                 for (int j = 0; j < MOVING; j++)
-                    if (kept.at[j])
+                    if ((READS >> j & 1) && kept.at[j])
                         kept.at[j][at] = s[j];
                 step(x[a], s, &y, next, &over);
                 ys[at] = y;
-                if (kept_over)
+                if (SPIKES && kept_over)
                     kept_over[at] = over;
 #pragma unroll
                 for (int j = 0; j < MOVING; j++) {
@@ -64,9 +63,9 @@ extern "C" __global__ void forward(const long long steps, const long long width,
         last.at[j][i] = s[j];
 }
 
-// What the adjoint of a step reads.
+// What the adjoint of a step reads. What it does not read is known when this is compiled, and takes no registers.
 struct Past {
-    real x, over, gy, s[STATES], gtrace[STATES];
+    real x, over, gy, s[STATES];
 };
 
 extern "C" __global__ void backward(const long long steps, const long long width, const long long n, const real *xs,
@@ -79,14 +78,12 @@ extern "C" __global__ void backward(const long long steps, const long long width
         Past past;
         const long long at = t * width + i;
         const bool there = t >= 0;
-        past.x = there && xs ? xs[at] : real(0);
-        past.over = there && kept_over ? kept_over[at] : real(0);
+        past.x = READS_INPUT && there ? xs[at] : real(0);
+        past.over = SPIKES && there ? kept_over[at] : real(0);
         past.gy = there && gys ? gys[at] : real(0);
 #pragma unroll
-        for (int j = 0; j < MOVING; j++) {
-            past.s[j] = there && kept.at[j] ? kept.at[j][at] : real(0);
-            past.gtrace[j] = there && gtraces.at[j] ? gtraces.at[j][at] : real(0);
-        }
+        for (int j = 0; j < MOVING; j++)
+            past.s[j] = (READS >> j & 1) && there ? kept.at[j][at] : real(0);
         return past;
     };
     real own[STATES], gs[STATES];
@@ -109,17 +106,18 @@ extern "C" __global__ void backward(const long long steps, const long long width
 #pragma unroll
         for (int a = 0; a < AHEAD; a++) {
             if (from - a >= 0) {
+                const long long at = (from - a) * width + i;
                 real s[STATES], gx, before[STATES];
 #pragma unroll
                 for (int j = 0; j < STATES; j++) {
                     s[j] = j < MOVING ? past[a].s[j] : own[j];
                     // What is asked of the record of a step is asked of the state after it.
-                    if (j < MOVING)
-                        gs[j] += past[a].gtrace[j];
+                    if (j < MOVING && gtraces.at[j])
+                        gs[j] += gtraces.at[j][at];
                 }
                 adjoint(past[a].x, s, past[a].over, surrogate_gradient(past[a].over), past[a].gy, gs, &gx, before);
                 if (gxs)
-                    gxs[(from - a) * width + i] = gx;
+                    gxs[at] = gx;
 #pragma unroll
                 for (int j = 0; j < STATES; j++)
                     gs[j] = before[j];

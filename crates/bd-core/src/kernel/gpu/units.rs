@@ -47,7 +47,7 @@ impl<U: Unit<S>, const S: usize> GpuKernel for UnitKernel<U, S> {
 }
 
 /// All steps of units side by side.
-fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Result<Passed> {
+pub(super) fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Result<Passed> {
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let [time, batch, n] = size(xs);
     let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
@@ -81,7 +81,7 @@ fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Resul
 }
 
 /// Their adjoint.
-fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
+pub(super) fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let ([time, batch, n], kind) = (past.size, past.on.0);
     let mut kept = past.kept.iter();
@@ -136,9 +136,7 @@ pub fn shared_out(all: &Tensor, params: &[Tensor]) -> Vec<Option<Tensor>> {
 fn program(units: &dyn Formula, gpu: &Gpu, kind: Kind) -> Result<Arc<Program>> {
     let facts = units.facts();
     debug_assert!(facts.reads.len() <= LEAVES);
-    gpu.program(&format!("units {kind:?} {}", units.name()), || {
-        Ok(facts.definitions(kind)? + &units.text()? + LOOPS)
-    })
+    gpu.program(&format!("units {kind:?} {}", units.name()), || Ok(facts.definitions(kind)? + &units.text()? + LOOPS))
 }
 
 fn size(series: &Tensor) -> [usize; 3] {
