@@ -33,8 +33,14 @@ impl Desk {
 
     /// No variable is set: not where libtorch is, not HOME, nothing.
     pub(crate) fn bd(&self, args: &[&str]) -> Ended {
+        self.bd_in(&[], args)
+    }
+
+    /// The same where some variables are set.
+    pub(crate) fn bd_in(&self, env: &[(&str, &str)], args: &[&str]) -> Ended {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
-        ended(command.args(args).env_clear().current_dir(self.folder.path()).output().unwrap())
+        let command = command.args(args).env_clear().envs(env.iter().copied()).current_dir(self.folder.path());
+        ended(command.output().unwrap())
     }
 
     /// The same with `--json`: the object it prints.
@@ -61,8 +67,14 @@ pub(crate) fn metric(result: &Value, name: &str) -> f64 {
 /// Runs `bd` and checks code and words; the folder must be as before.
 #[track_caller]
 pub(crate) fn refused_by(desk: &Desk, args: &[&str], code: i32, words: &str) {
+    refused_in(desk, &[], args, code, words);
+}
+
+/// The same where some variables are set; what was said.
+#[track_caller]
+pub(crate) fn refused_in(desk: &Desk, env: &[(&str, &str)], args: &[&str], code: i32, words: &str) -> String {
     let before = desk.files();
-    let ended = desk.bd(args);
+    let ended = desk.bd_in(env, args);
     let shown = format!("{args:?} ended with {}:\n{}", ended.code, ended.stderr);
     assert!(ended.stderr.contains(words), "{words:?} not in what {shown}");
     assert_eq!(ended.code, code, "{shown}");
@@ -70,6 +82,7 @@ pub(crate) fn refused_by(desk: &Desk, args: &[&str], code: i32, words: &str) {
     assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("frame #"), "{shown}");
     assert_eq!(ended.stdout, "", "{shown}");
     assert_eq!(desk.files(), before, "{args:?} left something behind");
+    ended.stderr
 }
 
 /// Of jobs that learn from examples: no file, and one of another kind.

@@ -1,7 +1,10 @@
 //! The real binary, run in folders of its own: results, run folders, refusals, examples.
 
+mod check;
 mod common;
+mod devices;
 mod examples;
+mod gpu_check;
 mod info;
 mod own_series;
 mod refusals;

@@ -16,9 +16,9 @@ fn refused(desk: &Desk, args: &[&str], code: i32, words: &str) {
 fn devices() {
     let desk = Desk::new();
     refused(&desk, &["--device", "gpu"], 2, "unknown device 'gpu'; a device is auto, cpu, cuda or cuda:N");
-    if bd_core::cuda::gpus().is_err() {
-        refused(&desk, &["--device", "cuda"], 8, "CUDA was asked for, but ");
-        refused(&desk, &["--device", "cuda:3", "--out", "run"], 8, "CUDA was asked for, but ");
+    if let Err(problem) = bd_core::cuda::gpus() {
+        refused(&desk, &["--device", "cuda"], 8, &problem.to_string());
+        refused(&desk, &["--device", "cuda:3", "--out", "run"], 8, &problem.to_string());
     }
 }
 

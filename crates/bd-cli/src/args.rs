@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
-7 bad data file or checkpoint; 8 device; 130 Ctrl-C; 143 SIGTERM.";
+7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 130 Ctrl-C; 143 SIGTERM.";
 
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]
@@ -31,6 +31,10 @@ pub(crate) enum Command {
     /// Make data to try things with.
     #[command(subcommand)]
     Data(Data),
+    /// Compare every model on this machine: fused scans with steps, gradients with difference quotients, float32 with float64,
+    /// and a GPU with the CPU.
+    #[command(after_help = EXIT_CODES)]
+    Check(Check),
     /// Versions as loaded, devices, threads, CPU features; where CUDA is not usable, why.
     Info {
         /// Print one JSON object instead of text.
@@ -121,6 +125,26 @@ pub(crate) struct Eval {
     pub(crate) columns: OtherColumns,
     #[command(flatten)]
     pub(crate) reuse: Reuse,
+}
+
+/// What the columns of the table compare stands in README.md.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Where to compute: auto, cpu, cuda or cuda:N; a GPU is compared with the CPU, too [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Seed of sizes, parameters and inputs
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print one JSON object on standard output and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors (and JSON, if asked for)
+    #[arg(long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Subcommand)]

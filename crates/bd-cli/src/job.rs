@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use bd_core::{Error, device, kind_name, libtorch};
+use bd_core::{DeviceSpec, Error, device, kind_name, libtorch};
 use bd_train::RunDir;
 use bd_train::run_dir::{Manifest, Status, Versions, utc_now};
 use serde_json::{Map, Value, json};
@@ -50,15 +50,27 @@ pub(crate) fn manifest(job: &str, device: Device, kind: Kind, threads: usize, se
     }
 }
 
+/// The device of `--device`, or else of the plan. Of `auto` it says what was chosen, and why that is no GPU.
+pub(crate) fn resolve_device(option: Option<&str>, plan: DeviceSpec, quiet: bool) -> bd_core::Result<Device> {
+    let spec = option.map_or(Ok(plan), str::parse)?;
+    let (device, problem) = spec.choose()?;
+    if spec == DeviceSpec::Auto && !quiet {
+        let why = problem.map_or_else(String::new, |problem| format!(", for CUDA is not usable: {problem}"));
+        console::message(&format!("device    auto is {}{why}", device::device_name(device)));
+    }
+    Ok(device)
+}
+
 /// The first line of every run.
 pub(crate) fn greeting(manifest: &Manifest) -> String {
-    format!(
-        "bd {VERSION}, libtorch {}, {}, {}, {}",
-        manifest.versions.libtorch.as_deref().unwrap_or("unknown"),
-        manifest.device,
-        manifest.dtype,
-        plural(manifest.threads, "thread")
-    )
+    about(&manifest.device, &manifest.dtype, manifest.threads)
+}
+
+/// The program, and what it computes on.
+pub(crate) fn about(device: &str, dtype: &str, threads: usize) -> String {
+    let libtorch = libtorch::version();
+    let libtorch = libtorch.as_deref().unwrap_or("unknown");
+    format!("bd {VERSION}, libtorch {libtorch}, {device}, {dtype}, {}", plural(threads, "thread"))
 }
 
 /// Prints the object of `--json`: what was done with which run, where, and what came of it.

@@ -4,6 +4,7 @@
 //! that users name, colours and plots known.
 
 mod args;
+mod check;
 mod console;
 mod course;
 mod data;
@@ -32,6 +33,7 @@ use bd_core::error::panic_message;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Train};
+use crate::check::ChecksFailed;
 use crate::interrupt::Interrupted;
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Check(args) => check::check(&args),
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => predict::eval(&args),
@@ -74,13 +77,16 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
         return interrupted.exit_code();
     }
+    if error.is::<ChecksFailed>() {
+        return 9;
+    }
     match error.downcast_ref::<Error>() {
         Some(Error::Config(_) | Error::Shape { .. } | Error::Place { .. }) => 2,
         Some(Error::NotFinite { .. }) => 3,
         Some(Error::OutOfMemory(_)) => 4,
         Some(Error::Storage { .. }) => 5,
         Some(Error::BadFile { .. } | Error::Mismatch { .. }) => 7,
-        Some(Error::Cuda(_)) => 8,
+        Some(Error::Cuda(_) | Error::Gpu(_)) => 8,
         _ => 1,
     }
 }

@@ -20,11 +20,15 @@ const NEEDED_CAPABILITY: (c_int, c_int) = (7, 5);
 /// Why CUDA cannot be used. Each begins with a fixed sentence, then says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CudaProblem {
-    /// `libcuda.so.1` cannot be loaded.
-    #[error("no NVIDIA driver found ({0}); install the NVIDIA driver, or use --device cpu")]
+    /// `libcuda.so.1` cannot be loaded, or is none. Holds the loader's own words.
+    #[error(
+        "no NVIDIA driver found ({0}); install the NVIDIA driver, in a container start it with --gpus all, or use --device cpu"
+    )]
     NoDriver(String),
     /// The driver does not know the CUDA version of this libtorch.
-    #[error("the NVIDIA driver is too old: it supports CUDA {found}, needed is {needed}; update the driver")]
+    #[error(
+        "the NVIDIA driver is too old: it supports CUDA {found}, needed is {needed}; update the driver (580 or newer), or use --device cpu"
+    )]
     DriverTooOld {
         /// CUDA version the driver supports.
         found: String,
@@ -42,16 +46,60 @@ pub enum CudaProblem {
         needed: String,
     },
     /// libtorch's CUDA back end, or a library it needs, cannot be loaded. Holds the loader's own words.
-    #[error("a CUDA library is missing: {0}; run scripts/libtorch --cuda, or set LIBTORCH to a libtorch with CUDA")]
+    #[error(
+        "a CUDA library is missing: {0}; run scripts/libtorch --cuda, set LIBTORCH to a libtorch with CUDA, or use --device cpu"
+    )]
     LibraryMissing(String),
     /// NVRTC cannot be loaded. Holds the loader's own words.
     #[error(
-        "NVRTC, the compiler of CUDA C, is missing: {0}; run scripts/libtorch --nvrtc, or name its folder in LD_LIBRARY_PATH"
+        "a CUDA library is missing: NVRTC, the compiler of CUDA C: {0}; run scripts/libtorch --nvrtc, or name its folder in LD_LIBRARY_PATH"
     )]
     NvrtcMissing(String),
-    /// The driver works and shows no GPU.
-    #[error("no GPU is visible ({0}); check nvidia-smi, CUDA_VISIBLE_DEVICES and the container's --gpus option")]
-    NoGpuVisible(String),
+    /// The driver is there and shows no GPU, or not this one.
+    #[error("no GPU is visible ({why}); {remedy}, or use --device cpu")]
+    NoGpuVisible {
+        /// What the driver says.
+        why: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+impl CudaProblem {
+    fn no_gpu(why: impl Into<String>) -> Self {
+        let mut why = why.into();
+        if let Ok(visible) = std::env::var("CUDA_VISIBLE_DEVICES") {
+            why += &format!(", CUDA_VISIBLE_DEVICES is '{visible}'");
+        }
+        Self::NoGpuVisible { why, remedy: "check nvidia-smi, CUDA_VISIBLE_DEVICES and the container's --gpus option" }
+    }
+
+    /// What it means that a function of the driver failed.
+    fn of_status(function: &str, status: Status, words: Option<String>) -> Self {
+        let said = words.map_or_else(String::new, |words| format!(": {words}"));
+        let why = format!("{function} failed with error {status}{said}");
+        match status {
+            STUB_LIBRARY => Self::NoDriver("libcuda.so.1 is the stub that programs are linked with".into()),
+            NO_DEVICE => Self::no_gpu("the driver reports no device"),
+            NOT_READY => Self::NoGpuVisible { why, remedy: "wait for the machine's nvidia-fabricmanager, or start it" },
+            MISMATCH => Self::NoGpuVisible {
+                why,
+                remedy: "libcuda.so.1 and the kernel's module are of different drivers: after an update of the driver restart the \
+                         machine, in a container remove its own libcuda.so.1 and start it with --gpus all",
+            },
+            COMPATIBILITY => Self::NoGpuVisible {
+                why,
+                remedy: "libcuda.so.1 is of a compatibility package, which this GPU does not support: update the machine's driver, and \
+                         take the folder compat out of LD_LIBRARY_PATH",
+            },
+            UNKNOWN => Self::NoGpuVisible {
+                why,
+                remedy: "often /dev/nvidia-uvm is missing: run nvidia-smi and nvidia-modprobe -u on the machine, then start the container \
+                         again with --gpus all",
+            },
+            _ => Self::no_gpu(why),
+        }
+    }
 }
 
 /// A GPU as the driver describes it.
@@ -75,15 +123,14 @@ pub fn gpus() -> Result<Vec<Gpu>, CudaProblem> {
     }
     driver.init()?;
     let gpus: Vec<Gpu> = (0..driver.count()?).map(|ordinal| driver.gpu(ordinal)).collect::<Result<_, _>>()?;
-    if gpus.is_empty() { Err(CudaProblem::NoGpuVisible("the driver counts 0".into())) } else { Ok(gpus) }
+    if gpus.is_empty() { Err(CudaProblem::no_gpu("the driver counts 0")) } else { Ok(gpus) }
 }
 
 /// Opens libtorch's CUDA back end for GPU number `index`. After this, and only then, libtorch has CUDA.
 pub(crate) fn open_backend(index: usize) -> Result<(), CudaProblem> {
     let gpus = gpus()?;
-    let gpu = gpus
-        .get(index)
-        .ok_or_else(|| CudaProblem::NoGpuVisible(format!("cuda:{index} was asked for, there are {}", gpus.len())))?;
+    let none = || CudaProblem::no_gpu(format!("cuda:{index} was asked for, the last one is cuda:{}", gpus.len() - 1));
+    let gpu = gpus.get(index).ok_or_else(none)?;
     check_capability(gpu)?;
     let missing = |words: String| CudaProblem::LibraryMissing(words);
     let folder = libtorch::file().and_then(|file| file.parent().map(PathBuf::from)).unwrap_or_default();
@@ -126,7 +173,13 @@ pub(crate) fn loader_words(error: &libloading::Error) -> String {
 pub(crate) struct Driver(Library);
 
 type Status = c_int;
+// CUresult, as in cuda.h: CUDA_ERROR_...
+const STUB_LIBRARY: Status = 34;
 const NO_DEVICE: Status = 100;
+const NOT_READY: Status = 802; // SYSTEM_NOT_READY
+const MISMATCH: Status = 803; // SYSTEM_DRIVER_MISMATCH
+const COMPATIBILITY: Status = 804; // COMPAT_NOT_SUPPORTED_ON_DEVICE
+const UNKNOWN: Status = 999;
 
 impl Driver {
     pub(crate) fn open() -> Result<Self, CudaProblem> {
@@ -139,11 +192,7 @@ impl Driver {
     fn ask<F: Copy>(&self, name: &CStr, call: impl FnOnce(F) -> Status) -> Result<(), CudaProblem> {
         match call(self.function(name)?) {
             0 => Ok(()),
-            NO_DEVICE => Err(CudaProblem::NoGpuVisible("the driver reports no device".into())),
-            status => {
-                let name = name.to_string_lossy();
-                Err(CudaProblem::NoDriver(format!("{name} of libcuda.so.1 failed with error {status}")))
-            }
+            status => Err(CudaProblem::of_status(&name.to_string_lossy(), status, self.words(status))),
         }
     }
 
@@ -152,6 +201,16 @@ impl Driver {
         // SAFETY: every caller names the type that cuda.h declares for the function.
         let function = unsafe { self.0.get::<F>(name.to_bytes_with_nul()) };
         function.map(|function| *function).map_err(|error| CudaProblem::NoDriver(loader_words(&error)))
+    }
+
+    /// The driver's own words for a status.
+    pub(crate) fn words(&self, status: Status) -> Option<String> {
+        type GetErrorString = unsafe extern "C" fn(Status, *mut *const c_char) -> Status;
+        let mut words = std::ptr::null();
+        // SAFETY: as declared in cuda.h; the pointer is valid for the call.
+        let told = unsafe { self.function::<GetErrorString>(c"cuGetErrorString").ok()?(status, &mut words) };
+        // SAFETY: on success the driver gives a text of its own, which ends in a zero and stays.
+        (told == 0 && !words.is_null()).then(|| unsafe { CStr::from_ptr(words) }.to_string_lossy().into_owned())
     }
 
     fn version(&self) -> Result<c_int, CudaProblem> {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::cuda;
+use crate::cuda::{self, CudaProblem};
 use crate::error::{Error, Result};
 
 /// A device as a user names it: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -24,17 +24,25 @@ pub enum DeviceSpec {
 
 impl DeviceSpec {
     /// The device, with libtorch's CUDA back end opened if it is a GPU. There is no silent fallback: only
-    /// [`Auto`](Self::Auto) may end on the CPU.
+    /// [`Auto`](Self::Auto) may end on the CPU, and [`choose`](Self::choose) says why it did.
     ///
     /// Call this before anything else asks libtorch about CUDA: libtorch never asks twice.
     pub fn resolve(self) -> Result<Device> {
+        Ok(self.choose()?.0)
+    }
+
+    /// [`resolve`](Self::resolve), and where [`Auto`](Self::Auto) has ended on the CPU, why.
+    pub fn choose(self) -> Result<(Device, Option<CudaProblem>)> {
         match self {
-            Self::Cpu => Ok(Device::Cpu),
+            Self::Cpu => Ok((Device::Cpu, None)),
             Self::Cuda(index) => {
                 cuda::open_backend(index)?;
-                Ok(Device::Cuda(index))
+                Ok((Device::Cuda(index), None))
             }
-            Self::Auto => Ok(cuda::open_backend(0).map_or(Device::Cpu, |()| Device::Cuda(0))),
+            Self::Auto => Ok(match cuda::open_backend(0) {
+                Ok(()) => (Device::Cuda(0), None),
+                Err(problem) => (Device::Cpu, Some(problem)),
+            }),
         }
     }
 }

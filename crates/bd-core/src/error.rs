@@ -77,7 +77,7 @@ pub enum Error {
     },
 
     /// CUDA was asked for and cannot be used.
-    #[error("CUDA was asked for, but {0}")]
+    #[error(transparent)]
     Cuda(#[from] CudaProblem),
 
     /// Memory of the host or of the device ran out.

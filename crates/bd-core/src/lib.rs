@@ -22,6 +22,7 @@
 //! | [`files`] | files written in one step; safetensors |
 //! | [`npz`] | numpy's `.npz`, read and written, and `.npy` |
 //! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
+//! | [`contract`] | what a system promises, as numbers: [`Trial`](contract::Trial), [`compare`](contract::compare) |
 //! | [`error`] | [`Error`], [`Result`], [`catch_torch`] |
 //! | `testing` | contract tests (feature `testing`) |
 //!
@@ -29,6 +30,7 @@
 
 pub mod autograd;
 pub mod checkpoint;
+pub mod contract;
 pub mod cuda;
 pub mod device;
 pub mod dyn_system;

@@ -2,41 +2,13 @@
 
 mod emulated;
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
+pub use crate::contract::ScanCase;
+use crate::contract::{Size, Trial, Way, central_differences, compare, difference};
 use crate::params::Params;
-use crate::rng::Rng;
-use crate::shared::{Phase, Shared};
-use crate::spikes::Spikes;
-use crate::state::StateTree;
-use crate::system::{System, scan_by_step};
-use crate::tap::Tap;
+use crate::system::System;
 pub use emulated::{ARCHITECTURES, OnGpu, emulated};
-
-/// Sizes and tolerance of one [`assert_scan_is_steps`].
-#[derive(Debug, Clone, Copy)]
-pub struct ScanCase {
-    /// Number of steps.
-    pub time: i64,
-    /// Number of sequences.
-    pub batch: i64,
-    /// Dtype and device.
-    pub on: (Kind, Device),
-    /// Largest difference allowed, relative to the largest entry of the reference.
-    pub tolerance: f64,
-    /// Seed of inputs and weights of the loss.
-    pub seed: u64,
-}
-
-impl ScanCase {
-    /// Random sizes: up to 40 steps, and a batch that fills no tile, a few, or the wide ones that large batches get.
-    pub fn random(seed: u64, on: (Kind, Device), tolerance: f64) -> Self {
-        let mut rng = Rng::new(seed, "sizes");
-        let mut between = |from: u64, to: u64| (from + rng.bits() % (to - from + 1)) as i64;
-        let (from, to) = [(1, 9), (10, 40), (128, 140), (256, 270)][between(0, 3) as usize];
-        Self { time: between(1, 40), batch: between(from, to), on, tolerance, seed }
-    }
-}
 
 /// Resident memory of this process in KiB. A test that looks at it wants a process of its own: an integration test.
 pub fn resident_kib() -> i64 {
@@ -46,93 +18,19 @@ pub fn resident_kib() -> i64 {
 }
 
 /// Largest absolute difference over the largest absolute entry of `expected` (or 1e-300).
+#[track_caller]
 pub fn relative_to_scale(found: &Tensor, expected: &Tensor) -> f64 {
-    assert_eq!((found.size(), found.kind()), (expected.size(), expected.kind()), "shapes or dtypes differ");
-    if expected.numel() == 0 {
-        return 0.0;
+    match difference("it", found, expected).size {
+        Size::Relative(size) => size,
+        other => panic!("{other:?}"),
     }
-    let largest = |t: Tensor| t.abs().max().double_value(&[]);
-    let (found, expected) = (found.to_kind(Kind::Double), expected.to_kind(Kind::Double));
-    largest(found - &expected) / largest(expected).max(1e-300)
 }
 
 /// Panics with `what` unless `found` equals `expected` to `tolerance` of its scale.
 #[track_caller]
 pub fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
-    let difference = relative_to_scale(found, expected);
-    assert!(difference <= tolerance, "{what} differs by {difference:.3e} of scale, allowed is {tolerance:.0e}");
-}
-
-/// What a scan is fed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// Numbers, whose gradient is asked for.
-    Dense,
-    /// Numbers that are almost all zero, whose gradient is not asked for: a scan may pass over them.
-    Sparse,
-    /// A list of spikes.
-    Spikes,
-}
-
-/// Everything that a scan gives: outputs, final state, states over time, and the gradients of a loss over all of it.
-fn everything<S: System>(
-    system: &S,
-    params: &Params,
-    case: &ScanCase,
-    sha: &Shared,
-    record: bool,
-    form: Form,
-    scan: impl Fn(&Tensor, Option<&Spikes>, S::State, &mut Tap) -> (Tensor, S::State),
-) -> Vec<(String, Tensor)> {
-    let mut rng = Rng::new(case.seed, "testing");
-    let mut normal = |shape: &[i64]| rng.tensor(shape, case.on, Rng::normal);
-    // A state that is not the initial one, reached by a few steps.
-    let lead = normal(&[3, case.batch, system.n_in()]);
-    let start = scan_by_step(system, sha, &lead, system.init_state(case.batch, case.on), &mut Tap::none());
-    let start = start.1.map(&mut |t| {
-        let leaf = t.detach().copy();
-        if leaf.is_floating_point() { leaf.set_requires_grad(true) } else { leaf }
-    });
-    let shape = [case.time, case.batch, system.n_in()];
-    let spikes = (form == Form::Spikes).then(|| {
-        let shape = shape.map(|n| n as usize);
-        Spikes::draw(shape, case.on, 0.05, &mut Rng::new(case.seed, "spikes")).expect("a probability")
-    });
-    let xs = match form {
-        Form::Dense => normal(&shape).set_requires_grad(true),
-        Form::Sparse => {
-            let kept = Rng::new(case.seed, "kept").tensor(&shape, case.on, |rng| f64::from(rng.uniform() < 0.05));
-            normal(&shape) * kept
-        }
-        Form::Spikes => spikes.as_ref().expect("they were drawn").to_dense(),
-    };
-
-    let mut inputs = vec![("input".to_owned(), xs.shallow_clone())];
-    inputs.extend(start.named().into_iter().map(|(name, t)| (format!("initial {name}"), t)));
-    inputs.extend(params.trainable());
-    let names = start.named().into_iter().map(|(name, _)| name).filter(|_| record);
-    let mut tap = Tap::new(names);
-
-    let (ys, last) = scan(&xs, spikes.as_ref(), start, &mut tap);
-    let mut outputs = vec![("output".to_owned(), ys)];
-    outputs.extend(last.named().into_iter().map(|(name, t)| (format!("final {name}"), t)));
-    let taps = tap.finish().expect("every state is recorded");
-    outputs.extend(taps.into_iter().map(|(name, t)| (format!("trace of {name}"), t)));
-
-    // A loss with a weight of its own for every number that the scan gives.
-    let loss =
-        outputs.iter().map(|(_, t)| (t.to_kind(case.on.0) * normal(&t.size())).sum(case.on.0)).reduce(|a, b| a + b);
-    let loss = loss.expect("a scan has outputs");
-    if loss.requires_grad() {
-        inputs.retain(|(_, t)| t.requires_grad());
-        let tensors: Vec<_> = inputs.iter().map(|(_, t)| t).collect();
-        let gradients = Tensor::run_backward(&[&loss], &tensors, false, false);
-        for ((name, input), gradient) in inputs.iter().zip(gradients) {
-            let gradient = if gradient.defined() { gradient } else { input.zeros_like() };
-            outputs.push((format!("gradient of {name}"), gradient));
-        }
-    }
-    outputs
+    let difference = difference(what, found, expected);
+    assert!(!difference.exceeds(tolerance), "{difference}, allowed is {tolerance:.0e}");
 }
 
 /// Checks that `system.scan` equals [`scan_by_step`]: outputs, final state, recorded states, and the gradients of
@@ -141,32 +39,13 @@ fn everything<S: System>(
 /// well, for a scan may then take another way; from numbers, from almost nothing but zeros, and from a list of spikes.
 #[track_caller]
 pub fn assert_scan_is_steps<S: System>(system: &S, params: &Params, case: ScanCase) {
-    let ways = [
-        (Phase::Predict, true, Form::Dense),
-        (Phase::Fit, true, Form::Dense),
-        (Phase::Predict, false, Form::Dense),
-        (Phase::Fit, false, Form::Dense),
-        (Phase::Fit, false, Form::Sparse),
-        (Phase::Fit, false, Form::Spikes),
-        (Phase::Predict, true, Form::Spikes),
-    ];
-    for (phase, record, form) in ways {
-        let sha = Shared { key: case.seed.wrapping_add(0x5eed), ..Shared::new(0.1).ahead(7).in_phase(phase) };
-        let by_step = |xs: &Tensor, _: Option<&Spikes>, s, tap: &mut Tap| scan_by_step(system, &sha, xs, s, tap);
-        let by_scan = |xs: &Tensor, spikes: Option<&Spikes>, s, tap: &mut Tap| match spikes {
-            Some(spikes) => system.scan_spikes(&sha, spikes, s, tap),
-            None => system.scan(&sha, xs, s, tap),
-        };
-        let expected = everything(system, params, &case, &sha, record, form, by_step);
-        let found = everything(system, params, &case, &sha, record, form, by_scan);
-        assert_eq!(found.len(), expected.len());
-        for ((name, found), (known, expected)) in found.iter().zip(&expected) {
-            assert_eq!(name, known);
-            assert_close(
-                &format!("{name} of {system:?} ({case:?}, {sha:?}, record {record}, {form:?})"),
-                found,
-                expected,
-                case.tolerance,
+    for way in Way::ALL {
+        let trial = Trial { system, params, case, way };
+        for difference in compare(&trial.by_scan(), &trial.by_step()) {
+            let allowed = case.tolerance;
+            assert!(
+                !difference.exceeds(allowed),
+                "{difference}, allowed is {allowed:.0e}: {system:?} ({case:?}, {way:?})"
             );
         }
     }
@@ -179,31 +58,18 @@ pub fn grad_check(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor], tolerance:
     let leaves: Vec<_> = inputs.iter().map(|t| t.detach().copy().set_requires_grad(true)).collect();
     let gradients = Tensor::run_backward(&[f(&leaves)], &leaves, false, false);
     for (which, gradient) in gradients.iter().enumerate() {
-        let numeric = numeric_gradient(&f, inputs, which);
+        let moved: Vec<_> = inputs.iter().map(Tensor::copy).collect();
+        let numeric = central_differences(|| f(&moved).double_value(&[]), &moved[which]);
         assert_close(&format!("gradient of input {which}"), gradient, &numeric, tolerance);
     }
 }
 
-fn numeric_gradient(f: &impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor], which: usize) -> Tensor {
-    let _guard = tch::no_grad_guard();
-    let at = |entry: i64, step: f64| {
-        let moved: Vec<_> = inputs.iter().map(Tensor::copy).collect();
-        let _ = moved[which].view([-1]).get(entry).g_add_scalar_(step);
-        f(&moved).double_value(&[])
-    };
-    let flat: Vec<f64> = (0..inputs[which].numel() as i64)
-        .map(|entry| {
-            // The step that balances truncation (h^2) against rounding (eps / h) for values of order one.
-            let step = 6e-6;
-            (at(entry, step) - at(entry, -step)) / (2.0 * step)
-        })
-        .collect();
-    Tensor::from_slice(&flat).reshape(inputs[which].size())
-}
-
 #[cfg(test)]
 mod tests {
+    use tch::{Device, Kind};
+
     use super::*;
+    use crate::{Phase, Rng, Shared, StateTree, Tap, scan_by_step};
 
     /// A leaky integrator with a trainable leak, and a scan that can be made wrong in chosen ways.
     #[derive(Debug)]

@@ -23,7 +23,7 @@ use self::fit::{Fit, Fitted, divide};
 use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
-use crate::job::{Seconds, greeting, manifest, print_json};
+use crate::job::{Seconds, greeting, manifest, print_json, resolve_device};
 use crate::plan::NgrcPlan;
 use crate::text::plural;
 
@@ -38,7 +38,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
         }
     };
     let mut plan = NgrcPlan::resolve(args)?;
-    let device = plan.device.resolve()?;
+    let device = resolve_device(None, plan.device, args.run.quiet)?;
     threads::set(plan.threads);
     let manifest = manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed);
     say(greeting(&manifest));

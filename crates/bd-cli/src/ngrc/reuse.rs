@@ -18,7 +18,7 @@ use super::{describe, times};
 use crate::args;
 use crate::console;
 use crate::finished;
-use crate::job::print_json;
+use crate::job::{print_json, resolve_device};
 use crate::plan::NgrcPlan;
 use crate::text::plural;
 
@@ -30,7 +30,7 @@ struct Loaded {
 }
 
 fn load(run: &Path, plan: &NgrcPlan, channels: usize, reuse: &args::Reuse) -> Result<Loaded> {
-    let device = reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+    let device = resolve_device(reuse.device.as_deref(), plan.device, reuse.quiet)?;
     threads::set(finished::threads(reuse, plan.threads)?);
     let on = (plan.dtype.kind(), device);
     let mut params = Params::new(plan.seed, on);

@@ -16,7 +16,7 @@ use crate::args;
 use crate::console;
 use crate::examples::{Grid, Network, Targets, events_of, first_other, ones};
 use crate::finished;
-use crate::job::print_json;
+use crate::job::{print_json, resolve_device};
 use crate::plan::{OF_SEQUENCE, RnnPlan, SnnPlan};
 use crate::text::{plural, short};
 
@@ -55,7 +55,7 @@ fn trained(
     (device, threads): (DeviceSpec, usize),
     network: impl FnOnce(Device) -> bd_core::Result<Network>,
 ) -> Result<Network> {
-    let device = args.reuse.device.as_deref().map_or(Ok(device), str::parse)?.resolve()?;
+    let device = resolve_device(args.reuse.device.as_deref(), device, args.reuse.quiet)?;
     threads::set(finished::threads(&args.reuse, threads)?);
     let network = catch_torch(|| network(device))?;
     network.params.load(&finished::weights_of(&args.run)?)?;

@@ -20,14 +20,14 @@ use crate::course::carry_out;
 use crate::examples::{Form, Labelled, linear_accuracy, table};
 use crate::finished;
 use crate::interrupt::Interrupt;
-use crate::job::{manifest, print_json};
+use crate::job::{manifest, print_json, resolve_device};
 use crate::plan::RnnPlan;
 
 pub(crate) fn train(args: &args::Rnn) -> Result<()> {
     let began = Instant::now();
     let interrupt = Interrupt::watch()?;
     let (plan, source) = RnnPlan::resolve(args)?;
-    let device = plan.device.resolve()?;
+    let device = resolve_device(None, plan.device, args.run.quiet)?;
     threads::set(plan.threads);
     let manifest = (manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed), device);
     carry_out(&args.run, began, &interrupt, manifest, || catch_torch(|| Job::new(plan, source, device)))
@@ -35,7 +35,7 @@ pub(crate) fn train(args: &args::Rnn) -> Result<()> {
 
 /// `bd eval`: the trained network on the test examples of its run, or on those of another file.
 pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
-    let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+    let device = resolve_device(args.reuse.device.as_deref(), plan.device, args.reuse.quiet)?;
     threads::set(finished::threads(&args.reuse, plan.threads)?);
     let network = catch_torch(|| network(plan, device))?;
     network.params.load(&finished::weights_of(&args.run)?)?;

@@ -21,14 +21,14 @@ use crate::course::carry_out;
 use crate::examples::{Network, Preparation};
 use crate::finished;
 use crate::interrupt::Interrupt;
-use crate::job::{manifest, print_json};
+use crate::job::{manifest, print_json, resolve_device};
 use crate::plan::{SnnPlan, SnnSource};
 
 pub(crate) fn train(args: &args::Snn) -> Result<()> {
     let began = Instant::now();
     let interrupt = Interrupt::watch()?;
     let (plan, source) = SnnPlan::resolve(args)?;
-    let device = plan.device.resolve()?;
+    let device = resolve_device(None, plan.device, args.run.quiet)?;
     threads::set(plan.threads);
     let manifest = (manifest(&plan.job, device, plan.dtype.kind(), plan.threads, plan.seed), device);
     match source {
@@ -44,7 +44,7 @@ pub(crate) fn train(args: &args::Snn) -> Result<()> {
 /// `bd eval`: the trained network on the test examples of its run, on those of another file, or on the random samples that it has
 /// learned.
 pub(crate) fn eval(args: &args::Eval, plan: SnnPlan) -> Result<()> {
-    let device = args.reuse.device.as_deref().map_or(Ok(plan.device), str::parse)?.resolve()?;
+    let device = resolve_device(args.reuse.device.as_deref(), plan.device, args.reuse.quiet)?;
     threads::set(finished::threads(&args.reuse, plan.threads)?);
     if args.data.is_some() && plan.data.file.is_none() {
         return Err(Error::Config("bd eval --data is for a run that has learned from a file".into()).into());

@@ -19,7 +19,7 @@ fn gradients_are_those_of_differences() {
     let config = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
     let mut params = Params::new(5, on);
     Lstm::new(&mut params.at("r"), 2, 4, &config).unwrap();
-    crate::cell::testing::draw_vectors(&mut params, 5);
+    bd_core::contract::vary_vectors(&params, 5);
     let mut inputs: Vec<Tensor> = params.trainable().into_iter().map(|(_, t)| t.detach().copy()).collect();
     inputs.push(Rng::new(2, "xs").tensor(&[6, 3, 2], on, Rng::normal));
     let loss = |inputs: &[Tensor]| {

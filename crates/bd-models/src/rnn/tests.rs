@@ -13,7 +13,7 @@ const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 fn random(seed: u64, on: (Kind, Device), [n_in, n]: [i64; 2], config: &RnnConfig) -> (Params, Rnn) {
     let mut params = Params::new(seed, on);
     let rnn = Rnn::new(&mut params.at("r"), n_in, n, config).unwrap();
-    crate::cell::testing::draw_vectors(&mut params, seed);
+    bd_core::contract::vary_vectors(&params, seed);
     (params, rnn)
 }
 

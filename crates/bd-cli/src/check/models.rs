@@ -1,0 +1,236 @@
+//! Every model that there is, to be made with some number of units.
+
+use bd_core::{DynSystem, Error, Params, Result, Rng, System};
+use bd_models::{
+    Activation, Cell, CubaLif, Delay, Expon, ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig,
+    Lif, LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep,
+    RateNetConfig, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
+};
+use tch::{Device, Kind};
+
+/// A model with some settings.
+pub(crate) struct Model {
+    pub(crate) name: String,
+    /// Whether difference quotients mean anything: not where a surrogate takes the place of a derivative.
+    pub(crate) smooth: bool,
+    /// Makes it with about so many units.
+    build: Build,
+}
+
+type Build = Box<dyn Fn(&mut Params, i64) -> Result<DynSystem> + Sync + Send>;
+
+impl Model {
+    pub(crate) fn smooth<S: System + 'static>(
+        name: impl Into<String>,
+        build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            smooth: true,
+            build: Box::new(move |params, n| Ok(DynSystem::new(build(params, n)?))),
+        }
+    }
+
+    fn spiking<S: System + 'static>(
+        name: impl Into<String>,
+        build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,
+    ) -> Self {
+        Self { smooth: false, ..Self::smooth(name, build) }
+    }
+
+    /// The model with about `n` units, and its parameters.
+    pub(crate) fn build(&self, n: i64, seed: u64, on: (Kind, Device)) -> Result<(DynSystem, Params)> {
+        let mut params = Params::new(seed, on);
+        let system = (self.build)(&mut params, n)?;
+        bd_core::contract::vary_vectors(&params, seed);
+        Ok((system, params))
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Model> {
+    let mut all = maps();
+    all.extend(rates());
+    all.extend(synapses());
+    all.extend(neurons());
+    all.extend(trained_neurons());
+    all.extend(spiking_networks());
+    all
+}
+
+/// What has no units of its own.
+fn maps() -> Vec<Model> {
+    let linear = |bias: bool| {
+        move |params: &mut Params, n: i64| {
+            Linear::new(&mut params.at("o"), 3, n, &LinearConfig { bias, ..LinearConfig::default() })
+        }
+    };
+    // Outputs enough for a product that reads only the rows of what is not zero.
+    let wide = |params: &mut Params, n: i64| Linear::new(&mut params.at("o"), n, 40, &LinearConfig::default());
+    let nvar =
+        |order: &'static [usize], constant: bool| NvarConfig { delay: 3, stride: 2, order: order.to_vec(), constant };
+    let ngrc = move |target: Target, scale: bool| {
+        move |params: &mut Params, _: i64| {
+            let ngrc = Ngrc::new(params, 2, 3, &NgrcConfig { nvar: nvar(&[2], true), target, scale })?;
+            ngrc.fit_scale(&data(params, 2))?;
+            Ok::<_, Error>(ngrc)
+        }
+    };
+    vec![
+        Model::smooth("linear", linear(true)),
+        Model::smooth("linear, no bias", linear(false)),
+        Model::smooth("linear, wide", wide),
+        Model::smooth("standardise", |params, n| {
+            let scale = Standardise::new(&mut params.at("scale"), n)?;
+            scale.fit(&data(params, n))?;
+            Ok(scale)
+        }),
+        Model::smooth("nvar", move |_, _| Nvar::new(2, &nvar(&[2], false))),
+        Model::smooth("nvar, orders 2 and 3", move |_, _| Nvar::new(2, &nvar(&[2, 3], true))),
+        Model::smooth("ngrc", ngrc(Target::Value, false)),
+        Model::smooth("ngrc, increment, scaled", ngrc(Target::Increment, true)),
+    ]
+}
+
+/// Numbers to scale by, with a mean and a deviation.
+fn data(params: &Params, n: i64) -> tch::Tensor {
+    Rng::new(0, "data").tensor(&[20, n], params.on(), |rng| 1.0 + 2.0 * rng.normal())
+}
+
+fn rates() -> Vec<Model> {
+    let mut all = Vec::new();
+    for activation in Activation::all() {
+        for tau_ms in [None, Some(0.5)] {
+            let config = RnnConfig { activation, tau_ms, train_initial_state: true, ..RnnConfig::default() };
+            let name = format!("rnn, {}{}", name_of(&activation), if tau_ms.is_some() { ", leaky" } else { "" });
+            all.push(Model::smooth(name, move |params, n| Rnn::new(&mut params.at("r"), 2, n, &config)));
+        }
+    }
+    let gru = GruConfig { train_initial_state: true, ..GruConfig::default() };
+    let lstm = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
+    all.push(Model::smooth("gru", move |params, n| Gru::new(&mut params.at("r"), 2, n, &gru)));
+    all.push(Model::smooth("lstm", move |params, n| Lstm::new(&mut params.at("r"), 2, n, &lstm)));
+    for cell in Cell::all() {
+        all.push(Model::smooth(format!("two layers of {}", cell.name()), move |params, n| {
+            RateNetConfig { n_in: 2, hidden: vec![n, 4], n_out: 3, cell, ..RateNetConfig::default() }.build(params)
+        }));
+    }
+    all
+}
+
+fn synapses() -> Vec<Model> {
+    let synapse = |delayed: bool| {
+        move |params: &mut Params, n: i64| {
+            Synapse::new(&mut params.at("s"), 3, n, &SynapseConfig { tau_ms: 2.0, delayed, ..SynapseConfig::default() })
+        }
+    };
+    vec![
+        Model::smooth("expon", |_, n| Expon::new(n, &ExponConfig { tau_ms: 2.0 })),
+        Model::smooth("leaky integrator", |_, n| LeakyIntegrator::new(n, &LeakyIntegratorConfig { tau_ms: 2.0 })),
+        Model::smooth("delay", |_, n| Delay::new(n, &OneStep)),
+        Model::smooth("synapse", synapse(false)),
+        Model::smooth("synapse, delayed", synapse(true)),
+    ]
+}
+
+/// Neurons that random numbers make spike, with a surrogate that is not zero far from the threshold.
+fn lif() -> LifConfig {
+    let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+    LifConfig { surrogate, resistance: 30.0, v_reset: -0.2, v_rest: 0.1, ..LifConfig::default() }
+}
+
+/// Every reset, with and without a refractory period.
+fn resets() -> impl Iterator<Item = (LifConfig, String)> {
+    [Reset::Value, Reset::Subtract, Reset::None].into_iter().flat_map(|reset| {
+        [(0.0, ""), (0.4, ", refractory")].map(|(refractory_ms, word)| {
+            (LifConfig { reset, refractory_ms, ..lif() }, format!("reset {}{word}", name_of(&reset)))
+        })
+    })
+}
+
+fn neurons() -> Vec<Model> {
+    let mut all = Vec::new();
+    for (config, name) in resets() {
+        for (detach_reset, word) in [(true, ""), (false, ", in the gradient")] {
+            let config = LifConfig { detach_reset, ..config };
+            all.push(Model::spiking(format!("lif, {name}{word}"), move |_, n| Lif::new(n, &config)));
+        }
+    }
+    for surrogate in Surrogate::all() {
+        let config = LifConfig { surrogate, ..lif() };
+        all.push(Model::spiking(format!("lif, {}", surrogate.name()), move |_, n| Lif::new(n, &config)));
+    }
+    all
+}
+
+fn trained_neurons() -> Vec<Model> {
+    let ways = [
+        ("tau", LifTrained { tau: true, ..LifTrained::default() }),
+        ("threshold", LifTrained { threshold: true, ..LifTrained::default() }),
+        ("reset", LifTrained { reset: true, ..LifTrained::default() }),
+        ("everything", LifTrained { tau: true, threshold: true, reset: true }),
+    ];
+    let mut all = Vec::new();
+    for (config, name) in resets() {
+        for (what, trained) in ways {
+            let trained = LifTrained { reset: trained.reset && config.reset != Reset::None, ..trained };
+            let config = LifConfig { trained, detach_reset: config.refractory_ms > 0.0, ..config };
+            if trained.any() {
+                let name = format!("lif, trained {what}, {name}");
+                all.push(Model::spiking(name, move |params, n| Lif::trained(&mut params.at("r"), n, &config)));
+            }
+        }
+    }
+    all
+}
+
+fn spiking_networks() -> Vec<Model> {
+    let expon = ExponConfig { tau_ms: 2.0 };
+    let lif = LifConfig { resistance: 3.0, ..lif() };
+    let refractory = LifConfig { refractory_ms: 0.3, detach_reset: false, ..lif };
+    let trained = LifConfig { trained: LifTrained { tau: true, threshold: true, reset: true }, ..lif };
+    let recurrent_init = Init::KaimingNormal { scale: 20.0 };
+    let cuba =
+        move |lif: LifConfig| move |params: &mut Params, n: i64| CubaLif::trained(&mut params.at("r"), n, &expon, &lif);
+    let again = move |lif: LifConfig| {
+        // No synapse adds up what comes in.
+        let lif = LifConfig { resistance: 30.0, ..lif };
+        move |params: &mut Params, n: i64| {
+            let inner = Lif::trained(&mut params.at("r"), n, &lif)?;
+            Recurrent::new(&mut params.at("r"), inner, Init::XavierNormal)
+        }
+    };
+    let net = |hidden: &'static [i64], lif: LifConfig, recurrent: bool| {
+        move |params: &mut Params, n: i64| {
+            let hidden = std::iter::once(n).chain(hidden.iter().copied()).collect();
+            SnnConfig { n_in: 6, hidden, lif, recurrent, recurrent_init, ..SnnConfig::default() }.build(params)
+        }
+    };
+    vec![
+        Model::spiking("cuba lif", cuba(lif)),
+        Model::spiking("cuba lif, refractory", cuba(refractory)),
+        Model::spiking("cuba lif, trained", cuba(trained)),
+        Model::spiking("recurrent lif", again(lif)),
+        Model::spiking("recurrent lif, refractory", again(refractory)),
+        Model::spiking("recurrent lif, trained", again(trained)),
+        Model::smooth("recurrent rnn", |params, n| {
+            let config = RnnConfig { activation: Activation::Tanh, ..RnnConfig::default() };
+            let inner = Rnn::new(&mut params.at("inner"), n, n, &config)?;
+            Recurrent::new(&mut params.at("r"), inner, Init::XavierNormal)
+        }),
+        Model::spiking("snn of the tutorial", |params, _| SnnConfig::default().build(params)),
+        Model::spiking("snn, one layer", net(&[], lif, false)),
+        Model::spiking("snn, two layers", net(&[4], lif, false)),
+        Model::spiking("snn, trained", net(&[4], trained, false)),
+        Model::spiking("snn, recurrent", net(&[7], lif, true)),
+        Model::spiking("snn, recurrent, trained", net(&[7], trained, true)),
+    ]
+}
+
+/// As in files.
+fn name_of(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        other => unreachable!("a name is a text: {other:?}"),
+    }
+}
