@@ -104,7 +104,7 @@ impl CudaProblem {
 
 /// A GPU as the driver describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gpu {
+pub struct GpuInfo {
     /// Its product name.
     pub name: String,
     /// Device memory in bytes.
@@ -114,7 +114,7 @@ pub struct Gpu {
 }
 
 /// The GPUs that the driver shows, in the order of `cuda:0`, `cuda:1` and so on. Does not touch libtorch.
-pub fn gpus() -> Result<Vec<Gpu>, CudaProblem> {
+pub fn gpus() -> Result<Vec<GpuInfo>, CudaProblem> {
     let driver = Driver::open()?;
     let version = driver.version()?;
     if version < NEEDED_DRIVER {
@@ -122,7 +122,7 @@ pub fn gpus() -> Result<Vec<Gpu>, CudaProblem> {
         return Err(CudaProblem::DriverTooOld { found: show(version), needed: show(NEEDED_DRIVER) });
     }
     driver.init()?;
-    let gpus: Vec<Gpu> = (0..driver.count()?).map(|ordinal| driver.gpu(ordinal)).collect::<Result<_, _>>()?;
+    let gpus: Vec<GpuInfo> = (0..driver.count()?).map(|ordinal| driver.gpu(ordinal)).collect::<Result<_, _>>()?;
     if gpus.is_empty() { Err(CudaProblem::no_gpu("the driver counts 0")) } else { Ok(gpus) }
 }
 
@@ -155,7 +155,7 @@ unsafe extern "C" {
     fn bd_full_precision();
 }
 
-fn check_capability(gpu: &Gpu) -> Result<(), CudaProblem> {
+fn check_capability(gpu: &GpuInfo) -> Result<(), CudaProblem> {
     if gpu.capability >= NEEDED_CAPABILITY {
         return Ok(());
     }
@@ -232,7 +232,7 @@ impl Driver {
         Ok(count)
     }
 
-    pub(crate) fn gpu(&self, ordinal: c_int) -> Result<Gpu, CudaProblem> {
+    pub(crate) fn gpu(&self, ordinal: c_int) -> Result<GpuInfo, CudaProblem> {
         type Get = unsafe extern "C" fn(*mut c_int, c_int) -> Status;
         type GetName = unsafe extern "C" fn(*mut c_char, c_int, c_int) -> Status;
         type TotalMem = unsafe extern "C" fn(*mut usize, c_int) -> Status;
@@ -252,7 +252,7 @@ impl Driver {
         }
         // SAFETY: the buffer is one longer than what the driver was told, so it ends in a zero.
         let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_string_lossy().into_owned();
-        Ok(Gpu { name, memory_bytes: bytes as u64, capability })
+        Ok(GpuInfo { name, memory_bytes: bytes as u64, capability })
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn an_old_gpu_is_named_with_what_it_has_and_what_it_needs() {
-        let gpu = |capability| Gpu { name: "Tesla V100".into(), memory_bytes: 0, capability };
+        let gpu = |capability| GpuInfo { name: "Tesla V100".into(), memory_bytes: 0, capability };
         let problem = check_capability(&gpu((7, 0))).unwrap_err().to_string();
         assert!(problem.starts_with("the GPU is too old: Tesla V100 has compute capability 7.0, needed is 7.5"));
         assert_eq!(check_capability(&gpu((7, 5))), Ok(()));

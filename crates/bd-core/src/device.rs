@@ -26,7 +26,8 @@ impl DeviceSpec {
     /// The device, with libtorch's CUDA back end opened if it is a GPU. There is no silent fallback: only
     /// [`Auto`](Self::Auto) may end on the CPU, and [`choose`](Self::choose) says why it did.
     ///
-    /// Call this before anything else asks libtorch about CUDA: libtorch never asks twice.
+    /// Call this before anything else asks libtorch about CUDA, and before the first backward pass: libtorch never asks twice, and makes the
+    /// threads of its graph for the devices that there are then.
     pub fn resolve(self) -> Result<Device> {
         Ok(self.choose()?.0)
     }

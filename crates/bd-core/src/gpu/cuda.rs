@@ -3,8 +3,7 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::path::PathBuf;
 use std::ptr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backend, Launch, Module};
 use crate::cuda::Driver;
@@ -33,7 +32,7 @@ pub(super) struct Cuda {
 /// Functions of the driver for one device, in its primary context: that of libtorch.
 #[derive(Debug, Clone)]
 struct Api {
-    driver: std::sync::Arc<Driver>,
+    driver: Arc<Driver>,
     index: usize,
     /// A `CUcontext`, which the driver owns and any thread may use.
     context: usize,
@@ -82,7 +81,7 @@ const OUT_OF_MEMORY: Status = 2;
 
 impl Api {
     fn new(driver: Driver, index: usize) -> Result<Self> {
-        let mut api = Self { driver: std::sync::Arc::new(driver), index, context: 0 };
+        let mut api = Self { driver: Arc::new(driver), index, context: 0 };
         let mut context: Handle = ptr::null_mut();
         let device = api.device()?;
         // SAFETY: as declared in cuda.h. The context is kept for ever: libtorch uses it to the end.
@@ -155,25 +154,11 @@ impl Api {
             0 => Ok(()),
             OUT_OF_MEMORY => Err(Error::OutOfMemory(format!("cuda:{} has none left for kernels of ours", self.index))),
             status => {
-                let (name, words) = (name.to_string_lossy(), self.words(status));
+                let (name, words) = (name.to_string_lossy(), self.driver.words(status));
+                let words = words.unwrap_or_else(|| "an error that the driver has no words for".into());
                 Err(Error::Gpu(format!("{name} failed on cuda:{}: {words} (error {status})", self.index)))
             }
         }
-    }
-
-    /// What the driver calls an error.
-    fn words(&self, status: Status) -> String {
-        type Words = unsafe extern "C" fn(Status, *mut *const c_char) -> Status;
-        let mut words: *const c_char = ptr::null();
-        if let Ok(f) = self.driver.function::<Words>(c"cuGetErrorString") {
-            // SAFETY: as declared in cuda.h; any status is allowed.
-            unsafe { f(status, &mut words) };
-        }
-        if words.is_null() {
-            return "an error that the driver has no words for".into();
-        }
-        // SAFETY: a constant string of the driver's.
-        unsafe { CStr::from_ptr(words) }.to_string_lossy().into_owned()
     }
 
     /// libtorch's current stream on this device, for this thread.
