@@ -152,7 +152,7 @@ impl Row {
         let words = match done {
             Ok(Ok(())) => return row,
             Ok(Err(error)) => error.to_string(),
-            Err(payload) => panic_message(payload.as_ref()).to_owned(),
+            Err(payload) => panic_message(payload.as_ref()).into_owned(),
         };
         for check in &mut row.checks {
             check.blame("error", words.lines().next().unwrap_or_default().to_owned());
