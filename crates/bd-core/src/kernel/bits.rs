@@ -46,26 +46,19 @@ impl Bits {
             for (t, own) in own.chunks_exact_mut(tile.lanes).enumerate() {
                 let bits = &bytes(room)[t * self.step() + k * in_a_channel..][..in_a_channel];
                 for (own, bits) in own.as_chunks_mut::<LANES>().0.iter_mut().zip(bits) {
-                    for l in 0..LANES {
-                        own[l] = if bits >> l & 1 == 1 { F::of(1.0) } else { F::default() };
+                    for (l, own) in own.iter_mut().enumerate() {
+                        *own = if bits >> l & 1 == 1 { F::of(1.0) } else { F::default() };
                     }
                 }
             }
         }
     }
 
-    /// Gives `found` the channel's lanes that are 1 at step `t`.
+    /// Those of a channel at step `t`.
     #[inline(always)]
-    pub fn ones<F: Real>(self, room: &[F], t: usize, channel: usize, mut found: impl FnMut(usize)) {
+    pub(super) fn of<F: Real>(self, room: &[F], t: usize, channel: usize) -> &[u8] {
         let in_a_channel = self.lanes / LANES;
-        let bits = &bytes(room)[t * self.step() + channel * in_a_channel..][..in_a_channel];
-        for (i, bits) in bits.iter().enumerate() {
-            let mut bits = u32::from(*bits);
-            while bits != 0 {
-                found(i * LANES + bits.trailing_zeros() as usize);
-                bits &= bits - 1;
-            }
-        }
+        &bytes(room)[t * self.step() + channel * in_a_channel..][..in_a_channel]
     }
 }
 
@@ -77,14 +70,53 @@ struct Write<'a, F> {
 impl<F: Real> Loops for Write<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let (numbers, _) = self.numbers.as_chunks::<LANES>();
-        for (bits, numbers) in self.bits.iter_mut().zip(numbers) {
-            let mut all = 0;
-            for at in (0..LANES).step_by(C::Short::<F>::LEN) {
-                // SAFETY: within the lanes, of which `LEN` is a divisor; these are loops that `vectorised` runs.
-                all |= unsafe { C::Short::<F>::load(numbers.as_ptr().add(at)).nonzero() } << at;
+        write_bits::<C, F>(self.numbers, self.bits);
+    }
+}
+
+/// A bit for each number: whether it is not zero.
+#[inline(always)]
+pub(super) fn write_bits<C: Cpu, F: Real>(numbers: &[F], bits: &mut [u8]) {
+    let (numbers, _) = numbers.as_chunks::<LANES>();
+    for (bits, numbers) in bits.iter_mut().zip(numbers) {
+        let mut all = 0;
+        for at in (0..LANES).step_by(C::Short::<F>::LEN) {
+            // SAFETY: within the lanes, of which `LEN` is a divisor; this is called by loops that `vectorised` runs.
+            all |= unsafe { C::Short::<F>::load(numbers.as_ptr().add(at)).nonzero() } << at;
+        }
+        *bits = all as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<F: Real>(instructions: Instructions) {
+        for (channels, lanes, steps) in [(1, 8, 1), (5, 24, 3), (3, 32, 9)] {
+            let tile = Tile { steps, lanes, keep: true, instructions };
+            // `[channel, step, lane]`
+            let numbers: Vec<F> = (0..channels * tile.len()).map(|i| F::of(f64::from(i * i % 7 < 3))).collect();
+            let bits = Bits { channels, lanes };
+            let mut room = vec![F::of(0.5); lanes * bits_len::<F>(channels, steps)];
+            for t in 0..steps {
+                let of_step = |k: usize| &numbers[k * tile.len() + t * lanes..][..lanes];
+                let step: Vec<F> = (0..channels).flat_map(of_step).copied().collect();
+                bits.write(instructions, &step, t, &mut room);
             }
-            *bits = all as u8;
+            let mut found = vec![F::of(0.5); numbers.len()];
+            bits.read(tile, &room, &mut found);
+            assert!(found == numbers, "{channels} channels, {lanes} lanes, {steps} steps");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for instructions in
+            [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()].into_iter().flatten()
+        {
+            check::<f32>(instructions);
+            check::<f64>(instructions);
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bd_core::kernel::{
-    AnyKernel, Bits, Block, Entry, Grads, Input, Kernel, Real, Rooms, Rows, RowsMut, Series, Sizes, Sparse, Start,
-    Striped, Tile, Typed, apart, bits_len, find_entries, striped_len, turn, turn_into_stripes,
+    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Real, Rooms, Rows, RowsMut, Series, Sizes, Sparse, Start,
+    Striped, Tile, Typed, bits_len, striped_len, turn_into_stripes,
 };
 
-use crate::cell::{Matrix, WeightRows, add_step, read_step, write_step};
+use crate::cell::{Matrix, OfStep, WeightRows};
 
 /// One number in so many may be other than zero for the rows of the weight that are wanted to be gathered. They come from
 /// a farther cache than the operands of a product over everything.
@@ -35,19 +35,17 @@ pub(super) struct RecurrentKernel {
 struct Kept<'a, F> {
     inner: &'a mut [F],
     driven: &'a mut [F],
-    first: &'a mut [F],
+    /// The outputs before the first step, and then those of all steps.
     outputs: &'a mut [F],
 }
 
 /// What is made anew at every step.
 #[derive(Default)]
 struct Room<F> {
-    entries: Vec<Entry<F>>,
+    lists: Lists<F>,
     sparse: Sparse<F>,
-    /// `[lane, n]`.
-    sums: Block<F>,
-    /// `[n, lane]`.
-    numbers: Block<F>,
+    /// What is asked of the inputs of the system at one step, `[n, lane]`.
+    asked: Block<F>,
     /// Inputs of the system at one step.
     driven: Block<F>,
     /// What the system works in.
@@ -77,11 +75,10 @@ impl RecurrentKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let [inner, driven, first, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
+        let [inner, driven, _, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
         let (inner, rest) = kept.split_at_mut(inner);
-        let (driven, rest) = rest.split_at_mut(driven);
-        let (first, outputs) = rest.split_at_mut(first);
-        Kept { inner, driven, first, outputs }
+        let (driven, outputs) = rest.split_at_mut(driven);
+        Kept { inner, driven, outputs }
     }
 
     fn bits(&self, tile: Tile) -> Bits {
@@ -92,17 +89,26 @@ impl RecurrentKernel {
     fn feed_back<F: Real>(&self, tile: Tile, before: &[F], x: &mut [F], room: &mut Room<F>) {
         let (n, lanes, instructions) = (self.n, tile.lanes, tile.instructions);
         let series = Series::by_channel(before, n, lanes);
-        if !find_entries(instructions, series, before.len() / WORTH, &mut room.entries) {
+        if !room.lists.find(instructions, series, before.len() / WORTH) {
             return self.forward.step(instructions, lanes, before, Start::There, x);
         }
-        let stride = apart(n);
-        room.sums.resize(stride * lanes);
-        room.sums.fill(F::default());
-        room.numbers.resize(n * lanes);
-        room.sparse.arrange(lanes, room.entries.iter().map(|entry| entry.turned()));
-        room.sparse.add_product(instructions, self.weight.striped(), rows_mut(&mut room.sums, stride));
-        turn(instructions, [lanes, n], rows(&room.sums, stride), rows_mut(&mut room.numbers, lanes));
-        x.iter_mut().zip(room.numbers.iter()).for_each(|(x, fed)| *x += *fed);
+        room.sparse.arrange_turned(&room.lists, lanes);
+        room.sparse.product_turned(instructions, self.weight.striped(), Start::There, rows_mut(x, lanes));
+    }
+
+    /// What is not zero of the outputs before each step.
+    fn find_before<F: Real>(&self, tile: Tile, outputs: &[F], lists: &mut Lists<F>)
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let (n, lanes, steps, step_stride) = (self.n, tile.lanes, tile.steps, self.n * tile.lanes);
+        if self.inner::<F>().spikes() {
+            let (first, bits) = outputs.split_at(step_stride);
+            return lists.find_late(tile.instructions, first, self.bits(tile), bits, steps);
+        }
+        let before = Series { numbers: outputs, channels: n, stride: lanes, steps, step_stride, lanes };
+        let all = lists.find(tile.instructions, before, n * tile.len());
+        debug_assert!(all);
     }
 }
 
@@ -171,7 +177,7 @@ where
             return self.bits(tile).read(tile, outputs, ys);
         }
         for t in 0..tile.steps {
-            write_step(&outputs[of_step(tile, self.n, t)], tile, t * tile.lanes, ys);
+            OfStep::Write(&outputs[of_step(tile, self.n, t)], ys).at(tile, t * tile.lanes);
         }
     }
 
@@ -185,22 +191,22 @@ where
             driven.resize(n * lanes);
             own_work.resize(sizes.n_work * lanes);
             if tile.keep {
-                kept.first.copy_from_slice(fed_back);
+                kept.outputs[..n * lanes].copy_from_slice(fed_back);
             }
             for t in 0..tile.steps {
                 let x = match inner.reads_inputs() {
                     true => &mut kept.driven[of_step(tile, n, t)],
                     false => &mut *driven,
                 };
-                read_step(xs, tile, t * lanes, x);
+                OfStep::Read(xs, x).at(tile, t * lanes);
                 self.feed_back(tile, fed_back, x, room);
                 let own = &mut kept.inner[of_step(tile, n_kept, t)];
                 inner.forward(one_step(tile), Input::Dense(x), state, fed_back, own, &mut own_work);
-                write_step(fed_back, tile, t * lanes, ys);
+                OfStep::Write(fed_back, ys).at(tile, t * lanes);
                 match inner.spikes() {
                     _ if !tile.keep => {}
-                    true => self.bits(tile).write(tile.instructions, fed_back, t, kept.outputs),
-                    false => kept.outputs[of_step(tile, n, t)].copy_from_slice(fed_back),
+                    true => self.bits(tile).write(tile.instructions, fed_back, t, &mut kept.outputs[n * lanes..]),
+                    false => kept.outputs[of_step(tile, n, t + 1)].copy_from_slice(fed_back),
                 }
             }
             (room.driven, room.inner) = (driven, own_work);
@@ -214,43 +220,27 @@ where
         let (state, asked) = grads.state.split_at_mut(sizes.n_state * lanes);
         let (params, gweight) = grads.params.split_at_mut(sizes.n_params);
         self.rooms.with(|room: &mut Room<F>| {
-            room.numbers.resize(n * lanes);
+            room.asked.resize(n * lanes);
             room.driven.resize(n * lanes);
             room.inner.resize(sizes.n_work * lanes);
-            let gx = &mut room.numbers;
+            let gx = &mut room.asked;
             for t in (0..tile.steps).rev() {
                 let x = match inner.reads_inputs() {
                     true => &kept.driven[of_step(tile, n, t)],
                     false => &*room.driven,
                 };
-                add_step(grads.ys, tile, t * lanes, asked);
+                OfStep::Add(grads.ys, asked).at(tile, t * lanes);
                 let own = Grads { ys: asked, state, xs: gx, params };
                 let own_kept = &mut kept.inner[of_step(tile, n_kept, t)];
                 inner.backward(one_step(tile), Input::Dense(x), own_kept, &mut room.inner, own);
                 self.adjoint.step(instructions, lanes, gx, Start::Zero, asked);
                 if !grads.xs.is_empty() {
-                    write_step(gx, tile, t * lanes, grads.xs);
+                    OfStep::Write(gx, grads.xs).at(tile, t * lanes);
                 }
                 turn_into_stripes(instructions, [n, lanes], rows(gx, lanes), turned, tile.len(), t * lanes);
             }
-            room.entries.clear();
-            for k in 0..n {
-                let mut add = |column: usize, value: F| {
-                    room.entries.push(Entry { row: k as u32, column: column as u32, value });
-                };
-                let dense = kept.first[k * lanes..][..lanes].iter().enumerate();
-                dense.filter(|(_, value)| **value != F::default()).for_each(|(l, value)| add(l, *value));
-                for t in 1..tile.steps {
-                    if inner.spikes() {
-                        self.bits(tile).ones(kept.outputs, t - 1, k, |l| add(t * lanes + l, F::of(1.0)));
-                    } else {
-                        let dense = kept.outputs[((t - 1) * n + k) * lanes..][..lanes].iter().enumerate();
-                        let dense = dense.filter(|(_, value)| **value != F::default());
-                        dense.for_each(|(l, value)| add(t * lanes + l, *value));
-                    }
-                }
-            }
-            room.sparse.arrange(n, room.entries.iter().copied());
+            self.find_before(tile, kept.outputs, &mut room.lists);
+            room.sparse.arrange(&room.lists, tile.len());
             let turned = Striped { numbers: turned, rows: tile.len(), columns: n };
             room.sparse.add_product(instructions, turned, rows_mut(gweight, n));
         });
