@@ -6,6 +6,7 @@
 //! | [`Kernel`] | the fused form of any system; what [`System::kernel`](crate::System::kernel) hands out. A row of kernels is one ([`RowOfKernels`]) |
 //! | [`scan_fused`] | the one driver: dtype, tiles of the batch, stretches of time, threads, records, and the graph ([`attach`](crate::attach)). Nothing else knows of autograd |
 
+mod bits;
 mod block;
 mod cpu;
 mod driver;
@@ -16,6 +17,7 @@ mod functions;
 pub mod gpu;
 mod huge;
 mod listing;
+mod lists;
 mod max_over_time;
 pub mod num;
 mod outer;
@@ -24,6 +26,7 @@ mod real;
 mod rooms;
 mod row;
 mod sparse;
+mod stripes;
 mod then;
 mod turn;
 mod unit;
@@ -38,6 +41,7 @@ use tch::Tensor;
 
 use gpu::GpuKernel;
 
+pub use bits::{Bits, bits_len};
 pub use block::Block;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};
 pub use driver::{Feed, ScanBytes, ScanOf, Tuning, scan_bytes, scan_fused, scan_tuned};
@@ -46,6 +50,7 @@ pub use events::{Event, Events};
 pub use field::Field;
 pub use functions::{sigmoid, tanh};
 pub use listing::{Code, Listing};
+pub use lists::Lists;
 pub use max_over_time::max_over_time;
 pub use num::Num;
 pub use outer::{Series, add_outer_product, add_totals};
@@ -53,7 +58,8 @@ pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
 pub use real::{Numbers, Real};
 pub use rooms::Rooms;
 pub use row::RowOfKernels;
-pub use sparse::{Entry, Sparse, Striped, apart, find_entries, stripe, striped_len, turn_into_stripes};
+pub use sparse::Sparse;
+pub use stripes::{Striped, stripe, striped_len, turn_into_stripes};
 pub use then::Then;
 pub use turn::turn;
 pub use unit::{NoSpikes, SurrogateGradient, Unit, UnitState, Units, step_units};
@@ -70,7 +76,7 @@ pub struct Tile {
     pub steps: usize,
     /// Number of samples, a multiple of [`LANES`]. Where the batch ends earlier, its last sample is repeated.
     pub lanes: usize,
-    /// Whether the adjoint of this stretch comes next, so that `work` must hold what it needs.
+    /// Whether the adjoint of this stretch comes, so that `kept` must hold what it needs.
     pub keep: bool,
     /// What loops may use, for [`vectorised`].
     pub instructions: Instructions,
@@ -116,7 +122,7 @@ pub struct Sizes {
     pub n_out: usize,
     /// Numbers of state.
     pub n_state: usize,
-    /// Room that `forward` may use and, with `keep`, fills for `backward`.
+    /// Room that `forward` and `backward` each may use, and that nobody reads afterwards.
     pub n_work: usize,
     /// Numbers of all parameters.
     pub n_params: usize,
@@ -142,8 +148,8 @@ pub struct Grads<'a, F> {
 /// [`StateTree::visit`](crate::StateTree::visit), each `[channel, lane]`.
 ///
 /// A scan goes through time in stretches and keeps only the state at the beginning of each. Backward, each stretch is
-/// calculated again with `keep`, then its adjoint: what lies between stays in the cache. Where a kernel [stores its
-/// work](Self::stores_work) and there is room, `forward` runs once, with `keep`, and `backward` may come much later.
+/// calculated again with `keep`, then its adjoint: what lies between stays in the cache. Where a kernel [had better store
+/// what it keeps](Self::stores) and there is room, `forward` runs once, with `keep`, and `backward` comes much later.
 pub trait Kernel<F>: Debug + Send + Sync {
     /// Its sizes.
     fn sizes(&self) -> Sizes;
@@ -153,17 +159,47 @@ pub trait Kernel<F>: Debug + Send + Sync {
         false
     }
 
-    /// Whether `forward` takes so much longer than writing `work` to memory and reading it again that what it has kept
-    /// had better be stored for `backward` than calculated again. So it is where every step is a product with a matrix.
-    fn stores_work(&self) -> bool {
+    /// Numbers for each lane that `forward` leaves for `backward` of a stretch of so many steps.
+    fn n_kept(&self, _steps: usize) -> usize {
+        0
+    }
+
+    /// Whether `forward` takes so much longer than writing `kept` to memory and reading it again that this had better be
+    /// stored for `backward` than calculated again. So it is where every step is a product with a matrix.
+    fn stores(&self) -> bool {
         false
     }
 
-    /// All steps of a stretch: fills `ys`, and turns `state` from that before the first step into that after the last.
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]);
+    /// Whether it had better be stored also where it is more than a processor's caches hold: so little of it, made at such cost.
+    fn stores_much(&self) -> bool {
+        false
+    }
 
-    /// The adjoint of the stretch whose `work` `forward` has filled with `keep`; `work` is not read again.
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>);
+    /// Whether `backward` reads the inputs; if not, it is given whatever stands there.
+    fn reads_inputs(&self) -> bool {
+        true
+    }
+
+    /// Whether all outputs are exactly 0 or 1.
+    fn spikes(&self) -> bool {
+        false
+    }
+
+    /// Whether what is kept says what the [outputs](Self::outputs) were.
+    fn keeps_outputs(&self) -> bool {
+        false
+    }
+
+    /// Fills `ys` from what was `kept` of a stretch, if that [says it](Self::keeps_outputs).
+    fn outputs(&self, _tile: Tile, _kept: &[F], _ys: &mut [F]) {
+        unreachable!("a kernel was asked for outputs that it does not keep")
+    }
+
+    /// All steps of a stretch: fills `ys`, and turns `state` from that before the first step into that after the last.
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]);
+
+    /// The adjoint of the stretch whose `kept` `forward` has filled with `keep`; `kept` is not read again.
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>);
 }
 
 /// A kernel for both dtypes.

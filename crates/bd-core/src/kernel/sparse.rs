@@ -3,101 +3,113 @@
 // Loops over blocks are written with indices: so they are sure to be unrolled.
 #![allow(clippy::needless_range_loop)]
 
-use super::outer::Series;
-use super::product::{Rows, RowsMut};
+use super::lists::Lists;
+use super::product::{Rows, RowsMut, Start};
+use super::stripes::STRIPE;
 use super::turn::turn_loops;
-use super::vector::Vector;
-use super::{Block, Cpu, Instructions, Loops, Real, vectorised};
-
-/// A number that is not zero.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Entry<F> {
-    /// Its row.
-    pub row: u32,
-    /// Its column.
-    pub column: u32,
-    /// The number; 1 for a spike.
-    pub value: F,
-}
-
-impl<F> Entry<F> {
-    /// That of the turned matrix.
-    #[inline(always)]
-    pub fn turned(self) -> Self {
-        Self { row: self.column, column: self.row, value: self.value }
-    }
-}
-
-/// What is not zero of a series, in order: a row for each channel, and a column for each lane of each step. False, and with no use in
-/// it, if more than `most` numbers are not zero.
-#[must_use]
-pub fn find_entries<F: Real>(
-    instructions: Instructions,
-    series: Series<'_, F>,
-    most: usize,
-    entries: &mut Vec<Entry<F>>,
-) -> bool {
-    series.check();
-    entries.clear();
-    let of_channel = series.steps * series.lanes;
-    // A channel may have as many too many before that is seen.
-    entries.reserve(most.min(series.channels * of_channel) + of_channel);
-    let mut few = true;
-    vectorised(instructions, Fill { to: entries, series, most, few: &mut few });
-    few
-}
+use super::vector::{Vector, prefetch};
+use super::{Cpu, Instructions, Loops, Real, Striped, striped_len, vectorised};
 
 /// Rows of a [`Sparse`] that are worked on at once: sums that do not wait for each other.
 const GROUP: usize = 4;
 
-/// Columns of a stripe: with some hundred rows it stays in the nearest cache.
-const STRIPE: usize = 32;
+/// Groups ahead of which sums are asked for.
+const AHEAD: usize = 4;
+
+/// Rows of a block: within it those of about the same length come together, and its product is turned at once.
+const BLOCK: usize = 32;
 
 /// A matrix of which most is zero, arranged for products. Its memory is used again when it is arranged again.
 #[derive(Debug, Clone)]
 pub struct Sparse<F> {
-    rows: usize,
+    /// The rows in the order in which they are worked on, block after block: those of a group are about as long as each other.
+    order: Vec<u32>,
     /// Where the entries of each group of rows begin; one more than there are.
     starts: Vec<u32>,
+    /// Of each group how many of the first entries are 1 in all rows: all that all rows have, where all are spikes.
+    ones: Vec<u32>,
     /// Columns and values of the rows of a group side by side; shorter rows are filled up with zeros.
     entries: Vec<[(u32, F); GROUP]>,
-    /// Entries of each row, while they are put in.
+    /// Of each row its entries, then where the next one goes.
     filled: Vec<u32>,
-    /// One more than the greatest column.
+    /// All entries are in columns below this.
     columns: usize,
 }
 
 impl<F> Default for Sparse<F> {
     fn default() -> Self {
-        Self { rows: 0, starts: vec![0], entries: Vec::new(), filled: Vec::new(), columns: 0 }
+        Self {
+            order: Vec::new(),
+            starts: vec![0],
+            ones: Vec::new(),
+            entries: Vec::new(),
+            filled: Vec::new(),
+            columns: 0,
+        }
     }
 }
 
 impl<F: Real> Sparse<F> {
-    /// From entries of `rows` rows. Within a row they stay in order.
-    pub fn arrange(&mut self, rows: usize, entries: impl Iterator<Item = Entry<F>> + Clone) {
-        (self.rows, self.columns) = (rows, 0);
+    /// From lists of its rows, of so many columns.
+    pub fn arrange(&mut self, lists: &Lists<F>, columns: usize) {
+        let rows = lists.rows();
         self.filled.clear();
-        self.filled.resize(rows.next_multiple_of(GROUP), 0);
-        for entry in entries.clone() {
-            self.filled[entry.row as usize] += 1;
-            self.columns = self.columns.max(entry.column as usize + 1);
+        self.filled.extend((0..rows).map(|row| lists.row(row).0.len() as u32));
+        self.begin(lists, columns);
+        for (slot, &row) in self.order.iter().enumerate() {
+            let (found, values) = lists.row(row as usize);
+            let group = &mut self.entries[self.starts[slot / GROUP] as usize..];
+            for (entry, (&column, &value)) in group.iter_mut().zip(found.iter().zip(values)) {
+                assert!((column as usize) < columns, "a list has a column too many");
+                entry[slot % GROUP] = (column, value);
+            }
+        }
+    }
+
+    /// From lists of its columns, of so many rows. Within a row they stay in order.
+    pub fn arrange_turned(&mut self, lists: &Lists<F>, rows: usize) {
+        self.filled.clear();
+        self.filled.resize(rows, 0);
+        let columns = lists.rows();
+        for column in 0..columns {
+            lists.row(column).0.iter().for_each(|row| self.filled[*row as usize] += 1);
+        }
+        self.begin(lists, columns);
+        // From now on where the next entry of each row goes.
+        for (slot, &row) in self.order.iter().enumerate() {
+            self.filled[row as usize] = self.starts[slot / GROUP] * GROUP as u32 + (slot % GROUP) as u32;
+        }
+        let entries = self.entries.as_flattened_mut();
+        for column in 0..columns {
+            let (rows, values) = lists.row(column);
+            for (&row, &value) in rows.iter().zip(values) {
+                let at = &mut self.filled[row as usize];
+                entries[*at as usize] = (column as u32, value);
+                *at += GROUP as u32;
+            }
+        }
+    }
+
+    /// Puts the rows, whose entries are `filled`, in order within blocks, and makes room.
+    fn begin(&mut self, lists: &Lists<F>, columns: usize) {
+        self.columns = columns;
+        self.order.clear();
+        self.order.extend(0..self.filled.len() as u32);
+        for block in self.order.chunks_mut(BLOCK) {
+            block.sort_unstable_by_key(|row| self.filled[*row as usize]);
         }
         self.starts.truncate(1);
-        let mut count = 0;
-        for group in self.filled.chunks_exact_mut(GROUP) {
-            count += group.iter().copied().max().unwrap_or(0);
+        self.ones.clear();
+        let (spikes, mut count) = (lists.are_ones(), 0);
+        for group in self.order.chunks(GROUP) {
+            // The rows are in the order of their lengths.
+            let [shortest, longest] = [group[0], group[group.len() - 1]].map(|row| self.filled[row as usize]);
+            count += longest;
             self.starts.push(count);
-            group.fill(0);
+            self.ones.push(if spikes && group.len() == GROUP { shortest } else { 0 });
         }
         self.entries.clear();
         self.entries.resize(count as usize, [(0, F::default()); GROUP]);
-        for entry in entries {
-            let row = entry.row as usize;
-            let at = self.starts[row / GROUP] + self.filled[row];
-            self.entries[at as usize][row % GROUP] = (entry.column, entry.value);
-            self.filled[row] += 1;
-        }
     }
 
     /// `out[row, n] += sum_k a[row, k] b[k, n]`. The order of each sum is that of the entries, whatever the processor.
@@ -105,138 +117,90 @@ impl<F: Real> Sparse<F> {
         if self.entries.is_empty() || b.columns == 0 {
             return;
         }
-        assert!(self.columns <= b.rows, "rows of b are missing");
-        assert!(striped_len(b.rows, b.columns) <= b.numbers.len(), "stripes of b are missing");
-        assert!((self.rows - 1) * out.stride + b.columns <= out.numbers.len(), "there is too little room");
+        self.check(&b);
+        assert!((self.order.len() - 1) * out.stride + b.columns <= out.numbers.len(), "there is too little room");
         vectorised(instructions, AddProduct { a: self, b, out });
     }
-}
 
-/// A matrix in stripes: some columns of all rows, then the next ones, so that what a product reads lies close together. The last
-/// stripe is filled up.
-#[derive(Debug, Clone, Copy)]
-pub struct Striped<'a, F> {
-    /// All of it.
-    pub numbers: &'a [F],
-    /// How many rows.
-    pub rows: usize,
-    /// How many columns.
-    pub columns: usize,
-}
-
-/// Numbers of a [`Striped`] matrix.
-pub fn striped_len(rows: usize, columns: usize) -> usize {
-    rows * columns.next_multiple_of(STRIPE)
-}
-
-/// Lays out a matrix in stripes.
-pub fn stripe<F: Real>(rows: usize, columns: usize, number: impl Fn(usize, usize) -> F) -> Block<F> {
-    let mut numbers = Vec::with_capacity(striped_len(rows, columns));
-    for first in (0..columns).step_by(STRIPE) {
-        for row in 0..rows {
-            let number = |column| if column < columns { number(row, column) } else { F::default() };
-            numbers.extend((first..first + STRIPE).map(number));
+    /// The same turned: `out[n, row] = start + sum_k a[row, k] b[k, n]`.
+    pub fn product_turned(
+        &self,
+        instructions: Instructions,
+        b: Striped<'_, F>,
+        start: Start<'_, F>,
+        out: RowsMut<'_, F>,
+    ) {
+        if self.order.is_empty() || b.columns == 0 {
+            return;
         }
+        self.check(&b);
+        assert!((b.columns - 1) * out.stride + self.order.len() <= out.numbers.len(), "there is too little room");
+        vectorised(instructions, ProductTurned { a: self, b, start, out });
     }
-    Block::from(numbers.as_slice())
+
+    /// What the loops rely on.
+    fn check(&self, b: &Striped<'_, F>) {
+        assert!(self.columns <= b.rows, "rows of b are missing");
+        assert!(striped_len(b.rows, b.columns) <= b.numbers.len(), "stripes of b are missing");
+    }
+
+    #[inline(always)]
+    fn group(&self, group: usize) -> Group<'_, F> {
+        let rows = &self.order[group * GROUP..self.order.len().min((group + 1) * GROUP)];
+        let entries = &self.entries[self.starts[group] as usize..self.starts[group + 1] as usize];
+        let (ones, others) = entries.split_at(self.ones[group] as usize);
+        Group { rows, ones, others }
+    }
 }
 
-/// Channels with lanes side by side, `[channels, lanes]`, as `lanes` rows from `first` on of a striped matrix of `rows` rows, with a
-/// column for each channel.
-pub fn turn_into_stripes<F: Real>(
-    instructions: Instructions,
-    [channels, lanes]: [usize; 2],
-    from: Rows<'_, F>,
-    striped: &mut [F],
-    rows: usize,
-    first: usize,
+/// Rows that are worked on at once.
+struct Group<'a, F> {
+    rows: &'a [u32],
+    /// Columns and values side by side, all values 1.
+    ones: &'a [[(u32, F); GROUP]],
+    /// The others.
+    others: &'a [[(u32, F); GROUP]],
+}
+
+/// Two vectors of sums for each row of a group, over its entries; `b` begins at the first column.
+///
+/// # Safety
+///
+/// The processor has these vectors, and the rows of `b` are there.
+#[inline(always)]
+unsafe fn sums<F: Real, V: Vector<F>>(group: &Group<'_, F>, b: *const F) -> [[V; 2]; GROUP] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut sums = [[V::splat(F::default()); 2]; GROUP];
+        add_entries::<F, V, true>(group.ones, b, &mut sums);
+        add_entries::<F, V, false>(group.others, b, &mut sums);
+        sums
+    }
+}
+
+/// Entries of which all values are 1, or any.
+///
+/// # Safety
+///
+/// As for [`sums`].
+#[inline(always)]
+unsafe fn add_entries<F: Real, V: Vector<F>, const ONES: bool>(
+    entries: &[[(u32, F); GROUP]],
+    b: *const F,
+    sums: &mut [[V; 2]; GROUP],
 ) {
-    vectorised(instructions, TurnIntoStripes { channels, lanes, from, striped, rows, first });
-}
-
-struct TurnIntoStripes<'a, F> {
-    channels: usize,
-    lanes: usize,
-    from: Rows<'a, F>,
-    striped: &'a mut [F],
-    rows: usize,
-    first: usize,
-}
-
-impl<F: Real> Loops for TurnIntoStripes<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        for channel in (0..self.channels).step_by(STRIPE) {
-            let width = STRIPE.min(self.channels - channel);
-            let from = Rows { numbers: &self.from.numbers[channel * self.from.stride..], stride: self.from.stride };
-            let at = channel * self.rows + self.first * STRIPE;
-            let to = RowsMut { numbers: &mut self.striped[at..], stride: STRIPE };
-            turn_loops::<C, F>([width, self.lanes], from, to);
-        }
-    }
-}
-
-/// How far apart rows of `n` numbers should lie, of which many are written in turn: never by a multiple of 1 KiB, or they would
-/// all want the same few places of the nearest cache.
-pub fn apart(n: usize) -> usize {
-    let lines = n.div_ceil(16);
-    16 * (lines + usize::from(lines.is_multiple_of(4)))
-}
-
-struct Fill<'a, F> {
-    to: &'a mut Vec<Entry<F>>,
-    series: Series<'a, F>,
-    most: usize,
-    few: &'a mut bool,
-}
-
-impl<F: Real> Loops for Fill<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        // SAFETY: these are loops that `vectorised` runs; lanes are a multiple of the shorter vectors' length.
-        unsafe {
-            match self.series.lanes % C::Vector::<F>::LEN {
-                0 => self.by::<C::Vector<F>>(),
-                _ => self.by::<C::Short<F>>(),
-            }
-        }
-    }
-}
-
-impl<F: Real> Fill<'_, F> {
-    /// # Safety
-    ///
-    /// The processor has these vectors, and lanes are a multiple of their length.
-    #[inline(always)]
-    unsafe fn by<V: Vector<F>>(self) {
-        let Self { to, series: Series { numbers, channels, stride, steps, step_stride, lanes }, most, few } = self;
-        let mut count = 0;
-        let first = to.as_mut_ptr();
-        for channel in 0..channels {
-            for step in 0..steps {
-                for at in (0..lanes).step_by(V::LEN) {
-                    // SAFETY: `check` has seen that the channels are there at all steps; there is room for `most` entries and
-                    // all of a channel, and no more than `most` are there when a channel begins.
-                    unsafe {
-                        let own = numbers.as_ptr().add(channel * stride + step * step_stride + at);
-                        let mut found = V::load(own).nonzero();
-                        while found != 0 {
-                            let lane = found.trailing_zeros() as usize;
-                            let column = (step * lanes + at + lane) as u32;
-                            first.add(count).write(Entry { row: channel as u32, column, value: *own.add(lane) });
-                            count += 1;
-                            found &= found - 1;
-                        }
-                    }
+    // SAFETY: the caller's.
+    unsafe {
+        let one = V::splat(F::of(1.0));
+        for side_by_side in entries {
+            for i in 0..GROUP {
+                let (column, value) = side_by_side[i];
+                let (b, value) = (b.add(column as usize * STRIPE), if ONES { one } else { V::splat(value) });
+                for j in 0..2 {
+                    sums[i][j] = value.mul_add(V::load(b.add(j * V::LEN)), sums[i][j]);
                 }
             }
-            if count > most {
-                *few = false;
-                return;
-            }
         }
-        // SAFETY: so many were written.
-        unsafe { to.set_len(count) };
     }
 }
 
@@ -267,32 +231,81 @@ impl<F: Real> AddProduct<'_, F> {
     unsafe fn columns<V: Vector<F>>(&mut self, first: usize) {
         let Self { a, b, out } = self;
         let width = (2 * V::LEN).min(b.columns - first);
-        // Stripes are a multiple of two vectors of any processor.
-        let b = &b.numbers[first / STRIPE * STRIPE * b.rows + first % STRIPE..];
-        for (group, bounds) in a.starts.windows(2).enumerate() {
-            let entries = &a.entries[bounds[0] as usize..bounds[1] as usize];
-            if entries.is_empty() {
+        let (b, groups) = (b.from(first), a.starts.len() - 1);
+        for group in 0..groups {
+            let own = a.group(group);
+            if own.ones.is_empty() && own.others.is_empty() {
                 continue;
+            }
+            // What is added to comes from far away: ask for it some groups ahead.
+            if group + AHEAD < groups {
+                for &row in a.group(group + AHEAD).rows {
+                    let out = out.numbers[row as usize * out.stride + first..].as_ptr();
+                    prefetch(out);
+                    prefetch(out.wrapping_add(V::LEN));
+                }
             }
             // SAFETY: the caller's.
             unsafe {
-                let mut sums = [[V::splat(F::default()); 2]; GROUP];
-                for side_by_side in entries {
-                    for i in 0..GROUP {
-                        let (column, value) = side_by_side[i];
-                        let (b, value) = (b.as_ptr().add(column as usize * STRIPE), V::splat(value));
+                let sums = sums::<F, V>(&own, b.as_ptr());
+                for (&row, sums) in own.rows.iter().zip(sums) {
+                    let out = &mut out.numbers[row as usize * out.stride + first..][..width];
+                    if width == 2 * V::LEN {
                         for j in 0..2 {
-                            sums[i][j] = value.mul_add(V::load(b.add(j * V::LEN)), sums[i][j]);
+                            let out = out.as_mut_ptr().add(j * V::LEN);
+                            sums[j].mul_add(V::splat(F::of(1.0)), V::load(out)).store(out);
                         }
+                    } else {
+                        let mut found = [F::default(); STRIPE];
+                        (0..2).for_each(|j| sums[j].store(found.as_mut_ptr().add(j * V::LEN)));
+                        out.iter_mut().zip(&found).for_each(|(out, found)| *out += *found);
                     }
                 }
-                for i in 0..GROUP.min(a.rows - group * GROUP) {
-                    let mut found = [F::default(); STRIPE];
-                    for j in 0..2 {
-                        sums[i][j].store(found.as_mut_ptr().add(j * V::LEN));
+            }
+        }
+    }
+}
+
+struct ProductTurned<'a, F> {
+    a: &'a Sparse<F>,
+    b: Striped<'a, F>,
+    start: Start<'a, F>,
+    out: RowsMut<'a, F>,
+}
+
+impl<F: Real> Loops for ProductTurned<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        let Self { a, b, start, out } = self;
+        let two = 2 * C::Vector::<F>::LEN;
+        let (mut found, mut turned) = ([F::default(); BLOCK * STRIPE], [F::default(); STRIPE * BLOCK]);
+        // A part of `b` that stays in the nearest cache while all rows pass by.
+        for first in (0..b.columns).step_by(two) {
+            let width = two.min(b.columns - first);
+            let b = b.from(first);
+            for row in (0..a.order.len()).step_by(BLOCK) {
+                let rows = BLOCK.min(a.order.len() - row);
+                for group in row / GROUP..(row + rows).div_ceil(GROUP) {
+                    let group = a.group(group);
+                    // SAFETY: the rows of `b` are there, as the caller has checked; these are loops that `vectorised` runs.
+                    let sums = unsafe { sums::<F, C::Vector<F>>(&group, b.as_ptr()) };
+                    for (&own, sums) in group.rows.iter().zip(sums) {
+                        let to = &mut found[(own as usize - row) * STRIPE..][..two];
+                        // SAFETY: there is room for two vectors.
+                        (0..2).for_each(|j| unsafe { sums[j].store(to.as_mut_ptr().add(j * C::Vector::<F>::LEN)) });
                     }
-                    let out = &mut out.numbers[(group * GROUP + i) * out.stride + first..][..width];
-                    out.iter_mut().zip(&found).for_each(|(out, found)| *out += *found);
+                }
+                let (from, to) =
+                    (Rows { numbers: &found, stride: STRIPE }, RowsMut { numbers: &mut turned, stride: BLOCK });
+                turn_loops::<C, F>([rows, width], from, to);
+                for (i, turned) in turned.chunks_exact(BLOCK).take(width).enumerate() {
+                    let out = &mut out.numbers[(first + i) * out.stride + row..][..rows];
+                    let both = out.iter_mut().zip(turned);
+                    match start {
+                        Start::Zero => both.for_each(|(out, sum)| *out = *sum),
+                        Start::Each(numbers) => both.for_each(|(out, sum)| *out = numbers[first + i] + *sum),
+                        Start::There => both.for_each(|(out, sum)| *out += *sum),
+                    }
                 }
             }
         }
@@ -301,6 +314,7 @@ impl<F: Real> AddProduct<'_, F> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Series, stripe, turn_into_stripes};
     use super::*;
     use crate::rng::Rng;
 
@@ -330,19 +344,34 @@ mod tests {
             let a = |row: usize, column: usize| xs[column / lanes * channels * lanes + row * lanes + column % lanes];
             let b = numbers(&mut rng, columns.max(channels) * n, 1);
             for instructions in every_way() {
-                let mut entries = Vec::new();
-                assert!(find_entries(instructions, series(&xs, [steps, channels, lanes]), xs.len(), &mut entries));
+                let mut lists = Lists::default();
+                assert!(lists.find(instructions, series(&xs, [steps, channels, lanes]), xs.len()));
                 let check = |rows: usize, terms: usize, striped: &[f64], turned: bool| {
-                    let (mut sparse, mut out) = (Sparse::default(), vec![0.5; rows * (n + 2)]);
-                    sparse.arrange(rows, entries.iter().map(|entry| if turned { entry.turned() } else { *entry }));
+                    let sum = |row: usize, column: usize| -> f64 {
+                        let a = |k: usize| if turned { a(k, row) } else { a(row, k) };
+                        (0..terms).map(|k| a(k) * b[k * n + column]).sum()
+                    };
                     let striped = Striped { numbers: striped, rows: terms, columns: n };
+                    let mut sparse = Sparse::default();
+                    if turned {
+                        sparse.arrange_turned(&lists, rows);
+                        let mut out = vec![0.5; n * (rows + 2)];
+                        let to = RowsMut { numbers: &mut out, stride: rows + 2 };
+                        sparse.product_turned(instructions, striped, Start::There, to);
+                        for (i, found) in out.iter().enumerate() {
+                            let (column, row) = (i / (rows + 2), i % (rows + 2));
+                            let expected = 0.5 + if row < rows { sum(row, column) } else { 0.0 };
+                            assert_eq!(*found, expected, "row {row}, column {column} of {n}, turned");
+                        }
+                    } else {
+                        sparse.arrange(&lists, terms);
+                    }
+                    let mut out = vec![0.5; rows * (n + 2)];
                     sparse.add_product(instructions, striped, RowsMut { numbers: &mut out, stride: n + 2 });
                     for (i, found) in out.iter().enumerate() {
                         let (row, column) = (i / (n + 2), i % (n + 2));
-                        let a = |k: usize| if turned { a(k, row) } else { a(row, k) };
-                        let terms = if column < n { terms } else { 0 };
-                        let sum: f64 = (0..terms).map(|k| a(k) * b[k * n + column]).sum();
-                        assert_eq!(*found, 0.5 + sum, "row {row}, column {column} of {n}");
+                        let expected = 0.5 + if column < n { sum(row, column) } else { 0.0 };
+                        assert_eq!(*found, expected, "row {row}, column {column} of {n}");
                     }
                 };
                 check(channels, columns, &stripe(columns, n, |row, column| b[row * n + column]), false);
@@ -357,28 +386,13 @@ mod tests {
     }
 
     #[test]
-    fn rows_go_into_stripes_in_pieces() {
-        let (channels, rows) = (45, 24);
-        let all: Vec<f32> = (0..channels * rows).map(|i| i as f32).collect();
-        let expected = stripe(rows, channels, |row, column| all[column * rows + row]);
-        for instructions in every_way() {
-            let mut striped = vec![0.0; striped_len(rows, channels)];
-            for first in (0..rows).step_by(8) {
-                let from = Rows { numbers: &all[first..], stride: rows };
-                turn_into_stripes(instructions, [channels, 8], from, &mut striped, rows, first);
-            }
-            assert_eq!(*striped, *expected);
-        }
-    }
-
-    #[test]
     fn what_is_not_sparse_is_refused() {
         let ones = vec![1.0; 4 * 8];
         for instructions in every_way() {
-            let mut entries = Vec::new();
-            assert!(!find_entries(instructions, series(&ones, [1, 4, 8]), 31, &mut entries));
-            assert!(find_entries(instructions, series(&ones, [1, 4, 8]), 32, &mut entries));
-            assert_eq!((entries.len(), entries[31]), (32, Entry { row: 3, column: 7, value: 1.0 }));
+            let mut lists = Lists::default();
+            assert!(!lists.find(instructions, series(&ones, [1, 4, 8]), 31));
+            assert!(lists.find(instructions, series(&ones, [1, 4, 8]), 32));
+            assert_eq!((lists.rows(), lists.row(3)), (4, (&[0, 1, 2, 3, 4, 5, 6, 7][..], &[1.0; 8][..])));
         }
     }
 }

@@ -29,6 +29,7 @@ where
         assert!(A::HELD == 0, "only what comes last in the state can be held");
         B::HELD
     };
+    const SPIKES: bool = B::SPIKES;
     type Constants = (A::Constants, B::Constants);
     type Surrogate = B::Surrogate;
 

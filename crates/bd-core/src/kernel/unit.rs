@@ -94,6 +94,8 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
     /// So many numbers at the end of its state never change: `step` gives them back as they are. They are a neuron's own
     /// parameters, which are [given to the kernel](UnitKernel::holding) at every scan and which no state of a system has.
     const HELD: usize = 0;
+    /// Whether its output is always exactly 0 or 1.
+    const SPIKES: bool = false;
     /// What `step` needs that depends on the step size: worked out once, in float64.
     type Constants: Debug + Copy + Send + Sync;
     /// What stands in for the derivative of its spikes; [`NoSpikes`] if there are none.

@@ -24,8 +24,8 @@ use crate::error::Result;
 /// Numbers that a unit [holds](Unit::HELD) are parameters, `[held, n]`: they are no part of the kernel's state. Their gradient
 /// is summed over the stretch in registers, then over the samples.
 ///
-/// `work`: what the adjoint reads of the state before each step; and, if the units spike, the distance from the threshold and
-/// what the surrogate makes of it.
+/// Kept is what the adjoint reads of the state before each step; and, if the units spike, the distance from the threshold.
+/// What the surrogate makes of it is worked out backward.
 #[derive(Debug)]
 pub struct UnitKernel<U: Unit<S>, const S: usize> {
     n: usize,
@@ -33,8 +33,8 @@ pub struct UnitKernel<U: Unit<S>, const S: usize> {
     constants: U::Constants,
     /// For each number of state whether the adjoint reads it. The loops of one that does not have no use for what they find.
     reads: [bool; S],
-    /// Whether it reads the input, too.
-    reads_input: bool,
+    /// Whether it reads the input.
+    reads_inputs: bool,
     /// What the units hold, `[held, n]`.
     held: Option<Numbers>,
 }
@@ -49,8 +49,8 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     fn of(n: usize, unit: U, constants: U::Constants) -> Self {
-        let mut kernel = Self { n, unit, constants, reads: [true; S], reads_input: true, held: None };
-        (kernel.reads, kernel.reads_input) = kernel.read_by_adjoint();
+        let mut kernel = Self { n, unit, constants, reads: [true; S], reads_inputs: true, held: None };
+        (kernel.reads_inputs, kernel.reads) = kernel.read_by_adjoint();
         kernel
     }
 
@@ -93,11 +93,12 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     /// Taken from the adjoint's own text.
-    fn read_by_adjoint(&self) -> ([bool; S], bool) {
+    fn read_by_adjoint(&self) -> (bool, [bool; S]) {
         let listing = Listing::new();
         let (gx, gs) = self.adjoint_code(&listing);
         let results: Vec<_> = std::iter::once(gx).chain(gs).collect();
-        (std::array::from_fn(|j| listing.depends(&results, &format!("s[{j}]"))), listing.depends(&results, "x"))
+        let reads = |name: &str| listing.depends(&results, name);
+        (reads("x"), std::array::from_fn(|j| reads(&format!("s[{j}]"))))
     }
 
     fn adjoint_code(&self, listing: &Listing) -> (Code, [Code; S]) {
@@ -107,13 +108,13 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     /// Numbers of state that are kept of each step. What is held is there anyway.
-    fn n_kept(&self) -> usize {
+    fn n_states_kept(&self) -> usize {
         self.reads[..Self::MOVING].iter().filter(|reads| **reads).count()
     }
 
     /// What a GPU has to know: which of the numbers of state that change its adjoint reads, and whether it reads the input.
     pub(super) fn read_on_gpu(&self) -> (&[bool], bool) {
-        (&self.reads[..Self::MOVING], self.reads_input)
+        (&self.reads[..Self::MOVING], self.reads_inputs)
     }
 
     /// All that [`cuda`](Self::cuda) depends on.
@@ -183,15 +184,15 @@ struct Forward<'a, F, U: Unit<S>, const S: usize, const W: usize, const KEEP: bo
     xs: &'a [F],
     state: &'a mut [F],
     ys: &'a mut [F],
-    work: &'a mut [F],
+    kept: &'a mut [F],
 }
 
 impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loops for Forward<'_, F, U, S, W, KEEP> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { kernel, tile, xs, state, ys, work } = self;
+        let Self { kernel, tile, xs, state, ys, kept } = self;
         let (unit, constants, moving) = (kernel.unit, kernel.constants, UnitKernel::<U, S>::MOVING);
-        let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_kept(), kernel.held::<F>());
+        let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_states_kept(), kernel.held::<F>());
         for (k, at, s_at) in blocks::<W>(kernel.n, tile) {
             let mut s = read_all::<F, W, S>(state, s_at, kernel.n * tile.lanes, moving);
             hold(&mut s, held, k, kernel.n, moving);
@@ -201,7 +202,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
                     let mut at = at;
                     for j in 0..moving {
                         if kernel.reads[j] {
-                            write(work, at, &s[j]);
+                            write(kept, at, &s[j]);
                             at += n_values;
                         }
                     }
@@ -220,7 +221,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
                 }
                 write(ys, at, &y);
                 if KEEP && U::Surrogate::SPIKES {
-                    write(work, n_kept * n_values + at, &over);
+                    write(kept, n_kept * n_values + at, &over);
                 }
             }
             write_all(state, s_at, kernel.n * tile.lanes, &s, moving);
@@ -233,16 +234,17 @@ struct Backward<'a, F, U: Unit<S>, const S: usize, const W: usize> {
     kernel: &'a UnitKernel<U, S>,
     tile: Tile,
     xs: &'a [F],
-    work: &'a [F],
+    kept: &'a [F],
+    slope: &'a [F],
     grads: Grads<'a, F>,
 }
 
 impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_, F, U, S, W> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { kernel, tile, xs, work, grads } = self;
+        let Self { kernel, tile, xs, kept, slope: slopes, grads } = self;
         let (unit, constants, moving) = (kernel.unit, kernel.constants, UnitKernel::<U, S>::MOVING);
-        let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_kept(), kernel.held::<F>());
+        let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_states_kept(), kernel.held::<F>());
         let wants_gxs = !grads.xs.is_empty();
         for (k, at, s_at) in blocks::<W>(kernel.n, tile) {
             // Of what is held, nothing is asked after the stretch.
@@ -255,14 +257,14 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
                 let mut s_at = at;
                 for j in 0..moving {
                     if kernel.reads[j] {
-                        s[j] = read(work, s_at);
+                        s[j] = read(kept, s_at);
                         s_at += n_values;
                     }
                 }
                 let (mut over, mut slope) = ([F::default(); W], [F::default(); W]);
                 if U::Surrogate::SPIKES {
-                    over = read(work, n_kept * n_values + at);
-                    slope = read(work, (n_kept + 1) * n_values + at);
+                    over = read(kept, n_kept * n_values + at);
+                    slope = read(slopes, at);
                 }
                 let mut gx = [F::default(); W];
                 for l in 0..W {
@@ -394,16 +396,28 @@ impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {
 
 impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
     fn sizes(&self) -> Sizes {
-        let n_work = self.n * (self.n_kept() + if U::Surrogate::SPIKES { 2 } else { 0 });
+        let n_work = if U::Surrogate::SPIKES { self.n } else { 0 };
         let (n_state, n_params) = (Self::MOVING * self.n, U::HELD * self.n);
         Sizes { n_in: self.n, n_out: self.n, n_state, n_work, n_params }
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]) {
+    fn n_kept(&self, steps: usize) -> usize {
+        self.n * steps * (self.n_states_kept() + usize::from(U::Surrogate::SPIKES))
+    }
+
+    fn reads_inputs(&self) -> bool {
+        self.reads_inputs
+    }
+
+    fn spikes(&self) -> bool {
+        U::SPIKES
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
         let (kernel, xs) = (self, xs.dense());
         macro_rules! run {
             ($w:expr, $keep:expr) => {
-                vectorised(tile.instructions, Forward::<_, _, S, { $w }, $keep> { kernel, tile, xs, state, ys, work })
+                vectorised(tile.instructions, Forward::<_, _, S, { $w }, $keep> { kernel, tile, xs, state, ys, kept })
             };
         }
         match (abreast(tile), tile.keep) {
@@ -416,17 +430,23 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
         }
     }
 
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], slope: &mut [F], grads: Grads<'_, F>) {
         if U::Surrogate::SPIKES {
             let n_values = self.n * tile.len();
-            let (over, slope) = work[self.n_kept() * n_values..].split_at_mut(n_values);
+            let over = &kept[self.n_states_kept() * n_values..][..n_values];
+            let slope = &mut slope[..n_values];
             vectorised(tile.instructions, Surrogates { surrogate: self.unit.surrogate(), over, slope });
         }
-        let (kernel, xs, work) = (self, xs.dense(), &*work);
+        let (kernel, xs, kept, slope) = (self, xs.dense(), &*kept, &*slope);
+        macro_rules! run {
+            ($w:expr) => {
+                vectorised(tile.instructions, Backward::<_, _, S, { $w }> { kernel, tile, xs, kept, slope, grads })
+            };
+        }
         match abreast(tile) {
-            4 => vectorised(tile.instructions, Backward::<_, _, S, { 4 * LANES }> { kernel, tile, xs, work, grads }),
-            2 => vectorised(tile.instructions, Backward::<_, _, S, { 2 * LANES }> { kernel, tile, xs, work, grads }),
-            _ => vectorised(tile.instructions, Backward::<_, _, S, LANES> { kernel, tile, xs, work, grads }),
+            4 => run!(4 * LANES),
+            2 => run!(2 * LANES),
+            _ => run!(LANES),
         }
     }
 }

@@ -5,6 +5,18 @@
 
 use super::Real;
 
+/// Asks for what will be wanted soon: a hint that changes nothing.
+#[inline(always)]
+pub(super) fn prefetch<F>(at: *const F) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this kind has the instruction, which takes any address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 /// `LEN` numbers in a register.
 pub trait Vector<F: Real>: Copy {
     /// How many there are.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use bd_core::kernel::{LANES, Real, RowsMut, Series, Tile, add_outer_product, add_totals};
+use bd_core::kernel::{Cpu, LANES, Loops, Real, RowsMut, Series, Tile, add_outer_product, add_totals, vectorised};
 
 /// Sizes of the work.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,42 @@ pub(crate) fn add_step<F: Real>(series: &[F], tile: Tile, at: usize, to: &mut [F
             for l in 0..LANES {
                 to[l] += from[l];
             }
+        }
+    }
+}
+
+/// What is done with one step of series, by the processor's longest vectors.
+#[derive(Debug)]
+pub(crate) enum OfStep<'a, F> {
+    /// [`read_step`].
+    Read(&'a [F], &'a mut [F]),
+    /// [`write_step`].
+    Write(&'a [F], &'a mut [F]),
+    /// [`add_step`].
+    Add(&'a [F], &'a mut [F]),
+}
+
+impl<F: Real> OfStep<'_, F> {
+    /// Does it, at the step that begins at `at`.
+    pub(crate) fn at(self, tile: Tile, at: usize) {
+        vectorised(tile.instructions, At { what: self, tile, at });
+    }
+}
+
+struct At<'a, F> {
+    what: OfStep<'a, F>,
+    tile: Tile,
+    at: usize,
+}
+
+impl<F: Real> Loops for At<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        let Self { what, tile, at } = self;
+        match what {
+            OfStep::Read(series, to) => read_step(series, tile, at, to),
+            OfStep::Write(from, series) => write_step(from, tile, at, series),
+            OfStep::Add(series, to) => add_step(series, tile, at, to),
         }
     }
 }

@@ -9,7 +9,7 @@ use bd_core::{Error, ParamPath, Result};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
-pub(crate) use blocks::{Layout, add_step, read_step, write_step};
+pub(crate) use blocks::{Layout, OfStep, add_step, read_step, write_step};
 pub(crate) use matrix::{Matrix, WeightRows};
 
 mod blocks;

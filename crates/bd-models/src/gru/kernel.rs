@@ -71,14 +71,22 @@ impl AnyKernel for GruKernel {}
 impl<F: Real> Kernel<F> for GruKernel {
     fn sizes(&self) -> Sizes {
         let (n, n_in) = (self.n, self.n_in);
-        Sizes { n_in, n_out: n, n_state: n, n_work: self.block(), n_params: (n_in + n + 1) * 3 * n }
+        Sizes { n_in, n_out: n, n_state: n, n_work: 0, n_params: (n_in + n + 1) * 3 * n }
     }
 
-    fn stores_work(&self) -> bool {
+    fn n_kept(&self, steps: usize) -> usize {
+        self.block() * steps
+    }
+
+    fn stores(&self) -> bool {
         true
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, h: &mut [F], ys: &mut [F], work: &mut [F]) {
+    fn reads_inputs(&self) -> bool {
+        false
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, h: &mut [F], ys: &mut [F], work: &mut [F], _: &mut [F]) {
         let (bias, bias_a) = F::numbers(&self.bias).split_at(2 * self.n);
         let (instructions, lanes) = (tile.instructions, tile.lanes);
         for (at, block) in (Layout { block: self.block(), tile }).steps() {
@@ -92,7 +100,7 @@ impl<F: Real> Kernel<F> for GruKernel {
         }
     }
 
-    fn backward(&self, tile: Tile, _xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, _xs: Input<'_, F>, work: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
         let (n, instructions, lanes) = (self.n, tile.instructions, tile.lanes);
         let layout = Layout { block: self.block(), tile };
         let gh = grads.state;

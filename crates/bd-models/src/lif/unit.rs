@@ -149,6 +149,7 @@ pub(crate) struct Free<const DETACHED: bool>(pub(super) LifConfig);
 impl<const DETACHED: bool> Unit<2> for Free<DETACHED> {
     const NAME: &'static str = "lif";
     const STATES: [&'static str; 2] = ["v", "spike"];
+    const SPIKES: bool = true;
     type Constants = Constants;
     type Surrogate = Surrogate;
 
@@ -173,6 +174,7 @@ pub(crate) struct Refractory<const DETACHED: bool>(pub(super) LifConfig);
 impl<const DETACHED: bool> Unit<3> for Refractory<DETACHED> {
     const NAME: &'static str = "lif with a refractory period";
     const STATES: [&'static str; 3] = ["v", "spike", "refractory"];
+    const SPIKES: bool = true;
     type Constants = Constants;
     type Surrogate = Surrogate;
 
@@ -198,6 +200,7 @@ impl<const DETACHED: bool> Unit<5> for Own<Free<DETACHED>> {
     const NAME: &'static str = "trained lif";
     const STATES: [&'static str; 5] = ["v", "spike", "gain", "v_th", "v_reset"];
     const HELD: usize = OWN;
+    const SPIKES: bool = true;
     type Constants = Constants;
     type Surrogate = Surrogate;
 
@@ -222,6 +225,7 @@ impl<const DETACHED: bool> Unit<6> for Own<Refractory<DETACHED>> {
     const NAME: &'static str = "trained lif with a refractory period";
     const STATES: [&'static str; 6] = ["v", "spike", "refractory", "gain", "v_th", "v_reset"];
     const HELD: usize = OWN;
+    const SPIKES: bool = true;
     type Constants = Constants;
     type Surrogate = Surrogate;
 

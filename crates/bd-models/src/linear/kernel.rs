@@ -46,7 +46,7 @@ impl<F: Real> Kernel<F> for LinearKernel {
         true
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, _state: &mut [F], ys: &mut [F], _work: &mut [F]) {
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, _state: &mut [F], ys: &mut [F], _: &mut [F], _: &mut [F]) {
         if wide::gather(self, tile, xs, ys) {
             return;
         }
@@ -60,7 +60,7 @@ impl<F: Real> Kernel<F> for LinearKernel {
         }
     }
 
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, _work: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, _: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
         let (gweight, gbias) = grads.params.split_at_mut(self.n_in * self.n_out);
         let gys = Series::by_channel(grads.ys, self.n_out, tile.len());
         match xs {

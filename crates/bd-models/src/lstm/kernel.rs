@@ -76,14 +76,22 @@ impl AnyKernel for LstmKernel {}
 impl<F: Real> Kernel<F> for LstmKernel {
     fn sizes(&self) -> Sizes {
         let (n, n_in) = (self.n, self.n_in);
-        Sizes { n_in, n_out: n, n_state: 2 * n, n_work: self.block(), n_params: (n_in + n + 1) * 4 * n }
+        Sizes { n_in, n_out: n, n_state: 2 * n, n_work: 0, n_params: (n_in + n + 1) * 4 * n }
     }
 
-    fn stores_work(&self) -> bool {
+    fn n_kept(&self, steps: usize) -> usize {
+        self.block() * steps
+    }
+
+    fn stores(&self) -> bool {
         true
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]) {
+    fn reads_inputs(&self) -> bool {
+        false
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F], _: &mut [F]) {
         let bias = F::numbers(&self.bias);
         let (h, c) = state.split_at_mut(self.n * tile.lanes);
         for (at, block) in (Layout { block: self.block(), tile }).steps() {
@@ -96,7 +104,7 @@ impl<F: Real> Kernel<F> for LstmKernel {
         }
     }
 
-    fn backward(&self, tile: Tile, _xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, _xs: Input<'_, F>, work: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
         let (n, lanes) = (self.n, tile.lanes);
         let layout = Layout { block: self.block(), tile };
         let (gh, gc) = grads.state.split_at_mut(n * lanes);

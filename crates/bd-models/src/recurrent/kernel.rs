@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bd_core::kernel::{
-    AnyKernel, Block, Entry, Grads, Input, Kernel, Real, Rooms, Rows, RowsMut, Series, Sizes, Sparse, Start, Striped,
-    Tile, Typed, apart, find_entries, striped_len, turn, turn_into_stripes,
+    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Real, Rooms, Rows, RowsMut, Series, Sizes, Sparse, Start,
+    Striped, Tile, Typed, bits_len, striped_len, turn_into_stripes,
 };
 
-use crate::cell::{Matrix, WeightRows, add_step, read_step, write_step};
+use crate::cell::{Matrix, OfStep, WeightRows};
 
 /// One number in so many may be other than zero for the rows of the weight that are wanted to be gathered. They come from
 /// a farther cache than the operands of a product over everything.
@@ -18,8 +18,9 @@ const WORTH: usize = 4;
 /// What comes back is gathered: of the weight only the rows of the outputs that are not zero. So is the gradient of the
 /// weight, once for a stretch; what is asked of the outputs is a product of everything, at every step.
 ///
-/// `work`: that of the system, step by step; the outputs before each step and its inputs, `[step, n, lane]`; and what is asked of
-/// the inputs, in stripes of `[step and lane, n]`.
+/// Kept is what the system keeps, step by step; its inputs, `[step, n, lane]`, if its adjoint reads them; the outputs before the first
+/// step; and those of all steps, if they are spikes a bit each, or else `[step, n, lane]`. `work`: what is asked of the inputs, in
+/// stripes of `[step and lane, n]`.
 #[derive(Debug)]
 pub(super) struct RecurrentKernel {
     pub(super) n: usize,
@@ -30,23 +31,25 @@ pub(super) struct RecurrentKernel {
     pub(super) rooms: Rooms,
 }
 
-/// The work of a stretch.
-struct Work<'a, F> {
+/// What is kept of a stretch.
+struct Kept<'a, F> {
     inner: &'a mut [F],
-    before: &'a mut [F],
     driven: &'a mut [F],
-    turned: &'a mut [F],
+    /// The outputs before the first step, and then those of all steps.
+    outputs: &'a mut [F],
 }
 
 /// What is made anew at every step.
 #[derive(Default)]
 struct Room<F> {
-    entries: Vec<Entry<F>>,
+    lists: Lists<F>,
     sparse: Sparse<F>,
-    /// `[lane, n]`.
-    sums: Block<F>,
-    /// `[n, lane]`.
-    numbers: Block<F>,
+    /// What is asked of the inputs of the system at one step, `[n, lane]`.
+    asked: Block<F>,
+    /// Inputs of the system at one step.
+    driven: Block<F>,
+    /// What the system works in.
+    inner: Block<F>,
 }
 
 impl RecurrentKernel {
@@ -57,28 +60,55 @@ impl RecurrentKernel {
         self.inner.typed()
     }
 
-    fn work<'a, F: Real>(&self, tile: Tile, inner: Sizes, work: &'a mut [F]) -> Work<'a, F> {
-        let (inner, rest) = work.split_at_mut(inner.n_work * tile.len());
-        let (before, rest) = rest.split_at_mut(self.n * tile.len());
-        let (driven, turned) = rest.split_at_mut(self.n * tile.len());
-        Work { inner, before, driven, turned }
+    /// Numbers of each part of what is kept, for each lane.
+    fn parts<F: Real>(&self, steps: usize) -> [usize; 4]
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let (n, inner) = (self.n, self.inner::<F>());
+        let driven = if inner.reads_inputs() { n * steps } else { 0 };
+        let outputs = if inner.spikes() { bits_len::<F>(n, steps) } else { n * steps };
+        [inner.n_kept(1) * steps, driven, n, outputs]
+    }
+
+    fn kept<'a, F: Real>(&self, tile: Tile, kept: &'a mut [F]) -> Kept<'a, F>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let [inner, driven, _, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
+        let (inner, rest) = kept.split_at_mut(inner);
+        let (driven, outputs) = rest.split_at_mut(driven);
+        Kept { inner, driven, outputs }
+    }
+
+    fn bits(&self, tile: Tile) -> Bits {
+        Bits { channels: self.n, lanes: tile.lanes }
     }
 
     /// Adds what the outputs of the step before make of the inputs of this one, both `[n, lane]`.
     fn feed_back<F: Real>(&self, tile: Tile, before: &[F], x: &mut [F], room: &mut Room<F>) {
         let (n, lanes, instructions) = (self.n, tile.lanes, tile.instructions);
         let series = Series::by_channel(before, n, lanes);
-        if !find_entries(instructions, series, before.len() / WORTH, &mut room.entries) {
+        if !room.lists.find(instructions, series, before.len() / WORTH) {
             return self.forward.step(instructions, lanes, before, Start::There, x);
         }
-        let stride = apart(n);
-        room.sums.resize(stride * lanes);
-        room.sums.fill(F::default());
-        room.numbers.resize(n * lanes);
-        room.sparse.arrange(lanes, room.entries.iter().map(|entry| entry.turned()));
-        room.sparse.add_product(instructions, self.weight.striped(), rows_mut(&mut room.sums, stride));
-        turn(instructions, [lanes, n], rows(&room.sums, stride), rows_mut(&mut room.numbers, lanes));
-        x.iter_mut().zip(room.numbers.iter()).for_each(|(x, fed)| *x += *fed);
+        room.sparse.arrange_turned(&room.lists, lanes);
+        room.sparse.product_turned(instructions, self.weight.striped(), Start::There, rows_mut(x, lanes));
+    }
+
+    /// What is not zero of the outputs before each step.
+    fn find_before<F: Real>(&self, tile: Tile, outputs: &[F], lists: &mut Lists<F>)
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let (n, lanes, steps, step_stride) = (self.n, tile.lanes, tile.steps, self.n * tile.lanes);
+        if self.inner::<F>().spikes() {
+            let (first, bits) = outputs.split_at(step_stride);
+            return lists.find_late(tile.instructions, first, self.bits(tile), bits, steps);
+        }
+        let before = Series { numbers: outputs, channels: n, stride: lanes, steps, step_stride, lanes };
+        let all = lists.find(tile.instructions, before, n * tile.len());
+        debug_assert!(all);
     }
 }
 
@@ -112,53 +142,105 @@ where
             n_in: n,
             n_out: n,
             n_state: inner.n_state + n,
-            n_work: inner.n_work + 2 * n + striped_len(1, n),
+            n_work: striped_len(1, n),
             n_params: inner.n_params + n * n,
         }
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F]) {
-        let (xs, n, sizes) = (xs.dense(), self.n, self.inner::<F>().sizes());
-        let work = self.work(tile, sizes, work);
-        let (state, fed_back) = state.split_at_mut(sizes.n_state * tile.lanes);
+    fn n_kept(&self, steps: usize) -> usize {
+        self.parts::<F>(steps).iter().sum()
+    }
+
+    fn stores(&self) -> bool {
+        true
+    }
+
+    fn stores_much(&self) -> bool {
+        true
+    }
+
+    fn reads_inputs(&self) -> bool {
+        false
+    }
+
+    fn spikes(&self) -> bool {
+        self.inner::<F>().spikes()
+    }
+
+    fn keeps_outputs(&self) -> bool {
+        true
+    }
+
+    fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {
+        let outputs = &kept[kept.len() - self.parts::<F>(tile.steps)[3] * tile.lanes..];
+        if self.inner::<F>().spikes() {
+            return self.bits(tile).read(tile, outputs, ys);
+        }
+        for t in 0..tile.steps {
+            OfStep::Write(&outputs[of_step(tile, self.n, t)], ys).at(tile, t * tile.lanes);
+        }
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
+        let (xs, n, lanes, inner) = (xs.dense(), self.n, tile.lanes, self.inner::<F>());
+        let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
+        let kept = self.kept(tile, kept);
+        let (state, fed_back) = state.split_at_mut(sizes.n_state * lanes);
         self.rooms.with(|room: &mut Room<F>| {
-            for t in 0..tile.steps {
-                let (before, x) = (&mut work.before[of_step(tile, n, t)], &mut work.driven[of_step(tile, n, t)]);
-                before.copy_from_slice(fed_back);
-                read_step(xs, tile, t * tile.lanes, x);
-                self.feed_back(tile, before, x, room);
-                let own = &mut work.inner[of_step(tile, sizes.n_work, t)];
-                self.inner().forward(one_step(tile), Input::Dense(x), state, fed_back, own);
-                write_step(fed_back, tile, t * tile.lanes, ys);
+            let (mut driven, mut own_work) = (std::mem::take(&mut room.driven), std::mem::take(&mut room.inner));
+            driven.resize(n * lanes);
+            own_work.resize(sizes.n_work * lanes);
+            if tile.keep {
+                kept.outputs[..n * lanes].copy_from_slice(fed_back);
             }
+            for t in 0..tile.steps {
+                let x = match inner.reads_inputs() {
+                    true => &mut kept.driven[of_step(tile, n, t)],
+                    false => &mut *driven,
+                };
+                OfStep::Read(xs, x).at(tile, t * lanes);
+                self.feed_back(tile, fed_back, x, room);
+                let own = &mut kept.inner[of_step(tile, n_kept, t)];
+                inner.forward(one_step(tile), Input::Dense(x), state, fed_back, own, &mut own_work);
+                OfStep::Write(fed_back, ys).at(tile, t * lanes);
+                match inner.spikes() {
+                    _ if !tile.keep => {}
+                    true => self.bits(tile).write(tile.instructions, fed_back, t, &mut kept.outputs[n * lanes..]),
+                    false => kept.outputs[of_step(tile, n, t + 1)].copy_from_slice(fed_back),
+                }
+            }
+            (room.driven, room.inner) = (driven, own_work);
         });
     }
 
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
-        debug_assert_eq!(xs.dense().len(), self.n * tile.len());
-        let (n, lanes, instructions, sizes) = (self.n, tile.lanes, tile.instructions, self.inner::<F>().sizes());
-        let Work { inner, before, driven, turned } = self.work(tile, sizes, work);
+    fn backward(&self, tile: Tile, _: Input<'_, F>, kept: &mut [F], turned: &mut [F], grads: Grads<'_, F>) {
+        let (n, lanes, instructions, inner) = (self.n, tile.lanes, tile.instructions, self.inner::<F>());
+        let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
+        let kept = self.kept(tile, kept);
         let (state, asked) = grads.state.split_at_mut(sizes.n_state * lanes);
         let (params, gweight) = grads.params.split_at_mut(sizes.n_params);
         self.rooms.with(|room: &mut Room<F>| {
-            room.numbers.resize(n * lanes);
-            let gx = &mut room.numbers;
+            room.asked.resize(n * lanes);
+            room.driven.resize(n * lanes);
+            room.inner.resize(sizes.n_work * lanes);
+            let gx = &mut room.asked;
             for t in (0..tile.steps).rev() {
-                let x = &driven[of_step(tile, n, t)];
-                add_step(grads.ys, tile, t * lanes, asked);
+                let x = match inner.reads_inputs() {
+                    true => &kept.driven[of_step(tile, n, t)],
+                    false => &*room.driven,
+                };
+                OfStep::Add(grads.ys, asked).at(tile, t * lanes);
                 let own = Grads { ys: asked, state, xs: gx, params };
-                self.inner().backward(one_step(tile), Input::Dense(x), &mut inner[of_step(tile, sizes.n_work, t)], own);
+                let own_kept = &mut kept.inner[of_step(tile, n_kept, t)];
+                inner.backward(one_step(tile), Input::Dense(x), own_kept, &mut room.inner, own);
                 self.adjoint.step(instructions, lanes, gx, Start::Zero, asked);
                 if !grads.xs.is_empty() {
-                    write_step(gx, tile, t * lanes, grads.xs);
+                    OfStep::Write(gx, grads.xs).at(tile, t * lanes);
                 }
                 turn_into_stripes(instructions, [n, lanes], rows(gx, lanes), turned, tile.len(), t * lanes);
             }
-            let (steps, step_stride) = (tile.steps, n * lanes);
-            let before = Series { numbers: before, channels: n, stride: lanes, steps, step_stride, lanes };
-            let all = find_entries(instructions, before, n * tile.len(), &mut room.entries);
-            debug_assert!(all);
-            room.sparse.arrange(n, room.entries.iter().copied());
+            self.find_before(tile, kept.outputs, &mut room.lists);
+            room.sparse.arrange(&room.lists, tile.len());
             let turned = Striped { numbers: turned, rows: tile.len(), columns: n };
             room.sparse.add_product(instructions, turned, rows_mut(gweight, n));
         });

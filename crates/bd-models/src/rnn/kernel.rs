@@ -48,14 +48,22 @@ impl AnyKernel for RnnKernel {}
 impl<F: Real> Kernel<F> for RnnKernel {
     fn sizes(&self) -> Sizes {
         let (n, n_in) = (self.n, self.n_in);
-        Sizes { n_in, n_out: n, n_state: n, n_work: n_in + 2 * n, n_params: (n_in + n + 1) * n }
+        Sizes { n_in, n_out: n, n_state: n, n_work: 0, n_params: (n_in + n + 1) * n }
     }
 
-    fn stores_work(&self) -> bool {
+    fn n_kept(&self, steps: usize) -> usize {
+        (self.n_in + 2 * self.n) * steps
+    }
+
+    fn stores(&self) -> bool {
         true
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, h: &mut [F], ys: &mut [F], work: &mut [F]) {
+    fn reads_inputs(&self) -> bool {
+        false
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, h: &mut [F], ys: &mut [F], work: &mut [F], _: &mut [F]) {
         let (xs, bias) = (xs.dense(), F::numbers(&self.bias));
         for (at, block) in self.layout(tile).steps() {
             let (before, rates) = work[block].split_at_mut((self.n_in + self.n) * tile.lanes);
@@ -67,7 +75,7 @@ impl<F: Real> Kernel<F> for RnnKernel {
         }
     }
 
-    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, work: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
         debug_assert_eq!(xs.dense().len(), self.n_in * tile.len());
         let (n, lanes, layout) = (self.n, tile.lanes, self.layout(tile));
         for (at, block) in layout.steps().rev() {

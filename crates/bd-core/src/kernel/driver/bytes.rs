@@ -56,8 +56,8 @@ pub struct ScanBytes {
     pub events_bytes: usize,
     /// The states before the stretches of time, kept for the adjoint.
     pub kept_states_bytes: usize,
-    /// Work that is stored for the adjoint and not calculated again.
-    pub stored_work_bytes: usize,
+    /// What kernels keep for the adjoint, where that is stored and not calculated again.
+    pub stored_bytes: usize,
     /// Blocks that the threads work in, in the adjoint or else in the scan. Of what kernels have of their own beside these it is an
     /// estimate: half of their work.
     pub rooms_bytes: usize,
@@ -75,14 +75,14 @@ impl ScanBytes {
         self.kept() + self.adjoint()
     }
 
-    /// What is there between the scan and its adjoint. It grows with samples and steps, but for copies of parameters and work that is
-    /// stored, of which there is a [limit](Tuning::stored_bytes).
+    /// What is there between the scan and its adjoint. It grows with samples and steps, but for copies of parameters and what kernels
+    /// keep, of which there is a [limit](Tuning::stored_bytes).
     pub fn kept(&self) -> usize {
         self.outputs_bytes
             + self.states_bytes
             + self.events_bytes
             + self.kept_states_bytes
-            + self.stored_work_bytes
+            + self.stored_bytes
             + self.parameter_copies_bytes
     }
 

@@ -67,7 +67,7 @@ pub struct Tuning {
     /// Steps in a stretch at least, whatever the bytes: a unit's state stays in registers over them. Layers of
     /// thousands of neurons are 2.5 times as fast as with single steps.
     pub min_steps: usize,
-    /// Bytes that may be kept for the adjoint, of kernels that [store their work](super::Kernel::stores_work): what
+    /// Bytes that may be kept for the adjoint, of kernels that had better [store it](super::Kernel::stores): what
     /// would take more is calculated again, so that memory does not grow with the time.
     pub stored_bytes: usize,
     /// Threads at most. Their number changes no byte.
@@ -86,7 +86,7 @@ impl Tuning {
             samples,
             bytes: 384 << 10,
             min_steps: 8,
-            stored_bytes: 64 << 20,
+            stored_bytes: 512 << 20,
             threads: threads::kernel_threads(),
             instructions: Instructions::best(),
         }

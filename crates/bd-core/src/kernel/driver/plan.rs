@@ -25,6 +25,10 @@ const PARTS: usize = 32;
 /// Numbers of all parts together at most, unless one part has more.
 const PARTS_NUMBERS: usize = 1 << 24;
 
+/// What is stored of kernels that had better not [store much](Kernel::stores_much): more of it takes longer to write and to read
+/// than to calculate.
+const NEAR_BYTES: usize = 64 << 20;
+
 /// An input that is a tensor; spikes are read into lists of events by the forward pass.
 pub(super) struct Dense {
     /// Contiguous, outside the graph.
@@ -45,7 +49,7 @@ pub(super) struct Plan {
     /// Steps in a stretch.
     stretch: usize,
     /// Whether what the adjoint needs is stored, and not calculated again.
-    stores_work: bool,
+    stores: bool,
     instructions: Instructions,
     threads: usize,
     /// Widths of the state's leaves.
@@ -57,14 +61,14 @@ pub(super) struct Plan {
 /// What the backward pass needs.
 pub(super) struct Kept<F> {
     tiles: Vec<KeptTile<F>>,
-    /// The work of all tiles, one after the other. An adjoint uses it up; another one through a graph that is retained
-    /// calculates it again.
-    work: Mutex<Option<Tensor>>,
+    /// What the kernel has kept of all tiles, one after the other, if that is stored. An adjoint uses it up; another one through
+    /// a graph that is retained calculates it again.
+    stored: Mutex<Option<Tensor>>,
 }
 
 struct KeptTile<F> {
     events: Option<TileEvents<F>>,
-    /// The state before each stretch.
+    /// The state before each stretch; where everything else is stored, before the first.
     states: Vec<F>,
 }
 
@@ -72,6 +76,7 @@ struct KeptTile<F> {
 struct Room<F> {
     xs: Block<F>,
     ys: Block<F>,
+    kept: Block<F>,
     work: Block<F>,
     state: Block<F>,
     gxs: Block<F>,
@@ -97,23 +102,23 @@ impl Plan {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let sizes = Typed::<F>::typed(kernel.as_ref()).sizes();
+        let typed = Typed::<F>::typed(kernel.as_ref());
+        let sizes = typed.sizes();
         let samples = tuning.samples.clamp(1, batch);
         let lanes = samples.next_multiple_of(LANES);
         assert_eq!(widths.iter().sum::<usize>(), sizes.n_state, "a kernel's state is its system's");
         // Of an input that is a list nothing is laid out.
         let n_in = if listed { 0 } else { 2 * sizes.n_in };
-        let bytes_a_step = (n_in + 2 * sizes.n_out + sizes.n_work) * lanes * size_of::<F>();
+        let n_kept = typed.n_kept(LANES).div_ceil(LANES);
+        let bytes_a_step = (n_in + 2 * sizes.n_out + n_kept + sizes.n_work) * lanes * size_of::<F>();
         // The state before each stretch is kept: stretches that grow as the root of the time bound what wide layers
         // keep over long times, to four times that root.
         let least = tuning.min_steps.max(if record { time.isqrt() / 4 } else { 1 });
         // What is recorded is read off the state after each step.
         let stretch =
             if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).max(least).clamp(1, time) } else { 1 };
-        let work_bytes = sizes.n_work * lanes * batch.div_ceil(samples) * time * size_of::<F>();
-        let stores_work =
-            record && work_bytes <= tuning.stored_bytes && Typed::<F>::typed(kernel.as_ref()).stores_work();
-        Self {
+        let (stores, much) = (record && typed.stores(), typed.stores_much());
+        let plan = Self {
             kernel,
             sizes,
             time,
@@ -121,12 +126,15 @@ impl Plan {
             samples,
             lanes,
             stretch,
-            stores_work,
+            stores,
             instructions: tuning.instructions,
             threads: tuning.threads,
             widths,
             traced: traced.to_vec(),
-        }
+        };
+        let stored_bytes = plan.kept_of_tile::<F>() * plan.tiles() * size_of::<F>();
+        let most = tuning.stored_bytes.min(if much { usize::MAX } else { NEAR_BYTES });
+        Self { stores: stores && stored_bytes <= most, ..plan }
     }
 
     fn kernel<F>(&self) -> &dyn Kernel<F>
@@ -159,14 +167,18 @@ impl Plan {
         })
     }
 
-    /// With room for the work of a stretch unless that is stored.
-    fn room<F: Real>(&self, backward: bool, stored: bool) -> Room<F> {
+    /// With room for what a stretch keeps unless that is stored.
+    fn room<F: Real>(&self, backward: bool) -> Room<F>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
         let block = |n: usize| Block::zeros(n * self.stretch * self.lanes);
         let (n_in, n_out) = (self.sizes.n_in, self.sizes.n_out);
         Room {
             xs: block(n_in),
             ys: block(n_out),
-            work: if stored { Block::default() } else { block(self.sizes.n_work) },
+            kept: if self.stores { Block::default() } else { Block::zeros(self.kept::<F>(self.stretch)) },
+            work: block(self.sizes.n_work),
             state: Block::zeros(self.sizes.n_state * self.lanes),
             gxs: if backward { block(n_in) } else { Block::default() },
             gys: if backward { block(n_out) } else { Block::default() },
@@ -192,9 +204,9 @@ impl Plan {
         let traces_out: Vec<Blocks<F>> = traces.iter().map(Blocks::of).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
-        let work = self.stores_work.then(|| room_for::<F>(&[(self.work_of_tile() * self.tiles()) as i64]));
-        let work_out = work.as_ref().map(Blocks::<F>::of);
-        let room = || self.room::<F>(false, self.stores_work);
+        let stored = self.stores.then(|| self.room_to_store::<F>());
+        let stored_out = stored.as_ref().map(Blocks::<F>::of);
+        let room = || self.room::<F>(false);
         let tiles = in_parallel(self.tiles(), self.threads, room, |room, i| {
             let samples = self.samples_of(i);
             let events = match spikes {
@@ -204,16 +216,15 @@ impl Plan {
                     TileEvents::of_dense(self.time, self.sizes.n_in, |t| self.row(dense, t, samples, self.sizes.n_in))
                 }
             };
-            let kept = if record { self.time.div_ceil(self.stretch) * room.state.len() } else { 0 };
-            let mut states = Vec::with_capacity(kept);
+            let mut states = Vec::with_capacity(if record { self.states_kept() * room.state.len() } else { 0 });
             self.gather_state(&last_out, samples, &mut room.state, Beyond::Last);
-            for (from, tile) in self.stretches(self.stores_work) {
-                if record {
+            for (from, tile) in self.stretches(self.stores) {
+                if record && (from == 0 || !self.stores) {
                     states.extend_from_slice(&room.state);
                 }
                 self.gather_input(dense, events.as_ref(), samples, from, tile, room);
-                let work = work_out.as_ref().map(|work| self.stored(work, i, from, tile));
-                self.forward_stretch(events.as_ref(), from, tile, room, work);
+                let stored = stored_out.as_ref().map(|stored| self.stored(stored, i, from, tile));
+                self.forward_stretch(events.as_ref(), from, tile, room, stored);
                 vectorised(self.instructions, FlushTiny(&mut room.state));
                 self.scatter_series(&room.ys, &ys_out, samples, from, tile, self.sizes.n_out);
                 for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
@@ -224,7 +235,7 @@ impl Plan {
             self.scatter_state(&room.state, &last_out, samples);
             KeptTile { events: events.filter(|_| record), states }
         });
-        (Outcome { ys, last, traces }, Kept { tiles, work: Mutex::new(work) })
+        (Outcome { ys, last, traces }, Kept { tiles, stored: Mutex::new(stored) })
     }
 
     /// Gradients of the input, of the leaves of the first state, and of the parameters.
@@ -256,34 +267,46 @@ impl Plan {
         let gxs = wants_gxs.then(|| room_for::<F>(&self.shape(self.sizes.n_in)));
 
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
-        let work = kept.work.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let stored = work.as_ref().map(Blocks::<F>::of);
+        let stored = kept.stored.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let used_up = self.stores && stored.is_none();
+        let stored = stored.or_else(|| used_up.then(|| self.room_to_store::<F>()));
+        let stored = stored.as_ref().map(Blocks::<F>::of);
         let gys_in = gys.as_ref().map(Strided::<F>::of);
         let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
         let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
         let gxs_out = gxs.as_ref().map(Blocks::<F>::of);
         let tiles_a_part = self.tiles_a_part();
-        let room = || (self.room::<F>(true, stored.is_some()), Block::zeros(self.sizes.n_state * self.lanes));
+        let room = || (self.room::<F>(true), Block::zeros(self.sizes.n_state * self.lanes));
         let parts = in_parallel(self.tiles().div_ceil(tiles_a_part), self.threads, room, |(room, gstate), part| {
             let mut gparams = vec![F::default(); self.sizes.n_params];
             let tiles = part * tiles_a_part..((part + 1) * tiles_a_part).min(self.tiles());
             for i in tiles {
                 let (samples, kept) = (self.samples_of(i), &kept.tiles[i]);
                 let mut states = kept.states.rchunks_exact((self.sizes.n_state * self.lanes).max(1));
+                let events = kept.events.as_ref();
+                if let Some(stored) = stored.as_ref().filter(|_| used_up) {
+                    room.state.copy_from_slice(states.next().unwrap_or(&[]));
+                    for (from, tile) in self.stretches(true) {
+                        self.gather_input(dense, events, samples, from, tile, room);
+                        self.forward_stretch(events, from, tile, room, Some(self.stored(stored, i, from, tile)));
+                        vectorised(self.instructions, FlushTiny(&mut room.state));
+                    }
+                }
                 self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
                 for (from, tile) in self.stretches(true).rev() {
                     for (&leaf, gtrace) in self.traced.iter().zip(&gtraces_in) {
                         self.add_trace(*gtrace, leaf, samples, from, gstate);
                     }
-                    let events = kept.events.as_ref();
-                    self.gather_input(dense, events, samples, from, tile, room);
-                    let work = stored.as_ref().map(|work| self.stored(work, i, from, tile));
-                    if work.is_none() {
+                    let stored = stored.as_ref().map(|stored| self.stored(stored, i, from, tile));
+                    if stored.is_none() || self.kernel::<F>().reads_inputs() {
+                        self.gather_input(dense, events, samples, from, tile, room);
+                    }
+                    if stored.is_none() {
                         room.state.copy_from_slice(states.next().unwrap_or(&[]));
                         self.forward_stretch(events, from, tile, room, None);
                     }
                     self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, Beyond::Zeros);
-                    self.backward_stretch(events, from, tile, room, work, gstate, &mut gparams, wants_gxs);
+                    self.backward_stretch(events, from, tile, room, stored, gstate, &mut gparams, wants_gxs);
                     vectorised(self.instructions, FlushTiny(gstate));
                     if let Some(out) = &gxs_out {
                         self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
@@ -298,17 +321,44 @@ impl Plan {
         Ok(first.into_iter().chain(gleaves.into_iter().chain(gparams).map(Some)).collect())
     }
 
-    /// Numbers of work of one tile over all time.
-    fn work_of_tile(&self) -> usize {
-        self.sizes.n_work * self.lanes * self.time
+    /// Numbers that the kernel keeps of so many steps of a tile.
+    fn kept<F: Real>(&self, steps: usize) -> usize
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        self.kernel::<F>().n_kept(steps) * self.lanes
     }
 
-    /// Where the work of a stretch of the `i`th tile is stored.
+    /// Numbers that it keeps of one tile over all time.
+    fn kept_of_tile<F: Real>(&self) -> usize
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        self.time / self.stretch * self.kept::<F>(self.stretch) + self.kept::<F>(self.time % self.stretch)
+    }
+
+    /// States of each tile that are kept.
+    fn states_kept(&self) -> usize {
+        if self.stores { 1 } else { self.time.div_ceil(self.stretch) }
+    }
+
+    /// Memory for what is kept of all tiles.
+    fn room_to_store<F: Real>(&self) -> Tensor
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        room_for::<F>(&[(self.kept_of_tile::<F>() * self.tiles()) as i64])
+    }
+
+    /// Where what is kept of a stretch of the `i`th tile is stored.
     #[allow(clippy::mut_from_ref)]
-    fn stored<'a, F: Real>(&self, work: &'a Blocks<'_, F>, i: usize, from: usize, tile: Tile) -> &'a mut [F] {
-        let at = i * self.work_of_tile() + from * self.lanes * self.sizes.n_work;
+    fn stored<'a, F: Real>(&self, stored: &'a Blocks<'_, F>, i: usize, from: usize, tile: Tile) -> &'a mut [F]
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let at = i * self.kept_of_tile::<F>() + from / self.stretch * self.kept::<F>(self.stretch);
         // SAFETY: of this stretch of this tile, which only one thread has in its hands, and only here and for one pass.
-        unsafe { work.part(at, self.sizes.n_work * tile.len()) }
+        unsafe { stored.part(at, self.kept::<F>(tile.steps)) }
     }
 
     /// A stretch of the input into `room.xs`, unless there are events in its place.
@@ -327,8 +377,8 @@ impl Plan {
         }
     }
 
-    /// One stretch from `room.state`: the state after it, `room.ys`, and the work where it is stored, or else in
-    /// `room.work`.
+    /// One stretch from `room.state`: the state after it, `room.ys`, and what is kept where it is stored, or else in
+    /// `room.kept`.
     fn forward_stretch<F: Real>(
         &self,
         events: Option<&TileEvents<F>>,
@@ -341,8 +391,9 @@ impl Plan {
     {
         let Sizes { n_in, n_out, n_work, .. } = self.sizes;
         let xs = input(events, &room.xs, from, tile, n_in);
-        let (ys, work) = (&mut room.ys[..n_out * tile.len()], stored.unwrap_or(&mut room.work));
-        self.kernel().forward(tile, xs, &mut room.state, ys, &mut work[..n_work * tile.len()]);
+        let (ys, kept) = (&mut room.ys[..n_out * tile.len()], stored.unwrap_or(&mut room.kept));
+        let (kept, work) = (&mut kept[..self.kept::<F>(tile.steps)], &mut room.work[..n_work * tile.len()]);
+        self.kernel().forward(tile, xs, &mut room.state, ys, kept, work);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -363,8 +414,8 @@ impl Plan {
         let gxs = if wants_gxs { &mut room.gxs[..n_in * tile.len()] } else { &mut [] };
         let grads = Grads { ys: &room.gys[..n_out * tile.len()], state: gstate, xs: gxs, params: gparams };
         let xs = input(events, &room.xs, from, tile, n_in);
-        let work = stored.unwrap_or(&mut room.work);
-        self.kernel().backward(tile, xs, &mut work[..n_work * tile.len()], grads);
+        let kept = &mut stored.unwrap_or(&mut room.kept)[..self.kept::<F>(tile.steps)];
+        self.kernel().backward(tile, xs, kept, &mut room.work[..n_work * tile.len()], grads);
     }
 
     fn shape(&self, n: usize) -> [i64; 3] {

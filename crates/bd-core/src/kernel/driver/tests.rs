@@ -17,10 +17,14 @@ impl AnyKernel for Leaky {}
 
 impl<F: Real> Kernel<F> for Leaky {
     fn sizes(&self) -> Sizes {
-        Sizes { n_in: N, n_out: N, n_state: N, n_work: N, n_params: 1 }
+        Sizes { n_in: N, n_out: N, n_state: N, n_work: 0, n_params: 1 }
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, v: &mut [F], ys: &mut [F], before: &mut [F]) {
+    fn n_kept(&self, steps: usize) -> usize {
+        N * steps
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, v: &mut [F], ys: &mut [F], before: &mut [F], _: &mut [F]) {
         let xs = xs.dense();
         for (k, t, l) in all(tile) {
             let at = k * tile.len() + t * tile.lanes + l;
@@ -31,7 +35,7 @@ impl<F: Real> Kernel<F> for Leaky {
         }
     }
 
-    fn backward(&self, tile: Tile, _xs: Input<'_, F>, before: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, _xs: Input<'_, F>, before: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
         for (k, t, l) in all(tile).rev() {
             let at = k * tile.len() + t * tile.lanes + l;
             let gv = &mut grads.state[k * tile.lanes + l];

@@ -1,8 +1,7 @@
 //! Inputs of which most is zero, with many outputs: whole rows of the weight, in vectors.
 
 use bd_core::kernel::{
-    Block, Entry, Events, Input, Real, Rows, RowsMut, Series, Sparse, Striped, Tile, apart, find_entries, striped_len,
-    turn, turn_into_stripes,
+    Block, Events, Input, Lists, Real, RowsMut, Series, Sparse, Start, Striped, Tile, striped_len, turn_into_stripes,
 };
 
 use super::{ByRow, LinearKernel, series};
@@ -13,42 +12,22 @@ const WORTH: usize = 4;
 /// Memory of a stretch.
 #[derive(Default)]
 struct Room<F> {
+    lists: Lists<F>,
     sparse: Sparse<F>,
-    entries: Vec<Entry<F>>,
     turned: Block<F>,
 }
 
-/// Outputs by the rows of the weight that numbers other than zero want. False, and with outputs that are worth nothing, if there
-/// are too many numbers, or too few outputs.
+/// Outputs by the rows of the weight that numbers other than zero want. False, and with nothing done, if there are too many of these,
+/// or too few outputs.
 pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, xs: Input<'_, F>, ys: &mut [F]) -> bool {
-    let (n_in, n, lanes, instructions) = (kernel.n_in, kernel.n_out, tile.lanes, tile.instructions);
     let ByRow::Striped(weight) = &kernel.by_row else { return false };
-    let weight = weight.striped();
     kernel.rooms.with(|room: &mut Room<F>| {
-        let stride = apart(n);
-        for t in 0..tile.steps {
-            room.turned.resize(stride * lanes);
-            room.turned.fill(F::default());
-            if let Some(bias) = kernel.bias::<F>() {
-                room.turned.chunks_exact_mut(stride).for_each(|sums| sums[..n].copy_from_slice(bias));
-            }
-            let sums = RowsMut { numbers: &mut room.turned, stride };
-            match xs {
-                Input::Events(events) => {
-                    room.sparse.arrange(lanes, entries(events, t, 0).map(Entry::turned));
-                }
-                Input::Dense(xs) => {
-                    let xs = Series { lanes, ..Series::by_channel(&xs[t * lanes..], n_in, tile.len()) };
-                    if !find_entries(instructions, xs, n_in * lanes / WORTH, &mut room.entries) {
-                        return false;
-                    }
-                    room.sparse.arrange(lanes, room.entries.iter().map(|entry| entry.turned()));
-                }
-            }
-            room.sparse.add_product(instructions, weight, sums);
-            let to = RowsMut { numbers: &mut ys[t * lanes..], stride: tile.len() };
-            turn(instructions, [lanes, n], Rows { numbers: &room.turned, stride }, to);
+        if !room.arrange(kernel, tile, xs, true) {
+            return false;
         }
+        let start = kernel.bias::<F>().map_or(Start::Zero, Start::Each);
+        let ys = RowsMut { numbers: ys, stride: tile.len() };
+        room.sparse.product_turned(tile.instructions, weight.striped(), start, ys);
         true
     })
 }
@@ -62,23 +41,13 @@ pub(super) fn scatter<F: Real>(
     gys: &[F],
     gweight: &mut [F],
 ) -> bool {
-    let (n_in, n) = (kernel.n_in, kernel.n_out);
+    let n = kernel.n_out;
     if matches!(kernel.by_row, ByRow::Plain(_)) {
         return false;
     }
     kernel.rooms.with(|room: &mut Room<F>| {
-        match xs {
-            Input::Events(events) => {
-                let all = (0..tile.steps).flat_map(|t| entries(events, t, t * tile.lanes));
-                room.sparse.arrange(n_in, all);
-            }
-            Input::Dense(xs) => {
-                let series = Series::by_channel(xs, n_in, tile.len());
-                if !find_entries(tile.instructions, series, xs.len() / WORTH, &mut room.entries) {
-                    return false;
-                }
-                room.sparse.arrange(n_in, room.entries.iter().copied());
-            }
+        if !room.arrange(kernel, tile, xs, false) {
+            return false;
         }
         room.turned.resize(striped_len(tile.len(), n));
         turn_into_stripes(tile.instructions, [n, tile.len()], series(tile, gys), &mut room.turned, tile.len(), 0);
@@ -88,11 +57,36 @@ pub(super) fn scatter<F: Real>(
     })
 }
 
-/// Events of a step; their columns count from `first`.
-fn entries<F: Real>(events: Events<'_, F>, t: usize, first: usize) -> impl Iterator<Item = Entry<F>> + Clone + '_ {
-    events.at(t).iter().map(move |event| Entry {
-        row: event.channel,
-        column: first as u32 + event.lane,
-        value: event.value,
-    })
+impl<F: Real> Room<F> {
+    /// The inputs of a stretch as a matrix, with a row for each lane of each step, or else for each channel. False if too many are
+    /// not zero.
+    fn arrange(&mut self, kernel: &LinearKernel, tile: Tile, xs: Input<'_, F>, by_lane: bool) -> bool {
+        let Self { lists, sparse, .. } = self;
+        match xs {
+            Input::Events(events) => lists.fill(tile.len(), entries(events, tile)),
+            Input::Dense(xs) => {
+                let series = Series::by_channel(xs, kernel.n_in, tile.len());
+                if !lists.find(tile.instructions, series, xs.len() / WORTH) {
+                    return false;
+                }
+            }
+        }
+        let listed_by_lane = matches!(xs, Input::Events(_));
+        match by_lane {
+            _ if by_lane != listed_by_lane => {
+                sparse.arrange_turned(lists, if by_lane { tile.len() } else { kernel.n_in })
+            }
+            true => sparse.arrange(lists, kernel.n_in),
+            false => sparse.arrange(lists, tile.len()),
+        }
+        true
+    }
+}
+
+/// Events in order: the lane of the step, the channel, the value.
+fn entries<F: Real>(events: Events<'_, F>, tile: Tile) -> impl Iterator<Item = (usize, u32, F)> + '_ {
+    let of_step = move |t: usize| {
+        events.at(t).iter().map(move |event| (t * tile.lanes + event.lane as usize, event.channel, event.value))
+    };
+    (0..tile.steps).flat_map(of_step)
 }

@@ -1,13 +1,16 @@
 //! What a plan takes of memory when it is carried out.
 
 use super::Plan;
-use crate::kernel::Real;
 use crate::kernel::driver::bytes::{COPIES, ScanBytes, ScanOf};
 use crate::kernel::events::{Event, MIN_LOOK, WORTH};
+use crate::kernel::{AnyKernel, Real, Typed};
 
 impl Plan {
     /// All of it, in bytes.
-    pub(in crate::kernel::driver) fn bytes<F: Real>(&self, scan: &ScanOf, takes_events: bool) -> ScanBytes {
+    pub(in crate::kernel::driver) fn bytes<F: Real>(&self, scan: &ScanOf, takes_events: bool) -> ScanBytes
+    where
+        dyn AnyKernel: Typed<F>,
+    {
         let (sizes, tiles) = (self.sizes, self.tiles());
         let numbers = |n: usize| n * size_of::<F>();
         let if_recorded = |bytes: usize| if scan.record { bytes } else { 0 };
@@ -27,9 +30,9 @@ impl Plan {
         let jobs = if scan.record { parts } else { tiles };
         let threads = self.threads.min(jobs).max(1);
         let passes = if scan.record { 2 } else { 1 };
-        let work = if self.stores_work { 0 } else { sizes.n_work };
-        let a_step = passes * (n_in + n_out) + work + sizes.n_work / 2;
-        let room = (a_step * self.stretch + passes * sizes.n_state) * self.lanes;
+        let kept = if self.stores { 0 } else { self.kept::<F>(self.stretch) };
+        let a_step = passes * (n_in + n_out) + sizes.n_work + sizes.n_work / 2;
+        let room = (a_step * self.stretch + passes * sizes.n_state) * self.lanes + kept;
 
         ScanBytes {
             outputs_bytes: series(n_out),
@@ -37,10 +40,8 @@ impl Plan {
             states_bytes: 2 * state + if_recorded(state),
             input_gradient_bytes: if wants_gxs { series(n_in) } else { 0 },
             events_bytes: events,
-            kept_states_bytes: if_recorded(numbers(
-                self.time.div_ceil(self.stretch) * sizes.n_state * self.lanes * tiles,
-            )),
-            stored_work_bytes: if self.stores_work { numbers(self.work_of_tile() * tiles) } else { 0 },
+            kept_states_bytes: if_recorded(numbers(self.states_kept() * sizes.n_state * self.lanes * tiles)),
+            stored_bytes: if self.stores { numbers(self.kept_of_tile::<F>() * tiles) } else { 0 },
             rooms_bytes: numbers(room) * threads,
             partial_sums_bytes: if_recorded(numbers(parts * sizes.n_params)),
             parameter_copies_bytes: numbers(COPIES * sizes.n_params),
