@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::units::{backward, forward};
-use super::{Asked, Facts, Formula, GpuInput, GpuKernel, Pass, Passed, Past, Pulled};
+use super::{Facts, Formula, GpuKernel};
 use crate::error::Result;
-use crate::gpu::{Gpu, LEAVES};
+use crate::gpu::LEAVES;
 
 /// Units that do not spike, and units that read their outputs: what is between them stays in registers.
 ///
@@ -79,24 +78,6 @@ __device__ inline void adjoint(const real x, const real *s, const real over, con
         let reads = a.reads.iter().map(|reads| *reads || b.reads_input).chain(b.reads.iter().copied());
         let reads_input = a.reads_input || b.reads_input;
         Facts { held: b.held, reads: reads.collect(), reads_input, spikes: b.spikes }
-    }
-}
-
-impl GpuKernel for Chained {
-    fn n_leaves(&self) -> usize {
-        self.first.n_leaves() + self.second.n_leaves()
-    }
-
-    fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed> {
-        forward(self, gpu, xs.dense(), pass)
-    }
-
-    fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
-        backward(self, gpu, past, asked)
-    }
-
-    fn formula(&self) -> Option<&dyn Formula> {
-        Some(self)
     }
 }
 

@@ -100,7 +100,7 @@ pub struct Pulled {
     pub params: Vec<Option<Tensor>>,
 }
 
-/// A part of a system on a GPU: all its steps, and their adjoint. Plain data: parameters are handed in.
+/// A part of a system on a GPU: all its steps, and their adjoint. Plain data: parameters are handed in. Whatever has a [`Formula`] is one.
 pub trait GpuKernel: Debug + Send + Sync {
     /// Leaves of its state.
     fn n_leaves(&self) -> usize;

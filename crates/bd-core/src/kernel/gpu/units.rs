@@ -28,9 +28,10 @@ impl<U: Unit<S>, const S: usize> Formula for UnitKernel<U, S> {
     }
 }
 
-impl<U: Unit<S>, const S: usize> GpuKernel for UnitKernel<U, S> {
+/// Whatever has a formula is units side by side.
+impl<F: Formula> GpuKernel for F {
     fn n_leaves(&self) -> usize {
-        S - U::HELD
+        self.facts().reads.len()
     }
 
     fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed> {
@@ -47,7 +48,7 @@ impl<U: Unit<S>, const S: usize> GpuKernel for UnitKernel<U, S> {
 }
 
 /// All steps of units side by side.
-pub(super) fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Result<Passed> {
+fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Result<Passed> {
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let [time, batch, n] = size(xs);
     let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
@@ -81,7 +82,7 @@ pub(super) fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_
 }
 
 /// Their adjoint.
-pub(super) fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
+fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let ([time, batch, n], kind) = (past.size, past.on.0);
     let mut kept = past.kept.iter();
