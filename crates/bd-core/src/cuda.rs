@@ -10,7 +10,6 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
 use crate::error::Error;
 use crate::libtorch;
-use crate::nvrtc::Nvrtc;
 
 /// CUDA version that this libtorch was built for, as the driver counts: 1000 * major + 10 * minor.
 const NEEDED_DRIVER: c_int = 13_000;
@@ -141,8 +140,8 @@ pub(crate) fn open_backend(index: usize) -> Result<(), CudaProblem> {
     if tch::Cuda::is_available() {
         // SAFETY: sets two flags of libtorch's.
         unsafe { bd_full_precision() };
-        // Our own kernels need it: better told now than in the first scan.
-        Nvrtc::find().map(|_| ()).map_err(|error| match error {
+        // What our own kernels need, NVRTC above all: better told now than in the first scan.
+        crate::gpu::Gpu::of(tch::Device::Cuda(index)).map(|_| ()).map_err(|error| match error {
             Error::Cuda(problem) => problem,
             other => missing(other.to_string()),
         })

@@ -4,16 +4,14 @@
 // instructions, where iterators or a call of memcpy sometimes stay calls and make the loop around them ten times slower.
 #![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
 
+mod text;
+
 use std::any::Any;
 use std::sync::Arc;
 
 use super::gpu::GpuKernel;
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
-use super::{
-    AnyKernel, Code, Cpu, Grads, Input, Kernel, LANES, Listing, Loops, Num, Numbers, Real, Sizes, Then, Tile,
-    vectorised,
-};
-use crate::error::Result;
+use super::{AnyKernel, Cpu, Grads, Input, Kernel, LANES, Loops, Numbers, Real, Sizes, Then, Tile, vectorised};
 
 /// The fused form of `n` equal units.
 ///
@@ -92,88 +90,9 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
         Some(Arc::new(both.holding(next.held.clone())))
     }
 
-    /// Taken from the adjoint's own text.
-    fn read_by_adjoint(&self) -> (bool, [bool; S]) {
-        let listing = Listing::new();
-        let (gx, gs) = self.adjoint_code(&listing);
-        let results: Vec<_> = std::iter::once(gx).chain(gs).collect();
-        let reads = |name: &str| listing.depends(&results, name);
-        (reads("x"), std::array::from_fn(|j| reads(&format!("s[{j}]"))))
-    }
-
-    fn adjoint_code(&self, listing: &Listing) -> (Code, [Code; S]) {
-        let all = |name: &str| std::array::from_fn(|j| listing.name(&format!("{name}[{j}]")));
-        let spike = (listing.name("over"), listing.name("slope"));
-        self.unit.pull(&self.constants, listing.name("x"), all("s"), spike, listing.name("gy"), all("gnext"))
-    }
-
     /// Numbers of state that are kept of each step. What is held is there anyway.
     fn n_states_kept(&self) -> usize {
         self.reads[..Self::MOVING].iter().filter(|reads| **reads).count()
-    }
-
-    /// What a GPU has to know: which of the numbers of state that change its adjoint reads, and whether it reads the input.
-    pub(super) fn read_on_gpu(&self) -> (&[bool], bool) {
-        (&self.reads[..Self::MOVING], self.reads_inputs)
-    }
-
-    /// All that [`cuda`](Self::cuda) depends on.
-    pub(super) fn all_that_counts(&self) -> String {
-        format!("{} {:?} {:?}", std::any::type_name::<U>(), self.unit, self.constants)
-    }
-
-    /// Step, adjoint and surrogate as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
-    /// `real` is `float` unless the text that includes this has defined it before (`#define real double`).
-    pub fn cuda(&self) -> Result<String> {
-        let s = |j: usize| format!("s[{j}]");
-        let forward = Listing::new();
-        let state = std::array::from_fn(|j| forward.name(&s(j)));
-        let mut over = None;
-        let (y, next) = self.unit.step(&self.constants, forward.name("x"), state, |distance| {
-            over = Some(distance.clone());
-            distance.heaviside()
-        });
-        let over = over.unwrap_or_else(|| y.lit(0.0));
-        let assign = |codes: &[Code], to: &str| -> String {
-            codes.iter().enumerate().map(|(j, code)| format!("    {to}[{j}] = {};\n", code.operand())).collect()
-        };
-        let gradient = Listing::new();
-        let slope = self.unit.surrogate().grad(gradient.name("distance"));
-        let adjoint = Listing::new();
-        let (gx, gs) = self.adjoint_code(&adjoint);
-        let all = |some: &[&Code], states: &[Code; S]| -> Vec<Code> {
-            some.iter().map(|code| (*code).clone()).chain(states.iter().cloned()).collect()
-        };
-        Ok(format!(
-            "#ifndef real\n#define real float\n#endif\n
-// {name}: the step. `over` is the distance from the threshold.
-__device__ inline void step(const real x, const real *s, real *y, real *next, real *over) {{
-{forward}    *over = {over};
-    *y = {y};
-{next}}}
-
-// What stands in for the derivative of a spike.
-__device__ inline real surrogate_gradient(const real distance) {{
-{gradient}    return {slope};
-}}
-
-// The adjoint of the step: gradients of output and next state to those of input and state.
-__device__ inline void adjoint(const real x, const real *s, const real over, const real slope, const real gy,
-                               const real *gnext, real *gx, real *gs) {{
-{adjoint}    *gx = {gx};
-{gs}}}
-",
-            name = U::NAME,
-            forward = forward.statements(&all(&[&y, &over], &next))?,
-            over = over.operand(),
-            y = y.operand(),
-            next = assign(&next, "next"),
-            gradient = gradient.statements(std::slice::from_ref(&slope))?,
-            slope = slope.operand(),
-            adjoint = adjoint.statements(&all(&[&gx], &gs))?,
-            gx = gx.operand(),
-            gs = assign(&gs, "gs"),
-        ))
     }
 }
 

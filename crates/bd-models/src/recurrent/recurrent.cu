@@ -1,16 +1,12 @@
 // All steps of units whose outputs come back through a weight [N, N], and their adjoint: a block for each sample, whose threads have
 // `PER` units each.
 //
-// What comes before this text: `real`, `STATES`, `MOVING`, `READS`, `READS_INPUT`, `SPIKES` and the functions of the formula; `N`, `PER` and the `THREADS` of a
+// What comes before this text: `real`, `Leaves`, `STATES`, `MOVING`, `READS`, `READS_INPUT`, `SPIKES` and the functions of the formula; `N`, `PER` and the `THREADS` of a
 // block. A series is [step, sample, unit]. What the block shares is told when a kernel is started.
 
 #ifndef SHARED
 #define SHARED(type, name) extern __shared__ type name[]
 #endif
-
-struct Leaves {
-    real *at[8];
-};
 
 // Fills `list` with the units whose outputs are not zero, in their order, so that sums are the same every time. `own` are those of this
 // thread. Gives how many there are.
@@ -36,6 +32,19 @@ __device__ inline int listed(const real *own, unsigned *words, int *list) {
     }
     __syncthreads();
     return count;
+}
+
+// Adds to the sums of this thread's units what [N] numbers make of them by a matrix [N, N]; the block shares both.
+__device__ inline void add_product(const real *numbers, const real *matrix, real *sums) {
+#pragma unroll 4
+    for (int i = 0; i < N; i++) {
+        const real number = numbers[i];
+#pragma unroll
+        for (int p = 0; p < PER; p++) {
+            const int k = p * blockDim.x + threadIdx.x;
+            sums[p] = k < N ? fma(number, matrix[i * N + k], sums[p]) : real(0);
+        }
+    }
 }
 
 extern "C" __launch_bounds__(THREADS) __global__ void forward(const long long steps, const long long batch, const real *xs, const real *weight,
@@ -93,15 +102,7 @@ extern "C" __launch_bounds__(THREADS) __global__ void forward(const long long st
             }
         }
 #else
-#pragma unroll 4
-        for (int i = 0; i < N; i++) {
-            const real y = fed[i];
-#pragma unroll
-            for (int p = 0; p < PER; p++) {
-                const int k = p * blockDim.x + threadIdx.x;
-                x[p] = k < N ? fma(y, all[i * N + k], x[p]) : real(0);
-            }
-        }
+        add_product(fed, all, x);
 #endif
         // Everybody has read what came back before it is written anew.
         __syncthreads();
@@ -223,15 +224,7 @@ extern "C" __launch_bounds__(THREADS) __global__ void backward(const long long s
 #pragma unroll
         for (int p = 0; p < PER; p++)
             gfed[p] = real(0);
-#pragma unroll 4
-        for (int i = 0; i < N; i++) {
-            const real g = asked[i];
-#pragma unroll
-            for (int p = 0; p < PER; p++) {
-                const int k = p * blockDim.x + threadIdx.x;
-                gfed[p] = k < N ? fma(g, turned[i * N + k], gfed[p]) : real(0);
-            }
-        }
+        add_product(asked, turned, gfed);
         __syncthreads();
     }
 #pragma unroll

@@ -93,8 +93,11 @@ impl Tuning {
     }
 }
 
-/// Scans by the system's kernel, where it has one that serves: on the CPU, in float32 or float64. Otherwise gives the
+/// Scans by the system's kernels, where it has such that serve: on the CPU or a GPU, in float32 or float64. Otherwise gives the
 /// state back. The result equals [`scan_by_step`](crate::scan_by_step).
+///
+/// On a GPU it is [`scan_on`]; what cannot run there is thrown as an [`Error`](crate::Error), which
+/// [`catch_torch`](crate::catch_torch) gives back. The rest of this is about the CPU.
 ///
 /// An input that is almost all zeros is read once, into a list of what is not zero, if the kernel [takes
 /// events](super::Kernel::takes_events).

@@ -17,6 +17,7 @@ use crate::spikes::Spikes;
 
 mod bytes;
 mod series;
+mod storing;
 
 /// Gradients of parameters are summed in so many parts at most, each in the order of its tiles, and then in the order
 /// of the parts: the same bytes whatever the number of threads, and memory that does not grow with the batch.
@@ -319,46 +320,6 @@ impl Plan {
         let gparams = split(&sum_in_order(parts), params);
         let first = if is_dense { vec![gxs] } else { Vec::new() };
         Ok(first.into_iter().chain(gleaves.into_iter().chain(gparams).map(Some)).collect())
-    }
-
-    /// Numbers that the kernel keeps of so many steps of a tile.
-    fn kept<F: Real>(&self, steps: usize) -> usize
-    where
-        dyn AnyKernel: Typed<F>,
-    {
-        self.kernel::<F>().n_kept(steps) * self.lanes
-    }
-
-    /// Numbers that it keeps of one tile over all time.
-    fn kept_of_tile<F: Real>(&self) -> usize
-    where
-        dyn AnyKernel: Typed<F>,
-    {
-        self.time / self.stretch * self.kept::<F>(self.stretch) + self.kept::<F>(self.time % self.stretch)
-    }
-
-    /// States of each tile that are kept.
-    fn states_kept(&self) -> usize {
-        if self.stores { 1 } else { self.time.div_ceil(self.stretch) }
-    }
-
-    /// Memory for what is kept of all tiles.
-    fn room_to_store<F: Real>(&self) -> Tensor
-    where
-        dyn AnyKernel: Typed<F>,
-    {
-        room_for::<F>(&[(self.kept_of_tile::<F>() * self.tiles()) as i64])
-    }
-
-    /// Where what is kept of a stretch of the `i`th tile is stored.
-    #[allow(clippy::mut_from_ref)]
-    fn stored<'a, F: Real>(&self, stored: &'a Blocks<'_, F>, i: usize, from: usize, tile: Tile) -> &'a mut [F]
-    where
-        dyn AnyKernel: Typed<F>,
-    {
-        let at = i * self.kept_of_tile::<F>() + from / self.stretch * self.kept::<F>(self.stretch);
-        // SAFETY: of this stretch of this tile, which only one thread has in its hands, and only here and for one pass.
-        unsafe { stored.part(at, self.kept::<F>(tile.steps)) }
     }
 
     /// A stretch of the input into `room.xs`, unless there are events in its place.

@@ -1,7 +1,7 @@
 //! Scans on a GPU: a row of parts, each of which does all its steps before the next one begins.
 //!
 //! On a CPU what is between two layers stays in the cache if all of them do a stretch together. A GPU has thousands of threads to
-//! feed and memory that is thirty times as fast: there each part goes over everything, and what is linear and has no state is one
+//! feed and memory that is tens of times as fast: there each part goes over everything, and what is linear and has no state is one
 //! of libtorch's products.
 
 mod chained;
@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
-use crate::gpu::{Gpu, real};
+use crate::gpu::{Gpu, LEAVES, real};
 use crate::spikes::Spikes;
 
 pub(super) use chained::chained;
@@ -163,7 +163,8 @@ impl Facts {
         };
         Ok(format!(
             "#define real {real}\n#define STATES {states}\n#define MOVING {moving}\n#define READS {reads}\n\
-             #define READS_INPUT {reads_input}\n#define SPIKES {spikes}\n#define AHEAD {ahead}\n"
+             #define READS_INPUT {reads_input}\n#define SPIKES {spikes}\n#define AHEAD {ahead}\n\
+             struct Leaves {{ real *at[{LEAVES}]; }};\n"
         ))
     }
 }

@@ -1,14 +1,10 @@
 // All steps of units side by side, and their adjoint: a thread for each unit of each sample, with its state in registers.
 //
-// What comes before this text: `real`; the numbers of state `STATES`, of which the last `STATES - MOVING` are held; what the adjoint
+// What comes before this text: `real` and `Leaves`; the numbers of state `STATES`, of which the last `STATES - MOVING` are held; what the adjoint
 // reads: of the others those whose bits are set in `READS`, the input (`READS_INPUT`), the distance from the threshold (`SPIKES`); `step`,
 // `adjoint` and `surrogate_gradient`, written down from the formula; and the steps `AHEAD` whose numbers are asked for before they are
 // wanted, since memory takes longer to answer than a step takes. A series is [step, unit of a sample]; there are `width` of the
 // latter, and `n` of these are of one sample.
-
-struct Leaves {
-    real *at[8];
-};
 
 extern "C" __global__ void forward(const long long steps, const long long width, const long long n, const real *xs,
                                    const real *held, const Leaves first, const Leaves last, real *ys, const Leaves kept,
