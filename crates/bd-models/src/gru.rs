@@ -19,8 +19,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Weights, initial_param, initial_state};
 use crate::init::Init;
+use gates::GruGates;
 use kernel::GruKernel;
 
+mod gates;
 mod kernel;
 
 /// Settings of a [`Gru`]. The defaults are those of BrainPy's `GRUCell`. A weight is drawn whole, all gates side by
@@ -107,7 +109,7 @@ impl System for Gru {
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
         if processor == Processor::Gpu {
-            return None;
+            return Some(self.weights.on_gpu(GruGates));
         }
         let numbers = self.weights.numbers()?;
         Some(Fused::new(GruKernel::new(numbers), &self.weights.tensors()))

@@ -21,8 +21,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Weights, initial_param, initial_state};
 use crate::init::Init;
+use gates::LstmGates;
 use kernel::LstmKernel;
 
+mod gates;
 mod kernel;
 
 /// What is added to the forget gate's potential.
@@ -108,7 +110,7 @@ impl System for Lstm {
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
         if processor == Processor::Gpu {
-            return None;
+            return Some(self.weights.on_gpu(LstmGates));
         }
         let numbers = self.weights.numbers()?;
         Some(Fused::new(LstmKernel::new(numbers), &self.weights.tensors()))

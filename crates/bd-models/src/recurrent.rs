@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
-pub(crate) use gpu::RecurrentOnGpu;
+pub(crate) use gpu::{Gates, RecurrentOnGpu};
 use kernel::RecurrentKernel;
 
 mod gpu;
@@ -99,7 +99,7 @@ impl<S: System> System for Recurrent<S> {
         let params: Vec<&Tensor> = inner.params.iter().chain([&self.weight]).collect();
         if processor == Processor::Gpu {
             let [(units, _)] = <[_; 1]>::try_from(inner.on_gpu()?).ok()?;
-            return Some(Fused::for_gpu(RecurrentOnGpu::new(units, n, false)?, &params));
+            return Some(Fused::for_gpu(RecurrentOnGpu::around(units, n)?, &params));
         }
         let weight = Numbers::of(&self.weight)?;
         let kernel = RecurrentKernel {

@@ -9,9 +9,7 @@
 //! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and
 //! PyTorch's `RNN` with its two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
 
-use std::sync::Arc;
-
-use bd_core::kernel::{Fused, Processor, UnitKernel};
+use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -19,13 +17,11 @@ use tch::{Device, Kind, Tensor};
 use crate::cell::{Weights, initial_param, initial_state};
 use crate::decay::check_tau;
 use crate::init::Init;
-use crate::linear::LinearOnGpu;
-use crate::recurrent::RecurrentOnGpu;
+use gates::RnnGates;
 use kernel::RnnKernel;
-use unit::RateUnit;
 
+mod gates;
 mod kernel;
-mod unit;
 
 /// What makes a rate of a potential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -110,15 +106,6 @@ impl Rnn {
         &self.config
     }
 
-    /// Weights of the input, then units whose rates come back.
-    fn on_gpu(&self, sha: &Shared) -> Option<Fused> {
-        let [input, recurrent, bias] = self.weights.tensors();
-        let units = Arc::new(UnitKernel::new(self.n_out(), &RateUnit(self.config), sha.dt));
-        let recurrence = RecurrentOnGpu::new(units, self.n_out() as usize, true)?;
-        let outside = Fused::for_gpu(LinearOnGpu, &[input, bias]);
-        Some(Fused::row(vec![outside, Fused::for_gpu(recurrence, &[recurrent])]))
-    }
-
     /// `dt/tau`, if there is a leak.
     fn gain(&self, sha: &Shared) -> Option<f64> {
         self.config.tau_ms.map(|tau_ms| sha.dt / tau_ms)
@@ -152,7 +139,7 @@ impl System for Rnn {
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         if processor == Processor::Gpu {
-            return self.on_gpu(sha);
+            return Some(self.weights.on_gpu(RnnGates { activation: self.config.activation, gain: self.gain(sha) }));
         }
         let numbers = self.weights.numbers()?;
         let kernel = RnnKernel::new(numbers, self.config.activation, self.gain(sha));

@@ -6,16 +6,18 @@ use bd_core::gpu::Gpu;
 use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
 use bd_core::{Params, System};
 use bd_models::{
-    Activation, CubaLif, Delay, Expon, ExponConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig,
-    LifTrained, Linear, LinearConfig, OneStep, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Surrogate, Synapse,
-    SynapseConfig,
+    Activation, CubaLif, Delay, Expon, ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif,
+    LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, OneStep, Recurrent, Reset, Rnn, RnnConfig,
+    SnnConfig, Surrogate, Synapse, SynapseConfig,
 };
 use tch::{Device, Kind};
 
 const KINDS: [(Kind, f64); 2] = [(Kind::Double, 1e-12), (Kind::Float, 2e-5)];
 
-/// As much as the oldest GPU that is served has for a block that does not ask for more.
-const SHARED_BYTES: usize = 48 << 10;
+/// As much as the oldest GPU that is served has for a block that does not ask for more, and blocks that never wait for others.
+fn alone() -> Arc<Gpu> {
+    emulated(48 << 10, 1)
+}
 
 fn on(kind: Kind) -> (Kind, Device) {
     (kind, Device::Cpu)
@@ -42,7 +44,7 @@ fn assert_on<S: System>(gpu: &Arc<Gpu>, new: impl Fn(&mut Params) -> S, kind: Ki
 
 #[test]
 fn units_scan_as_they_step() {
-    let gpu = emulated(SHARED_BYTES);
+    let gpu = alone();
     for (kind, tolerance) in KINDS {
         assert_on(&gpu, |_| Expon::new(3, &ExponConfig::default()).unwrap(), kind, tolerance);
         assert_on(&gpu, |_| LeakyIntegrator::new(4, &LeakyIntegratorConfig::default()).unwrap(), kind, tolerance);
@@ -57,7 +59,7 @@ fn lif() -> LifConfig {
 
 #[test]
 fn neurons_scan_as_they_step() {
-    let gpu = emulated(SHARED_BYTES);
+    let gpu = alone();
     let all = LifTrained { tau: true, threshold: true, reset: true };
     for reset in [Reset::Value, Reset::Subtract, Reset::None] {
         for detach_reset in [true, false] {
@@ -77,7 +79,7 @@ fn neurons_scan_as_they_step() {
 
 #[test]
 fn every_surrogate_has_its_gradient() {
-    let gpu = emulated(SHARED_BYTES);
+    let gpu = alone();
     for surrogate in Surrogate::all() {
         let config = LifConfig { surrogate, ..lif() };
         let case = ScanCase { time: 12, batch: 6, on: on(Kind::Double), tolerance: 1e-12, seed: 3 };
@@ -88,7 +90,7 @@ fn every_surrogate_has_its_gradient() {
 
 #[test]
 fn linear_maps_and_synapses_scan_as_they_step() {
-    let gpu = emulated(SHARED_BYTES);
+    let gpu = alone();
     for (kind, tolerance) in KINDS {
         for bias in [false, true] {
             let config = LinearConfig { bias, ..LinearConfig::default() };
@@ -104,7 +106,7 @@ fn linear_maps_and_synapses_scan_as_they_step() {
 
 #[test]
 fn a_network_scans_as_it_steps() {
-    let gpu = emulated(SHARED_BYTES);
+    let gpu = alone();
     for hidden in [vec![7], vec![7, 4]] {
         for (kind, tolerance) in KINDS {
             let config = SnnConfig { n_in: 6, hidden: hidden.clone(), lif: lif(), ..SnnConfig::default() };
@@ -112,9 +114,6 @@ fn a_network_scans_as_it_steps() {
         }
     }
 }
-
-/// A GPU whose blocks have no room for a weight: then there is a product for each step.
-const NO_ROOM: usize = 8;
 
 #[test]
 fn recurrent_neurons_scan_as_they_step() {
@@ -125,23 +124,23 @@ fn recurrent_neurons_scan_as_they_step() {
         LifConfig { trained, ..lif() },
     ];
     let (kind, tolerance) = KINDS[0];
-    for gpu in [emulated(SHARED_BYTES), emulated(NO_ROOM)] {
-        for config in &ways {
-            // Fewer and more than vote together.
-            for n in [3, 40] {
-                let new = |params: &mut Params| {
-                    let neurons = Lif::trained(&mut params.at("r"), n, config).unwrap();
-                    Recurrent::new(&mut params.at("r"), neurons, Init::XavierNormal).unwrap()
-                };
-                assert_on(&gpu, new, kind, tolerance);
-            }
+    let recurrent = |params: &mut Params, n: i64, config: &LifConfig| {
+        let neurons = Lif::trained(&mut params.at("r"), n, config).unwrap();
+        Recurrent::new(&mut params.at("r"), neurons, Init::XavierNormal).unwrap()
+    };
+    for config in &ways {
+        // Fewer and more than vote together.
+        for n in [3, 40] {
+            assert_on(&alone(), |params| recurrent(params, n, config), kind, tolerance);
         }
+        // No room for the list of spikes.
+        assert_on(&emulated(700, 6), |params| recurrent(params, 60, config), kind, tolerance);
     }
 }
 
 #[test]
 fn a_recurrent_network_scans_as_it_steps() {
-    let gpu = emulated(SHARED_BYTES);
+    let gpu = alone();
     let config = SnnConfig { n_in: 6, hidden: vec![9, 5], lif: lif(), recurrent: true, ..SnnConfig::default() };
     for (kind, tolerance) in KINDS {
         assert_on(&gpu, |params| config.build(params).unwrap(), kind, tolerance);
@@ -161,20 +160,28 @@ fn a_thread_has_several_units() {
     let mut params = Params::new(1, case.on);
     let neurons = Lif::new(1030, &lif()).unwrap();
     let layer = Recurrent::new(&mut params.at("r"), neurons, Init::XavierNormal).unwrap();
-    assert_scan_is_steps(&OnGpu(layer, emulated(SHARED_BYTES)), &params, case);
+    assert_scan_is_steps(&OnGpu(layer, alone()), &params, case);
 }
 
 #[test]
 fn rates_scan_as_they_step() {
-    for gpu in [emulated(SHARED_BYTES), emulated(NO_ROOM)] {
-        for activation in Activation::all() {
-            for tau_ms in [None, Some(0.4)] {
-                for (kind, tolerance) in KINDS {
-                    let config = RnnConfig { activation, tau_ms, train_initial_state: true, ..RnnConfig::default() };
-                    let new = |params: &mut Params| Rnn::new(&mut params.at("r"), 2, 13, &config).unwrap();
-                    assert_on(&gpu, new, kind, tolerance);
-                }
-            }
+    let gpu = alone();
+    for (i, activation) in Activation::all().into_iter().enumerate() {
+        for tau_ms in [None, Some(0.4)] {
+            let (kind, tolerance) = KINDS[i % 2];
+            let config = RnnConfig { activation, tau_ms, train_initial_state: true, ..RnnConfig::default() };
+            assert_on(&gpu, |params| Rnn::new(&mut params.at("r"), 2, 13, &config).unwrap(), kind, tolerance);
         }
+    }
+}
+
+#[test]
+fn gated_cells_scan_as_they_step() {
+    let gpu = alone();
+    let gru = GruConfig { train_initial_state: true, ..GruConfig::default() };
+    let lstm = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
+    for (kind, tolerance) in KINDS {
+        assert_on(&gpu, |params| Gru::new(&mut params.at("r"), 2, 13, &gru).unwrap(), kind, tolerance);
+        assert_on(&gpu, |params| Lstm::new(&mut params.at("r"), 2, 13, &lstm).unwrap(), kind, tolerance);
     }
 }

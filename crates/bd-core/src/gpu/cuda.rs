@@ -24,6 +24,7 @@ pub(super) struct Cuda {
     /// All that a binary depends on beside its text.
     target: String,
     shared_bytes: usize,
+    processors: usize,
     api: Api,
     /// Where compiled texts are kept, if there is a place.
     cache: Option<PathBuf>,
@@ -44,10 +45,12 @@ impl Cuda {
         let gpu = driver.gpu(index as c_int)?;
         let nvrtc = Nvrtc::find()?;
         let api = Api::new(driver, index)?;
-        let shared_bytes = api.attribute(SHARED_BYTES)?;
+        let shared_bytes = api.attribute(SHARED_BYTES)? as usize;
+        // One block finds room on each of them, whatever it is: kernels are compiled for the threads that they are started with.
+        let processors = if api.attribute(BLOCKS_TOGETHER)? != 0 { api.attribute(PROCESSORS)? as usize } else { 1 };
         let arch = format!("sm_{}{}", gpu.capability.0, gpu.capability.1);
         let target = format!("{arch} {}", nvrtc.identity()?);
-        Ok(Self { nvrtc, arch, target, shared_bytes: shared_bytes as usize, api, cache: cache::folder() })
+        Ok(Self { nvrtc, arch, target, shared_bytes, processors, api, cache: cache::folder() })
     }
 }
 
@@ -68,10 +71,18 @@ impl Backend for Cuda {
     fn shared_bytes(&self) -> usize {
         self.shared_bytes
     }
+
+    fn processors(&self) -> usize {
+        self.processors
+    }
 }
 
 /// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`.
 const SHARED_BYTES: c_int = 97;
+/// `CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT`.
+const PROCESSORS: c_int = 16;
+/// `CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH`: whether blocks may wait for each other.
+const BLOCKS_TOGETHER: c_int = 95;
 /// `CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES`.
 const DYNAMIC_SHARED_BYTES: c_int = 8;
 /// So much a kernel may share without asking for it.
@@ -209,27 +220,24 @@ impl Loaded {
 
 impl Module for Loaded {
     unsafe fn launch(&self, kernel: &str, shape: Launch, values: &[*const c_void]) -> Result<()> {
-        type Start = unsafe extern "C" fn(
-            Handle,
-            c_uint,
-            c_uint,
-            c_uint,
-            c_uint,
-            c_uint,
-            c_uint,
-            c_uint,
-            Handle,
-            *const *const c_void,
-            *const *const c_void,
-        ) -> Status;
+        type N = c_uint;
+        type Values = *const *const c_void;
+        type Start = unsafe extern "C" fn(Handle, N, N, N, N, N, N, N, Handle, Values, Values) -> Status;
+        type StartTogether = unsafe extern "C" fn(Handle, N, N, N, N, N, N, N, Handle, Values) -> Status;
         self.api.enter()?;
         let (function, stream) = (self.function(kernel, shape.shared_bytes)?, self.api.stream()?);
-        let blocks = c_uint::try_from(shape.blocks).ok().filter(|blocks| *blocks <= i32::MAX as c_uint);
+        let blocks = N::try_from(shape.blocks).ok().filter(|blocks| *blocks <= i32::MAX as N);
         let blocks = blocks.ok_or_else(|| Error::Gpu(format!("{kernel} is too large: {} blocks", shape.blocks)))?;
-        let (threads, shared) = (shape.threads as c_uint, shape.shared_bytes as c_uint);
+        let (threads, shared, values) = (shape.threads as N, shape.shared_bytes as N, values.as_ptr());
+        if shape.together {
+            // SAFETY: as below. The driver refuses more blocks than can run at the same time.
+            return self.api.ask(c"cuLaunchCooperativeKernel", |f: StartTogether| unsafe {
+                f(function, blocks, 1, 1, threads, 1, 1, shared, stream, values)
+            });
+        }
         // SAFETY: as declared in cuda.h; the values are those that the kernel declares, by the word of the caller.
         self.api.ask(c"cuLaunchKernel", |f: Start| unsafe {
-            f(function, blocks, 1, 1, threads, 1, 1, shared, stream, values.as_ptr(), ptr::null())
+            f(function, blocks, 1, 1, threads, 1, 1, shared, stream, values, ptr::null())
         })
     }
 }

@@ -21,6 +21,10 @@ pub trait Backend: Debug + Send + Sync {
 
     /// Bytes of memory that the threads of a block may share.
     fn shared_bytes(&self) -> usize;
+
+    /// So many blocks run at the same time, [together](Launch::together) if that is asked for; 1 where blocks may not wait for each
+    /// other.
+    fn processors(&self) -> usize;
 }
 
 /// The kernels of one text.
@@ -43,6 +47,9 @@ pub struct Launch {
     pub threads: usize,
     /// Bytes that the threads of a block share, beyond what the text declares.
     pub shared_bytes: usize,
+    /// Whether blocks wait for each other, so that all of them have to run at the same time: no more than
+    /// [`Gpu::processors`].
+    pub together: bool,
 }
 
 impl Launch {
@@ -51,7 +58,7 @@ impl Launch {
         // Few things are spread over as many processors as there are: each then has less to wait for.
         const FEW: usize = 1 << 14;
         let threads = if count <= FEW { 32 } else { 128 };
-        Self { blocks: count.div_ceil(threads), threads, shared_bytes: 0 }
+        Self { blocks: count.div_ceil(threads), threads, shared_bytes: 0, together: false }
     }
 }
 
@@ -176,6 +183,11 @@ impl Gpu {
     /// Bytes of memory that the threads of a block may share.
     pub fn shared_bytes(&self) -> usize {
         self.backend.shared_bytes()
+    }
+
+    /// So many blocks can run [together](Launch::together).
+    pub fn processors(&self) -> usize {
+        self.backend.processors()
     }
 }
 

@@ -172,6 +172,12 @@ impl<N: Num> Num for Dual<N> {
     fn apply(self, name: &'static str, f: &dyn Fn(f64) -> f64) -> Self {
         Self::fixed(self.value.apply(name, f))
     }
+    /// By its own value, for the exponential may be infinite.
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        let y = self.value.clone().sigmoid();
+        self.chain(y.clone(), |d| d * y.clone() * (-y).shift(1.0))
+    }
     #[inline(always)]
     fn scale(self, c: f64) -> Self {
         let value = self.value.clone().scale(c);

@@ -71,7 +71,7 @@ impl Listing {
     }
 
     /// Whether some results depend on a name.
-    pub(super) fn depends(&self, results: &[Code], name: &str) -> bool {
+    pub fn depends(&self, results: &[Code], name: &str) -> bool {
         let lines = self.0.borrow();
         let written = lines.needed(results).into_iter().any(|i| words(&lines.lines[i]).any(|word| word == name));
         written || results.iter().any(|result| result.operand == name)

@@ -1,4 +1,5 @@
-// What CUDA C needs to be C++: kernels run block after block, and the threads of a block in turns. Comes before a text.
+// What CUDA C needs to be C++: kernels run block after block, or all blocks together if they wait for each other, and threads in turns.
+// Comes before a text.
 
 #include <cmath>
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -14,43 +16,73 @@
 using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::tanh;
 
 #define __global__
-#define __device__ static
-#define __shared__ static
+// Nobody else's, whatever it is called.
+#define __device__ __attribute__((visibility("hidden")))
+#define __forceinline__ inline
 #define __launch_bounds__(threads)
-#define SHARED(type, name) type *name = reinterpret_cast<type *>(emulated::shared)
+#define SHARED(type, name) type *name = reinterpret_cast<type *>(emulated::shared())
+// Whoever waits for another block lets it go on.
+#define PAUSE() emulated::rest()
 
-struct Place {
+struct Index {
   unsigned x;
 };
-static Place threadIdx, blockIdx, blockDim, gridDim;
+static Index threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulated {
-// A thread of a kernel: runs until it waits for the others, then the next one has its turn.
+// A thread of a kernel: runs until it waits for others, then the next one has its turn.
 struct Fiber {
   ucontext_t context;
-  std::vector<char> stack = std::vector<char>(128 << 10);
-  bool done = false;
+  // Not filled with anything: there are many.
+  std::unique_ptr<char[]> stack{new char[STACK]};
+  bool done = false, waits = false;
+  static constexpr size_t STACK = 64 << 10;
+};
+// What the threads of a block have in common.
+struct Block {
+  std::vector<Fiber> fibers;
+  std::vector<unsigned char> shared, votes;
 };
 static ucontext_t scheduler;
 static Fiber *running;
+static Block *block;
 // What each thread runs, outside of it, for `makecontext` takes a plain function.
 static std::function<void()> body;
 // Launches so far: every other one lets threads take turns from the last to the first, for what waits too little is right by luck in
 // one order alone.
 static unsigned launches;
-static unsigned char *shared;
-static unsigned char votes[1024];
+
+// 16 bytes apart, as memory of a GPU is.
+inline unsigned char *shared() {
+  return block->shared.data() + (16 - reinterpret_cast<uintptr_t>(block->shared.data()) % 16) % 16;
+}
+
+inline void rest() { swapcontext(&running->context, &scheduler); }
 } // namespace emulated
 
-static void __syncthreads() { swapcontext(&emulated::running->context, &emulated::scheduler); }
+static void __syncthreads() {
+  emulated::running->waits = true;
+  emulated::rest();
+}
+
+static void __threadfence() {}
+
+static unsigned atomicAdd(unsigned *at, unsigned more) {
+  const unsigned before = *at;
+  *at += more;
+  return before;
+}
+
+template <typename T> static T __ldcg(const T *at) { return *at; }
 
 // Of the 32 threads of a warp; here all threads of a block take part.
 static unsigned __ballot_sync(unsigned, bool vote) {
-  emulated::votes[threadIdx.x] = vote;
+  unsigned char *votes = emulated::block->votes.data();
+  votes[threadIdx.x] = vote;
   __syncthreads();
   unsigned mask = 0, first = threadIdx.x / 32 * 32;
   for (unsigned i = 0; i < 32 && first + i < blockDim.x; i++)
-    mask |= unsigned(emulated::votes[first + i]) << i;
+    mask |= unsigned(votes[first + i]) << i;
   __syncthreads();
   return mask;
 }
@@ -69,47 +101,71 @@ void call(void (*kernel)(A...), void *const *values, std::index_sequence<I...>) 
   kernel(*static_cast<std::remove_const_t<A> *>(values[I])...);
 }
 
-template <typename... A>
-void run(void (*kernel)(A...), bool together, size_t blocks, size_t threads, size_t shared_bytes, void *const *values) {
-  blockDim.x = unsigned(threads), gridDim.x = unsigned(blocks);
-  // Numbers that nobody has written are no numbers.
-  std::vector<unsigned char> memory(shared_bytes, 0xff);
-  shared = memory.data();
-  const bool falling = launches++ % 2;
-  body = [=] { call(kernel, values, std::index_sequence_for<A...>{}); };
-  for (size_t block = 0; block < blocks; block++) {
-    blockIdx.x = unsigned(block);
-    if (!together) {
-      for (size_t i = 0; i < threads; i++) {
-        threadIdx.x = unsigned(i);
-        body();
-      }
-      continue;
-    }
-    std::vector<Fiber> fibers(threads);
-    for (auto &fiber : fibers) {
+// Blocks `from` to `to`, whose threads take turns.
+inline void take_turns(size_t from, size_t to, size_t threads, size_t shared_bytes, bool falling) {
+  std::vector<Block> blocks(to - from);
+  for (auto &one : blocks) {
+    one.fibers = std::vector<Fiber>(threads);
+    // Numbers that nobody has written are no numbers.
+    one.shared.assign(shared_bytes + 16, 0xff);
+    one.votes.resize(threads);
+    for (auto &fiber : one.fibers) {
       getcontext(&fiber.context);
-      fiber.context.uc_stack.ss_sp = fiber.stack.data();
-      fiber.context.uc_stack.ss_size = fiber.stack.size();
+      fiber.context.uc_stack.ss_sp = fiber.stack.get();
+      fiber.context.uc_stack.ss_size = Fiber::STACK;
       fiber.context.uc_link = &scheduler;
       makecontext(&fiber.context, +[] {
         body();
         running->done = true;
       }, 0);
     }
-    for (size_t done = 0; done == 0;) {
+  }
+  for (size_t left = blocks.size() * threads; left > 0;) {
+    for (size_t b = 0; b < blocks.size(); b++) {
+      const size_t which = falling ? blocks.size() - 1 - b : b;
+      block = &blocks[which];
+      blockIdx.x = unsigned(from + which);
+      size_t done = 0, waiting = 0;
       for (size_t turn = 0; turn < threads; turn++) {
         const size_t i = falling ? threads - 1 - turn : turn;
         threadIdx.x = unsigned(i);
-        running = &fibers[i];
-        swapcontext(&scheduler, &running->context);
-        done += running->done;
+        running = &block->fibers[i];
+        if (!running->done && !running->waits) {
+          swapcontext(&scheduler, &running->context);
+          left -= running->done;
+        }
+        done += running->done, waiting += running->waits;
       }
       // A GPU would wait for ever, or do as it likes.
-      if (done != 0 && done != threads) {
+      if (done != 0 && waiting != 0) {
         std::fprintf(stderr, "some threads of a block have ended while others wait for them\n");
         std::abort();
       }
+      if (waiting == threads)
+        for (auto &fiber : block->fibers)
+          fiber.waits = false;
+    }
+  }
+}
+
+// `waiting`: threads of a block wait for each other; `together`: blocks do.
+template <typename... A>
+void run(void (*kernel)(A...), bool waiting, bool together, size_t blocks, size_t threads, size_t shared_bytes,
+         void *const *values) {
+  blockDim.x = unsigned(threads), gridDim.x = unsigned(blocks);
+  const bool falling = launches++ % 2;
+  body = [=] { call(kernel, values, std::index_sequence_for<A...>{}); };
+  if (together)
+    take_turns(0, blocks, threads, shared_bytes, falling);
+  for (size_t b = 0; b < blocks && !together; b++) {
+    if (waiting) {
+      take_turns(b, b + 1, threads, shared_bytes, falling);
+      continue;
+    }
+    blockIdx.x = unsigned(b);
+    for (size_t i = 0; i < threads; i++) {
+      threadIdx.x = unsigned(i);
+      body();
     }
   }
 }

@@ -35,8 +35,8 @@ pub struct OnGpu<S>(pub S, pub Arc<Gpu>);
 /// What texts are compiled for: the oldest GPUs that are served, and those of data centres.
 pub const ARCHITECTURES: [&str; 3] = ["sm_75", "sm_80", "sm_90"];
 
-/// The emulated GPU, whose blocks may share so many bytes.
-pub fn emulated(shared_bytes: usize) -> Arc<Gpu> {
+/// An emulated GPU, whose blocks may share so many bytes, and of which so many are sure to run together.
+pub fn emulated(shared_bytes: usize, processors: usize) -> Arc<Gpu> {
     let nvrtc = Nvrtc::find().map_err(|reason| {
         static SAID: Once = Once::new();
         // Straight to the stream: what `eprintln` writes in a test that passes is not shown.
@@ -45,12 +45,13 @@ pub fn emulated(shared_bytes: usize) -> Arc<Gpu> {
             let _ = std::io::stderr().write_all(line.as_bytes());
         });
     });
-    Arc::new(Gpu::new(Emulated { shared_bytes, nvrtc: nvrtc.ok() }))
+    Arc::new(Gpu::new(Emulated { shared_bytes, processors, nvrtc: nvrtc.ok() }))
 }
 
 #[derive(Debug)]
 struct Emulated {
     shared_bytes: usize,
+    processors: usize,
     nvrtc: Option<Nvrtc>,
 }
 
@@ -73,13 +74,13 @@ impl Backend for Emulated {
         let kernels: Vec<&str> =
             text.split("__global__ void ").skip(1).filter_map(|rest| rest.split('(').next()).collect();
         // Threads that never wait for each other need not take turns.
-        let together = text.contains("__syncthreads");
+        let waiting = text.contains("__syncthreads");
         let doors: String = kernels
             .iter()
             .map(|kernel| {
                 format!(
-                    "extern \"C\" void run_{kernel}(size_t blocks, size_t threads, size_t shared_bytes, void *const *values) {{\n\
-                     \x20 emulated::run({kernel}, {together}, blocks, threads, shared_bytes, values);\n}}\n"
+                    "extern \"C\" void run_{kernel}(bool together, size_t blocks, size_t threads, size_t shared_bytes, void *const *values) {{\n\
+                     \x20 emulated::run({kernel}, {waiting}, together, blocks, threads, shared_bytes, values);\n}}\n"
                 )
             })
             .collect();
@@ -102,6 +103,10 @@ impl Backend for Emulated {
     fn shared_bytes(&self) -> usize {
         self.shared_bytes
     }
+
+    fn processors(&self) -> usize {
+        self.processors
+    }
 }
 
 #[derive(Debug)]
@@ -112,13 +117,13 @@ struct Built {
 
 impl Module for Built {
     unsafe fn launch(&self, kernel: &str, shape: Launch, values: &[*const c_void]) -> Result<()> {
-        type Run = unsafe extern "C" fn(usize, usize, usize, *const *const c_void);
+        type Run = unsafe extern "C" fn(bool, usize, usize, usize, *const *const c_void);
         let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("run_{kernel}\0");
         // SAFETY: written by `compile` with this type; the values are as the caller says.
         unsafe {
             let run = library.get::<Run>(name.as_bytes()).map_err(|error| Error::Gpu(error.to_string()))?;
-            run(shape.blocks, shape.threads, shape.shared_bytes, values.as_ptr());
+            run(shape.together, shape.blocks, shape.threads, shape.shared_bytes, values.as_ptr());
         }
         Ok(())
     }

@@ -4,11 +4,13 @@
 //! and `bias` `[g n]`; rows are inputs, and the columns of the gates stand side by side. There is one bias, as in
 //! BrainPy, where PyTorch has two that are added. A trained initial state is one parameter `[n]` for all sequences.
 
-use bd_core::kernel::Numbers;
+use bd_core::kernel::{Fused, Numbers};
 use bd_core::{Error, ParamPath, Result};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
+use crate::linear::LinearOnGpu;
+use crate::recurrent::{Gates, RecurrentOnGpu};
 pub(crate) use blocks::{Layout, OfStep, add_step, read_step, write_step};
 pub(crate) use matrix::{Matrix, WeightRows};
 
@@ -77,6 +79,13 @@ impl Weights {
     /// Input weight, recurrent weight and bias.
     pub(crate) fn tensors(&self) -> [&Tensor; 3] {
         [&self.input, &self.recurrent, &self.bias]
+    }
+
+    /// Weights of the input, then units that see each other's rates.
+    pub(crate) fn on_gpu(&self, gates: impl Gates) -> Fused {
+        let cell = RecurrentOnGpu::cell(gates, self.n() as usize);
+        let outside = Fused::for_gpu(LinearOnGpu, &[&self.input, &self.bias]);
+        Fused::row(vec![outside, Fused::for_gpu(cell, &[&self.recurrent])])
     }
 
     /// What a kernel needs of them.

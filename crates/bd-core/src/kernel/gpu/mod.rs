@@ -105,6 +105,11 @@ pub trait GpuKernel: Debug + Send + Sync {
     /// Leaves of its state.
     fn n_leaves(&self) -> usize;
 
+    /// Units that its leaves are of, where its input has `n_in` channels.
+    fn n_units(&self, n_in: i64) -> i64 {
+        n_in
+    }
+
     /// Whether it can read [`GpuInput::Spikes`].
     fn takes_spikes(&self) -> bool {
         false

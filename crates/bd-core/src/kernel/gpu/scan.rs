@@ -158,9 +158,9 @@ impl Row {
                 (None, Feed::Dense(_)) => unreachable!("a dense input is there from the beginning"),
             };
             let (params, leaves, traced) = (&params[theirs.clone()], &leaves[own.clone()], &traced[own.clone()]);
-            // A part that has leaves has as many inputs as units; a kernel would read and write beyond others.
+            // A kernel would read and write beyond others.
             for leaf in leaves {
-                assert_eq!(leaf.size()[1], size[2], "the state of {kernel:?} is of as many units as it has inputs");
+                assert_eq!(leaf.size()[1], kernel.n_units(size[2]), "the state of {kernel:?} is of its units");
             }
             let done = kernel.forward(gpu, input, Pass { params, leaves, traced, keep })?;
             last.extend(done.last);

@@ -1,0 +1,221 @@
+//! What kernels of recurrent cells have to know of a cell: its step, in one phase or two, in CUDA C.
+//!
+//! A phase takes what one product over all units gives to each of them. A [`Gru`](crate::Gru) has two, for its candidate wants the
+//! rates of all units after they have been reset; other cells have one.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bd_core::Result;
+use bd_core::kernel::gpu::{Facts, Formula, GpuKernel};
+use bd_core::kernel::{Code, Dual, Listing, Num};
+use tch::Kind;
+
+/// A cell, as text.
+pub(super) trait CellText: Debug + Send + Sync {
+    /// All that the text depends on.
+    fn name(&self) -> String;
+
+    /// `Phase<0>` and perhaps `Phase<1>`, each with `INPUTS`, their `OFFSET` among those of all phases, `step`, `adjoint` and
+    /// `surrogate_gradient`.
+    fn text(&self) -> Result<String>;
+
+    /// What is around the text.
+    fn facts(&self) -> CellFacts;
+}
+
+/// See [`CellText::facts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CellFacts {
+    /// How many inputs each phase has.
+    pub(super) phases: Vec<usize>,
+    /// Numbers that go from the first phase to the second.
+    pub(super) passing: usize,
+    pub(super) units: Facts,
+}
+
+impl CellFacts {
+    /// Inputs of all phases.
+    pub(super) fn inputs(&self) -> usize {
+        self.phases.iter().sum()
+    }
+
+    /// What comes before the text.
+    pub(super) fn definitions(&self, kind: Kind) -> Result<String> {
+        let (phases, inputs, passing) = (self.phases.len(), self.inputs(), self.passing);
+        let own = format!("#define PHASES {phases}\n#define ALL_INPUTS {inputs}\n#define PASSING {passing}\n");
+        Ok(self.units.definitions(kind)? + &own)
+    }
+}
+
+/// Units side by side, whose single input is that of their one phase.
+#[derive(Debug)]
+pub(super) struct OneInput(pub(super) Arc<dyn GpuKernel>);
+
+impl OneInput {
+    /// The formula of the units; they have one.
+    pub(super) fn formula(&self) -> &dyn Formula {
+        self.0.formula().expect("checked where it was made")
+    }
+}
+
+impl CellText for OneInput {
+    fn name(&self) -> String {
+        self.formula().name()
+    }
+
+    fn text(&self) -> Result<String> {
+        Ok(format!(
+            "namespace unit {{
+{}}}
+{}
+    static __device__ __forceinline__ void step(const real *x, const real *s, real *y, real *next, real *over) {{
+        unit::step(x[0], s, y, next, over);
+    }}
+
+    static __device__ __forceinline__ real surrogate_gradient(const real distance) {{
+        return unit::surrogate_gradient(distance);
+    }}
+
+    static __device__ __forceinline__ void adjoint(const real *x, const real *s, const real over, const real slope, const real gy,
+                                                   const real *gnext, real *gx, real *gs) {{
+        unit::adjoint(x[0], s, over, slope, gy, gnext, gx, gs);
+    }}
+}};
+",
+            self.formula().text()?,
+            phase_begins(0, 1, 0),
+        ))
+    }
+
+    fn facts(&self) -> CellFacts {
+        CellFacts { phases: vec![1], passing: 0, units: self.formula().facts() }
+    }
+}
+
+/// The first lines of a phase, for which `template <int P> struct Phase;` has to be there.
+fn phase_begins(phase: usize, inputs: usize, offset: usize) -> String {
+    let declared = if phase == 0 { "template <int P> struct Phase;\n" } else { "" };
+    format!(
+        "{declared}template <> struct Phase<{phase}> {{\n    static constexpr int INPUTS = {inputs}, OFFSET = {offset};\n"
+    )
+}
+
+/// The step of a unit of a cell as formulas, one for each phase.
+pub(crate) trait Gates: Debug + Copy + Send + Sync + 'static {
+    /// What messages call it.
+    const NAME: &'static str;
+    /// How many inputs each phase has, in the order of the columns of the weights.
+    const PHASES: &'static [usize];
+    /// Numbers of state; the first is the output of the step before.
+    const STATES: usize;
+    /// Numbers that go from the first phase to the second, and stand behind those of the state.
+    const PASSING: usize = 0;
+
+    /// Inputs and numbers of state to what comes out, and the next numbers. What comes out of a phase comes to all units in the next.
+    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>);
+}
+
+/// [`Gates`] as text.
+#[derive(Debug)]
+pub(super) struct Gated<G>(pub(super) G);
+
+/// A phase written down: what comes out, and what its adjoint gives.
+struct Written {
+    forward: Listing,
+    y: Code,
+    next: Vec<Code>,
+    adjoint: Listing,
+    gx: Vec<Code>,
+    gs: Vec<Code>,
+}
+
+impl<G: Gates> Gated<G> {
+    fn written(&self, phase: usize) -> Written {
+        let (inputs, numbers) = (G::PHASES[phase], G::STATES + G::PASSING);
+        let all = |listing: &Listing, name: &str, count: usize| -> Vec<Code> {
+            (0..count).map(|i| listing.name(&format!("{name}[{i}]"))).collect()
+        };
+        let forward = Listing::new();
+        let (y, next) = self.0.phase(phase, &all(&forward, "x", inputs), &all(&forward, "s", numbers));
+        let adjoint = Listing::new();
+        let (x, s) = (all(&adjoint, "x", inputs), all(&adjoint, "s", numbers));
+        let asked = (adjoint.name("gy"), all(&adjoint, "gnext", numbers));
+        let gs = (0..numbers).map(|j| self.along(phase, &x, &s, inputs + j, &asked)).collect();
+        let gx = (0..inputs).map(|i| self.along(phase, &x, &s, i, &asked)).collect();
+        Written { forward, y, next, adjoint, gx, gs }
+    }
+
+    /// What is asked of one number, inputs first: the chain rule, with everything that depends on it.
+    fn along(&self, phase: usize, x: &[Code], s: &[Code], which: usize, (gy, gnext): &(Code, Vec<Code>)) -> Code {
+        let varied = |codes: &[Code], from: usize| -> Vec<Dual<Code>> {
+            codes.iter().enumerate().map(|(i, code)| Dual::varied(code.clone(), from + i == which)).collect()
+        };
+        let (y, next) = self.0.phase(phase, &varied(x, 0), &varied(s, x.len()));
+        let terms = std::iter::once((y, gy)).chain(next.into_iter().zip(gnext));
+        let terms = terms.filter_map(|(dual, asked)| Some(dual.slope? * asked.clone()));
+        terms.reduce(|a, b| a + b).unwrap_or_else(|| x[0].lit(0.0))
+    }
+
+    fn phase_text(&self, phase: usize) -> Result<String> {
+        let Written { forward, y, next, adjoint, gx, gs } = self.written(phase);
+        let assign = |codes: &[Code], to: &str| -> String {
+            codes.iter().enumerate().map(|(j, code)| format!("    {to}[{j}] = {};\n", code.operand())).collect()
+        };
+        let with = |codes: &[Code], one: &Code| codes.iter().cloned().chain([one.clone()]).collect::<Vec<_>>();
+        Ok(format!(
+            "{begin}
+    static __device__ __forceinline__ void step(const real *x, const real *s, real *y, real *next, real *over) {{
+{forward}    *over = real(0);
+    *y = {y};
+{next}    }}
+
+    static __device__ __forceinline__ real surrogate_gradient(const real) {{
+        return real(0);
+    }}
+
+    static __device__ __forceinline__ void adjoint(const real *x, const real *s, const real, const real, const real gy,
+                                                   const real *gnext, real *gx, real *gs) {{
+{adjoint}{gx}{gs}    }}
+}};
+",
+            begin = phase_begins(phase, G::PHASES[phase], G::PHASES[..phase].iter().sum()),
+            forward = forward.statements(&with(&next, &y))?,
+            y = y.operand(),
+            next = assign(&next, "next"),
+            adjoint = adjoint.statements(&gx.iter().chain(&gs).cloned().collect::<Vec<_>>())?,
+            gx = assign(&gx, "gx"),
+            gs = assign(&gs, "gs"),
+        ))
+    }
+}
+
+impl<G: Gates> CellText for Gated<G> {
+    fn name(&self) -> String {
+        format!("{} {:?}", G::NAME, self.0)
+    }
+
+    fn text(&self) -> Result<String> {
+        (0..G::PHASES.len()).map(|phase| self.phase_text(phase)).collect()
+    }
+
+    fn facts(&self) -> CellFacts {
+        let written: Vec<Written> = (0..G::PHASES.len()).map(|phase| self.written(phase)).collect();
+        // The adjoint of a later phase makes what it reads from what the earlier ones read.
+        let reads = |name: &str| {
+            written.iter().enumerate().any(|(phase, Written { forward, y, next, adjoint, gx, gs })| {
+                let pulled: Vec<Code> = gx.iter().chain(gs).cloned().collect();
+                let made: Vec<Code> = next.iter().chain([y]).cloned().collect();
+                adjoint.depends(&pulled, name) || (phase + 1 < G::PHASES.len() && forward.depends(&made, name))
+            })
+        };
+        let most = G::PHASES.iter().max().expect("a cell has a phase");
+        let units = Facts {
+            held: 0,
+            reads: (0..G::STATES).map(|j| reads(&format!("s[{j}]"))).collect(),
+            reads_input: (0..*most).any(|i| reads(&format!("x[{i}]"))),
+            spikes: false,
+        };
+        CellFacts { phases: G::PHASES.to_vec(), passing: G::PASSING, units }
+    }
+}

@@ -1,0 +1,37 @@
+//! Forward of units that spike: a block for each sample gathers rows of the weight.
+
+use std::sync::Arc;
+
+use bd_core::Result;
+use bd_core::gpu::{Gpu, Launch, Program};
+use bd_core::kernel::gpu::Formula;
+use tch::Kind;
+
+const TEXT: &str = include_str!("gathered.cu");
+
+/// Threads of a block at most.
+const THREADS: usize = 1024;
+/// Threads that decide together.
+const WARP: usize = 32;
+
+/// Units of a thread, and threads of a block.
+fn shares(n: usize) -> (usize, usize) {
+    let per = n.div_ceil(THREADS);
+    (per, n.div_ceil(per).next_multiple_of(WARP))
+}
+
+/// How the kernel is started for so many samples.
+pub(super) fn launch(n: usize, samples: usize, kind: Kind) -> Launch {
+    let (per, threads) = shares(n);
+    // Outputs, a word for 32 of them, and their list.
+    let shared_bytes = n * (kind.elt_size_in_bytes() + 4) + per * threads / WARP * 4;
+    Launch { blocks: samples, threads, shared_bytes, together: false }
+}
+
+pub(super) fn program(gpu: &Gpu, units: &dyn Formula, n: usize, kind: Kind) -> Result<Arc<Program>> {
+    let (per, threads) = shares(n);
+    gpu.program(&format!("gathered {n} {threads} {kind:?} {}", units.name()), || {
+        let own = format!("#define N {n}\n#define PER {per}\n#define THREADS {threads}\n");
+        Ok(units.facts().definitions(kind)? + &own + &units.text()? + TEXT)
+    })
+}

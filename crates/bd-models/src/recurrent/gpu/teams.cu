@@ -1,0 +1,158 @@
+// What kernels of recurrent cells have in common: teams of blocks, each of which has some units of a cell and its part of the weight.
+//
+// A team works on `SAMPLES` samples at a time. Of the `N` units each of its `MEMBERS` blocks has `UNITS`, with their state in registers and
+// the numbers of the weight that they want beside it (`RESIDENT`: in memory that the block shares; else close by on the device). What all
+// units gave is read by all members, in stretches of `STAGE` times four numbers of a sample, and multiplied; then they meet. A team of
+// one that has room for a whole step (`ALONE`) keeps it in shared memory, and nobody waits for memory.
+//
+// What comes before this text: `real` and `Leaves`; the phases of a step, `Phase<0>` and perhaps `Phase<1>`, how many `PHASES` there are, and
+// their inputs altogether, `ALL_INPUTS`; the numbers of state `STATES`, of which those from `MOVING` on are held, and `PASSING` others that go from
+// phase to phase within a step; what the adjoint reads (`READS`, `READS_INPUT`, `SPIKES`); and the shares: `SPLITS`, `THREADS` and
+// the words in capitals above.
+//
+// A series is [step, sample, unit], or [step, sample, input, unit].
+
+#ifndef SHARED
+#define SHARED(type, name) extern __shared__ __align__(16) type name[]
+#endif
+#ifndef PAUSE
+#define PAUSE()
+#endif
+
+// Numbers that are read at once.
+struct alignas(16) Quad {
+    real v[4];
+};
+
+// The numbers that a product has of one input: those of all units, and zeros up to whole quads.
+constexpr int ROW = (N + 3) / 4 * 4;
+// Numbers of one sample, all inputs of a cell.
+constexpr int WIDTH = ALL_INPUTS * N;
+constexpr int NUMBERS = STATES + PASSING;
+// Pairs of sample and unit that a thread has.
+constexpr int PER = (SAMPLES * UNITS + THREADS - 1) / THREADS;
+// Samples that a thread multiplies with a number of the weight that it has read.
+constexpr int RUN = SAMPLES < 16 ? SAMPLES : 16;
+constexpr int WARPS = THREADS / 32;
+
+// Which units a block has, of which team, and the memory that it shares.
+struct Place {
+    long long team, teams;
+    int unit; // the first of them
+    Quad *weight;
+    real *stage, *sums;
+    // All members of the team add to it; what it is when they have met.
+    unsigned *meetings, goal;
+
+    // `quads` of the weight are its own.
+    __device__ __forceinline__ Place(real *room, real *device, unsigned *all_meetings, const int quads) {
+        team = blockIdx.x / MEMBERS;
+        teams = gridDim.x / MEMBERS;
+        unit = blockIdx.x % MEMBERS * UNITS;
+        // On the device all teams have one: they write the same numbers to the same places, and each reads what it has written.
+        weight = RESIDENT ? (Quad *)room : (Quad *)device + (long long)(blockIdx.x % MEMBERS) * quads;
+        stage = room + (RESIDENT ? quads * 4 : 0);
+        sums = stage + SAMPLES * STAGE * 4;
+        // Apart, for those who look are many.
+        meetings = all_meetings + team * 32;
+        goal = 0;
+    }
+
+    // Waits until all members are here. What they have written before it can be read after it.
+    __device__ __forceinline__ void meet() {
+        __syncthreads();
+        if (MEMBERS > 1) {
+            goal += MEMBERS;
+            if (threadIdx.x == 0) {
+                __threadfence();
+                atomicAdd(meetings, 1u);
+                while ((int)(*(volatile unsigned *)meetings - goal) < 0)
+                    PAUSE();
+                __threadfence();
+            }
+            __syncthreads();
+        }
+    }
+};
+
+// Fills the stage with zeros where nothing will be read into it.
+__device__ __forceinline__ void clear(const Place &place) {
+    for (int i = threadIdx.x; ALONE && i < SAMPLES * STAGE * 4; i += THREADS)
+        place.stage[i] = real(0);
+    __syncthreads();
+}
+
+// Sums over `GATES` rows of each sample, times `COLUMNS` of a weight. `from` is the first row of the first of `there` samples; their rows are
+// `stride` apart. A thread has one column and `RUN` samples; rows are shared out in `SPLITS` parts, whose sums stand side by side.
+template <int GATES, int COLUMNS>
+__device__ __forceinline__ void product(const Place &place, const Quad *weight, const real *from, const long long stride, const int there) {
+    constexpr int ALL = GATES * ROW / 4, GROUPS = (COLUMNS + 31) / 32;
+    for (int begin = 0; begin < ALL; begin += STAGE) {
+        const int quads = STAGE < ALL - begin ? STAGE : ALL - begin;
+        if (!ALONE) {
+            // What others have written, and not what was there before: hence past the cache of this processor.
+#pragma unroll 8
+            for (int i = threadIdx.x; i < SAMPLES * STAGE * 4; i += THREADS) {
+                const int sample = i / (STAGE * 4), k = begin * 4 + i % (STAGE * 4), unit = k % ROW;
+                const bool is_there = sample < there && k < ALL * 4 && unit < N;
+                place.stage[i] = is_there ? __ldcg(from + sample * stride + k / ROW * N + unit) : real(0);
+            }
+            __syncthreads();
+        }
+        for (int work = threadIdx.x / 32; work < GROUPS * (SAMPLES / RUN) * SPLITS; work += WARPS) {
+            const int split = work % SPLITS, tile = work / SPLITS;
+            const int column = tile % GROUPS * 32 + threadIdx.x % 32, first = tile / GROUPS * RUN;
+            const Quad *w = weight + (long long)begin * COLUMNS + (column < COLUMNS ? column : COLUMNS - 1);
+            const Quad *x = (const Quad *)place.stage + first * STAGE;
+            real acc[RUN];
+#pragma unroll
+            for (int r = 0; r < RUN; r++)
+                acc[r] = real(0);
+#pragma unroll 2
+            for (int q = quads * split / SPLITS; q < quads * (split + 1) / SPLITS; q++) {
+                const Quad own = w[q * COLUMNS];
+#pragma unroll
+                for (int r = 0; r < RUN; r++) {
+                    const Quad other = x[r * STAGE + q];
+#pragma unroll
+                    for (int i = 0; i < 4; i++)
+                        acc[r] = fma(own.v[i], other.v[i], acc[r]);
+                }
+            }
+#pragma unroll
+            for (int r = 0; r < RUN; r++)
+                if (column < COLUMNS) {
+                    real *sum = place.sums + (split * SAMPLES + first + r) * COLUMNS + column;
+                    *sum = begin == 0 ? acc[r] : *sum + acc[r];
+                }
+        }
+        __syncthreads();
+    }
+}
+
+// What a product has made of a sample, in a column.
+template <int COLUMNS> __device__ __forceinline__ real total(const Place &place, const int sample, const int column) {
+    real sum = real(0);
+#pragma unroll
+    for (int split = 0; split < SPLITS; split++)
+        sum += place.sums[(split * SAMPLES + sample) * COLUMNS + column];
+    return sum;
+}
+
+// A pair of sample and unit that a thread has.
+struct Own {
+    int sample, local, unit;
+    bool is_there;
+    // Where it stands in [sample, unit], and in [sample, input, unit], of a step.
+    long long at, at_input;
+
+    __device__ __forceinline__ Own(const Place &place, const int p, const long long base, const int there) {
+        const int i = p * THREADS + threadIdx.x;
+        sample = i / UNITS;
+        local = i % UNITS;
+        unit = place.unit + local;
+        is_there = sample < there && unit < N;
+        at = (base + sample) * N + unit;
+        at_input = (base + sample) * WIDTH + unit;
+    }
+};

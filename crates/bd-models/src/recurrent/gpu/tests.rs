@@ -1,0 +1,196 @@
+//! Teams of all kinds on an emulated GPU, against steps by libtorch of the same formulas.
+
+use bd_core::kernel::{Field, Fused, Num, Processor};
+use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
+use bd_core::{Params, Shared, StateTree, System, join};
+use tch::Device;
+
+use super::*;
+
+/// One phase: a leak of its own for each unit, by its second input.
+#[derive(Debug, Clone, Copy)]
+struct OnePhase;
+
+impl Gates for OnePhase {
+    const NAME: &'static str = "one phase";
+    const PHASES: &'static [usize] = &[2];
+    const STATES: usize = 2;
+
+    fn phase<N: Num>(&self, _phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>) {
+        let c = s[1].clone() * a[1].clone().sigmoid() + a[0].clone();
+        let h = c.clone().tanh() + s[0].clone().scale(0.3);
+        (h.clone(), vec![h, c])
+    }
+}
+
+/// Two phases of two inputs and one; both read the state, and two numbers pass.
+#[derive(Debug, Clone, Copy)]
+struct TwoPhases;
+
+impl Gates for TwoPhases {
+    const NAME: &'static str = "two phases";
+    const PHASES: &'static [usize] = &[2, 1];
+    const STATES: usize = 1;
+    const PASSING: usize = 2;
+
+    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>) {
+        let h = s[0].clone();
+        if phase == 0 {
+            let z = a[0].clone().sigmoid();
+            return (a[1].clone().tanh() * h.clone(), vec![h, z, a[1].clone()]);
+        }
+        let h = h.scale(0.5) + s[1].clone() * (a[0].clone() + s[2].clone()).tanh();
+        (h.clone(), vec![h, s[1].clone(), s[2].clone()])
+    }
+}
+
+/// A system of these formulas, stepped by libtorch; its scan for GPUs shares out the work as it is told.
+#[derive(Debug)]
+struct ByFormula<G> {
+    gates: G,
+    weight: Tensor,
+    share: fn(Work<'_>, Room) -> Result<Shares>,
+}
+
+#[derive(Debug)]
+struct Numbers(Vec<Tensor>);
+
+impl StateTree for Numbers {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        self.0.iter().enumerate().for_each(|(j, value)| f(&join(path, &format!("s{j}")), value));
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
+        let all = self.0.iter().enumerate().map(|(j, value)| f(&join(path, &format!("s{j}")), value));
+        Ok(Self(all.collect::<Result<_>>()?))
+    }
+}
+
+impl<G: Gates> System for ByFormula<G> {
+    type State = Numbers;
+
+    fn n_in(&self) -> i64 {
+        self.weight.size()[1]
+    }
+
+    fn n_out(&self) -> i64 {
+        self.weight.size()[0]
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> Numbers {
+        Numbers((0..G::STATES).map(|j| Tensor::full([batch, self.n_out()], 0.1 * j as f64, on)).collect())
+    }
+
+    fn step(&self, _sha: &Shared, x: &Tensor, s: &Numbers) -> (Tensor, Numbers) {
+        let n = self.n_out();
+        let (mut fed, mut from) = (s.0[0].shallow_clone(), 0);
+        let mut numbers: Vec<Field> = s.0.iter().map(|value| Field(value.shallow_clone())).collect();
+        numbers.extend((0..G::PASSING).map(|_| Field(fed.zeros_like())));
+        for (phase, inputs) in G::PHASES.iter().enumerate() {
+            let width = *inputs as i64 * n;
+            let a = x.narrow(1, from, width) + fed.matmul(&self.weight.narrow(1, from, width));
+            let a: Vec<Field> = a.chunk(*inputs as i64, 1).into_iter().map(Field).collect();
+            let (y, next) = self.gates.phase(phase, &a, &numbers);
+            (fed, numbers, from) = (y.0, next, from + width);
+        }
+        let state = numbers.into_iter().take(G::STATES).map(|field| field.0).collect();
+        (fed, Numbers(state))
+    }
+
+    fn kernel(&self, _sha: &Shared, _processor: Processor) -> Option<Fused> {
+        let mut cell = RecurrentOnGpu::cell(self.gates, self.n_out() as usize);
+        cell.share = self.share;
+        Some(Fused::for_gpu(cell, &[&self.weight]))
+    }
+}
+
+/// Teams of so many members and samples, with the weight in shared memory or not.
+fn told<const MEMBERS: usize, const SAMPLES: usize, const RESIDENT: bool>(
+    work: Work<'_>,
+    room: Room,
+) -> Result<Shares> {
+    Ok(Shares::with(work, room, (MEMBERS, SAMPLES, RESIDENT)).expect("there is room"))
+}
+
+fn assert_on(gpu: &std::sync::Arc<Gpu>, share: fn(Work<'_>, Room) -> Result<Shares>, [n, time, batch]: [i64; 3]) {
+    let on = (Kind::Double, Device::Cpu);
+    fn check<G: Gates>(gpu: &std::sync::Arc<Gpu>, system: impl Fn(Tensor) -> ByFormula<G>, n: i64, case: ScanCase) {
+        let mut params = Params::new(case.seed, case.on);
+        let width = n * G::PHASES.iter().sum::<usize>() as i64;
+        let weight = params.at("r").param("weight", |rng| rng.tensor(&[n, width], case.on, bd_core::Rng::normal) * 0.3);
+        assert_scan_is_steps(&OnGpu(system(weight.unwrap()), gpu.clone()), &params, case);
+    }
+    let case = ScanCase { time, batch, on, tolerance: 1e-12, seed: n as u64 };
+    check(gpu, |weight| ByFormula { gates: OnePhase, weight, share }, n, case);
+    check(gpu, |weight| ByFormula { gates: TwoPhases, weight, share }, n, case);
+}
+
+/// All of it in shared memory, a sample each and several, more than a thread multiplies at once.
+#[test]
+fn a_block_alone_scans_as_it_steps() {
+    let gpu = emulated(48 << 10, 1);
+    assert_on(&gpu, told::<1, 1, true>, [13, 5, 3]);
+    assert_on(&gpu, told::<1, 32, true>, [7, 5, 37]);
+    assert_on(&gpu, told::<1, 4, false>, [13, 5, 6]);
+}
+
+/// Blocks that wait for each other; more samples than all teams have at once; more columns than a warp, and than all warps.
+#[test]
+fn teams_scan_as_they_step() {
+    let gpu = emulated(48 << 10, 6);
+    assert_on(&gpu, told::<3, 2, true>, [13, 5, 9]);
+    assert_on(&gpu, told::<2, 4, false>, [70, 3, 13]);
+    assert_on(&gpu, told::<5, 16, true>, [37, 3, 20]);
+    assert_on(&emulated(1 << 20, 6), told::<1, 1, true>, [150, 2, 1]);
+}
+
+/// So little room that a step is read in pieces, by teams and by a block of its own.
+#[test]
+fn steps_are_staged_in_pieces() {
+    let gpu = emulated(1200, 4);
+    assert_on(&gpu, told::<2, 2, false>, [29, 4, 5]);
+    assert_on(&gpu, told::<1, 1, false>, [29, 4, 2]);
+    let work = Work { units: 29, samples: 5, products: &[(2, 1), (1, 1)], bytes: 8 };
+    let shares = told::<2, 2, false>(work, Room { processors: 4, bytes: 1200 }).unwrap();
+    assert!(shares.stage < 8 && !shares.alone, "{shares:?}");
+}
+
+const H100: Room = Room { processors: 132, bytes: 232_448 };
+const T4: Room = Room { processors: 40, bytes: 65_536 };
+
+/// Whatever is chosen has room, leaves nobody out, and lets no more blocks wait for each other than run together.
+#[test]
+fn shares_cover_the_work() {
+    for room in [H100, T4, Room { processors: 1, bytes: 48 << 10 }] {
+        for (units, samples) in [(1, 1), (13, 70), (100, 128), (256, 64), (512, 256), (1030, 3), (4096, 16)] {
+            for products in [&[(1, 1)][..], &[(1, 4)], &[(4, 1)], &[(2, 1), (1, 1)]] {
+                let work = Work { units, samples, products, bytes: 4 };
+                if room.processors == 1 && units > 1030 {
+                    continue;
+                }
+                let shares = Shares::of(work, room).unwrap();
+                let (members, teams) = (shares.members, shares.teams(work, room));
+                assert!(shares.bytes <= room.bytes && shares.threads <= 256, "{shares:?}");
+                assert!(members * shares.units >= units && (members - 1) * shares.units < units, "{shares:?}");
+                assert!(members == 1 || teams * members <= room.processors, "{shares:?}");
+                assert!(teams >= 1 && (teams - 1) * shares.samples < samples, "{shares:?}");
+            }
+        }
+    }
+}
+
+/// What the choice is about: small networks are not divided, large ones are, and their weight stays in shared memory if there is room.
+#[test]
+fn large_networks_are_shared_out() {
+    let of = |units, samples, products| Shares::of(Work { units, samples, products, bytes: 4 }, H100).unwrap();
+    let tutorial = of(100, 128, &[(1, 1)]);
+    assert!(tutorial.alone && tutorial.samples == 1, "{tutorial:?}");
+    let large = of(512, 256, &[(1, 1)]);
+    assert!(large.members > 4 && large.resident && large.samples > 4, "{large:?}");
+    let none = Shares::of(
+        Work { units: 4096, samples: 1, products: &[(1, 4)], bytes: 4 },
+        Room { processors: 1, bytes: 48 << 10 },
+    );
+    let message = none.unwrap_err().to_string();
+    assert!(message.contains("4096 recurrent units") && message.contains("49152 bytes"), "{message}");
+}
