@@ -12,20 +12,15 @@
 use std::time::Instant;
 
 use bd_core::kernel::{Feed, Tuning, scan_tuned};
-use bd_core::{Chain, DynSystem, Params, Rng, Shared, System, Tap, scan_by_step, threads};
-use bd_models::{Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig, Rnn, RnnConfig};
+use bd_core::{Params, Rng, Shared, System, Tap, scan_by_step, threads};
 use tch::{Device, Kind, Tensor};
 
-const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
+use cells::{Case, net, of_libtorch};
 
-/// One network and its input.
-struct Case {
-    cell: &'static str,
-    n: i64,
-    time: i64,
-    batch: i64,
-    rounds: usize,
-}
+#[path = "shared/cells.rs"]
+mod cells;
+
+const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 const CASES: [Case; 8] = [
     Case { cell: "rnn", n: 100, time: 25, batch: 128, rounds: 201 },
@@ -38,20 +33,6 @@ const CASES: [Case; 8] = [
     Case { cell: "lstm", n: 512, time: 25, batch: 128, rounds: 9 },
 ];
 
-/// A cell and its readout.
-type Net = Chain<DynSystem, Linear>;
-
-fn net(case: &Case, params: &mut Params) -> bd_core::Result<(Net, i64)> {
-    let mut path = params.at("r");
-    let (cell, gates) = match case.cell {
-        "rnn" => (DynSystem::new(Rnn::new(&mut path, 1, case.n, &RnnConfig::default())?), 1),
-        "gru" => (DynSystem::new(Gru::new(&mut path, 1, case.n, &GruConfig::default())?), 3),
-        _ => (DynSystem::new(Lstm::new(&mut path, 1, case.n, &LstmConfig::default())?), 4),
-    };
-    let readout = Linear::new(&mut params.at("o"), case.n, 1, &LinearConfig::default())?;
-    Ok((Chain::new(("r", cell), ("o", readout))?, gates))
-}
-
 /// Gradients of all parameters for a loss that is the sum of all outputs, and the seconds that took.
 fn run(params: &Params, scan: impl FnOnce() -> Tensor) -> (Vec<Tensor>, f64) {
     let tensors: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
@@ -63,33 +44,6 @@ fn timed(tensors: &[Tensor], scan: impl FnOnce() -> Tensor) -> (Vec<Tensor>, f64
     let ys = scan();
     let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], tensors, false, false);
     (gradients, start.elapsed().as_secs_f64())
-}
-
-/// libtorch's own layer of the same size with a linear readout, and its parameters.
-fn of_libtorch(case: &Case, xs: &Tensor) -> (Vec<Tensor>, impl Fn() -> Tensor) {
-    let gates = match case.cell {
-        "rnn" => 1,
-        "gru" => 3,
-        _ => 4,
-    };
-    let (n, cell, xs) = (case.n, case.cell, xs.shallow_clone());
-    let draw = |name: &str, shape: &[i64]| {
-        Rng::new(1, name).tensor(shape, ON, |rng| 0.1 * rng.normal()).set_requires_grad(true)
-    };
-    let shapes = [vec![gates * n, 1], vec![gates * n, n], vec![gates * n], vec![gates * n], vec![n, 1], vec![1]];
-    let params: Vec<Tensor> = shapes.iter().enumerate().map(|(i, shape)| draw(&i.to_string(), shape)).collect();
-    let own: Vec<Tensor> = params.iter().map(Tensor::shallow_clone).collect();
-    let zeros = Tensor::zeros([1, case.batch, n], ON);
-    let scan = move || {
-        let weights = &own[..4];
-        let hs = match cell {
-            "rnn" => xs.rnn_relu(&zeros, weights, true, 1, 0.0, true, false, false).0,
-            "gru" => xs.gru(&zeros, weights, true, 1, 0.0, true, false, false).0,
-            _ => xs.lstm(&[zeros.shallow_clone(), zeros.shallow_clone()], weights, true, 1, 0.0, true, false, false).0,
-        };
-        hs.matmul(&own[4]) + &own[5]
-    };
-    (params, scan)
 }
 
 fn main() -> bd_core::Result<()> {

@@ -1,4 +1,4 @@
-//! Spiking networks on a GPU, forward and adjoint, float32.
+//! Spiking networks and cells of rates on a GPU, forward and adjoint, float32.
 //!
 //!     cargo bench --bench cuda                       a table of medians on cuda:0
 //!     cargo bench --bench cuda -- --device cuda:1
@@ -17,7 +17,11 @@ use bd_core::{
 use bd_models::{Cell, Lif, LifConfig, RateNetConfig, SnnConfig};
 use tch::{Cuda, Device, Kind, Tensor};
 
+use cells::{Case, net, of_libtorch};
 use network::{BATCH, INPUTS, STEPS, network};
+
+#[path = "shared/cells.rs"]
+mod cells;
 
 #[path = "shared/network.rs"]
 mod network;
@@ -161,6 +165,29 @@ impl Bench {
         Ok(())
     }
 
+    /// Cells beside libtorch's own layers, which on a GPU are cuDNN's, and beside their steps.
+    fn cells(&self, quick: bool) -> Result<()> {
+        let sizes = [(100, 25, 128), (512, 250, 64), (1024, 100, 256)];
+        let cases = ["rnn", "gru", "lstm"].into_iter().flat_map(|cell| sizes.map(|size| (cell, size)));
+        for (cell, (n, time, batch)) in cases.filter(|(_, size)| !quick || size.0 != 1024) {
+            let case = Case { cell, n, time, batch, rounds: self.repeats };
+            let mut params = Params::new(0, self.on);
+            let (net, _) = net(&case, &mut params)?;
+            let weights: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
+            let xs = self.draw("xs", &[time, batch, 1]) * 0.1;
+            let (sha, start) = (Shared::new(0.04), || net.init_state(batch, self.on));
+            let weights: Vec<&Tensor> = weights.iter().collect();
+            let own = self.pass(&weights, || net.scan(&sha, &xs, start(), &mut Tap::none()).0);
+            let steps = self.pass(&weights, || scan_by_step(&net, &sha, &xs, start(), &mut Tap::none()).0);
+            let (tensors, theirs) = of_libtorch(&case, &xs);
+            let theirs = self.pass(&tensors.iter().collect::<Vec<_>>(), theirs);
+            let beside = [("libtorch's layer", theirs), ("its steps", steps)]
+                .map(|(name, seconds)| format!("{name} {:.3} ms, {:.1} times", seconds * 1e3, seconds / own));
+            line(&format!("{cell} {n} x {time} x {batch}"), own, &beside.join("; "));
+        }
+        Ok(())
+    }
+
     fn network<S: System>(
         &self,
         name: &str,
@@ -194,6 +221,7 @@ fn main() -> Result<()> {
         bench.lif(quick)?;
         bench.beside_steps()?;
         bench.recurrent()?;
-        bench.tutorials()
+        bench.tutorials()?;
+        bench.cells(quick)
     })
 }

@@ -16,6 +16,8 @@ const VERSIONS: [u32; 2] = [13, 12];
 /// Options beside the architecture. No two operations are made one, so that a GPU rounds as often as a CPU and spikes do not depend on
 /// where a compiler sees a product that is added. Warnings would hide the errors in the log: formulas write values that nobody needs.
 const OPTIONS: [&CStr; 2] = [c"--fmad=false", c"--disable-warnings"];
+/// Makes the assembler say what kernels take.
+const VERBOSE: &CStr = c"--ptxas-options=-v";
 /// How much of NVRTC's log an error carries. What follows the first messages is mostly their consequence.
 const LOG_LINES: usize = 12;
 
@@ -51,17 +53,32 @@ impl Nvrtc {
 
     /// Compiles a text for GPUs of the architecture `arch`, for example `sm_90`: what the driver loads as a module.
     pub fn compile(&self, source: &str, arch: &str) -> Result<Vec<u8>> {
-        let c_string = |text: &str| CString::new(text).map_err(|_| Error::Nvrtc("the text holds a zero byte".into()));
-        let (source, option) = (c_string(source)?, c_string(&format!("--gpu-architecture={arch}"))?);
-        let program = self.program(&source)?;
-        if let Err(failure) = self.compile_program(program.0, &option) {
-            let log = self.log(program.0)?;
-            return Err(if log.is_empty() { failure } else { Error::Nvrtc(log) });
-        }
+        let program = self.compiled(source, arch, &[])?;
         match self.bytes(program.0, c"nvrtcGetCUBINSize", c"nvrtcGetCUBIN")? {
             // As of `compute_90`, for which NVRTC writes PTX alone.
             cubin if cubin.is_empty() => Err(Error::Nvrtc(format!("there is no binary for {arch}"))),
             cubin => Ok(cubin),
+        }
+    }
+
+    /// What each kernel of a text takes of a processor of that architecture, as the assembler says.
+    pub fn needs(&self, source: &str, arch: &str) -> Result<Vec<KernelNeeds>> {
+        let program = self.compiled(source, arch, &[VERBOSE])?;
+        let log = self.bytes(program.0, c"nvrtcGetProgramLogSize", c"nvrtcGetProgramLog")?;
+        Ok(needs(&String::from_utf8_lossy(&log)))
+    }
+
+    fn compiled(&self, source: &str, arch: &str, more: &[&CStr]) -> Result<Owned<'_>> {
+        let c_string = |text: &str| CString::new(text).map_err(|_| Error::Nvrtc("the text holds a zero byte".into()));
+        let (source, arch) = (c_string(source)?, c_string(&format!("--gpu-architecture={arch}"))?);
+        let program = self.program(&source)?;
+        let options: Vec<&CStr> = [arch.as_c_str()].into_iter().chain(OPTIONS).chain(more.iter().copied()).collect();
+        match self.compile_program(program.0, &options) {
+            Ok(()) => Ok(program),
+            Err(failure) => {
+                let log = self.log(program.0)?;
+                Err(if log.is_empty() { failure } else { Error::Nvrtc(log) })
+            }
         }
     }
 
@@ -85,9 +102,9 @@ impl Nvrtc {
         Ok(Owned(program, self))
     }
 
-    fn compile_program(&self, program: Program, option: &CStr) -> Result<()> {
+    fn compile_program(&self, program: Program, options: &[&CStr]) -> Result<()> {
         type Compile = unsafe extern "C" fn(Program, c_int, *const *const c_char) -> Status;
-        let options = [option, OPTIONS[0], OPTIONS[1]].map(CStr::as_ptr);
+        let options: Vec<*const c_char> = options.iter().map(|option| option.as_ptr()).collect();
         // SAFETY: as declared in nvrtc.h; the options are as many as is said, and live through the call.
         self.ask(c"nvrtcCompileProgram", |f: Compile| unsafe { f(program, options.len() as c_int, options.as_ptr()) })
     }
@@ -134,6 +151,42 @@ impl Nvrtc {
     }
 }
 
+/// What a kernel takes, a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelNeeds {
+    /// The name of the kernel.
+    pub kernel: String,
+    /// Registers, of which a processor has 65,536 for all threads that it runs.
+    pub registers: usize,
+    /// Bytes that found no register, or are addressed by numbers that are not known beforehand: each use goes to memory.
+    pub stack_bytes: usize,
+    /// Bytes written to and read from the stack for want of registers.
+    pub spilled_bytes: usize,
+}
+
+/// From lines such as `Function properties for NAME`, `8 bytes stack frame, 4 bytes spill stores, 4 bytes spill loads` and
+/// `Used 8 registers`.
+fn needs(log: &str) -> Vec<KernelNeeds> {
+    let mut all = Vec::new();
+    let number_before = |line: &str, word: &str| -> usize {
+        let before = line.split(word).next().unwrap_or_default();
+        before.split_whitespace().next_back().and_then(|number| number.parse().ok()).unwrap_or(0)
+    };
+    let (mut kernel, mut stack_bytes, mut spilled_bytes) = (String::new(), 0, 0);
+    for line in log.lines() {
+        if let Some((_, name)) = line.split_once("Function properties for ") {
+            kernel = name.trim().to_owned();
+        } else if line.contains("bytes stack frame") {
+            stack_bytes = number_before(line, " bytes stack frame");
+            spilled_bytes = number_before(line, " bytes spill stores") + number_before(line, " bytes spill loads");
+        } else if line.contains("Used ") {
+            let registers = number_before(line, " registers");
+            all.push(KernelNeeds { kernel: std::mem::take(&mut kernel), registers, stack_bytes, spilled_bytes });
+        }
+    }
+    all
+}
+
 /// A program, destroyed in the end.
 struct Owned<'a>(Program, &'a Nvrtc);
 
@@ -167,4 +220,30 @@ fn open(file: &Path) -> Result<Library> {
 
 fn missing(error: &libloading::Error) -> Error {
     CudaProblem::NvrtcMissing(loader_words(error)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As ptxas of CUDA 13.0 writes it, with other numbers.
+    #[test]
+    fn needs_are_read_from_the_log() {
+        let log = "ptxas info    : 0 bytes gmem
+ptxas info    : Compiling entry function 'forward' for 'sm_90'
+ptxas info    : Function properties for forward
+ptxas         .     40 bytes stack frame, 12 bytes spill stores, 16 bytes spill loads
+ptxas info    : Used 128 registers, used 1 barriers, 40 bytes cumulative stack size
+ptxas info    : Function properties for backward
+ptxas         .     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 8 registers, used 0 barriers
+";
+        let kernel = |kernel: &str, registers, stack_bytes, spilled_bytes| KernelNeeds {
+            kernel: kernel.into(),
+            registers,
+            stack_bytes,
+            spilled_bytes,
+        };
+        assert_eq!(needs(log), [kernel("forward", 128, 40, 28), kernel("backward", 8, 0, 0)]);
+    }
 }

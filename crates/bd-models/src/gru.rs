@@ -22,7 +22,7 @@ use crate::init::Init;
 use gates::GruGates;
 use kernel::GruKernel;
 
-mod gates;
+pub(crate) mod gates;
 mod kernel;
 
 /// Settings of a [`Gru`]. The defaults are those of BrainPy's `GRUCell`. A weight is drawn whole, all gates side by

@@ -24,7 +24,7 @@ use crate::init::Init;
 use gates::LstmGates;
 use kernel::LstmKernel;
 
-mod gates;
+pub(crate) mod gates;
 mod kernel;
 
 /// What is added to the forget gate's potential.

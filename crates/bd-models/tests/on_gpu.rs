@@ -128,14 +128,18 @@ fn recurrent_neurons_scan_as_they_step() {
         let neurons = Lif::trained(&mut params.at("r"), n, config).unwrap();
         Recurrent::new(&mut params.at("r"), neurons, Init::XavierNormal).unwrap()
     };
+    let gpu = alone();
     for config in &ways {
         // Fewer and more than vote together.
         for n in [3, 40] {
-            assert_on(&alone(), |params| recurrent(params, n, config), kind, tolerance);
+            assert_on(&gpu, |params| recurrent(params, n, config), kind, tolerance);
         }
-        // No room for the list of spikes.
-        assert_on(&emulated(700, 6), |params| recurrent(params, 60, config), kind, tolerance);
     }
+    // No room for the list of spikes; neurons that hold numbers.
+    let mut params = Params::new(1, on(kind));
+    let layer = recurrent(&mut params, 60, &ways[2]);
+    let case = ScanCase { time: 5, batch: 7, on: on(kind), tolerance, seed: 1 };
+    assert_scan_is_steps(&OnGpu(layer, emulated(700, 6)), &params, case);
 }
 
 #[test]

@@ -1,15 +1,13 @@
 // What CUDA C needs to be C++: kernels run block after block, or all blocks together if they wait for each other, and threads in turns.
 // Comes before a text.
 
+// Few headers, for this is compiled with every text.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
-#include <memory>
 #include <utility>
-#include <vector>
 
 #include <ucontext.h>
 
@@ -19,8 +17,8 @@ using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, st
 // Nobody else's, whatever it is called.
 #define __device__ __attribute__((visibility("hidden")))
 #define __forceinline__ inline
-#define __launch_bounds__(threads)
-#define SHARED(type, name) type *name = reinterpret_cast<type *>(emulated::shared())
+#define __launch_bounds__(...)
+#define SHARED(type, name) type *name = reinterpret_cast<type *>(emulated::block->shared)
 // Whoever waits for another block lets it go on.
 #define PAUSE() emulated::rest()
 
@@ -33,29 +31,30 @@ namespace emulated {
 // A thread of a kernel: runs until it waits for others, then the next one has its turn.
 struct Fiber {
   ucontext_t context;
-  // Not filled with anything: there are many.
-  std::unique_ptr<char[]> stack{new char[STACK]};
   bool done = false, waits = false;
   static constexpr size_t STACK = 64 << 10;
+  char stack[STACK];
 };
-// What the threads of a block have in common.
+// What the threads of a block have in common, and they themselves.
 struct Block {
-  std::vector<Fiber> fibers;
-  std::vector<unsigned char> shared, votes;
+  Fiber *fibers;
+  unsigned char *memory, *shared;
+  bool *votes;
+  Block(size_t threads, size_t shared_bytes);
+  ~Block();
 };
 static ucontext_t scheduler;
 static Fiber *running;
 static Block *block;
-// What each thread runs, outside of it, for `makecontext` takes a plain function.
-static std::function<void()> body;
+// What each thread runs: a kernel behind a function that knows its type, and its values.
+static void (*call)(void *kernel, void *const *values);
+static void *kernel;
+static void *const *values;
 // Launches so far: every other one lets threads take turns from the last to the first, for what waits too little is right by luck in
 // one order alone.
 static unsigned launches;
 
-// 16 bytes apart, as memory of a GPU is.
-inline unsigned char *shared() {
-  return block->shared.data() + (16 - reinterpret_cast<uintptr_t>(block->shared.data()) % 16) % 16;
-}
+inline void body() { call(kernel, values); }
 
 inline void rest() { swapcontext(&running->context, &scheduler); }
 } // namespace emulated
@@ -77,7 +76,7 @@ template <typename T> static T __ldcg(const T *at) { return *at; }
 
 // Of the 32 threads of a warp; here all threads of a block take part.
 static unsigned __ballot_sync(unsigned, bool vote) {
-  unsigned char *votes = emulated::block->votes.data();
+  bool *votes = emulated::block->votes;
   votes[threadIdx.x] = vote;
   __syncthreads();
   unsigned mask = 0, first = threadIdx.x / 32 * 32;
@@ -97,33 +96,48 @@ static inline double __longlong_as_double(long long bits) {
 
 namespace emulated {
 template <typename... A, size_t... I>
-void call(void (*kernel)(A...), void *const *values, std::index_sequence<I...>) {
+void call_with(void (*kernel)(A...), void *const *values, std::index_sequence<I...>) {
   kernel(*static_cast<std::remove_const_t<A> *>(values[I])...);
 }
 
-// Blocks `from` to `to`, whose threads take turns.
-inline void take_turns(size_t from, size_t to, size_t threads, size_t shared_bytes, bool falling) {
-  std::vector<Block> blocks(to - from);
-  for (auto &one : blocks) {
-    one.fibers = std::vector<Fiber>(threads);
-    // Numbers that nobody has written are no numbers.
-    one.shared.assign(shared_bytes + 16, 0xff);
-    one.votes.resize(threads);
-    for (auto &fiber : one.fibers) {
-      getcontext(&fiber.context);
-      fiber.context.uc_stack.ss_sp = fiber.stack.get();
-      fiber.context.uc_stack.ss_size = Fiber::STACK;
-      fiber.context.uc_link = &scheduler;
-      makecontext(&fiber.context, +[] {
-        body();
-        running->done = true;
-      }, 0);
-    }
+static void live() {
+  body();
+  running->done = true;
+}
+
+inline Block::Block(size_t threads, size_t shared_bytes) {
+  fibers = new Fiber[threads];
+  for (size_t i = 0; i < threads; i++) {
+    Fiber &fiber = fibers[i];
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack;
+    fiber.context.uc_stack.ss_size = Fiber::STACK;
+    fiber.context.uc_link = &scheduler;
+    makecontext(&fiber.context, live, 0);
   }
-  for (size_t left = blocks.size() * threads; left > 0;) {
-    for (size_t b = 0; b < blocks.size(); b++) {
-      const size_t which = falling ? blocks.size() - 1 - b : b;
-      block = &blocks[which];
+  memory = new unsigned char[shared_bytes + 16];
+  // As on a GPU, at a multiple of 16. Numbers that nobody has written are no numbers.
+  shared = memory + (16 - reinterpret_cast<uintptr_t>(memory) % 16) % 16;
+  std::memset(shared, 0xff, shared_bytes);
+  votes = new bool[threads];
+}
+
+inline Block::~Block() {
+  delete[] fibers;
+  delete[] memory;
+  delete[] votes;
+}
+
+// Blocks `from` to `to`, whose threads take turns.
+static void take_turns(size_t from, size_t to, size_t threads, size_t shared_bytes, bool falling) {
+  const size_t count = to - from;
+  Block **blocks = new Block *[count];
+  for (size_t b = 0; b < count; b++)
+    blocks[b] = new Block(threads, shared_bytes);
+  for (size_t left = count * threads; left > 0;) {
+    for (size_t b = 0; b < count; b++) {
+      const size_t which = falling ? count - 1 - b : b;
+      block = blocks[which];
       blockIdx.x = unsigned(from + which);
       size_t done = 0, waiting = 0;
       for (size_t turn = 0; turn < threads; turn++) {
@@ -141,20 +155,25 @@ inline void take_turns(size_t from, size_t to, size_t threads, size_t shared_byt
         std::fprintf(stderr, "some threads of a block have ended while others wait for them\n");
         std::abort();
       }
-      if (waiting == threads)
-        for (auto &fiber : block->fibers)
-          fiber.waits = false;
+      for (size_t i = 0; waiting == threads && i < threads; i++)
+        block->fibers[i].waits = false;
     }
   }
+  for (size_t b = 0; b < count; b++)
+    delete blocks[b];
+  delete[] blocks;
 }
 
 // `waiting`: threads of a block wait for each other; `together`: blocks do.
 template <typename... A>
-void run(void (*kernel)(A...), bool waiting, bool together, size_t blocks, size_t threads, size_t shared_bytes,
-         void *const *values) {
+void run(void (*typed)(A...), bool waiting, bool together, size_t blocks, size_t threads, size_t shared_bytes,
+         void *const *given) {
   blockDim.x = unsigned(threads), gridDim.x = unsigned(blocks);
   const bool falling = launches++ % 2;
-  body = [=] { call(kernel, values, std::index_sequence_for<A...>{}); };
+  kernel = reinterpret_cast<void *>(typed), values = given;
+  call = [](void *kernel, void *const *values) {
+    call_with(reinterpret_cast<void (*)(A...)>(kernel), values, std::index_sequence_for<A...>{});
+  };
   if (together)
     take_turns(0, blocks, threads, shared_bytes, falling);
   for (size_t b = 0; b < blocks && !together; b++) {

@@ -6,7 +6,7 @@ use crate::recurrent::Gates;
 
 /// Two phases: update and reset, of which come the rates `r h` that the candidate sees; then the candidate, and the next rate.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct GruGates;
+pub(crate) struct GruGates;
 
 impl Gates for GruGates {
     const NAME: &'static str = "gru";

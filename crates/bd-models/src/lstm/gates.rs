@@ -6,7 +6,7 @@ use super::FORGET;
 use crate::recurrent::Gates;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LstmGates;
+pub(crate) struct LstmGates;
 
 impl Gates for LstmGates {
     const NAME: &'static str = "lstm";

@@ -62,7 +62,7 @@ struct Backward {
     }
 };
 
-extern "C" __launch_bounds__(THREADS) __global__ void backward(const long long steps, const long long batch, const real *weight,
+extern "C" __launch_bounds__(THREADS, 1) __global__ void backward(const long long steps, const long long batch, const real *weight,
                                                                const real *driven, const real *held, const Leaves kept,
                                                                const real *kept_over, const real *gys, const Leaves glast,
                                                                const real *gfed_last, const Leaves gtraces, const real *gfed_trace,

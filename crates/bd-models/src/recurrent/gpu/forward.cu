@@ -70,7 +70,7 @@ struct Forward {
     }
 };
 
-extern "C" __launch_bounds__(THREADS) __global__ void forward(const long long steps, const long long batch, const real *xs, const real *weight,
+extern "C" __launch_bounds__(THREADS, 1) __global__ void forward(const long long steps, const long long batch, const real *xs, const real *weight,
                                                               const real *held, const Leaves first, const real *fed_first, const Leaves last,
                                                               real *fed_last, real *ys, real *between, real *driven, const Leaves kept,
                                                               real *kept_over, const Leaves traces, real *fed_trace, real *device,

@@ -81,18 +81,26 @@ impl RecurrentOnGpu {
         self.facts.units.reads.len()
     }
 
+    /// For each product of a step: rows of all units, and columns for each.
+    fn products(&self, forward: bool) -> Vec<(usize, usize)> {
+        self.facts.phases.iter().map(|inputs| if forward { (1, *inputs) } else { (*inputs, 1) }).collect()
+    }
+
+    /// The text of one direction.
+    fn text(&self, shares: &Shares, kind: Kind, forward: bool) -> Result<String> {
+        let direction = if forward { FORWARD } else { BACKWARD };
+        let own = format!("#define N {}\n{}", self.n, shares.definitions());
+        Ok([&self.facts.definitions(kind)?, &own, &self.cell.text().text()?, TEAMS, direction].concat())
+    }
+
     /// The kernel of one direction by teams: the program, how it is started, and the memory that it works in.
     fn by_teams(&self, gpu: &Gpu, batch: i64, kind: Kind, forward: bool) -> Result<ByTeams> {
-        let products: Vec<_> =
-            self.facts.phases.iter().map(|inputs| if forward { (1, *inputs) } else { (*inputs, 1) }).collect();
-        let work = Work {
-            units: self.n,
-            samples: (batch as usize).next_power_of_two(),
-            products: &products,
-            bytes: kind.elt_size_in_bytes(),
-        };
+        let products = self.products(forward);
+        let work =
+            Work { units: self.n, samples: batch as usize, products: &products, bytes: kind.elt_size_in_bytes() };
         let room = Room { processors: gpu.processors(), bytes: gpu.shared_bytes() };
-        let shares = (self.share)(work, room)?;
+        // One text for all batches up to a power of two.
+        let shares = (self.share)(Work { samples: work.samples.next_power_of_two(), ..work }, room)?;
         let (teams, members) = (shares.teams(work, room), shares.members);
         let launch = Launch {
             blocks: teams * members,
@@ -100,12 +108,8 @@ impl RecurrentOnGpu {
             shared_bytes: shares.bytes,
             together: members > 1,
         };
-        let (cell, n) = (self.cell.text(), self.n);
-        let program = gpu.program(&format!("recurrent {forward} {n} {shares:?} {kind:?} {}", cell.name()), || {
-            let direction = if forward { FORWARD } else { BACKWARD };
-            let own = format!("#define N {n}\n{}", shares.definitions());
-            Ok([&self.facts.definitions(kind)?, &own, &cell.text()?, TEAMS, direction].concat())
-        })?;
+        let name = format!("recurrent {forward} {} {shares:?} {kind:?} {}", self.n, self.cell.text().name());
+        let program = gpu.program(&name, || self.text(&shares, kind, forward))?;
         let weight = if shares.resident { 0 } else { members * work.weight(shares.units) };
         Ok(ByTeams { program, launch, teams, weight })
     }

@@ -119,7 +119,9 @@ impl Shares {
             let (k, columns) = (rows * row, columns * self.units);
             // Columns are worked on by whole warps, and a number of the weight is read for each run of samples.
             let warps = columns.next_multiple_of(WARP);
-            let multiplied = k * warps * (self.samples + QUAD * self.samples.div_ceil(RUN)) / 128;
+            // What is read from afar is waited for now and then.
+            let waits = if self.resident { 2 } else { 3 };
+            let multiplied = waits * k * warps * (self.samples + QUAD * self.samples.div_ceil(RUN)) / (2 * 128);
             // One warp after the other has its turn: what a thread waits for is there for some of them only.
             let alone = k / QUAD * 30 * self.samples.min(RUN).div_ceil(4) / self.splits;
             let weight = if self.resident { 0 } else { k * columns * work.bytes / SHARED_CACHE + 700 };
