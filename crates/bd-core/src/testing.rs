@@ -1,6 +1,7 @@
 //! Contract tests for systems. Feature `testing`; everything here panics with what disagreed.
 
 mod emulated;
+mod races;
 
 use tch::Tensor;
 
@@ -9,6 +10,7 @@ use crate::contract::{Size, Trial, Way, central_differences, compare, difference
 use crate::params::Params;
 use crate::system::System;
 pub use emulated::{ARCHITECTURES, OnGpu, emulated};
+pub use races::races;
 
 /// Resident memory of this process in KiB. A test that looks at it wants a process of its own: an integration test.
 pub fn resident_kib() -> i64 {

@@ -1,30 +1,13 @@
-// What CUDA C needs to be C++: kernels run block after block, or all blocks together if they wait for each other, and threads in turns.
-// Comes before a text.
-
-// Few headers, for this is compiled with every text.
-#include <cmath>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <utility>
+// A GPU of one thread of the machine: kernels run block after block, or all blocks together if they wait for each other, and their threads
+// in turns.
 
 #include <ucontext.h>
 
-using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::tanh;
-
-#define __global__
-// Nobody else's, whatever it is called.
-#define __device__ __attribute__((visibility("hidden")))
-#define __forceinline__ inline
-#define __launch_bounds__(...)
 #define SHARED(type, name) type *name = reinterpret_cast<type *>(emulated::block->shared)
 // Whoever waits for another block lets it go on.
 #define PAUSE() emulated::rest()
+#define LOOK(at) (*(volatile unsigned *)(at))
 
-struct Index {
-  unsigned x;
-};
 static Index threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulated {
@@ -64,15 +47,11 @@ static void __syncthreads() {
   emulated::rest();
 }
 
-static void __threadfence() {}
-
 static unsigned atomicAdd(unsigned *at, unsigned more) {
   const unsigned before = *at;
   *at += more;
   return before;
 }
-
-template <typename T> static T __ldcg(const T *at) { return *at; }
 
 // Of the 32 threads of a warp; here all threads of a block take part.
 static unsigned __ballot_sync(unsigned, bool vote) {
@@ -84,14 +63,6 @@ static unsigned __ballot_sync(unsigned, bool vote) {
     mask |= unsigned(votes[first + i]) << i;
   __syncthreads();
   return mask;
-}
-
-static inline int __popc(unsigned mask) { return __builtin_popcount(mask); }
-
-static inline double __longlong_as_double(long long bits) {
-  double value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
 }
 
 namespace emulated {

@@ -1,7 +1,7 @@
 //! A [`Gpu`] where there is none: kernels compiled by the C++ compiler, run by the CPU on tensors of the CPU.
 //!
 //! Slow, and true to what a text says: everything but NVRTC, the driver and the speed of a GPU can be tested with it. A text is
-//! compiled as it is, behind `emulated.cpp`, which defines what CUDA C has beyond C++. Threads of a block take
+//! compiled as it is, behind `cuda_as_cpp.cpp`, which defines what CUDA C has beyond C++. Threads of a block take
 //! turns where they wait for each other.
 //!
 //! Where there is NVRTC, which needs no GPU either, it has to compile each text as well, for all [`ARCHITECTURES`].
@@ -26,7 +26,7 @@ use crate::spikes::Spikes;
 use crate::system::System;
 use crate::tap::Tap;
 
-const PRELUDE: &str = include_str!("emulated.cpp");
+const BEFORE: [&str; 2] = [include_str!("cuda_as_cpp.cpp"), include_str!("emulated.cpp")];
 
 /// A system that scans as on a GPU, by [`emulated`] kernels, and steps as ever.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl Backend for Emulated {
             .collect();
         let folder = tempfile::tempdir().map_err(Error::storage("create", env::temp_dir()))?;
         let (source, library) = (folder.path().join("text.cpp"), folder.path().join("text.so"));
-        fs::write(&source, [PRELUDE, text, &doors].concat()).map_err(Error::storage("write", &source))?;
+        fs::write(&source, [BEFORE[0], BEFORE[1], text, &doors].concat()).map_err(Error::storage("write", &source))?;
         let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
         let options = ["-std=c++17", "-O1", "-w", "-ffp-contract=off", "-fno-gnu-unique", "-shared", "-fPIC", "-o"];
         let done = Command::new(&compiler).args(options).arg(&library).arg(&source).output();

@@ -133,7 +133,5 @@ extern "C" __launch_bounds__(THREADS, 1) __global__ void backward(const long lon
                 }
             }
         }
-        // Sums are read before the next samples overwrite them.
-        __syncthreads();
     }
 }

@@ -29,9 +29,11 @@ pub(super) fn launch(n: usize, samples: usize, kind: Kind) -> Launch {
 }
 
 pub(super) fn program(gpu: &Gpu, units: &dyn Formula, n: usize, kind: Kind) -> Result<Arc<Program>> {
+    gpu.program(&format!("gathered {n} {kind:?} {}", units.name()), || text(units, n, kind))
+}
+
+pub(super) fn text(units: &dyn Formula, n: usize, kind: Kind) -> Result<String> {
     let (per, threads) = shares(n);
-    gpu.program(&format!("gathered {n} {threads} {kind:?} {}", units.name()), || {
-        let own = format!("#define N {n}\n#define PER {per}\n#define THREADS {threads}\n");
-        Ok(units.facts().definitions(kind)? + &own + &units.text()? + TEXT)
-    })
+    let own = format!("#define N {n}\n#define PER {per}\n#define THREADS {threads}\n");
+    Ok(units.facts().definitions(kind)? + &own + &units.text()? + TEXT)
 }

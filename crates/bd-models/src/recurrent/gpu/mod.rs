@@ -23,7 +23,7 @@ mod cell;
 mod gathered;
 mod shares;
 
-const TEAMS: &str = include_str!("teams.cu");
+const TEAMS_TEXT: &str = include_str!("teams.cu");
 const FORWARD: &str = include_str!("forward.cu");
 const BACKWARD: &str = include_str!("backward.cu");
 
@@ -90,7 +90,7 @@ impl RecurrentOnGpu {
     fn text(&self, shares: &Shares, kind: Kind, forward: bool) -> Result<String> {
         let direction = if forward { FORWARD } else { BACKWARD };
         let own = format!("#define N {}\n{}", self.n, shares.definitions());
-        Ok([&self.facts.definitions(kind)?, &own, &self.cell.text().text()?, TEAMS, direction].concat())
+        Ok([&self.facts.definitions(kind)?, &own, &self.cell.text().text()?, TEAMS_TEXT, direction].concat())
     }
 
     /// The kernel of one direction by teams: the program, how it is started, and the memory that it works in.
@@ -279,5 +279,7 @@ fn weight_gradient([first, ys]: [&Tensor; 2], between: Option<&Tensor>, gxs: &Te
     Tensor::cat(&[of_first, product(between, &rest)], 1)
 }
 
+#[cfg(test)]
+mod races;
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,7 @@
 #endif
 #ifndef PAUSE
 #define PAUSE()
+#define LOOK(at) (*(volatile unsigned *)(at))
 #endif
 
 // Numbers that are read at once.
@@ -66,7 +67,7 @@ struct Place {
             if (threadIdx.x == 0) {
                 __threadfence();
                 atomicAdd(meetings, 1u);
-                while ((int)(*(volatile unsigned *)meetings - goal) < 0)
+                while ((int)(LOOK(meetings) - goal) < 0)
                     PAUSE();
                 __threadfence();
             }

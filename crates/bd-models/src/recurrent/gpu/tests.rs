@@ -29,7 +29,7 @@ impl Gates for OnePhase {
 
 /// Two phases of two inputs and one; both read the state, and two numbers pass.
 #[derive(Debug, Clone, Copy)]
-struct TwoPhases;
+pub(super) struct TwoPhases;
 
 impl Gates for TwoPhases {
     const NAME: &'static str = "two phases";

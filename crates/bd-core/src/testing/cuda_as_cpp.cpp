@@ -1,0 +1,33 @@
+// What CUDA C needs to be C++, whoever runs the threads. Comes before that, and before a text.
+
+// Few headers, for this is compiled with every text.
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::tanh;
+
+#define __global__
+// Nobody else's, whatever it is called.
+#define __device__ __attribute__((visibility("hidden")))
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+
+struct Index {
+  unsigned x;
+};
+
+static void __threadfence() {}
+
+template <typename T> static T __ldcg(const T *at) { return *at; }
+
+static inline int __popc(unsigned mask) { return __builtin_popcount(mask); }
+
+static inline double __longlong_as_double(long long bits) {
+  double value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
