@@ -15,6 +15,9 @@ pub(super) fn folder() -> Option<PathBuf> {
     own.or_else(shared).map(|folder| folder.join("cuda"))
 }
 
+/// What all binaries together may take. A text is of a few tens of kilobytes, and every time constant that is tried makes another.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// The binary of a text for a `target`: an architecture, and who compiles how. A folder that cannot be written, as in a container whose root is read-only, costs time and is no error.
 pub(super) fn get_or_make(
     folder: &Path,
@@ -31,8 +34,30 @@ pub(super) fn get_or_make(
     let cubin = make()?;
     if fs::create_dir_all(folder).is_ok() {
         let _ = write_atomic(&file, &sealed(&cubin));
+        remove_oldest(folder, MOST_BYTES);
     }
     Ok(cubin)
+}
+
+/// Removes what was made first until the rest is no more than so many bytes. Whoever has opened such a file can read it all the same.
+fn remove_oldest(folder: &Path, most: u64) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let cubins = entries.flatten().filter(|entry| entry.path().extension().is_some_and(|end| end == "cubin"));
+    let mut all: Vec<_> = cubins
+        .filter_map(|entry| {
+            let about = entry.metadata().ok()?;
+            Some((about.modified().ok()?, about.len(), entry.path()))
+        })
+        .collect();
+    all.sort();
+    let mut bytes: u64 = all.iter().map(|(_, len, _)| len).sum();
+    for (_, len, path) in all {
+        if bytes <= most {
+            break;
+        }
+        let _ = fs::remove_file(path);
+        bytes -= len;
+    }
 }
 
 /// Of the text and all else that its binary depends on.
@@ -71,6 +96,24 @@ mod tests {
             fs::write(&path, bytes).unwrap();
         }
         assert_eq!(get("a", "sm_80", b"5"), b"5");
+    }
+
+    #[test]
+    fn the_oldest_go_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, age_s) in [("a.cubin", 30), ("b.cubin", 10), ("c.cubin", 20), ("other", 99)] {
+            let path = folder.path().join(name);
+            fs::write(&path, [0; 100]).unwrap();
+            let made = std::time::SystemTime::now() - std::time::Duration::from_secs(age_s);
+            fs::File::options().append(true).open(&path).unwrap().set_modified(made).unwrap();
+        }
+        let left = |most: u64| {
+            remove_oldest(folder.path(), most);
+            ["a.cubin", "b.cubin", "c.cubin", "other"].map(|name| folder.path().join(name).exists())
+        };
+        assert_eq!(left(300), [true, true, true, true]);
+        assert_eq!(left(250), [false, true, true, true]);
+        assert_eq!(left(100), [false, true, false, true]);
     }
 
     #[test]
