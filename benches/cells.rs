@@ -22,15 +22,16 @@ mod cells;
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-const CASES: [Case; 8] = [
-    Case { cell: "rnn", n: 100, time: 25, batch: 128, rounds: 201 },
-    Case { cell: "rnn", n: 100, time: 1000, batch: 128, rounds: 9 },
-    Case { cell: "rnn", n: 512, time: 25, batch: 128, rounds: 21 },
-    Case { cell: "gru", n: 100, time: 25, batch: 128, rounds: 101 },
-    Case { cell: "gru", n: 512, time: 25, batch: 128, rounds: 9 },
-    Case { cell: "lstm", n: 100, time: 25, batch: 128, rounds: 101 },
-    Case { cell: "lstm", n: 100, time: 1000, batch: 128, rounds: 5 },
-    Case { cell: "lstm", n: 512, time: 25, batch: 128, rounds: 9 },
+/// With steps, and how often they are timed.
+const CASES: [(Case, i64, usize); 8] = [
+    (Case { cell: "rnn", n: 100, batch: 128 }, 25, 201),
+    (Case { cell: "rnn", n: 100, batch: 128 }, 1000, 9),
+    (Case { cell: "rnn", n: 512, batch: 128 }, 25, 21),
+    (Case { cell: "gru", n: 100, batch: 128 }, 25, 101),
+    (Case { cell: "gru", n: 512, batch: 128 }, 25, 9),
+    (Case { cell: "lstm", n: 100, batch: 128 }, 25, 101),
+    (Case { cell: "lstm", n: 100, batch: 128 }, 1000, 5),
+    (Case { cell: "lstm", n: 512, batch: 128 }, 25, 9),
 ];
 
 /// Gradients of all parameters for a loss that is the sum of all outputs, and the seconds that took.
@@ -51,18 +52,20 @@ fn main() -> bd_core::Result<()> {
     let by_step = std::env::args().any(|arg| arg == "--by-step");
     let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
     println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
-    for case in CASES.iter().filter(|case| only.as_ref().is_none_or(|only| only == case.cell)) {
+    for &(ref case, time, rounds) in
+        CASES.iter().filter(|(case, ..)| only.as_ref().is_none_or(|only| only == case.cell))
+    {
         let mut params = Params::new(0, ON);
         let (net, gates) = net(case, &mut params)?;
-        let xs = Rng::new(0, "xs").tensor(&[case.time, case.batch, 1], ON, |rng| 0.1 * rng.normal());
+        let xs = Rng::new(0, "xs").tensor(&[time, case.batch, 1], ON, |rng| 0.1 * rng.normal());
         let sha = Shared::new(0.04);
         let start = || net.init_state(case.batch, ON);
         let tuned = |tuning: Tuning| {
             scan_tuned(&net, &sha, Feed::Dense(&xs), start(), &mut Tap::none(), tuning).expect("there is a kernel").0
         };
-        let flops = 6.0 * (case.time * case.batch * case.n * (gates * (case.n + 1) + 1)) as f64;
+        let flops = 6.0 * (time * case.batch * case.n * (gates * (case.n + 1) + 1)) as f64;
         let usual = Tuning::of(case.batch as usize, ON.0);
-        let name = format!("{} {} x {} x {}", case.cell, case.n, case.time, case.batch);
+        let name = format!("{} {} x {} x {}", case.cell, case.n, time, case.batch);
         let row = |way: &str, seconds: &mut Vec<f64>| {
             seconds.sort_by(f64::total_cmp);
             let [ms, low, high] = [seconds[seconds.len() / 2], seconds[0], seconds[seconds.len() - 1]].map(|s| 1e3 * s);
@@ -70,14 +73,14 @@ fn main() -> bd_core::Result<()> {
         };
         let definition = || scan_by_step(&net, &sha, &xs, start(), &mut Tap::none()).0;
         threads::set(2);
-        if by_step || case.time < 100 {
+        if by_step || time < 100 {
             let (expected, seconds) = run(&params, definition);
             for (found, expected) in run(&params, || tuned(usual)).0.iter().zip(&expected) {
                 let off = ((found - expected).abs().max() / expected.abs().max()).double_value(&[]);
                 assert!(off < 1e-3, "{name}: gradients differ by {off:.1e} of scale");
             }
             if by_step {
-                let mut all: Vec<f64> = (0..case.rounds.min(5)).map(|_| run(&params, definition).1).collect();
+                let mut all: Vec<f64> = (0..rounds.min(5)).map(|_| run(&params, definition).1).collect();
                 all.push(seconds);
                 row("by step", &mut all);
             }
@@ -90,7 +93,7 @@ fn main() -> bd_core::Result<()> {
             ("tiles of 32 samples", Tuning { samples: 32, ..two }),
         ];
         let mut seconds = vec![Vec::new(); ways.len()];
-        for _ in 0..case.rounds {
+        for _ in 0..rounds {
             for ((_, tuning), seconds) in ways.iter().zip(&mut seconds) {
                 threads::set(tuning.threads);
                 seconds.push(run(&params, || tuned(*tuning)).1);
@@ -101,7 +104,7 @@ fn main() -> bd_core::Result<()> {
             let (tensors, scan) = of_libtorch(case, &xs);
             for threads in [1, 2] {
                 threads::set_libtorch(threads);
-                let mut all: Vec<f64> = (0..case.rounds).map(|_| timed(&tensors, &scan).1).collect();
+                let mut all: Vec<f64> = (0..rounds).map(|_| timed(&tensors, &scan).1).collect();
                 row(&format!("libtorch's own, {threads}"), &mut all);
             }
             threads::set_libtorch(1);

@@ -170,7 +170,7 @@ impl Bench {
         let sizes = [(100, 25, 128), (512, 250, 64), (1024, 100, 256)];
         let cases = ["rnn", "gru", "lstm"].into_iter().flat_map(|cell| sizes.map(|size| (cell, size)));
         for (cell, (n, time, batch)) in cases.filter(|(_, size)| !quick || size.0 != 1024) {
-            let case = Case { cell, n, time, batch, rounds: self.repeats };
+            let case = Case { cell, n, batch };
             let mut params = Params::new(0, self.on);
             let (net, _) = net(&case, &mut params)?;
             let weights: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();

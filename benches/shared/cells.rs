@@ -4,13 +4,11 @@ use bd_core::{Chain, DynSystem, Params, Rng};
 use bd_models::{Gru, GruConfig, Linear, LinearConfig, Lstm, LstmConfig, Rnn, RnnConfig};
 use tch::Tensor;
 
-/// One network and its input.
+/// One network, and the samples that it is for.
 pub(crate) struct Case {
     pub(crate) cell: &'static str,
     pub(crate) n: i64,
-    pub(crate) time: i64,
     pub(crate) batch: i64,
-    pub(crate) rounds: usize,
 }
 
 /// A cell and its readout.
