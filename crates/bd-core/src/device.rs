@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::cuda::{self, CudaProblem};
 use crate::error::{Error, Result};
@@ -94,6 +94,22 @@ pub fn device_name(device: Device) -> String {
         Device::Cuda(index) => format!("cuda:{index}"),
         other => format!("{other:?}").to_lowercase(),
     }
+}
+
+/// What is larger is moved by way of ordinary memory: libtorch keeps memory that a device reads for ever, and what is that large is
+/// moved once and not in every update.
+const PINNED_BYTES: usize = 64 << 20;
+
+/// A tensor of the host on a device, moved without waiting for what the device has still to do if it is below 64 MiB: by way of
+/// memory that the device reads itself, which libtorch keeps until it has. What is on the device already is handed back.
+pub fn move_to(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
+    if tensor.device() != Device::Cpu || !device.is_cuda() || bytes == 0 || bytes > PINNED_BYTES {
+        return Ok(tensor.f_to_device(device)?);
+    }
+    // From any other memory a copy waits for all that was told to the device before it. `pin_memory` would warn of its argument.
+    let pinned = tensor.f_internal_pin_memory(device)?;
+    Ok(pinned.f_to_device_(device, tensor.kind(), true, false)?)
 }
 
 #[cfg(test)]

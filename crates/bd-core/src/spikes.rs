@@ -1,13 +1,14 @@
 //! [`Spikes`]: a sequence of zeros and ones, as the list of its ones.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::rng::Rng;
-use lists::Made;
 pub use lists::SpikeLists;
+use lists::{Made, Moved};
 
 mod lists;
 
@@ -21,12 +22,49 @@ pub struct Spikes {
     batch: usize,
     n: usize,
     on: (Kind, Device),
-    /// Where the spikes of each sample begin; one more than there are.
-    starts: Arc<[usize]>,
-    /// Sample by sample, in the order of time.
-    all: Arc<[Spike]>,
+    source: Source,
+    /// Where steps were cut out: what is left of the source, with steps counted from the first.
+    cut: Option<List>,
     /// What was made of them for a device.
     made: Made,
+}
+
+/// Spikes of samples.
+#[derive(Debug, Clone)]
+struct List {
+    /// Those of a sample side by side, in the order of time.
+    all: Arc<[Spike]>,
+    /// Where those of each sample are.
+    samples: Arc<[Range<usize>]>,
+}
+
+impl List {
+    /// Of spikes sample by sample, with where each sample begins; one more than there are.
+    fn new(starts: &[usize], all: Vec<Spike>) -> Self {
+        Self { all: all.into(), samples: starts.windows(2).map(|ends| ends[0]..ends[1]).collect() }
+    }
+
+    /// Those of some of the samples, in the given order. Nothing is copied.
+    fn select(&self, samples: &[usize]) -> Self {
+        Self { all: self.all.clone(), samples: samples.iter().map(|sample| self.samples[*sample].clone()).collect() }
+    }
+
+    fn sample(&self, sample: usize) -> &[Spike] {
+        &self.all[self.samples[sample].clone()]
+    }
+
+    fn count(&self) -> usize {
+        self.samples.iter().map(|range| range.len()).sum()
+    }
+}
+
+/// Where spikes come from: the list that samples were selected of and steps cut out of, which is moved to a device as a whole.
+#[derive(Debug, Clone)]
+struct Source {
+    list: List,
+    /// The step of the list that is step 0.
+    first: u32,
+    moved: Moved,
 }
 
 /// One spike of a sample.
@@ -39,6 +77,16 @@ pub struct Spike {
 }
 
 impl Spikes {
+    fn of([time, batch, n]: [usize; 3], on: (Kind, Device), list: List) -> Self {
+        let source = Source { list, first: 0, moved: Moved::default() };
+        Self { time, batch, n, on, source, cut: None, made: Made::default() }
+    }
+
+    /// What there is of them, with steps counted from 0.
+    fn list(&self) -> &List {
+        self.cut.as_ref().unwrap_or(&self.source.list)
+    }
+
     /// From the channels that spike in each step of each sample: `fill(sample, step, channels)` appends them.
     pub fn from_fn(
         [time, batch, n]: [usize; 3],
@@ -59,7 +107,7 @@ impl Spikes {
             }
             starts.push(all.len());
         }
-        Ok(Self { time, batch, n, on, starts: starts.into(), all: all.into(), made: Made::default() })
+        Ok(Self::of([time, batch, n], on, List::new(&starts, all)))
     }
 
     /// From the spikes of each sample, in any order of time, with so many steps and channels.
@@ -81,7 +129,7 @@ impl Spikes {
             all.extend(spikes);
             starts.push(all.len());
         }
-        Ok(Self { time, batch: starts.len() - 1, n, on, starts: starts.into(), all: all.into(), made: Made::default() })
+        Ok(Self::of([time, starts.len() - 1, n], on, List::new(&starts, all)))
     }
 
     /// From a tensor `[time, batch, n]` of zeros and ones. Any other number is refused.
@@ -149,12 +197,12 @@ impl Spikes {
 
     /// Number of spikes.
     pub fn count(&self) -> usize {
-        self.all.len()
+        self.list().count()
     }
 
     /// The spikes of a sample, in the order of time.
     pub fn sample(&self, sample: usize) -> &[Spike] {
-        &self.all[self.starts[sample]..self.starts[sample + 1]]
+        self.list().sample(sample)
     }
 
     /// Some of the samples, in the given order.
@@ -162,12 +210,9 @@ impl Spikes {
         if let Some(sample) = samples.iter().find(|sample| **sample >= self.batch) {
             return Err(Error::Config(format!("sample {sample} was asked for, of {}", self.batch)));
         }
-        let (mut starts, mut all) = (vec![0], Vec::new());
-        for &sample in samples {
-            all.extend_from_slice(self.sample(sample));
-            starts.push(all.len());
-        }
-        Ok(Self { batch: samples.len(), starts: starts.into(), all: all.into(), made: Made::default(), ..*self })
+        let source = Source { list: self.source.list.select(samples), ..self.source.clone() };
+        let cut = self.cut.as_ref().map(|cut| cut.select(samples));
+        Ok(Self { batch: samples.len(), source, cut, made: Made::default(), ..*self })
     }
 
     /// The steps `from` to before `from + len`, counted from 0 again.
@@ -176,15 +221,19 @@ impl Spikes {
             return Err(Error::Config(format!("steps {from} to {} were asked for, of {}", from + len, self.time)));
         }
         let (first, end) = (from as u32, (from + len) as u32);
-        let (mut starts, mut all) = (vec![0], Vec::new());
+        let (mut starts, mut all, mut kept) = (vec![0], Vec::new(), Vec::new());
         for sample in 0..self.batch {
             let spikes = self.sample(sample);
             let at = |step: u32| spikes.partition_point(|spike| spike.step < step);
-            let moved = |spike: &Spike| Spike { step: spike.step - first, ..*spike };
-            all.extend(spikes[at(first)..at(end)].iter().map(moved));
+            let (from, to) = (at(first), at(end));
+            all.extend(spikes[from..to].iter().map(|spike| Spike { step: spike.step - first, ..*spike }));
             starts.push(all.len());
+            let begin = self.source.list.samples[sample].start;
+            kept.push(begin + from..begin + to);
         }
-        Ok(Self { time: len, starts: starts.into(), all: all.into(), made: Made::default(), ..*self })
+        let list = List { all: self.source.list.all.clone(), samples: kept.into() };
+        let source = Source { list, first: self.source.first + first, moved: self.source.moved.clone() };
+        Ok(Self { time: len, source, cut: Some(List::new(&starts, all)), made: Made::default(), ..*self })
     }
 
     /// The tensor that this stands for, `[time, batch, n]`.
@@ -211,10 +260,13 @@ mod tests {
         let spikes = Spikes::draw([30, 4, 7], ON, 0.1, &mut Rng::new(1, "spikes")).unwrap();
         let dense = spikes.to_dense();
         let back = Spikes::from_dense(&dense).unwrap();
-        assert_eq!((back.starts, back.all), (spikes.starts.clone(), spikes.all.clone()));
+        (0..4).for_each(|sample| assert_eq!(back.sample(sample), spikes.sample(sample)));
         let order = Tensor::from_slice(&[2i64, 0]);
         assert_eq!(spikes.select(&[2, 0]).unwrap().to_dense(), dense.index_select(1, &order));
         assert_eq!(spikes.steps(11, 8).unwrap().to_dense(), dense.narrow(0, 11, 8));
+        let both = spikes.steps(11, 8).unwrap().select(&[3, 3]).unwrap().steps(2, 5).unwrap();
+        assert_eq!(both.to_dense(), dense.narrow(0, 13, 5).index_select(1, &Tensor::from_slice(&[3i64, 3])));
+        assert_eq!(both.count(), both.to_dense().sum(Kind::Int64).int64_value(&[]) as usize);
         assert!(spikes.steps(25, 6).is_err());
     }
 

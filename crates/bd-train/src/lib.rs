@@ -41,7 +41,7 @@ pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict, predict_sequences};
-pub use ridge::{Ridge, RidgeFactor, RidgeReport, RidgeSolution, Solver};
+pub use ridge::{Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, Solver};
 pub use run_dir::RunDir;
 pub use schedule::Schedule;
 pub use task::Task;

@@ -6,14 +6,18 @@
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
 //! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial.
+//!
+//! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
+mod place;
 
 use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
+pub use self::place::RidgeCost;
 use crate::layout::{check_pair, check_place, check_state, time_first};
 
 /// How the weights are computed from the factor. "Dependent" means: as far as float64 can tell.

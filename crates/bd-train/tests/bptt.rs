@@ -265,10 +265,10 @@ fn the_best_parameters_come_back() {
     let losses = bptt.fit(
         updates,
         |_| [Ok(train.clone())],
-        |bptt, update| {
+        |bptt, step| {
             let loss = bptt.evaluate(held_out())?;
             seen.push(loss);
-            match watch.see(update.step, loss) {
+            match watch.see(step, loss) {
                 Verdict::Better => best = bptt.parameters(),
                 Verdict::Worse => {}
                 Verdict::Stop => return Ok(ControlFlow::Break(())),

@@ -264,7 +264,7 @@ fn fit_sees_every_batch_and_can_be_ended() {
     let mut bptt = Bptt::new(&model, &params, Loss::Mse, &OptimConfig::default(), Shared::default()).unwrap();
     let losses = bptt.fit(2, |_| examples.batches(2, None), |_, _| Ok(ControlFlow::Continue(()))).unwrap();
     assert_eq!((losses.len(), bptt.optimizer().step()), (4, 4));
-    let end = |bptt: &Bptt<_, _>, _: &_| {
+    let end = |bptt: &Bptt<_, _>, _| {
         Ok(if bptt.optimizer().step() == 5 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     };
     assert_eq!(bptt.fit(9, |_| examples.batches(2, None), end).unwrap().len(), 1);

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::{Rng, Shared, Stack};
 use bd_train::data::Examples;
-use bd_train::{BatchOf, Bptt, EarlyStopping, OptimConfig, Penalty, RunDir, Verdict, Watch};
+use bd_train::{BatchOf, Bptt, EarlyStopping, OptimConfig, Penalty, RunDir, Update, Verdict, Watch};
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
@@ -103,7 +103,7 @@ impl Learner<'_> {
         training: &Training<'_>,
         train: &Examples,
         validation: Option<&Examples>,
-        mut more: impl FnMut(&Seen<'_>) -> bd_core::Result<Map<String, Value>>,
+        mut more: impl FnMut(&Seen) -> bd_core::Result<Map<String, Value>>,
     ) -> Result<(Trained, Vec<Report>, Option<Best>)> {
         let recipe = &self.recipe;
         let judged = Bptt::new(&self.network.net, &self.network.params, self.judge, recipe.optim, recipe.sha)?;
@@ -120,10 +120,12 @@ impl Learner<'_> {
             Ok(verdict != Verdict::Stop)
         };
         let stopped = Cell::new(false);
-        let batches = |epoch: usize| -> Box<dyn Iterator<Item = bd_core::Result<Examples>> + '_> {
+        type Batches<'a> = Box<dyn Iterator<Item = bd_core::Result<Examples>> + 'a>;
+        let batches = |epoch: usize, bptt: &Bptt<'_, Stack, Judge>| -> Batches<'_> {
             // The beginning of an epoch is the end of the one before.
             let goes_on = match &mut *watch.borrow_mut() {
-                Some(watch) if epoch > 0 && !stopped.get() => end_of_epoch(watch),
+                // Nothing is said of an epoch before it is known that all its updates were made.
+                Some(watch) if epoch > 0 && !stopped.get() => bptt.wait().and_then(|()| end_of_epoch(watch)),
                 _ => Ok(true),
             };
             match goes_on {
@@ -136,10 +138,10 @@ impl Learner<'_> {
             Box::new(train.batches(recipe.batch, Some(&mut Rng::new(recipe.seed, &format!("epoch {epoch}")))))
         };
         let mut reports = Vec::new();
-        let each = |seen: &Seen<'_>| {
-            step.set(seen.update.step);
-            if seen.report {
-                reports.push(self.report(training.run, seen, validate()?, more(seen)?)?);
+        let each = |seen: &Seen| {
+            step.set(seen.step);
+            if let Some(update) = &seen.report {
+                reports.push(self.report(training.run, (update, seen.wall_s), validate()?, more(seen)?)?);
             }
             Ok(ControlFlow::Continue(()))
         };
@@ -154,11 +156,11 @@ impl Learner<'_> {
     pub(crate) fn report(
         &self,
         run: &RunDir,
-        seen: &Seen<'_>,
+        (update, wall_s): (&Update, f64),
         validation: Option<f64>,
         more: Map<String, Value>,
     ) -> bd_core::Result<Report> {
-        let (update, recipe) = (seen.update, &self.recipe);
+        let recipe = &self.recipe;
         let mut line = json!({
             "step": update.step,
             "split": "train",
@@ -166,8 +168,8 @@ impl Learner<'_> {
             "validation_loss": validation,
             "lr": recipe.optim.lr * recipe.optim.schedule.factor(update.step - 1),
             "gradient_norm": update.gradient_norm,
-            "wall_s": seen.wall_s,
-            "samples_per_s": update.step as f64 * (recipe.batch * recipe.accumulate) as f64 / seen.wall_s,
+            "wall_s": wall_s,
+            "samples_per_s": update.step as f64 * (recipe.batch * recipe.accumulate) as f64 / wall_s,
         });
         line.as_object_mut().expect("an object").extend(more);
         run.report(&line)?;

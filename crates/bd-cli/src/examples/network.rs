@@ -154,8 +154,9 @@ impl Network {
             };
             let y = match &self.targets {
                 Some(scale) => scale.apply(&part.y.to_device(device)).to_kind(kind),
-                None if part.y.kind() == Kind::Int64 => part.y.to_device(device),
-                None => part.y.to_kind(kind).to_device(device),
+                // On the host: `Examples` moves them, and has read them by then.
+                None if part.y.kind() == Kind::Int64 => part.y.shallow_clone(),
+                None => part.y.to_kind(kind),
             };
             if let Sequences::Dense(x) = &inputs {
                 check_finite("an input", &x.tensor().transpose(0, 1))?;

@@ -4,6 +4,7 @@ mod data;
 mod evaluation;
 mod figures;
 mod fit;
+mod place;
 mod reuse;
 
 use std::time::Instant;
@@ -11,15 +12,17 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{catch_torch, threads};
+use bd_core::{System, catch_torch, threads};
+use bd_models::Nvar;
 use bd_train::RunDir;
 use serde_json::json;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use self::data::Data;
 use self::evaluation::{Evaluation, Forecast, tell};
 use self::figures::figures;
 use self::fit::{Fit, Fitted, divide};
+use self::place::Place;
 use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
@@ -63,7 +66,12 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     ));
 
     interrupt.check()?;
-    let fit = Fit { plan: &plan, data: &data, split: &split, device, say: &say };
+    let place = place(&plan, &data, split.train.len(), device)?;
+    if let Some(place) = &place {
+        say(place.line());
+    }
+    let fit_device = place.as_ref().map_or(device, Place::device);
+    let fit = Fit { plan: &plan, data: &data, split: &split, device: fit_device, say: &say };
     let fitted = catch_torch(|| fit.run(&mut seconds))?;
     interrupt.check()?;
     let measure = fit.measure(&fitted.model)?;
@@ -91,12 +99,23 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
         let mut metrics = evaluation.metrics(&data);
         metrics.insert("alpha".into(), json!(fitted.alpha));
         metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
-        print_json(&plan.job, &path, device, json!({"seconds": seconds.0, "metrics": metrics}))?;
+        let mut came = json!({"seconds": seconds.0, "metrics": metrics});
+        if let Some(place) = &place {
+            came["ridge"] = place.json();
+        }
+        print_json(&plan.job, &path, device, came)?;
     } else if !args.run.quiet {
         console::result(&evaluation.table(&data, "test MSE"))?;
     }
     say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// Where model and data go, if there is a choice.
+fn place(plan: &NgrcPlan, data: &Data, rows: usize, device: Device) -> Result<Option<Place>> {
+    let channels = data.series.channels.len();
+    let features = Nvar::new(channels, &plan.nvar)?.n_out() as usize;
+    Ok(Place::choose(device, rows, features, channels * plan.horizon.len()))
 }
 
 /// What a series is, and what looks wrong with it.

@@ -153,13 +153,13 @@ impl Job {
         let mut reports = Vec::new();
         let micro = updates.unwrap_or(0) * accumulate as u64;
         let draw = |number| prepared(&self.network, task.batch(seed, number, batch, dt, self.network.on())?);
-        let each = |seen: &Seen<'_>| {
-            if seen.report {
-                reports.push(learner.report(training.run, seen, None, Map::new())?);
+        let each = |seen: &Seen| {
+            if let Some(update) = &seen.report {
+                reports.push(learner.report(training.run, (update, seen.wall_s), None, Map::new())?);
             }
             Ok(ControlFlow::Continue(()))
         };
-        let trained = training.fit(&mut learner.bptt()?, 1, |_| (0..micro).map(draw), each)?;
+        let trained = training.fit(&mut learner.bptt()?, 1, |_, _| (0..micro).map(draw), each)?;
         Ok((trained, reports, None))
     }
 

@@ -29,5 +29,5 @@ pub(super) fn prepared(network: &Network, examples: Examples) -> Result<Examples
         return Ok(examples);
     }
     let inputs = network.prepare(&examples.inputs().to_dense(), None, "task")?;
-    Examples::new(inputs, examples.targets().shallow_clone())
+    examples.with_inputs(inputs)
 }

@@ -8,7 +8,7 @@ use bd_core::npz::save_npz;
 use bd_core::{Error, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
 use bd_train::data::{Examples, Sequences};
 use bd_train::loss::accuracy;
-use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, predict_sequences};
+use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -80,7 +80,7 @@ impl Job {
         let mut rng = Rng::new(plan.seed, "labels");
         let classes = plan.model.n_out as f64;
         let labels: Vec<i64> = (0..samples).map(|_| (rng.uniform() * classes) as i64).collect();
-        let examples = Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels).to_device(device))?;
+        let examples = Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels))?;
         let Loss::CrossEntropy { over } = plan.loss else { unreachable!("the plan was checked") };
         Ok(Self { plan, params, net, examples, over })
     }
@@ -100,15 +100,15 @@ impl Job {
             bptt = bptt.clip(norm)?;
         }
         let (mut reports, mut warner) = (Vec::new(), Warner::default());
-        let batches = |epoch: usize| {
+        let batches = |epoch: usize, _: &Bptt<'_, Stack, Loss>| {
             self.examples.batches(self.batch(), Some(&mut Rng::new(plan.seed, &format!("epoch {epoch}"))))
         };
-        let each = |seen: &Seen<'_>| {
-            let first_epoch = seen.update.step == self.updates_an_epoch();
-            let active = if first_epoch || seen.report { self.activity()? } else { Vec::new() };
+        let each = |seen: &Seen| {
+            let first_epoch = seen.step == self.updates_an_epoch();
+            let active = if first_epoch || seen.report.is_some() { self.activity()? } else { Vec::new() };
             warner.see(&active, progress);
-            if seen.report {
-                reports.push(self.report(run, seen, &active)?);
+            if let Some(update) = &seen.report {
+                reports.push(self.report(run, (update, seen.wall_s), &active)?);
             }
             Ok(ControlFlow::Continue(()))
         };
@@ -122,8 +122,7 @@ impl Job {
         rates::measure(&self.plan, &self.net, &sha(&self.plan), self.examples.inputs())
     }
 
-    fn report(&self, run: &RunDir, seen: &Seen<'_>, active: &[Activity]) -> CoreResult<Report> {
-        let Seen { update, wall_s, .. } = *seen;
+    fn report(&self, run: &RunDir, (update, wall_s): (&Update, f64), active: &[Activity]) -> CoreResult<Report> {
         // Of the batch of this update, which need not be all examples.
         let accuracy = (self.batch() == self.examples.count())
             .then(|| accuracy(&self.over.scores(&update.outputs, None), self.examples.targets()));

@@ -99,8 +99,9 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
 
         let list = |spikes: usize| spikes.min(1 << 40) * size_of::<bd_core::Spike>();
         let dense = batch.steps.saturating_mul(batch.samples).min(1 << 40) * self.system.n_in() as usize * size;
-        let copied = if batch.copied { batch.spikes.map_or(dense, list) + batch.targets_bytes.min(1 << 50) } else { 0 };
-        // Of a list a piece is a copy.
+        // Of a list a selection is none, and a piece is a copy.
+        let inputs = if batch.spikes.is_some() { 0 } else { dense };
+        let copied = if batch.copied { inputs + batch.targets_bytes.min(1 << 50) } else { 0 };
         let piece = if steps < batch.steps { spikes.map_or(0, list) } else { 0 };
         let several = self.accumulate > 1;
         let weights: usize = self.optimizer.params().iter().map(|(_, param)| param.numel() * size).sum();

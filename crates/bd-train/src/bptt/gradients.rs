@@ -5,11 +5,10 @@
 
 use bd_core::kernel::{Cpu, Instructions, Loops, Real, vectorised};
 use bd_core::{Error, Result};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::penalty::Penalty;
 use crate::host::{numbers, numbers_mut, on_host};
-use crate::optim::together::{joined, parts};
 
 /// The gradients of an update.
 pub(super) struct Gradients {
@@ -25,9 +24,6 @@ impl Gradients {
     /// Of the gradients of a loss, one for each of the parameters, and a penalty.
     pub(super) fn new(params: &[(String, Tensor)], of_loss: Vec<Tensor>, penalty: Penalty, step: u64) -> Result<Self> {
         let _guard = tch::no_grad_guard();
-        if params.iter().all(|(_, param)| param.device() != Device::Cpu) {
-            return Self::on_device(params, &of_loss, penalty, step);
-        }
         let mut sums = Sums::default();
         let mut all = Vec::with_capacity(params.len());
         for ((name, param), gradient) in params.iter().zip(of_loss) {
@@ -38,20 +34,6 @@ impl Gradients {
             sums.squares += own.squares;
             sums.penalty += own.penalty;
             all.push(gradient);
-        }
-        Ok(Self { all, norm: sums.squares.sqrt(), penalty: sums.penalty })
-    }
-
-    /// The same of all parameters as one long one, whose sums are looked at once: a look waits for all that a device was told.
-    fn on_device(params: &[(String, Tensor)], of_loss: &[Tensor], penalty: Penalty, step: u64) -> Result<Self> {
-        let (gradient, param) = (joined(of_loss), joined(params.iter().map(|(_, param)| param)));
-        let (all, sums) = by_tensors(&param, &gradient, penalty);
-        let all = parts(&all, params);
-        if !sums.squares.is_finite() {
-            let is_wrong = |gradient: &Tensor| gradient.isfinite().all().int64_value(&[]) == 0;
-            let wrong = params.iter().zip(&all).find(|(_, gradient)| is_wrong(gradient));
-            let (name, gradient) = wrong.map_or(("all parameters", &gradient), |((name, _), own)| (name.as_str(), own));
-            return Err(not_finite(name, gradient, step));
         }
         Ok(Self { all, norm: sums.squares.sqrt(), penalty: sums.penalty })
     }
@@ -85,23 +67,27 @@ fn with_penalty(param: &Tensor, gradient: Tensor, penalty: Penalty) -> (Tensor, 
     let sums = on_host!([param, &gradient, &sum], by_loops(param, &gradient, &sum, penalty));
     match sums {
         Some(sums) => (sum, sums),
-        None => by_tensors(param, &gradient, penalty),
+        None => {
+            let (sum, [squares, penalty]) = by_tensors(param, &gradient, penalty);
+            (sum, Sums { squares: squares.double_value(&[]), penalty: penalty.double_value(&[]) })
+        }
     }
 }
 
-/// With one look at the sums, for a look waits for all that a device was told.
-fn by_tensors(param: &Tensor, gradient: &Tensor, penalty: Penalty) -> (Tensor, Sums) {
+/// The gradient with the penalty's; the sum of its squares, and the penalty, in float64 and where the tensors are: nothing waits
+/// for a device.
+pub(super) fn by_tensors(param: &Tensor, gradient: &Tensor, penalty: Penalty) -> (Tensor, [Tensor; 2]) {
     let wide = |t: &Tensor| t.to_kind(Kind::Double);
     let squares = |t: &Tensor| wide(t).square().sum(Kind::Double);
     if penalty.is_none() {
-        return (gradient.shallow_clone(), Sums { squares: squares(gradient).double_value(&[]), penalty: 0.0 });
+        let none = Tensor::zeros([], (Kind::Double, param.device()));
+        return (gradient.shallow_clone(), [squares(gradient), none]);
     }
     let Penalty { l1, l2 } = penalty;
     let sum = gradient + (param * (2.0 * l2) + param.sign() * l1);
     let value = l2 * squares(param) + l1 * wide(param).abs().sum(Kind::Double);
-    let both = Tensor::stack(&[squares(&sum), value], 0).to_device(Device::Cpu);
-    let [squares, penalty] = [0, 1].map(|i| both.double_value(&[i]));
-    (sum, Sums { squares, penalty })
+    let squares = squares(&sum);
+    (sum, [squares, value])
 }
 
 fn by_loops<T: Real + Into<f64>>(param: &Tensor, gradient: &Tensor, sum: &Tensor, penalty: Penalty) -> Sums {
@@ -176,6 +162,7 @@ mod tests {
     use super::*;
     use bd_core::Rng;
     use bd_core::testing::assert_close;
+    use tch::Device;
 
     /// The loops against tensors, and both against autograd of the definition.
     #[test]
@@ -187,10 +174,13 @@ mod tests {
                 let value = param.square().sum(kind) * penalty.l2 + param.abs().sum(kind) * penalty.l1;
                 let expected = Tensor::run_backward(&[&value], &[&param], false, false).remove(0) + draw("g");
                 let _guard = tch::no_grad_guard();
-                for (found, sums) in [with_penalty(&param, draw("g"), penalty), by_tensors(&param, &draw("g"), penalty)]
-                {
+                let expected_value = value.double_value(&[]);
+                let (of_tensors, sums) = by_tensors(&param, &draw("g"), penalty);
+                let [squares, value] = sums.map(|sum| sum.double_value(&[]));
+                let of_tensors = (of_tensors, Sums { squares, penalty: value });
+                for (found, sums) in [with_penalty(&param, draw("g"), penalty), of_tensors] {
                     assert_close("gradient", &found, &expected, tolerance);
-                    let value = value.double_value(&[]);
+                    let value = expected_value;
                     assert!((sums.penalty - value).abs() <= tolerance * value, "{penalty:?}");
                     let squares = found.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[]);
                     assert!((sums.squares - squares).abs() < 1e-13 * squares);
@@ -198,27 +188,6 @@ mod tests {
                 assert_eq!(with_penalty(&param, draw("g"), penalty).0, by_tensors(&param, &draw("g"), penalty).0);
             }
         }
-    }
-
-    /// One long parameter against one after the other.
-    #[test]
-    fn gradients_on_a_device_are_the_same() {
-        let draw =
-            |name: &str, shape: &[i64]| Rng::new(2, name).tensor(shape, (Kind::Double, Device::Cpu), Rng::normal);
-        let params = [("a".to_owned(), draw("a", &[3, 4])), ("b".to_owned(), draw("b", &[5]))];
-        let gradients = || vec![draw("ga", &[3, 4]), draw("gb", &[5])];
-        for penalty in [Penalty { l1: 0.0, l2: 0.0 }, Penalty { l1: 0.1, l2: 0.2 }] {
-            let expected = Gradients::new(&params, gradients(), penalty, 1).unwrap();
-            let found = Gradients::on_device(&params, &gradients(), penalty, 1).unwrap();
-            for (found, expected) in found.all.iter().zip(&expected.all) {
-                assert_close("gradient", found, expected, 1e-15);
-            }
-            let pairs = [(found.norm, expected.norm), (found.penalty, expected.penalty)];
-            assert!(pairs.iter().all(|(found, expected)| (found - expected).abs() <= 1e-13 * expected.abs()));
-        }
-        let wrong = vec![draw("ga", &[3, 4]), draw("gb", &[5]) / 0.0];
-        let error = Gradients::on_device(&params, &wrong, Penalty { l1: 0.0, l2: 0.0 }, 7).err().unwrap().to_string();
-        assert!(error.contains("the gradient of b") && error.contains("5 of its 5 numbers at update 7"), "{error}");
     }
 
     #[test]

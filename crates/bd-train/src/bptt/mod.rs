@@ -2,20 +2,27 @@
 
 mod bytes;
 mod gradients;
+mod on_device;
 mod penalty;
+mod pending;
+#[cfg(test)]
+mod tests;
 mod update;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, Weak};
 
 use bd_core::{Checkpoint, Error, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named};
 use serde_json::json;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 pub use self::bytes::{BatchOf, UpdateBytes};
 pub use self::penalty::Penalty;
+use self::pending::Pending;
 use self::update::finite_loss;
-use crate::data::{Examples, Sequences};
+use crate::data::{Examples, Origin, Sequences};
 use crate::layout::{batch_first, check_inputs};
 use crate::loss::Objective;
 use crate::optim::{OptimConfig, Optimizer};
@@ -48,6 +55,9 @@ pub struct Update {
 /// A loss, a gradient or a parameter that would not be finite stops before the update with [`Error::NotFinite`]; the parameters
 /// are then still those of the last good one.
 ///
+/// On a device [`fit`](Self::fit) does not wait: numbers stay there until [`look`](Self::look) asks for them. An update that is not
+/// finite changes nothing there, nor do those after it, and the look names it.
+///
 /// ```no_run
 /// use bd_core::{Params, Shared};
 /// use bd_train::{Bptt, OptimConfig};
@@ -55,8 +65,10 @@ pub struct Update {
 /// # fn run(net: bd_core::Stack, params: Params, examples: bd_train::data::Examples) -> bd_core::Result<()> {
 /// let loss = Loss::CrossEntropy { over: OverTime::Max };
 /// let mut bptt = Bptt::new(&net, &params, loss, &OptimConfig::default(), Shared::new(0.1))?;
-/// let losses = bptt.fit(100, |_| examples.batches(64, None), |_, update| {
-///     println!("{} {}", update.step, update.loss);
+/// let losses = bptt.fit(100, |_| examples.batches(64, None), |bptt, step| {
+///     if step.is_multiple_of(10) {
+///         println!("{step} {}", bptt.look()?.loss);
+///     }
 ///     Ok(std::ops::ControlFlow::Continue(()))
 /// })?;
 /// # Ok(())
@@ -72,6 +84,11 @@ pub struct Bptt<'a, S, O> {
     penalty: Penalty,
     accumulate: usize,
     truncate: Option<usize>,
+    /// Whether updates are made without waiting for their numbers.
+    unwaited: bool,
+    pending: RefCell<Pending>,
+    /// On a device: what targets were taken from that are known to be good.
+    checked: RefCell<Vec<Weak<Mutex<Origin>>>>,
 }
 
 impl<S: fmt::Debug, O> fmt::Debug for Bptt<'_, S, O> {
@@ -86,7 +103,21 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     pub fn new(system: &'a S, params: &'a Params, objective: O, optim: &OptimConfig, sha: Shared) -> Result<Self> {
         let optimizer = Optimizer::new(optim, params)?;
         let (clip, penalty, accumulate, truncate) = (None, Penalty::default(), 1, None);
-        Ok(Self { system, params, objective, optimizer, sha, clip, penalty, accumulate, truncate })
+        let (unwaited, pending, checked) = (params.on().1 != Device::Cpu, RefCell::default(), RefCell::default());
+        Ok(Self {
+            system,
+            params,
+            objective,
+            optimizer,
+            sha,
+            clip,
+            penalty,
+            accumulate,
+            truncate,
+            unwaited,
+            pending,
+            checked,
+        })
     }
 
     /// Scales the gradient down to this Euclidean norm, over all parameters, where it is greater.
@@ -132,52 +163,74 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         Ok(self)
     }
 
-    /// The optimiser.
+    /// The optimiser. It counts updates that were not looked at as made.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
-    /// One update on a batch. Where sequences are cut in pieces, one for each piece, of which the last is returned.
+    /// One update on a batch. Where sequences are cut in pieces, one for each piece, of which the last is returned. It waits for a
+    /// device, unlike [`fit`](Self::fit).
     pub fn update(&mut self, batch: &Examples) -> Result<Update> {
-        let mut last = None;
-        let _ = self.updates(std::slice::from_ref(batch), &mut |_, update| {
-            last = Some(update);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        last.ok_or_else(|| Error::Config("nothing of the batch counts for the loss: all of it is padding".into()))
+        let before = self.optimizer.step();
+        let _ = self.updates(std::slice::from_ref(batch), &mut |_, _| Ok(ControlFlow::Continue(())))?;
+        if self.optimizer.step() == before {
+            return Err(Error::Config("nothing of the batch counts for the loss: all of it is padding".into()));
+        }
+        let update = self.look();
+        self.pending.get_mut().outputs = None;
+        self.pending.get_mut().take_losses();
+        update
     }
 
-    /// Trains for some epochs on the batches that `batches(epoch)` makes, and returns the loss of every update. `observe` sees
-    /// each update after it was made; it ends the training with `ControlFlow::Break`.
+    /// Trains for some epochs on the batches that `batches(epoch)` makes, and returns the loss of every update. `observe` is told the
+    /// number of each update after it was made, and may [`look`](Self::look) at it; it ends the training with `ControlFlow::Break`.
+    ///
+    /// On a device nothing waits but such a look, one at the end, and one every 1,024 updates.
     pub fn fit<I: IntoIterator<Item = Result<Examples>>>(
         &mut self,
         epochs: usize,
         mut batches: impl FnMut(usize) -> I,
-        mut observe: impl FnMut(&Self, &Update) -> Result<ControlFlow<()>>,
+        mut observe: impl FnMut(&Self, u64) -> Result<ControlFlow<()>>,
     ) -> Result<Vec<f64>> {
-        let mut losses = Vec::new();
+        self.pending.get_mut().take_losses();
         for epoch in 0..epochs {
-            let mut batches = batches(epoch).into_iter();
-            loop {
-                let group = batches.by_ref().take(self.accumulate).collect::<Result<Vec<_>>>()?;
-                if group.is_empty() {
-                    break;
-                }
-                let ended = self.updates(&group, &mut |this, update| {
-                    losses.push(update.loss);
-                    observe(this, &update)
-                })?;
-                if ended.is_break() {
-                    return Ok(losses);
-                }
+            if self.epoch(batches(epoch), &mut observe)?.is_break() {
+                break;
             }
         }
-        Ok(losses)
+        self.losses()
+    }
+
+    /// One epoch of a [`fit`](Self::fit): for a loop of one's own, which has [`losses`](Self::losses) for its end.
+    pub fn epoch(
+        &mut self,
+        batches: impl IntoIterator<Item = Result<Examples>>,
+        mut observe: impl FnMut(&Self, u64) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let mut batches = batches.into_iter();
+        loop {
+            let group = batches.by_ref().take(self.accumulate).collect::<Result<Vec<_>>>()?;
+            if group.is_empty() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let ended = self.updates(&group, &mut observe);
+            self.pending.get_mut().outputs = None;
+            if ended?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+
+    /// The loss of every update of the epochs since the last call. Waits for a device, and fails if an update was refused there.
+    pub fn losses(&mut self) -> Result<Vec<f64>> {
+        self.wait()?;
+        Ok(self.pending.get_mut().take_losses())
     }
 
     /// The objective over batches as if they were one, without the penalty: a validation loss. Nothing is kept for gradients, the
     /// phase is [`Phase::Predict`], and parameters stay as they are. Sequences are scanned whole.
     pub fn evaluate(&self, batches: impl IntoIterator<Item = Result<Examples>>) -> Result<f64> {
+        self.wait()?;
         let _guard = tch::no_grad_guard();
         let sha = self.sha.in_phase(Phase::Predict);
         let (mut sum, mut weights) = (0.0, 0.0);
@@ -203,8 +256,12 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         self.params.named().into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect()
     }
 
-    /// Parameters and optimiser: everything that training needs to go on, for a model whose state begins anew with each batch.
+    /// Parameters and optimiser: everything that training needs to go on, for a model whose state begins anew with each batch. It
+    /// waits for a device; an update that was refused there is not in it, and the next look tells of it.
     pub fn checkpoint(&self) -> Checkpoint {
+        if let Err(error) = catch_torch(|| self.settle()) {
+            self.pending.borrow_mut().failure = Some(error);
+        }
         Checkpoint {
             // Copies, both: training that goes on must not change them.
             model: self.parameters(),
@@ -220,6 +277,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             return Err(Error::Config(format!("the checkpoint names no step: {}", checkpoint.meta)));
         };
         match_named("the saved model", &self.params.named(), &checkpoint.model)?;
+        self.pending = RefCell::default();
         self.optimizer.load(step, &checkpoint.optim)?;
         self.params.load(&checkpoint.model)
     }
@@ -233,7 +291,10 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             let expected = format!("{}, as the parameters are", show(params));
             return Err(Error::Place { what: "inputs".into(), expected, found: show(inputs) });
         }
-        self.objective.check(self.outputs_of(batch), params.0, batch.targets(), batch.lengths())
+        if !self.unwaited {
+            return self.objective.check(self.outputs_of(batch), params.0, batch.targets(), batch.lengths());
+        }
+        self.check_once(batch, params.0)
     }
 
     /// The shape of the outputs.
@@ -243,7 +304,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     }
 
     fn weight(&self, batch: &Examples) -> f64 {
-        self.objective.weight(self.outputs_of(batch), batch.lengths())
+        self.objective.weight(self.outputs_of(batch), batch.host_lengths())
     }
 
     fn start(&self, batch: &Examples) -> S::State {

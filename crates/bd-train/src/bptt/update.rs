@@ -6,7 +6,9 @@ use bd_core::{Error, Phase, Result, Shared, StateTree, System, Tap, catch_torch}
 use tch::Tensor;
 
 use super::gradients::Gradients;
-use super::{Bptt, Update, scan};
+use super::on_device;
+use super::pending::Known;
+use super::{Bptt, scan};
 use crate::data::Examples;
 use crate::loss::Objective;
 
@@ -21,12 +23,15 @@ struct Part<'a, State> {
 }
 
 impl<S: System, O: Objective> Bptt<'_, S, O> {
-    /// An update of all batches together, or one for each piece of their sequences.
+    /// An update of all batches together, or one for each piece of their sequences; `see` is told their numbers.
     pub(super) fn updates(
         &mut self,
         batches: &[Examples],
-        see: &mut dyn FnMut(&Self, Update) -> Result<ControlFlow<()>>,
+        see: &mut dyn FnMut(&Self, u64) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
+        if self.pending.get_mut().is_full() || self.pending.get_mut().failure.is_some() {
+            self.wait()?;
+        }
         batches.iter().try_for_each(|batch| self.check(batch))?;
         let steps = |batch: &Examples| batch.inputs().shape()[1] as usize;
         let most = batches.iter().map(steps).max().unwrap_or(0);
@@ -50,20 +55,21 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             if parts.is_empty() {
                 break;
             }
-            let update = catch_torch(|| self.update_of(parts, from, from + piece < most))?;
-            if see(self, update)?.is_break() {
+            let step = catch_torch(|| self.update_of(parts, from, from + piece < most))?;
+            if see(self, step)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// One update of some parts that begin at step `from`; their last states are kept if there is more to come.
-    fn update_of(&mut self, parts: Vec<Part<'_, S::State>>, from: usize, more: bool) -> Result<Update> {
+    /// One update of some parts that begin at step `from`; their last states are kept if there is more to come. Its number.
+    fn update_of(&mut self, parts: Vec<Part<'_, S::State>>, from: usize, more: bool) -> Result<u64> {
+        self.pending.get_mut().outputs = None;
         let step = self.optimizer.step() + 1;
         let weights: f64 = parts.iter().map(|part| part.weight).sum();
         let several = parts.len() > 1;
-        let (mut loss, mut sum, mut last) = (0.0, Vec::new(), None);
+        let (mut loss, mut unseen, mut sum, mut last) = (0.0, None, Vec::new(), None);
         for Part { which, examples, weight, state } in parts {
             let begin = state.take().unwrap_or_else(|| self.start(&examples));
             let (outputs, end) =
@@ -72,22 +78,35 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             if several {
                 own *= weight / weights;
             }
-            // Before the loss is looked at, which waits for a device to have done all that it was told.
             let gradients = self.backward(&own)?;
-            loss += own.double_value(&[]);
-            finite_loss(loss, || format!("at update {step}"))?;
+            if self.unwaited {
+                unseen = Some(on_device::add(unseen, &own));
+            } else {
+                loss += own.double_value(&[]);
+                finite_loss(loss, || format!("at update {step}"))?;
+            }
             sum = if sum.is_empty() { gradients } else { sum.iter().zip(&gradients).map(|(a, b)| a + b).collect() };
             *state = more.then(|| end.detach());
             last = Some(outputs.detach());
         }
-        let mut gradients = Gradients::new(self.optimizer.params(), sum, self.penalty, step)?;
-        let loss = finite_loss(loss + gradients.penalty, || format!("at update {step}, with the penalty"))?;
+        match unseen {
+            Some(loss) => self.apply_unseen(step, loss, &sum),
+            None => self.apply(step, loss, sum)?,
+        }
+        self.pending.get_mut().outputs = last;
+        Ok(step)
+    }
+
+    /// Makes update `step` from the loss and its gradients, on the host.
+    fn apply(&mut self, step: u64, loss: f64, gradients: Vec<Tensor>) -> Result<()> {
+        let mut gradients = Gradients::new(self.optimizer.params(), gradients, self.penalty, step)?;
+        let loss = check_total(loss, &gradients, step)?;
         if let Some(norm) = self.clip {
             gradients.clip(norm);
         }
         self.optimizer.update(&gradients.all)?;
-        let outputs = last.expect("an update has a part");
-        Ok(Update { step, loss, gradient_norm: gradients.norm, outputs })
+        self.pending.get_mut().known(Known { step, loss, gradient_norm: gradients.norm });
+        Ok(())
     }
 
     /// Every update, and of it every batch, draws random numbers of its own.
@@ -105,6 +124,11 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             |(gradient, param): (Tensor, &Tensor)| if gradient.defined() { gradient } else { param.zeros_like() };
         Ok(gradients.into_iter().zip(params).map(or_zeros).collect())
     }
+}
+
+/// The loss with the penalty.
+pub(super) fn check_total(loss: f64, gradients: &Gradients, step: u64) -> Result<f64> {
+    finite_loss(loss + gradients.penalty, || format!("at update {step}, with the penalty"))
 }
 
 pub(super) fn finite_loss(loss: f64, at: impl FnOnce() -> String) -> Result<f64> {

@@ -1,5 +1,8 @@
 //! [`Examples`]: inputs with their targets, as batches.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bd_core::device::move_to;
 use bd_core::{Error, Result, Rng, Spikes, kind_name};
 use tch::{Device, Kind, Tensor};
 
@@ -80,39 +83,91 @@ impl Sequences {
         })
     }
 
-    /// Some of the sequences, in the given order.
+    /// Some of the sequences, in the given order. Nothing waits for a device.
     pub fn select(&self, samples: &[usize]) -> Result<Self> {
+        self.pick(&Picked::new(samples, self.on().1)?)
+    }
+
+    fn pick(&self, picked: &Picked<'_>) -> Result<Self> {
         Ok(match self {
-            Self::Dense(TimeFirst(xs)) => Self::Dense(TimeFirst(xs.f_index_select(1, &index(samples, xs.device()))?)),
-            Self::Spikes(spikes) => Self::Spikes(spikes.select(samples)?),
+            Self::Dense(TimeFirst(xs)) => Self::Dense(TimeFirst(xs.f_index_select(1, &picked.index)?)),
+            Self::Spikes(spikes) => Self::Spikes(spikes.select(picked.samples)?),
         })
     }
 }
 
-fn index(samples: &[usize], device: tch::Device) -> Tensor {
-    Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>()).to_device(device)
+/// Samples of which some are taken: their numbers, on the host and where tensors are.
+struct Picked<'a> {
+    samples: &'a [usize],
+    index: Tensor,
+}
+
+impl<'a> Picked<'a> {
+    fn new(samples: &'a [usize], device: Device) -> Result<Self> {
+        Ok(Self { samples, index: move_to(&index(samples), device)? })
+    }
+
+    fn of(&self, tensor: &Tensor) -> Result<Tensor> {
+        Ok(tensor.f_index_select(0, &self.index)?)
+    }
+}
+
+fn index(samples: &[usize]) -> Tensor {
+    Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>())
 }
 
 /// Sequences and what is wanted of them: one target for each, along the first dimension. Sequences that are padded at their ends
 /// carry their lengths.
+///
+/// Targets and lengths may be given on the host and inputs on a device: they are moved there then, once, and what there is to check of
+/// them is read on the host.
 #[derive(Debug)]
 pub struct Examples {
     inputs: Sequences,
     targets: Tensor,
-    lengths: Option<Tensor>,
+    lengths: Option<Lengths>,
+    origin: Arc<Mutex<Origin>>,
+}
+
+/// Int64 `[batch]`, on the inputs' device and on the host.
+#[derive(Debug)]
+struct Lengths {
+    there: Tensor,
+    host: Tensor,
+}
+
+impl Lengths {
+    fn map(&self, with: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        let host = with(&self.host)?;
+        let there = if self.there.device() == Device::Cpu { host.shallow_clone() } else { with(&self.there)? };
+        Ok(Self { there, host })
+    }
+}
+
+/// What examples were taken from, all of it, where it was given: so that targets are checked once for all that is taken.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) targets: Tensor,
+    pub(crate) lengths: Option<Tensor>,
+    /// Numbers of sequences and steps.
+    pub(crate) shape: [i64; 2],
 }
 
 impl Clone for Examples {
     fn clone(&self) -> Self {
-        let lengths = self.lengths.as_ref().map(Tensor::shallow_clone);
-        Self { inputs: self.inputs.clone(), targets: self.targets.shallow_clone(), lengths }
+        let lengths = self
+            .lengths
+            .as_ref()
+            .map(|lengths| Lengths { there: lengths.there.shallow_clone(), host: lengths.host.shallow_clone() });
+        let (inputs, targets) = (self.inputs.clone(), self.targets.shallow_clone());
+        Self { inputs, targets, lengths, origin: self.origin.clone() }
     }
 }
 
 impl Examples {
     /// Fails if there are not as many targets as sequences, or none.
     pub fn new(inputs: Sequences, targets: Tensor) -> Result<Self> {
-        let [batch, ..] = inputs.shape();
+        let [batch, time, _] = inputs.shape();
         let found = targets.size();
         if batch == 0 || found.first() != Some(&batch) {
             return Err(Error::Shape {
@@ -121,7 +176,9 @@ impl Examples {
                 found,
             });
         }
-        Ok(Self { inputs, targets, lengths: None })
+        let moved = move_to(&targets, inputs.on().1)?;
+        let origin = Origin { targets, lengths: None, shape: [batch, time] };
+        Ok(Self { inputs, targets: moved, lengths: None, origin: Arc::new(Mutex::new(origin)) })
     }
 
     /// The same with the length of each sequence, int64 `[batch]`, from 1 to the number of steps: what is behind it is padding,
@@ -132,14 +189,28 @@ impl Examples {
             let found = format!("{} of shape {:?}", kind_name(lengths.kind()), lengths.size());
             return Err(Error::Config(format!("lengths are int64 of shape [{batch}], got {found}")));
         }
-        let values = Vec::<i64>::try_from(lengths.to_device(Device::Cpu))?;
+        let host = lengths.f_to_device(Device::Cpu)?;
+        let values = Vec::<i64>::try_from(&host)?;
         if let Some(sample) = values.iter().position(|length| !(1..=time).contains(length)) {
             return Err(Error::Config(format!(
                 "the length of sample {sample} is {}; lengths are from 1 to {time}, the number of steps",
                 values[sample]
             )));
         }
-        Ok(Self { lengths: Some(lengths.to_device(self.inputs.on().1)), ..self })
+        let there = move_to(lengths, self.inputs.on().1)?;
+        let targets = self.lock().targets.shallow_clone();
+        let origin = Origin { targets, lengths: Some(host.shallow_clone()), shape: [batch, time] };
+        Ok(Self { lengths: Some(Lengths { there, host }), origin: Arc::new(Mutex::new(origin)), ..self })
+    }
+
+    /// The same with other inputs in place of its own, as many sequences of as many steps.
+    pub fn with_inputs(self, inputs: Sequences) -> Result<Self> {
+        let ([batch, time, _], found) = (self.inputs.shape(), inputs.shape());
+        if found[..2] != [batch, time] || inputs.on().1 != self.targets.device() {
+            let expected = format!("[{batch}, {time}, ..], as the inputs before them, on the device of the targets");
+            return Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() });
+        }
+        Ok(Self { inputs, ..self })
     }
 
     /// The sequences.
@@ -154,7 +225,21 @@ impl Examples {
 
     /// The length of each sequence, `[batch]`, on the inputs' device; `None` where all are as long as there are steps.
     pub fn lengths(&self) -> Option<&Tensor> {
-        self.lengths.as_ref()
+        self.lengths.as_ref().map(|lengths| &lengths.there)
+    }
+
+    /// The same, on the host.
+    pub(crate) fn host_lengths(&self) -> Option<&Tensor> {
+        self.lengths.as_ref().map(|lengths| &lengths.host)
+    }
+
+    /// What these were taken from.
+    pub(crate) fn origin(&self) -> &Arc<Mutex<Origin>> {
+        &self.origin
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Origin> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The steps `from` to before `from + len` of all of them, with those of their targets, `[batch, time, ..]`; targets `[batch]`
@@ -169,8 +254,9 @@ impl Examples {
                 return Err(Error::Shape { what: "targets".into(), expected, found });
             }
         };
-        let lengths = self.lengths.as_ref().map(|lengths| (lengths - from as i64).clamp(0, len as i64));
-        Ok(Self { inputs: self.inputs.steps(from, len)?, targets, lengths })
+        let left = |lengths: &Tensor| Ok((lengths - from as i64).f_clamp(0, len as i64)?);
+        let lengths = self.lengths.as_ref().map(|lengths| lengths.map(left)).transpose()?;
+        Ok(Self { inputs: self.inputs.steps(from, len)?, targets, lengths, origin: self.origin.clone() })
     }
 
     /// How many.
@@ -178,15 +264,29 @@ impl Examples {
         self.inputs.shape()[0] as usize
     }
 
-    /// Some of them, in the given order.
+    /// Some of them, in the given order. Nothing waits for a device.
     pub fn select(&self, samples: &[usize]) -> Result<Self> {
-        let targets = self.targets.f_index_select(0, &index(samples, self.targets.device()))?;
-        let lengths = self.lengths.as_ref().map(|lengths| lengths.f_index_select(0, &index(samples, lengths.device())));
-        Ok(Self { inputs: self.inputs.select(samples)?, targets, lengths: lengths.transpose()? })
+        self.pick(&Picked::new(samples, self.targets.device())?)
+    }
+
+    fn pick(&self, picked: &Picked<'_>) -> Result<Self> {
+        let lengths = self.lengths.as_ref().map(|Lengths { there, host }| {
+            let host = host.f_index_select(0, &index(picked.samples))?;
+            let there = if there.device() == Device::Cpu { host.shallow_clone() } else { picked.of(there)? };
+            Ok::<_, Error>(Lengths { there, host })
+        });
+        Ok(Self {
+            inputs: self.inputs.pick(picked)?,
+            targets: picked.of(&self.targets)?,
+            lengths: lengths.transpose()?,
+            origin: self.origin.clone(),
+        })
     }
 
     /// The batches of an epoch, the last one perhaps smaller: shuffled by `rng`, or in order without one. One batch of
     /// everything is handed out as it is: another order would change nothing but the last bits of sums.
+    ///
+    /// On a device the order is moved there once, and batches are picked there.
     pub fn batches<'a>(&'a self, size: usize, rng: Option<&mut Rng>) -> impl Iterator<Item = Result<Self>> + use<'a> {
         let size = size.max(1);
         let whole = size >= self.count();
@@ -195,11 +295,18 @@ impl Examples {
             shuffle(&mut order, rng);
         }
         let starts = (0..self.count()).step_by(size);
-        starts.map(
-            move |from| {
-                if whole { Ok(self.clone()) } else { self.select(&order[from..(from + size).min(order.len())]) }
-            },
-        )
+        let mut moved = None;
+        starts.map(move |from| {
+            if whole {
+                return Ok(self.clone());
+            }
+            if moved.is_none() {
+                moved = Some(move_to(&index(&order), self.targets.device())?);
+            }
+            let samples = &order[from..(from + size).min(order.len())];
+            let index = moved.as_ref().expect("it was moved").f_narrow(0, from as i64, samples.len() as i64)?;
+            self.pick(&Picked { samples, index })
+        })
     }
 }
 
@@ -266,5 +373,25 @@ mod tests {
         let error = Examples::new(inputs, Tensor::zeros([4], (Kind::Int64, Device::Cpu))).unwrap_err().to_string();
         assert!(error.contains("5 input sequences") && error.contains("[4]"), "{error}");
         assert!(Sequences::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
+    }
+
+    #[test]
+    fn what_is_taken_of_examples_knows_where_it_is_from() {
+        let all = examples().with_lengths(&Tensor::from_slice(&[1i64, 2, 2, 1, 2])).unwrap();
+        let other = Sequences::dense(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
+        let taken = [
+            all.clone(),
+            all.select(&[3, 1]).unwrap(),
+            all.steps(1, 1).unwrap(),
+            all.batches(2, Some(&mut Rng::new(0, "o"))).last().unwrap().unwrap(),
+            all.clone().with_inputs(other.clone()).unwrap(),
+        ];
+        assert!(taken.iter().all(|taken| Arc::ptr_eq(taken.origin(), all.origin())));
+        assert_eq!(all.lock().shape, [5, 2]);
+        assert!(taken.iter().all(|taken| taken.lengths() == taken.host_lengths()));
+        let longer = Tensor::from_slice(&[2i64, 2, 2, 2, 2]);
+        assert!(!Arc::ptr_eq(examples().with_lengths(&longer).unwrap().origin(), all.origin()));
+        let error = all.select(&[0]).unwrap().with_inputs(other).unwrap_err().to_string();
+        assert!(error.contains("[1, 2, ..]") && error.contains("[5, 2, 7]"), "{error}");
     }
 }

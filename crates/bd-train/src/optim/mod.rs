@@ -6,9 +6,11 @@ mod apply;
 mod rule;
 pub(crate) mod together;
 
+use std::cell::Cell;
+
 use bd_core::{Error, Params, Result, match_named};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use self::apply::{Apply, Target, Try};
 pub use self::rule::{EpsOn, Rule};
@@ -51,8 +53,8 @@ impl OptimConfig {
 #[derive(Debug)]
 pub struct Optimizer {
     config: OptimConfig,
-    /// Updates done.
-    step: u64,
+    /// Updates done. Of those on a device it is learned afterwards, by who only looks at them, that they were refused.
+    step: Cell<u64>,
     params: Vec<(String, Tensor)>,
     /// Of each parameter, in the rule's order: views of `joined`.
     slots: Vec<Vec<Tensor>>,
@@ -74,17 +76,17 @@ impl Optimizer {
         let of_all: Vec<Vec<Tensor>> = joined.iter().map(|all| together::parts(all, &params)).collect();
         let of = |i: usize| of_all.iter().map(|parts| parts[i].shallow_clone()).collect();
         let slots = (0..params.len()).map(of).collect();
-        Ok(Self { config: config.clone(), step: 0, params, slots, joined })
+        Ok(Self { config: config.clone(), step: Cell::new(0), params, slots, joined })
     }
 
     /// Updates done.
     pub fn step(&self) -> u64 {
-        self.step
+        self.step.get()
     }
 
     /// The learning rate of the next update.
     pub fn lr(&self) -> f64 {
-        self.config.lr * self.config.schedule.factor(self.step)
+        self.config.lr * self.config.schedule.factor(self.step())
     }
 
     /// Tensors that the rule keeps beside each parameter.
@@ -100,15 +102,13 @@ impl Optimizer {
     /// One update, from a gradient for each parameter in order. Where a number of it would not be finite, nothing is changed.
     ///
     /// Parameters on the CPU are changed one by one, by a loop over their memory, others all together, by operations of libtorch: to
-    /// the same bits.
+    /// the same bits, but for the last one of roots.
     pub fn update(&mut self, gradients: &[Tensor]) -> Result<()> {
         assert_eq!(gradients.len(), self.params.len(), "a gradient for each parameter");
         let _guard = tch::no_grad_guard();
-        let (lr, step, rule) = (self.lr(), self.step + 1, self.config.rule);
+        let (lr, step, rule) = (self.lr(), self.step() + 1, self.config.rule);
         if self.params[0].1.device() != Device::Cpu {
-            together::update((rule, step, lr), &self.params, gradients, &self.joined)?;
-            self.step = step;
-            return Ok(());
+            return self.update_together(gradients);
         }
         let own = self.params.iter().zip(gradients).map(|((_, param), gradient)| apart(param, gradient.contiguous()));
         let gradients: Vec<Tensor> = own.collect();
@@ -123,8 +123,45 @@ impl Optimizer {
         // Not one before all are known to be sound.
         let tried = tried.collect::<Result<Vec<_>>>()?;
         targets.iter().zip(tried).for_each(|((_, target), tried)| rule.formula(step, lr, Apply(target, tried)));
-        self.step = step;
+        self.step.set(step);
         Ok(())
+    }
+
+    fn update_together(&mut self, gradients: &[Tensor]) -> Result<()> {
+        for ((name, param), gradient) in self.params.iter().zip(gradients) {
+            assert_eq!(param.size(), gradient.size(), "the gradient of {name} has its shape");
+        }
+        let param = together::joined(self.params.iter().map(|(_, param)| param));
+        let sound =
+            self.update_where(&param, &together::joined(gradients), &Tensor::ones([], (Kind::Bool, param.device())));
+        if sound.int64_value(&[]) == 1 {
+            return Ok(());
+        }
+        let step = self.step();
+        self.refused(step);
+        self.check_next(&self.params, gradients)?;
+        Err(overflow(self.config.rule, step, "a parameter", 0))
+    }
+
+    /// One update of parameters on a device, from their values and gradients, both joined, where it is `sound` and no number of it
+    /// would overflow; else nothing is changed. It is counted as done, and whether it was is handed back as a tensor: nothing waits.
+    pub(crate) fn update_where(&mut self, param: &Tensor, gradient: &Tensor, sound: &Tensor) -> Tensor {
+        let _guard = tch::no_grad_guard();
+        let (lr, step, rule) = (self.lr(), self.step() + 1, self.config.rule);
+        let sound = together::update_where((rule, step, lr), &self.params, (param, gradient), &self.joined, sound);
+        self.step.set(step);
+        sound
+    }
+
+    /// Learns that update `step` and those after it were not made.
+    pub(crate) fn refused(&self, step: u64) {
+        self.step.set(step - 1);
+    }
+
+    /// Fails if the next update of these parameters, which are the optimiser's or copies, would overflow, and says what would.
+    pub(crate) fn check_next(&self, params: &[(String, Tensor)], gradients: &[Tensor]) -> Result<()> {
+        let rule = (self.config.rule, self.step() + 1, self.lr());
+        together::overflow(rule, params, gradients, &self.joined).map_or(Ok(()), Err)
     }
 
     /// Copies of its tensors, as `<parameter>.<slot>`: with the number of updates all that it needs to go on.
@@ -150,7 +187,7 @@ impl Optimizer {
             let (_, slot) = own.iter().find(|(known, _)| known == name).expect("no name is unknown");
             slot.shallow_clone().f_copy_(tensor)?;
         }
-        self.step = step;
+        self.step.set(step);
         Ok(())
     }
 }

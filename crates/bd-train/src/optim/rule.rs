@@ -70,6 +70,17 @@ impl Rule {
         }
     }
 
+    /// How far operations of libtorch may be from loops over a few updates: not at all, but for the last bit of a root, which some
+    /// processors' libraries round otherwise.
+    #[cfg(test)]
+    pub(crate) fn round_off(self, kind: tch::Kind) -> f64 {
+        match (self, kind) {
+            (Self::Sgd | Self::Momentum { .. } | Self::Nesterov { .. }, _) => 0.0,
+            (_, tch::Kind::Float) => 1e-6,
+            _ => 1e-14,
+        }
+    }
+
     pub(super) fn check(self) -> Result<()> {
         let fraction = |value: f64| (0.0..1.0).contains(&value);
         let positive = |value: f64| value > 0.0 && value.is_finite();

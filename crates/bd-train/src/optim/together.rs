@@ -1,31 +1,35 @@
 //! An update of all parameters at once, as one long one: for devices on which every operation costs the same few microseconds,
 //! whatever it does, and where every look at a result waits for all that came before it.
 
-use bd_core::{Error, Result};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
-use super::apply::{Apply, Target, Try};
+use super::apply::{Next, Target, Try};
 use super::rule::Rule;
+use bd_core::Error;
 
-/// The update of parameters by their gradients. `slots` are those of all parameters, joined, in the rule's order. Where a number would
-/// not be finite, nothing is changed.
-pub(super) fn update(
+/// The update of parameters by their gradients, both joined, where it is `sound` and every number that comes of it is finite; else
+/// nothing is changed. `slots` are those of all parameters, in the rule's order. Nothing is looked at: whether it was made is handed
+/// back as a tensor.
+pub(super) fn update_where(
     (rule, step, lr): (Rule, u64, f64),
     params: &[(String, Tensor)],
-    gradients: &[Tensor],
+    (param, gradient): (&Tensor, &Tensor),
     slots: &[Tensor],
-) -> Result<()> {
-    for ((name, param), gradient) in params.iter().zip(gradients) {
-        assert_eq!(param.size(), gradient.size(), "the gradient of {name} has its shape");
+    sound: &Tensor,
+) -> Tensor {
+    let target = Target { param, gradient, slots };
+    let (next, next_slots) = rule.formula(step, lr, Next(&target));
+    let next_slots = &next_slots[..slots.len()];
+    let sound = std::iter::once(&next)
+        .chain(next_slots)
+        .fold(sound.shallow_clone(), |sound, next| sound.logical_and(&next.isfinite().all()));
+    for (slot, next) in slots.iter().zip(next_slots) {
+        slot.shallow_clone().copy_(&next.where_self(&sound, slot));
     }
-    let param = joined(params.iter().map(|(_, param)| param));
-    let gradient = joined(gradients);
-    let target = Target { param: &param, gradient: &gradient, slots };
-    let tried = rule.formula(step, lr, Try(&target)).map_err(|_| overflow((rule, step, lr), params, &target))?;
-    rule.formula(step, lr, Apply(&target, tried));
     // Copies into the parameters themselves, so that libtorch knows that they were edited.
-    params.iter().zip(parts(&param, params)).for_each(|((_, param), next)| param.shallow_clone().copy_(&next));
-    Ok(())
+    let next = parts(&next.where_self(&sound, param), params);
+    params.iter().zip(next).for_each(|((_, param), next)| param.shallow_clone().copy_(&next));
+    sound
 }
 
 /// Tensors one after the other.
@@ -44,22 +48,27 @@ pub(crate) fn parts(all: &Tensor, params: &[(String, Tensor)]) -> Vec<Tensor> {
     params.iter().map(part).collect()
 }
 
-/// Which of the parameters, or of what is kept beside them, would overflow: found out one by one, now that one is known to.
-fn overflow((rule, step, lr): (Rule, u64, f64), params: &[(String, Tensor)], all: &Target<'_>) -> Error {
-    let (values, gradients) = (parts(all.param, params), parts(all.gradient, params));
-    let slots: Vec<Vec<Tensor>> = all.slots.iter().map(|slot| parts(slot, params)).collect();
-    for (i, (name, _)) in params.iter().enumerate() {
+/// Which of the parameters, or of what is kept beside them, would overflow, if any would: found out one by one and on the host.
+/// `slots` are joined.
+pub(super) fn overflow(
+    (rule, step, lr): (Rule, u64, f64),
+    params: &[(String, Tensor)],
+    gradients: &[Tensor],
+    slots: &[Tensor],
+) -> Option<Error> {
+    let host = |t: &Tensor| t.detach().to_device(Device::Cpu).contiguous();
+    let slots: Vec<Vec<Tensor>> = slots.iter().map(|slot| parts(&host(slot), params)).collect();
+    params.iter().zip(gradients).enumerate().find_map(|(i, ((name, param), gradient))| {
         let slots: Vec<Tensor> = slots.iter().map(|parts| parts[i].shallow_clone()).collect();
-        let target = Target { param: &values[i], gradient: &gradients[i], slots: &slots };
-        if let Err(which) = rule.formula(step, lr, Try(&target)) {
-            return super::overflow(rule, step, name, which);
-        }
-    }
-    super::overflow(rule, step, "a parameter", 0)
+        let target = Target { param: &host(param), gradient: &host(gradient), slots: &slots };
+        let wrong = rule.formula(step, lr, Try(&target)).err();
+        wrong.map(|which| super::overflow(rule, step, name, which))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use bd_core::testing::assert_close;
     use bd_core::{Params, Rng};
     use tch::{Device, Kind};
 
@@ -74,7 +83,17 @@ mod tests {
         params
     }
 
-    /// Bit for bit what is done parameter by parameter.
+    fn update_all(
+        rule: (Rule, u64, f64),
+        params: &[(String, Tensor)],
+        gradients: &[Tensor],
+        slots: &[Tensor],
+    ) -> Tensor {
+        let (param, gradient) = (joined(params.iter().map(|(_, param)| param)), joined(gradients));
+        update_where(rule, params, (&param, &gradient), slots, &Tensor::from(true))
+    }
+
+    /// What is done parameter by parameter.
     #[test]
     fn all_at_once_is_one_by_one() {
         for (kind, rule) in
@@ -92,9 +111,11 @@ mod tests {
                 };
                 let gradients: Vec<Tensor> = params.iter().map(draw).collect();
                 optimizer.update(&gradients).unwrap();
-                update((rule, t, 0.01), &params, &gradients, &slots).unwrap();
+                let sound = update_all((rule, t, 0.01), &params, &gradients, &slots);
+                assert!(sound.int64_value(&[]) == 1);
                 for ((name, found), (_, expected)) in params.iter().zip(one.trainable()) {
-                    assert!(found.equal(&expected), "{name} by {rule:?} in {kind:?} after {t}");
+                    let what = format!("{name} by {rule:?} in {kind:?} after {t}");
+                    assert_close(&what, &found.detach(), &expected.detach(), rule.round_off(kind));
                 }
             }
         }
@@ -110,7 +131,9 @@ mod tests {
             .map(|(name, param)| if name == "c.w" { param.full_like(1e30) } else { param.zeros_like() })
             .collect();
         let slots = [Tensor::zeros([33], (Kind::Float, Device::Cpu)), Tensor::zeros([33], (Kind::Float, Device::Cpu))];
-        let error = update((Rule::default(), 1, 0.1), &params, &gradients, &slots).unwrap_err().to_string();
+        let rule = (Rule::default(), 1, 0.1);
+        assert!(update_all(rule, &params, &gradients, &slots).int64_value(&[]) == 0);
+        let error = overflow(rule, &params, &gradients, &slots).unwrap().to_string();
         assert!(error.contains("the optimiser's v of c.w") && error.contains("update 1"), "{error}");
         assert!(params.iter().zip(&before).all(|((_, param), before)| param.equal(before)));
         assert!(slots.iter().all(|slot| slot.abs().max().double_value(&[]) == 0.0));

@@ -7,6 +7,7 @@ mod decision;
 mod flip_flop;
 mod integration;
 
+use bd_core::device::move_to;
 use bd_core::{Error, Result, Rng};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -143,13 +144,15 @@ impl Task {
         }
         let series = |values: &[f64], n: i64| {
             let shape = [count as i64, self.steps() as i64, n];
-            Tensor::from_slice(values).reshape(shape).to_kind(on.0).to_device(on.1)
+            Tensor::from_slice(values).reshape(shape).to_kind(on.0)
         };
+        // Targets stay on the host: `Examples` moves them, and has read them by then.
         let targets = match drawn.labels.is_empty() {
             true => series(&drawn.targets, self.n_out()),
-            false => Tensor::from_slice(&drawn.labels).to_device(on.1),
+            false => Tensor::from_slice(&drawn.labels),
         };
-        Examples::new(Sequences::dense(&series(&drawn.inputs, self.n_in()))?, targets)
+        let inputs = move_to(&series(&drawn.inputs, self.n_in()), on.1)?;
+        Examples::new(Sequences::dense(&inputs)?, targets)
     }
 }
 
