@@ -6,6 +6,8 @@ use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backend, Launch, Module};
+use tch::Kind;
+
 use crate::cuda::Driver;
 use crate::error::{Error, Result};
 use crate::nvrtc::Nvrtc;
@@ -25,6 +27,8 @@ pub(super) struct Cuda {
     target: String,
     shared_bytes: usize,
     processors: usize,
+    /// Compute capability.
+    capability: (c_int, c_int),
     api: Api,
     /// Where compiled texts are kept, if there is a place.
     cache: Option<PathBuf>,
@@ -48,9 +52,10 @@ impl Cuda {
         let shared_bytes = api.attribute(SHARED_BYTES)? as usize;
         // One block finds room on each of them, whatever it is: kernels are compiled for the threads that they are started with.
         let processors = if api.attribute(BLOCKS_TOGETHER)? != 0 { api.attribute(PROCESSORS)? as usize } else { 1 };
-        let arch = format!("sm_{}{}", gpu.capability.0, gpu.capability.1);
+        let capability = (gpu.capability.0 as c_int, gpu.capability.1 as c_int);
+        let arch = format!("sm_{}{}", capability.0, capability.1);
         let target = format!("{arch} {}", nvrtc.identity()?);
-        Ok(Self { nvrtc, arch, target, shared_bytes, processors, api, cache: cache::folder() })
+        Ok(Self { nvrtc, arch, target, shared_bytes, processors, capability, api, cache: cache::folder() })
     }
 }
 
@@ -72,6 +77,10 @@ impl Backend for Cuda {
         self.shared_bytes
     }
 
+    fn products_a_cycle(&self, kind: Kind) -> usize {
+        products_a_cycle(self.capability, kind)
+    }
+
     fn processors(&self) -> usize {
         self.processors
     }
@@ -79,6 +88,17 @@ impl Backend for Cuda {
 
 /// `CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN`.
 const SHARED_BYTES: c_int = 97;
+/// From the table of arithmetic throughput in NVIDIA's CUDA C++ Programming Guide. Only GPUs for data centres have many in float64.
+fn products_a_cycle(capability: (c_int, c_int), kind: Kind) -> usize {
+    match (kind, capability) {
+        (Kind::Double, (8, 0)) => 32,
+        (Kind::Double, (9, _) | (10, 0)) => 64,
+        (Kind::Double, _) => 2,
+        (_, (7, _) | (8, 0)) => 64,
+        _ => 128,
+    }
+}
+
 /// `CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT`.
 const PROCESSORS: c_int = 16;
 /// `CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH`: whether blocks may wait for each other.

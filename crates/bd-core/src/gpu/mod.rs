@@ -22,6 +22,9 @@ pub trait Backend: Debug + Send + Sync {
     /// Bytes of memory that the threads of a block may share.
     fn shared_bytes(&self) -> usize;
 
+    /// Products that one of the processors makes and adds in a cycle, of numbers of this dtype.
+    fn products_a_cycle(&self, kind: Kind) -> usize;
+
     /// So many blocks run at the same time, [together](Launch::together) if that is asked for; 1 where blocks may not wait for each
     /// other.
     fn processors(&self) -> usize;
@@ -183,6 +186,11 @@ impl Gpu {
     /// Bytes of memory that the threads of a block may share.
     pub fn shared_bytes(&self) -> usize {
         self.backend.shared_bytes()
+    }
+
+    /// Products that a processor makes and adds in a cycle.
+    pub fn products_a_cycle(&self, kind: Kind) -> usize {
+        self.backend.products_a_cycle(kind)
     }
 
     /// So many blocks can run [together](Launch::together).

@@ -20,6 +20,13 @@ struct Index {
   unsigned x;
 };
 
+struct float4 {
+  float x, y, z, w;
+};
+struct double2 {
+  double x, y;
+};
+
 static void __threadfence() {}
 
 template <typename T> static T __ldcg(const T *at) { return *at; }

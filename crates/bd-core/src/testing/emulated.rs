@@ -111,6 +111,10 @@ impl Backend for Emulated {
         self.shared_bytes
     }
 
+    fn products_a_cycle(&self, _kind: Kind) -> usize {
+        128
+    }
+
     fn processors(&self) -> usize {
         self.processors
     }

@@ -1,8 +1,9 @@
 // The adjoint of all steps of a recurrent cell. Comes after teams.cu.
 
 // The rows of the weight that belong to the units of a block, turned: quad after quad of columns.
-template <int P> __device__ void take_weight(const Place &place, const real *weight, Quad *to) {
+template <int P> __device__ void take_weight(const Place &place, const real *__restrict__ weight, Quad *__restrict__ to) {
     constexpr int COUNT = Phase<P>::INPUTS * ROW;
+#pragma unroll 8
     for (int i = threadIdx.x; i < COUNT * UNITS; i += THREADS) {
         const int k = i % COUNT, column = i / COUNT, unit = place.unit + column;
         const long long at = unit * (long long)WIDTH + (Phase<P>::OFFSET + k / ROW) * N + k % ROW;

@@ -1,8 +1,9 @@
 // All steps of a recurrent cell. Comes after teams.cu.
 
 // The columns of the weight that the units of a block want in a phase: quad after quad of rows.
-template <int P> __device__ void take_weight(const Place &place, const real *weight, Quad *to) {
+template <int P> __device__ void take_weight(const Place &place, const real *__restrict__ weight, Quad *__restrict__ to) {
     constexpr int COLUMNS = Phase<P>::INPUTS * UNITS;
+#pragma unroll 8
     for (int i = threadIdx.x; i < ROW * COLUMNS; i += THREADS) {
         const int k = i / COLUMNS, column = i % COLUMNS, unit = place.unit + column % UNITS;
         const long long at = k * (long long)WIDTH + (Phase<P>::OFFSET + column / UNITS) * N + unit;

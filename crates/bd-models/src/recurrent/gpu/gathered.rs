@@ -11,6 +11,8 @@ const TEXT: &str = include_str!("gathered.cu");
 
 /// Threads of a block at most.
 const THREADS: usize = 1024;
+/// Units of a thread at most: 1,024 threads have 64 registers each.
+const MOST_UNITS: usize = 4;
 /// Threads that decide together.
 const WARP: usize = 32;
 
@@ -26,6 +28,11 @@ pub(super) fn launch(n: usize, samples: usize, kind: Kind) -> Launch {
     // Outputs, a word for 32 of them, and their list.
     let shared_bytes = n * (kind.elt_size_in_bytes() + 4) + per * threads / WARP * 4;
     Launch { blocks: samples, threads, shared_bytes, together: false }
+}
+
+/// Whether there is room: for the list of spikes, and in registers for the units of a thread.
+pub(super) fn serves(n: usize, launch: Launch, gpu: &Gpu) -> bool {
+    shares(n).0 <= MOST_UNITS && launch.shared_bytes <= gpu.shared_bytes()
 }
 
 pub(super) fn program(gpu: &Gpu, units: &dyn Formula, n: usize, kind: Kind) -> Result<Arc<Program>> {

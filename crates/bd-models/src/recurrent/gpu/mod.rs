@@ -98,7 +98,8 @@ impl RecurrentOnGpu {
         let products = self.products(forward);
         let work =
             Work { units: self.n, samples: batch as usize, products: &products, bytes: kind.elt_size_in_bytes() };
-        let room = Room { processors: gpu.processors(), bytes: gpu.shared_bytes() };
+        let room =
+            Room { processors: gpu.processors(), bytes: gpu.shared_bytes(), products: gpu.products_a_cycle(kind) };
         // One text for all batches up to a power of two.
         let shares = (self.share)(Work { samples: work.samples.next_power_of_two(), ..work }, room)?;
         let (teams, members) = (shares.teams(work, room), shares.members);
@@ -126,9 +127,11 @@ struct ByTeams {
 
 impl ByTeams {
     /// The memory for weights, and the counters of the teams.
-    fn memory(&self, like: &Tensor) -> (Option<Tensor>, Tensor) {
+    fn memory(&self, like: &Tensor) -> [Option<Tensor>; 2] {
         let weights = (self.weight > 0).then(|| Tensor::empty([self.weight as i64], (like.kind(), like.device())));
-        (weights, Tensor::zeros([self.teams as i64 * 32], (Kind::Int, like.device())))
+        let meetings =
+            self.launch.together.then(|| Tensor::zeros([self.teams as i64 * 32], (Kind::Int, like.device())));
+        [weights, meetings]
     }
 }
 
@@ -178,7 +181,7 @@ impl GpuKernel for RecurrentOnGpu {
         ];
         let gathered = gathered::launch(self.n, batch as usize, on.0);
         match &self.cell {
-            Cell::Units(units) if facts.units.spikes && gathered.shared_bytes <= gpu.shared_bytes() => {
+            Cell::Units(units) if facts.units.spikes && gathered::serves(self.n, gathered, gpu) => {
                 let program = gathered::program(gpu, units.formula(), self.n, on.0)?;
                 let values = [before.as_slice(), &after].concat();
                 // SAFETY: the values are those of `gathered`; series are `[time, batch, n]`, leaves `[batch, n]`, the weight `[n, n]`.
@@ -186,8 +189,8 @@ impl GpuKernel for RecurrentOnGpu {
             }
             _ => {
                 let teams = self.by_teams(gpu, batch, on.0, true)?;
-                let (weights, meetings) = teams.memory(xs);
-                let room = [Value::from(weights.as_ref()), Value::from(&meetings)];
+                let memory = teams.memory(xs);
+                let room = memory.each_ref().map(|part| Value::from(part.as_ref()));
                 let values = [before.as_slice(), &[Value::from(between.as_ref())], &after, &room].concat();
                 // SAFETY: the values are those of `forward`; sizes as above, `xs` and `driven` and the weight with all inputs.
                 unsafe { teams.program.launch("forward", teams.launch, &values)? };
@@ -217,7 +220,7 @@ impl GpuKernel for RecurrentOnGpu {
         let gfed = like_a_leaf();
         let gheld = held.map(|_| Tensor::empty([facts.units.held as i64, batch, n], past.on));
         let teams = self.by_teams(gpu, batch, kind, false)?;
-        let (weights, meetings) = teams.memory(&gxs);
+        let [weights, meetings] = teams.memory(&gxs);
         let values = [
             Value::from(time as usize),
             Value::from(batch as usize),
@@ -236,7 +239,7 @@ impl GpuKernel for RecurrentOnGpu {
             Value::from(&gfed),
             Value::from(gheld.as_ref()),
             Value::from(weights.as_ref()),
-            Value::from(&meetings),
+            Value::from(meetings.as_ref()),
         ];
         // SAFETY: the values are those of `backward`; `gxs` is like the input, series are `[time, batch, n]`, leaves `[batch, n]`.
         unsafe { teams.program.launch("backward", teams.launch, &values)? };

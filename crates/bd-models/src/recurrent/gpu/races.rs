@@ -45,7 +45,7 @@ fn of_teams(
     let (cell, n) = (RecurrentOnGpu::cell(TwoPhases, 13), 13);
     let products = cell.products(forward);
     let work = Work { units: n, samples: SAMPLES, products: &products, bytes: 4 };
-    let shares = Shares::with(work, Room { processors: 6, bytes: room }, which).expect("there is room");
+    let shares = Shares::with(work, Room { processors: 6, bytes: room, products: 128 }, which).expect("there is room");
     let launch = Launch {
         blocks: TEAMS * shares.members,
         threads: shares.threads,

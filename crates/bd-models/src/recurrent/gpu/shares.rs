@@ -38,6 +38,8 @@ pub(super) struct Room {
     pub(super) processors: usize,
     /// Bytes that a block shares.
     pub(super) bytes: usize,
+    /// Products that a processor makes and adds in a cycle.
+    pub(super) products: usize,
 }
 
 /// The words are explained in teams.cu.
@@ -48,7 +50,6 @@ pub(super) struct Shares {
     pub(super) samples: usize,
     /// Quads of a sample that are staged at once.
     pub(super) stage: usize,
-    pub(super) splits: usize,
     pub(super) threads: usize,
     pub(super) resident: bool,
     pub(super) alone: bool,
@@ -81,53 +82,52 @@ impl Shares {
             return None;
         }
         let row = work.units.div_ceil(QUAD);
-        let weight = work.weight(units);
-        let (most_rows, most_columns) = work.most();
-        let whole = most_rows * row;
-        let tiles = (most_columns * units).div_ceil(WARP) * samples.div_ceil(RUN);
-        let bytes = |stage: usize, splits: usize| {
-            let sums = splits * samples * most_columns * units;
-            (usize::from(resident) * weight + samples * stage * QUAD + sums) * work.bytes
+        let whole = work.products.iter().map(|(rows, _)| rows * row).max()?;
+        let columns = || work.products.iter().map(|(_, columns)| columns * units);
+        let least_tiles = columns().map(|columns| tiles(columns, samples)).max()?;
+        let warps = (least_tiles * whole.div_ceil(SHORTEST)).max((samples * units).div_ceil(WARP)).min(THREADS / WARP);
+        let sums =
+            |stage: usize| columns().map(|columns| splits(warps, columns, samples, stage) * samples * columns).max();
+        let bytes = |stage: usize| {
+            let weight = usize::from(resident) * work.weight(units);
+            Some((weight + samples * stage * QUAD + sums(stage)?) * work.bytes)
         };
-        let warps = (tiles * whole.div_ceil(SHORTEST)).max((samples * units).div_ceil(WARP)).min(THREADS / WARP);
-        let splits = |stage: usize| (warps / tiles).clamp(1, stage);
-        let at_once = bytes(whole, splits(whole)) <= room.bytes;
-        // As much of a step as there is room for.
-        let stage = if at_once {
+        let stage = if bytes(whole)? <= room.bytes {
             whole
         } else {
-            let left = room.bytes.checked_sub(bytes(0, splits(whole)))? / (samples * QUAD * work.bytes);
-            left.min(whole)
+            let left = room.bytes.checked_sub(bytes(whole)? - samples * whole * QUAD * work.bytes)?;
+            // All pieces alike.
+            let pieces = whole.div_ceil((left / (samples * QUAD * work.bytes)).max(1));
+            whole.div_ceil(pieces)
         };
-        if stage == 0 {
-            return None;
-        }
-        let splits = splits(stage);
-        let alone = members == 1 && at_once;
-        let (threads, bytes) = (warps * WARP, bytes(stage, splits));
-        Some(Self { members, units, samples, stage, splits, threads, resident, alone, bytes })
+        let bytes = bytes(stage).filter(|bytes| *bytes <= room.bytes)?;
+        let (threads, alone) = (warps * WARP, members == 1 && stage == whole);
+        Some(Self { members, units, samples, stage, threads, resident, alone, bytes })
     }
 
-    /// Cycles that a step takes, roughly: 128 products a cycle of a processor, as in data sheets; about 700 cycles for memory and 1,500 for
-    /// each other, as is known of such waiting. None of it has been measured here.
+    /// Cycles that a step takes, roughly: what a processor multiplies in a cycle, as in data sheets; two cycles for four numbers that all
+    /// threads of a warp read in shared memory, and four where each reads its own; about 700 for memory and 1,500 for each other, as is
+    /// known of such waiting. None of it has been measured here.
     fn cycles(&self, work: Work<'_>, room: Room) -> usize {
         let teams = self.teams(work, room);
         let together = if self.members == 1 { room.processors } else { teams };
         let turns = work.samples.div_ceil(self.samples).div_ceil(together);
-        let row = work.units.next_multiple_of(QUAD);
+        let row = work.units.div_ceil(QUAD);
         let of_product = |(rows, columns): &(usize, usize)| {
-            let (k, columns) = (rows * row, columns * self.units);
-            // Columns are worked on by whole warps, and a number of the weight is read for each run of samples.
-            let warps = columns.next_multiple_of(WARP);
+            let (quads, columns) = (rows * row, columns * self.units);
+            let (runs, warps) = (self.samples.div_ceil(RUN), columns.div_ceil(WARP));
+            let read_near = quads * warps * (2 * self.samples.div_ceil(across(columns)) + QUAD * runs);
+            let multiplied = quads * warps * self.samples * QUAD * WARP / room.products;
+            // One warp after the other has its turn: what a thread waits for is there for some of them only.
+            let splits = splits(self.threads / WARP, columns, self.samples, self.stage);
+            let alone = quads * 30 * self.samples.min(RUN).div_ceil(4) / splits;
             // What is read from afar is waited for now and then.
             let waits = if self.resident { 2 } else { 3 };
-            let multiplied = waits * k * warps * (self.samples + QUAD * self.samples.div_ceil(RUN)) / (2 * 128);
-            // One warp after the other has its turn: what a thread waits for is there for some of them only.
-            let alone = k / QUAD * 30 * self.samples.min(RUN).div_ceil(4) / self.splits;
-            let weight = if self.resident { 0 } else { k * columns * work.bytes / SHARED_CACHE + 700 };
-            let read = if self.alone { 0 } else { self.samples * k * work.bytes / SHARED_CACHE + 700 };
+            let weight = if self.resident { 0 } else { quads * QUAD * columns * work.bytes / SHARED_CACHE + 700 };
+            let pieces = quads.div_ceil(self.stage);
+            let read = self.samples * quads * QUAD * work.bytes / SHARED_CACHE + 700 * pieces;
             let met = if self.members > 1 { 1_500 } else { 100 };
-            multiplied.max(alone).max(weight) + read + met
+            (waits * read_near.max(multiplied) / 2).max(alone).max(weight) + if self.alone { 0 } else { read } + met
         };
         turns * work.products.iter().map(of_product).sum::<usize>()
     }
@@ -141,10 +141,10 @@ impl Shares {
 
     /// What comes before teams.cu.
     pub(super) fn definitions(&self) -> String {
-        let Self { members, units, samples, stage, splits, threads, .. } = self;
+        let Self { members, units, samples, stage, threads, .. } = self;
         let (resident, alone) = (i32::from(self.resident), i32::from(self.alone));
         format!(
-            "#define MEMBERS {members}\n#define UNITS {units}\n#define SAMPLES {samples}\n#define STAGE {stage}\n#define SPLITS {splits}\n\
+            "#define MEMBERS {members}\n#define UNITS {units}\n#define SAMPLES {samples}\n#define STAGE {stage}\n\
              #define RESIDENT {resident}\n#define ALONE {alone}\n#define THREADS {threads}\n"
         )
     }
@@ -156,8 +156,19 @@ impl Work<'_> {
         let row = self.units.next_multiple_of(QUAD);
         self.products.iter().map(|(rows, columns)| rows * row * columns * units).sum()
     }
+}
 
-    fn most(&self) -> (usize, usize) {
-        self.products.iter().fold((0, 0), |(rows, columns), product| (rows.max(product.0), columns.max(product.1)))
-    }
+/// Columns that a thread has; see `Tiles` in teams.cu.
+fn across(columns: usize) -> usize {
+    if columns > WARP { 2 } else { 1 }
+}
+
+/// Pieces of a product, each for a warp.
+fn tiles(columns: usize, samples: usize) -> usize {
+    columns.div_ceil(WARP * across(columns)) * samples.div_ceil(RUN)
+}
+
+/// Parts of the rows, each for a warp, too.
+fn splits(warps: usize, columns: usize, samples: usize, stage: usize) -> usize {
+    (warps / tiles(columns, samples)).min(stage).max(1)
 }

@@ -7,8 +7,8 @@
 //
 // What comes before this text: `real` and `Leaves`; the phases of a step, `Phase<0>` and perhaps `Phase<1>`, how many `PHASES` there are, and
 // their inputs altogether, `ALL_INPUTS`; the numbers of state `STATES`, of which those from `MOVING` on are held, and `PASSING` others that go from
-// phase to phase within a step; what the adjoint reads (`READS`, `READS_INPUT`, `SPIKES`); and the shares: `SPLITS`, `THREADS` and
-// the words in capitals above.
+// phase to phase within a step; what the adjoint reads (`READS`, `READS_INPUT`, `SPIKES`); and the shares: `THREADS` and the words in
+// capitals above.
 //
 // A series is [step, sample, unit], or [step, sample, input, unit].
 
@@ -83,49 +83,105 @@ __device__ __forceinline__ void clear(const Place &place) {
     __syncthreads();
 }
 
+// How the columns of a product are shared out: a thread has `ACROSS` columns of `RUN` samples, so that what it reads is multiplied more than
+// once, and of the rows one of `SPLITS` parts, whose sums stand side by side.
+template <int COLUMNS> struct Tiles {
+    static constexpr int ACROSS = COLUMNS > 32 ? 2 : 1, GROUPS = (COLUMNS + 32 * ACROSS - 1) / (32 * ACROSS);
+    static constexpr int COUNT = GROUPS * (SAMPLES / RUN), MOST = WARPS / COUNT < STAGE ? WARPS / COUNT : STAGE;
+    static constexpr int SPLITS = MOST > 1 ? MOST : 1;
+};
+
+// Four numbers that others have written, and not what was there before: hence past the cache of this processor.
+template <typename T> __device__ __forceinline__ Quad written(const T *at) {
+    if constexpr (sizeof(T) == 4) {
+        const float4 v = __ldcg((const float4 *)at);
+        return {v.x, v.y, v.z, v.w};
+    } else {
+        const double2 v = __ldcg((const double2 *)at), w = __ldcg((const double2 *)at + 1);
+        return {v.x, v.y, w.x, w.y};
+    }
+}
+
+// Reads `STAGE` quads of each sample, from quad `begin` of its rows, into the stage: several are asked for before the first is put down.
+template <int GATES> __device__ __forceinline__ void fill_stage(const Place &place, const int begin, const real *from, const long long stride, const int there) {
+    constexpr int ALL = GATES * ROW / 4, COUNT = SAMPLES * STAGE, AT_ONCE = sizeof(real) == 4 ? 4 : 2;
+    for (int first = threadIdx.x; first < COUNT; first += AT_ONCE * THREADS) {
+        Quad quads[AT_ONCE];
+#pragma unroll
+        for (int u = 0; u < AT_ONCE; u++) {
+            const int i = first + u * THREADS, sample = i / STAGE, k = (begin + i % STAGE) * 4, unit = k % ROW;
+            const bool is_there = i < COUNT && sample < there && k < ALL * 4;
+            const real *at = from + (is_there ? sample * stride + k / ROW * N + unit : 0);
+            if constexpr (N % 4 == 0) {
+                quads[u] = written(at);
+#pragma unroll
+                for (int j = 0; j < 4; j++)
+                    quads[u].v[j] = is_there ? quads[u].v[j] : real(0);
+            } else {
+#pragma unroll
+                for (int j = 0; j < 4; j++) {
+                    const bool is_unit = is_there && unit + j < N;
+                    const real number = __ldcg(at + (is_unit ? j : 0));
+                    quads[u].v[j] = is_unit ? number : real(0);
+                }
+            }
+        }
+#pragma unroll
+        for (int u = 0; u < AT_ONCE; u++)
+            if (first + u * THREADS < COUNT)
+                ((Quad *)place.stage)[first + u * THREADS] = quads[u];
+    }
+    __syncthreads();
+}
+
 // Sums over `GATES` rows of each sample, times `COLUMNS` of a weight. `from` is the first row of the first of `there` samples; their rows are
-// `stride` apart. A thread has one column and `RUN` samples; rows are shared out in `SPLITS` parts, whose sums stand side by side.
+// `stride` apart.
 template <int GATES, int COLUMNS>
 __device__ __forceinline__ void product(const Place &place, const Quad *weight, const real *from, const long long stride, const int there) {
-    constexpr int ALL = GATES * ROW / 4, GROUPS = (COLUMNS + 31) / 32;
+    using T = Tiles<COLUMNS>;
+    constexpr int ALL = GATES * ROW / 4;
     for (int begin = 0; begin < ALL; begin += STAGE) {
         const int quads = STAGE < ALL - begin ? STAGE : ALL - begin;
-        if (!ALONE) {
-            // What others have written, and not what was there before: hence past the cache of this processor.
-#pragma unroll 8
-            for (int i = threadIdx.x; i < SAMPLES * STAGE * 4; i += THREADS) {
-                const int sample = i / (STAGE * 4), k = begin * 4 + i % (STAGE * 4), unit = k % ROW;
-                const bool is_there = sample < there && k < ALL * 4 && unit < N;
-                place.stage[i] = is_there ? __ldcg(from + sample * stride + k / ROW * N + unit) : real(0);
-            }
-            __syncthreads();
-        }
-        for (int work = threadIdx.x / 32; work < GROUPS * (SAMPLES / RUN) * SPLITS; work += WARPS) {
-            const int split = work % SPLITS, tile = work / SPLITS;
-            const int column = tile % GROUPS * 32 + threadIdx.x % 32, first = tile / GROUPS * RUN;
-            const Quad *w = weight + (long long)begin * COLUMNS + (column < COLUMNS ? column : COLUMNS - 1);
+        if (!ALONE)
+            fill_stage<GATES>(place, begin, from, stride, there);
+        for (int work = threadIdx.x / 32; work < T::COUNT * T::SPLITS; work += WARPS) {
+            const int split = work % T::SPLITS, tile = work / T::SPLITS;
+            const int column = tile % T::GROUPS * 32 * T::ACROSS + threadIdx.x % 32, first = tile / T::GROUPS * RUN;
+            const Quad *w[T::ACROSS];
+#pragma unroll
+            for (int c = 0; c < T::ACROSS; c++)
+                w[c] = weight + (long long)begin * COLUMNS + (column + 32 * c < COLUMNS ? column + 32 * c : COLUMNS - 1);
             const Quad *x = (const Quad *)place.stage + first * STAGE;
-            real acc[RUN];
+            real acc[T::ACROSS][RUN];
 #pragma unroll
             for (int r = 0; r < RUN; r++)
-                acc[r] = real(0);
+#pragma unroll
+                for (int c = 0; c < T::ACROSS; c++)
+                    acc[c][r] = real(0);
 #pragma unroll 2
-            for (int q = quads * split / SPLITS; q < quads * (split + 1) / SPLITS; q++) {
-                const Quad own = w[q * COLUMNS];
+            for (int q = quads * split / T::SPLITS; q < quads * (split + 1) / T::SPLITS; q++) {
+                Quad own[T::ACROSS];
+#pragma unroll
+                for (int c = 0; c < T::ACROSS; c++)
+                    own[c] = w[c][q * COLUMNS];
 #pragma unroll
                 for (int r = 0; r < RUN; r++) {
                     const Quad other = x[r * STAGE + q];
 #pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        acc[r] = fma(own.v[i], other.v[i], acc[r]);
+                    for (int c = 0; c < T::ACROSS; c++)
+#pragma unroll
+                        for (int i = 0; i < 4; i++)
+                            acc[c][r] = fma(own[c].v[i], other.v[i], acc[c][r]);
                 }
             }
 #pragma unroll
             for (int r = 0; r < RUN; r++)
-                if (column < COLUMNS) {
-                    real *sum = place.sums + (split * SAMPLES + first + r) * COLUMNS + column;
-                    *sum = begin == 0 ? acc[r] : *sum + acc[r];
-                }
+#pragma unroll
+                for (int c = 0; c < T::ACROSS; c++)
+                    if (column + 32 * c < COLUMNS) {
+                        real *sum = place.sums + (split * SAMPLES + first + r) * COLUMNS + column + 32 * c;
+                        *sum = begin == 0 ? acc[c][r] : *sum + acc[c][r];
+                    }
         }
         __syncthreads();
     }
@@ -135,7 +191,7 @@ __device__ __forceinline__ void product(const Place &place, const Quad *weight, 
 template <int COLUMNS> __device__ __forceinline__ real total(const Place &place, const int sample, const int column) {
     real sum = real(0);
 #pragma unroll
-    for (int split = 0; split < SPLITS; split++)
+    for (int split = 0; split < Tiles<COLUMNS>::SPLITS; split++)
         sum += place.sums[(split * SAMPLES + sample) * COLUMNS + column];
     return sum;
 }

@@ -155,17 +155,18 @@ fn steps_are_staged_in_pieces() {
     assert_on(&gpu, told::<2, 2, false>, [29, 4, 5]);
     assert_on(&gpu, told::<1, 1, false>, [29, 4, 2]);
     let work = Work { units: 29, samples: 5, products: &[(2, 1), (1, 1)], bytes: 8 };
-    let shares = told::<2, 2, false>(work, Room { processors: 4, bytes: 1100 }).unwrap();
+    let shares = told::<2, 2, false>(work, Room { processors: 4, bytes: 1100, products: 128 }).unwrap();
     assert!(shares.stage < 16 && !shares.alone, "{shares:?}");
 }
 
-const H100: Room = Room { processors: 132, bytes: 232_448 };
-const T4: Room = Room { processors: 40, bytes: 65_536 };
+const H100: Room = Room { processors: 132, bytes: 232_448, products: 128 };
+const T4: Room = Room { processors: 40, bytes: 65_536, products: 64 };
+const A100: Room = Room { processors: 108, bytes: 166_912, products: 64 };
 
 /// Whatever is chosen has room, leaves nobody out, and lets no more blocks wait for each other than run together.
 #[test]
 fn shares_cover_the_work() {
-    for room in [H100, T4, Room { processors: 1, bytes: 48 << 10 }] {
+    for room in [H100, T4, Room { processors: 1, bytes: 48 << 10, products: 128 }] {
         for (units, samples) in [(1, 1), (13, 70), (100, 128), (256, 64), (512, 256), (1030, 3), (4096, 16)] {
             for products in [&[(1, 1)][..], &[(1, 4)], &[(4, 1)], &[(2, 1), (1, 1)]] {
                 let work = Work { units, samples, products, bytes: 4 };
@@ -183,6 +184,23 @@ fn shares_cover_the_work() {
     }
 }
 
+/// Each piece of a step is waited for: there are few, or they are long, whatever the GPU.
+#[test]
+fn steps_come_in_few_pieces() {
+    for room in [H100, A100, T4] {
+        for units in [100usize, 256, 512, 1024, 2048] {
+            for samples in [16, 128, 256] {
+                for products in [&[(1, 1)][..], &[(1, 4)], &[(4, 1)], &[(1, 2), (1, 1)], &[(2, 1), (1, 1)]] {
+                    let shares = Shares::of(Work { units, samples, products, bytes: 4 }, room).unwrap();
+                    let whole = products[0].0 * units.div_ceil(4);
+                    let pieces = whole.div_ceil(shares.stage);
+                    assert!(pieces <= 4 || shares.stage > 256, "{units} units, {samples} samples, {products:?} on {room:?}: {shares:?}");
+                }
+            }
+        }
+    }
+}
+
 /// What the choice is about: small networks are not divided, large ones are, and their weight stays in shared memory if there is room.
 #[test]
 fn large_networks_are_shared_out() {
@@ -193,7 +211,7 @@ fn large_networks_are_shared_out() {
     assert!(large.members > 4 && large.resident && large.samples > 4, "{large:?}");
     let none = Shares::of(
         Work { units: 4096, samples: 1, products: &[(1, 4)], bytes: 4 },
-        Room { processors: 1, bytes: 48 << 10 },
+        Room { processors: 1, bytes: 48 << 10, products: 128 },
     );
     let message = none.unwrap_err().to_string();
     assert!(message.contains("4096 recurrent units") && message.contains("49152 bytes"), "{message}");
