@@ -31,6 +31,17 @@ static void __threadfence() {}
 
 template <typename T> static T __ldcg(const T *at) { return *at; }
 
+// How the 32 threads of a warp vote, where all threads of a block take part, and wait for each other by `wait`.
+template <typename Wait> static unsigned ballot(bool *votes, bool vote, unsigned thread, unsigned threads, Wait wait) {
+  votes[thread] = vote;
+  wait();
+  unsigned mask = 0, first = thread / 32 * 32;
+  for (unsigned i = 0; i < 32 && first + i < threads; i++)
+    mask |= unsigned(votes[first + i]) << i;
+  wait();
+  return mask;
+}
+
 static inline int __popc(unsigned mask) { return __builtin_popcount(mask); }
 
 static inline double __longlong_as_double(long long bits) {

@@ -53,16 +53,8 @@ static unsigned atomicAdd(unsigned *at, unsigned more) {
   return before;
 }
 
-// Of the 32 threads of a warp; here all threads of a block take part.
 static unsigned __ballot_sync(unsigned, bool vote) {
-  bool *votes = emulated::block->votes;
-  votes[threadIdx.x] = vote;
-  __syncthreads();
-  unsigned mask = 0, first = threadIdx.x / 32 * 32;
-  for (unsigned i = 0; i < 32 && first + i < blockDim.x; i++)
-    mask |= unsigned(votes[first + i]) << i;
-  __syncthreads();
-  return mask;
+  return ballot(emulated::block->votes, vote, threadIdx.x, blockDim.x, __syncthreads);
 }
 
 namespace emulated {

@@ -53,14 +53,6 @@ static void __syncthreads() { pthread_barrier_wait(&races::block->all_are_here);
 
 static unsigned atomicAdd(unsigned *at, unsigned more) { return __atomic_fetch_add(at, more, __ATOMIC_ACQ_REL); }
 
-// Of the 32 threads of a warp; here all threads of a block take part.
 static unsigned __ballot_sync(unsigned, bool vote) {
-  bool *votes = races::block->votes;
-  votes[threadIdx.x] = vote;
-  __syncthreads();
-  unsigned mask = 0, first = threadIdx.x / 32 * 32;
-  for (unsigned i = 0; i < 32 && first + i < blockDim.x; i++)
-    mask |= unsigned(votes[first + i]) << i;
-  __syncthreads();
-  return mask;
+  return ballot(races::block->votes, vote, threadIdx.x, blockDim.x, __syncthreads);
 }

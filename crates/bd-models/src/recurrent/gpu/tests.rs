@@ -194,7 +194,10 @@ fn steps_come_in_few_pieces() {
                     let shares = Shares::of(Work { units, samples, products, bytes: 4 }, room).unwrap();
                     let whole = products[0].0 * units.div_ceil(4);
                     let pieces = whole.div_ceil(shares.stage);
-                    assert!(pieces <= 4 || shares.stage > 256, "{units} units, {samples} samples, {products:?} on {room:?}: {shares:?}");
+                    assert!(
+                        pieces <= 4 || shares.stage > 256,
+                        "{units} units, {samples} samples, {products:?} on {room:?}: {shares:?}"
+                    );
                 }
             }
         }
