@@ -84,8 +84,8 @@ impl Shares {
         let row = work.units.div_ceil(QUAD);
         let whole = work.products.iter().map(|(rows, _)| rows * row).max()?;
         let columns = || work.products.iter().map(|(_, columns)| columns * units);
-        let least_tiles = columns().map(|columns| tiles(columns, samples)).max()?;
-        let warps = (least_tiles * whole.div_ceil(SHORTEST)).max((samples * units).div_ceil(WARP)).min(THREADS / WARP);
+        let most_tiles = columns().map(|columns| tiles(columns, samples)).max()?;
+        let warps = (most_tiles * whole.div_ceil(SHORTEST)).max((samples * units).div_ceil(WARP)).min(THREADS / WARP);
         let sums =
             |stage: usize| columns().map(|columns| splits(warps, columns, samples, stage) * samples * columns).max();
         let bytes = |stage: usize| {
