@@ -1,7 +1,7 @@
 //! What every training by back-propagation through time shares: the loop with its bar, its line at each report, checkpoints, and how
 //! it ends.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -85,18 +85,18 @@ struct Clock {
     /// Updates whose seconds are not known yet.
     running: usize,
     /// What it took since the last that was waited for to draw batches, and in all before.
-    drawing: Cell<f64>,
+    drawing: f64,
     drawn: f64,
 }
 
 impl Clock {
     fn start() -> Self {
-        Self { seconds: Vec::new(), last: Instant::now(), running: 0, drawing: Cell::new(0.0), drawn: 0.0 }
+        Self { seconds: Vec::new(), last: Instant::now(), running: 0, drawing: 0.0, drawn: 0.0 }
     }
 
     /// All updates so far are done.
     fn done(&mut self) {
-        let drawing = self.drawing.take();
+        let drawing = std::mem::take(&mut self.drawing);
         let each = (self.last.elapsed().as_secs_f64() - drawing) / self.running.max(1) as f64;
         self.seconds.extend(std::iter::repeat_n(each, self.running));
         (self.running, self.drawn) = (0, self.drawn + drawing);
@@ -175,8 +175,7 @@ impl Training<'_> {
                 let timed = std::iter::from_fn(|| {
                     let began = Instant::now();
                     let batch = batches.next();
-                    let clock = clock.borrow();
-                    clock.drawing.set(clock.drawing.get() + began.elapsed().as_secs_f64());
+                    clock.borrow_mut().drawing += began.elapsed().as_secs_f64();
                     batch
                 });
                 if bptt.epoch(timed, &mut observe)?.is_break() {

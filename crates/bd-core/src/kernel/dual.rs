@@ -206,6 +206,15 @@ mod tests {
         }
     }
 
+    /// Where `e^-x` is infinite, too.
+    #[test]
+    fn the_slope_of_a_sigmoid_vanishes_far_from_zero() {
+        for (x, value) in [(-1000.0f32, 0.0), (1000.0, 1.0)] {
+            let found = Dual::varied(x, true).sigmoid();
+            assert_eq!((found.value, found.slope), (value, Some(0.0)));
+        }
+    }
+
     #[test]
     fn what_is_fixed_has_no_derivative() {
         let x = Dual::fixed(0.3);

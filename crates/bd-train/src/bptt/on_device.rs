@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bd_core::{Error, Result, System};
+use bd_core::{Error, Result, System, catch_torch};
 use tch::{Device, Kind, Tensor};
 
 use super::gradients::{Gradients, by_tensors};
@@ -119,7 +119,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
 
     /// Waits for the device, if updates are made on one, and fails as [`look`](Self::look) does.
     pub fn wait(&self) -> Result<()> {
-        bd_core::catch_torch(|| self.settle())?;
+        catch_torch(|| self.settle())?;
         self.pending.borrow_mut().failure.take().map_or(Ok(()), Err)
     }
 

@@ -1,7 +1,8 @@
 // The adjoint of all steps of a recurrent cell. Comes after teams.cu.
 
 // The rows of the weight that belong to the units of a block, turned: quad after quad of columns.
-template <int P> __device__ void take_weight(const Place &place, const real *__restrict__ weight, Quad *__restrict__ to) {
+template <int P> __device__ void take_weight(const Place &place, const real *__restrict__ weight) {
+    Quad *__restrict__ to = place.weight[P];
     constexpr int COUNT = Phase<P>::INPUTS * ROW;
 #pragma unroll 8
     for (int i = threadIdx.x; i < COUNT * UNITS; i += THREADS) {
@@ -16,7 +17,6 @@ struct Backward {
     const long long steps, batch;
     real *const gxs;
     Place place;
-    const Quad *weight_of[2];
     // The first sample of the team, and how many it has.
     long long base;
     int there;
@@ -25,7 +25,7 @@ struct Backward {
     // What is asked of what came back, by what phase P asked of its inputs at step t.
     template <int P> __device__ __forceinline__ void ask(const long long t) {
         const real *from = gxs + (t * batch + base) * WIDTH + Phase<P>::OFFSET * N;
-        product<Phase<P>::INPUTS, UNITS>(place, weight_of[P], from, WIDTH, there);
+        product<Phase<P>::INPUTS, UNITS>(place, place.weight[P], from, WIDTH, there);
     }
 
     template <int P> __device__ __forceinline__ void phase(const long long t, const bool nothing_came_back) {
@@ -70,12 +70,11 @@ extern "C" __launch_bounds__(THREADS, 1) __global__ void backward(const long lon
                                                                real *gxs, const Leaves gfirst, real *gfed_first, real *gheld, real *device,
                                                                unsigned *meetings) {
     SHARED(real, room);
-    Place place(room, device, meetings, ROW / 4 * ALL_INPUTS * UNITS);
-    Quad *second = place.weight + ROW / 4 * Phase<0>::INPUTS * UNITS;
-    take_weight<0>(place, weight, place.weight);
+    const Place place(room, device, meetings);
+    take_weight<0>(place, weight);
     if (PHASES == 2)
-        take_weight<PHASES - 1>(place, weight, second);
-    Backward all = {steps, batch, gxs, place, {place.weight, second}};
+        take_weight<PHASES - 1>(place, weight);
+    Backward all = {steps, batch, gxs, place};
     for (all.base = place.team * SAMPLES; all.base < batch; all.base += place.teams * SAMPLES) {
         all.there = SAMPLES < batch - all.base ? SAMPLES : (int)(batch - all.base);
         clear(place);

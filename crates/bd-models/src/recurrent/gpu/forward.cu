@@ -1,7 +1,8 @@
 // All steps of a recurrent cell. Comes after teams.cu.
 
 // The columns of the weight that the units of a block want in a phase: quad after quad of rows.
-template <int P> __device__ void take_weight(const Place &place, const real *__restrict__ weight, Quad *__restrict__ to) {
+template <int P> __device__ void take_weight(const Place &place, const real *__restrict__ weight) {
+    Quad *__restrict__ to = place.weight[P];
     constexpr int COLUMNS = Phase<P>::INPUTS * UNITS;
 #pragma unroll 8
     for (int i = threadIdx.x; i < ROW * COLUMNS; i += THREADS) {
@@ -17,7 +18,6 @@ struct Forward {
     const Leaves kept, traces;
     real *const ys, *const between, *const driven, *const kept_over, *const fed_trace, *const fed_last;
     Place place;
-    const Quad *weight_of[2];
     // The first sample of the team, and how many it has.
     long long base;
     int there;
@@ -27,7 +27,7 @@ struct Forward {
 
     template <int P> __device__ __forceinline__ void phase(const long long t) {
         constexpr int GATES = Phase<P>::INPUTS, OFFSET = Phase<P>::OFFSET;
-        product<1, GATES * UNITS>(place, weight_of[P], fed, N, there);
+        product<1, GATES * UNITS>(place, place.weight[P], fed, N, there);
         real *out = P + 1 == PHASES ? ys : between;
 #pragma unroll
         for (int p = 0; p < PER; p++) {
@@ -77,12 +77,11 @@ extern "C" __launch_bounds__(THREADS, 1) __global__ void forward(const long long
                                                               real *kept_over, const Leaves traces, real *fed_trace, real *device,
                                                               unsigned *meetings) {
     SHARED(real, room);
-    Place place(room, device, meetings, ROW / 4 * ALL_INPUTS * UNITS);
-    Quad *second = place.weight + ROW / 4 * Phase<0>::INPUTS * UNITS;
-    take_weight<0>(place, weight, place.weight);
+    const Place place(room, device, meetings);
+    take_weight<0>(place, weight);
     if (PHASES == 2)
-        take_weight<PHASES - 1>(place, weight, second);
-    Forward all = {steps, batch, kept, traces, ys, between, driven, kept_over, fed_trace, fed_last, place, {place.weight, second}};
+        take_weight<PHASES - 1>(place, weight);
+    Forward all = {steps, batch, kept, traces, ys, between, driven, kept_over, fed_trace, fed_last, place};
     for (all.base = place.team * SAMPLES; all.base < batch; all.base += place.teams * SAMPLES) {
         all.there = SAMPLES < batch - all.base ? SAMPLES : (int)(batch - all.base);
         clear(place);

@@ -2,7 +2,7 @@
 //!
 //! | | forward | adjoint |
 //! |---|---|---|
-//! | spikes come back, and a block has room for their list | a block for each sample gathers rows of the weight (`gathered.cu`) | by teams |
+//! | spikes come back, and a block has room for their list and for the state of its units | a block for each sample gathers rows of the weight (`gathered.cu`) | by teams |
 //! | else | teams of blocks share the weight (`teams.cu`, `forward.cu`) | by teams (`backward.cu`) |
 //!
 //! What is kept is the same each time, so that forward and adjoint choose for themselves.

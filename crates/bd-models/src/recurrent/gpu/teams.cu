@@ -40,19 +40,20 @@ constexpr int WARPS = THREADS / 32;
 struct Place {
     long long team, teams;
     int unit; // the first of them
-    Quad *weight;
+    Quad *weight[2]; // what each phase multiplies by
     real *stage, *sums;
     // All members of the team add to it; what it is when they have met.
     unsigned *meetings, goal;
 
-    // `quads` of the weight are its own.
-    __device__ __forceinline__ Place(real *room, real *device, unsigned *all_meetings, const int quads) {
+    __device__ __forceinline__ Place(real *room, real *device, unsigned *all_meetings) {
+        constexpr int QUADS = ROW / 4 * UNITS; // of one input
         team = blockIdx.x / MEMBERS;
         teams = gridDim.x / MEMBERS;
         unit = blockIdx.x % MEMBERS * UNITS;
         // On the device all teams have one: they write the same numbers to the same places, and each reads what it has written.
-        weight = RESIDENT ? (Quad *)room : (Quad *)device + (long long)(blockIdx.x % MEMBERS) * quads;
-        stage = room + (RESIDENT ? quads * 4 : 0);
+        weight[0] = RESIDENT ? (Quad *)room : (Quad *)device + (long long)(blockIdx.x % MEMBERS) * ALL_INPUTS * QUADS;
+        weight[1] = weight[0] + Phase<0>::INPUTS * QUADS;
+        stage = room + (RESIDENT ? ALL_INPUTS * QUADS * 4 : 0);
         sums = stage + SAMPLES * STAGE * 4;
         // Apart, for those who look are many.
         meetings = all_meetings + team * 32;
