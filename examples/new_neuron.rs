@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use bd_core::kernel::{Num, SurrogateGradient, Unit, Units};
-use bd_core::{DynSystem, Params, Rng, Shared, Spikes, Stack, System, state, threads};
+use bd_core::{DynSystem, Inputs, Params, Rng, Shared, Spikes, Stack, System, state, threads};
 use bd_models::{LeakyIntegrator, LeakyIntegratorConfig, Surrogate, Synapse, SynapseConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::{Bptt, Loss, OptimConfig, OverTime};
 use tch::{Device, Kind, Tensor};
 
@@ -101,7 +101,7 @@ fn main() -> bd_core::Result<()> {
     let mut rng = Rng::new(0, "data");
     let spikes = Spikes::draw([100, 64, 40], ON, 0.02, &mut rng)?;
     let labels: Vec<i64> = (0..64).map(|_| i64::from(rng.uniform() < 0.5)).collect();
-    let examples = Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels))?;
+    let examples = Examples::new(Inputs::Spikes(spikes), Tensor::from_slice(&labels))?;
 
     let (loss, by_steps) = train(DynSystem::new(AdaptiveLif(NEURONS)), &examples)?;
     println!("by steps: loss {loss:.4}, {:.2} ms an update", 1e3 * by_steps);

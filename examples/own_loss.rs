@@ -6,9 +6,9 @@
 
 use std::ops::ControlFlow;
 
-use bd_core::{Params, Rng, Shared, Tap, threads};
+use bd_core::{Inputs, Params, Rng, Shared, Tap, threads};
 use bd_models::{Cell, RateNetConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::{Bptt, EachStep, OptimConfig, predict_sequences};
 use tch::{Device, Kind, Tensor};
 
@@ -19,7 +19,7 @@ fn samples(name: &str, count: i64) -> bd_core::Result<Examples> {
     let mut rng = Rng::new(0, name);
     let x = rng.tensor(&[count, 20, 1], ON, |rng| 2.0 * rng.uniform() - 1.0);
     let y = &x + x.abs() * rng.tensor(&[count, 20, 1], ON, Rng::normal);
-    Examples::new(Sequences::dense(&x)?, y)
+    Examples::new(Inputs::batch_first(&x)?, y)
 }
 
 /// Trains for a quantile: the fraction of what was held out that lies below the network's outputs.

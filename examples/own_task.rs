@@ -3,9 +3,9 @@
 //! Two stimuli of two kinds, with a gap of 2 to 7 steps between them in which there is only noise: were they the same? A task is
 //! whatever draws a batch of examples; the network never sees one twice.
 
-use bd_core::{Params, Rng, Shared, Tap, threads};
+use bd_core::{Inputs, Params, Rng, Shared, Tap, threads};
 use bd_models::{Cell, RateNetConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::{Bptt, Loss, OptimConfig, OverTime, predict_sequences};
 use tch::{Device, Kind, Tensor};
@@ -31,7 +31,7 @@ fn batch(seed: u64, number: u64, count: usize) -> bd_core::Result<Examples> {
         labels.push(i64::from(first == second));
     }
     let x = Tensor::from_slice(&inputs).reshape([count as i64, STEPS as i64, 2]).to_kind(ON.0);
-    Examples::new(Sequences::dense(&x)?, Tensor::from_slice(&labels))
+    Examples::new(Inputs::batch_first(&x)?, Tensor::from_slice(&labels))
 }
 
 fn main() -> bd_core::Result<()> {

@@ -6,9 +6,9 @@
 use std::ops::ControlFlow;
 
 use bd_core::files::{load_tensors, save_tensors};
-use bd_core::{Params, Rng, Shared, Spikes, Tap, threads};
+use bd_core::{Inputs, Params, Rng, Shared, Spikes, Tap, threads};
 use bd_models::SnnConfig;
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::{Bptt, Loss, OptimConfig, OverTime, predict_sequences};
 use tch::{Device, Kind, Tensor};
@@ -29,7 +29,7 @@ fn samples(count: usize, rng: &mut Rng) -> bd_core::Result<Examples> {
             spiking.extend([(channel, first), (channel + half, opposite)].iter().filter(|at| at.1).map(|at| at.0));
         }
     })?;
-    Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels))
+    Examples::new(Inputs::Spikes(spikes), Tensor::from_slice(&labels))
 }
 
 fn main() -> bd_core::Result<()> {

@@ -210,9 +210,8 @@ impl Training<'_> {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::{Params, Rng, Shared};
+    use bd_core::{Inputs, Params, Rng, Shared};
     use bd_models::{Linear, LinearConfig};
-    use bd_train::data::Sequences;
     use bd_train::optim::Rule;
     use bd_train::{Loss, OptimConfig};
     use tch::{Device, Kind};
@@ -246,7 +245,7 @@ mod tests {
         let mut params = Params::new(0, ON);
         let model = Linear::new(&mut params.at("o"), 1, 1, &LinearConfig::default()).unwrap();
         let x = Rng::new(0, "x").tensor(&[10, 3, 1], ON, Rng::normal);
-        let examples = Examples::new(Sequences::dense(&x).unwrap(), &x * 2.0).unwrap();
+        let examples = Examples::new(Inputs::batch_first(&x).unwrap(), &x * 2.0).unwrap();
         let config = OptimConfig { lr, rule: Rule::Sgd, ..OptimConfig::default() };
         let mut bptt = Bptt::new(&model, &params, Loss::Mse, &config, Shared::default()).unwrap();
         if device {

@@ -10,6 +10,7 @@
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
 //! | [`kernel`] | fused scans with their adjoints; formulas written once for numbers, tensors and CUDA C |
+//! | [`inputs`] | [`Inputs`]: a batch of sequences, as numbers or as a list of spikes |
 //! | [`spikes`] | [`Spikes`]: a sequence of zeros and ones as the list of its ones |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
@@ -37,6 +38,7 @@ pub mod dyn_system;
 pub mod error;
 pub mod files;
 pub mod gpu;
+pub mod inputs;
 pub mod kernel;
 pub mod libtorch;
 pub mod memory;
@@ -60,6 +62,7 @@ pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};
 pub use error::{Error, Result, catch_torch};
+pub use inputs::Inputs;
 pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
 pub use rng::Rng;

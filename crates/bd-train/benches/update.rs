@@ -4,8 +4,8 @@
 
 use std::time::Instant;
 
-use bd_core::{Params, Rng, Shared, System, Tap};
-use bd_train::data::{Examples, Sequences};
+use bd_core::{Inputs, Params, Rng, Shared, System, Tap};
+use bd_train::data::Examples;
 use bd_train::{Bptt, Loss, OptimConfig, Optimizer, Penalty, Task};
 use tch::{Device, Kind, Tensor};
 
@@ -75,10 +75,10 @@ fn main() {
         println!("{time:>8.1} us  a batch of 128 x {} of {}", task.steps(), task.name());
     }
     let x = Rng::new(0, "x").tensor(&[128, 25, 1], ON, Rng::normal);
-    let batch = Examples::new(Sequences::dense(&x).expect("a shape"), x.copy()).expect("a count");
-    let Sequences::Dense(xs) = batch.inputs() else { unreachable!("they are dense") };
+    let batch = Examples::new(Inputs::batch_first(&x).expect("a shape"), x.copy()).expect("a count");
+    let Inputs::Dense(xs) = batch.inputs() else { unreachable!("they are dense") };
     let passes = median(|| {
-        let ys = system.scan(&Shared::default(), xs.tensor(), (), &mut Tap::none()).0;
+        let ys = system.scan(&Shared::default(), xs, (), &mut Tap::none()).0;
         let _ = Tensor::run_backward(&[ys.sum(Kind::Float)], &system.0, false, false);
     });
     println!("{passes:>8.1} us  forward and backward of the model");

@@ -1,10 +1,9 @@
 //! [`activity`]: how much the neurons of a spiking network spike.
 
-use bd_core::{Error, Result, Shared, StateTree, System, Tap, catch_torch};
+use bd_core::{Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch};
 use tch::{Kind, Tensor};
 
 use crate::bptt::scan;
-use crate::data::Sequences;
 use crate::layout::check_inputs;
 
 /// Spikes of a layer over some sequences.
@@ -41,7 +40,7 @@ const PIECE: usize = 32 << 20;
 /// Counts the spikes of the layers, each of which has a state `spike` of zeros and ones, over all steps of all sequences.
 ///
 /// In pieces, so that memory does not grow with the number of sequences or steps.
-pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Sequences, layers: &[String]) -> Result<Vec<Activity>> {
+pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Inputs, layers: &[String]) -> Result<Vec<Activity>> {
     let [batch, time, _] = inputs.shape().map(|n| n as usize);
     let on = inputs.on();
     let names: Vec<String> = layers.iter().map(|layer| format!("{layer}.spike")).collect();
@@ -108,8 +107,8 @@ mod tests {
         let sha = Shared::new(0.1);
         let _ = net.scan_spikes(&sha, &spikes, net.init_state(7, ON), &mut tap);
         let records = tap.finish().unwrap();
-        let dense = Sequences::dense(&Sequences::Spikes(spikes.clone()).to_dense()).unwrap();
-        for inputs in [Sequences::Spikes(spikes), dense] {
+        let dense = Inputs::batch_first(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
+        for inputs in [Inputs::Spikes(spikes), dense] {
             for found in activity(&net, &sha, &inputs, &["r1".into(), "r2".into()]).unwrap() {
                 let record = records[&format!("{}.spike", found.layer)].detach();
                 assert_eq!(found.spikes, record.sum(Kind::Double).double_value(&[]));
@@ -123,7 +122,7 @@ mod tests {
     fn silence_and_noise_are_told() {
         for (current, words) in [(0.5, "has no spike"), (1e4, "spikes in 100 % of all steps (120 spikes)")] {
             let net = Stack::new([("r", DynSystem::new(Lif::new(3, &LifConfig::default()).unwrap()))]).unwrap();
-            let inputs = Sequences::dense(&Tensor::full([2, 20, 3], current, ON)).unwrap();
+            let inputs = Inputs::batch_first(&Tensor::full([2, 20, 3], current, ON)).unwrap();
             let found = activity(&net, &Shared::new(0.1), &inputs, &["r".into()]).unwrap();
             assert!(found[0].warning().unwrap().contains(words), "{found:?}");
             assert_eq!(found[0].silent, if current < 1.0 { 3 } else { 0 });

@@ -1,10 +1,8 @@
 //! `[batch, time, feature]` outside, `[time, batch, feature]` inside: checked and transposed once, here.
 
 use bd_core::device::device_name;
-use bd_core::{Error, Result, StateTree, System, kind_name};
+use bd_core::{Error, Inputs, Result, StateTree, System, kind_name};
 use tch::Tensor;
-
-use crate::data::Sequences;
 
 /// To `[time, batch, feature]`, contiguous.
 pub(crate) fn time_first(x: &Tensor) -> Tensor {
@@ -27,7 +25,7 @@ pub(crate) fn check_sequence(what: &str, x: &Tensor, channels: i64) -> Result<()
 }
 
 /// Checks that sequences have a model's input channels.
-pub(crate) fn check_inputs(inputs: &Sequences, n_in: i64) -> Result<()> {
+pub(crate) fn check_inputs(inputs: &Inputs, n_in: i64) -> Result<()> {
     let found = inputs.shape();
     if found[2] == n_in && !found.contains(&0) {
         return Ok(());

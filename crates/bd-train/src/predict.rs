@@ -1,10 +1,9 @@
 //! Running a model over data: driven by given inputs, or by its own outputs.
 
-use bd_core::{Error, Result, Shared, StateTree, System, Tap, catch_torch};
+use bd_core::{Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch};
 use tch::Tensor;
 
 use crate::bptt::scan;
-use crate::data::Sequences;
 use crate::data::columns::MAX_NUMBERS;
 use crate::layout::{batch_first, check_inputs, check_sequence, check_state, time_first};
 
@@ -30,7 +29,7 @@ pub fn predict<S: System>(
 
 /// [`predict`] for sequences of either form, from the initial state. A state that is not finite in the end is an error: a neuron
 /// whose potential is not a number never spikes, and what follows it looks sound.
-pub fn predict_sequences<S: System>(model: &S, sha: &Shared, inputs: &Sequences, tap: &mut Tap) -> Result<Tensor> {
+pub fn predict_sequences<S: System>(model: &S, sha: &Shared, inputs: &Inputs, tap: &mut Tap) -> Result<Tensor> {
     check_inputs(inputs, model.n_in())?;
     catch_torch(|| {
         let _guard = tch::no_grad_guard();

@@ -4,8 +4,8 @@
 use std::ops::ControlFlow;
 
 use bd_core::testing::{assert_close, grad_check};
-use bd_core::{Params, Rng, Shared, System, Tap, scan_by_step, state};
-use bd_train::data::{Examples, Sequences};
+use bd_core::{Inputs, Params, Rng, Shared, System, Tap, scan_by_step, state};
+use bd_train::data::Examples;
 use bd_train::optim::Rule;
 use bd_train::{Bptt, EachStep, EarlyStopping, Loss, Objective, OptimConfig, OverTime, Penalty, Verdict};
 use tch::{Device, Kind, Tensor};
@@ -70,7 +70,7 @@ fn draw(name: &str, shape: &[i64]) -> Tensor {
 
 /// Five sequences of seven steps.
 fn examples() -> Examples {
-    Examples::new(Sequences::dense(&draw("x", &[5, 7, 2])).unwrap(), draw("y", &[5, 7, 3])).unwrap()
+    Examples::new(Inputs::batch_first(&draw("x", &[5, 7, 2])).unwrap(), draw("y", &[5, 7, 3])).unwrap()
 }
 
 fn padded() -> Examples {
@@ -182,7 +182,7 @@ fn truncation_is_an_update_for_each_piece() {
 fn padded_sequences_are_cut_too() {
     let lengths = Tensor::from_slice(&[4i64, 2, 5, 1, 4]);
     let cut = |steps: i64| {
-        let inputs = Sequences::dense(&draw("x", &[5, 7, 2]).narrow(1, 0, steps)).unwrap();
+        let inputs = Inputs::batch_first(&draw("x", &[5, 7, 2]).narrow(1, 0, steps)).unwrap();
         let targets = draw("y", &[5, 7, 3]).narrow(1, 0, steps).contiguous();
         Examples::new(inputs, targets).unwrap().with_lengths(&lengths).unwrap()
     };

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use bd_core::kernel::{Feed, Tuning, scan_tuned};
 use bd_core::testing::{relative_to_scale, resident_kib};
-use bd_core::{Chain, Params, Rng, Shared, System, Tap, scan_by_step};
+use bd_core::{Chain, Inputs, Params, Rng, Shared, System, Tap, scan_by_step};
 use bd_models::{Activation, Linear, LinearConfig, Rnn, RnnConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::{Bptt, Loss, Objective, OptimConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -36,7 +36,7 @@ fn update_of(steps: i64) -> (i64, f64) {
     let on = (Kind::Float, Device::Cpu);
     let (params, net) = network(100, on);
     let x = Rng::new(0, "x").tensor(&[32, 100, 1], on, Rng::normal).repeat([1, steps / 100, 1]);
-    let examples = Examples::new(Sequences::dense(&x).unwrap(), x.copy()).unwrap();
+    let examples = Examples::new(Inputs::batch_first(&x).unwrap(), x.copy()).unwrap();
     let mut bptt = Bptt::new(&net, &params, Loss::Mse, &OptimConfig::default(), Shared::default()).unwrap();
     let (before, began) = (resident_kib(), Instant::now());
     let update = bptt.update(&examples).unwrap();
@@ -93,7 +93,7 @@ fn many_updates_of_a_tiny_network_do_not_grow_memory() {
     let on = (Kind::Float, Device::Cpu);
     let (params, net) = network(4, on);
     let x = Rng::new(0, "x").tensor(&[16, 100, 1], on, Rng::normal);
-    let examples = Examples::new(Sequences::dense(&x).unwrap(), x.cumsum(1, Kind::Float)).unwrap();
+    let examples = Examples::new(Inputs::batch_first(&x).unwrap(), x.cumsum(1, Kind::Float)).unwrap();
     let mut bptt = Bptt::new(&net, &params, Loss::Mse, &OptimConfig::default(), Shared::default()).unwrap();
     let mut updates = |count: usize| (0..count).for_each(|_| drop(bptt.update(&examples).unwrap()));
     updates(200);

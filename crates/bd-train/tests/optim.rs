@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bd_core::files::load_tensors;
 use bd_core::testing::assert_close;
-use bd_core::{Error, Params, Shared};
+use bd_core::{Error, Inputs, Params, Shared};
 use bd_models::{Linear, LinearConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{Bptt, Loss, OptimConfig, Optimizer, OverTime, Penalty, Schedule};
 use tch::{Device, Kind, Tensor};
@@ -229,7 +229,7 @@ fn line() -> (Params, Linear, Examples) {
     let model =
         Linear::new(&mut params.at("o"), 1, 1, &LinearConfig { bias: false, ..LinearConfig::default() }).unwrap();
     let x = Tensor::from_slice(&[1.0f64, -0.5, 2.0, 0.3, 1.1, -0.7]).reshape([3, 2, 1]);
-    let examples = Examples::new(Sequences::dense(&x).unwrap(), &x * 2.0).unwrap();
+    let examples = Examples::new(Inputs::batch_first(&x).unwrap(), &x * 2.0).unwrap();
     (params, model, examples)
 }
 
@@ -308,7 +308,7 @@ fn a_large_gradient_is_finite() {
     let mut params = Params::new(0, on);
     let model =
         Linear::new(&mut params.at("o"), 1, 1, &LinearConfig { bias: false, ..LinearConfig::default() }).unwrap();
-    let x = Sequences::dense(&Tensor::full([1, 1, 1], 1e30, on)).unwrap();
+    let x = Inputs::batch_first(&Tensor::full([1, 1, 1], 1e30, on)).unwrap();
     let examples = Examples::new(x, Tensor::zeros([1, 1, 1], on)).unwrap();
     let sum = |y: &Tensor, _: &Tensor| y.sum(Kind::Float);
     let sgd = OptimConfig { lr: 1e-30, rule: Rule::Sgd, ..OptimConfig::default() };
@@ -339,11 +339,11 @@ fn what_does_not_fit_names_both_sides() {
     assert!(mse.update(&flat).unwrap_err().to_string().contains("expected [3, 2, 1], got [3, 2]"));
     let single = Examples::new(examples.inputs().clone(), examples.targets().to_kind(Kind::Float)).unwrap();
     assert!(mse.update(&single).unwrap_err().to_string().contains("expected float64"));
-    let wide = Sequences::dense(&Tensor::zeros([3, 2, 4], ON)).unwrap();
+    let wide = Inputs::batch_first(&Tensor::zeros([3, 2, 4], ON)).unwrap();
     let wide = Examples::new(wide, examples.targets().shallow_clone()).unwrap();
     let error = bptt.update(&wide).unwrap_err().to_string();
     assert!(error.contains("[batch, time, 1]") && error.contains("[3, 2, 4]"), "{error}");
-    let single = Sequences::dense(&Tensor::zeros([3, 2, 1], (Kind::Float, Device::Cpu))).unwrap();
+    let single = Inputs::batch_first(&Tensor::zeros([3, 2, 1], (Kind::Float, Device::Cpu))).unwrap();
     let single = Examples::new(single, examples.targets().shallow_clone()).unwrap();
     let error = bptt.update(&single).unwrap_err().to_string();
     assert!(error.contains("float64 on cpu") && error.contains("float32 on cpu"), "{error}");

@@ -2,9 +2,9 @@
 //! the same reason one size after the other, each as large as makes noise small.
 
 use bd_core::testing::resident_kib;
-use bd_core::{Params, Rng, Shared, Spikes, Stack};
+use bd_core::{Inputs, Params, Rng, Shared, Spikes, Stack};
 use bd_models::{RateNetConfig, SnnConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::{BatchOf, Bptt, Loss, OptimConfig, OverTime, UpdateBytes};
 use tch::{Device, Kind, Tensor};
 
@@ -63,12 +63,12 @@ fn rates(hidden: i64, n_out: i64) -> (Params, Stack) {
 
 fn spikes([time, batch, n]: [usize; 3]) -> Examples {
     let spikes = Spikes::draw([time, batch, n], ON, 0.005, &mut Rng::new(0, "x")).unwrap();
-    Examples::new(Sequences::Spikes(spikes), Tensor::zeros([batch as i64], (Kind::Int64, Device::Cpu))).unwrap()
+    Examples::new(Inputs::Spikes(spikes), Tensor::zeros([batch as i64], (Kind::Int64, Device::Cpu))).unwrap()
 }
 
 fn numbers([batch, time, n_out]: [i64; 3]) -> Examples {
     let x = Rng::new(0, "x").tensor(&[batch, time, 1], ON, Rng::normal);
-    Examples::new(Sequences::dense(&x).unwrap(), x.expand([batch, time, n_out], false).contiguous()).unwrap()
+    Examples::new(Inputs::batch_first(&x).unwrap(), x.expand([batch, time, n_out], false).contiguous()).unwrap()
 }
 
 #[test]

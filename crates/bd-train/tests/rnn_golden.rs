@@ -8,9 +8,9 @@ use std::path::Path;
 
 use bd_core::files::load_tensors;
 use bd_core::testing::assert_close;
-use bd_core::{Chain, Params, Shared, System, Tap, scan_by_step};
+use bd_core::{Chain, Inputs, Params, Shared, System, Tap, scan_by_step};
 use bd_models::{Linear, LinearConfig, Rnn, RnnConfig};
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{Bptt, Loss, Objective, OptimConfig, Penalty, Schedule};
 use tch::{Device, Kind, Tensor};
@@ -102,7 +102,8 @@ fn a_trained_initial_state_has_the_gradient_that_brainpy_intended() {
 #[test]
 fn parameters_after_ten_updates_are_brainpys() {
     let golden = Golden::load("rnn_small_f64", false);
-    let examples = Examples::new(Sequences::dense(&golden.tensors["x"]).unwrap(), golden.tensors["y"].copy()).unwrap();
+    let examples =
+        Examples::new(Inputs::batch_first(&golden.tensors["x"]).unwrap(), golden.tensors["y"].copy()).unwrap();
     let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 0.1, eps_on: EpsOn::Uncorrected };
     let schedule = Schedule::ExponentialDecay { rate: 0.99975, steps: 1.0 };
     let optim = OptimConfig { lr: 0.025, rule, schedule };

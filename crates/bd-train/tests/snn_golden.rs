@@ -7,9 +7,9 @@ use std::path::Path;
 
 use bd_core::files::load_tensors;
 use bd_core::testing::assert_close;
-use bd_core::{Params, Shared, Spikes, Stack, System, Tap, scan_by_step};
+use bd_core::{Inputs, Params, Shared, Spikes, Stack, System, Tap, scan_by_step};
 use bd_models::SnnConfig;
-use bd_train::data::{Examples, Sequences};
+use bd_train::data::Examples;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{Bptt, Loss, Objective, OptimConfig, OverTime};
 use tch::{Device, Kind, Tensor};
@@ -93,7 +93,7 @@ impl Golden {
     fn check_updates(&self, to: &Tolerances) {
         let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8, eps_on: EpsOn::Uncorrected };
         let optim = OptimConfig { lr: 2e-3, rule, ..OptimConfig::default() };
-        let examples = Examples::new(Sequences::Spikes(self.spikes.clone()), self.labels.shallow_clone()).unwrap();
+        let examples = Examples::new(Inputs::Spikes(self.spikes.clone()), self.labels.shallow_clone()).unwrap();
         let mut bptt = Bptt::new(&self.net, &self.params, LOSS, &optim, Shared::new(0.1)).unwrap();
         let mut losses = Vec::new();
         for step in 1..=10 {

@@ -5,7 +5,7 @@ use bd_train::loss::accuracy;
 use bd_train::{Ridge, RidgeFactor};
 use tch::{Device, Kind, Tensor};
 
-use super::part::{Inputs, Part, padding};
+use super::part::{FileInputs, Part, padding};
 use super::targets::Targets;
 
 /// Accuracy on the test part of a linear map from each channel's mean and standard deviation to the classes, fitted to the training
@@ -29,9 +29,9 @@ pub(crate) fn linear_accuracy(train: &Part, test: &Part, targets: Targets) -> Re
 /// Mean and standard deviation of each channel over the steps that are no padding, `[sample, 2 * channel]`.
 fn features(part: &Part) -> Tensor {
     let [mean, square] = match &part.x {
-        Inputs::Numbers(x) => moments(x, part.lengths.as_ref()),
-        Inputs::Spikes(spikes) => moments_of_spikes(spikes, part.lengths.as_ref()),
-        Inputs::Events(_) => unreachable!("events are put in steps when a plan is known"),
+        FileInputs::Numbers(x) => moments(x, part.lengths.as_ref()),
+        FileInputs::Spikes(spikes) => moments_of_spikes(spikes, part.lengths.as_ref()),
+        FileInputs::Events(_) => unreachable!("events are put in steps when a plan is known"),
     };
     Tensor::cat(&[mean, square.sqrt()], 1)
 }

@@ -18,7 +18,7 @@ use crate::training::Trained;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Judge {
     Steps(Loss),
-    Sequences(OfSequence),
+    Inputs(OfSequence),
 }
 
 /// What a trained network does on examples.
@@ -48,7 +48,7 @@ impl Judge {
             Targets::LabelsOfSteps { .. } if over != Some(OverTime::Every) => {
                 refused(loss, "every step has a label, so that over must be every")
             }
-            Targets::Vectors { .. } => Ok(Self::Sequences(OfSequence { loss, over: OF_SEQUENCE })),
+            Targets::Vectors { .. } => Ok(Self::Inputs(OfSequence { loss, over: OF_SEQUENCE })),
             _ => Ok(Self::Steps(loss)),
         }
     }
@@ -64,7 +64,7 @@ impl Judge {
         match self {
             Self::Steps(Loss::CrossEntropy { over }) => over.scores(outputs, lengths),
             Self::Steps(_) => outputs.shallow_clone(),
-            Self::Sequences(of) => of.outputs(outputs, lengths),
+            Self::Inputs(of) => of.outputs(outputs, lengths),
         }
     }
 
@@ -127,35 +127,35 @@ impl Objective for Judge {
     fn check(&self, outputs: [i64; 3], kind: Kind, targets: &Tensor, lengths: Option<&Tensor>) -> Result<()> {
         match self {
             Self::Steps(loss) => loss.check(outputs, kind, targets, lengths),
-            Self::Sequences(of) => of.check(outputs, kind, targets, lengths),
+            Self::Inputs(of) => of.check(outputs, kind, targets, lengths),
         }
     }
 
     fn loss(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Tensor {
         match self {
             Self::Steps(loss) => loss.loss(outputs, targets, lengths),
-            Self::Sequences(of) => of.loss(outputs, targets, lengths),
+            Self::Inputs(of) => of.loss(outputs, targets, lengths),
         }
     }
 
     fn weight(&self, outputs: [i64; 3], lengths: Option<&Tensor>) -> f64 {
         match self {
             Self::Steps(loss) => loss.weight(outputs, lengths),
-            Self::Sequences(of) => of.weight(outputs, lengths),
+            Self::Inputs(of) => of.weight(outputs, lengths),
         }
     }
 
     fn by_step(&self) -> bool {
         match self {
             Self::Steps(loss) => loss.by_step(),
-            Self::Sequences(of) => of.by_step(),
+            Self::Inputs(of) => of.by_step(),
         }
     }
 
     fn copies(&self, padded: bool) -> usize {
         match self {
             Self::Steps(loss) => loss.copies(padded),
-            Self::Sequences(of) => of.copies(padded),
+            Self::Inputs(of) => of.copies(padded),
         }
     }
 }

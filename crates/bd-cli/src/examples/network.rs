@@ -1,11 +1,11 @@
 //! A network with what brings inputs to it and outputs back from it, as it is trained, saved and used again.
 
-use bd_core::{Error, Params, Result, Stack, catch_torch, kind_name};
+use bd_core::{Error, Inputs, Params, Result, Stack, catch_torch, kind_name};
 use bd_models::{Standardise, UnitRange};
-use bd_train::data::{Encoder, Examples, Scaling, Sequences};
+use bd_train::data::{Encoder, Examples, Scaling};
 use tch::{Device, Kind, Tensor};
 
-use super::part::{Inputs, Part};
+use super::part::{FileInputs, Part};
 
 /// How inputs reach a network.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +111,7 @@ impl Network {
     }
 
     /// Inputs in the units of the data, of a part of this name, as the network takes them: scaled before they lose digits.
-    pub(crate) fn prepare(&self, x: &Tensor, lengths: Option<&Tensor>, name: &str) -> Result<Sequences> {
+    pub(crate) fn prepare(&self, x: &Tensor, lengths: Option<&Tensor>, name: &str) -> Result<Inputs> {
         let (kind, device) = self.on();
         let x = x.to_device(device);
         let x = match &self.scale {
@@ -120,7 +120,7 @@ impl Network {
         };
         match &self.encoder {
             Some(encoder) => encoder.encode(&x, lengths, self.on(), (self.seed, &format!("encode {name}"))),
-            None => Sequences::dense(&x.to_kind(kind)),
+            None => Inputs::batch_first(&x.to_kind(kind)),
         }
     }
 
@@ -148,9 +148,9 @@ impl Network {
         catch_torch(|| {
             let (kind, device) = self.on();
             let inputs = match &part.x {
-                Inputs::Numbers(x) => self.prepare(x, part.lengths.as_ref(), part.name)?,
-                Inputs::Spikes(spikes) => Sequences::Spikes(spikes.clone().of_kind(kind).on_device(device)),
-                Inputs::Events(_) => unreachable!("events are put in steps when a plan is known"),
+                FileInputs::Numbers(x) => self.prepare(x, part.lengths.as_ref(), part.name)?,
+                FileInputs::Spikes(spikes) => Inputs::Spikes(spikes.clone().of_kind(kind).on_device(device)),
+                FileInputs::Events(_) => unreachable!("events are put in steps when a plan is known"),
             };
             let y = match &self.targets {
                 Some(scale) => scale.apply(&part.y.to_device(device)).to_kind(kind),
@@ -158,8 +158,8 @@ impl Network {
                 None if part.y.kind() == Kind::Int64 => part.y.shallow_clone(),
                 None => part.y.to_kind(kind),
             };
-            if let Sequences::Dense(x) = &inputs {
-                check_finite("an input", &x.tensor().transpose(0, 1))?;
+            if let Inputs::Dense(x) = &inputs {
+                check_finite("an input", &x.transpose(0, 1))?;
             }
             check_finite("a target", &y)?;
             let examples = Examples::new(inputs, y)?;

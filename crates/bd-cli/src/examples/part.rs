@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 /// What sequences are made of, on the host.
 #[derive(Debug)]
-pub(crate) enum Inputs {
+pub(crate) enum FileInputs {
     /// `[sample, time, channel]` in float64.
     Numbers(Tensor),
     /// Zeros and ones, as the list of the ones.
@@ -20,7 +20,7 @@ pub(crate) enum Inputs {
 pub(crate) struct Part {
     /// `training`, `validation` or `test`: what is drawn to encode numbers depends on it.
     pub(crate) name: &'static str,
-    pub(crate) x: Inputs,
+    pub(crate) x: FileInputs,
     pub(crate) y: Tensor,
     pub(crate) lengths: Option<Tensor>,
     /// Of events, how many count as one with another, and how many are later than the last step.
@@ -44,18 +44,18 @@ impl Part {
     /// Channels of the data, of events as many as there must be.
     pub(crate) fn channels(&self) -> i64 {
         match &self.x {
-            Inputs::Numbers(x) => x.size()[2],
-            Inputs::Spikes(spikes) => spikes.shape()[2] as i64,
-            Inputs::Events(events) => events.channels(),
+            FileInputs::Numbers(x) => x.size()[2],
+            FileInputs::Spikes(spikes) => spikes.shape()[2] as i64,
+            FileInputs::Events(events) => events.channels(),
         }
     }
 
     /// Steps of the data, if they are in steps.
     pub(crate) fn steps(&self) -> Option<usize> {
         match &self.x {
-            Inputs::Numbers(x) => Some(x.size()[1] as usize),
-            Inputs::Spikes(spikes) => Some(spikes.shape()[0]),
-            Inputs::Events(_) => None,
+            FileInputs::Numbers(x) => Some(x.size()[1] as usize),
+            FileInputs::Spikes(spikes) => Some(spikes.shape()[0]),
+            FileInputs::Events(_) => None,
         }
     }
 
@@ -67,15 +67,15 @@ impl Part {
 
     /// With events in steps.
     pub(super) fn binned(self, grid: Grid) -> Result<Self> {
-        let Inputs::Events(events) = &self.x else { return Ok(self) };
+        let FileInputs::Events(events) = &self.x else { return Ok(self) };
         let binned = events.bin(grid.dt_ms, [grid.steps, grid.channels], (Kind::Float, Device::Cpu))?;
-        Ok(Self { x: Inputs::Spikes(binned.spikes), merged: binned.merged, late: binned.late, ..self })
+        Ok(Self { x: FileInputs::Spikes(binned.spikes), merged: binned.merged, late: binned.late, ..self })
     }
 
     /// The inputs, if they are numbers.
     pub(crate) fn numbers(&self) -> Option<&Tensor> {
         match &self.x {
-            Inputs::Numbers(x) => Some(x),
+            FileInputs::Numbers(x) => Some(x),
             _ => None,
         }
     }
@@ -97,12 +97,12 @@ impl Part {
         let index = Tensor::from_slice(samples);
         let pick = |t: &Tensor| t.index_select(0, &index);
         let x = match &self.x {
-            Inputs::Numbers(x) => Inputs::Numbers(pick(x)),
-            Inputs::Spikes(spikes) => {
+            FileInputs::Numbers(x) => FileInputs::Numbers(pick(x)),
+            FileInputs::Spikes(spikes) => {
                 let samples: Vec<usize> = samples.iter().map(|sample| *sample as usize).collect();
-                Inputs::Spikes(spikes.select(&samples)?)
+                FileInputs::Spikes(spikes.select(&samples)?)
             }
-            Inputs::Events(_) => unreachable!("events are put in steps before samples are selected"),
+            FileInputs::Events(_) => unreachable!("events are put in steps before samples are selected"),
         };
         Ok(Self { name, x, y: pick(&self.y), lengths: self.lengths.as_ref().map(pick), merged: 0, late: 0 })
     }

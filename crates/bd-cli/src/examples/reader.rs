@@ -6,7 +6,7 @@ use bd_core::{Error, Result, kind_name};
 use bd_train::data::{Binned, Events};
 use tch::{Device, Kind, Tensor};
 
-use super::part::{Grid, Inputs, Part, padding};
+use super::part::{FileInputs, Grid, Part, padding};
 use super::spikes::{first_other, ones, said};
 use super::targets::Targets;
 use crate::text::plural;
@@ -70,7 +70,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Inputs, targets and perhaps lengths. A test part must be like the training part.
+    /// FileInputs, targets and perhaps lengths. A test part must be like the training part.
     pub(super) fn part(
         &self,
         suffix: &str,
@@ -82,7 +82,7 @@ impl Reader<'_> {
             let events = self.events(suffix)?;
             let count = events.count() as i64;
             let shown = format!("{} is for {}", named("offsets", suffix), plural(count as usize, "sample"));
-            (Inputs::Events(events), None, shown, count, None)
+            (FileInputs::Events(events), None, shown, count, None)
         } else {
             let (x, lengths) = self.inputs(suffix, like.map(|(train, _)| train))?;
             let name = named("x", suffix);
@@ -111,7 +111,7 @@ impl Reader<'_> {
     }
 
     /// `x_<suffix>` and perhaps `len_<suffix>`.
-    fn inputs(&self, suffix: &str, train: Option<&Part>) -> Result<(Inputs, Option<Tensor>)> {
+    fn inputs(&self, suffix: &str, train: Option<&Part>) -> Result<(FileInputs, Option<Tensor>)> {
         let (x_name, len_name) = (named("x", suffix), named("len", suffix));
         let x = self.find(&x_name)?;
         let size = x.size();
@@ -135,12 +135,12 @@ impl Reader<'_> {
                 .bad(format!("it has {there} and lacks {missing}: sequences of both parts are padded, or of none"));
         }
         let numbers = |lengths: Option<&Tensor>| {
-            self.finite(&x_name, x, lengths, &["sample", "step", "channel"]).map(Inputs::Numbers)
+            self.finite(&x_name, x, lengths, &["sample", "step", "channel"]).map(FileInputs::Numbers)
         };
         let of_numbers = self.form == Form::Numbers || train.is_some_and(|train| train.numbers().is_some());
         let inputs = match first_other(x, lengths.as_ref()) {
             _ if of_numbers => numbers(lengths.as_ref())?,
-            None => Inputs::Spikes(ones(x, lengths.as_ref())?),
+            None => FileInputs::Spikes(ones(x, lengths.as_ref())?),
             Some(place) if train.is_some() => {
                 return self.bad(format!(
                     "x_train holds zeros and ones only, which are spikes, but {x_name} is {}",

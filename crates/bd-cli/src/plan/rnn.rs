@@ -28,7 +28,7 @@ pub(crate) struct ExamplesPlan {
     pub(crate) scale: bool,
     /// Fraction of the training part of a file that chooses when to stop.
     pub(crate) validation: f64,
-    /// Sequences that a trained network is tested on, of a task.
+    /// Inputs that a trained network is tested on, of a task.
     pub(crate) test_samples: usize,
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::Dtype;
 use crate::args;
-use crate::examples::{Form, Grid, Inputs, Labelled, Part, Targets};
+use crate::examples::{FileInputs, Form, Grid, Labelled, Part, Targets};
 use crate::overlay::alternative;
 
 /// What is learned: the examples of a file or, where that is null, random spike trains with random labels, as in BrainPy's tutorial.
@@ -112,7 +112,7 @@ pub(crate) enum SnnSource {
 impl SnnPlan {
     /// For examples of one's own: there are fewer steps than the tutorial has, and more spikes in each.
     fn for_file(path: &std::path::Path, labelled: &Labelled) -> Self {
-        let events = matches!(labelled.train.x, Inputs::Events(_));
+        let events = matches!(labelled.train.x, FileInputs::Events(_));
         let tutorial = Self::default();
         let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
         Self {
@@ -195,7 +195,7 @@ impl SnnPlan {
     /// Takes from a training part what nobody has set.
     fn fit_to(&mut self, train: &Part, set: impl Fn(&str) -> bool) -> Result<()> {
         let needed = match &train.x {
-            Inputs::Events(events) => events.steps(self.dt_ms)?,
+            FileInputs::Events(events) => events.steps(self.dt_ms)?,
             _ => train.steps().unwrap_or(1),
         };
         let there = [

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
-use bd_core::{DeviceSpec, Error, Shared, StateTree, System, Tap, catch_torch, kind_name, threads};
-use bd_train::data::{Binned, Sequences};
+use bd_core::{DeviceSpec, Error, Inputs, Shared, StateTree, System, Tap, catch_torch, kind_name, threads};
+use bd_train::data::Binned;
 use bd_train::{Loss, OverTime, predict_sequences};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
@@ -114,7 +114,7 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
 
 /// What drives the network.
 struct Input {
-    inputs: Sequences,
+    inputs: Inputs,
     lengths: Option<Tensor>,
     /// What it is, in words.
     form: String,
@@ -134,7 +134,7 @@ fn input(path: &Path, array: Option<&str>, run: &Run) -> Result<Input, Error> {
         let late = if late > 0 { format!("; {late} after the last step are left out") } else { String::new() };
         let form = format!("{} spikes, kept as a list{late}", spikes.count());
         let spikes = spikes.of_kind(network.on().0).on_device(network.on().1);
-        return Ok(Input { inputs: Sequences::Spikes(spikes), lengths: None, form });
+        return Ok(Input { inputs: Inputs::Spikes(spikes), lengths: None, form });
     }
     let (x, lengths) = numbers(path, &arrays, array, network.channels, network.on().0)?;
     let (inputs, form) = sequences(&x, lengths.as_ref(), network)?;
@@ -198,7 +198,7 @@ fn numbers(
 }
 
 /// As the network takes it, and in words what that is.
-fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Network) -> Result<(Sequences, String), Error> {
+fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Network) -> Result<(Inputs, String), Error> {
     catch_torch(|| {
         if let Some(words) = network.preparation() {
             return Ok((network.prepare(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
@@ -206,10 +206,10 @@ fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Network) -> Result<
         let (kind, device) = network.on();
         if first_other(x, lengths).is_some() {
             let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));
-            return Ok((Sequences::dense(&x.to_kind(kind).to_device(device))?, form));
+            return Ok((Inputs::batch_first(&x.to_kind(kind).to_device(device))?, form));
         }
         let spikes = ones(x, lengths)?.of_kind(kind).on_device(device);
         let form = format!("{} spikes, kept as a list", spikes.count());
-        Ok((Sequences::Spikes(spikes), form))
+        Ok((Inputs::Spikes(spikes), form))
     })
 }

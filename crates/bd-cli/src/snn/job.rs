@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Result as CoreResult, Shared, Stack, catch_torch};
-use bd_train::data::{Encoder, Examples, Sequences};
+use bd_core::{Error, Inputs, Params, Result as CoreResult, Shared, Stack, catch_torch};
+use bd_train::data::{Encoder, Examples};
 use bd_train::{Activity, Penalty};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
@@ -33,7 +33,7 @@ pub(super) struct Job {
     network: Network,
     judge: Judge,
     data: Data,
-    watched: Sequences,
+    watched: Inputs,
 }
 
 impl Job {
@@ -143,7 +143,7 @@ impl Course for Job {
 /// What drives the network, in words.
 fn inputs(plan: &SnnPlan, data: &Data) -> String {
     let dt = format!("steps of {} ms", plan.dt_ms);
-    let Sequences::Spikes(spikes) = data.train.inputs() else {
+    let Inputs::Spikes(spikes) = data.train.inputs() else {
         return format!("{}, {dt}", encoded(plan));
     };
     let [steps, samples, channels] = spikes.shape();

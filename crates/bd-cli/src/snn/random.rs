@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
-use bd_train::data::{Examples, Sequences};
+use bd_core::{Error, Inputs, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
+use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict_sequences};
 use serde_json::{Map, Value, json};
@@ -80,7 +80,7 @@ impl Job {
         let mut rng = Rng::new(plan.seed, "labels");
         let classes = plan.model.n_out as f64;
         let labels: Vec<i64> = (0..samples).map(|_| (rng.uniform() * classes) as i64).collect();
-        let examples = Examples::new(Sequences::Spikes(spikes), Tensor::from_slice(&labels))?;
+        let examples = Examples::new(Inputs::Spikes(spikes), Tensor::from_slice(&labels))?;
         let Loss::CrossEntropy { over } = plan.loss else { unreachable!("the plan was checked") };
         Ok(Self { plan, params, net, examples, over })
     }
@@ -203,7 +203,7 @@ fn needs(plan: &SnnPlan, net: &Stack, params: &Params, batch: &BatchOf) -> CoreR
 
 impl Course for Job {
     fn describe(&self) -> String {
-        let Sequences::Spikes(spikes) = self.examples.inputs() else { unreachable!("spikes were drawn") };
+        let Inputs::Spikes(spikes) = self.examples.inputs() else { unreachable!("spikes were drawn") };
         let [steps, samples, channels] = spikes.shape();
         let hidden = self.plan.model.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
         let (n_in, n_out) = (self.plan.model.n_in, self.plan.model.n_out);

@@ -1,7 +1,6 @@
 //! How much the layers of a network spike, for reports, for people, and as a warning.
 
-use bd_core::{Result, Shared, Stack};
-use bd_train::data::Sequences;
+use bd_core::{Inputs, Result, Shared, Stack};
 use bd_train::{Activity, activity};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +14,7 @@ fn hz(plan: &SnnPlan, active: &Activity) -> f64 {
 }
 
 /// The activity of every layer of neurons.
-pub(super) fn measure(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Sequences) -> Result<Vec<Activity>> {
+pub(super) fn measure(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Inputs) -> Result<Vec<Activity>> {
     activity(net, sha, inputs, &plan.model.neurons())
 }
 

@@ -1,7 +1,6 @@
 //! States of a network over the first samples, for plots.
 
-use bd_core::{Result, Shared, Stack, Tap};
-use bd_train::data::Sequences;
+use bd_core::{Inputs, Result, Shared, Stack, Tap};
 use bd_train::predict_sequences;
 use tch::{Device, Kind};
 
@@ -12,7 +11,7 @@ use crate::plan::SnnPlan;
 const MOST_PICTURED: usize = 15;
 
 /// Voltages and spikes of the first samples and the first hidden layer.
-pub(super) fn record(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Sequences) -> Result<Recorded> {
+pub(super) fn record(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Inputs) -> Result<Recorded> {
     let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
     let layer = plan.model.neurons().remove(0);
     let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));

@@ -1,11 +1,11 @@
 //! [`Bptt::bytes`]: what an update takes of memory, before it is made.
 
-use bd_core::System;
 use bd_core::kernel::{ScanBytes, ScanOf, scan_bytes};
+use bd_core::{Inputs, System};
 use tch::Device;
 
 use super::Bptt;
-use crate::data::{Examples, Sequences};
+use crate::data::Examples;
 use crate::loss::Objective;
 
 /// A batch, as far as memory is concerned.
@@ -13,7 +13,7 @@ use crate::loss::Objective;
 pub struct BatchOf {
     /// Of each sequence.
     pub steps: usize,
-    /// Sequences.
+    /// Inputs.
     pub samples: usize,
     /// How many spikes there are, where the inputs are lists of them.
     pub spikes: Option<usize>,
@@ -36,8 +36,8 @@ impl BatchOf {
             steps: examples.inputs().shape()[1] as usize,
             samples,
             spikes: match examples.inputs() {
-                Sequences::Spikes(spikes) => Some(share(spikes.count())),
-                Sequences::Dense(_) => None,
+                Inputs::Spikes(spikes) => Some(share(spikes.count())),
+                Inputs::Dense(_) => None,
             },
             targets_bytes: share(targets.numel() * targets.kind().elt_size_in_bytes()),
             padded: examples.lengths().is_some(),

@@ -14,7 +14,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, Weak};
 
-use bd_core::{Checkpoint, Error, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named};
+use bd_core::{Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named};
 use serde_json::json;
 use tch::{Device, Tensor};
 
@@ -22,7 +22,7 @@ pub use self::bytes::{BatchOf, UpdateBytes};
 pub use self::penalty::Penalty;
 use self::pending::Pending;
 use self::update::finite_loss;
-use crate::data::{Examples, Origin, Sequences};
+use crate::data::{Examples, Origin};
 use crate::layout::{batch_first, check_inputs};
 use crate::loss::Objective;
 use crate::optim::{OptimConfig, Optimizer};
@@ -228,7 +228,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     }
 
     /// The objective over batches as if they were one, without the penalty: a validation loss. Nothing is kept for gradients, the
-    /// phase is [`Phase::Predict`], and parameters stay as they are. Sequences are scanned whole.
+    /// phase is [`Phase::Predict`], and parameters stay as they are. Inputs are scanned whole.
     pub fn evaluate(&self, batches: impl IntoIterator<Item = Result<Examples>>) -> Result<f64> {
         self.wait()?;
         let _guard = tch::no_grad_guard();
@@ -316,13 +316,13 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
 pub(crate) fn scan<S: System>(
     system: &S,
     sha: &Shared,
-    inputs: &Sequences,
+    inputs: &Inputs,
     state: S::State,
     tap: &mut Tap,
 ) -> (Tensor, S::State) {
     let (ys, state) = match inputs {
-        Sequences::Dense(xs) => system.scan(sha, xs.tensor(), state, tap),
-        Sequences::Spikes(spikes) => system.scan_spikes(sha, spikes, state, tap),
+        Inputs::Dense(xs) => system.scan(sha, xs, state, tap),
+        Inputs::Spikes(spikes) => system.scan_spikes(sha, spikes, state, tap),
     };
     (batch_first(&ys), state)
 }

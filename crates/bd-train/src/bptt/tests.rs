@@ -60,7 +60,7 @@ fn draw(name: &str, shape: &[i64], kind: Kind) -> Tensor {
 
 /// Five padded sequences of seven steps.
 fn examples(kind: Kind) -> Examples {
-    let inputs = Sequences::dense(&draw("x", &[5, 7, 2], kind)).unwrap();
+    let inputs = Inputs::batch_first(&draw("x", &[5, 7, 2], kind)).unwrap();
     let lengths = Tensor::from_slice(&[7i64, 2, 5, 6, 4]);
     Examples::new(inputs, draw("y", &[5, 7, 3], kind)).unwrap().with_lengths(&lengths).unwrap()
 }

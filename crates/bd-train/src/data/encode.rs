@@ -1,10 +1,8 @@
 //! [`Encoder`]: numbers over time as what drives a spiking network, spikes or currents.
 
-use bd_core::{Error, Result, Rng, Spike, Spikes};
+use bd_core::{Error, Inputs, Result, Rng, Spike, Spikes};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
-
-use super::Sequences;
 
 /// How numbers `[batch, time, n]` drive a spiking network. Each of their steps becomes `substeps` steps of the network. `x` is a
 /// number as [`scaling`](Self::scaling) has made it.
@@ -135,7 +133,7 @@ impl Encoder {
         lengths: Option<&Tensor>,
         on: (Kind, Device),
         (seed, stream): (u64, &str),
-    ) -> Result<Sequences> {
+    ) -> Result<Inputs> {
         self.check()?;
         let size = x.size();
         if size.len() != 3 || size.contains(&0) {
@@ -161,7 +159,7 @@ impl Encoder {
         });
         let samples = samples.collect::<Result<Vec<_>>>()?;
         let channels = self.channels(size[2]) as usize;
-        Ok(Sequences::Spikes(Spikes::from_samples([time, channels], on, samples)?))
+        Ok(Inputs::Spikes(Spikes::from_samples([time, channels], on, samples)?))
     }
 
     /// Of one sequence, given as its steps.
@@ -218,11 +216,11 @@ fn delta(x: &[f64], threshold: f64, sent: &mut [f64], add: &mut impl FnMut(usize
 }
 
 /// Held for `substeps`, and 0 in padding.
-fn current(x: &Tensor, lengths: &[i64], substeps: usize, on: (Kind, Device)) -> Result<Sequences> {
+fn current(x: &Tensor, lengths: &[i64], substeps: usize, on: (Kind, Device)) -> Result<Inputs> {
     let steps = Tensor::arange(x.size()[1], (Kind::Int64, Device::Cpu)).unsqueeze(0);
     let padding = steps.ge_tensor(&Tensor::from_slice(lengths).unsqueeze(1)).unsqueeze(2);
     let held = x.masked_fill(&padding, 0.0).repeat_interleave_self_int(substeps as i64, 1, None);
-    Sequences::dense(&held.to_kind(on.0).to_device(on.1))
+    Inputs::batch_first(&held.to_kind(on.0).to_device(on.1))
 }
 
 #[cfg(test)]

@@ -3,98 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bd_core::device::move_to;
-use bd_core::{Error, Result, Rng, Spikes, kind_name};
+use bd_core::{Error, Inputs, Result, Rng, kind_name};
 use tch::{Device, Kind, Tensor};
-
-use crate::layout::{batch_first, time_first};
-
-/// A set of sequences of the same length.
-#[derive(Debug, Clone)]
-pub enum Sequences {
-    /// `[time, batch, n]`, contiguous. See [`Sequences::dense`].
-    Dense(TimeFirst),
-    /// Zeros and ones, as the list of the ones.
-    Spikes(Spikes),
-}
-
-/// A tensor that is known to be `[time, batch, n]`.
-#[derive(Debug)]
-pub struct TimeFirst(Tensor);
-
-impl Clone for TimeFirst {
-    fn clone(&self) -> Self {
-        Self(self.0.shallow_clone())
-    }
-}
-
-impl TimeFirst {
-    /// The tensor.
-    pub fn tensor(&self) -> &Tensor {
-        &self.0
-    }
-}
-
-impl Sequences {
-    /// From `[batch, time, n]`.
-    pub fn dense(x: &Tensor) -> Result<Self> {
-        let size = x.size();
-        if size.len() != 3 || size.contains(&0) {
-            let expected = "[batch, time, n] with at least one of each".into();
-            return Err(Error::Shape { what: "inputs".into(), expected, found: size });
-        }
-        Ok(Self::Dense(TimeFirst(time_first(x))))
-    }
-
-    /// Numbers of sequences, steps and channels.
-    pub fn shape(&self) -> [i64; 3] {
-        match self {
-            Self::Dense(TimeFirst(xs)) => {
-                let size = xs.size();
-                [size[1], size[0], size[2]]
-            }
-            Self::Spikes(spikes) => {
-                let [time, batch, n] = spikes.shape().map(|n| n as i64);
-                [batch, time, n]
-            }
-        }
-    }
-
-    /// Dtype and device.
-    pub fn on(&self) -> (Kind, tch::Device) {
-        match self {
-            Self::Dense(TimeFirst(xs)) => (xs.kind(), xs.device()),
-            Self::Spikes(spikes) => spikes.on(),
-        }
-    }
-
-    /// As `[batch, time, n]`.
-    pub fn to_dense(&self) -> Tensor {
-        match self {
-            Self::Dense(TimeFirst(xs)) => batch_first(xs),
-            Self::Spikes(spikes) => batch_first(&spikes.to_dense()),
-        }
-    }
-
-    /// The steps `from` to before `from + len` of all of them.
-    pub fn steps(&self, from: usize, len: usize) -> Result<Self> {
-        Ok(match self {
-            Self::Dense(TimeFirst(xs)) => Self::Dense(TimeFirst(xs.f_narrow(0, from as i64, len as i64)?)),
-            Self::Spikes(spikes) => Self::Spikes(spikes.steps(from, len)?),
-        })
-    }
-
-    /// Some of the sequences, in the given order. Nothing waits for a device.
-    pub fn select(&self, samples: &[usize]) -> Result<Self> {
-        self.pick(&Picked::new(samples, self.on().1)?)
-    }
-
-    fn pick(&self, picked: &Picked<'_>) -> Result<Self> {
-        Ok(match self {
-            Self::Dense(TimeFirst(xs)) => Self::Dense(TimeFirst(xs.f_index_select(1, &picked.index)?)),
-            Self::Spikes(spikes) => Self::Spikes(spikes.select(picked.samples)?),
-        })
-    }
-}
 
 /// Samples of which some are taken: their numbers, on the host and where tensors are.
 struct Picked<'a> {
@@ -116,14 +26,14 @@ fn index(samples: &[usize]) -> Tensor {
     Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>())
 }
 
-/// Sequences and what is wanted of them: one target for each, along the first dimension. Sequences that are padded at their ends
+/// Inputs and what is wanted of them: one target for each, along the first dimension. Inputs that are padded at their ends
 /// carry their lengths.
 ///
 /// Targets and lengths may be given on the host and inputs on a device: they are moved there then, once, and what there is to check of
 /// them is read on the host.
 #[derive(Debug)]
 pub struct Examples {
-    inputs: Sequences,
+    inputs: Inputs,
     targets: Tensor,
     lengths: Option<Lengths>,
     origin: Arc<Mutex<Origin>>,
@@ -166,7 +76,7 @@ impl Clone for Examples {
 
 impl Examples {
     /// Fails if there are not as many targets as sequences, or none.
-    pub fn new(inputs: Sequences, targets: Tensor) -> Result<Self> {
+    pub fn new(inputs: Inputs, targets: Tensor) -> Result<Self> {
         let [batch, time, _] = inputs.shape();
         let found = targets.size();
         if batch == 0 || found.first() != Some(&batch) {
@@ -204,7 +114,7 @@ impl Examples {
     }
 
     /// The same with other inputs in place of its own, as many sequences of as many steps.
-    pub fn with_inputs(self, inputs: Sequences) -> Result<Self> {
+    pub fn with_inputs(self, inputs: Inputs) -> Result<Self> {
         let ([batch, time, _], found) = (self.inputs.shape(), inputs.shape());
         if found[..2] != [batch, time] || inputs.on().1 != self.targets.device() {
             let expected = format!("[{batch}, {time}, ..], as the inputs before them, on the device of the targets");
@@ -214,7 +124,7 @@ impl Examples {
     }
 
     /// The sequences.
-    pub fn inputs(&self) -> &Sequences {
+    pub fn inputs(&self) -> &Inputs {
         &self.inputs
     }
 
@@ -276,7 +186,7 @@ impl Examples {
             Ok::<_, Error>(Lengths { there, host })
         });
         Ok(Self {
-            inputs: self.inputs.pick(picked)?,
+            inputs: self.inputs.select_with(picked.samples, &picked.index)?,
             targets: picked.of(&self.targets)?,
             lengths: lengths.transpose()?,
             origin: self.origin.clone(),
@@ -319,11 +229,13 @@ fn shuffle(order: &mut [usize], rng: &mut Rng) {
 
 #[cfg(test)]
 mod tests {
+    use bd_core::Spikes;
+
     use super::*;
 
     fn examples() -> Examples {
         let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).reshape([5, 2, 3]);
-        Examples::new(Sequences::dense(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
+        Examples::new(Inputs::dense(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
     }
 
     #[test]
@@ -362,9 +274,9 @@ mod tests {
     #[test]
     fn spikes_are_selected_as_tensors_are() {
         let spikes = Spikes::draw([6, 4, 3], (Kind::Float, Device::Cpu), 0.3, &mut Rng::new(0, "s")).unwrap();
-        let dense = Sequences::dense(&Sequences::Spikes(spikes.clone()).to_dense()).unwrap();
-        let pick = |sequences: &Sequences| sequences.select(&[3, 1]).unwrap().to_dense();
-        assert_eq!(pick(&dense), pick(&Sequences::Spikes(spikes)));
+        let dense = Inputs::dense(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
+        let pick = |sequences: &Inputs| sequences.select(&[3, 1]).unwrap().to_dense();
+        assert_eq!(pick(&dense), pick(&Inputs::Spikes(spikes)));
     }
 
     #[test]
@@ -372,13 +284,13 @@ mod tests {
         let inputs = examples().inputs().clone();
         let error = Examples::new(inputs, Tensor::zeros([4], (Kind::Int64, Device::Cpu))).unwrap_err().to_string();
         assert!(error.contains("5 input sequences") && error.contains("[4]"), "{error}");
-        assert!(Sequences::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
+        assert!(Inputs::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
     }
 
     #[test]
     fn what_is_taken_of_examples_knows_where_it_is_from() {
         let all = examples().with_lengths(&Tensor::from_slice(&[1i64, 2, 2, 1, 2])).unwrap();
-        let other = Sequences::dense(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
+        let other = Inputs::dense(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
         let taken = [
             all.clone(),
             all.select(&[3, 1]).unwrap(),

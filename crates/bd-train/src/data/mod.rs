@@ -14,7 +14,7 @@ pub use columns::{Column, read_columns};
 pub use digits::Digits;
 pub use encode::{Encoder, Scaling};
 pub use events::{Binned, Events};
+pub use examples::Examples;
 pub(crate) use examples::Origin;
-pub use examples::{Examples, Sequences, TimeFirst};
 pub use series::{Series, SeriesConfig, split_names};
 pub use split::{Split, SplitConfig};

@@ -8,14 +8,14 @@ mod flip_flop;
 mod integration;
 
 use bd_core::device::move_to;
-use bd_core::{Error, Result, Rng};
+use bd_core::{Error, Inputs, Result, Rng};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 pub use self::decision::Decision;
 pub use self::flip_flop::FlipFlop;
 pub use self::integration::Integration;
-use crate::data::{Examples, Sequences};
+use crate::data::Examples;
 use crate::loss::{Loss, OverTime};
 
 /// A task with its parameters. Each struct's doc has equations, shapes and source.
@@ -152,7 +152,7 @@ impl Task {
             false => Tensor::from_slice(&drawn.labels),
         };
         let inputs = move_to(&series(&drawn.inputs, self.n_in()), on.1)?;
-        Examples::new(Sequences::dense(&inputs)?, targets)
+        Examples::new(Inputs::batch_first(&inputs)?, targets)
     }
 }
 

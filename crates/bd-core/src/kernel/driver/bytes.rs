@@ -14,7 +14,7 @@ use crate::system::System;
 pub struct ScanOf {
     /// Of each sequence.
     pub steps: usize,
-    /// Sequences.
+    /// Inputs.
     pub samples: usize,
     /// float32 or float64.
     pub kind: Kind,

@@ -9,13 +9,13 @@ fn sequence(x: &[f64], n: i64) -> Tensor {
     Tensor::from_slice(x).reshape([1, -1, n])
 }
 
-fn encoded(encoder: Encoder, x: &Tensor, lengths: Option<&Tensor>) -> Sequences {
+fn encoded(encoder: Encoder, x: &Tensor, lengths: Option<&Tensor>) -> Inputs {
     encoder.encode(x, lengths, ON, (3, "here")).unwrap()
 }
 
 /// Pairs of step and channel.
 fn places(encoder: Encoder, x: &Tensor) -> Vec<(u32, u32)> {
-    let Sequences::Spikes(spikes) = encoded(encoder, x, None) else { panic!("no spikes") };
+    let Inputs::Spikes(spikes) = encoded(encoder, x, None) else { panic!("no spikes") };
     spikes.sample(0).iter().map(|spike| (spike.step, spike.channel)).collect()
 }
 
@@ -34,9 +34,7 @@ fn latency_is_linear_and_0_never_comes() {
 fn rates_are_the_probabilities() {
     let (time, substeps, max_rate) = (2_000, 3, 0.5);
     let x = Tensor::from_slice(&[0.0, 0.1, 0.6, 1.0]).expand([1, time, 4], false);
-    let Sequences::Spikes(spikes) = encoded(Encoder::Rate { substeps, max_rate }, &x, None) else {
-        panic!("no spikes")
-    };
+    let Inputs::Spikes(spikes) = encoded(Encoder::Rate { substeps, max_rate }, &x, None) else { panic!("no spikes") };
     assert_eq!(spikes.shape(), [6_000, 1, 4]);
     for (channel, x) in [0.0, 0.1, 0.6, 1.0].into_iter().enumerate() {
         let count = spikes.sample(0).iter().filter(|spike| spike.channel == channel as u32).count() as f64;
