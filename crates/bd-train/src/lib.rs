@@ -6,6 +6,7 @@
 //! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
 //! | [`early_stopping`] | [`EarlyStopping`]: when a validation loss has stopped falling |
+//! | [`trainer`] | [`Trainer`]: a training from its first update to its last, with validation, checkpoints and going on |
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
 //! | [`optim`] | [`Optimizer`]: SGD, Adam and others, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
@@ -33,6 +34,7 @@ pub mod ridge;
 pub mod run_dir;
 pub mod schedule;
 pub mod task;
+pub mod trainer;
 
 pub use activity::{Activity, activity};
 pub use bptt::{BatchOf, Bptt, Penalty, Update, UpdateBytes};
@@ -45,3 +47,7 @@ pub use ridge::{Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, Solve
 pub use run_dir::RunDir;
 pub use schedule::Schedule;
 pub use task::Task;
+pub use trainer::{
+    Best, Cadence, Checkpoints, Control, End, Keep, Newest, Observer, Report, ReportPoint, Seen, Source, TrainConfig,
+    Trained, Trainer,
+};

@@ -5,6 +5,7 @@ mod gradients;
 mod on_device;
 mod penalty;
 mod pending;
+mod position;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -21,6 +22,7 @@ use tch::{Device, Tensor};
 pub use self::bytes::{BatchOf, UpdateBytes};
 pub use self::penalty::Penalty;
 use self::pending::Pending;
+use self::position::Position;
 use self::update::finite_loss;
 use crate::data::{Examples, Origin};
 use crate::layout::{batch_first, check_inputs};
@@ -74,7 +76,7 @@ pub struct Update {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Bptt<'a, S, O> {
+pub struct Bptt<'a, S: System, O> {
     system: &'a S,
     params: &'a Params,
     objective: O,
@@ -89,9 +91,11 @@ pub struct Bptt<'a, S, O> {
     pending: RefCell<Pending>,
     /// On a device: what targets were taken from that are known to be good.
     checked: RefCell<Vec<Weak<Mutex<Origin>>>>,
+    /// How far the batches of the present update have come, where sequences are cut in pieces.
+    position: Position<S::State>,
 }
 
-impl<S: fmt::Debug, O> fmt::Debug for Bptt<'_, S, O> {
+impl<S: System, O> fmt::Debug for Bptt<'_, S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bptt").field("system", self.system).field("optimizer", &self.optimizer).finish_non_exhaustive()
     }
@@ -117,6 +121,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             unwaited,
             pending,
             checked,
+            position: Position::Beginning,
         })
     }
 
@@ -213,12 +218,28 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             if group.is_empty() {
                 return Ok(ControlFlow::Continue(()));
             }
-            let ended = self.updates(&group, &mut observe);
-            self.pending.get_mut().outputs = None;
-            if ended?.is_break() {
+            if self.group(&group, &mut observe)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
+    }
+
+    /// One update of these batches together, or, where sequences are cut in pieces, one for each piece: the part of
+    /// [`epoch`](Self::epoch) that follows the drawing of batches. After [`resume`](Self::resume) from a point within the
+    /// sequences of a group the same group must be given, and goes on there.
+    pub fn group(
+        &mut self,
+        batches: &[Examples],
+        mut observe: impl FnMut(&Self, u64) -> Result<ControlFlow<()>>,
+    ) -> Result<ControlFlow<()>> {
+        let ended = self.updates(batches, &mut observe);
+        self.pending.get_mut().outputs = None;
+        ended
+    }
+
+    /// Whether pieces of the sequences of the present group are still to come.
+    pub fn is_within_sequences(&self) -> bool {
+        self.position.is_within()
     }
 
     /// The loss of every update of the epochs since the last call. Waits for a device, and fails if an update was refused there.
@@ -256,30 +277,35 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         self.params.named().into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect()
     }
 
-    /// Parameters and optimiser: everything that training needs to go on, for a model whose state begins anew with each batch. It
-    /// waits for a device; an update that was refused there is not in it, and the next look tells of it.
+    /// Parameters, optimiser and, within sequences that are cut in pieces, the states that are handed on: everything that
+    /// updates need to go on. It waits for a device; an update that was refused there is not in it, and the next look tells of it.
     pub fn checkpoint(&self) -> Checkpoint {
         if let Err(error) = catch_torch(|| self.settle()) {
             self.pending.borrow_mut().failure = Some(error);
         }
+        // Copies, all of it: training that goes on must not change them.
+        let (from, state) = self.position.saved();
         Checkpoint {
-            // Copies, both: training that goes on must not change them.
             model: self.parameters(),
             optim: self.optimizer.state(),
-            state: Vec::new(),
-            meta: json!({"step": self.optimizer.step()}),
+            state,
+            meta: json!({"step": self.optimizer.step(), "from": from}),
+            ..Checkpoint::default()
         }
     }
 
-    /// Goes on from a [`checkpoint`](Self::checkpoint): the same updates follow as without the break.
+    /// Goes on from a [`checkpoint`](Self::checkpoint): the same updates follow as without the break, if the same batches do.
     pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
-        let Some(step) = checkpoint.meta["step"].as_u64() else {
-            return Err(Error::Config(format!("the checkpoint names no step: {}", checkpoint.meta)));
+        let number = |name: &str| checkpoint.meta[name].as_u64();
+        let (Some(step), Some(from)) = (number("step"), number("from")) else {
+            return Err(Error::Config(format!("the checkpoint names no step, or no piece: {}", checkpoint.meta)));
         };
         match_named("the saved model", &self.params.named(), &checkpoint.model)?;
         self.pending = RefCell::default();
         self.optimizer.load(step, &checkpoint.optim)?;
-        self.params.load(&checkpoint.model)
+        self.params.load(&checkpoint.model)?;
+        self.position = Position::from_saved(from as usize, &checkpoint.state);
+        Ok(())
     }
 
     fn check(&self, batch: &Examples) -> Result<()> {

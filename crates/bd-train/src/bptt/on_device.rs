@@ -133,6 +133,11 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         self.pending.borrow().last().map(|known| (known.step, known.loss))
     }
 
+    /// The loss of every update that was looked at and made, since [`losses`](Self::losses) was last called.
+    pub fn known_losses(&self) -> Vec<f64> {
+        self.pending.borrow().losses().to_vec()
+    }
+
     /// How often a device was waited for, to look at updates.
     #[doc(hidden)]
     pub fn looks(&self) -> u64 {

@@ -119,6 +119,11 @@ impl Pending {
         self.last
     }
 
+    /// Losses that were looked at since they were taken.
+    pub(super) fn losses(&self) -> &[f64] {
+        &self.losses
+    }
+
     /// Losses that were looked at since the last call.
     pub(super) fn take_losses(&mut self) -> Vec<f64> {
         std::mem::take(&mut self.losses)

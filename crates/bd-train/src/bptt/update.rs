@@ -8,6 +8,7 @@ use tch::Tensor;
 use super::gradients::Gradients;
 use super::on_device;
 use super::pending::Known;
+use super::position::Position;
 use super::{Bptt, scan};
 use crate::data::Examples;
 use crate::loss::Objective;
@@ -36,8 +37,11 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         let steps = |batch: &Examples| batch.inputs().shape()[1] as usize;
         let most = batches.iter().map(steps).max().unwrap_or(0);
         let piece = self.truncate.unwrap_or(most);
-        let mut states: Vec<Option<S::State>> = batches.iter().map(|_| None).collect();
-        for from in (0..most).step_by(piece.max(1)) {
+        let position = std::mem::replace(&mut self.position, Position::Beginning);
+        let (begin, mut states) =
+            catch_torch(|| position.states(batches.len(), |which| self.start(&batches[which]).detach()))?;
+        self.position = Position::at(begin, &states);
+        for from in (begin..most).step_by(piece.max(1)) {
             let mut parts = Vec::new();
             for ((which, batch), state) in batches.iter().enumerate().zip(&mut states) {
                 let len = piece.min(steps(batch).saturating_sub(from));
@@ -53,9 +57,12 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
                 }
             }
             if parts.is_empty() {
+                self.position = Position::Beginning;
                 break;
             }
-            let step = catch_torch(|| self.update_of(parts, from, from + piece < most))?;
+            let more = from + piece < most;
+            let step = catch_torch(|| self.update_of(parts, from, more))?;
+            self.position = if more { Position::at(from + piece, &states) } else { Position::Beginning };
             if see(self, step)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }

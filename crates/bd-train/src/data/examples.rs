@@ -198,13 +198,23 @@ impl Examples {
     ///
     /// On a device the order is moved there once, and batches are picked there.
     pub fn batches<'a>(&'a self, size: usize, rng: Option<&mut Rng>) -> impl Iterator<Item = Result<Self>> + use<'a> {
+        self.batches_from(0, size, rng)
+    }
+
+    /// [`batches`](Self::batches) without the first `skip` of them, which are not made.
+    pub fn batches_from<'a>(
+        &'a self,
+        skip: usize,
+        size: usize,
+        rng: Option<&mut Rng>,
+    ) -> impl Iterator<Item = Result<Self>> + use<'a> {
         let size = size.max(1);
         let whole = size >= self.count();
         let mut order: Vec<usize> = (0..self.count()).collect();
         if let Some(rng) = rng.filter(|_| !whole) {
             shuffle(&mut order, rng);
         }
-        let starts = (0..self.count()).step_by(size);
+        let starts = (0..self.count()).step_by(size).skip(skip);
         let mut moved = None;
         starts.map(move |from| {
             if whole {
@@ -229,13 +239,11 @@ fn shuffle(order: &mut [usize], rng: &mut Rng) {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::Spikes;
-
     use super::*;
 
     fn examples() -> Examples {
         let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).reshape([5, 2, 3]);
-        Examples::new(Inputs::dense(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
+        Examples::new(Inputs::batch_first(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
     }
 
     #[test]
@@ -249,6 +257,9 @@ mod tests {
             assert_eq!(inputs, examples().inputs().to_dense().index_select(0, &targets));
             assert_eq!(targets.sort(0, false).0, *examples().targets());
             assert_eq!(targets != *examples().targets(), shuffled);
+            let (all_examples, mut rng) = (examples(), shuffled.then(|| Rng::new(3, "order")));
+            let rest: Vec<Examples> = all_examples.batches_from(2, 2, rng.as_mut()).collect::<Result<_>>().unwrap();
+            assert_eq!((rest.len(), rest[0].targets()), (1, all[2].targets()));
         }
     }
 
@@ -272,25 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn spikes_are_selected_as_tensors_are() {
-        let spikes = Spikes::draw([6, 4, 3], (Kind::Float, Device::Cpu), 0.3, &mut Rng::new(0, "s")).unwrap();
-        let dense = Inputs::dense(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
-        let pick = |sequences: &Inputs| sequences.select(&[3, 1]).unwrap().to_dense();
-        assert_eq!(pick(&dense), pick(&Inputs::Spikes(spikes)));
-    }
-
-    #[test]
     fn counts_that_disagree_name_both() {
         let inputs = examples().inputs().clone();
         let error = Examples::new(inputs, Tensor::zeros([4], (Kind::Int64, Device::Cpu))).unwrap_err().to_string();
         assert!(error.contains("5 input sequences") && error.contains("[4]"), "{error}");
-        assert!(Inputs::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
     }
 
     #[test]
     fn what_is_taken_of_examples_knows_where_it_is_from() {
         let all = examples().with_lengths(&Tensor::from_slice(&[1i64, 2, 2, 1, 2])).unwrap();
-        let other = Inputs::dense(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
+        let other = Inputs::batch_first(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
         let taken = [
             all.clone(),
             all.select(&[3, 1]).unwrap(),

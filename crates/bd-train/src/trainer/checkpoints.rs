@@ -1,0 +1,186 @@
+//! [`Checkpoints`]: when a training saves, where, and how much of it is kept.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bd_core::{Checkpoint, Error, Result};
+
+/// How often a training saves. It also saves when it is [stopped](super::Control::stop), when [a checkpoint is
+/// requested](super::Control::save), when a number is not finite, and at its end.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cadence {
+    /// At the end of the first update after so much time.
+    Time(Duration),
+    /// After every so many updates.
+    Updates(u64),
+}
+
+/// Which checkpoints are left when a new one is written. Each holds the best parameters so far, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them.
+    All,
+    /// The last ones, at least one.
+    Last(usize),
+}
+
+/// The checkpoints of a training: folders `step-00000500` and so on, named by the number of the last update, in one folder.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    folder: PathBuf,
+    cadence: Cadence,
+    keep: Keep,
+}
+
+/// The newest checkpoint that is whole.
+#[derive(Debug)]
+pub struct Newest {
+    /// Its folder.
+    pub path: PathBuf,
+    /// What is in it.
+    pub checkpoint: Checkpoint,
+    /// What is wrong with those after it.
+    pub passed_over: Vec<Error>,
+}
+
+impl Checkpoints {
+    /// In `folder`, which is made when it is needed.
+    pub fn new(folder: impl Into<PathBuf>, cadence: Cadence, keep: Keep) -> Self {
+        Self { folder: folder.into(), cadence, keep }
+    }
+
+    /// The newest checkpoint in a folder whose files are all what was written, by lengths and SHA-256; those that are not are
+    /// passed over. `None` if there is none.
+    pub fn newest(folder: &Path) -> Result<Option<Newest>> {
+        let mut passed_over = Vec::new();
+        for path in saved_in(folder)?.into_iter().rev() {
+            match Checkpoint::load(&path) {
+                Ok(checkpoint) => return Ok(Some(Newest { path, checkpoint, passed_over })),
+                Err(error) => passed_over.push(error),
+            }
+        }
+        match passed_over.is_empty() {
+            true => Ok(None),
+            // The newest one says best what happened.
+            false => Err(passed_over.swap_remove(0)),
+        }
+    }
+
+    /// Removes what a process that was killed while it saved has left. The folder must be this process's own.
+    pub fn sweep(folder: &Path) -> Result<()> {
+        for path in entries(folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with(".step-") {
+                fs::remove_dir_all(&path).map_err(Error::storage("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a checkpoint is due after update `step`.
+    pub(super) fn is_due(&self, step: u64, last: Instant) -> bool {
+        match self.cadence {
+            Cadence::Time(every) => last.elapsed() >= every,
+            Cadence::Updates(every) => step.is_multiple_of(every.max(1)),
+        }
+    }
+
+    /// Writes a checkpoint, unless there is one of that step, and removes those that are not to be kept.
+    pub(super) fn write(&self, step: u64, checkpoint: &Checkpoint) -> Result<PathBuf> {
+        let path = self.folder.join(format!("step-{step:08}"));
+        if !path.exists() {
+            fs::create_dir_all(&self.folder).map_err(Error::storage("create", &self.folder))?;
+            checkpoint.save(&path)?;
+        }
+        if let Keep::Last(count) = self.keep {
+            let saved = saved_in(&self.folder)?;
+            for old in saved.iter().rev().filter(|old| **old != path).skip(count.max(1) - 1) {
+                // One that cannot be removed takes room, and does no harm.
+                let _ = fs::remove_dir_all(old);
+            }
+        }
+        Ok(path)
+    }
+}
+
+/// The folders of checkpoints, oldest first.
+fn saved_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut saved: Vec<(u64, PathBuf)> = entries(folder)?
+        .into_iter()
+        .filter_map(|path| Some((path.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()?, path)))
+        .collect();
+    saved.sort();
+    Ok(saved.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Everything in a folder; nothing if it is not there.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(Error::storage("read", folder))?,
+    };
+    read.map(|entry| entry.map(|entry| entry.path()).map_err(Error::storage("read", folder))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tch::Tensor;
+
+    use super::*;
+
+    fn checkpoint(step: u64) -> Checkpoint {
+        Checkpoint {
+            model: vec![("w".into(), Tensor::from_slice(&[step as f64]))],
+            meta: json!({"step": step}),
+            ..Checkpoint::default()
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            entries(folder).unwrap().iter().map(|path| path.file_name().unwrap().to_string_lossy().into()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_last_ones_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path(), Cadence::Updates(1), Keep::Last(2));
+        for step in [5, 100_000_000, 7] {
+            checkpoints.write(step, &checkpoint(step)).unwrap();
+        }
+        // What was just written stays, whatever its number; of the others the newest.
+        assert_eq!(names(folder.path()), ["step-00000007", "step-100000000"]);
+        assert_eq!(Checkpoints::newest(folder.path()).unwrap().unwrap().checkpoint.meta["step"], 100_000_000);
+    }
+
+    #[test]
+    fn damaged_ones_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path(), Cadence::Updates(1), Keep::All);
+        assert!(Checkpoints::newest(folder.path()).unwrap().is_none());
+        for step in [1, 2, 3] {
+            checkpoints.write(step, &checkpoint(step)).unwrap();
+        }
+        fs::write(folder.path().join("step-00000003/model.safetensors"), "cut").unwrap();
+        fs::remove_file(folder.path().join("step-00000002/state.json")).unwrap();
+        let newest = Checkpoints::newest(folder.path()).unwrap().unwrap();
+        assert_eq!((newest.checkpoint.meta["step"].as_u64(), newest.passed_over.len()), (Some(1), 2));
+        fs::write(folder.path().join("step-00000001/SHA256SUMS"), "").unwrap();
+        let error = Checkpoints::newest(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("step-00000003/model.safetensors: it has 3 bytes"), "{error}");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join(".step-00000003.77.partial/x")).unwrap();
+        fs::create_dir_all(folder.path().join("step-00000002")).unwrap();
+        fs::create_dir_all(folder.path().join("mine")).unwrap();
+        Checkpoints::sweep(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), ["mine", "step-00000002"]);
+    }
+}

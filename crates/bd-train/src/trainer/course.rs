@@ -1,0 +1,291 @@
+//! [`Course`]: a training under way; [`Saved`]: what of it goes into a checkpoint.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use bd_core::{Checkpoint, Error, Result, System};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Tensor;
+
+use super::checkpoints::Checkpoints;
+use super::clock::Clock;
+use super::observer::{Observer, Report, Seen};
+use super::source::Source;
+use super::trained::{Best, End, ReportPoint, Trained};
+use super::{Control, TrainConfig};
+use crate::bptt::Bptt;
+use crate::data::Examples;
+use crate::early_stopping::{EarlyStopping, Verdict, Watch};
+use crate::loss::Objective;
+
+/// Where a training is: so many batches into an epoch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Place {
+    epoch: u64,
+    batches: usize,
+}
+
+/// What a checkpoint holds of a training beside parameters and optimiser.
+pub(super) struct Saved {
+    pub(super) config: TrainConfig,
+    pub(super) observers: Vec<Value>,
+    place: Place,
+    end: Option<End>,
+    watch: Option<Watch>,
+    best: Option<Best>,
+    losses: Vec<f64>,
+    seconds: Vec<f64>,
+    reports: Vec<ReportPoint>,
+    wall_s: f64,
+    drawing_s: f64,
+}
+
+/// The part of it that is JSON.
+#[derive(Serialize, Deserialize)]
+struct SavedMeta {
+    config: TrainConfig,
+    observers: Vec<Value>,
+    place: Place,
+    end: Option<End>,
+    watch: Option<Watch>,
+    best: Option<(u64, f64)>,
+    wall_s: f64,
+    drawing_s: f64,
+}
+
+impl Saved {
+    /// Takes the tensors that are not [`Bptt`]'s out of a checkpoint.
+    pub(super) fn read(checkpoint: &mut Checkpoint) -> Result<Self> {
+        let meta: SavedMeta = serde_json::from_value(checkpoint.meta["training"].clone())
+            .map_err(|error| Error::Config(format!("the checkpoint is of no training that can go on: {error}")))?;
+        let history = |name: &str| -> Result<Vec<f64>> {
+            let found = checkpoint.history.iter().find(|(known, _)| known == name);
+            found.map_or(Ok(Vec::new()), |(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?))
+        };
+        let reports = history("reports")?
+            .chunks_exact(3)
+            .map(|row| {
+                let validation = Some(row[2]).filter(|loss| !loss.is_nan());
+                ReportPoint { step: row[0] as u64, loss: row[1], validation }
+            })
+            .collect();
+        let (losses, seconds) = (history("losses")?, history("seconds")?);
+        let parameters = std::mem::take(&mut checkpoint.best);
+        let best = meta.best.map(|(step, loss)| Best { step, loss, parameters });
+        let SavedMeta { config, observers, place, end, watch, wall_s, drawing_s, .. } = meta;
+        Ok(Self { config, observers, place, end, watch, best, losses, seconds, reports, wall_s, drawing_s })
+    }
+}
+
+/// A training under way.
+pub(super) struct Course<'t, 'a> {
+    pub(super) config: &'t TrainConfig,
+    pub(super) validation: Option<&'a Examples>,
+    pub(super) checkpoints: Option<&'t Checkpoints>,
+    pub(super) control: &'t Control,
+    pub(super) observers: &'t mut [&'a mut dyn Observer],
+    pub(super) progress: Progress,
+}
+
+/// How far a training has come.
+pub(super) struct Progress {
+    /// Updates at most.
+    updates: u64,
+    clock: Clock,
+    place: Place,
+    /// Losses of the updates before this process.
+    earlier_losses: Vec<f64>,
+    reports: Vec<ReportPoint>,
+    watch: Option<Watch>,
+    best: Option<Best>,
+    last_saved: Instant,
+    end: Option<End>,
+}
+
+impl Progress {
+    /// Before the first update.
+    pub(super) fn begin(updates: u64, config: &TrainConfig) -> Self {
+        Self {
+            updates,
+            clock: Clock::start(Vec::new(), 0.0, 0.0),
+            place: Place::default(),
+            earlier_losses: Vec::new(),
+            reports: Vec::new(),
+            watch: config.early_stopping.map(EarlyStopping::watch),
+            best: None,
+            last_saved: Instant::now(),
+            end: None,
+        }
+    }
+
+    /// Where a checkpoint was written.
+    pub(super) fn resume(updates: u64, saved: Saved) -> Self {
+        Self {
+            updates,
+            clock: Clock::start(saved.seconds, saved.drawing_s, saved.wall_s),
+            place: saved.place,
+            earlier_losses: saved.losses,
+            reports: saved.reports,
+            watch: saved.watch,
+            best: saved.best,
+            last_saved: Instant::now(),
+            // Patience that has run out stays so; more epochs may follow an end that is none.
+            end: saved.end.filter(|end| *end == End::Patience),
+        }
+    }
+}
+
+impl Course<'_, '_> {
+    /// Makes all updates that are left.
+    pub(super) fn run<S: System, O: Objective>(
+        &mut self,
+        bptt: &mut Bptt<'_, S, O>,
+        source: Source<'_>,
+    ) -> Result<End> {
+        if let Some(end) = self.progress.end {
+            return Ok(end);
+        }
+        self.progress.clock.restart();
+        for epoch in self.progress.place.epoch..source.epochs(self.config.epochs) {
+            let mut batches = source.batches(self.config.cut(), epoch, self.progress.place.batches);
+            loop {
+                let count = self.config.accumulate;
+                let group: Vec<Examples> =
+                    self.progress.clock.draw(|| batches.by_ref().take(count).collect::<Result<_>>())?;
+                if group.is_empty() {
+                    break;
+                }
+                let done = self.progress.place.batches;
+                let flow = bptt.group(&group, |bptt, step| {
+                    // A group that is cut in pieces counts when its last piece is done.
+                    let whole = if bptt.is_within_sequences() { 0 } else { group.len() };
+                    self.progress.place = Place { epoch, batches: done + whole };
+                    self.after_update(bptt, step)
+                })?;
+                if flow.is_break() {
+                    return Ok(End::Stopped);
+                }
+                self.progress.place = Place { epoch, batches: done + group.len() };
+            }
+            if self.after_epoch(bptt)? == Verdict::Stop {
+                return Ok(End::Patience);
+            }
+            self.progress.place = Place { epoch: epoch + 1, batches: 0 };
+        }
+        bptt.wait()?;
+        Ok(End::Done)
+    }
+
+    fn after_update<S: System, O: Objective>(&mut self, bptt: &Bptt<'_, S, O>, step: u64) -> Result<ControlFlow<()>> {
+        let is_reported = step.is_multiple_of(self.config.report_every) || step == self.progress.updates;
+        let update = if is_reported { Some(bptt.look()?) } else { None };
+        self.progress.clock.update(bptt.unseen() == 0);
+        let wall_s = self.progress.clock.wall_s();
+        let report = match update {
+            None => None,
+            Some(update) => {
+                let TrainConfig { optim, batch, accumulate, .. } = self.config;
+                Some(Report {
+                    step,
+                    loss: update.loss,
+                    validation: self.validate(bptt)?,
+                    lr: optim.lr * optim.schedule.factor(step - 1),
+                    gradient_norm: update.gradient_norm,
+                    samples_per_s: step as f64 * (*batch as f64 * *accumulate as f64) / wall_s,
+                    outputs: update.outputs,
+                })
+            }
+        };
+        if let Some(Report { step, loss, validation, .. }) = report {
+            self.progress.reports.push(ReportPoint { step, loss, validation });
+        }
+        let epoch = self.progress.place.epoch;
+        let seen = Seen { step, epoch, wall_s, known: bptt.last_loss(), report: report.as_ref() };
+        self.observers.iter_mut().try_for_each(|observer| observer.on_update(&seen))?;
+        let stopped = self.control.is_stopped();
+        let is_due = |checkpoints: &Checkpoints| checkpoints.is_due(step, self.progress.last_saved);
+        // In this order, so that a request is taken even where a checkpoint is due anyway.
+        if self.control.take_save() || stopped || self.checkpoints.is_some_and(is_due) {
+            bptt.wait()?;
+            self.save(bptt, step)?;
+        }
+        if bptt.unseen() == 0 {
+            self.progress.clock.restart();
+        }
+        Ok(if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Judges an epoch by the validation part.
+    fn after_epoch<S: System, O: Objective>(&mut self, bptt: &Bptt<'_, S, O>) -> Result<Verdict> {
+        if self.progress.watch.is_none() {
+            return Ok(Verdict::Worse);
+        }
+        // Nothing is said of an epoch before it is known that all its updates were made.
+        bptt.wait()?;
+        let Some(loss) = self.validate(bptt)? else { return Ok(Verdict::Worse) };
+        let step = bptt.optimizer().step();
+        let verdict = self.progress.watch.as_mut().map_or(Verdict::Worse, |watch| watch.see(step, loss));
+        if verdict == Verdict::Better {
+            self.progress.best = Some(Best { step, loss, parameters: bptt.parameters() });
+        }
+        let is_best = verdict == Verdict::Better;
+        self.observers.iter_mut().try_for_each(|observer| observer.on_epoch(step, loss, is_best))?;
+        Ok(verdict)
+    }
+
+    fn validate<S: System, O: Objective>(&self, bptt: &Bptt<'_, S, O>) -> Result<Option<f64>> {
+        self.validation.map(|part| bptt.evaluate(part.batches(self.config.batch, None))).transpose()
+    }
+
+    /// A last checkpoint, where there are checkpoints: of a training that has ended so, or that has failed.
+    pub(super) fn save_at_end<S: System, O: Objective>(
+        &mut self,
+        bptt: &Bptt<'_, S, O>,
+        end: Option<End>,
+    ) -> Result<()> {
+        self.progress.end = end;
+        self.progress.clock.settle();
+        self.save(bptt, bptt.optimizer().step())
+    }
+
+    fn save<S: System, O: Objective>(&mut self, bptt: &Bptt<'_, S, O>, step: u64) -> Result<()> {
+        let Some(checkpoints) = self.checkpoints else { return Ok(()) };
+        // First the observers: what they have written is on the disk before a checkpoint speaks of it.
+        let observers = self.observers.iter_mut().map(|observer| observer.save()).collect::<Result<Vec<_>>>()?;
+        let progress = &self.progress;
+        let meta = SavedMeta {
+            config: self.config.clone(),
+            observers,
+            place: progress.place,
+            end: progress.end,
+            watch: progress.watch.clone(),
+            best: progress.best.as_ref().map(|best| (best.step, best.loss)),
+            wall_s: progress.clock.wall_s(),
+            drawing_s: progress.clock.drawn_s(),
+        };
+        let mut checkpoint = bptt.checkpoint();
+        checkpoint.meta["training"] = serde_json::to_value(meta).map_err(|error| Error::Config(error.to_string()))?;
+        if let Some(best) = &progress.best {
+            checkpoint.best =
+                best.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
+        }
+        let losses = [&progress.earlier_losses[..], &bptt.known_losses()].concat();
+        let reports = progress.reports.iter();
+        let reports: Vec<f64> =
+            reports.flat_map(|at| [at.step as f64, at.loss, at.validation.unwrap_or(f64::NAN)]).collect();
+        let all = [("losses", &losses[..]), ("seconds", progress.clock.seconds()), ("reports", &reports)];
+        checkpoint.history = all.map(|(name, values)| (name.to_owned(), Tensor::from_slice(values))).into();
+        let path = checkpoints.write(step, &checkpoint)?;
+        self.progress.last_saved = Instant::now();
+        self.observers.iter_mut().try_for_each(|observer| observer.on_checkpoint(step, &path))
+    }
+
+    /// What the training came to.
+    pub(super) fn finish<S: System, O: Objective>(mut self, bptt: &mut Bptt<'_, S, O>, end: End) -> Result<Trained> {
+        let mut losses = std::mem::take(&mut self.progress.earlier_losses);
+        losses.extend(bptt.losses()?);
+        let Progress { clock, reports, best, .. } = self.progress;
+        Ok(Trained { end, losses, seconds: clock.seconds().to_vec(), drawing_s: clock.drawn_s(), reports, best })
+    }
+}
