@@ -12,6 +12,7 @@
 //! | [`kernel`] | fused scans with their adjoints; formulas written once for numbers, tensors and CUDA C |
 //! | [`inputs`] | [`Inputs`]: a batch of sequences, as numbers or as a list of spikes |
 //! | [`spikes`] | [`Spikes`]: a sequence of zeros and ones as the list of its ones |
+//! | [`transform`] | [`DataTransform`]: between the units of data and those of a model |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
 //! | [`device`] | [`DeviceSpec`] |
@@ -24,6 +25,7 @@
 //! | [`npz`] | numpy's `.npz`, read and written, and `.npy` |
 //! | [`checkpoint`] | [`Checkpoint`]: a point in training, hashed |
 //! | [`contract`] | what a system promises, as numbers: [`Trial`](contract::Trial), [`compare`](contract::compare) |
+//! | [`text`] | numbers and counts in messages |
 //! | [`error`] | [`Error`], [`Result`], [`catch_torch`] |
 //! | `testing` | contract tests (feature `testing`) |
 //!
@@ -55,7 +57,9 @@ pub mod system;
 pub mod tap;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 pub mod threads;
+pub mod transform;
 
 pub use autograd::{attach, attach_saving};
 pub use checkpoint::Checkpoint;
@@ -73,4 +77,5 @@ pub use state::{StateTree, join};
 pub use system::{Chain, ChainState, Features, Readout, System, scan_by_step};
 pub use tap::Tap;
 #[doc(hidden)]
-pub use tch; // for `state!`
+pub use tch;
+pub use transform::{DataTransform, Identity}; // for `state!`

@@ -31,6 +31,11 @@ impl Params {
         (self.kind, self.device)
     }
 
+    /// The seed of the initial values.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The place where the parameters of a part called `name` are made.
     pub fn at(&mut self, name: &str) -> ParamPath<'_> {
         ParamPath { params: self, path: name.to_owned() }

@@ -18,6 +18,8 @@
 //! | [`recurrent`] | [`Recurrent`]: any system whose outputs come back to its inputs a step later |
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
+//! | [`encode`] | [`Encoder`]: numbers over time as the spikes or currents that drive a spiking network |
+//! | [`pipeline`] | [`Pipeline`]: a network with the scaling and encoding of its inputs and the scaling of its outputs |
 //! | [`standardise`] | [`Standardise`]: channels of different units brought to mean 0 and standard deviation 1 |
 //! | [`unit_range`] | [`UnitRange`]: channels of different units brought to the range from 0 to 1 |
 //! | [`surrogate`] | [`Surrogate`]: what stands in for the derivative of a spike |
@@ -30,6 +32,7 @@ mod cell;
 pub mod cuba_lif;
 pub mod decay;
 pub mod delay;
+pub mod encode;
 pub mod expon;
 pub mod gru;
 pub mod init;
@@ -39,6 +42,7 @@ pub mod linear;
 pub mod lstm;
 pub mod ngrc;
 pub mod nvar;
+pub mod pipeline;
 pub mod rate_net;
 pub mod recurrent;
 pub mod rnn;
@@ -51,6 +55,7 @@ pub mod unit_range;
 pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
+pub use encode::{Encoder, Scaling};
 pub use expon::{Expon, ExponConfig};
 pub use gru::{Gru, GruConfig, GruState};
 pub use init::Init;
@@ -60,6 +65,7 @@ pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
+pub use pipeline::{Pipeline, Preparation};
 pub use rate_net::{Cell, RateNetConfig};
 pub use recurrent::{Recurrent, RecurrentState};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};

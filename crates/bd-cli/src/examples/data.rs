@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bd_core::{Result, Shared};
+use bd_models::Pipeline;
 use bd_train::RunDir;
 use bd_train::data::Examples;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use super::baseline::linear_accuracy;
 use super::evaluation::{Evaluated, Judge};
 use super::file::Labelled;
 use super::learning::Best;
-use super::network::Network;
+use super::network::{examples, fit_scale};
 use super::part::Part;
 use super::targets::Targets;
 use crate::text::plural;
@@ -34,14 +35,14 @@ pub(crate) struct Data {
 
 impl Data {
     /// Holds out a fraction of the training part, and takes the network's scaling from the rest.
-    pub(crate) fn new(labelled: Labelled, network: &Network, validation: f64, seed: u64) -> Result<Self> {
+    pub(crate) fn new(labelled: Labelled, network: &Pipeline, validation: f64, seed: u64) -> Result<Self> {
         let (kept, held) = labelled.hold_out(validation, seed)?;
         let Labelled { train: Part { merged, late, .. }, test: tested, targets, .. } = labelled;
-        network.fit_scale(&kept)?;
-        let train = network.examples(&kept)?;
-        let held = held.map(|part| network.examples(&part).map(|examples| (examples, part.y)));
+        fit_scale(network, &kept)?;
+        let train = examples(network, &kept)?;
+        let held = held.map(|part| examples(network, &part).map(|examples| (examples, part.y)));
         let validation = held.transpose()?;
-        let test = network.examples(&tested)?;
+        let test = examples(network, &tested)?;
         let (merged, late) = (merged + tested.merged, late + tested.late);
         Ok(Self { train, validation, test, kept, tested, targets, merged, late })
     }
@@ -77,7 +78,7 @@ impl Data {
     pub(crate) fn validation_accuracy(
         &self,
         judge: &Judge,
-        network: &Network,
+        network: &Pipeline,
         sha: &Shared,
         batch: usize,
     ) -> Result<Option<f64>> {

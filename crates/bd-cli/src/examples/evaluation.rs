@@ -1,6 +1,7 @@
 //! How the outputs of a network are judged: in training by a loss, afterwards also by what people ask for.
 
-use bd_core::{Error, Result, Shared, Tap};
+use bd_core::{DataTransform, Error, Result, Shared, Tap};
+use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::metrics::forecast_error;
@@ -8,7 +9,6 @@ use bd_train::{Loss, Objective, OfSequence, OverTime, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::network::Network;
 use super::targets::Targets;
 use crate::plan::OF_SEQUENCE;
 use crate::text::short;
@@ -72,7 +72,7 @@ impl Judge {
     /// data.
     pub(crate) fn evaluate(
         &self,
-        network: &Network,
+        network: &Pipeline,
         sha: &Shared,
         (examples, truth): (&Examples, &Tensor),
         batch: usize,

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 use bd_core::{Rng, Shared, Stack};
+use bd_models::Pipeline as Network;
 use bd_train::data::Examples;
 use bd_train::{BatchOf, Bptt, EarlyStopping, OptimConfig, Penalty, RunDir, Update, Verdict, Watch};
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
 use super::evaluation::Judge;
-use super::network::Network;
 use crate::text::short;
 use crate::training::{Progress, Seen, Trained, Training};
 

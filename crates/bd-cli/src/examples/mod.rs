@@ -19,7 +19,7 @@ pub(crate) use self::evaluation::{Evaluated, Judge, table};
 pub(crate) use self::figures::training as training_figure;
 pub(crate) use self::file::Labelled;
 pub(crate) use self::learning::{Best, Learner, Recipe, Report};
-pub(crate) use self::network::{Network, Preparation};
+pub(crate) use self::network::examples;
 pub(crate) use self::part::{FileInputs, Grid, Part};
 pub(crate) use self::reader::{Form, events_of};
 pub(crate) use self::spikes::{first_other, ones, said};

@@ -5,8 +5,7 @@ mod check;
 use std::path::PathBuf;
 
 use bd_core::{DeviceSpec, Error, Result};
-use bd_models::{Init, LifConfig, SnnConfig, Surrogate, SynapseConfig};
-use bd_train::data::Encoder;
+use bd_models::{Encoder, Init, LifConfig, SnnConfig, Surrogate, SynapseConfig};
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Schedule};
 use serde::{Deserialize, Serialize};

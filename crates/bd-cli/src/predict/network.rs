@@ -6,7 +6,10 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::load_tensors;
 use bd_core::npz::{load_npy, load_npz, save_npz};
-use bd_core::{DeviceSpec, Error, Inputs, Shared, StateTree, System, Tap, catch_torch, kind_name, threads};
+use bd_core::{
+    DataTransform, DeviceSpec, Error, Inputs, Shared, StateTree, System, Tap, catch_torch, kind_name, threads,
+};
+use bd_models::Pipeline;
 use bd_train::data::Binned;
 use bd_train::{Loss, OverTime, predict_sequences};
 use serde_json::{Value, json};
@@ -14,7 +17,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
-use crate::examples::{Grid, Network, Targets, events_of, first_other, ones};
+use crate::examples::{Grid, Targets, events_of, first_other, ones};
 use crate::finished;
 use crate::job::{print_json, resolve_device};
 use crate::plan::{OF_SEQUENCE, RnnPlan, SnnPlan};
@@ -22,7 +25,7 @@ use crate::text::{plural, short};
 
 /// A trained network, ready to run.
 pub(super) struct Run {
-    network: Network,
+    network: Pipeline,
     /// Whether the output at the last step stands for a sequence.
     of_sequence: bool,
     /// Of a step of the network.
@@ -53,8 +56,8 @@ impl Run {
 fn trained(
     args: &args::Predict,
     (device, threads): (DeviceSpec, usize),
-    network: impl FnOnce(Device) -> bd_core::Result<Network>,
-) -> Result<Network> {
+    network: impl FnOnce(Device) -> bd_core::Result<Pipeline>,
+) -> Result<Pipeline> {
     let device = resolve_device(args.reuse.device.as_deref(), device, args.reuse.quiet)?;
     threads::set(finished::threads(&args.reuse, threads)?);
     let network = catch_torch(|| network(device))?;
@@ -136,7 +139,7 @@ fn input(path: &Path, array: Option<&str>, run: &Run) -> Result<Input, Error> {
         let spikes = spikes.of_kind(network.on().0).on_device(network.on().1);
         return Ok(Input { inputs: Inputs::Spikes(spikes), lengths: None, form });
     }
-    let (x, lengths) = numbers(path, &arrays, array, network.channels, network.on().0)?;
+    let (x, lengths) = numbers(path, &arrays, array, network.channels(), network.on().0)?;
     let (inputs, form) = sequences(&x, lengths.as_ref(), network)?;
     Ok(Input { inputs, lengths: network.lengths(lengths.as_ref()), form })
 }
@@ -198,10 +201,10 @@ fn numbers(
 }
 
 /// As the network takes it, and in words what that is.
-fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Network) -> Result<(Inputs, String), Error> {
+fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Pipeline) -> Result<(Inputs, String), Error> {
     catch_torch(|| {
         if let Some(words) = network.preparation() {
-            return Ok((network.prepare(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
+            return Ok((network.inputs(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
         }
         let (kind, device) = network.on();
         if first_other(x, lengths).is_some() {

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Result as CoreResult, Shared, Stack, catch_torch};
+use bd_core::{DataTransform, Error, Result as CoreResult, Shared, Stack, catch_torch};
+use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::{BatchOf, Task};
 use serde_json::{Map, json};
@@ -14,7 +15,7 @@ use tch::{Device, Tensor};
 use super::figures::figures;
 use super::network::{fit_scale_to_task, network, prepared};
 use crate::course::{Around, Finished, Job as Course};
-use crate::examples::{Best, Data, Evaluated, Judge, Labelled, Learner, Network, Recipe, Report, report_test, table};
+use crate::examples::{Best, Data, Evaluated, Judge, Labelled, Learner, Recipe, Report, report_test, table};
 use crate::memory::Needs;
 use crate::plan::{RnnPlan, Source};
 use crate::text::plural;
@@ -26,7 +27,7 @@ pub(super) const TEST_BATCH: u64 = u64::MAX;
 /// A network with what it learns.
 pub(super) struct Job {
     plan: RnnPlan,
-    network: Network,
+    network: Pipeline,
     judge: Judge,
     lessons: Lessons,
 }
@@ -64,7 +65,7 @@ fn check_model(plan: &RnnPlan, labelled: &Labelled) -> CoreResult<()> {
     )))
 }
 
-fn learner<'a>(plan: &'a RnnPlan, network: &'a Network, judge: Judge) -> Learner<'a> {
+fn learner<'a>(plan: &'a RnnPlan, network: &'a Pipeline, judge: Judge) -> Learner<'a> {
     let recipe = Recipe {
         seed: plan.seed,
         sha: sha(plan),
@@ -87,7 +88,7 @@ fn needs(plan: &RnnPlan, learner: &Learner<'_>, batch: &BatchOf) -> CoreResult<O
 }
 
 /// Before anything of a task is drawn that there may be no room for.
-fn check_memory(plan: &RnnPlan, network: &Network, judge: Judge, task: &Task) -> CoreResult<()> {
+fn check_memory(plan: &RnnPlan, network: &Pipeline, judge: Judge, task: &Task) -> CoreResult<()> {
     let (steps, samples) = (task.steps(), plan.batch);
     let number = plan.dtype.kind().elt_size_in_bytes();
     let targets_bytes = steps.saturating_mul(samples).saturating_mul(plan.model.n_out as usize * number);
@@ -199,7 +200,7 @@ impl Course for Job {
             plan.model.cell.name(),
             plan.model.n_in,
             plan.model.n_out,
-            plural(self.network.weights(), "weight")
+            plural(self.network.n_trainable(), "weight")
         )
     }
 

@@ -8,7 +8,7 @@ mod network;
 use std::time::Instant;
 
 use anyhow::Result;
-use bd_core::{Error, catch_torch, threads};
+use bd_core::{DataTransform, Error, catch_torch, threads};
 use serde_json::json;
 
 use self::job::{Job, TEST_BATCH, judge, sha};
@@ -17,7 +17,7 @@ use self::network::prepared;
 use crate::args;
 use crate::console;
 use crate::course::carry_out;
-use crate::examples::{Form, Labelled, linear_accuracy, table};
+use crate::examples::{Form, Labelled, examples, linear_accuracy, table};
 use crate::finished;
 use crate::interrupt::Interrupt;
 use crate::job::{manifest, print_json, resolve_device};
@@ -43,7 +43,7 @@ pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
     let (test, truth, baseline) = match (&args.data, &plan.data.task, &plan.data.file, plan.data.targets) {
         (Some(file), _, Some(_), Some(targets)) => {
             let part = Labelled::read_test(file, Form::Numbers, plan.model.n_in, targets, None)?;
-            (network.examples(&part)?, part.y, None)
+            (examples(&network, &part)?, part.y, None)
         }
         (Some(_), ..) => {
             return Err(Error::Config("bd eval --data is for a run that has learned from a file".into()).into());
@@ -58,7 +58,7 @@ pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
             labelled.check_sha256(file, plan.data.sha256.as_deref())?;
             let (kept, _) = labelled.hold_out(plan.data.validation, plan.seed)?;
             let baseline = linear_accuracy(&kept, &labelled.test, targets)?;
-            (network.examples(&labelled.test)?, labelled.test.y, baseline)
+            (examples(&network, &labelled.test)?, labelled.test.y, baseline)
         }
         _ => return Err(Error::Config("the run names neither a task nor a file".into()).into()),
     };

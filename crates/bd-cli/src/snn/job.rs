@@ -6,7 +6,8 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Shared, Stack, catch_torch};
-use bd_train::data::{Encoder, Examples};
+use bd_models::{Encoder, Pipeline};
+use bd_train::data::Examples;
 use bd_train::{Activity, Penalty};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
@@ -16,7 +17,7 @@ use super::record::record;
 use super::{figures, learned, network, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
 use crate::examples::{
-    Data, Form, Judge, Labelled, Learner, Network, Part, Recipe, Targets, linear_accuracy, report_test, table,
+    Data, Form, Judge, Labelled, Learner, Part, Recipe, Targets, examples, linear_accuracy, report_test, table,
     training_figure,
 };
 use crate::memory::Needs;
@@ -30,7 +31,7 @@ const WATCHED: usize = 64;
 /// A network with the examples that it learns.
 pub(super) struct Job {
     plan: SnnPlan,
-    network: Network,
+    network: Pipeline,
     judge: Judge,
     data: Data,
     watched: Inputs,
@@ -72,7 +73,7 @@ impl Course for Job {
     fn describe(&self) -> String {
         let SnnPlan { data, model, .. } = &self.plan;
         let hidden = model.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-        let weights = plural(self.network.weights(), "weight");
+        let weights = plural(self.network.n_trainable(), "weight");
         format!(
             "data      {}\ninputs    {}\nmodel     snn {}-{hidden}-{}, {weights}",
             self.data.describe(data.file.as_deref()),
@@ -178,7 +179,7 @@ pub(super) fn eval(
     network.params.load(weights)?;
     let (test, baseline, targets) = tested(plan, other)?;
     let judge = Judge::of_targets(plan.loss, targets)?;
-    let examples: Examples = network.examples(&test)?;
+    let examples: Examples = examples(&network, &test)?;
     let evaluated = judge.evaluate(&network, &sha(plan), (&examples, &test.y), plan.test_batch())?;
     let active = rates::measure(plan, &network.net, &sha(plan), examples.inputs())?;
     let mut metrics = evaluated.metrics(baseline);

@@ -10,15 +10,14 @@ mod record;
 use std::time::Instant;
 
 use anyhow::Result;
-use bd_core::{Error, Shared, catch_torch, threads};
-use bd_train::data::Encoder;
+use bd_core::{Error, Params, Shared, catch_torch, threads};
+use bd_models::{Encoder, Pipeline, Preparation};
 use serde_json::json;
 use tch::Device;
 
 use crate::args;
 use crate::console;
 use crate::course::carry_out;
-use crate::examples::{Network, Preparation};
 use crate::finished;
 use crate::interrupt::Interrupt;
 use crate::job::{manifest, print_json, resolve_device};
@@ -64,7 +63,7 @@ pub(crate) fn eval(args: &args::Eval, plan: SnnPlan) -> Result<()> {
 }
 
 /// The network of a plan, with what drives it.
-pub(crate) fn network(plan: &SnnPlan, device: Device) -> bd_core::Result<Network> {
+pub(crate) fn network(plan: &SnnPlan, device: Device) -> bd_core::Result<Pipeline> {
     let preparation = match plan.data.encode {
         Encoder::None => Preparation::None,
         encoder => Preparation::Encode(encoder),
@@ -72,7 +71,7 @@ pub(crate) fn network(plan: &SnnPlan, device: Device) -> bd_core::Result<Network
     let numbers = plan.data.targets.filter(|targets| !targets.are_labels()).map(|targets| targets.n_out());
     let channels = plan.data.channels.unwrap_or(plan.model.n_in);
     let on = (plan.dtype.kind(), device);
-    Network::new((plan.seed, on), channels, preparation, numbers, |params| plan.model.build(params))
+    Pipeline::new(Params::new(plan.seed, on), channels, preparation, numbers, |params| plan.model.build(params))
 }
 
 /// At the first step of every sequence.

@@ -1,9 +1,8 @@
-//! Where series come from and how they are divided; sequences with their targets, in batches; numbers and events as spikes.
+//! Where series come from and how they are divided; sequences with their targets, in batches; events in steps.
 
 pub mod chaos;
 pub mod columns;
 pub mod digits;
-mod encode;
 pub mod events;
 mod examples;
 mod series;
@@ -12,7 +11,6 @@ pub mod split;
 pub use chaos::{FLOWS, Flow};
 pub use columns::{Column, read_columns};
 pub use digits::Digits;
-pub use encode::{Encoder, Scaling};
 pub use events::{Binned, Events};
 pub use examples::Examples;
 pub(crate) use examples::Origin;

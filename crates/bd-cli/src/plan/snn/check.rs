@@ -1,7 +1,7 @@
 //! What a configuration of `bd train snn` cannot be, by itself and beside a file.
 
 use bd_core::{Error, Result};
-use bd_train::data::Encoder;
+use bd_models::Encoder;
 use bd_train::data::events::MOST_STEPS;
 use bd_train::{Loss, OverTime};
 
