@@ -1,0 +1,304 @@
+//! [`ForecastConfig`]: a forecast of a series by next-generation reservoir computing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bd_core::{DeviceSpec, Error, Result};
+use bd_models::{NgrcConfig, Nvar, NvarConfig, Target};
+use bd_train::data::chaos::MAX_POINTS;
+use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
+use bd_train::{FreeRunConfig, Ridge, Solver};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::layers::{Layers, Meant, absolute, data_meant, laid};
+use super::{Dtype, check_threads, check_whole, cores};
+
+/// A chaotic system to integrate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SystemConfig {
+    pub name: String,
+    pub params: BTreeMap<String, f64>,
+    pub start: Vec<f64>,
+    /// In the system's unit of time.
+    pub duration: f64,
+}
+
+/// Where the series comes from: `file` or `system`, and the other one is null.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesData {
+    pub file: Option<PathBuf>,
+    /// Channels, if not all.
+    pub columns: Vec<String>,
+    /// The column of the file that is the time.
+    pub time: Option<String>,
+    /// SHA-256 of the file that a run has read. Null: whatever is in it.
+    pub sha256: Option<String>,
+    pub system: Option<SystemConfig>,
+}
+
+impl SeriesData {
+    /// How the file is read, whose points are `dt` apart where no column of the time says it.
+    pub fn series(&self, dt: Option<f64>) -> SeriesConfig {
+        SeriesConfig { columns: self.columns.clone(), time: self.time.clone(), dt }
+    }
+}
+
+/// [`SplitConfig`], with values that depend on others where nobody sets them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitChoice {
+    /// Null: for a file what the lags reach back, for a system 0.2.
+    pub warmup: Option<f64>,
+    /// Null: a validation part only if there is something to choose.
+    pub split: Option<[f64; 3]>,
+    /// Whether the targets of the last points of a part lie in the part after it, as in BrainPy's tutorial. Otherwise a part
+    /// ends with its last target.
+    pub targets_beyond: bool,
+}
+
+/// [`Ridge`] with any number of penalties to choose from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RidgeChoice {
+    pub alpha: Vec<f64>,
+    pub solver: Solver,
+    pub penalise_intercept: bool,
+    pub chunk_rows: usize,
+}
+
+impl RidgeChoice {
+    pub fn with(&self, alpha: f64) -> Ridge {
+        let Self { solver, penalise_intercept, chunk_rows, .. } = *self;
+        Ridge { alpha, solver, penalise_intercept, chunk_rows }
+    }
+}
+
+/// What makes one of several penalties the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Select {
+    /// The error of the nearest horizon on the validation part.
+    OneStep,
+    /// How long the model runs freely on the validation part.
+    FreeRun,
+}
+
+/// What is to be forecast, by which model, fitted how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForecastConfig {
+    pub job: String,
+    pub device: DeviceSpec,
+    pub dtype: Dtype,
+    pub seed: u64,
+    pub threads: usize,
+    /// Time between two points, in `time_unit`. Null: what the column of the time says, or else 1.
+    pub dt: Option<f64>,
+    /// Name of the unit of all times, for people; empty if it has none.
+    pub time_unit: String,
+    pub data: SeriesData,
+    pub split: SplitChoice,
+    pub nvar: NvarConfig,
+    pub target: Target,
+    /// Whether inputs are standardised by the training part.
+    pub scale: bool,
+    pub ridge: RidgeChoice,
+    pub select: Select,
+    pub horizon: Vec<usize>,
+    pub free_run: FreeRunConfig,
+}
+
+impl ForecastConfig {
+    /// The tutorial's job, on `flow` or, without one, on a file that is still to be named.
+    fn defaults(flow: Option<&Flow>) -> Self {
+        let system = flow.map(|flow| SystemConfig {
+            name: flow.name.into(),
+            params: flow.params.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
+            start: flow.start.to_vec(),
+            duration: 10_000.0 * flow.dt,
+        });
+        let Ridge { alpha, solver, penalise_intercept, chunk_rows } = Ridge::default();
+        Self {
+            job: "ngrc".into(),
+            device: DeviceSpec::Cpu,
+            dtype: Dtype::F64,
+            seed: 0,
+            threads: cores(),
+            dt: flow.map(|flow| flow.dt),
+            time_unit: String::new(),
+            split: SplitChoice { warmup: None, split: None, targets_beyond: flow.is_some() },
+            horizon: if flow.is_some() { vec![1, 10, 100] } else { vec![1] },
+            data: SeriesData {
+                file: None,
+                columns: vec![],
+                time: None,
+                sha256: None,
+                system,
+            },
+            nvar: NvarConfig::default(),
+            target: Target::default(),
+            // In whatever units and with whatever offset a recording comes, a penalty should mean the same. The tutorial has neither.
+            scale: flow.is_none(),
+            ridge: RidgeChoice {
+                alpha: vec![alpha],
+                solver,
+                penalise_intercept: penalise_intercept && flow.is_some(),
+                chunk_rows,
+            },
+            select: Select::OneStep,
+            free_run: FreeRunConfig::default(),
+        }
+    }
+
+    /// The configuration that the layers make, with what nobody has set filled in where it follows from the rest.
+    pub fn resolve(layers: &Layers) -> Result<Self> {
+        let mut config = Self::of_layers(&mut layers.tables()?)?;
+        config.data.file = config.data.file.map(|path| absolute(&path));
+        check_threads(config.threads)?;
+        config.check()?;
+        config.complete()?;
+        Ok(config)
+    }
+
+    /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
+    pub(super) fn of_run(config: Value) -> Result<Self> {
+        let plan = Self::of_layers(&mut [config.clone()])?;
+        plan.check()?;
+        check_whole(&plan, &config)?;
+        Ok(plan)
+    }
+
+    fn of_layers(layers: &mut [Value]) -> Result<Self> {
+        let flow = match data_meant(layers, "system", "lorenz", &OWN)? {
+            Meant::File(_) => None,
+            Meant::Generated(name) => Some(Flow::named(&name)?),
+        };
+        laid(&Self::defaults(flow), layers, &|path, name| {
+            Err(Error::Config(format!("{path} cannot be '{name}'"))) // the defaults are those of the system that is named
+        })
+    }
+
+    pub fn model(&self) -> NgrcConfig {
+        NgrcConfig { nvar: self.nvar.clone(), target: self.target, scale: self.scale }
+    }
+
+    /// Divides a series of so many points.
+    pub fn divide(&self, points: usize) -> Result<Split> {
+        let SplitChoice { warmup: Some(warmup), split: Some(split), .. } = self.split else {
+            return Err(Error::Config("split.warmup and split.split must be set".into()));
+        };
+        SplitConfig { warmup, split }.divide(points)
+    }
+
+    /// The farthest horizon.
+    pub fn farthest(&self) -> usize {
+        self.horizon.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Sets what depends on other values and was left open.
+    fn complete(&mut self) -> Result<()> {
+        let Some(reach) = self.nvar.reach() else { return Nvar::new(1, &self.nvar).map(|_| ()) };
+        let (file, choice) = (self.data.file.is_some(), self.ridge.alpha.len() > 1);
+        self.split.warmup.get_or_insert(if file { reach as f64 } else { 0.2 });
+        // On a system a choice takes nothing from the training, for the chosen model is fitted to both parts in the end.
+        self.split.split.get_or_insert(match (file, choice) {
+            (true, false) => [0.8, 0.0, 0.2],
+            (true, true) => [0.7, 0.1, 0.2],
+            (false, false) => [0.75, 0.0, 0.25],
+            (false, true) => [0.5, 0.25, 0.25],
+        });
+        Ok(())
+    }
+
+    fn check(&self) -> Result<()> {
+        let config = |message: String| Err(Error::Config(message));
+        let columns = !self.data.columns.is_empty() || self.data.time.is_some();
+        if self.data.file.is_none() && columns {
+            return config("data.columns and data.time name columns of data.file, and there is none".into());
+        }
+        if let Some(dt) = self.dt.filter(|dt| !(*dt > 0.0 && dt.is_finite())) {
+            return config(format!("dt is {dt}; it must be a number above 0"));
+        }
+        if self.horizon.is_empty() || self.horizon.iter().any(|h| !(1..=MAX_POINTS).contains(h)) {
+            return config(format!(
+                "horizon is {:?}; it is one or more numbers of steps from 1 to {MAX_POINTS}",
+                self.horizon
+            ));
+        }
+        let mut sorted = self.horizon.clone();
+        sorted.sort_unstable();
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return config(format!("horizon is {:?}; each number of steps can be named once", self.horizon));
+        }
+        let alphas = &self.ridge.alpha;
+        if alphas.is_empty() {
+            return config("ridge.alpha is empty; it is one penalty, or several to choose from".into());
+        }
+        alphas.iter().try_for_each(|&alpha| self.ridge.with(alpha).check())?;
+        if let Some(twice) = alphas.iter().enumerate().find(|(i, alpha)| alphas[..*i].contains(alpha)) {
+            return config(format!("ridge.alpha has {:e} twice, in {alphas:?}", twice.1));
+        }
+        if let (true, Select::FreeRun, false) = (alphas.len() > 1, self.select, self.horizon.contains(&1)) {
+            return config(format!(
+                "select is free-run, and a model runs freely by its forecasts one step ahead: horizon must have 1, it is {:?}",
+                self.horizon
+            ));
+        }
+        self.free_run.check()
+    }
+}
+
+/// Penalties as text, separated by commas; `1e-8..1e2` stands for each power of ten from one to the other.
+pub fn penalties(text: &str) -> Result<Vec<f64>> {
+    let bad = |part: &str, why: &str| Error::Config(format!("--alpha {part}: {why}"));
+    let number = |part: &str| match part.trim().parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(value) => Err(Error::Config(format!("--alpha is {value}; it must be a number"))),
+        Err(_) => Err(bad(part, "expected numbers separated by commas, or a range of powers of ten such as 1e-8..1e2")),
+    };
+    let mut all = Vec::new();
+    for part in text.split(',') {
+        let Some((from, to)) = part.split_once("..") else {
+            all.push(number(part)?);
+            continue;
+        };
+        let [from, to] = [number(from)?, number(to)?].map(|end| if end > 0.0 { end.log10() } else { f64::NAN });
+        if !(from <= to && from.fract() == 0.0 && to.fract() == 0.0) {
+            return Err(bad(part, "a range goes from a power of ten to a greater one"));
+        }
+        // Read from text, as it would be if it were written out: 10^-5 by multiplication is not quite 1e-5.
+        let powers = (from as i32..=to as i32).map(|power| format!("1e{power}").parse().expect("a power of ten"));
+        all.extend(powers.collect::<Vec<f64>>());
+    }
+    Ok(all)
+}
+
+
+/// The data of a configuration and what is said about them: void where other data are meant.
+const OWN: [&str; 8] =
+    ["split", "dt", "data.file", "data.columns", "data.time", "data.system", "data.sha256", "time_unit"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn penalties_are_a_list_or_powers_of_ten() {
+        assert_eq!(penalties("0.5").unwrap(), [0.5]);
+        assert_eq!(penalties("0,1e-6..1e-3, 2").unwrap(), [0.0, 1e-6, 1e-5, 1e-4, 1e-3, 2.0]);
+        for (text, words) in [
+            ("1e-3..1e-6", "a range goes from"),
+            ("0..1", "a range goes from"),
+            ("2..20", "a range goes from"),
+            ("many", "--alpha many: expected numbers"),
+            ("", "--alpha : expected numbers"),
+            ("NaN", "--alpha is NaN"),
+        ] {
+            let error = penalties(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{words:?} not in: {error}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a run is to do, as one configuration: defaults, then a file, then options, then assignments.
+
+mod forecast;
+mod layers;
+mod network;
+mod overlay;
+
+use std::fs;
+use std::path::Path;
+
+use bd_core::{DeviceSpec, Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Kind;
+
+pub use self::forecast::{ForecastConfig, RidgeChoice, Select, SeriesData, SplitChoice, SystemConfig, penalties};
+pub use self::layers::Layers;
+pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
+
+/// Number type of parameters and states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dtype {
+    /// Single precision.
+    #[serde(rename = "f32")]
+    F32,
+    /// Double precision.
+    #[serde(rename = "f64")]
+    F64,
+}
+
+impl Dtype {
+    /// As libtorch calls it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::F32 => Kind::Float,
+            Self::F64 => Kind::Double,
+        }
+    }
+}
+
+/// The configuration of a run of any job.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Config {
+    /// `ngrc`.
+    Forecast(Box<ForecastConfig>),
+    /// `rnn` and `snn`.
+    Network(Box<NetworkConfig>),
+}
+
+impl Config {
+    /// Reads the `config.json` of a run folder. Every value of a run must be in it.
+    pub fn of_run(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.json");
+        let text = fs::read_to_string(&path).map_err(Error::storage("read", &path))?;
+        let config = serde_json::from_str(&text).map_err(|error| Error::bad_file(&path, error.to_string()))?;
+        Self::of_json(config).map_err(|error| Error::bad_file(&path, error.to_string()))
+    }
+
+    /// From the whole configuration of a run.
+    pub fn of_json(config: Value) -> Result<Self> {
+        match config["job"].as_str() {
+            Some("ngrc") => ForecastConfig::of_run(config).map(|config| Self::Forecast(Box::new(config))),
+            Some("rnn" | "snn") => NetworkConfig::of_run(config).map(|config| Self::Network(Box::new(config))),
+            job => {
+                let job = job.unwrap_or("");
+                Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, rnn, snn")))
+            }
+        }
+    }
+
+    /// `ngrc`, `rnn` or `snn`.
+    pub fn job(&self) -> &str {
+        match self {
+            Self::Forecast(config) => &config.job,
+            Self::Network(config) => &config.job,
+        }
+    }
+
+    /// Where the run was to compute.
+    pub fn device(&self) -> DeviceSpec {
+        match self {
+            Self::Forecast(config) => config.device,
+            Self::Network(config) => config.device,
+        }
+    }
+
+    /// Number type of parameters and states.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Forecast(config) => config.dtype,
+            Self::Network(config) => config.dtype,
+        }
+    }
+
+    /// Seed of everything random.
+    pub fn seed(&self) -> u64 {
+        match self {
+            Self::Forecast(config) => config.seed,
+            Self::Network(config) => config.seed,
+        }
+    }
+
+    /// Threads of our own loops.
+    pub fn threads(&self) -> usize {
+        match self {
+            Self::Forecast(config) => config.threads,
+            Self::Network(config) => config.threads,
+        }
+    }
+}
+
+/// Refuses what is not the whole configuration of a run.
+fn check_whole<T: Serialize>(config: &T, read: &Value) -> Result<()> {
+    if serde_json::to_value(config).ok().as_ref() == Some(read) {
+        return Ok(());
+    }
+    Err(Error::Config("it does not name every value of a run; it is not the file that the run wrote".into()))
+}
+
+/// Refuses a number of threads that this machine does not have.
+pub fn check_threads(threads: usize) -> Result<()> {
+    let most = cores();
+    if threads == 0 || threads > most {
+        return Err(Error::Config(format!("threads is {threads}; this machine allows 1 to {most}")));
+    }
+    Ok(())
+}
+
+/// How many threads this machine runs at once.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,228 @@
+//! [`NetworkConfig`]: a network of rates or of spiking neurons, trained on examples.
+
+mod check;
+mod defaults;
+mod model;
+mod source;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bd_core::{DeviceSpec, Result, Shared};
+use bd_models::{Encoder, Init, Preparation, Surrogate};
+use bd_train::data::dataset::{Binning, Targets};
+use bd_train::optim::Rule;
+use bd_train::{
+    Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::model::Model;
+pub use self::source::Lessons;
+use super::layers::{Layers, absolute, is_set, laid};
+use super::overlay::alternative;
+use super::{Dtype, check_threads, check_whole};
+
+/// What is learned: a task whose batches are drawn anew for every update, random spikes with random labels, or the examples of a
+/// file. What does not apply is null.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkData {
+    /// A task, for networks of rates.
+    pub task: Option<Task>,
+    /// An `.npz` file with examples.
+    pub file: Option<PathBuf>,
+    /// SHA-256 of the file that a run has read. Null: whatever is in it.
+    pub sha256: Option<String>,
+    /// What the targets of a file are.
+    pub targets: Option<Targets>,
+    /// Whether channels, and targets that are numbers, are standardised by the training part: for networks of rates.
+    pub scale: bool,
+    /// How inputs that are numbers drive a spiking network.
+    pub encode: Encoder,
+    /// Steps of random spikes, and those that spikes with times are put in. Null: as many as the training part needs.
+    pub steps: Option<usize>,
+    /// Channels of a file's data, for spiking networks. Null: as many as the training part has.
+    pub channels: Option<i64>,
+    /// Fraction of the training part of a file that chooses when to stop.
+    pub validation: f64,
+    /// Number of random samples.
+    pub samples: Option<usize>,
+    /// Rate of each channel of random spikes.
+    pub rate_hz: Option<f64>,
+    /// Sequences that a network is tested on after it was trained on a task.
+    pub test_samples: usize,
+}
+
+/// A network, what it learns and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// `rnn` or `snn`.
+    pub job: String,
+    /// Where to compute.
+    pub device: DeviceSpec,
+    /// Number type of parameters and states.
+    pub dtype: Dtype,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Threads of our own loops.
+    pub threads: usize,
+    /// Length of a step, in `time_unit`.
+    pub dt: f64,
+    /// Unit of `dt`. Time constants (`tau_ms`) are in milliseconds, so that it is `ms`.
+    pub time_unit: String,
+    /// What is learned.
+    pub data: NetworkData,
+    /// The network.
+    pub model: Model,
+    /// What training makes small.
+    pub loss: Loss,
+    /// On the parameters, added to the loss.
+    pub penalty: Penalty,
+    /// How the parameters are updated.
+    pub optim: OptimConfig,
+    /// Largest Euclidean norm of the gradient.
+    pub clip: Option<f64>,
+    /// Updates on a task; else null.
+    pub updates: Option<u64>,
+    /// How often examples are seen; of a task null.
+    pub epochs: Option<u64>,
+    /// Sequences of a batch; null is all of them at once.
+    pub batch: Option<usize>,
+    /// Batches of an update.
+    pub accumulate: usize,
+    /// Steps after which the gradient is cut.
+    pub truncate: Option<usize>,
+    /// When training ends before its time.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Updates between reports.
+    pub report_every: u64,
+    /// Updates between checkpoints; 0 is never, null leaves it to `checkpoint_minutes`.
+    pub checkpoint_every: Option<u64>,
+    /// Minutes between checkpoints.
+    pub checkpoint_minutes: f64,
+    /// How many of the newest checkpoints are kept; 0 is all.
+    pub checkpoint_keep: usize,
+}
+
+/// How the outputs of a network become those that are compared with targets, of which there is one for a sequence.
+pub const OF_SEQUENCE: OverTime = OverTime::Last;
+
+/// What belongs to the data of a configuration.
+const OWN: [&str; 10] = [
+    "data",
+    "dt",
+    "time_unit",
+    "loss",
+    "updates",
+    "epochs",
+    "batch",
+    "early_stopping",
+    "model.n_in",
+    "model.n_out",
+];
+
+impl NetworkConfig {
+    /// The configuration that the layers make of the defaults of `job`, `rnn` or `snn`, and what is learned: a file is read, for
+    /// it says what a network for it looks like.
+    pub fn resolve(job: &str, layers: &Layers) -> Result<(Self, Lessons)> {
+        let mut layers = layers.tables()?;
+        let lessons = Lessons::meant(job, &mut layers)?;
+        let mut config: Self = laid(&Self::defaults(job, &lessons)?, &layers, &alternatives)?;
+        config.data.file = config.data.file.map(|path| absolute(&path));
+        check_threads(config.threads)?;
+        let set = |pointer: &str| is_set(&layers, pointer);
+        let lessons = config.complete(lessons, set)?;
+        Ok((config, lessons))
+    }
+
+    /// That of a run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
+    pub(super) fn of_run(config: Value) -> Result<Self> {
+        let plan: Self = super::overlay::typed(config.clone())?;
+        plan.check()?;
+        check_whole(&plan, &config)?;
+        Ok(plan)
+    }
+
+    /// At the first step of every sequence.
+    pub fn sha(&self) -> Shared {
+        Shared { key: self.seed, ..Shared::new(self.dt) }
+    }
+
+    /// How it is trained on examples, of which a batch has all where the configuration names none.
+    pub fn training(&self, examples: usize) -> TrainConfig {
+        TrainConfig {
+            seed: self.seed,
+            optim: self.optim.clone(),
+            penalty: self.penalty,
+            clip: self.clip,
+            epochs: self.epochs.unwrap_or(1),
+            batch: self.batch.unwrap_or(usize::MAX).min(examples.max(1)),
+            accumulate: self.accumulate,
+            truncate: self.truncate,
+            early_stopping: self.early_stopping,
+            report_every: self.report_every,
+        }
+    }
+
+    /// The checkpoints of a run, if there are to be some.
+    pub fn checkpoints(&self, folder: PathBuf) -> Option<Checkpoints> {
+        let cadence = match self.checkpoint_every {
+            Some(0) => return None,
+            Some(updates) => Cadence::Updates(updates),
+            None => Cadence::Time(Duration::from_secs_f64(self.checkpoint_minutes * 60.0)),
+        };
+        let keep = if self.checkpoint_keep == 0 { Keep::All } else { Keep::Last(self.checkpoint_keep) };
+        Some(Checkpoints::new(folder, cadence, keep))
+    }
+
+    /// Samples of a batch of the test, whose outputs are in memory at once.
+    pub fn test_batch(&self) -> usize {
+        self.batch.unwrap_or(1).max(64)
+    }
+
+    /// Channels of the data, before they are encoded.
+    pub fn channels(&self) -> i64 {
+        self.data.channels.unwrap_or(self.model.n_in())
+    }
+
+    /// The steps and channels that spikes with times are put in, once they are known.
+    pub fn binning(&self) -> Option<Binning> {
+        let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
+        Some(Binning { dt_ms: self.dt, steps, channels })
+    }
+
+    /// How inputs reach the network.
+    pub fn preparation(&self) -> Preparation {
+        match self.data.encode {
+            Encoder::None if self.data.scale => Preparation::Standardise,
+            Encoder::None => Preparation::None,
+            encoder => Preparation::Encode(encoder),
+        }
+    }
+
+    /// The number of targets that are numbers and are standardised. Probabilities stay what they are.
+    pub fn scaled_targets(&self) -> Option<i64> {
+        let numbers = self.data.targets.filter(|targets| !targets.are_labels())?;
+        let scales = (self.data.scale || self.model.is_spiking()) && self.loss != Loss::BinaryCrossEntropy;
+        scales.then(|| numbers.n_out())
+    }
+}
+
+/// What can be chosen by name.
+fn alternatives(path: &str, name: &str) -> Result<Value> {
+    match path {
+        "data.task" => alternative(&Task::all(), path, name),
+        "data.encode" => alternative(&Encoder::all(), path, name),
+        "model.cell" => alternative(&bd_models::Cell::all(), path, name),
+        "model.lif.surrogate" => alternative(&Surrogate::all(), path, name),
+        "model.cell.input_init" | "model.cell.recurrent_init" | "model.readout.init" | "model.synapse.init"
+        | "model.recurrent_init" => alternative(&Init::all(), path, name),
+        "loss" => alternative(&Loss::all(), path, name),
+        "optim.rule" => alternative(&Rule::all(), path, name),
+        "optim.schedule" | "optim.schedule.then" => alternative(&Schedule::all(), path, name),
+        _ => Err(bd_core::Error::Config(format!("{path} cannot be '{name}'"))),
+    }
+}

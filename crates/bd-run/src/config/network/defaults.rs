@@ -1,0 +1,164 @@
+//! The defaults of a network's configuration, by what is learned.
+
+use bd_core::{DeviceSpec, Result};
+use bd_models::{Cell, Encoder, Init, LifConfig, RateNetConfig, SnnConfig, Surrogate, SynapseConfig};
+use bd_train::data::dataset::Dataset;
+use bd_train::optim::{EpsOn, Rule};
+use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
+
+use super::{Dtype, Lessons, Model, NetworkConfig, NetworkData};
+use crate::config::cores;
+
+impl NetworkConfig {
+    pub(super) fn defaults(job: &str, lessons: &Lessons) -> Result<Self> {
+        let common = common(job);
+        Ok(match (job, lessons) {
+            ("snn", Lessons::File(path, data)) => of_spikes_in_file(common, path, data),
+            ("snn", _) => of_random_spikes(common),
+            (_, Lessons::File(path, data)) => of_file(common, path, data),
+            (_, Lessons::Task(task)) => of_task(common, task),
+            (_, Lessons::Random) => unreachable!("only spiking networks learn random spikes"),
+        })
+    }
+}
+
+fn common(job: &str) -> NetworkConfig {
+    NetworkConfig {
+        job: job.into(),
+        device: DeviceSpec::Cpu,
+        dtype: Dtype::F32,
+        seed: 0,
+        threads: cores(),
+        dt: 1.0,
+        time_unit: "ms".into(),
+        data: NetworkData {
+            task: None,
+            file: None,
+            sha256: None,
+            targets: None,
+            scale: false,
+            encode: Encoder::None,
+            steps: None,
+            channels: None,
+            validation: 0.0,
+            samples: None,
+            rate_hz: None,
+            test_samples: 1000,
+        },
+        model: Model::Rate(RateNetConfig::default()),
+        loss: Loss::Mse,
+        penalty: Penalty::default(),
+        optim: OptimConfig::default(),
+        clip: None,
+        updates: None,
+        epochs: None,
+        batch: Some(128),
+        accumulate: 1,
+        truncate: None,
+        early_stopping: None,
+        report_every: 500,
+        checkpoint_every: None,
+        checkpoint_minutes: 5.0,
+        checkpoint_keep: 3,
+    }
+}
+
+/// The tutorial's network of rates and optimiser for the tutorial's task, and an optimiser that learns the others.
+fn of_task(common: NetworkConfig, task: &Task) -> NetworkConfig {
+    let config = NetworkConfig {
+        dt: task.usual_dt(),
+        data: NetworkData { task: Some(*task), ..common.data.clone() },
+        model: Model::Rate(RateNetConfig { n_in: task.n_in(), n_out: task.n_out(), ..RateNetConfig::default() }),
+        loss: task.loss(),
+        updates: Some(3000),
+        ..common
+    };
+    match task {
+        Task::Integration(_) => NetworkConfig {
+            penalty: Penalty { l2: 2e-4, ..Penalty::default() },
+            optim: OptimConfig {
+                lr: 0.025,
+                schedule: Schedule::ExponentialDecay { rate: 0.99975, steps: 1.0 },
+                rule: Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 0.1, eps_on: EpsOn::Uncorrected },
+            },
+            ..config
+        },
+        _ => NetworkConfig { clip: Some(1.0), ..config },
+    }
+}
+
+/// A network of rates for examples of one's own.
+fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> NetworkConfig {
+    NetworkConfig {
+        data: NetworkData {
+            file: Some(path.to_path_buf()),
+            targets: Some(data.targets),
+            scale: true,
+            validation: 0.25,
+            ..common.data
+        },
+        model: Model::Rate(RateNetConfig {
+            n_in: data.train.channels(),
+            hidden: vec![64],
+            n_out: data.targets.n_out(),
+            cell: Cell::all()[1],
+            ..RateNetConfig::default()
+        }),
+        loss: data.targets.loss(),
+        clip: Some(1.0),
+        epochs: Some(200),
+        batch: Some(16),
+        early_stopping: Some(EarlyStopping { patience: 40, min_delta: 0.0 }),
+        report_every: 50,
+        ..common
+    }
+}
+
+/// The tutorial's spiking network, on random spikes with random labels.
+fn of_random_spikes(common: NetworkConfig) -> NetworkConfig {
+    let rule = Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8, eps_on: EpsOn::Uncorrected };
+    NetworkConfig {
+        dt: 0.1,
+        data: NetworkData { steps: Some(2000), samples: Some(256), rate_hz: Some(5.0), ..common.data },
+        model: Model::Spiking(SnnConfig::default()),
+        loss: Loss::CrossEntropy { over: OverTime::Max },
+        optim: OptimConfig { lr: 2e-3, rule, ..OptimConfig::default() },
+        epochs: Some(1500),
+        batch: None,
+        report_every: 100,
+        ..common
+    }
+}
+
+/// A spiking network for examples of one's own: there are fewer steps than the tutorial has, and more spikes in each.
+fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> NetworkConfig {
+    let tutorial = of_random_spikes(common);
+    let model = SnnConfig::default();
+    NetworkConfig {
+        dt: if data.train.events().is_some() { 4.0 } else { 1.0 },
+        data: NetworkData {
+            file: Some(path.to_path_buf()),
+            targets: Some(data.targets),
+            steps: None,
+            validation: 0.25,
+            samples: None,
+            rate_hz: None,
+            ..tutorial.data
+        },
+        model: Model::Spiking(SnnConfig {
+            n_in: data.train.channels(),
+            hidden: vec![128],
+            n_out: data.targets.n_out(),
+            synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..model.synapse },
+            lif: LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, ..LifConfig::default() },
+            ..model
+        }),
+        loss: data.targets.loss(),
+        clip: Some(1.0),
+        epochs: Some(100),
+        batch: Some(32),
+        early_stopping: Some(EarlyStopping { patience: 20, min_delta: 0.0 }),
+        report_every: 50,
+        ..tutorial
+    }
+}

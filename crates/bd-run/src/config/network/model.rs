@@ -1,0 +1,86 @@
+//! [`Model`]: the networks that can be trained on examples.
+
+use bd_core::{Params, Result, Stack};
+use bd_models::{RateNetConfig, SnnConfig};
+use serde::{Deserialize, Serialize};
+
+/// A network of rates or of spiking neurons.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Model {
+    /// Recurrent cells with a linear readout.
+    Rate(RateNetConfig),
+    /// Synapses and neurons that spike, with leaky integrators as outputs.
+    Spiking(SnnConfig),
+}
+
+impl Model {
+    /// Adds its parameters, and makes the network of them.
+    pub fn build(&self, params: &mut Params) -> Result<Stack> {
+        match self {
+            Self::Rate(config) => config.build(params),
+            Self::Spiking(config) => config.build(params),
+        }
+    }
+
+    /// Whether its neurons spike.
+    pub fn is_spiking(&self) -> bool {
+        matches!(self, Self::Spiking(_))
+    }
+
+    /// Number of inputs.
+    pub fn n_in(&self) -> i64 {
+        match self {
+            Self::Rate(config) => config.n_in,
+            Self::Spiking(config) => config.n_in,
+        }
+    }
+
+    /// Number of outputs.
+    pub fn n_out(&self) -> i64 {
+        match self {
+            Self::Rate(config) => config.n_out,
+            Self::Spiking(config) => config.n_out,
+        }
+    }
+
+    /// Units of each hidden layer.
+    pub fn hidden(&self) -> &[i64] {
+        match self {
+            Self::Rate(config) => &config.hidden,
+            Self::Spiking(config) => &config.hidden,
+        }
+    }
+
+    /// Names of the layers of neurons that spike.
+    pub fn neurons(&self) -> Vec<String> {
+        match self {
+            Self::Rate(_) => Vec::new(),
+            Self::Spiking(config) => config.neurons(),
+        }
+    }
+
+    /// Kind and sizes, such as `gru 3-64-1`.
+    pub fn describe(&self) -> String {
+        let kind = match self {
+            Self::Rate(config) => config.cell.name(),
+            Self::Spiking(_) => "snn",
+        };
+        let hidden = self.hidden().iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
+        format!("{kind} {}-{hidden}-{}", self.n_in(), self.n_out())
+    }
+
+    pub(super) fn set_n_in(&mut self, n_in: i64) {
+        match self {
+            Self::Rate(config) => config.n_in = n_in,
+            Self::Spiking(config) => config.n_in = n_in,
+        }
+    }
+
+    pub(super) fn set_n_out(&mut self, n_out: i64) {
+        match self {
+            Self::Rate(config) => config.n_out = n_out,
+            Self::Spiking(config) => config.n_out = n_out,
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! [`Lessons`]: what a network learns, and what follows from it for the configuration.
+
+use std::path::PathBuf;
+
+use bd_core::{Error, Result};
+use bd_train::Task;
+use bd_train::data::dataset::{Accept, Dataset, Subset};
+use serde_json::Value;
+
+use super::{Model, NetworkConfig, OWN};
+use crate::config::layers::{Meant, data_meant};
+use crate::config::overlay::{alternative, typed};
+
+/// Of a file that a run has read, and that has changed since.
+pub(crate) const CHANGED_FILE: &str = "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as \
+     it is now, set data.sha256 to null, and to test on it, name it as other data";
+
+/// What a network learns.
+#[derive(Debug)]
+pub enum Lessons {
+    /// A task, drawn anew for every update.
+    Task(Task),
+    /// Random spikes with random labels.
+    Random,
+    /// The examples of a file, which was read.
+    File(PathBuf, Box<Dataset>),
+}
+
+/// Which inputs the networks of a job take.
+pub(super) fn accepted(job: &str) -> Accept {
+    if job == "snn" { Accept::SpikesAndNumbers } else { Accept::Numbers }
+}
+
+impl Lessons {
+    /// Those that the layers are about, with a task's default parameters.
+    pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Self> {
+        let (key, usual) = if job == "snn" { ("samples", "random spikes") } else { ("task", "integration") };
+        match data_meant(layers, key, usual, &OWN)? {
+            Meant::File(file) => {
+                let data = Dataset::read_npz(&file, accepted(job))?;
+                Ok(Self::File(file, Box::new(data)))
+            }
+            Meant::Generated(_) if job == "snn" => Ok(Self::Random),
+            Meant::Generated(name) => Ok(Self::Task(typed(alternative(&Task::all(), "data.task", &name)?)?)),
+        }
+    }
+
+    /// Those of a run's configuration, read again.
+    pub(crate) fn again(config: &NetworkConfig) -> Result<Self> {
+        match (&config.data.task, &config.data.file) {
+            (Some(task), _) => Ok(Self::Task(*task)),
+            (None, None) => Ok(Self::Random),
+            (None, Some(file)) => {
+                let data = Dataset::read_npz(file, accepted(&config.job))?;
+                check_sha256(config, &file.clone(), &data)?;
+                Ok(Self::File(file.clone(), Box::new(data.in_steps(file, config.binning())?)))
+            }
+        }
+    }
+}
+
+fn check_sha256(config: &NetworkConfig, file: &std::path::Path, data: &Dataset) -> Result<()> {
+    match &config.data.sha256 {
+        Some(known) if *known != data.sha256 => Err(Error::bad_file(file, CHANGED_FILE)),
+        _ => Ok(()),
+    }
+}
+
+impl NetworkConfig {
+    /// Sets what nobody has set and follows from what is learned, and refuses what does not fit it.
+    pub(super) fn complete(&mut self, lessons: Lessons, set: impl Fn(&str) -> bool) -> Result<Lessons> {
+        if let Some(task) = &self.data.task {
+            // Those of the defaults are of the task as it is by default.
+            let (n_in, n_out) = (task.n_in(), task.n_out());
+            if !set("/model/n_in") {
+                self.model.set_n_in(n_in);
+            }
+            if !set("/model/n_out") {
+                self.model.set_n_out(n_out);
+            }
+        }
+        if self.data.validation == 0.0 && !set("/early_stopping") {
+            self.early_stopping = None;
+        }
+        self.check()?;
+        match lessons {
+            Lessons::Task(_) => Ok(Lessons::Task(self.data.task.expect("it was checked"))),
+            Lessons::Random => Ok(Lessons::Random),
+            Lessons::File(file, data) => {
+                check_sha256(self, &file, &data)?;
+                self.data.sha256 = Some(data.sha256.clone());
+                if self.model.is_spiking() {
+                    self.fit_to(&data.train, set)?;
+                    self.check_inputs(&data.train)?;
+                }
+                self.check_sizes(&data)?;
+                let data = data.in_steps(&file, self.binning())?;
+                Ok(Lessons::File(file, Box::new(data)))
+            }
+        }
+    }
+
+    /// Takes steps, channels and time constants of a spiking network from a training part.
+    fn fit_to(&mut self, train: &Subset, set: impl Fn(&str) -> bool) -> Result<()> {
+        let needed = match train.events() {
+            Some(events) => events.steps(self.dt)?,
+            None => train.steps().unwrap_or(1),
+        };
+        let there = [
+            ("steps", self.data.steps.map(|n| n as i64), needed as i64),
+            ("channels", self.data.channels, train.channels()),
+        ];
+        let in_steps = train.steps().is_some();
+        if let Some((name, Some(set), found)) =
+            there.iter().find(|(_, set, found)| in_steps && set.is_some_and(|set| set != *found))
+        {
+            return Err(Error::Config(format!(
+                "data.{name} is {set}, but the file has {found} {name}; it is for spikes with times, which can be put in any"
+            )));
+        }
+        self.data.steps.get_or_insert(needed);
+        let channels = *self.data.channels.get_or_insert(train.channels());
+        let encode = self.data.encode;
+        let Model::Spiking(model) = &mut self.model else { unreachable!("it spikes") };
+        if !set("/model/n_in") {
+            model.n_in = encode.channels(channels);
+        }
+        // What a neuron has seen ten steps of the data ago still counts a third.
+        let tau_ms = 10.0 * self.dt * encode.substeps() as f64;
+        let (synapse, lif) = (&mut model.synapse.tau_ms, &mut model.lif.tau_ms);
+        for (pointer, value) in [("/model/synapse/tau_ms", synapse), ("/model/lif/tau_ms", lif)] {
+            if !set(pointer) {
+                *value = tau_ms;
+            }
+        }
+        Ok(())
+    }
+}

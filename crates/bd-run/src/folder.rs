@@ -1,0 +1,260 @@
+//! [`RunFolder`]: the folder that a run leaves behind, and nothing else does.
+//!
+//! | file | content |
+//! |---|---|
+//! | `config.json` | every value in force |
+//! | `manifest.json` | versions, device, threads, dtype, seed, times, status, SHA-256 of the configuration and of the final weights |
+//! | `metrics.jsonl` | one object a report |
+//! | `model.safetensors` | the trained parameters |
+//! | `checkpoints/step-00000500/` | where training can go on from, see [`Checkpoint`](bd_core::Checkpoint) |
+//! | `predictions.npz`, `plots/` | where the job makes them |
+//! | `.lock` | held by the process at work in the folder; its content says which |
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bd_core::files::{sha256_hex, write_atomic};
+use bd_core::{Error, Result};
+use bd_train::Checkpoints;
+use serde::Serialize;
+
+use crate::Config;
+use crate::manifest::{Manifest, Status, utc_now};
+
+const LOCK: &str = ".lock";
+/// The trained parameters.
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+const MANIFEST: &str = "manifest.json";
+
+/// A run folder that is being filled by this process, which alone may: it holds the folder's lock.
+///
+/// Dropped before [`finish`](Self::finish) or [`keep`](Self::keep), a folder in which there is neither a checkpoint nor weights
+/// is removed; one with either is always kept, whatever happened.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Folders above it that did not exist before, deepest first.
+    made_parents: Vec<PathBuf>,
+    manifest: Manifest,
+    /// Whether what becomes of the folder is decided.
+    ended: bool,
+    /// Locked until it is dropped, also by the end of the process.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Creates the folder `out`, which must not exist, or else `runs/<job>-<UTC time>-<4 hex>`, and writes the configuration.
+    pub fn create(out: Option<&Path>, config: &Config, manifest: Manifest) -> Result<Self> {
+        let path = out.map_or_else(|| default_path(&manifest.job), Path::to_path_buf);
+        if path.symlink_metadata().is_ok() {
+            // Told apart from what create_dir says, which names no way out.
+            let there = std::io::Error::new(ErrorKind::AlreadyExists, "it exists; name a new folder or remove it");
+            return Err(Error::storage("create run folder", path)(there));
+        }
+        let made = MadeFolders::make(&path)?;
+        let lock = lock(&path)?;
+        let mut run = Self { made_parents: made.keep(), path, manifest, ended: false, _lock: lock };
+        // From here on, dropping `run` takes away what was made, whatever fails.
+        run.write_config(config)?;
+        Ok(run)
+    }
+
+    /// Opens the folder of a run that is to go on. Fails with [`Error::Locked`] while another process is at work in it.
+    pub fn reopen(path: &Path) -> Result<Self> {
+        let manifest = read_manifest(path)?;
+        let lock = lock(path)?;
+        Checkpoints::sweep(&path.join("checkpoints"))?;
+        sweep_temporaries(path)?;
+        Ok(Self { path: path.to_path_buf(), made_parents: Vec::new(), manifest, ended: false, _lock: lock })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The manifest as it was last written.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The folder of its checkpoints.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// The path of a file in it, with its folder made.
+    pub fn file(&self, name: &str) -> Result<PathBuf> {
+        let path = self.path.join(name);
+        let parent = path.parent().unwrap_or(&self.path);
+        fs::create_dir_all(parent).map_err(Error::storage("create", parent))?;
+        Ok(path)
+    }
+
+    /// Writes `config.json`, and its hash into the manifest.
+    pub fn write_config(&mut self, config: &Config) -> Result<()> {
+        let text = json_text("config.json", config)?;
+        write_atomic(&self.file("config.json")?, text.as_bytes())?;
+        self.manifest.config_sha256 = Some(sha256_hex(text.as_bytes()));
+        self.write_manifest()
+    }
+
+    /// Changes the manifest.
+    pub fn update_manifest(&mut self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
+        change(&mut self.manifest);
+        self.write_manifest()
+    }
+
+    /// Marks the run as done, and keeps the folder, also if that cannot be written.
+    pub fn finish(mut self) -> Result<PathBuf> {
+        self.ended = true;
+        let path = self.path.clone();
+        self.update_manifest(|manifest| {
+            manifest.status = Status::Done;
+            manifest.finished = Some(utc_now());
+        })?;
+        Ok(path)
+    }
+
+    /// Whether there is something in it that must not be lost: a checkpoint, or weights.
+    pub fn is_worth_keeping(&self) -> bool {
+        let named = |entry: std::io::Result<fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("step-"))
+        };
+        self.path.join(WEIGHTS).exists() || fs::read_dir(self.checkpoints()).is_ok_and(|entries| entries.into_iter().any(named))
+    }
+
+    /// Keeps the folder of a run that did not come to its end, whether or not its manifest can still be written.
+    pub fn keep(mut self, status: Status) -> PathBuf {
+        self.end_as(status);
+        self.path.clone()
+    }
+
+    fn end_as(&mut self, status: Status) {
+        self.ended = true;
+        let ended = self.update_manifest(|manifest| {
+            manifest.status = status;
+            manifest.finished = Some(utc_now());
+        });
+        drop(ended); // what matters is there
+    }
+
+    fn write_manifest(&self) -> Result<()> {
+        write_atomic(&self.file(MANIFEST)?, json_text(MANIFEST, &self.manifest)?.as_bytes())
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if self.is_worth_keeping() {
+            return self.end_as(Status::Failed);
+        }
+        let _ = fs::remove_dir_all(&self.path);
+        remove_empty(&self.made_parents);
+    }
+}
+
+/// Reads the manifest of a run folder.
+pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest> {
+    let path = folder.join(MANIFEST);
+    let text = fs::read(&path).map_err(Error::storage("read", &path))?;
+    serde_json::from_slice(&text).map_err(|error| Error::bad_file(&path, error.to_string()))
+}
+
+/// As indented JSON.
+fn json_text(name: &str, value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Config(format!("{name}: {error}")))?;
+    Ok(text + "\n")
+}
+
+/// A folder that was just made, with those above it: removed again unless it is kept.
+struct MadeFolders {
+    path: PathBuf,
+    parents: Vec<PathBuf>,
+    kept: bool,
+}
+
+impl MadeFolders {
+    fn make(path: &Path) -> Result<Self> {
+        let parents: Vec<_> = path
+            .ancestors()
+            .skip(1)
+            .take_while(|parent| !parent.as_os_str().is_empty() && !parent.exists())
+            .map(Path::to_path_buf)
+            .collect();
+        let mut made = Self { path: PathBuf::new(), parents, kept: false };
+        if let Some(parent) = made.parents.first() {
+            fs::create_dir_all(parent).map_err(Error::storage("create", parent))?;
+        }
+        fs::create_dir(path).map_err(Error::storage("create run folder", path))?;
+        made.path = path.to_path_buf();
+        Ok(made)
+    }
+
+    /// The folders above it that were made.
+    fn keep(mut self) -> Vec<PathBuf> {
+        self.kept = true;
+        std::mem::take(&mut self.parents)
+    }
+}
+
+impl Drop for MadeFolders {
+    fn drop(&mut self) {
+        if !self.kept {
+            if !self.path.as_os_str().is_empty() {
+                let _ = fs::remove_dir_all(&self.path);
+            }
+            remove_empty(&self.parents);
+        }
+    }
+}
+
+fn remove_empty(folders: &[PathBuf]) {
+    for folder in folders {
+        let _ = fs::remove_dir(folder); // not if another run is in it by now
+    }
+}
+
+/// Takes the lock of a folder, which the end of this process gives back, however it ends.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    let mut file = open.map_err(Error::storage("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            let _ = file.read_to_string(&mut owner); // only words for people
+            return Err(Error::Locked { path: folder.to_path_buf(), owner: owner.trim().to_owned() });
+        }
+        Err(TryLockError::Error(error)) => return Err(Error::storage("lock", &path)(error)),
+    }
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let owner = format!("process {} on {}\n", std::process::id(), host.trim());
+    file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).map_err(Error::storage("write", &path))?;
+    Ok(file)
+}
+
+/// Removes the temporary files of a process that was killed while it wrote.
+fn sweep_temporaries(folder: &Path) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(Error::storage("read", folder))?;
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            fs::remove_file(entry.path()).map_err(Error::storage("remove", entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// `runs/<job>-<UTC time>-<4 hex>`: the digits tell apart runs of the same second.
+fn default_path(job: &str) -> PathBuf {
+    let time: String = utc_now().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.subsec_nanos());
+    Path::new("runs").join(format!("{job}-{time}-{:04x}", (nanos ^ std::process::id()) & 0xffff))
+}

@@ -1,0 +1,103 @@
+//! [`Metrics`]: `metrics.jsonl`, one object a line, which goes on where a checkpoint was written.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use bd_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The file of metrics of a run.
+#[derive(Debug)]
+pub struct Metrics {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    lines: u64,
+}
+
+/// How much of the file there was.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    bytes: u64,
+    lines: u64,
+}
+
+impl Metrics {
+    /// Opens the file in a run folder, new or to go on: what is in it stays until [`cut`](Self::cut).
+    pub fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("metrics.jsonl");
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::storage("open", &path))?;
+        let bytes = file.metadata().map_err(Error::storage("read", &path))?.len();
+        let text = std::fs::read(&path).map_err(Error::storage("read", &path))?;
+        let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
+        Ok(Self { path, file, bytes, lines })
+    }
+
+    /// Appends an object as one line.
+    pub fn report(&mut self, metrics: &Value) -> Result<()> {
+        let line = format!("{metrics}\n");
+        self.file.write_all(line.as_bytes()).map_err(Error::storage("write", &self.path))?;
+        (self.bytes, self.lines) = (self.bytes + line.len() as u64, self.lines + 1);
+        Ok(())
+    }
+
+    /// What is in the file by now, safe on the disk.
+    pub(crate) fn mark(&mut self) -> Result<Value> {
+        self.file.sync_all().map_err(Error::storage("write", &self.path))?;
+        Ok(json!(Mark { bytes: self.bytes, lines: self.lines }))
+    }
+
+    /// Cuts off what came after a [`mark`](Self::mark): lines of updates that are made again, a line that was cut off.
+    pub(crate) fn cut(&mut self, mark: &Value) -> Result<()> {
+        let mark: Mark = serde_json::from_value(mark.clone())
+            .map_err(|error| Error::Config(format!("the checkpoint says nothing of metrics.jsonl: {error}")))?;
+        if self.bytes < mark.bytes {
+            let (found, expected) = (self.bytes, mark.bytes);
+            return Err(Error::bad_file(
+                &self.path,
+                format!("it has {found} bytes, but had {expected} when the checkpoint was written; lines are missing"),
+            ));
+        }
+        self.file.set_len(mark.bytes).map_err(Error::storage("write", &self.path))?;
+        (self.bytes, self.lines) = (mark.bytes, mark.lines);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_after_a_mark_is_cut_off_and_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut metrics = Metrics::open(folder.path()).unwrap();
+        metrics.report(&json!({"step": 1})).unwrap();
+        let mark = metrics.mark().unwrap();
+        assert_eq!(mark, json!({"bytes": 11, "lines": 1})); // {"step":1} and a line's end
+        metrics.report(&json!({"step": 2})).unwrap();
+        drop(metrics);
+        // A process that was killed in the middle of a line.
+        let path = folder.path().join("metrics.jsonl");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        text.truncate(text.len() - 3);
+        std::fs::write(&path, text).unwrap();
+        let mut metrics = Metrics::open(folder.path()).unwrap();
+        metrics.cut(&mark).unwrap();
+        metrics.report(&json!({"step": 2.5})).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2.5}\n");
+    }
+
+    #[test]
+    fn missing_lines_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut metrics = Metrics::open(folder.path()).unwrap();
+        metrics.report(&json!({"step": 1})).unwrap();
+        let mark = metrics.mark().unwrap();
+        std::fs::write(folder.path().join("metrics.jsonl"), "").unwrap();
+        let error = Metrics::open(folder.path()).unwrap().cut(&mark).unwrap_err().to_string();
+        assert!(error.contains("it has 0 bytes, but had 11"), "{error}");
+    }
+}
