@@ -85,6 +85,10 @@ impl System for Linear {
         self.weight.size()[1]
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        Some((self.weight.kind(), self.weight.device()))
+    }
+
     fn init_state(&self, _batch: i64, _on: (Kind, Device)) {}
 
     fn step(&self, _sha: &Shared, x: &Tensor, _s: &()) -> (Tensor, ()) {

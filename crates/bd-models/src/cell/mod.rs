@@ -57,6 +57,11 @@ impl Weights {
         Self { input, recurrent, bias }
     }
 
+    /// Dtype and device.
+    pub(crate) fn on(&self) -> (Kind, Device) {
+        (self.input.kind(), self.input.device())
+    }
+
     pub(crate) fn n_in(&self) -> i64 {
         self.input.size()[0]
     }
