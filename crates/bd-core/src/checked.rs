@@ -11,9 +11,6 @@ use crate::shared::{Phase, Shared};
 use crate::state::StateTree;
 use crate::system::System;
 
-/// What messages call a number that comes in.
-const INPUT: &str = "an input";
-
 /// Refuses a tensor whose dtype or device is not `on`: libtorch would promote some mixtures in silence. `as_what` says whose dtype
 /// and device that is, as in "as the inputs are".
 pub fn check_on(what: &str, found: (Kind, Device), on: (Kind, Device), as_what: &str) -> Result<()> {
@@ -28,17 +25,19 @@ pub fn check_on(what: &str, found: (Kind, Device), on: (Kind, Device), as_what: 
 /// Refuses inputs that are no sequences of the system's channels, are of another dtype or device than its parameters, or have
 /// values that are not finite. Costs one pass over numbers, and nothing for a list of spikes.
 pub fn check_inputs<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Result<()> {
+    check_input_shape(system, inputs)?;
+    check_as_parameters(system, "inputs", inputs.on())?;
+    inputs.check_finite()
+}
+
+/// Refuses inputs that are no sequences of the system's channels.
+pub fn check_input_shape<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Result<()> {
     let (found, n_in) = (inputs.shape(), system.n_in());
     if found[2] != n_in || found.contains(&0) {
         let expected = format!("[batch, time, {n_in}], the model's inputs, with at least one of each");
         return Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() });
     }
-    check_as_parameters(system, "inputs", inputs.on())?;
-    match inputs {
-        // In the order of memory; what is wrong is named in the order of axes that users have.
-        Inputs::Dense(xs) => check_finite(INPUT, xs).or_else(|_| check_finite(INPUT, &xs.transpose(0, 1))),
-        Inputs::Spikes(_) => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_as_parameters<S: System + ?Sized>(system: &S, what: &str, found: (Kind, Device)) -> Result<()> {
@@ -74,12 +73,12 @@ pub(crate) fn step<S: System>(system: &S, sha: &Shared, x: &Tensor, s: &S::State
 }
 
 /// Refuses what is not the input of one step, `[batch, n_in]`.
-pub(crate) fn check_step_input<S: System + ?Sized>(system: &S, x: &Tensor) -> Result<()> {
+pub fn check_step_input<S: System + ?Sized>(system: &S, x: &Tensor) -> Result<()> {
     let (found, n_in) = (x.size(), system.n_in());
     if found.len() != 2 || found[0] < 1 || found[1] != n_in {
         let expected = format!("[batch, {n_in}], the model's inputs, with at least one sequence");
         return Err(Error::Shape { what: "the input of a step".into(), expected, found });
     }
     check_as_parameters(system, "the input of a step", (x.kind(), x.device()))?;
-    check_finite(INPUT, x)
+    check_finite("an input", x)
 }

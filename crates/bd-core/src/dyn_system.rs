@@ -1,6 +1,6 @@
 //! [`DynSystem`]: a system whose type is not known until run time.
 //!
-//! The library is generic over [`System`]; a command line that is told `--hidden 128,64` is not. A `DynSystem` is itself a
+//! The library is generic over [`System`]; a program that reads the sizes of its layers from a file is not. A `DynSystem` is itself a
 //! system, with a state that can be visited, saved and loaded like any other.
 
 use std::any::Any;

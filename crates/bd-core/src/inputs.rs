@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::device::move_to;
 use crate::error::{Error, Result};
+use crate::finite::check_finite;
 use crate::spikes::Spikes;
 
 /// A batch of sequences of the same length: what a [`System`](crate::System) is driven by, in either form.
@@ -86,6 +87,16 @@ impl Inputs {
         match self {
             Self::Dense(xs) => (xs.kind(), xs.device()),
             Self::Spikes(spikes) => spikes.on(),
+        }
+    }
+
+    /// Refuses numbers that are not finite, with the place of the first. Spikes are not looked at.
+    pub fn check_finite(&self) -> Result<()> {
+        const WHAT: &str = "an input";
+        match self {
+            // In the order of memory; what is wrong is named in the order of axes that users have.
+            Self::Dense(xs) => check_finite(WHAT, xs).or_else(|_| check_finite(WHAT, &xs.transpose(0, 1))),
+            Self::Spikes(_) => Ok(()),
         }
     }
 

@@ -22,6 +22,11 @@ impl<'a> Picked<'a> {
     }
 }
 
+/// Refuses inputs on the host that are not finite: once for all batches that are taken of them.
+fn check_on_host(inputs: &Inputs) -> Result<()> {
+    if inputs.on().1 == Device::Cpu { inputs.check_finite() } else { Ok(()) }
+}
+
 fn index(samples: &[usize]) -> Tensor {
     Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>())
 }
@@ -75,7 +80,9 @@ impl Clone for Examples {
 }
 
 impl Examples {
-    /// Fails if there are not as many targets as sequences, or none.
+    /// Fails if there are not as many targets as sequences, or none, and if an input is not finite, padding included: a spiking
+    /// network would be silent from there on, and look sound. On a device nothing is looked at here; the loss of an update is then not
+    /// finite.
     pub fn new(inputs: Inputs, targets: Tensor) -> Result<Self> {
         let [batch, time, _] = inputs.shape();
         let found = targets.size();
@@ -86,6 +93,7 @@ impl Examples {
                 found,
             });
         }
+        check_on_host(&inputs)?;
         let moved = move_to(&targets, inputs.on().1)?;
         let origin = Origin { targets, lengths: None, shape: [batch, time] };
         Ok(Self { inputs, targets: moved, lengths: None, origin: Arc::new(Mutex::new(origin)) })
@@ -120,6 +128,7 @@ impl Examples {
             let expected = format!("[{batch}, {time}, ..], as the inputs before them, on the device of the targets");
             return Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() });
         }
+        check_on_host(&inputs)?;
         Ok(Self { inputs, ..self })
     }
 
@@ -235,7 +244,7 @@ mod tests {
 
     fn examples() -> Examples {
         let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).reshape([5, 2, 3]);
-        Examples::new(Inputs::dense(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
+        Examples::new(Inputs::batch_first(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
     }
 
     #[test]
@@ -274,7 +283,7 @@ mod tests {
     #[test]
     fn spikes_are_selected_as_tensors_are() {
         let spikes = Spikes::draw([6, 4, 3], (Kind::Float, Device::Cpu), 0.3, &mut Rng::new(0, "s")).unwrap();
-        let dense = Inputs::dense(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
+        let dense = Inputs::batch_first(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
         let pick = |sequences: &Inputs| sequences.select(&[3, 1]).unwrap().to_dense();
         assert_eq!(pick(&dense), pick(&Inputs::Spikes(spikes)));
     }
@@ -284,13 +293,13 @@ mod tests {
         let inputs = examples().inputs().clone();
         let error = Examples::new(inputs, Tensor::zeros([4], (Kind::Int64, Device::Cpu))).unwrap_err().to_string();
         assert!(error.contains("5 input sequences") && error.contains("[4]"), "{error}");
-        assert!(Inputs::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
+        assert!(Inputs::batch_first(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
     }
 
     #[test]
     fn what_is_taken_of_examples_knows_where_it_is_from() {
         let all = examples().with_lengths(&Tensor::from_slice(&[1i64, 2, 2, 1, 2])).unwrap();
-        let other = Inputs::dense(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
+        let other = Inputs::batch_first(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
         let taken = [
             all.clone(),
             all.select(&[3, 1]).unwrap(),
