@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use bd_core::{Inputs, Params, Rng, Shared, Tap, threads};
 use bd_models::{Cell, RateNetConfig};
 use bd_train::data::Examples;
-use bd_train::{Bptt, EachStep, OptimConfig, predict_sequences};
+use bd_train::{Bptt, EachStep, OptimConfig, predict};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -37,7 +37,7 @@ fn below(quantile: f64, train: &Examples, test: &Examples) -> bd_core::Result<f6
     let mut bptt = Bptt::new(&net, &params, pinball, &optim, sha)?.clip(1.0)?.truncate(10)?;
     let batches = |epoch: usize| train.batches(50, Some(&mut Rng::new(1, &format!("epoch {epoch}"))));
     bptt.fit(20, batches, |_, _| Ok(ControlFlow::Continue(())))?;
-    let outputs = predict_sequences(&net, &sha, test.inputs(), &mut Tap::none())?;
+    let (outputs, _) = predict(&net, &sha, test.inputs(), None, &mut Tap::none())?;
     Ok(test.targets().lt_tensor(&outputs).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
 }
 

@@ -7,7 +7,7 @@ use bd_core::{Inputs, Params, Rng, Shared, Tap, threads};
 use bd_models::{Cell, RateNetConfig};
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
-use bd_train::{Bptt, Loss, OptimConfig, OverTime, predict_sequences};
+use bd_train::{Bptt, Loss, OptimConfig, OverTime, predict};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -52,8 +52,8 @@ fn main() -> bd_core::Result<()> {
     }
 
     let held_out = batch(1, 0, 1000)?; // of another seed
-    let outputs = predict_sequences(&net, &sha, held_out.inputs(), &mut Tap::none())?;
-    let correct = accuracy(&OverTime::Last.scores(&outputs, None), held_out.targets());
+    let (outputs, _) = predict(&net, &sha, held_out.inputs(), None, &mut Tap::none())?;
+    let correct = accuracy(&OverTime::Last.scores(&outputs, None), held_out.targets())?;
     println!("held-out accuracy {correct:.3}");
     Ok(())
 }

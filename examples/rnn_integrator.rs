@@ -8,7 +8,7 @@ use bd_models::RateNetConfig;
 use bd_train::metrics::forecast_error;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::task::Integration;
-use bd_train::{Bptt, OptimConfig, Penalty, Schedule, Task, predict_sequences};
+use bd_train::{Bptt, OptimConfig, Penalty, Schedule, Task, predict};
 use tch::{Device, Kind};
 
 const UPDATES: u64 = 500;
@@ -35,7 +35,7 @@ fn main() -> bd_core::Result<()> {
     }
 
     let held_out = task.batch(1, 0, 1000, sha.dt, params.on())?; // of another seed
-    let outputs = predict_sequences(&net, &sha, held_out.inputs(), &mut Tap::none())?;
+    let (outputs, _) = predict(&net, &sha, held_out.inputs(), None, &mut Tap::none())?;
     let error = forecast_error(&outputs, held_out.targets())?;
     println!("held out: MSE {:.2e}, {:.4} of the variance", error.mse, error.nmse());
     Ok(())

@@ -10,7 +10,7 @@ use bd_core::{Inputs, Params, Rng, Shared, Spikes, Tap, threads};
 use bd_models::SnnConfig;
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
-use bd_train::{Bptt, Loss, OptimConfig, OverTime, predict_sequences};
+use bd_train::{Bptt, Loss, OptimConfig, OverTime, predict};
 use tch::{Device, Kind, Tensor};
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -54,8 +54,8 @@ fn main() -> bd_core::Result<()> {
     params.load(&load_tensors(&file)?)?;
     std::fs::remove_file(&file).map_err(bd_core::Error::storage("remove", &file))?;
     let mut tap = Tap::new(["r.spike"]);
-    let outputs = predict_sequences(&net, &sha, test.inputs(), &mut tap)?;
-    let correct = accuracy(&OverTime::Mean.scores(&outputs, None), test.targets());
+    let (outputs, _) = predict(&net, &sha, test.inputs(), None, &mut tap)?;
+    let correct = accuracy(&OverTime::Mean.scores(&outputs, None), test.targets())?;
     let spikes = tap.finish()?["r.spike"].sum(Kind::Double).double_value(&[]);
     println!("test accuracy {correct:.3}, {:.1} hidden spikes a sample", spikes / test.count() as f64);
     Ok(())

@@ -488,8 +488,8 @@ fn digits_are_made_and_learned() {
         (vec!["--out", "d.csv"], 2, "--out d.csv: it must end in .npz"),
         (vec!["--out", "d.npz", "--train", "3"], 2, "--train is 3; it is from 20, one of each class, to 100000"),
         (vec!["--out", "d.npz", "--test", "0"], 2, "--test is 0"),
-        (vec!["--out", "d.npz", "--classes", "1"], 2, "digits: classes is 1"),
-        (vec!["--out", "d.npz", "--channels", "1"], 2, "digits: channels is 1"),
+        (vec!["--out", "d.npz", "--classes", "1"], 2, "digits.classes is 1"),
+        (vec!["--out", "d.npz", "--channels", "1"], 2, "digits.channels is 1"),
     ] {
         refused_by(&desk, &[&["data", "digits"], &args[..]].concat(), code, words);
     }

@@ -10,6 +10,7 @@ mod course;
 mod data;
 mod examples;
 mod finished;
+mod hints;
 mod info;
 mod interrupt;
 mod job;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
     match panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            console::message(&format!("bd: {error}"));
+            console::message(&format!("bd: {}", hints::told(&error)));
             ExitCode::from(exit_code(&error))
         }
         Err(payload) => {
@@ -81,7 +82,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         return 9;
     }
     match error.downcast_ref::<Error>() {
-        Some(Error::Config(_) | Error::Shape { .. } | Error::Place { .. }) => 2,
+        Some(Error::Setting { .. } | Error::Config(_) | Error::Shape { .. } | Error::DtypeOrDevice { .. }) => 2,
         Some(Error::NotFinite { .. }) => 3,
         Some(Error::OutOfMemory(_)) => 4,
         Some(Error::Storage { .. }) => 5,

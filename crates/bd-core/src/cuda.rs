@@ -21,12 +21,12 @@ const NEEDED_CAPABILITY: (c_int, c_int) = (7, 5);
 pub enum CudaProblem {
     /// `libcuda.so.1` cannot be loaded, or is none. Holds the loader's own words.
     #[error(
-        "no NVIDIA driver found ({0}); install the NVIDIA driver, in a container start it with --gpus all, or use --device cpu"
+        "no NVIDIA driver found ({0}); install the NVIDIA driver, in a container start it with --gpus all, or use the CPU"
     )]
     NoDriver(String),
     /// The driver does not know the CUDA version of this libtorch.
     #[error(
-        "the NVIDIA driver is too old: it supports CUDA {found}, needed is {needed}; update the driver (580 or newer), or use --device cpu"
+        "the NVIDIA driver is too old: it supports CUDA {found}, needed is {needed}; update the driver (580 or newer), or use the CPU"
     )]
     DriverTooOld {
         /// CUDA version the driver supports.
@@ -35,7 +35,7 @@ pub enum CudaProblem {
         needed: String,
     },
     /// libtorch has no code for this GPU.
-    #[error("the GPU is too old: {name} has compute capability {found}, needed is {needed}; use --device cpu")]
+    #[error("the GPU is too old: {name} has compute capability {found}, needed is {needed}; use the CPU")]
     GpuTooOld {
         /// The GPU's name.
         name: String,
@@ -45,17 +45,13 @@ pub enum CudaProblem {
         needed: String,
     },
     /// libtorch's CUDA back end, or a library it needs, cannot be loaded. Holds the loader's own words.
-    #[error(
-        "a CUDA library is missing: {0}; run scripts/libtorch --cuda, set LIBTORCH to a libtorch with CUDA, or use --device cpu"
-    )]
+    #[error("a CUDA library is missing: {0}; set LIBTORCH to a libtorch with CUDA, or use the CPU")]
     LibraryMissing(String),
     /// NVRTC cannot be loaded. Holds the loader's own words.
-    #[error(
-        "a CUDA library is missing: NVRTC, the compiler of CUDA C: {0}; run scripts/libtorch --nvrtc, or name its folder in LD_LIBRARY_PATH"
-    )]
+    #[error("a CUDA library is missing: NVRTC, the compiler of CUDA C: {0}; name its folder in LD_LIBRARY_PATH")]
     NvrtcMissing(String),
     /// The driver is there and shows no GPU, or not this one.
-    #[error("no GPU is visible ({why}); {remedy}, or use --device cpu")]
+    #[error("no GPU is visible ({why}); {remedy}, or use the CPU")]
     NoGpuVisible {
         /// What the driver says.
         why: String,

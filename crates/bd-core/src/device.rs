@@ -1,4 +1,4 @@
-//! [`DeviceSpec`]: what `--device` says, and the one function that turns it into a device.
+//! [`DeviceSpec`]: a device as a user names it, and the one function that turns it into a device.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,6 @@
 //! [`DynSystem`]: a system whose type is not known until run time.
 //!
-//! The library is generic over [`System`]; a command line that is told `--hidden 128,64` is not. A `DynSystem` is itself a
+//! The library is generic over [`System`]; a program that reads the sizes of its layers from a file is not. A `DynSystem` is itself a
 //! system, with a state that can be visited, saved and loaded like any other.
 
 use std::any::Any;
@@ -37,6 +37,7 @@ const FOREIGN_STATE: &str = "a state is given to the system that made it";
 trait ErasedSystem: Debug + Send {
     fn n_in(&self) -> i64;
     fn n_out(&self) -> i64;
+    fn on(&self) -> Option<(Kind, Device)>;
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState;
     fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
     fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
@@ -51,6 +52,10 @@ impl<S: System + 'static> ErasedSystem for S {
 
     fn n_out(&self) -> i64 {
         System::n_out(self)
+    }
+
+    fn on(&self) -> Option<(Kind, Device)> {
+        System::on(self)
     }
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState {
@@ -132,6 +137,10 @@ impl System for DynSystem {
 
     fn n_out(&self) -> i64 {
         self.0.n_out()
+    }
+
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.0.on()
     }
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState {

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -12,7 +13,18 @@ use crate::cuda::CudaProblem;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting that is not allowed.
+    /// A setting whose value is not allowed.
+    #[error("{name} is {value}; it must be {allowed}")]
+    Setting {
+        /// Its name, with dots where it is part of a whole, for example `ridge.alpha`.
+        name: String,
+        /// The value that was given.
+        value: String,
+        /// What is allowed, for example `a number above 0`.
+        allowed: String,
+    },
+
+    /// Settings or calls that do not fit together, in words.
     #[error("{0}")]
     Config(String),
 
@@ -29,7 +41,7 @@ pub enum Error {
 
     /// A tensor whose dtype or device is not that of what it meets.
     #[error("{what}: expected {expected}, got {found}")]
-    Place {
+    DtypeOrDevice {
         /// The tensor, in words.
         what: String,
         /// What fits, for example `float32 on cpu`.
@@ -101,6 +113,11 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// An [`Error::Setting`].
+    pub fn setting(name: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Setting { name: name.into(), value: value.to_string(), allowed: allowed.into() }
+    }
+
     /// An [`Error::Storage`]: `action` is a verb, as in "cannot create PATH".
     pub fn storage(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
@@ -125,6 +142,13 @@ impl Error {
     }
 }
 
+/// For conversions that may fail in general and here cannot.
+impl From<Infallible> for Error {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Self {
         match error {
@@ -134,10 +158,13 @@ impl From<tch::TchError> for Error {
     }
 }
 
-/// libtorch's messages carry the place of a C++ check and a C++ back trace; this leaves the words between them.
+/// What begins a part of libtorch's messages that is of no use to a user: a C++ back trace, or the list of all back ends that
+/// were compiled.
+const NOISE: [&str; 3] = ["Exception raised from", "\nframe #", "This could be because"];
+
+/// libtorch's messages carry the place of a C++ check and [`NOISE`]; this leaves the words between them.
 fn first_sentence(message: &str) -> String {
-    let words = message.split("Exception raised from").next().unwrap_or_default();
-    let words = words.split("\nframe #").next().unwrap_or_default();
+    let words = NOISE.iter().fold(message, |words, noise| words.split(noise).next().unwrap_or_default());
     let words = words.strip_prefix("[enforce fail at").and_then(|rest| rest.split_once(". ")).map_or(words, |(_, w)| w);
     words.trim().to_owned()
 }

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::device::move_to;
 use crate::error::{Error, Result};
+use crate::finite::check_finite;
 use crate::spikes::Spikes;
 
 /// A batch of sequences of the same length: what a [`System`](crate::System) is driven by, in either form.
@@ -27,6 +28,34 @@ impl Clone for Inputs {
     }
 }
 
+/// Numbers `[batch, time, n]`, as [`Inputs::batch_first`] takes them.
+impl TryFrom<&Tensor> for Inputs {
+    type Error = Error;
+
+    fn try_from(x: &Tensor) -> Result<Self> {
+        Self::batch_first(x)
+    }
+}
+
+/// The same inputs: the numbers are shared.
+impl From<&Inputs> for Inputs {
+    fn from(inputs: &Inputs) -> Self {
+        inputs.clone()
+    }
+}
+
+impl From<Spikes> for Inputs {
+    fn from(spikes: Spikes) -> Self {
+        Self::Spikes(spikes)
+    }
+}
+
+impl From<&Spikes> for Inputs {
+    fn from(spikes: &Spikes) -> Self {
+        Self::Spikes(spikes.clone())
+    }
+}
+
 impl Inputs {
     /// From numbers `[batch, time, n]`, transposed once. Fails unless there is at least one of each.
     pub fn batch_first(x: &Tensor) -> Result<Self> {
@@ -38,12 +67,13 @@ impl Inputs {
         Ok(Self::Dense(x.transpose(0, 1).contiguous()))
     }
 
-    /// Numbers of sequences, steps and channels.
+    /// Numbers of sequences, steps and channels: 0 in place of those that a tensor of too few dimensions does not have.
     pub fn shape(&self) -> [i64; 3] {
         match self {
             Self::Dense(xs) => {
                 let size = xs.size();
-                [size[1], size[0], size[2]]
+                let at = |dim: usize| if size.len() == 3 { size[dim] } else { 0 };
+                [at(1), at(0), at(2)]
             }
             Self::Spikes(spikes) => {
                 let [time, batch, n] = spikes.shape().map(|n| n as i64);
@@ -57,6 +87,16 @@ impl Inputs {
         match self {
             Self::Dense(xs) => (xs.kind(), xs.device()),
             Self::Spikes(spikes) => spikes.on(),
+        }
+    }
+
+    /// Refuses numbers that are not finite, with the place of the first. Spikes are not looked at.
+    pub fn check_finite(&self) -> Result<()> {
+        const WHAT: &str = "an input";
+        match self {
+            // In the order of memory; what is wrong is named in the order of axes that users have.
+            Self::Dense(xs) => check_finite(WHAT, xs).or_else(|_| check_finite(WHAT, &xs.transpose(0, 1))),
+            Self::Spikes(_) => Ok(()),
         }
     }
 

@@ -7,10 +7,13 @@
 //! | [`system`] | [`System`] (`step`, `scan`), [`Readout`], [`Chain`], [`scan_by_step`] |
 //! | [`dyn_system`] | [`DynSystem`]: a system whose type is not known until run time |
 //! | [`stack`] | [`Stack`]: layers in a row, each under a name |
+//! | [`stepper`] | [`Stepper`]: a model driven step by step, checked, in constant memory |
 //! | [`tap`] | [`Tap`]: states recorded by name |
 //! | [`autograd`] | [`attach`]: operations of our own in libtorch's graph, with a backward in Rust |
 //! | [`kernel`] | fused scans with their adjoints; formulas written once for numbers, tensors and CUDA C |
 //! | [`inputs`] | [`Inputs`]: a batch of sequences, as numbers or as a list of spikes |
+//! | [`checked`], [`finite`] | what is refused where data come in: shapes, dtypes, states of other models, numbers that are not finite |
+//! | [`setting`] | checks of single settings |
 //! | [`spikes`] | [`Spikes`]: a sequence of zeros and ones as the list of its ones |
 //! | [`transform`] | [`DataTransform`]: between the units of data and those of a model |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
@@ -32,6 +35,7 @@
 //! Inside, sequences are `[time, batch, feature]`; public calls of the trainers take `[batch, time, feature]`.
 
 pub mod autograd;
+pub mod checked;
 pub mod checkpoint;
 pub mod contract;
 pub mod cuda;
@@ -39,6 +43,7 @@ pub mod device;
 pub mod dyn_system;
 pub mod error;
 pub mod files;
+pub mod finite;
 pub mod gpu;
 pub mod inputs;
 pub mod kernel;
@@ -49,10 +54,12 @@ pub mod npz;
 pub mod nvrtc;
 pub mod params;
 pub mod rng;
+pub mod setting;
 pub mod shared;
 pub mod spikes;
 pub mod stack;
 pub mod state;
+pub mod stepper;
 pub mod system;
 pub mod tap;
 #[cfg(feature = "testing")]
@@ -66,6 +73,7 @@ pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};
 pub use error::{Error, Result, catch_torch};
+pub use finite::check_finite;
 pub use inputs::Inputs;
 pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
@@ -74,6 +82,7 @@ pub use shared::{Phase, Shared};
 pub use spikes::{Spike, Spikes};
 pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
+pub use stepper::{Stepper, check_state_finite};
 pub use system::{Chain, ChainState, Features, Readout, System, scan_by_step};
 pub use tap::Tap;
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
-use crate::named::match_named;
+use crate::named::{kind_name, match_named};
 use crate::rng::Rng;
 use crate::state::join;
 
@@ -99,6 +99,10 @@ impl ParamPath<'_> {
         if self.params.get(&full).is_some() {
             return Err(Error::Config(format!("two parameters are called {full}; give the parts different names")));
         }
+        if !matches!(self.params.kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16) {
+            let (expected, found) = ("a floating-point dtype, such as float32".into(), kind_name(self.params.kind));
+            return Err(Error::DtypeOrDevice { what: format!("the parameter {full}"), expected, found });
+        }
         let value = init(&mut Rng::new(self.params.seed, &full));
         let param = value.f_to_kind(self.params.kind)?.f_to_device(self.params.device)?.detach().copy();
         let param = param.set_requires_grad(true);
@@ -137,6 +141,13 @@ mod tests {
         let _ = params.at("r").at("cell").param("w", normal(&[1])).unwrap();
         let error = params.at("r").at("cell").param("w", normal(&[1])).unwrap_err();
         assert!(error.to_string().contains("r.cell.w"), "{error}");
+    }
+
+    #[test]
+    fn parameters_are_floating_point_numbers() {
+        let mut params = Params::new(0, (Kind::Int64, Device::Cpu));
+        let error = params.at("r").param("w", normal(&[1])).unwrap_err().to_string();
+        assert_eq!(error, "the parameter r.w: expected a floating-point dtype, such as float32, got int64");
     }
 
     #[test]

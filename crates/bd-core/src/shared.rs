@@ -1,6 +1,12 @@
 //! [`Shared`]: what every node of a model sees at a step (BrainPy calls it `sha`).
 
+use crate::error::{Error, Result};
+
 /// Whether a step belongs to training or to evaluation. Nodes that behave alike in both ignore it.
+///
+/// Entries that check what they are given ([`Stepper`](crate::Stepper), [`System::try_step`](crate::System::try_step), and
+/// `predict` of the trainers) record no graph of gradients in [`Phase::Predict`]. A bare [`System::step`](crate::System::step)
+/// leaves that to libtorch in either phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     /// Parameters are being fitted.
@@ -31,9 +37,24 @@ impl Shared {
         Self { t: 0.0, dt, i: 0, phase: Phase::Predict, key: 0 }
     }
 
+    /// Refuses a step size that is not a number above 0, and a time that is not a number.
+    pub fn check(&self) -> Result<()> {
+        if !(self.dt > 0.0 && self.dt.is_finite()) {
+            return Err(Error::setting("dt", self.dt, "a number above 0"));
+        }
+        if !self.t.is_finite() {
+            return Err(Error::setting("t", self.t, "a number"));
+        }
+        Ok(())
+    }
+
     /// The same at `steps` steps further on.
     pub fn ahead(&self, steps: usize) -> Self {
-        let i = self.i + steps;
+        self.at(self.i + steps)
+    }
+
+    /// The same at step number `i`.
+    pub fn at(&self, i: usize) -> Self {
         Self { t: i as f64 * self.dt, i, ..*self }
     }
 
@@ -70,6 +91,16 @@ mod tests {
         let stepwise = (0..100_000).fold(Shared::new(0.1), |sha, _| sha.ahead(1));
         assert_eq!(stepwise.t, 100_000.0 * 0.1);
         assert_eq!(stepwise, Shared::new(0.1).ahead(100_000));
+    }
+
+    #[test]
+    fn step_sizes_that_cannot_be_are_refused() {
+        for dt in [f64::NAN, f64::INFINITY, -1.0, 0.0] {
+            let error = Shared::new(dt).check().unwrap_err();
+            assert_eq!(error.to_string(), format!("dt is {dt}; it must be a number above 0"));
+        }
+        assert!(Shared { t: f64::NAN, ..Shared::default() }.check().is_err());
+        Shared::new(0.1).check().unwrap();
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl Spikes {
     pub fn from_dense(xs: &Tensor) -> Result<Self> {
         let size = xs.size();
         let &[time, batch, n] = size.as_slice() else {
-            return Err(Error::Config(format!("spikes are [time, batch, channel], got a tensor of shape {size:?}")));
+            return Err(Error::Shape { what: "spikes".into(), expected: "[time, batch, channel]".into(), found: size });
         };
         let ones = xs.eq(1.0);
         if !xs.eq(0.0).logical_or(&ones).all().int64_value(&[]).eq(&1) {
@@ -156,7 +156,7 @@ impl Spikes {
     /// the spikes: the gaps between them are drawn.
     pub fn draw(shape: [usize; 3], on: (Kind, Device), probability: f64, rng: &mut Rng) -> Result<Self> {
         if !(0.0..=1.0).contains(&probability) {
-            return Err(Error::Config(format!("a spike's probability is between 0 and 1, not {probability}")));
+            return Err(Error::setting("a spike's probability", probability, "from 0 to 1"));
         }
         let n = shape[2] as f64;
         // The gap before the next spike is geometric: P(gap >= k) = (1 - p)^k.
@@ -217,8 +217,8 @@ impl Spikes {
 
     /// The steps `from` to before `from + len`, counted from 0 again.
     pub fn steps(&self, from: usize, len: usize) -> Result<Self> {
-        if from + len > self.time {
-            return Err(Error::Config(format!("steps {from} to {} were asked for, of {}", from + len, self.time)));
+        if from.checked_add(len).is_none_or(|end| end > self.time) {
+            return Err(Error::Config(format!("{len} steps from {from} were asked for, of {}", self.time)));
         }
         let (first, end) = (from as u32, (from + len) as u32);
         let (mut starts, mut all, mut kept) = (vec![0], Vec::new(), Vec::new());

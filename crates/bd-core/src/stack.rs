@@ -71,6 +71,10 @@ impl System for Stack {
         self.layers[self.layers.len() - 1].1.n_out()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.layers.iter().find_map(|(_, layer)| layer.on())
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> StackState {
         StackState(self.layers.iter().map(|(name, layer)| (Arc::clone(name), layer.init_state(batch, on))).collect())
     }

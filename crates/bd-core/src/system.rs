@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
+use crate::checked;
 use crate::error::{Error, Result};
 use crate::kernel::{Feed, Fused, Processor, scan_fused};
 use crate::shared::Shared;
@@ -15,8 +16,9 @@ use crate::tap::Tap;
 /// A dynamical system in discrete time.
 ///
 /// [`step`](Self::step) is the definition of a model. [`scan`](Self::scan) may be overridden with something faster,
-/// and only with something equal: `testing::assert_scan_is_steps` compares the two. Neither returns a `Result`:
-/// sizes are checked where data come in and where models are made.
+/// and only with something equal: `testing::assert_scan_is_steps` compares the two. Neither returns a `Result`, and neither checks
+/// what it is given: sizes are checked where data come in and where models are made. A wrong shape, or the state of another model,
+/// is a panic there or a number that means nothing. [`try_step`](Self::try_step), [`Stepper`](crate::Stepper) and the trainers check.
 pub trait System: Debug + Send {
     /// What is carried from one step to the next.
     type State: StateTree + Send + 'static;
@@ -30,8 +32,25 @@ pub trait System: Debug + Send {
     /// The state before the first step, for `batch` independent sequences. A reset is a call of this.
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State;
 
+    /// Dtype and device of the parameters, where the model has any: inputs of another are refused where they are checked.
+    fn on(&self) -> Option<(Kind, Device)> {
+        None
+    }
+
     /// One step: input `[batch, n_in]` and a state to output `[batch, n_out]` and the next state. Pure.
+    ///
+    /// It is recorded for gradients, in either phase, unless it runs under `tch::no_grad`: a state then keeps the graph of all steps
+    /// before it. For a loop without end there is [`Stepper`](crate::Stepper).
     fn step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Tensor, Self::State);
+
+    /// [`step`](Self::step) with everything checked that it is given: step size, shapes, dtypes and devices, names of the state,
+    /// numbers that are not finite. In [`Phase::Predict`](crate::Phase::Predict) nothing is recorded for gradients, so that states can be handed on for ever.
+    fn try_step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> Result<(Tensor, Self::State)>
+    where
+        Self: Sized,
+    {
+        checked::step(self, sha, x, s)
+    }
 
     /// All steps of a sequence: inputs `[time, batch, n_in]`, `time >= 1`, to outputs `[time, batch, n_out]` and the
     /// state after the last. `sha` is that of the first step. `tap` says which states to record.
@@ -178,6 +197,10 @@ impl<A: System, B: System> System for Chain<A, B> {
 
     fn n_out(&self) -> i64 {
         self.second.n_out()
+    }
+
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.first.on().or_else(|| self.second.on())
     }
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State {

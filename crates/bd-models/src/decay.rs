@@ -3,7 +3,7 @@
 //! `v(t + dt) = e^(-dt/tau) v + (1 - e^(-dt/tau)) u`. Both factors are computed in float64, the second without
 //! cancellation; evaluated naively in float32 the error is 5e-6 of scale.
 
-use bd_core::{Error, Result};
+use bd_core::{Result, setting};
 
 /// The factors of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,8 +24,5 @@ impl Decay {
 
 /// Refuses a time constant that cannot be.
 pub(crate) fn check_tau(model: &str, tau_ms: f64) -> Result<()> {
-    if !(tau_ms > 0.0 && tau_ms.is_finite()) {
-        return Err(Error::Config(format!("{model}: tau_ms is {tau_ms}; it must be a number above 0")));
-    }
-    Ok(())
+    setting::above_zero(&format!("{model}.tau_ms"), tau_ms)
 }

@@ -1,6 +1,6 @@
 //! [`Encoder`]: numbers over time as what drives a spiking network, spikes or currents.
 
-use bd_core::{Error, Inputs, Result, Rng, Spike, Spikes};
+use bd_core::{Error, Inputs, Result, Rng, Spike, Spikes, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -81,18 +81,16 @@ impl Encoder {
 
     /// Refuses parameters that cannot be.
     pub fn check(&self) -> Result<()> {
-        let refused = |message: String| Err(Error::Config(format!("encode {}: {message}", self.name())));
+        let named = |name: &str| format!("encode.{}.{name}", self.name());
         let (substeps, least) = (self.substeps(), if matches!(self, Self::Latency { .. }) { 2 } else { 1 });
-        if !(least..=MOST_SUBSTEPS).contains(&substeps) {
-            return refused(format!("substeps is {substeps}; it is from {least} to {MOST_SUBSTEPS}"));
-        }
-        match self {
-            Self::Rate { max_rate, .. } if !(*max_rate > 0.0 && *max_rate <= 1.0) => {
-                refused(format!("max_rate is {max_rate}; it is a probability above 0 and at most 1"))
+        let fits = (least..=MOST_SUBSTEPS).contains(&substeps);
+        setting::check(&named("substeps"), substeps, fits, &format!("from {least} to {MOST_SUBSTEPS}"))?;
+        match *self {
+            Self::Rate { max_rate, .. } => {
+                let fits = max_rate > 0.0 && max_rate <= 1.0;
+                setting::check(&named("max_rate"), max_rate, fits, "a probability above 0 and at most 1")
             }
-            Self::Delta { threshold, .. } if !(*threshold > 0.0 && threshold.is_finite()) => {
-                refused(format!("threshold is {threshold}; it must be a number above 0"))
-            }
+            Self::Delta { threshold, .. } => setting::above_zero(&named("threshold"), threshold),
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 //! Initial values of weights.
 
-use bd_core::{Error, Result, Rng};
+use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -56,10 +56,8 @@ impl Init {
     /// Refuses a scale that cannot be.
     pub fn check(self) -> Result<()> {
         match self {
-            Self::KaimingNormal { scale } | Self::KaimingUniform { scale } | Self::Orthogonal { scale }
-                if !(scale > 0.0 && scale.is_finite()) =>
-            {
-                Err(Error::Config(format!("the scale of an initial weight is {scale}; it must be a number above 0")))
+            Self::KaimingNormal { scale } | Self::KaimingUniform { scale } | Self::Orthogonal { scale } => {
+                setting::above_zero("the scale of an initial weight", scale)
             }
             _ => Ok(()),
         }

@@ -26,7 +26,7 @@
 //! The threshold's gradient goes through the spike, by the surrogate, and through the reset.
 
 use bd_core::kernel::{Fused, Numbers, Processor, UnitKernel, step_units};
-use bd_core::{Error, ParamPath, Result, Shared, System, state};
+use bd_core::{Error, ParamPath, Result, Shared, System, setting, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -104,16 +104,11 @@ impl LifConfig {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
         check_tau("lif", self.tau_ms)?;
-        let Self { v_th, v_reset, refractory_ms, .. } = *self;
-        if ![self.v_rest, v_th, v_reset, self.resistance].iter().all(|value| value.is_finite()) {
-            return Err(Error::Config("lif: v_rest, v_th, v_reset and resistance must be numbers".into()));
-        }
-        if v_th <= v_reset {
-            return Err(Error::Config(format!("lif: v_th is {v_th}; it must be above v_reset, {v_reset}")));
-        }
-        if !(refractory_ms >= 0.0 && refractory_ms.is_finite()) {
-            return Err(Error::Config(format!("lif: refractory_ms is {refractory_ms}; it must be a number from 0")));
-        }
+        let Self { v_rest, v_th, v_reset, resistance, .. } = *self;
+        let numbers = [("v_rest", v_rest), ("v_th", v_th), ("v_reset", v_reset), ("resistance", resistance)];
+        numbers.into_iter().try_for_each(|(name, value)| setting::finite(&format!("lif.{name}"), value))?;
+        setting::check("lif.v_th", v_th, v_th > v_reset, &format!("above v_reset, {v_reset}"))?;
+        setting::from_zero("lif.refractory_ms", self.refractory_ms)?;
         if self.trained.reset && self.reset == Reset::None {
             return Err(Error::Config(
                 "lif: trained.reset is true, but reset is none, so that v_reset has no effect; leave one of them out"
@@ -204,9 +199,7 @@ impl Lif {
     }
 
     fn of(n: i64, config: &LifConfig) -> Result<Self> {
-        if n < 1 {
-            return Err(Error::Config(format!("lif needs at least one unit, got {n}")));
-        }
+        setting::at_least("lif.n", n, 1)?;
         config.check()?;
         Ok(Self { n, config: *config, parameters: None })
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bd_core::kernel::{Fused, Numbers, Processor, Rooms};
-use bd_core::{Error, Features, ParamPath, Readout, Result, Shared, System, Tap};
+use bd_core::{Features, ParamPath, Readout, Result, Shared, System, Tap, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -47,9 +47,8 @@ pub struct Linear {
 impl Linear {
     /// A map from `n_in` to `n_out` channels whose parameters are made at `path`.
     pub fn new(path: &mut ParamPath<'_>, n_in: i64, n_out: i64, config: &LinearConfig) -> Result<Self> {
-        if n_in < 1 || n_out < 1 {
-            return Err(Error::Config(format!("a linear map needs inputs and outputs, got {n_in} and {n_out}")));
-        }
+        setting::at_least("linear.n_in", n_in, 1)?;
+        setting::at_least("linear.n_out", n_out, 1)?;
         config.init.check()?;
         let weight = path.param("weight", |rng| config.init.draw(rng, [n_in, n_out]))?;
         let zeros = |_: &mut _| Tensor::zeros([n_out], (Kind::Double, Device::Cpu));
@@ -83,6 +82,10 @@ impl System for Linear {
 
     fn n_out(&self) -> i64 {
         self.weight.size()[1]
+    }
+
+    fn on(&self) -> Option<(Kind, Device)> {
+        Some((self.weight.kind(), self.weight.device()))
     }
 
     fn init_state(&self, _batch: i64, _on: (Kind, Device)) {}

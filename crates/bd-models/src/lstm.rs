@@ -94,6 +94,10 @@ impl System for Lstm {
         self.weights.n()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        Some(self.weights.on())
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> LstmState {
         let [h, c] = self.initial.each_ref().map(|trained| initial_state(trained.as_ref(), self.n_out(), batch, on));
         LstmState { h, c }

@@ -115,6 +115,10 @@ impl System for Ngrc {
         self.o.n_out()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.o.on()
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> NgrcState {
         NgrcState { r: self.r.init_state(batch, on) }
     }

@@ -88,7 +88,7 @@ impl RateNetConfig {
     /// The network, its weights made in `params`.
     pub fn build(&self, params: &mut Params) -> Result<Stack> {
         if self.hidden.is_empty() {
-            return Err(Error::Config("a network of rates needs a recurrent layer; hidden is empty".into()));
+            return Err(Error::setting("hidden", "empty", "a list of at least one recurrent layer"));
         }
         let mut layers = Vec::new();
         let mut n_from = self.n_in;

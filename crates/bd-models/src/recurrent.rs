@@ -81,6 +81,10 @@ impl<S: System> System for Recurrent<S> {
         self.inner.n_out()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        Some((self.weight.kind(), self.weight.device()))
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State {
         RecurrentState {
             inner: self.inner.init_state(batch, on),

@@ -123,6 +123,10 @@ impl System for Rnn {
         self.weights.n()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        Some(self.weights.on())
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> RnnState {
         RnnState { h: initial_state(self.initial.as_ref(), self.n_out(), batch, on) }
     }

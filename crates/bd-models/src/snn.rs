@@ -86,7 +86,7 @@ impl SnnConfig {
     /// The network, its weights made in `params`.
     pub fn build(&self, params: &mut Params) -> Result<Stack> {
         if self.hidden.is_empty() {
-            return Err(Error::Config("a spiking network needs a hidden layer; hidden is empty".into()));
+            return Err(Error::setting("hidden", "empty", "a list of at least one layer"));
         }
         let mut layers = Vec::new();
         let (mut from, mut n_from) = ("i".to_owned(), self.n_in);

@@ -1,6 +1,6 @@
 //! [`Standardise`]: `y = (x - mean) / std`, channel by channel, without a state.
 
-use bd_core::{Error, ParamPath, Result, Shared, System, Tap, catch_torch};
+use bd_core::{Error, ParamPath, Result, Shared, System, Tap, catch_torch, setting};
 use tch::{Device, Kind, Tensor};
 
 /// Brings channels of different units to mean 0 and standard deviation 1. Its parameters `mean` and `std`, `[n]`, are fixed: they
@@ -14,9 +14,7 @@ pub struct Standardise {
 impl Standardise {
     /// For `n` channels, with parameters made at `path`.
     pub fn new(path: &mut ParamPath<'_>, n: i64) -> Result<Self> {
-        if n < 1 {
-            return Err(Error::Config(format!("standardising needs channels, got {n}")));
-        }
+        setting::at_least("standardise.n", n, 1)?;
         let filled = |value: f64| move |_: &mut _| Tensor::full([n], value, (Kind::Double, Device::Cpu));
         Ok(Self { mean: path.fixed("mean", filled(0.0))?, std: path.fixed("std", filled(1.0))? })
     }

@@ -28,7 +28,7 @@
 use std::f64::consts::{FRAC_PI_2, PI, SQRT_2, TAU};
 
 use bd_core::kernel::{Num, Real, SurrogateGradient};
-use bd_core::{Error, Result};
+use bd_core::{Error, Result, setting};
 use serde::{Deserialize, Serialize};
 
 /// Declares the table: for each surrogate its parameters with defaults, `g` and `P`.
@@ -169,14 +169,20 @@ impl Surrogate {
                 (Self::SquarewaveFourier { .. }, "n") => (1.0..=1000.0).contains(&value) && value.fract() == 0.0,
                 _ => value > 0.0 || (may_be_zero && value == 0.0),
             };
-            (!allowed).then(|| format!("{name} of the surrogate {} cannot be {value}", self.name()))
+            let range = match (self, name) {
+                (Self::QPseudoSpike { .. }, _) => "a number above 1",
+                (Self::SquarewaveFourier { .. }, "n") => "a whole number from 1 to 1000",
+                _ if may_be_zero => "a number from 0",
+                _ => "a number above 0",
+            };
+            setting::check(&format!("{name} of the surrogate {}", self.name()), value, allowed, range)
         };
         if let Self::Custom(Custom { name, f }) = self
             && let Some(x) = [-1.0, 0.0, 1.0].into_iter().find(|x| !f(*x).is_finite())
         {
             return Err(Error::Config(format!("the surrogate {name} is not a number at {x}")));
         }
-        self.params().into_iter().find_map(bad).map_or(Ok(()), |message| Err(Error::Config(message)))
+        self.params().into_iter().try_for_each(bad)
     }
 
     /// A surrogate of one's own, `f(x)` at distance `x` from the threshold. Called once for each neuron and step, and so

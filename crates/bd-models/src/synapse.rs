@@ -82,6 +82,10 @@ impl System for Synapse {
         self.weights.n_out()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.weights.on()
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> SynapseState {
         let zeros = || Tensor::zeros([batch, self.n_out()], on);
         SynapseState { arriving: self.delay.is_some().then(zeros), g: self.decay.is_some().then(zeros) }

@@ -1,6 +1,6 @@
 //! [`UnitRange`]: `y = (x - min) / (max - min)`, channel by channel, cut off at 0 and 1, without a state.
 
-use bd_core::{Error, ParamPath, Result, catch_torch};
+use bd_core::{Error, ParamPath, Result, catch_torch, setting};
 use tch::{Device, Kind, Tensor};
 
 /// Brings channels of different units to 0 at the least value of some data and 1 at the greatest; what lies outside in other data
@@ -15,9 +15,7 @@ pub struct UnitRange {
 impl UnitRange {
     /// For `n` channels, with parameters made at `path`: at first from 0 to 1.
     pub fn new(path: &mut ParamPath<'_>, n: i64) -> Result<Self> {
-        if n < 1 {
-            return Err(Error::Config(format!("scaling to a range needs channels, got {n}")));
-        }
+        setting::at_least("unit_range.n", n, 1)?;
         let filled = |value: f64| move |_: &mut _| Tensor::full([n], value, (Kind::Double, Device::Cpu));
         Ok(Self { min: path.fixed("min", filled(0.0))?, max: path.fixed("max", filled(1.0))? })
     }

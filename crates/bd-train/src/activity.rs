@@ -1,10 +1,10 @@
 //! [`activity`]: how much the neurons of a spiking network spike.
 
+use bd_core::checked::check_inputs;
 use bd_core::{Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch};
 use tch::{Kind, Tensor};
 
 use crate::bptt::scan;
-use crate::layout::check_inputs;
 
 /// Spikes of a layer over some sequences.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,12 +44,14 @@ pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Inputs, layers: &[
     let [batch, time, _] = inputs.shape().map(|n| n as usize);
     let on = inputs.on();
     let names: Vec<String> = layers.iter().map(|layer| format!("{layer}.spike")).collect();
-    check_inputs(inputs, system.n_in())?;
+    sha.check()?;
+    check_inputs(system, inputs)?;
     if layers.is_empty() {
         return Ok(Vec::new());
     }
     let _guard = tch::no_grad_guard();
     catch_torch(|| {
+        Tap::new(names.iter().cloned()).check(&system.init_state(1, on))?;
         let recorded = system.init_state(1, on).named().into_iter().filter(|(name, _)| names.contains(name));
         let bytes_a_step = recorded.map(|(_, state)| state.numel()).sum::<usize>().max(1) * on.0.elt_size_in_bytes();
         let mut counts: Option<Vec<Tensor>> = None;

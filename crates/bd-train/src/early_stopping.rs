@@ -1,6 +1,6 @@
 //! [`EarlyStopping`]: when a validation loss has stopped falling.
 
-use bd_core::{Error, Result};
+use bd_core::{Result, setting};
 use serde::{Deserialize, Serialize};
 
 /// When to stop a training whose validation loss no longer falls.
@@ -34,13 +34,8 @@ impl Default for EarlyStopping {
 impl EarlyStopping {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
-        if self.patience > 0 && self.min_delta >= 0.0 && self.min_delta.is_finite() {
-            return Ok(());
-        }
-        let Self { patience, min_delta } = self;
-        Err(Error::Config(format!(
-            "early stopping has patience {patience} and min_delta {min_delta}; patience is at least 1, min_delta a number from 0"
-        )))
+        setting::at_least("early_stopping.patience", self.patience, 1)?;
+        setting::from_zero("early_stopping.min_delta", self.min_delta)
     }
 
     /// Before the first loss.
@@ -108,9 +103,11 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_are_refused() {
-        for (patience, min_delta) in [(0, 0.0), (1, -1.0), (1, f64::INFINITY)] {
+        for (patience, min_delta, words) in
+            [(0, 0.0, "patience is 0;"), (1, -1.0, "min_delta is -1;"), (1, f64::INFINITY, "min_delta is inf;")]
+        {
             let error = EarlyStopping { patience, min_delta }.check().unwrap_err().to_string();
-            assert!(error.contains(&format!("patience {patience} and min_delta {min_delta};")), "{error}");
+            assert!(error.contains(words), "{error}");
         }
         assert!(EarlyStopping::default().check().is_ok());
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bd_core::{Error, Result, Shared, System, Tap, catch_torch};
+use bd_core::{Error, Result, Shared, System, Tap, catch_torch, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -33,14 +33,8 @@ impl Default for FreeRunConfig {
 impl FreeRunConfig {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
-        if self.starts == 0 {
-            return Err(Error::Config("free_run.starts is 0; it must be at least 1".into()));
-        }
-        if !(self.threshold > 0.0 && self.threshold.is_finite()) {
-            let threshold = self.threshold;
-            return Err(Error::Config(format!("free_run.threshold is {threshold}; it must be a number above 0")));
-        }
-        Ok(())
+        setting::at_least("free_run.starts", self.starts, 1)?;
+        setting::above_zero("free_run.threshold", self.threshold)
     }
 }
 
@@ -130,6 +124,12 @@ pub fn free_runs<S: System>(
     config: &FreeRunConfig,
 ) -> Result<Option<FreeRuns>> {
     config.check()?;
+    sha.check()?;
+    let (size, n_in) = (series.size(), model.n_in());
+    if size.len() != 2 || size[1] != n_in || (size[0] as usize) < part.end {
+        let expected = format!("[time, {n_in}], the model's inputs, with at least the {} points of the part", part.end);
+        return Err(Error::Shape { what: "the series".into(), expected, found: size });
+    }
     let steps = config.steps.unwrap_or(part.len() / 2);
     let compared = steps.min(part.len() / 2);
     let first = part.start.max(memory);

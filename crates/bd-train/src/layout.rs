@@ -1,7 +1,7 @@
 //! `[batch, time, feature]` outside, `[time, batch, feature]` inside: checked and transposed once, here.
 
-use bd_core::device::device_name;
-use bd_core::{Error, Inputs, Result, StateTree, System, kind_name};
+use bd_core::checked::check_on;
+use bd_core::{Error, Result};
 use tch::Tensor;
 
 /// To `[time, batch, feature]`, contiguous.
@@ -24,41 +24,9 @@ pub(crate) fn check_sequence(what: &str, x: &Tensor, channels: i64) -> Result<()
     Err(Error::Shape { what: what.into(), expected, found: size })
 }
 
-/// Checks that sequences have a model's input channels.
-pub(crate) fn check_inputs(inputs: &Inputs, n_in: i64) -> Result<()> {
-    let found = inputs.shape();
-    if found[2] == n_in && !found.contains(&0) {
-        return Ok(());
-    }
-    let expected = format!("[batch, time, {n_in}], the model's inputs, with at least one of each");
-    Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() })
-}
-
-/// Checks that `tensor` has the dtype and device of the inputs: libtorch would promote some mixtures in silence.
-pub(crate) fn check_place(what: &str, tensor: &Tensor, inputs: &Tensor) -> Result<()> {
-    let show = |t: &Tensor| format!("{} on {}", kind_name(t.kind()), device_name(t.device()));
-    if (tensor.kind(), tensor.device()) == (inputs.kind(), inputs.device()) {
-        return Ok(());
-    }
-    let expected = format!("{}, as the inputs are", show(inputs));
-    Err(Error::Place { what: what.into(), expected, found: show(tensor) })
-}
-
-/// Checks that a state is one of `model` for as many sequences as the inputs, `[batch, ..]`, and the dtype and device of its
-/// tensors, but for counters.
-pub(crate) fn check_state<S: System>(model: &S, state: &S::State, inputs: &Tensor) -> Result<()> {
-    let named = state.named();
-    let batch = inputs.size()[0];
-    let fits = model.init_state(batch, (inputs.kind(), inputs.device())).named();
-    for ((name, tensor), (_, fit)) in named.iter().zip(&fits) {
-        let (found, expected) = (tensor.size(), fit.size());
-        if found != expected {
-            let expected = format!("{expected:?} for {batch} input sequences");
-            return Err(Error::Shape { what: format!("state {name}"), expected, found });
-        }
-    }
-    let mut numbers = named.iter().filter(|(_, tensor)| tensor.is_floating_point());
-    numbers.try_for_each(|(name, tensor)| check_place(&format!("state {name}"), tensor, inputs))
+/// Checks that `tensor` has the dtype and device of the inputs.
+pub(crate) fn check_as_inputs(what: &str, tensor: &Tensor, inputs: &Tensor) -> Result<()> {
+    check_on(what, (tensor.kind(), tensor.device()), (inputs.kind(), inputs.device()), "as the inputs are")
 }
 
 /// Checks inputs and targets against the model's channels and against each other.

@@ -12,13 +12,14 @@
 mod algebra;
 mod place;
 
-use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch};
+use bd_core::checked::adopt_state;
+use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch, check_finite, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
 pub use self::place::RidgeCost;
-use crate::layout::{check_pair, check_place, check_state, time_first};
+use crate::layout::{check_as_inputs, check_pair, time_first};
 
 /// How the weights are computed from the factor. "Dependent" means: as far as float64 can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -81,13 +82,8 @@ pub struct RidgeReport {
 impl Ridge {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
-        if !(self.alpha >= 0.0 && self.alpha.is_finite()) {
-            return Err(Error::Config(format!("ridge.alpha is {}; it must be a number from 0", self.alpha)));
-        }
-        if self.chunk_rows == 0 {
-            return Err(Error::Config("ridge.chunk_rows is 0; it must be at least 1".into()));
-        }
-        Ok(())
+        setting::from_zero("ridge.alpha", self.alpha)?;
+        setting::at_least("ridge.chunk_rows", self.chunk_rows, 1)
     }
 
     /// Runs `model` over inputs `x` `[batch, time, n_in]` from `state`, fits its readout to targets `y`
@@ -133,10 +129,12 @@ impl Ridge {
         state: M::State,
     ) -> Result<M::State> {
         self.check()?;
+        sha.check()?;
         check_pair(x, model.n_in(), y, model.n_out())?;
-        check_place("targets", y, x)?;
-        check_place("the readout's weight", model.readout().0, x)?;
-        check_state(model, &state, x)?;
+        check_as_inputs("targets", y, x)?;
+        check_as_inputs("the readout's weight", model.readout().0, x)?;
+        check_finite("an input", x)?;
+        let state = adopt_state(model, &state, x.size()[0], (x.kind(), x.device()))?;
         catch_torch(|| {
             let _guard = tch::no_grad_guard();
             let chunk = (self.chunk_rows / x.size()[0] as usize).max(1);
@@ -276,7 +274,7 @@ impl RidgeFactor {
                     solution.write_to(model)?;
                     Ok(score(model)?)
                 }
-                Err(Error::Config(reason)) => Err(Error::Config(reason)),
+                Err(refusal @ (Error::Config(_) | Error::Setting { .. })) => Err(refusal),
                 Err(error) => return Err(error),
             });
         }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use bd_core::{Error, Result};
+use bd_core::{Result, setting};
 use serde::{Deserialize, Serialize};
 
 /// What a learning rate is multiplied by, before the update of number `step` (from 0).
@@ -72,25 +72,27 @@ impl Schedule {
 
     /// Refuses parameters that cannot be.
     pub fn check(&self) -> Result<()> {
-        let above_zero = |value: f64| value > 0.0 && value.is_finite();
-        let wrong = match self {
-            Self::ExponentialDecay { rate, steps } if !(above_zero(*rate) && above_zero(*steps)) => {
-                format!("exponential_decay has rate {rate} and steps {steps}; both must be numbers above 0")
+        match self {
+            Self::Constant => Ok(()),
+            Self::ExponentialDecay { rate, steps } => {
+                setting::above_zero("exponential_decay.rate", *rate)?;
+                setting::above_zero("exponential_decay.steps", *steps)
             }
-            Self::Cosine { steps, floor } if *steps == 0 || !(0.0..=1.0).contains(floor) => {
-                format!("cosine has steps {steps} and floor {floor}; steps is at least 1, floor from 0 to 1")
+            Self::Cosine { steps, floor } => {
+                setting::at_least("cosine.steps", *steps, 1)?;
+                setting::check("cosine.floor", floor, (0.0..=1.0).contains(floor), "from 0 to 1")
             }
-            Self::MultiStep { milestones, gamma } if !(rising_from_one(milestones) && above_zero(*gamma)) => {
-                format!(
-                    "multi_step has milestones {milestones:?} and gamma {gamma}; milestones are numbers of updates from 1, each \
-                     above the one before, gamma is a number above 0"
-                )
+            Self::MultiStep { milestones, gamma } => {
+                let allowed = "numbers of updates from 1, each above the one before";
+                let shown = format!("{milestones:?}");
+                setting::check("multi_step.milestones", shown, rising_from_one(milestones), allowed)?;
+                setting::above_zero("multi_step.gamma", *gamma)
             }
-            Self::Warmup { steps: 0, .. } => "warmup has 0 steps; it must have at least 1".into(),
-            Self::Warmup { then, .. } => return then.check(),
-            _ => return Ok(()),
-        };
-        Err(Error::Config(wrong))
+            Self::Warmup { steps, then } => {
+                setting::at_least("warmup.steps", *steps, 1)?;
+                then.check()
+            }
+        }
     }
 }
 
@@ -153,13 +155,13 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         for (schedule, words) in [
-            (Schedule::ExponentialDecay { rate: 0.0, steps: 1.0 }, "rate 0 and steps 1"),
-            (Schedule::Cosine { steps: 0, floor: 0.0 }, "steps 0"),
-            (Schedule::Cosine { steps: 1, floor: 1.5 }, "floor 1.5"),
+            (Schedule::ExponentialDecay { rate: 0.0, steps: 1.0 }, "exponential_decay.rate is 0;"),
+            (Schedule::Cosine { steps: 0, floor: 0.0 }, "cosine.steps is 0;"),
+            (Schedule::Cosine { steps: 1, floor: 1.5 }, "cosine.floor is 1.5;"),
             (Schedule::MultiStep { milestones: vec![0], gamma: 0.1 }, "[0]"),
             (Schedule::MultiStep { milestones: vec![5, 5], gamma: 0.1 }, "[5, 5]"),
-            (Schedule::MultiStep { milestones: vec![5], gamma: f64::NAN }, "gamma NaN"),
-            (warm(0, Schedule::Constant), "0 steps"),
+            (Schedule::MultiStep { milestones: vec![5], gamma: f64::NAN }, "multi_step.gamma is NaN;"),
+            (warm(0, Schedule::Constant), "warmup.steps is 0;"),
             (warm(1, Schedule::Cosine { steps: 0, floor: 0.0 }), "cosine"),
         ] {
             let error = schedule.check().unwrap_err().to_string();

@@ -137,8 +137,8 @@ fn rules_that_cannot_be_are_refused() {
     for (rule, words) in [
         (Rule::Momentum { momentum: 1.0 }, "momentum is 1;"),
         (Rule::Nesterov { momentum: -0.1 }, "momentum is -0.1"),
-        (Rule::RmsProp { decay: 0.9, eps: 0.0 }, "eps 0"),
-        (Rule::AdamW { beta1: 0.9, beta2: 1.0, eps: 1e-8, weight_decay: 0.0 }, "beta2 1,"),
+        (Rule::RmsProp { decay: 0.9, eps: 0.0 }, "rms_prop.eps is 0;"),
+        (Rule::AdamW { beta1: 0.9, beta2: 1.0, eps: 1e-8, weight_decay: 0.0 }, "adam_w.beta2 is 1;"),
         (Rule::AdamW { beta1: 0.9, beta2: 0.9, eps: 1e-8, weight_decay: -1.0 }, "weight_decay is -1"),
     ] {
         let error = OptimConfig { rule, ..OptimConfig::default() }.check().unwrap_err().to_string();

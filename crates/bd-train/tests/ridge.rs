@@ -331,20 +331,20 @@ fn what_cannot_be_is_refused_in_a_sentence() {
         (fit(&ridge, normal("x", &[2, 5, 3]), x()), "inputs: expected [batch, time, 1]"),
         (fit(&ridge, normal("x", &[2, 0, 1]), normal("y", &[2, 0, 1])), "at least one sequence and one step"),
         (fit(&ridge, x(), with(f64::NAN)), "a target is not finite: sample 7, column 0"),
-        (fit(&ridge, with(f64::INFINITY), x()), "a feature is not finite: sample 7, column 0"),
+        (fit(&ridge, with(f64::INFINITY), x()), "an input is not finite: inf at [1, 3, 0], counted from 0"),
         (fit(&wrong(-1.0), x(), x()), "ridge.alpha is -1"),
         (fit(&wrong(f64::NAN), x(), x()), "ridge.alpha is NaN"),
     ] {
         assert!(error.contains(words), "{words:?} not in: {error}");
     }
     let single = predict(&model, &sha, &x().to_kind(Kind::Float), start(), &mut Tap::none()).unwrap_err().to_string();
-    assert_eq!(single, "state r.v: expected float32 on cpu, as the inputs are, got float64 on cpu");
+    assert_eq!(single, "inputs: expected float64 on cpu, as the model's parameters are, got float32 on cpu");
     let mut factor = RidgeFactor::new(3, 1, true, Device::Cpu);
     for (features, targets) in [(vec![50, 5], vec![50, 1]), (vec![50, 3], vec![49, 1]), (vec![50, 3], vec![50])] {
         let error = factor.update(&normal("x", &features), &normal("y", &targets)).unwrap_err();
         assert!(matches!(error, Error::Shape { .. }), "{error}");
     }
     let wrong_batch = predict(&model, &sha, &normal("x", &[3, 5, 1]), start(), &mut Tap::none());
-    let words = "state r.v: expected [3, 2] for 3 input sequences, got [2, 2]";
+    let words = "the state given to a model of 3 sequences in float64 does not fit:\n  r.v: expected [3, 2] float64, got [2, 2] float64";
     assert_eq!(wrong_batch.unwrap_err().to_string(), words);
 }

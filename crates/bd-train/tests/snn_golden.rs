@@ -125,7 +125,7 @@ fn small(kind: Kind, to: &Tolerances) {
         let records = tap.finish().unwrap();
         for (state, brainpy) in states.iter().zip(["i2r.g", "r.V", "r.spike", "r2o.g", "o.V"]) {
             let tolerance = if *state == "r.spike" { 0.0 } else { to.traces };
-            let found = records[*state].detach().transpose(0, 1);
+            let found = records[*state].detach();
             golden.check(&format!("{state} {how}"), &found, &format!("trace_{brainpy}"), tolerance);
         }
         golden.check_loss_and_gradients(how, &scan(&mut Tap::none()), to);
@@ -138,7 +138,7 @@ fn full(kind: Kind, to: &Tolerances) {
     let mut tap = Tap::new(["r.spike"]);
     let ys = golden.net.scan_spikes(&Shared::new(0.1), &golden.spikes, golden.start(), &mut tap).0;
     golden.check_loss_and_gradients("recorded", &ys, to);
-    let counts = tap.finish().unwrap()["r.spike"].detach().sum_dim_intlist(0, false, kind);
+    let counts = tap.finish().unwrap()["r.spike"].detach().sum_dim_intlist(1, false, kind);
     golden.check("hidden spikes", &counts, "hidden_spike_count", 0.0);
     let ys = golden.net.scan_spikes(&Shared::new(0.1), &golden.spikes, golden.start(), &mut Tap::none()).0;
     golden.check("steps of the maxima", &ys.argmax(0, false), "out_argmax_t", 0.0);

@@ -22,7 +22,7 @@ pub(crate) fn linear_accuracy(train: &Part, test: &Part, targets: Targets) -> Re
         let solution = factor.solve(&Ridge { alpha: 1.0, penalise_intercept: false, ..Ridge::default() })?;
         let scores = scaled(&b).matmul(&solution.weight)
             + solution.bias.unwrap_or_else(|| Tensor::zeros([1], (Kind::Double, Device::Cpu)));
-        Ok(Some(accuracy(&scores, &test.y)))
+        Ok(Some(accuracy(&scores, &test.y)?))
     })
 }
 

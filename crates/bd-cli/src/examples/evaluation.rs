@@ -5,7 +5,7 @@ use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::metrics::forecast_error;
-use bd_train::{Loss, Objective, OfSequence, OverTime, predict_sequences};
+use bd_train::{Loss, Objective, OfSequence, OverTime, predict};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -81,7 +81,7 @@ impl Judge {
         let (mut sum, mut weights, mut read) = (0.0, 0.0, Vec::new());
         for batch in examples.batches(batch, None) {
             let batch = batch?;
-            let outputs = predict_sequences(&network.net, sha, batch.inputs(), &mut Tap::none())?;
+            let (outputs, _) = predict(&network.net, sha, batch.inputs(), None, &mut Tap::none())?;
             let size = [outputs.size()[0], outputs.size()[1], outputs.size()[2]];
             self.check(size, outputs.kind(), batch.targets(), batch.lengths())?;
             let weight = self.weight(size, batch.lengths());
@@ -185,7 +185,7 @@ impl Evaluated {
         let mut found = Self { loss, accuracy: None, nmse: None, mse: None, confusion: None, outputs, targets };
         if labels {
             let classes = y.size()[1];
-            found.accuracy = Some(accuracy(&y, &t));
+            found.accuracy = Some(accuracy(&y, &t)?);
             let pairs = (&t * classes + y.argmax(1, false)).bincount::<Tensor>(None, classes * classes);
             found.confusion = Some(Vec::<Vec<i64>>::try_from(pairs.reshape([classes, classes]))?);
         } else {

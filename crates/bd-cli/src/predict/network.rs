@@ -1,6 +1,5 @@
 //! `bd predict` of a run of `bd train rnn` or `bd train snn`: any of the network's states can be recorded.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -11,7 +10,7 @@ use bd_core::{
 };
 use bd_models::Pipeline;
 use bd_train::data::Binned;
-use bd_train::{Loss, OverTime, predict_sequences};
+use bd_train::{Loss, OverTime};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -91,7 +90,7 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     say(format!("input     {}: {shape} of {dt}{unit}, {all}{unit} in all; {form}", args.input.display()));
 
     let mut tap = Tap::new(args.record.iter().cloned());
-    let outputs = predict_sequences(&network.net, &Shared::new(run.dt), &inputs, &mut tap)?;
+    let (outputs, _) = bd_train::predict(&network.net, &Shared::new(run.dt), &inputs, None, &mut tap)?;
     let outputs = network.outputs(&outputs);
     let lengths = lengths.map(|lengths| lengths.to_device(device));
     let mut arrays = vec![("output".to_owned(), outputs.shallow_clone())];
@@ -103,8 +102,7 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     if run.of_sequence {
         arrays.push(("prediction".into(), catch_torch(|| Ok(OF_SEQUENCE.scores(&outputs, lengths.as_ref())))?));
     }
-    let records: BTreeMap<String, Tensor> = tap.finish()?;
-    arrays.extend(records.into_iter().map(|(name, record)| (name, record.transpose(0, 1))));
+    arrays.extend(tap.finish()?);
     let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
     save_npz(&args.output, &arrays)?;
     say(format!("output    {}: {}", args.output.display(), shapes.join(", ")));

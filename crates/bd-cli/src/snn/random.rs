@@ -8,7 +8,7 @@ use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
-use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict_sequences};
+use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -125,7 +125,8 @@ impl Job {
     fn report(&self, run: &RunDir, (update, wall_s): (&Update, f64), active: &[Activity]) -> CoreResult<Report> {
         // Of the batch of this update, which need not be all examples.
         let accuracy = (self.batch() == self.examples.count())
-            .then(|| accuracy(&self.over.scores(&update.outputs, None), self.examples.targets()));
+            .then(|| accuracy(&self.over.scores(&update.outputs, None), self.examples.targets()))
+            .transpose()?;
         let mut line = json!({
             "step": update.step,
             "epoch": update.step.div_ceil(self.updates_an_epoch()),
@@ -144,7 +145,7 @@ impl Job {
 
     fn evaluate(&self) -> CoreResult<Evaluated> {
         let scores = self.examples.batches(self.batch(), None).map(|batch| {
-            let outputs = predict_sequences(&self.net, &sha(&self.plan), batch?.inputs(), &mut Tap::none())?;
+            let (outputs, _) = predict(&self.net, &sha(&self.plan), batch?.inputs(), None, &mut Tap::none())?;
             Ok(self.over.scores(&outputs, None))
         });
         let scores = Tensor::cat(&scores.collect::<CoreResult<Vec<_>>>()?, 0);
@@ -156,7 +157,7 @@ impl Job {
             let where_ = format!("it is {loss} after the last update");
             return Err(Error::NotFinite { what: "the loss".into(), where_ });
         }
-        Ok(Evaluated { loss, accuracy: accuracy(&scores, labels), activity: self.activity()?, scores })
+        Ok(Evaluated { loss, accuracy: accuracy(&scores, labels)?, activity: self.activity()?, scores })
     }
 
     /// Writes everything but the plots, and returns the SHA-256 of the weights.

@@ -1,7 +1,7 @@
 //! States of a network over the first samples, for plots.
 
 use bd_core::{Inputs, Result, Shared, Stack, Tap};
-use bd_train::predict_sequences;
+use bd_train::predict;
 use tch::{Device, Kind};
 
 use super::figures::Recorded;
@@ -16,8 +16,8 @@ pub(super) fn record(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Inputs)
     let layer = plan.model.neurons().remove(0);
     let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
     let mut tap = Tap::new([&v, &spike]);
-    let _ = predict_sequences(net, sha, &inputs.select(&samples)?, &mut tap)?;
+    let _ = predict(net, sha, &inputs.select(&samples)?, None, &mut tap)?;
     let records = tap.finish()?;
-    let host = |name: &str| records[name].transpose(0, 1).to_device(Device::Cpu).to_kind(Kind::Double);
+    let host = |name: &str| records[name].to_device(Device::Cpu).to_kind(Kind::Double);
     Ok(Recorded { dt_ms: plan.dt_ms, v: host(&v), spike: host(&spike), layer })
 }

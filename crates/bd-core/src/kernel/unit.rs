@@ -190,7 +190,7 @@ impl<U: Unit<S>, const S: usize> Units<U, S> {
     pub fn new(n: i64, unit: &U) -> Result<Self> {
         const { assert!(U::HELD == 0, "equal units hold no numbers of their own") };
         if n < 1 {
-            return Err(Error::Config(format!("{} needs at least one unit, got {n}", U::NAME)));
+            return Err(Error::setting(format!("{}.n", U::NAME), n, "at least 1"));
         }
         unit.check()?;
         Ok(Self { n, unit: *unit })

@@ -158,6 +158,10 @@ impl<S: System> System for OnGpu<S> {
         self.0.n_out()
     }
 
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.0.on()
+    }
+
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> S::State {
         self.0.init_state(batch, on)
     }

@@ -5,7 +5,7 @@
 //! BrainPy, where PyTorch has two that are added. A trained initial state is one parameter `[n]` for all sequences.
 
 use bd_core::kernel::{Fused, Numbers};
-use bd_core::{Error, ParamPath, Result};
+use bd_core::{ParamPath, Result, setting};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
@@ -35,11 +35,8 @@ impl Weights {
         [n_in, n, gates]: [i64; 3],
         [input, recurrent]: [Init; 2],
     ) -> Result<Self> {
-        if n_in < 1 || n < 1 {
-            return Err(Error::Config(format!(
-                "{model} needs inputs and units, at least one each, got {n_in} and {n}"
-            )));
-        }
+        setting::at_least(&format!("{model}.n_in"), n_in, 1)?;
+        setting::at_least(&format!("{model}.n"), n, 1)?;
         input.check()?;
         recurrent.check()?;
         let width = gates * n;
@@ -55,6 +52,11 @@ impl Weights {
     #[cfg(test)]
     pub(crate) fn of(input: Tensor, recurrent: Tensor, bias: Tensor) -> Self {
         Self { input, recurrent, bias }
+    }
+
+    /// Dtype and device.
+    pub(crate) fn on(&self) -> (Kind, Device) {
+        (self.input.kind(), self.input.device())
     }
 
     pub(crate) fn n_in(&self) -> i64 {

@@ -103,7 +103,7 @@ fn what_cannot_be_is_refused() {
         (LifConfig { tau_ms: 0.0, ..LifConfig::default() }, "tau_ms is 0"),
         (LifConfig { v_th: 0.0, ..LifConfig::default() }, "it must be above v_reset"),
         (LifConfig { refractory_ms: -1.0, ..LifConfig::default() }, "refractory_ms is -1"),
-        (LifConfig { v_rest: f64::NAN, ..LifConfig::default() }, "must be numbers"),
+        (LifConfig { v_rest: f64::NAN, ..LifConfig::default() }, "lif.v_rest is NaN; it must be a number"),
         (LifConfig { surrogate: Surrogate::Erf { alpha: -1.0 }, ..LifConfig::default() }, "alpha of the surrogate erf"),
     ] {
         let error = Lif::new(1, &config).unwrap_err().to_string();

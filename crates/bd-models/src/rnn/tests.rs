@@ -140,7 +140,7 @@ fn a_trained_initial_state_has_a_gradient() {
 fn settings_that_cannot_be_are_refused() {
     let mut params = Params::new(0, ON);
     let mut refused = |n: i64, config: RnnConfig| Rnn::new(&mut params.at("r"), 1, n, &config).unwrap_err().to_string();
-    assert_eq!(refused(0, RnnConfig::default()), "rnn needs inputs and units, at least one each, got 1 and 0");
+    assert_eq!(refused(0, RnnConfig::default()), "rnn.n is 0; it must be at least 1");
     let error = refused(3, RnnConfig { tau_ms: Some(0.0), ..RnnConfig::default() });
-    assert_eq!(error, "rnn: tau_ms is 0; it must be a number above 0");
+    assert_eq!(error, "rnn.tau_ms is 0; it must be a number above 0");
 }

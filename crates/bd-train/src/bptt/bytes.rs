@@ -81,13 +81,13 @@ impl UpdateBytes {
 
 impl<S: System, O: Objective> Bptt<'_, S, O> {
     /// What an update would take of memory; nothing is made that grows with samples or steps. `None` where it is not known: on
-    /// another device than the CPU, and where the model is not scanned as one kernel.
+    /// another device than the CPU, where the model is not scanned as one kernel, and where the objective asks for records.
     ///
     /// What the C library keeps of freed blocks is not in it: with blocks below 32 MB, for which it does so, an update of several
     /// pieces was seen to take twice as much.
     pub fn bytes(&self, batch: &BatchOf) -> Option<UpdateBytes> {
         let (kind, device) = self.params.on();
-        if device != Device::Cpu || batch.steps == 0 {
+        if device != Device::Cpu || batch.steps == 0 || !self.objective.records().is_empty() {
             return None;
         }
         let size = kind.elt_size_in_bytes();
@@ -114,7 +114,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             loss_bytes: self.objective.copies(batch.padded) * outputs,
             last_outputs_bytes: if several || steps < batch.steps { outputs } else { 0 },
             gradients_bytes: weights * made.iter().filter(|made| **made).count(),
-            optimizer_bytes: weights * self.optimizer.slots(),
+            optimizer_bytes: weights * self.optimizer.slots().len(),
         })
     }
 }

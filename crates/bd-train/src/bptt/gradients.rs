@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn penalties_that_cannot_be_are_refused() {
-        for (l1, l2) in [(-1.0, 0.0), (0.0, f64::NAN)] {
-            assert!(Penalty { l1, l2 }.check().unwrap_err().to_string().contains(&format!("l1 {l1} and l2 {l2}")));
+        for (l1, l2, words) in [(-1.0, 0.0, "penalty.l1 is -1"), (0.0, f64::NAN, "penalty.l2 is NaN")] {
+            assert!(Penalty { l1, l2 }.check().unwrap_err().to_string().contains(words));
         }
     }
 }

@@ -15,7 +15,10 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, Weak};
 
-use bd_core::{Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named};
+use bd_core::checked::{check_input_shape, check_on};
+use bd_core::{
+    Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named, setting,
+};
 use serde_json::json;
 use tch::{Device, Tensor};
 
@@ -25,7 +28,7 @@ use self::pending::Pending;
 use self::position::Position;
 use self::update::finite_loss;
 use crate::data::{Examples, Origin};
-use crate::layout::{batch_first, check_inputs};
+use crate::layout::batch_first;
 use crate::loss::Objective;
 use crate::optim::{OptimConfig, Optimizer};
 
@@ -105,9 +108,28 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// Trains all trainable parameters. `sha` is that of the first step of a sequence; the key that steps draw their random
     /// numbers by is its key, the number of the update and that of the batch within it.
     pub fn new(system: &'a S, params: &'a Params, objective: O, optim: &OptimConfig, sha: Shared) -> Result<Self> {
-        let optimizer = Optimizer::new(optim, params)?;
+        Self::with_optimizer(system, params, objective, Optimizer::new(optim, params)?, sha)
+    }
+
+    /// [`new`](Self::new) with an optimiser that is there already: one of an update rule of one's own, for example.
+    ///
+    /// Fails if the optimiser is not that of `params`, if these are of another dtype or device than the model's, or if the model has
+    /// not the states that the objective asks for.
+    pub fn with_optimizer(
+        system: &'a S,
+        params: &'a Params,
+        objective: O,
+        optimizer: Optimizer,
+        sha: Shared,
+    ) -> Result<Self> {
+        sha.check()?;
+        optimizer.check_is_of(params)?;
+        let on = params.on();
+        system.on().map_or(Ok(()), |found| check_on("the model", found, on, "as the parameters are"))?;
+        catch_torch(|| Tap::new(objective.records()).check(&system.init_state(1, on)))?;
         let (clip, penalty, accumulate, truncate) = (None, Penalty::default(), 1, None);
-        let (unwaited, pending, checked) = (params.on().1 != Device::Cpu, RefCell::default(), RefCell::default());
+        let unwaited = on.1 != Device::Cpu && optimizer.is_built_in();
+        let (pending, checked) = (RefCell::default(), RefCell::default());
         Ok(Self {
             system,
             params,
@@ -127,9 +149,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
 
     /// Scales the gradient down to this Euclidean norm, over all parameters, where it is greater.
     pub fn clip(mut self, norm: f64) -> Result<Self> {
-        if !(norm > 0.0 && norm.is_finite()) {
-            return Err(Error::Config(format!("the gradient is clipped to a norm of {norm}; it must be above 0")));
-        }
+        setting::above_zero("clip", norm)?;
         self.clip = Some(norm);
         Ok(self)
     }
@@ -144,9 +164,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// Makes one update of so many batches in [`fit`](Self::fit), with the gradient of all of them as one batch: what is too large
     /// for memory at once. The last update of an epoch may be of fewer.
     pub fn accumulate(mut self, batches: usize) -> Result<Self> {
-        if batches == 0 {
-            return Err(Error::Config("an update is of 0 batches; it must be of at least 1".into()));
-        }
+        setting::at_least("accumulate", batches, 1)?;
         self.accumulate = batches;
         Ok(self)
     }
@@ -155,9 +173,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// makes an update and hands its last state to the next, outside the graph. Memory no longer grows with the sequences; what
     /// lies further back than a piece gets no gradient. Fails for an objective that needs the whole sequence.
     pub fn truncate(mut self, steps: usize) -> Result<Self> {
-        if steps == 0 {
-            return Err(Error::Config("sequences are cut in pieces of 0 steps; they must have at least 1".into()));
-        }
+        setting::at_least("truncate", steps, 1)?;
         if !self.objective.by_step() {
             return Err(Error::Config(format!(
                 "sequences cannot be cut in pieces of {steps} steps: the loss needs all steps of a sequence at once; take one \
@@ -206,13 +222,17 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         self.losses()
     }
 
-    /// One epoch of a [`fit`](Self::fit): for a loop of one's own, which has [`losses`](Self::losses) for its end.
+    /// One epoch of a [`fit`](Self::fit): for a loop of one's own, which has [`losses`](Self::losses) for its end. Fails without a
+    /// single batch.
     pub fn epoch(
         &mut self,
         batches: impl IntoIterator<Item = Result<Examples>>,
         mut observe: impl FnMut(&Self, u64) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
-        let mut batches = batches.into_iter();
+        let mut batches = batches.into_iter().peekable();
+        if batches.peek().is_none() {
+            return Err(Error::Config("there is nothing to train on: an epoch has no batch".into()));
+        }
         loop {
             let group = batches.by_ref().take(self.accumulate).collect::<Result<Vec<_>>>()?;
             if group.is_empty() {
@@ -259,9 +279,10 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             let batch = batch?;
             self.check(&batch)?;
             catch_torch(|| {
-                let outputs = scan(self.system, &sha, batch.inputs(), self.start(&batch), &mut Tap::none()).0;
+                let mut tap = Tap::new(self.objective.records());
+                let outputs = scan(self.system, &sha, batch.inputs(), self.start(&batch), &mut tap).0;
                 let weight = self.weight(&batch);
-                sum += self.objective.loss(&outputs, batch.targets(), batch.lengths()).double_value(&[]) * weight;
+                sum += self.judge(&outputs, &batch, tap)?.double_value(&[]) * weight;
                 weights += weight;
                 Ok(())
             })?;
@@ -309,14 +330,10 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     }
 
     fn check(&self, batch: &Examples) -> Result<()> {
-        check_inputs(batch.inputs(), self.system.n_in())?;
-        let (inputs, params) = (batch.inputs().on(), self.params.on());
-        if inputs != params {
-            let show =
-                |(kind, device)| format!("{} on {}", bd_core::kind_name(kind), bd_core::device::device_name(device));
-            let expected = format!("{}, as the parameters are", show(params));
-            return Err(Error::Place { what: "inputs".into(), expected, found: show(inputs) });
-        }
+        let (inputs, params) = (batch.inputs(), self.params.on());
+        // That they are finite was seen when examples were made of them.
+        check_input_shape(self.system, inputs)?;
+        check_on("inputs", inputs.on(), params, "as the parameters are")?;
         if !self.unwaited {
             return self.objective.check(self.outputs_of(batch), params.0, batch.targets(), batch.lengths());
         }

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bd_core::{Error, Result, System, catch_torch};
+use bd_core::{Error, Inputs, Result, System, catch_torch};
 use tch::{Device, Kind, Tensor};
 
 use super::gradients::{Gradients, by_tensors};
@@ -23,6 +23,16 @@ pub(super) fn add(sum: Option<Tensor>, own: &Tensor) -> Tensor {
     match sum {
         None => own,
         Some(sum) => (&sum + own).where_self(&sum.isfinite(), &sum),
+    }
+}
+
+/// The value of a loss; not a number where its inputs are not finite. Those of the host were checked when examples were made of them.
+pub(super) fn of_finite_inputs(loss: &Tensor, inputs: &Inputs) -> Tensor {
+    match inputs {
+        Inputs::Dense(xs) if xs.device() != Device::Cpu => {
+            loss.where_self(&xs.isfinite().all(), &loss.full_like(f64::NAN))
+        }
+        _ => loss.shallow_clone(),
     }
 }
 
@@ -147,7 +157,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
     /// Makes updates as on a device, wherever the parameters are: for tests.
     #[doc(hidden)]
     pub fn as_on_a_device(mut self) -> Self {
-        self.unwaited = true;
+        self.unwaited = self.optimizer.is_built_in();
         self
     }
 }

@@ -1,6 +1,6 @@
 //! [`Penalty`]: what large parameters cost.
 
-use bd_core::{Error, Result};
+use bd_core::{Result, setting};
 use serde::{Deserialize, Serialize};
 
 /// What is added to the loss: `l1` times the sum of the absolute values of all trainable parameters, and `l2` times the sum of
@@ -26,11 +26,7 @@ impl Penalty {
 
     /// Refuses factors that cannot be.
     pub fn check(&self) -> Result<()> {
-        let fits = |factor: f64| factor >= 0.0 && factor.is_finite();
-        if fits(self.l1) && fits(self.l2) {
-            return Ok(());
-        }
-        let Self { l1, l2 } = self;
-        Err(Error::Config(format!("a penalty has l1 {l1} and l2 {l2}; both are numbers from 0")))
+        setting::from_zero("penalty.l1", self.l1)?;
+        setting::from_zero("penalty.l2", self.l2)
     }
 }

@@ -1,6 +1,7 @@
 //! The updates of [`Bptt`]: of several batches together, or of pieces of sequences one after the other.
 
 use std::ops::ControlFlow;
+use std::panic::{self, AssertUnwindSafe};
 
 use bd_core::{Error, Phase, Result, Shared, StateTree, System, Tap, catch_torch};
 use tch::Tensor;
@@ -61,7 +62,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
                 break;
             }
             let more = from + piece < most;
-            let step = catch_torch(|| self.update_of(parts, from, more))?;
+            let step = recording(|| catch_torch(|| self.update_of(parts, from, more)))?;
             self.position = if more { Position::at(from + piece, &states) } else { Position::Beginning };
             if see(self, step)?.is_break() {
                 return Ok(ControlFlow::Break(()));
@@ -79,14 +80,15 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         let (mut loss, mut unseen, mut sum, mut last) = (0.0, None, Vec::new(), None);
         for Part { which, examples, weight, state } in parts {
             let begin = state.take().unwrap_or_else(|| self.start(&examples));
-            let (outputs, end) =
-                scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut Tap::none());
-            let mut own = self.objective.loss(&outputs, examples.targets(), examples.lengths());
+            let mut tap = Tap::new(self.objective.records());
+            let (outputs, end) = scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut tap);
+            let mut own = self.judge(&outputs, &examples, tap)?;
             if several {
                 own *= weight / weights;
             }
             let gradients = self.backward(&own)?;
             if self.unwaited {
+                let own = on_device::of_finite_inputs(&own, examples.inputs());
                 unseen = Some(on_device::add(unseen, &own));
             } else {
                 loss += own.double_value(&[]);
@@ -122,15 +124,50 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         Shared { key: self.sha.key ^ key, ..self.sha.in_phase(Phase::Fit) }.ahead(from)
     }
 
+    /// The objective of a batch, with the states that it asked for.
+    pub(super) fn judge(&self, outputs: &Tensor, batch: &Examples, tap: Tap) -> Result<Tensor> {
+        let loss = if tap.wants_any() {
+            self.objective.loss_with(outputs, batch.targets(), batch.lengths(), &tap.finish()?)
+        } else {
+            self.objective.loss(outputs, batch.targets(), batch.lengths())
+        };
+        if loss.numel() == 1 {
+            return Ok(loss);
+        }
+        Err(Error::Shape { what: "the loss".into(), expected: "one number".into(), found: loss.size() })
+    }
+
     /// Gradients of all parameters.
     fn backward(&self, loss: &Tensor) -> Result<Vec<Tensor>> {
+        // libtorch through tch ends the process where there is no graph.
+        if !loss.requires_grad() {
+            return Err(self.independent("it is not part of the graph, because of a detach, a no_grad or an integer"));
+        }
         let params: Vec<&Tensor> = self.optimizer.params().iter().map(|(_, tensor)| tensor).collect();
         let gradients = Tensor::f_run_backward(&[loss], &params, false, false)?;
+        if !gradients.iter().any(Tensor::defined) {
+            return Err(self.independent("were they made together with the model?"));
+        }
         // libtorch gives an undefined tensor for a parameter that the loss does not depend on.
         let or_zeros =
             |(gradient, param): (Tensor, &Tensor)| if gradient.defined() { gradient } else { param.zeros_like() };
         Ok(gradients.into_iter().zip(params).map(or_zeros).collect())
     }
+
+    /// That a loss has nothing to do with what is trained.
+    fn independent(&self, why: &str) -> Error {
+        let names: Vec<_> = self.optimizer.params().iter().map(|(name, _)| name.as_str()).take(10).collect();
+        let names = names.join(", ");
+        Error::Config(format!(
+            "nothing would be trained: the loss does not depend on any of the parameters ({names}); {why}"
+        ))
+    }
+}
+
+/// Runs `f` with gradients recorded, also where the caller holds a `tch::no_grad_guard`, which holds again afterwards.
+fn recording<T>(f: impl FnOnce() -> T) -> T {
+    let ended = tch::with_grad(|| panic::catch_unwind(AssertUnwindSafe(f)));
+    ended.unwrap_or_else(|payload| panic::resume_unwind(payload))
 }
 
 /// The loss with the penalty.

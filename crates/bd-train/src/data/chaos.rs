@@ -1,6 +1,6 @@
 //! Series of chaotic systems, integrated on the host in float64 by the classic Runge-Kutta method of order 4.
 
-use bd_core::{Error, Result};
+use bd_core::{Error, Result, setting};
 use tch::Tensor;
 
 /// A system of ordinary differential equations `du/dt = f(u)`. The next system is one more entry of [`FLOWS`].
@@ -76,11 +76,8 @@ impl Flow {
                 return Err(Error::Config(format!("{} has {expected} {what}, got {found}", self.name)));
             }
         }
-        if !(dt > 0.0 && dt.is_finite()) || points == 0 || points > MAX_POINTS {
-            return Err(Error::Config(format!(
-                "a series needs a step above 0 and 1 to {MAX_POINTS} points, got step {dt} and {points} points"
-            )));
-        }
+        setting::above_zero("dt", dt)?;
+        setting::check("points", points, (1..=MAX_POINTS).contains(&points), &format!("1 to {MAX_POINTS} points"))?;
         let n = start.len();
         let mut u = start.to_vec();
         let mut all = Vec::with_capacity(points * n);
@@ -170,8 +167,8 @@ mod tests {
         for (params, start, dt, points, words) in [
             (vec![10.0], vec![1.0; 3], 0.01, 10, "3 parameters, got 1"),
             (vec![10.0, 28.0, 2.0], vec![1.0], 0.01, 10, "3 start values, got 1"),
-            (vec![10.0, 28.0, 2.0], vec![1.0; 3], 0.0, 10, "step 0"),
-            (vec![10.0, 28.0, 2.0], vec![1.0; 3], 0.01, 0, "0 points"),
+            (vec![10.0, 28.0, 2.0], vec![1.0; 3], 0.0, 10, "dt is 0;"),
+            (vec![10.0, 28.0, 2.0], vec![1.0; 3], 0.01, 0, "points is 0; it must be 1 to"),
             (vec![10.0, 28.0, 2.0], vec![1.0; 3], 1.0, 100, "not finite: point"),
         ] {
             let error = lorenz.series(&params, &start, dt, points).unwrap_err().to_string();

@@ -17,7 +17,7 @@
 
 use std::f64::consts::PI;
 
-use bd_core::{Error, Result, Rng};
+use bd_core::{Result, Rng, setting};
 use tch::Tensor;
 
 use super::Events;
@@ -92,9 +92,8 @@ impl Digits {
     pub fn check(&self) -> Result<()> {
         let Self { classes, channels, .. } = *self;
         for (name, value, least, most) in [("classes", classes, 2, 1000), ("channels", channels, 10, 100_000)] {
-            if !(least..=most).contains(&value) {
-                return Err(Error::Config(format!("digits: {name} is {value}; it is from {least} to {most}")));
-            }
+            let fits = (least..=most).contains(&value);
+            setting::check(&format!("digits.{name}"), value, fits, &format!("from {least} to {most}"))?;
         }
         Ok(())
     }
@@ -103,9 +102,7 @@ impl Digits {
     /// class, or one more. The first samples of more are the same.
     pub fn draw(&self, part: &str, count: usize) -> Result<(Events, Tensor)> {
         self.check()?;
-        if count == 0 {
-            return Err(Error::Config(format!("digits: {part} has 0 samples; it needs at least 1")));
-        }
+        setting::at_least(&format!("the number of samples of {part}"), count, 1)?;
         let templates: Vec<_> = (0..self.classes.div_ceil(2)).map(|pair| self.template(pair)).collect();
         let (mut times, mut units, mut offsets, mut labels) = (Vec::new(), Vec::new(), vec![0], Vec::new());
         for sample in 0..count {
@@ -236,9 +233,9 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         for (digits, count, words) in [
-            (Digits { classes: 1, ..Digits::default() }, 1, "digits: classes is 1; it is from 2 to 1000"),
-            (Digits { channels: 3, ..Digits::default() }, 1, "digits: channels is 3"),
-            (Digits::default(), 0, "digits: train has 0 samples"),
+            (Digits { classes: 1, ..Digits::default() }, 1, "digits.classes is 1; it must be from 2 to 1000"),
+            (Digits { channels: 3, ..Digits::default() }, 1, "digits.channels is 3"),
+            (Digits::default(), 0, "samples of train is 0;"),
         ] {
             let error = digits.draw("train", count).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

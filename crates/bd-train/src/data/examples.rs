@@ -22,6 +22,11 @@ impl<'a> Picked<'a> {
     }
 }
 
+/// Refuses inputs on the host that are not finite: once for all batches that are taken of them.
+fn check_on_host(inputs: &Inputs) -> Result<()> {
+    if inputs.on().1 == Device::Cpu { inputs.check_finite() } else { Ok(()) }
+}
+
 fn index(samples: &[usize]) -> Tensor {
     Tensor::from_slice(&samples.iter().map(|&sample| sample as i64).collect::<Vec<_>>())
 }
@@ -75,7 +80,9 @@ impl Clone for Examples {
 }
 
 impl Examples {
-    /// Fails if there are not as many targets as sequences, or none.
+    /// Fails if there are not as many targets as sequences, or none, and if an input is not finite, padding included: a spiking
+    /// network would be silent from there on, and look sound. On a device nothing is looked at here; the loss of an update is then not
+    /// finite.
     pub fn new(inputs: Inputs, targets: Tensor) -> Result<Self> {
         let [batch, time, _] = inputs.shape();
         let found = targets.size();
@@ -86,6 +93,7 @@ impl Examples {
                 found,
             });
         }
+        check_on_host(&inputs)?;
         let moved = move_to(&targets, inputs.on().1)?;
         let origin = Origin { targets, lengths: None, shape: [batch, time] };
         Ok(Self { inputs, targets: moved, lengths: None, origin: Arc::new(Mutex::new(origin)) })
@@ -120,6 +128,7 @@ impl Examples {
             let expected = format!("[{batch}, {time}, ..], as the inputs before them, on the device of the targets");
             return Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() });
         }
+        check_on_host(&inputs)?;
         Ok(Self { inputs, ..self })
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use bd_core::{Error, Result};
+use bd_core::{Error, Result, setting};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -50,9 +50,7 @@ pub fn split_names(text: &str) -> Vec<String> {
 impl Series {
     /// Reads a file, see [`read_columns`].
     pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
-        if let Some(dt) = config.dt.filter(|dt| !(*dt > 0.0 && dt.is_finite())) {
-            return Err(Error::Config(format!("data.dt is {dt}; it must be a number above 0")));
-        }
+        config.dt.map_or(Ok(()), |dt| setting::above_zero("data.dt", dt))?;
         let table = Table { path, columns: read_columns(path)? };
         let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
         let times = time.map(|at| table.numbers(at)).transpose()?;
@@ -154,7 +152,7 @@ fn evenly(times: &[f64]) -> Result<(f64, f64), String> {
     }
     Err(format!(
         "points are not evenly spaced: usually {usual} apart, but point {} (counted from 0) is at {}, {} after the one before; \
-         fill gaps or resample, or leave the column out and say how far points are apart with --dt",
+         fill gaps or resample, or leave the column out and say how far points are apart with `dt`",
         widest + 1,
         times[widest + 1],
         steps[widest]
@@ -202,7 +200,7 @@ impl Table<'_> {
         arrays.dedup();
         let chosen: Vec<usize> = match names {
             [] if arrays.len() > 1 => {
-                return Err(self.bad(format!("name its columns with --columns; there are: {}", self.listing())));
+                return Err(self.bad(format!("name its columns with `columns`; there are: {}", self.listing())));
             }
             [] => (0..self.columns.len()).filter(|at| Some(*at) != time).collect(),
             names => names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>>>()?.concat(),
@@ -248,9 +246,9 @@ impl Table<'_> {
             1..=20 => {
                 let others = others.iter().map(quoted).collect::<Vec<_>>().join(",");
                 let others = if others.contains('"') { format!("'{others}'") } else { others };
-                format!("; to leave it out, name the columns that are channels: --columns {others}")
+                format!("; to leave it out, name the columns that are channels: `columns` {others}")
             }
-            _ => "; to leave it out, name the columns that are channels with --columns".into(),
+            _ => "; to leave it out, name the columns that are channels with `columns`".into(),
         };
         self.bad(format!("column {}: {reason}{advice}", column.name))
     }
@@ -320,7 +318,7 @@ mod tests {
         assert_eq!(read(&["v", "u"]).unwrap().channels, ["v", "u.0", "u.1"]);
         assert_eq!(Vec::<f64>::try_from(read(&["u.1"]).unwrap().values.flatten(0, -1)).unwrap(), [1.0, 3.0, 5.0]);
         for (columns, words) in [
-            (&[][..], "name its columns with --columns; there are: u.0, u.1, v, w"),
+            (&[][..], "name its columns with `columns`; there are: u.0, u.1, v, w"),
             (&["w"], "column w: it is [3, 1, 1]; a series is [time] or [time, channel]"),
             (&["u", "u.1"], "two channels would be called 'u.1'"),
             (&["z"], "no column is called 'z'; there are: u.0, u.1, v, w"),
@@ -337,7 +335,7 @@ mod tests {
             (
                 &[][..],
                 None,
-                "column day: line 2 is \"2020-01-01\", which is no number; to leave it out, name the columns that are channels: --columns v",
+                "column day: line 2 is \"2020-01-01\", which is no number; to leave it out, name the columns that are channels: `columns` v",
             ),
             (&["w"], None, "column w: line 4 is empty"),
             (&["v", "v"], None, "two channels would be called 'v'"),

@@ -45,15 +45,12 @@ impl SplitConfig {
         let Self { warmup, split } = self;
         let count = warmup.is_finite() && *warmup >= 0.0 && (*warmup < 1.0 || warmup.fract() == 0.0);
         if !count {
-            return Err(Error::Config(format!(
-                "warmup is {warmup}; it is a fraction below 1 or a whole number of points"
-            )));
+            return Err(Error::setting("warmup", warmup, "a fraction below 1 or a whole number of points"));
         }
         let fractions = split.iter().all(|f| (0.0..=1.0).contains(f)) && (split.iter().sum::<f64>() - 1.0).abs() < 1e-9;
         if !fractions {
-            return Err(Error::Config(format!(
-                "split is {split:?}; it is three fractions (train, validation, test) that sum to 1"
-            )));
+            let allowed = "three fractions (train, validation, test) that sum to 1";
+            return Err(Error::setting("split", format!("{split:?}"), allowed));
         }
         let start = if *warmup < 1.0 { (warmup * points as f64).round() as usize } else { *warmup as usize };
         if start >= points {

@@ -57,7 +57,7 @@ fn check_range(labels: &Tensor, classes: i64, lengths: Option<&Tensor>) -> Resul
 pub(super) fn check_like_outputs(outputs: [i64; 3], kind: Kind, targets: &Tensor) -> Result<()> {
     if targets.kind() != kind {
         let expected = format!("{}, as the outputs are", kind_name(kind));
-        return Err(Error::Place { what: "targets".into(), expected, found: kind_name(targets.kind()) });
+        return Err(Error::DtypeOrDevice { what: "targets".into(), expected, found: kind_name(targets.kind()) });
     }
     shape(targets, &outputs)
 }

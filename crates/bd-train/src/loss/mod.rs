@@ -4,17 +4,19 @@ mod check;
 mod objective;
 mod of_sequence;
 mod over_time;
+mod with_records;
 
-use bd_core::{Error, Result};
+use bd_core::{Error, Result, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
 pub use self::check::check_labels;
 use self::check::{check_class_targets, check_like_outputs, check_probabilities};
-pub use self::objective::{EachStep, Objective};
+pub use self::objective::{EachStep, Objective, Records};
 pub use self::of_sequence::OfSequence;
 pub use self::over_time::OverTime;
 use self::over_time::Valid;
+pub use self::with_records::WithRecords;
 
 /// Losses by name. `d` is output minus target, `y` an output.
 ///
@@ -54,9 +56,7 @@ impl Loss {
     /// Refuses parameters that cannot be.
     pub fn check_parameters(&self) -> Result<()> {
         match self {
-            Self::Huber { delta } if !(*delta > 0.0 && delta.is_finite()) => {
-                Err(Error::Config(format!("huber has delta {delta}; it must be a number above 0")))
-            }
+            Self::Huber { delta } => setting::above_zero("huber.delta", *delta),
             _ => Ok(()),
         }
     }
@@ -141,10 +141,17 @@ impl Objective for Loss {
 }
 
 /// The fraction of samples whose greatest score `[batch, n]` is that of their label `[batch]`; of steps likewise, with `[batch, time,
-/// n]` and `[batch, time]`.
-pub fn accuracy(scores: &Tensor, labels: &Tensor) -> f64 {
-    assert_eq!(scores.size()[..scores.dim() - 1], labels.size(), "a label for each");
-    scores.argmax(-1, false).eq_tensor(labels).to_kind(Kind::Double).mean(Kind::Double).double_value(&[])
+/// n]` and `[batch, time]`. Fails if there is not a label for each, or none.
+pub fn accuracy(scores: &Tensor, labels: &Tensor) -> Result<f64> {
+    let (of_scores, of_labels) = (scores.size(), labels.size());
+    if of_scores.split_last().is_none_or(|(classes, samples)| *classes == 0 || samples != of_labels)
+        || labels.numel() == 0
+    {
+        let expected = format!("a label for each of the scores {of_scores:?}, which are [.., classes]");
+        return Err(Error::Shape { what: "labels".into(), expected, found: of_labels });
+    }
+    let correct = scores.f_argmax(-1, false)?.f_eq_tensor(labels)?;
+    Ok(correct.f_to_kind(Kind::Double)?.f_mean(Kind::Double)?.f_double_value(&[])?)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! [`Objective`]: what training makes small.
 
+use std::collections::BTreeMap;
+
 use bd_core::{Error, Result};
 use tch::{Kind, Tensor};
 
@@ -15,6 +17,18 @@ pub trait Objective {
 
     /// The loss.
     fn loss(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Tensor;
+
+    /// Names of the states that [`loss_with`](Self::loss_with) is to see, as in `r.spike`. A scan that records takes about three
+    /// times as long, and keeps the records until its gradients are known.
+    fn records(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The loss of an objective that asks for [`records`](Self::records): each `[batch, time, n]`, inside the graph. Without records
+    /// it is [`loss`](Self::loss).
+    fn loss_with(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>, _records: &Records) -> Tensor {
+        self.loss(outputs, targets, lengths)
+    }
 
     /// How many things the loss is a mean over, for outputs of this shape: what batches are weighted by where several make one
     /// loss. The number of sequences, unless it is said otherwise.
@@ -34,6 +48,9 @@ pub trait Objective {
         3
     }
 }
+
+/// States over time by name, each `[batch, time, n]`.
+pub type Records = BTreeMap<String, Tensor>;
 
 impl<F: Fn(&Tensor, &Tensor) -> Tensor> Objective for F {
     fn check(&self, _outputs: [i64; 3], _kind: Kind, _targets: &Tensor, lengths: Option<&Tensor>) -> Result<()> {

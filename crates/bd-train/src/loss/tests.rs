@@ -161,13 +161,15 @@ fn targets_that_cannot_be_are_named() {
         assert!(error.contains("[2, 3, 4]") && error.contains("[2, 3, 1]"), "{error}");
     }
     let error = check(Loss::Huber { delta: 0.0 }, Tensor::zeros([2, 3, 4], (Kind::Float, Device::Cpu)));
-    assert!(error.contains("delta 0;"), "{error}");
+    assert!(error.contains("huber.delta is 0;"), "{error}");
 }
 
 #[test]
 fn accuracy_counts() {
     let scores = Tensor::from_slice(&[0.1f32, 0.9, 0.8, 0.2, 0.4, 0.6]).reshape([3, 2]);
-    assert!((accuracy(&scores, &Tensor::from_slice(&[1i64, 1, 1])) - 2.0 / 3.0).abs() < 1e-15);
+    assert!((accuracy(&scores, &Tensor::from_slice(&[1i64, 1, 1])).unwrap() - 2.0 / 3.0).abs() < 1e-15);
+    let error = accuracy(&scores, &Tensor::from_slice(&[1i64, 1])).unwrap_err().to_string();
+    assert!(error.contains("a label for each of the scores [3, 2]") && error.ends_with("got [2]"), "{error}");
 }
 
 /// The last valid step of each sequence, by hand.

@@ -3,16 +3,18 @@
 //! libtorch's optimisers hide their moments from tch, so that a run could not be resumed; hence our own.
 
 mod apply;
+mod own;
 mod rule;
 pub(crate) mod together;
 
 use std::cell::Cell;
 
-use bd_core::{Error, Params, Result, match_named};
+use bd_core::{Error, Params, Result, match_named, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::apply::{Apply, Target, Try};
+pub use self::own::{Current, Next, UpdateRule};
 pub use self::rule::{EpsOn, Rule};
 use crate::schedule::Schedule;
 
@@ -41,18 +43,27 @@ impl Default for OptimConfig {
 impl OptimConfig {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
-        if !(self.lr > 0.0 && self.lr.is_finite()) {
-            return Err(Error::Config(format!("lr is {}; it must be a number above 0", self.lr)));
-        }
+        setting::above_zero("lr", self.lr)?;
         self.schedule.check()?;
         self.rule.check()
     }
 }
 
+/// Which rule an optimiser follows.
+#[derive(Debug)]
+enum Chosen {
+    BuiltIn(Rule),
+    Own(Box<dyn UpdateRule>),
+}
+
 /// An optimiser at work on the trainable parameters of a model.
 #[derive(Debug)]
 pub struct Optimizer {
-    config: OptimConfig,
+    lr: f64,
+    schedule: Schedule,
+    rule: Chosen,
+    /// Names of the slots.
+    slot_names: Vec<String>,
     /// Updates done. Of those on a device it is learned afterwards, by who only looks at them, that they were refused.
     step: Cell<u64>,
     params: Vec<(String, Tensor)>,
@@ -66,17 +77,30 @@ impl Optimizer {
     /// For all trainable parameters, in their order.
     pub fn new(config: &OptimConfig, params: &Params) -> Result<Self> {
         config.check()?;
+        let slots = config.rule.slots().iter().map(ToString::to_string).collect();
+        Self::of(config.lr, &config.schedule, Chosen::BuiltIn(config.rule), slots, params)
+    }
+
+    /// An optimiser that follows a rule of one's own, with a learning rate above 0 and its schedule.
+    pub fn with_rule(rule: impl UpdateRule + 'static, lr: f64, schedule: &Schedule, params: &Params) -> Result<Self> {
+        setting::above_zero("lr", lr)?;
+        schedule.check()?;
+        let slots = rule.slots();
+        Self::of(lr, schedule, Chosen::Own(Box::new(rule)), slots, params)
+    }
+
+    fn of(lr: f64, schedule: &Schedule, rule: Chosen, slot_names: Vec<String>, params: &Params) -> Result<Self> {
         let params = params.trainable();
         if params.is_empty() {
             return Err(Error::Config("there is no trainable parameter".into()));
         }
         let on = (params[0].1.kind(), params[0].1.device());
         let total = params.iter().map(|(_, param)| param.numel() as i64).sum::<i64>();
-        let joined: Vec<Tensor> = config.rule.slots().iter().map(|_| Tensor::zeros([total], on)).collect();
+        let joined: Vec<Tensor> = slot_names.iter().map(|_| Tensor::zeros([total], on)).collect();
         let of_all: Vec<Vec<Tensor>> = joined.iter().map(|all| together::parts(all, &params)).collect();
         let of = |i: usize| of_all.iter().map(|parts| parts[i].shallow_clone()).collect();
         let slots = (0..params.len()).map(of).collect();
-        Ok(Self { config: config.clone(), step: Cell::new(0), params, slots, joined })
+        Ok(Self { lr, schedule: schedule.clone(), rule, slot_names, step: Cell::new(0), params, slots, joined })
     }
 
     /// Updates done.
@@ -86,12 +110,30 @@ impl Optimizer {
 
     /// The learning rate of the next update.
     pub fn lr(&self) -> f64 {
-        self.config.lr * self.config.schedule.factor(self.step())
+        self.lr * self.schedule.factor(self.step())
     }
 
-    /// Tensors that the rule keeps beside each parameter.
-    pub(crate) fn slots(&self) -> usize {
-        self.config.rule.slots().len()
+    /// Names of the tensors that the rule keeps beside each parameter.
+    pub(crate) fn slots(&self) -> &[String] {
+        &self.slot_names
+    }
+
+    /// Whether the rule is one of [`Rule`]: updates by another are waited for on a device.
+    pub(crate) fn is_built_in(&self) -> bool {
+        matches!(self.rule, Chosen::BuiltIn(_))
+    }
+
+    /// Refuses parameters that are not those at work on.
+    pub(crate) fn check_is_of(&self, params: &Params) -> Result<()> {
+        let trainable = params.trainable();
+        match_named("the parameters of the optimiser", &trainable, &self.params)?;
+        let same = |((name, a), (other, b)): (&(String, Tensor), &(String, Tensor))| {
+            name == other && a.data_ptr() == b.data_ptr()
+        };
+        if trainable.iter().zip(&self.params).all(same) {
+            return Ok(());
+        }
+        Err(Error::Config("the optimiser is at work on the parameters of another model".into()))
     }
 
     /// The parameters at work on, by name.
@@ -102,14 +144,38 @@ impl Optimizer {
     /// One update, from a gradient for each parameter in order. Where a number of it would not be finite, nothing is changed.
     ///
     /// Parameters on the CPU are changed one by one, by a loop over their memory, others all together, by operations of libtorch: to
-    /// the same bits, but for the last one of roots.
+    /// the same bits, but for the last one of roots. A rule of one's own is followed by operations of libtorch.
+    ///
+    /// Fails if there is not a gradient for each parameter, of its shape, dtype and device.
     pub fn update(&mut self, gradients: &[Tensor]) -> Result<()> {
-        assert_eq!(gradients.len(), self.params.len(), "a gradient for each parameter");
+        self.check_gradients(gradients)?;
         let _guard = tch::no_grad_guard();
-        let (lr, step, rule) = (self.lr(), self.step() + 1, self.config.rule);
-        if self.params[0].1.device() != Device::Cpu {
-            return self.update_together(gradients);
+        match &self.rule {
+            Chosen::BuiltIn(rule) if self.params[0].1.device() == Device::Cpu => self.update_by_loops(*rule, gradients),
+            Chosen::BuiltIn(_) => self.update_together(gradients),
+            Chosen::Own(rule) => {
+                own::update(rule.as_ref(), (self.step() + 1, self.lr()), &self.params, gradients, &self.slots)?;
+                self.step.set(self.step() + 1);
+                Ok(())
+            }
         }
+    }
+
+    fn check_gradients(&self, gradients: &[Tensor]) -> Result<()> {
+        if gradients.len() != self.params.len() {
+            let (found, expected) = (gradients.len(), self.params.len());
+            return Err(Error::Config(format!("there are {found} gradients for {expected} parameters")));
+        }
+        self.params.iter().zip(gradients).try_for_each(|((name, param), gradient)| {
+            if !gradient.defined() {
+                return Err(Error::Config(format!("the gradient of {name} is an undefined tensor")));
+            }
+            own::check_like(&format!("the gradient of {name}"), gradient, param)
+        })
+    }
+
+    fn update_by_loops(&self, rule: Rule, gradients: &[Tensor]) -> Result<()> {
+        let (lr, step) = (self.lr(), self.step() + 1);
         let own = self.params.iter().zip(gradients).map(|((_, param), gradient)| apart(param, gradient.contiguous()));
         let gradients: Vec<Tensor> = own.collect();
         let targets = self.params.iter().zip(&gradients).zip(&self.slots);
@@ -117,7 +183,6 @@ impl Optimizer {
             .map(|(((name, param), gradient), slots)| (name.as_str(), Target { param, gradient, slots }))
             .collect();
         let tried = targets.iter().map(|(name, target)| {
-            assert_eq!(target.param.size(), target.gradient.size(), "the gradient of {name} has its shape");
             rule.formula(step, lr, Try(target)).map_err(|which| overflow(rule, step, name, which))
         });
         // Not one before all are known to be sound.
@@ -128,9 +193,6 @@ impl Optimizer {
     }
 
     fn update_together(&mut self, gradients: &[Tensor]) -> Result<()> {
-        for ((name, param), gradient) in self.params.iter().zip(gradients) {
-            assert_eq!(param.size(), gradient.size(), "the gradient of {name} has its shape");
-        }
         let param = together::joined(self.params.iter().map(|(_, param)| param));
         let sound =
             self.update_where(&param, &together::joined(gradients), &Tensor::ones([], (Kind::Bool, param.device())));
@@ -140,14 +202,22 @@ impl Optimizer {
         let step = self.step();
         self.refused(step);
         self.check_next(&self.params, gradients)?;
-        Err(overflow(self.config.rule, step, "a parameter", 0))
+        Err(overflow(self.built_in(), step, "a parameter", 0))
+    }
+
+    /// The rule of updates that are made all together.
+    fn built_in(&self) -> Rule {
+        match &self.rule {
+            Chosen::BuiltIn(rule) => *rule,
+            Chosen::Own(_) => unreachable!("an update by a rule of one's own is waited for"),
+        }
     }
 
     /// One update of parameters on a device, from their values and gradients, both joined, where it is `sound` and no number of it
     /// would overflow; else nothing is changed. It is counted as done, and whether it was is handed back as a tensor: nothing waits.
     pub(crate) fn update_where(&mut self, param: &Tensor, gradient: &Tensor, sound: &Tensor) -> Tensor {
         let _guard = tch::no_grad_guard();
-        let (lr, step, rule) = (self.lr(), self.step() + 1, self.config.rule);
+        let (lr, step, rule) = (self.lr(), self.step() + 1, self.built_in());
         let sound = together::update_where((rule, step, lr), &self.params, (param, gradient), &self.joined, sound);
         self.step.set(step);
         sound
@@ -160,7 +230,7 @@ impl Optimizer {
 
     /// Fails if the next update of these parameters, which are the optimiser's or copies, would overflow, and says what would.
     pub(crate) fn check_next(&self, params: &[(String, Tensor)], gradients: &[Tensor]) -> Result<()> {
-        let rule = (self.config.rule, self.step() + 1, self.lr());
+        let rule = (self.built_in(), self.step() + 1, self.lr());
         together::overflow(rule, params, gradients, &self.joined).map_or(Ok(()), Err)
     }
 
@@ -171,10 +241,8 @@ impl Optimizer {
 
     /// Handles on its tensors.
     fn named_slots(&self) -> Vec<(String, Tensor)> {
-        let names = self
-            .params
-            .iter()
-            .flat_map(|(name, _)| self.config.rule.slots().iter().map(move |slot| format!("{name}.{slot}")));
+        let names =
+            self.params.iter().flat_map(|(name, _)| self.slot_names.iter().map(move |slot| format!("{name}.{slot}")));
         names.zip(self.slots.iter().flatten().map(Tensor::shallow_clone)).collect()
     }
 

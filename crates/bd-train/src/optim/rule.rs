@@ -1,7 +1,7 @@
 //! [`Rule`]: how a gradient changes a parameter, each written once, for numbers and for tensors.
 
 use bd_core::kernel::{Field, Num};
-use bd_core::{Error, Result};
+use bd_core::{Result, setting};
 use serde::{Deserialize, Serialize};
 
 /// Which square root Adam adds its `eps` to.
@@ -82,29 +82,24 @@ impl Rule {
     }
 
     pub(super) fn check(self) -> Result<()> {
-        let fraction = |value: f64| (0.0..1.0).contains(&value);
-        let positive = |value: f64| value > 0.0 && value.is_finite();
-        let wrong = match self {
-            Self::Momentum { momentum } | Self::Nesterov { momentum } if !fraction(momentum) => {
-                format!("momentum is {momentum}; it is from 0 to below 1")
-            }
-            Self::RmsProp { decay, eps } if !(fraction(decay) && positive(eps)) => {
-                format!("rms_prop has decay {decay}, eps {eps}; decay is from 0 to below 1, eps is above 0")
-            }
-            Self::Adam { beta1, beta2, eps, .. } | Self::AdamW { beta1, beta2, eps, .. }
-                if !(fraction(beta1) && fraction(beta2) && positive(eps)) =>
-            {
-                let name = if matches!(self, Self::AdamW { .. }) { "adam_w" } else { "adam" };
-                format!(
-                    "{name} has beta1 {beta1}, beta2 {beta2}, eps {eps}; betas are from 0 to below 1, eps is above 0"
-                )
-            }
-            Self::AdamW { weight_decay, .. } if !(weight_decay >= 0.0 && weight_decay.is_finite()) => {
-                format!("weight_decay is {weight_decay}; it is a number from 0")
-            }
-            _ => return Ok(()),
+        let betas = |rule: &str, beta1: f64, beta2: f64, eps: f64| {
+            setting::below_one(&format!("{rule}.beta1"), beta1)?;
+            setting::below_one(&format!("{rule}.beta2"), beta2)?;
+            setting::above_zero(&format!("{rule}.eps"), eps)
         };
-        Err(Error::Config(wrong))
+        match self {
+            Self::Sgd => Ok(()),
+            Self::Momentum { momentum } | Self::Nesterov { momentum } => setting::below_one("momentum", momentum),
+            Self::RmsProp { decay, eps } => {
+                setting::below_one("rms_prop.decay", decay)?;
+                setting::above_zero("rms_prop.eps", eps)
+            }
+            Self::Adam { beta1, beta2, eps, .. } => betas("adam", beta1, beta2, eps),
+            Self::AdamW { beta1, beta2, eps, weight_decay } => {
+                betas("adam_w", beta1, beta2, eps)?;
+                setting::from_zero("adam_w.weight_decay", weight_decay)
+            }
+        }
     }
 
     /// Hands `user` the formula of update `t`, from 1. Which one it is is a type, so that loops are compiled for each.

@@ -1,6 +1,6 @@
 //! [`Decision`]: which of two alternatives noisy evidence speaks for.
 
-use bd_core::{Error, Result, Rng};
+use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 
 use super::Drawn;
@@ -36,13 +36,8 @@ impl Default for Decision {
 
 impl Decision {
     pub(super) fn check(&self) -> Result<()> {
-        let Self { coherence, noise, .. } = self;
-        if *coherence > 0.0 && coherence.is_finite() && *noise >= 0.0 && noise.is_finite() {
-            return Ok(());
-        }
-        Err(Error::Config(format!(
-            "decision has coherence {coherence} and noise {noise}; coherence is a number above 0, noise a number from 0"
-        )))
+        setting::above_zero("decision.coherence", self.coherence)?;
+        setting::from_zero("decision.noise", self.noise)
     }
 
     pub(super) fn draw(&self, rng: &mut Rng, dt: f64, drawn: &mut Drawn) {

@@ -1,6 +1,6 @@
 //! [`FlipFlop`]: a memory of some bits.
 
-use bd_core::{Error, Result, Rng};
+use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 
 use super::Drawn;
@@ -34,14 +34,9 @@ impl Default for FlipFlop {
 
 impl FlipFlop {
     pub(super) fn check(&self) -> Result<()> {
-        let Self { channels, probability, .. } = self;
-        if *channels > 0 && (0.0..=1.0).contains(probability) {
-            return Ok(());
-        }
-        Err(Error::Config(format!(
-            "flip_flop has channels {channels} and probability {probability}; channels are at least 1, the probability is from \
-             0 to 1"
-        )))
+        setting::at_least("flip_flop.channels", self.channels, 1)?;
+        let fits = (0.0..=1.0).contains(&self.probability);
+        setting::check("flip_flop.probability", self.probability, fits, "from 0 to 1")
     }
 
     pub(super) fn draw(&self, rng: &mut Rng, drawn: &mut Drawn) {

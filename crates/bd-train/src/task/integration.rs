@@ -1,6 +1,6 @@
 //! [`Integration`]: the sum of white noise.
 
-use bd_core::{Error, Result, Rng};
+use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 
 use super::Drawn;
@@ -35,11 +35,8 @@ impl Default for Integration {
 
 impl Integration {
     pub(super) fn check(&self) -> Result<()> {
-        let Self { mean, scale, .. } = self;
-        if mean.is_finite() && *scale >= 0.0 && scale.is_finite() {
-            return Ok(());
-        }
-        Err(Error::Config(format!("integration has mean {mean} and scale {scale}; both are numbers, scale from 0")))
+        setting::finite("integration.mean", self.mean)?;
+        setting::from_zero("integration.scale", self.scale)
     }
 
     pub(super) fn draw(&self, rng: &mut Rng, dt: f64, drawn: &mut Drawn) {

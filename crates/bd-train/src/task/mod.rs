@@ -8,7 +8,7 @@ mod flip_flop;
 mod integration;
 
 use bd_core::device::move_to;
-use bd_core::{Error, Inputs, Result, Rng};
+use bd_core::{Inputs, Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -97,9 +97,7 @@ impl Task {
 
     /// Refuses parameters that cannot be.
     pub fn check(&self) -> Result<()> {
-        if self.steps() == 0 {
-            return Err(Error::Config(format!("{} has 0 steps; it must have at least 1", self.name())));
-        }
+        setting::at_least(&format!("{}.steps", self.name()), self.steps(), 1)?;
         match self {
             Self::Integration(task) => task.check(),
             Self::Decision(task) => task.check(),
@@ -130,11 +128,8 @@ impl Task {
     /// ```
     pub fn batch(&self, seed: u64, number: u64, count: usize, dt: f64, on: (Kind, Device)) -> Result<Examples> {
         self.check()?;
-        if count == 0 || !(dt > 0.0 && dt.is_finite()) {
-            return Err(Error::Config(format!(
-                "a batch has {count} sequences with steps of {dt}; it has at least one, and steps are above 0"
-            )));
-        }
+        setting::at_least("the number of sequences of a batch", count, 1)?;
+        setting::above_zero("dt", dt)?;
         let mut rng = Rng::new(seed, &format!("task {} {number}", self.name()));
         let mut drawn = Drawn::default();
         match self {

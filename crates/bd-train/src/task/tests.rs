@@ -141,16 +141,16 @@ fn tasks_are_read_back() {
 #[test]
 fn tasks_that_cannot_be_are_refused() {
     for (task, words) in [
-        (Task::Integration(Integration { steps: 0, ..Integration::default() }), "integration has 0 steps"),
-        (Task::Integration(Integration { scale: -1.0, ..Integration::default() }), "scale -1;"),
-        (Task::Decision(Decision { coherence: 0.0, ..Decision::default() }), "coherence 0 "),
-        (Task::FlipFlop(FlipFlop { channels: 0, ..FlipFlop::default() }), "channels 0 "),
-        (Task::FlipFlop(FlipFlop { probability: 1.5, ..FlipFlop::default() }), "probability 1.5;"),
+        (Task::Integration(Integration { steps: 0, ..Integration::default() }), "integration.steps is 0;"),
+        (Task::Integration(Integration { scale: -1.0, ..Integration::default() }), "integration.scale is -1;"),
+        (Task::Decision(Decision { coherence: 0.0, ..Decision::default() }), "decision.coherence is 0;"),
+        (Task::FlipFlop(FlipFlop { channels: 0, ..FlipFlop::default() }), "flip_flop.channels is 0;"),
+        (Task::FlipFlop(FlipFlop { probability: 1.5, ..FlipFlop::default() }), "flip_flop.probability is 1.5;"),
     ] {
         let error = task.batch(0, 0, 1, 1.0, ON).unwrap_err().to_string();
         assert!(error.contains(words), "{words:?} not in: {error}");
     }
     let task = Task::Decision(Decision::default());
-    assert!(task.batch(0, 0, 0, 1.0, ON).unwrap_err().to_string().contains("0 sequences"));
-    assert!(task.batch(0, 0, 1, 0.0, ON).unwrap_err().to_string().contains("steps of 0"));
+    assert!(task.batch(0, 0, 0, 1.0, ON).unwrap_err().to_string().contains("sequences of a batch is 0"));
+    assert!(task.batch(0, 0, 1, 0.0, ON).unwrap_err().to_string().contains("dt is 0"));
 }

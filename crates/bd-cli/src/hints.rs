@@ -1,0 +1,39 @@
+//! What the crates call a setting, and the option that sets it here: messages of the crates name settings, those of the command line
+//! options.
+
+use bd_core::Error;
+use bd_core::cuda::CudaProblem;
+
+/// Settings as messages of the crates name them, in backticks, and their options.
+const OPTIONS: [(&str, &str); 2] = [("`columns`", "--columns"), ("`dt`", "--dt")];
+
+/// An error in the words of the command line, with what to do about it here.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let said = OPTIONS.iter().fold(error.to_string(), |said, (setting, option)| said.replace(setting, option));
+    match error.downcast_ref::<Error>() {
+        Some(Error::Cuda(problem)) => said + of_cuda(problem),
+        _ => said,
+    }
+}
+
+fn of_cuda(problem: &CudaProblem) -> &'static str {
+    match problem {
+        CudaProblem::LibraryMissing(_) => " (run scripts/libtorch --cuda to fetch one, or take --device cpu)",
+        CudaProblem::NvrtcMissing(_) => " (run scripts/libtorch --nvrtc to fetch it)",
+        _ => " (--device cpu)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_become_options() {
+        let error = Error::bad_file("s.npz", "name its columns with `columns`; there are: a, b");
+        assert_eq!(told(&error.into()), "s.npz: name its columns with --columns; there are: a, b");
+        let error = Error::Cuda(CudaProblem::NoDriver("none".into()));
+        assert!(told(&error.into()).ends_with("or use the CPU (--device cpu)"));
+        assert_eq!(told(&anyhow::anyhow!("something else")), "something else");
+    }
+}
