@@ -88,6 +88,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// Another process is at work in a folder.
+    #[error("{}: another process is at work in this folder ({owner}); wait for its end, or stop it", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// The process, in words.
+        owner: String,
+    },
+
     /// CUDA was asked for and cannot be used.
     #[error(transparent)]
     Cuda(#[from] CudaProblem),

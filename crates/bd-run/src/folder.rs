@@ -21,7 +21,7 @@ use bd_train::Checkpoints;
 use serde::Serialize;
 
 use crate::Config;
-use crate::manifest::{Manifest, Status, utc_now};
+use crate::manifest::{Manifest, Resumed, Status, utc_now};
 
 const LOCK: &str = ".lock";
 /// The trained parameters.
@@ -67,7 +67,18 @@ impl RunFolder {
         let lock = lock(path)?;
         Checkpoints::sweep(&path.join("checkpoints"))?;
         sweep_temporaries(path)?;
-        Ok(Self { path: path.to_path_buf(), made_parents: Vec::new(), manifest, ended: false, _lock: lock })
+        // Nothing is changed before the run [goes on](Self::go_on).
+        Ok(Self { path: path.to_path_buf(), made_parents: Vec::new(), manifest, ended: true, _lock: lock })
+    }
+
+    /// Marks the run of a reopened folder as at work again.
+    pub(crate) fn go_on(&mut self, resumed: Resumed) -> Result<()> {
+        self.ended = false;
+        self.update_manifest(|manifest| {
+            manifest.status = Status::Running;
+            manifest.finished = None;
+            manifest.resumed.push(resumed);
+        })
     }
 
     /// The folder.
@@ -93,12 +104,20 @@ impl RunFolder {
         Ok(path)
     }
 
-    /// Writes `config.json`, and its hash into the manifest.
+    /// Writes `config.json`, and its hash into the manifest: first the manifest with both hashes, so that whenever the process
+    /// is killed the file is one that the manifest knows.
     pub fn write_config(&mut self, config: &Config) -> Result<()> {
         let text = json_text("config.json", config)?;
+        let hash = sha256_hex(text.as_bytes());
+        if self.manifest.config_sha256.as_ref() == Some(&hash) {
+            return Ok(());
+        }
+        self.update_manifest(|manifest| manifest.next_config_sha256 = Some(hash.clone()))?;
         write_atomic(&self.file("config.json")?, text.as_bytes())?;
-        self.manifest.config_sha256 = Some(sha256_hex(text.as_bytes()));
-        self.write_manifest()
+        self.update_manifest(|manifest| {
+            manifest.config_sha256 = Some(hash);
+            manifest.next_config_sha256 = None;
+        })
     }
 
     /// Changes the manifest.

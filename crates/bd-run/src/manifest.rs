@@ -78,6 +78,9 @@ pub struct Manifest {
     pub resumed: Vec<Resumed>,
     /// SHA-256 of `config.json`.
     pub config_sha256: Option<String>,
+    /// That of a configuration that is about to be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_config_sha256: Option<String>,
     /// SHA-256 of `model.safetensors`.
     pub weights_sha256: Option<String>,
 }
@@ -97,6 +100,7 @@ impl Manifest {
             finished: None,
             resumed: Vec::new(),
             config_sha256: None,
+            next_config_sha256: None,
             weights_sha256: None,
         }
     }

@@ -146,6 +146,14 @@ impl NetworkConfig {
         Ok(plan)
     }
 
+    /// The same with what the layers change of it. The data stay what they are.
+    pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
+        let changed: Self = laid(self, &layers.tables()?, &alternatives)?;
+        check_threads(changed.threads)?;
+        changed.check()?;
+        Ok(changed)
+    }
+
     /// At the first step of every sequence.
     pub fn sha(&self) -> Shared {
         Shared { key: self.seed, ..Shared::new(self.dt) }

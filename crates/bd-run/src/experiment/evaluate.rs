@@ -1,0 +1,54 @@
+//! A trained network judged once more.
+
+use std::path::Path;
+
+use bd_core::{Error, Result, catch_torch};
+use bd_train::data::dataset::{Accept, Dataset, EvaluationSet};
+use serde_json::{Map, Value};
+use tch::Device;
+
+use super::network::{NetworkExperiment, evaluate, metrics};
+use super::report::NetworkReport;
+use crate::Run;
+use crate::config::{Lessons, NetworkConfig};
+
+/// The trained network of a run on the test part of its own data, on what it has learned where that has none, or on the test part
+/// of another file: what is found, and numbers by name.
+pub fn evaluate_network(
+    run: &Run,
+    config: &NetworkConfig,
+    device: Device,
+    other: Option<&Path>,
+) -> Result<(NetworkReport, Map<String, Value>)> {
+    let weights = run.weights()?;
+    let report = catch_torch(|| match other {
+        None => {
+            let experiment = NetworkExperiment::new(config.clone(), Lessons::again(config)?, device)?;
+            experiment.pipeline().params.load(&weights)?;
+            experiment.evaluate().map(|(report, _)| report)
+        }
+        Some(file) => on_other(config, file, &weights, device),
+    })?;
+    let metrics = metrics(&report);
+    Ok((report, metrics))
+}
+
+fn on_other(
+    config: &NetworkConfig,
+    file: &Path,
+    weights: &[(String, tch::Tensor)],
+    device: Device,
+) -> Result<NetworkReport> {
+    let Some(targets) = config.data.targets else {
+        return Err(Error::Config("other data are for a run that has learned from a file".into()));
+    };
+    let accept = if config.model.is_spiking() { Accept::SpikesAndNumbers } else { Accept::Numbers };
+    let part = Dataset::read_test_npz(file, accept, config.channels(), targets, config.binning())?;
+    if config.model.is_spiking() {
+        config.check_inputs(&part)?;
+    }
+    let pipeline = super::pipeline(config, device)?;
+    pipeline.params.load(weights)?;
+    let criterion = bd_train::Criterion::for_targets(config.loss, targets)?;
+    evaluate(config, &pipeline, criterion, &EvaluationSet::new(&part, &pipeline)?, "test")
+}

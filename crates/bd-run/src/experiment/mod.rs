@@ -1,0 +1,186 @@
+//! Experiments: what a configuration says, carried out in a run folder.
+
+mod evaluate;
+mod forecast;
+mod network;
+mod random;
+mod report;
+mod reporter;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bd_core::{Error, Result, catch_torch};
+use bd_train::{Control, Memory, Newest};
+use serde_json::{Map, Value};
+use tch::Device;
+
+pub use self::forecast::ForecastReport;
+pub use self::evaluate::evaluate_network;
+pub use self::network::NetworkExperiment;
+pub(crate) use self::network::pipeline;
+pub use self::report::{NetworkReport, Recorded};
+use crate::Config;
+use crate::config::Lessons;
+use crate::folder::RunFolder;
+use crate::listener::Listener;
+use crate::manifest::{Manifest, Status};
+use crate::seconds::Seconds;
+
+/// What surrounds an experiment.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Where it computes.
+    pub device: Device,
+    /// The folder to create, which must not exist; `None` is `runs/<job>-<UTC time>-<4 hex>`.
+    pub out: Option<PathBuf>,
+    /// Stops it, or has it save.
+    pub control: Control,
+    /// Version of the program and the commit that it was built from, for the manifest.
+    pub program: (&'static str, Option<String>),
+    /// When the work began.
+    pub began: Instant,
+}
+
+/// How an experiment ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// Everything was done. The folder is not [finished](Outcome::finish) yet, so that something may be added to it.
+    Finished(Box<Outcome>),
+    /// It was stopped; its folder is kept if there is a checkpoint in it.
+    Stopped {
+        /// The folder, if it is kept.
+        kept: Option<PathBuf>,
+    },
+}
+
+/// What an experiment came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its folder, in which everything is but what the caller adds.
+    pub folder: RunFolder,
+    /// What was found, for pictures and tables.
+    pub report: Report,
+    /// Numbers by name, as other programs rely on them.
+    pub metrics: Map<String, Value>,
+    /// Of its parts.
+    pub seconds: Seconds,
+    /// What an update was predicted to take of memory.
+    pub memory: Option<Memory>,
+}
+
+impl Outcome {
+    /// Marks the run as done: its folder.
+    pub fn finish(self) -> Result<PathBuf> {
+        self.folder.finish()
+    }
+}
+
+/// What was found, for pictures and tables.
+#[derive(Debug)]
+pub enum Report {
+    /// Of a forecast.
+    Forecast(Box<ForecastReport>),
+    /// Of a network.
+    Network(Box<NetworkReport>),
+}
+
+/// What an experiment works with.
+pub(crate) struct Work<'a> {
+    pub(crate) listener: &'a dyn Listener,
+    pub(crate) control: &'a Control,
+    pub(crate) seconds: Seconds,
+}
+
+/// A stage of an experiment has ended because it was stopped.
+pub(crate) enum Stage<T> {
+    Done(T),
+    Stopped,
+}
+
+/// Ends the function with [`Stage::Stopped`] if the experiment is to stop.
+macro_rules! heed {
+    ($work:expr) => {
+        if $work.control.is_stopped() {
+            return Ok($crate::experiment::Stage::Stopped);
+        }
+    };
+}
+pub(crate) use heed;
+
+/// What was found and written.
+pub(crate) struct Found {
+    pub(crate) report: Report,
+    pub(crate) metrics: Map<String, Value>,
+}
+
+/// Carries out what a configuration of a forecast says.
+pub fn forecast(config: crate::ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+    forecast::run(config, setting, listener)
+}
+
+/// Trains a network as a configuration says, on what it is to learn.
+///
+/// Fails with [`Error::OutOfMemory`] before anything is written if an update would take more memory than there is.
+pub fn train(
+    config: crate::NetworkConfig,
+    lessons: Lessons,
+    setting: &Setting,
+    listener: &dyn Listener,
+) -> Result<Ended> {
+    let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
+    listener.say(&experiment.describe());
+    let memory = experiment.checked_memory(listener)?;
+    let config = Config::Network(Box::new(experiment.config().clone()));
+    let manifest = Manifest::now(&config, setting.device, setting.program.clone());
+    let folder = RunFolder::create(setting.out.as_deref(), &config, manifest)?;
+    carry_out(experiment, folder, None, memory, setting, listener)
+}
+
+/// Goes on with a network from a checkpoint, if there is one.
+pub(crate) fn carry_out(
+    experiment: NetworkExperiment,
+    mut folder: RunFolder,
+    from: Option<Newest>,
+    memory: Option<Memory>,
+    setting: &Setting,
+    listener: &dyn Listener,
+) -> Result<Ended> {
+    let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+    work.seconds.lap("setup");
+    let found = experiment.run(&mut folder, from, &mut work);
+    end(found, folder, work.seconds, memory, listener)
+}
+
+/// Keeps the folder of an experiment that did not come to its end, if there is something in it.
+pub(crate) fn end(
+    found: Result<Stage<Found>>,
+    folder: RunFolder,
+    seconds: Seconds,
+    memory: Option<Memory>,
+    listener: &dyn Listener,
+) -> Result<Ended> {
+    let kept = folder.is_worth_keeping();
+    match found {
+        Ok(Stage::Done(Found { report, metrics })) => {
+            Ok(Ended::Finished(Box::new(Outcome { folder, report, metrics, seconds, memory })))
+        }
+        Ok(Stage::Stopped) => Ok(Ended::Stopped { kept: kept.then(|| folder.keep(Status::Stopped)) }),
+        Err(error) => {
+            if kept {
+                let diverged = matches!(error, Error::NotFinite { .. });
+                let path = folder.keep(if diverged { Status::Diverged } else { Status::Failed });
+                listener.say(&kept_words(&path, diverged));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn kept_words(path: &Path, diverged: bool) -> String {
+    let path = path.display();
+    match diverged {
+        true => format!("run       {path} is kept, with the last good parameters as a checkpoint"),
+        false => format!("run       {path} is kept, with what was trained"),
+    }
+}

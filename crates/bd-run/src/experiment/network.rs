@@ -1,0 +1,449 @@
+//! [`NetworkExperiment`]: a network with what it learns, trained, tested and written.
+
+use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
+use bd_core::text::{plural, short};
+use bd_core::{DataTransform, Error, Inputs, Params, Result, Shared, catch_torch};
+use bd_models::{Encoder, Pipeline};
+use bd_train::data::Examples;
+use bd_train::data::dataset::{EvaluationSet, Prepared};
+use bd_train::{
+    Activity, BatchOf, Criterion, End, Evaluation, Memory, Needs, Newest, Source, Task, Trained, Trainer, activity,
+};
+use serde_json::{Map, Value, json};
+use tch::{Device, Tensor};
+
+use super::random::RandomSpikes;
+use super::report::{NetworkReport, Recorded, first_inputs, time_constants_ms};
+use super::reporter::{Relay, Reporter, spike_rates};
+use super::{Found, Report, Stage, Work, heed};
+use crate::config::{Lessons, NetworkConfig};
+use crate::folder::{RunFolder, WEIGHTS};
+use crate::listener::Listener;
+use crate::metrics::Metrics;
+
+/// The batch of a task that tests: a number that no update draws.
+const TEST_BATCH: u64 = u64::MAX;
+/// Samples by which it is watched how much the neurons spike.
+const WATCHED: usize = 64;
+
+/// A network with what it learns, ready to be trained.
+#[derive(Debug)]
+pub struct NetworkExperiment {
+    config: NetworkConfig,
+    pipeline: Pipeline,
+    criterion: Criterion,
+    data: Data,
+}
+
+/// What is learned, as the network takes it.
+#[derive(Debug)]
+enum Data {
+    /// A task, with the batch that tests.
+    Task(Task, EvaluationSet),
+    /// Examples that are learned by heart.
+    Random(EvaluationSet),
+    File(Box<Prepared>),
+}
+
+/// The network of a configuration, with what drives it.
+pub(crate) fn pipeline(config: &NetworkConfig, device: Device) -> Result<Pipeline> {
+    let params = Params::new(config.seed, (config.dtype.kind(), device));
+    let (preparation, scaled) = (config.preparation(), config.scaled_targets());
+    Pipeline::new(params, config.channels(), preparation, scaled, |params| config.model.build(params))
+}
+
+impl NetworkExperiment {
+    /// Makes the network and the examples of a configuration. Fails if there is not the memory for them.
+    pub fn new(config: NetworkConfig, lessons: Lessons, device: Device) -> Result<Self> {
+        let criterion = criterion(&config)?;
+        let pipeline = pipeline(&config, device)?;
+        let data = match lessons {
+            Lessons::Task(task) => {
+                needs(&config, &pipeline, criterion, &batch_of_task(&config, &task))?
+                    .map_or(Ok(()), |needs| needs.check(bytes_of_task(&config, &task)))?;
+                if config.data.scale {
+                    let batch = task.batch(config.seed, TEST_BATCH - 1, 1000, config.dt, pipeline.on())?;
+                    pipeline.fit_inputs(&batch.inputs().to_dense())?;
+                }
+                let test = task_batch(&config, &pipeline, &task, TEST_BATCH, config.data.test_samples)?;
+                Data::Task(task, EvaluationSet { truth: test.targets().shallow_clone(), examples: test })
+            }
+            Lessons::Random => {
+                let random = RandomSpikes::of(&config)?;
+                needs(&config, &pipeline, criterion, &random.batch(config.batch))?
+                    .map_or(Ok(()), |needs| needs.check(random.bytes()))?;
+                let examples = random.draw(pipeline.on())?;
+                Data::Random(EvaluationSet { truth: examples.targets().shallow_clone(), examples })
+            }
+            Lessons::File(_, dataset) => {
+                Data::File(Box::new(Prepared::new(*dataset, &pipeline, config.data.validation, config.seed)?))
+            }
+        };
+        Ok(Self { config, pipeline, criterion, data })
+    }
+
+    /// What it is to do.
+    pub fn config(&self) -> &NetworkConfig {
+        &self.config
+    }
+
+    /// The loss, and what else the network is judged by.
+    pub fn criterion(&self) -> Criterion {
+        self.criterion
+    }
+
+    /// The network, with what stands before and behind it.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// The examples that are seen in epochs; none of a task.
+    fn examples(&self) -> Option<&Examples> {
+        match &self.data {
+            Data::Task(..) => None,
+            Data::Random(set) => Some(&set.examples),
+            Data::File(data) => Some(&data.train),
+        }
+    }
+
+    fn validation(&self) -> Option<&Examples> {
+        match &self.data {
+            Data::File(data) => data.held_out(),
+            _ => None,
+        }
+    }
+
+    /// What it is tested on, or has learned where there is no test part.
+    fn test(&self) -> (&EvaluationSet, &'static str) {
+        match &self.data {
+            Data::Task(_, set) => (set, "test"),
+            Data::Random(set) => (set, "train"),
+            Data::File(data) => (&data.test, "test"),
+        }
+    }
+
+    /// Lines for people about data and network.
+    pub fn describe(&self) -> String {
+        let weights = plural(self.pipeline.n_trainable(), "weight");
+        format!("data      {}\nmodel     {}, {weights}", self.describe_data(), self.config.model.describe())
+    }
+
+    fn describe_data(&self) -> String {
+        let file = self.config.data.file.as_deref().and_then(|path| path.file_name()).unwrap_or_default();
+        match &self.data {
+            Data::Task(task, set) => {
+                let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
+                format!(
+                    "task {}: {} of {}, a fresh batch of {} for every update, {samples} for testing",
+                    task.name(),
+                    plural(channels, "channel"),
+                    plural(steps, "step"),
+                    self.config.batch.unwrap_or(1),
+                )
+            }
+            Data::Random(set) => {
+                let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
+                format!(
+                    "{} of {} ({} ms), {}, {}",
+                    plural(samples, "sample"),
+                    plural(steps, "step"),
+                    short(steps as f64 * self.config.dt),
+                    plural(channels, "channel"),
+                    spikes_in_words(set.examples.inputs(), ""),
+                )
+            }
+            Data::File(data) if self.config.model.is_spiking() => {
+                format!("{}: {}\ninputs    {}", file.to_string_lossy(), data.describe(), self.describe_inputs(data))
+            }
+            Data::File(data) => format!("{}: {}", file.to_string_lossy(), data.describe()),
+        }
+    }
+
+    /// What drives a spiking network on a file.
+    fn describe_inputs(&self, data: &Prepared) -> String {
+        let (encoder, dt) = (self.config.data.encode, format!("steps of {} ms", self.config.dt));
+        let steps = match encoder.substeps() {
+            1 => String::new(),
+            substeps => format!(", {substeps} steps for each of the data"),
+        };
+        let encoded = format!("encoded as {}{steps}", encoder.name());
+        let Inputs::Spikes(_) = data.train.inputs() else { return format!("{encoded}, {dt}") };
+        let counted = [
+            (data.merged_events, "counted as one with another of the same channel and step"),
+            (data.late_events, "left out, which come after the last step"),
+        ];
+        let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
+        let from = if encoder == Encoder::None { String::new() } else { format!("{encoded}: ") };
+        format!("{from}{}, {dt}{}", spikes_in_words(data.train.inputs(), " for training"), counted.collect::<String>())
+    }
+
+    fn batch(&self) -> BatchOf {
+        match (&self.data, self.examples()) {
+            (Data::Task(task, _), _) => batch_of_task(&self.config, task),
+            (_, Some(examples)) => BatchOf::examples(examples, self.config.training(examples.count()).batch),
+            (_, None) => unreachable!("only a task has no examples"),
+        }
+    }
+
+    /// What an update will take of memory, where that is known: said, and refused if there is less.
+    pub(super) fn checked_memory(&self, listener: &dyn Listener) -> Result<Option<Memory>> {
+        let Some(needs) = needs(&self.config, &self.pipeline, self.criterion, &self.batch())? else { return Ok(None) };
+        needs.check(0)?;
+        let memory = needs.beside();
+        listener.say(&memory.line());
+        Ok(Some(memory))
+    }
+
+    /// How much each layer of neurons spikes.
+    pub(super) fn activity(&self, inputs: &Inputs) -> Result<Vec<Activity>> {
+        layer_activity(&self.config, &self.pipeline, inputs)
+    }
+
+    /// By which samples it is watched how much the neurons spike: of all classes, where a file has one after the other.
+    fn watched(&self) -> Result<Option<Inputs>> {
+        match (&self.data, self.config.model.is_spiking()) {
+            (_, false) | (Data::Task(..), _) => Ok(None),
+            (Data::Random(set), true) => Ok(Some(set.examples.inputs().clone())),
+            (Data::File(data), true) => {
+                let every = data.train.count().div_ceil(WATCHED);
+                let watched: Vec<usize> = (0..data.train.count()).step_by(every).collect();
+                data.train.inputs().select(&watched).map(Some)
+            }
+        }
+    }
+
+    /// Trains from the beginning or from a checkpoint, tests, and writes everything.
+    pub(crate) fn run(
+        &self,
+        folder: &mut RunFolder,
+        from: Option<Newest>,
+        work: &mut Work<'_>,
+    ) -> Result<Stage<Found>> {
+        let mut metrics = Metrics::open(folder.path())?;
+        let Stage::Done((trained, accuracies)) = self.train(folder, from, &mut metrics, work)? else {
+            return Ok(Stage::Stopped);
+        };
+        work.seconds.lap("train");
+        // Before anything else: what was trained must not be lost to whatever follows.
+        let weights = save_tensors(&folder.file(WEIGHTS)?, &self.pipeline.params.named())?;
+        folder.update_manifest(|manifest| manifest.weights_sha256 = Some(weights))?;
+        heed!(work);
+        let (mut report, validation) = catch_torch(|| self.evaluate())?;
+        work.seconds.lap("evaluate");
+        (report.trained, report.accuracies) = (Some(trained), accuracies);
+        let found = self.metrics(&report, validation);
+        if report.split == "test" {
+            let mut line = json!({"split": "test"});
+            line.as_object_mut().expect("an object").extend(found.clone());
+            line["confusion"] = json!(report.evaluation.confusion);
+            metrics.report(&line)?;
+        }
+        save_npz(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation))?;
+        let inputs = self.test().0.examples.inputs();
+        match self.config.model.neurons().first() {
+            Some(layer) => {
+                report.recorded = Some(Recorded::of(layer, &self.pipeline.net, &self.config.sha(), inputs)?);
+            }
+            None => report.inputs = Some(first_inputs(inputs)?),
+        }
+        work.seconds.lap("write");
+        Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found }))
+    }
+
+    fn train(
+        &self,
+        folder: &RunFolder,
+        from: Option<Newest>,
+        metrics: &mut Metrics,
+        work: &mut Work<'_>,
+    ) -> Result<Stage<(Trained, Vec<(u64, f64)>)>> {
+        let config = &self.config;
+        let training = config.training(self.examples().map_or(1, Examples::count));
+        let draw = |number: u64| match &self.data {
+            Data::Task(task, _) => task_batch(config, &self.pipeline, task, number, config.batch.unwrap_or(1)),
+            _ => unreachable!("examples are not drawn"),
+        };
+        let source = match (self.examples(), &self.data) {
+            (Some(examples), _) => Source::Examples(examples),
+            (None, Data::Task(task, _)) => {
+                Source::Drawn { updates: config.updates.unwrap_or(0), draw: &draw, steps: task.steps() }
+            }
+            (None, _) => unreachable!("only a task has no examples"),
+        };
+        let updates = source.updates(training.epochs, training.batch, training.accumulate, training.truncate);
+        let whole = self.examples().filter(|examples| training.batch >= examples.count());
+        let mut reporter = Reporter {
+            experiment: self,
+            listener: work.listener,
+            metrics,
+            watched: self.watched()?,
+            labels: whole.filter(|_| matches!(self.data, Data::Random(_))).map(|all| all.targets().shallow_clone()),
+            an_epoch: updates / training.epochs.max(1),
+            warned: Vec::new(),
+            accuracies: Vec::new(),
+        };
+        let mut relay = Relay(work.listener);
+        let mut trainer =
+            Trainer::new(&self.pipeline.net, &self.pipeline.params, self.criterion, &training, config.sha())?
+                .control(work.control.clone())
+                .observe(&mut reporter)
+                .observe(&mut relay);
+        if let Some(checkpoints) = config.checkpoints(folder.checkpoints()) {
+            trainer = trainer.checkpoints(checkpoints);
+        }
+        if let Some(validation) = self.validation() {
+            trainer = trainer.validation(validation);
+        }
+        if let Some(newest) = from {
+            trainer.resume(newest.checkpoint)?;
+        }
+        work.listener.on_training(updates, trainer.bptt().optimizer().step());
+        let trained = trainer.fit(source);
+        drop(trainer);
+        work.listener.on_trained();
+        let trained = trained?;
+        if trained.end == End::Stopped {
+            return Ok(Stage::Stopped);
+        }
+        if let Some(best) = &trained.best {
+            let loss = short(best.loss);
+            work.listener.say(&format!(
+                "best      of the validation part after {} updates, loss {loss}; its weights are kept",
+                best.step
+            ));
+        }
+        Ok(Stage::Done((trained, reporter.accuracies)))
+    }
+
+    /// On the test part, or on what was learned; with the accuracy on the validation part, where there is one.
+    pub(super) fn evaluate(&self) -> Result<(NetworkReport, Option<f64>)> {
+        let (set, split) = self.test();
+        let mut report = evaluate(&self.config, &self.pipeline, self.criterion, set, split)?;
+        let Data::File(data) = &self.data else { return Ok((report, None)) };
+        report.baseline = data.baseline.as_ref().map(|baseline| baseline.accuracy()).transpose()?;
+        let (config, net) = (&self.config, &self.pipeline);
+        let validation = data.validation_accuracy(&self.criterion, &net.net, net, &config.sha(), config.test_batch())?;
+        Ok((report, validation))
+    }
+
+    fn metrics(&self, report: &NetworkReport, validation: Option<f64>) -> Map<String, Value> {
+        let mut metrics = metrics(report);
+        metrics.extend(validation.map(|accuracy| ("validation_accuracy".to_owned(), json!(accuracy))));
+        let trained = report.trained.as_ref();
+        if let Some(best) = trained.and_then(|trained| trained.best.as_ref()) {
+            metrics.insert("best_step".into(), json!(best.step));
+            metrics.insert("best_validation_loss".into(), json!(best.loss));
+        }
+        metrics
+    }
+
+    /// What `predictions.npz` has. Scores of samples that were learned by heart have the network's own dtype.
+    fn arrays(&self, evaluation: &Evaluation) -> Vec<(String, Tensor)> {
+        let arrays = evaluation.arrays();
+        match &self.data {
+            Data::Random(_) => arrays
+                .into_iter()
+                .map(|(name, array)| {
+                    let array = if array.is_floating_point() { array.to_kind(self.config.dtype.kind()) } else { array };
+                    (name, array)
+                })
+                .collect(),
+            _ => arrays,
+        }
+    }
+}
+
+/// How the outputs of a network are judged.
+fn criterion(config: &NetworkConfig) -> Result<Criterion> {
+    match (config.data.targets, &config.data.task) {
+        (Some(targets), _) => Criterion::for_targets(config.loss, targets),
+        (None, Some(task)) => Criterion::for_task(config.loss, task.loss()),
+        (None, None) => Ok(Criterion::Steps(config.loss)),
+    }
+}
+
+/// What an update takes of memory.
+fn needs(
+    config: &NetworkConfig,
+    pipeline: &Pipeline,
+    criterion: Criterion,
+    batch: &BatchOf,
+) -> Result<Option<Needs>> {
+    let advice = "take a smaller batch, perhaps with more of accumulate, fewer steps or samples, or cut the sequences by truncate";
+    let trainer = Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
+    Ok(trainer.bptt().bytes(batch).map(|update| Needs::new(&update, config.model.hidden(), advice)))
+}
+
+/// A batch of a task, before it is drawn.
+fn batch_of_task(config: &NetworkConfig, task: &Task) -> BatchOf {
+    let (steps, samples) = (task.steps(), config.batch.unwrap_or(1));
+    let number = config.dtype.kind().elt_size_in_bytes();
+    let targets_bytes = steps.saturating_mul(samples).saturating_mul(config.model.n_out() as usize * number);
+    BatchOf { steps, samples, spikes: None, targets_bytes, padded: false, copied: true }
+}
+
+/// Bytes of the batch that tests.
+fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
+    let channels = (config.model.n_in() + config.model.n_out()) as usize;
+    let numbers = task.steps().saturating_mul(config.data.test_samples).saturating_mul(channels);
+    numbers.saturating_mul(config.dtype.kind().elt_size_in_bytes()) as u64
+}
+
+/// A batch of a task, as the network takes it.
+fn task_batch(config: &NetworkConfig, pipeline: &Pipeline, task: &Task, number: u64, samples: usize) -> Result<Examples> {
+    let examples = task.batch(config.seed, number, samples, config.dt, pipeline.on())?;
+    if pipeline.preparation().is_none() {
+        return Ok(examples);
+    }
+    let inputs = pipeline.inputs(&examples.inputs().to_dense(), None, "task")?;
+    examples.with_inputs(inputs)
+}
+
+fn layer_activity(config: &NetworkConfig, pipeline: &Pipeline, inputs: &Inputs) -> Result<Vec<Activity>> {
+    match config.model.neurons() {
+        neurons if neurons.is_empty() => Ok(Vec::new()),
+        neurons => activity(&pipeline.net, &config.sha(), inputs, &neurons),
+    }
+}
+
+pub(super) fn evaluate(
+    config: &NetworkConfig,
+    pipeline: &Pipeline,
+    criterion: Criterion,
+    set: &EvaluationSet,
+    split: &'static str,
+) -> Result<NetworkReport> {
+    let sha: Shared = config.sha();
+    // What was learned by heart is judged in the batches that it was learned in.
+    let batch = if split == "test" { config.test_batch() } else { config.training(set.examples.count()).batch };
+    let evaluation = criterion.evaluate(&pipeline.net, pipeline, &sha, set, batch)?;
+    Ok(NetworkReport {
+        trained: None,
+        accuracies: Vec::new(),
+        evaluation,
+        split,
+        baseline: None,
+        activity: layer_activity(config, pipeline, set.examples.inputs())?,
+        dt_ms: config.dt,
+        time_constants_ms: time_constants_ms(&pipeline.params),
+        inputs: None,
+        recorded: None,
+    })
+}
+
+/// Numbers by name.
+pub(super) fn metrics(report: &NetworkReport) -> Map<String, Value> {
+    let mut metrics = report.evaluation.metrics(report.split);
+    metrics.extend(report.baseline.map(|accuracy| ("baseline_accuracy".to_owned(), json!(accuracy))));
+    metrics.extend(spike_rates(&report.activity, report.dt_ms));
+    metrics
+}
+
+/// How many spikes there are.
+fn spikes_in_words(inputs: &Inputs, what_for: &str) -> String {
+    let Inputs::Spikes(spikes) = inputs else { return String::new() };
+    let [steps, samples, channels] = spikes.shape();
+    let percent = short(100.0 * spikes.count() as f64 / (steps * samples * channels) as f64);
+    format!("{} spikes{what_for} (in {percent} % of all channels and steps), kept as a list", spikes.count())
+}

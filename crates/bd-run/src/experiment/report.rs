@@ -1,0 +1,74 @@
+//! [`NetworkReport`]: what a training of a network found, for pictures and tables.
+
+use bd_core::{Inputs, Params, Result, Shared, Stack, Tap};
+use bd_train::{Activity, Evaluation, Trained, predict};
+use tch::{Device, Kind, Tensor};
+
+/// More samples than this nobody looks at in one picture.
+const MOST_PICTURED: usize = 15;
+
+/// What a training of a network found, and what it was evaluated on.
+#[derive(Debug)]
+pub struct NetworkReport {
+    /// The training; `None` of a network that was only evaluated.
+    pub trained: Option<Trained>,
+    /// Accuracy on the batch of each reported update, where that is all examples: number of the update, accuracy.
+    pub accuracies: Vec<(u64, f64)>,
+    /// On the test part, or on what was learned where there is none.
+    pub evaluation: Evaluation,
+    /// `test`, or `train` where there is no test part.
+    pub split: &'static str,
+    /// Accuracy of ridge regression on each channel's mean and standard deviation, where sequences have labels.
+    pub baseline: Option<f64>,
+    /// Of each layer of neurons that spike.
+    pub activity: Vec<Activity>,
+    /// Length of a step in milliseconds.
+    pub dt_ms: f64,
+    /// Of each layer that trains its time constants its name, the least and the greatest, in ms.
+    pub time_constants_ms: Vec<(String, f64, f64)>,
+    /// The inputs of the first samples, `[sample, time, channel]` in float64 on the host.
+    pub inputs: Option<Tensor>,
+    /// Of a spiking network the first layer over the first samples.
+    pub recorded: Option<Recorded>,
+}
+
+/// States of a layer of neurons over time, float64 on the host.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Name of the layer.
+    pub layer: String,
+    /// Potentials after each step, `[sample, time, neuron]`.
+    pub v: Tensor,
+    /// 1 where there was a spike, `[sample, time, neuron]`.
+    pub spike: Tensor,
+}
+
+impl Recorded {
+    /// Over the first samples of these inputs.
+    pub(super) fn of(layer: &str, net: &Stack, sha: &Shared, inputs: &Inputs) -> Result<Self> {
+        let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
+        let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
+        let mut tap = Tap::new([&v, &spike]);
+        predict(net, sha, inputs.select(&samples)?, None, &mut tap)?;
+        let records = tap.finish()?;
+        let host = |name: &str| records[name].to_device(Device::Cpu).to_kind(Kind::Double);
+        Ok(Self { v: host(&v), spike: host(&spike), layer: layer.to_owned() })
+    }
+}
+
+/// The inputs of the first samples.
+pub(super) fn first_inputs(inputs: &Inputs) -> Result<Tensor> {
+    let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
+    let first = inputs.select(&samples)?.to_dense();
+    Ok(first.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)
+}
+
+/// Ranges of the time constants of the layers that train them.
+pub(super) fn time_constants_ms(params: &Params) -> Vec<(String, f64, f64)> {
+    let range = |(name, log_tau_ms): (String, Tensor)| {
+        let layer = name.strip_suffix(".log_tau_ms")?.to_owned();
+        let taus_ms = log_tau_ms.detach().exp();
+        Some((layer, taus_ms.min().double_value(&[]), taus_ms.max().double_value(&[])))
+    };
+    params.named().into_iter().filter_map(range).collect()
+}

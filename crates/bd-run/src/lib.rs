@@ -1,0 +1,34 @@
+//! Runs of `bd`: what the command line does, for programs.
+//!
+//! | module | purpose |
+//! |---|---|
+//! | [`config`] | [`Config`], [`Layers`]: what a run is to do, from defaults, a file, options and assignments |
+//! | [`experiment`] | [`forecast()`], [`train()`]: a configuration carried out in a run folder |
+//! | [`resume`](mod@resume) | [`Resume`]: a training that goes on where it was cut off, bit for bit |
+//! | [`folder`] | [`RunFolder`]: the folder that a run leaves behind |
+//! | [`open`] | [`Run`]: a run folder, opened |
+//! | [`predict`] | [`Predictor`]: a trained model run over data of one's own |
+//! | [`listener`] | [`Listener`]: who hears what a run says |
+
+pub mod config;
+pub mod experiment;
+pub mod folder;
+pub mod listener;
+mod manifest;
+mod metrics;
+pub mod open;
+pub mod predict;
+pub mod resume;
+mod seconds;
+
+pub use config::{
+    Config, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, Select, SeriesData, SystemConfig,
+};
+pub use experiment::{Ended, NetworkExperiment, Outcome, Report, Setting, forecast, train};
+pub use folder::RunFolder;
+pub use listener::Listener;
+pub use manifest::{Manifest, Resumed, Status, Versions};
+pub use open::Run;
+pub use predict::{Input, Prediction, Predictor};
+pub use resume::{Resume, ResumeEnded};
+pub use seconds::Seconds;

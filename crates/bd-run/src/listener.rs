@@ -1,0 +1,20 @@
+//! [`Listener`]: who hears what a run says while it is at work.
+
+use bd_train::Seen;
+
+/// Hears what a run says while it is at work. The unit type `()` is a listener that says nothing.
+pub trait Listener {
+    /// A message for people, such as `model     rnn 1-100-1, 10402 weights`: a word of at most nine letters, then what it is about.
+    fn say(&self, _message: &str) {}
+
+    /// A training by updates begins or goes on: so many of them at most, of which `done` have been made.
+    fn on_training(&self, _updates: u64, _done: u64) {}
+
+    /// An update was made.
+    fn on_update(&self, _seen: &Seen<'_>) {}
+
+    /// All updates were made, or the training has ended otherwise.
+    fn on_trained(&self) {}
+}
+
+impl Listener for () {}

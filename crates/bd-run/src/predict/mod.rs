@@ -1,0 +1,165 @@
+//! [`Predictor`]: a trained model run over data of one's own.
+
+mod forecast;
+mod network;
+
+use std::path::{Path, PathBuf};
+
+use bd_core::files::write_atomic;
+use bd_core::npz::save_npz;
+use bd_core::{DataTransform as _, Error, Result};
+use bd_models::Pipeline;
+use serde_json::{Map, Value, json};
+use tch::{Device, Tensor};
+
+use self::forecast::Forecasting;
+use self::network::Running;
+use crate::{Config, Run};
+
+/// Which data of a file are meant, and what is to be made of them.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// ngrc: columns of the file that are the channels, in the order of the training; `None` are those of the run.
+    pub columns: Option<Vec<String>>,
+    /// ngrc: column of the file that is the time; `None` is that of the run.
+    pub time: Option<String>,
+    /// ngrc: time between two points of a file without such a column, which must be that of the training.
+    pub dt: Option<f64>,
+    /// ngrc: steps that the model goes on after the input, on its own outputs.
+    pub free_run: usize,
+    /// rnn, snn: which array of the file; `None` is the only one, or `x`, or `x_test`.
+    pub array: Option<String>,
+    /// rnn, snn: states to record, such as `r.h`.
+    pub record: Vec<String>,
+}
+
+/// Data that were read, as the model of a [`Predictor`] takes them.
+#[derive(Debug)]
+pub struct Prepared {
+    /// What they are, for people.
+    pub words: Vec<String>,
+    data: PreparedData,
+}
+
+#[derive(Debug)]
+enum PreparedData {
+    Series(forecast::SeriesInput),
+    Sequences(network::SequencesInput),
+}
+
+/// What a model says of data.
+#[derive(Debug)]
+pub struct Prediction {
+    /// Arrays by name, as they are written.
+    pub arrays: Vec<(String, Tensor)>,
+    /// What they are, for people.
+    pub words: Vec<String>,
+    /// The same as a table, where it is one.
+    csv: Option<String>,
+}
+
+impl Prediction {
+    /// Writes a `.npz` file or, of a forecast, also a `.csv` table. A file that is there is not touched.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+        let endings: &[&str] = if self.csv.is_some() { &["npz", "csv"] } else { &["npz"] };
+        let Some(ending) = ending.filter(|ending| endings.contains(&ending.as_str())) else {
+            let endings = endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
+            return Err(Error::Config(format!("{}: an output file ends in {endings}", path.display())));
+        };
+        if path.symlink_metadata().is_ok() {
+            let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
+            return Err(Error::storage("create", path)(there));
+        }
+        match (&self.csv, ending.as_str()) {
+            (Some(csv), "csv") => write_atomic(path, csv.as_bytes()),
+            _ => save_npz(path, &self.arrays),
+        }
+    }
+
+    /// The shapes of the arrays, by name.
+    pub fn shapes(&self) -> Map<String, Value> {
+        self.arrays.iter().map(|(name, array)| (name.clone(), json!(array.size()))).collect()
+    }
+
+    /// An array by its name.
+    pub fn array(&self, name: &str) -> Option<&Tensor> {
+        self.arrays.iter().find(|(known, _)| known == name).map(|(_, array)| array)
+    }
+}
+
+/// The trained model of a run, of whatever job, on a device.
+#[derive(Debug)]
+pub struct Predictor {
+    path: PathBuf,
+    model: Trained,
+}
+
+#[derive(Debug)]
+enum Trained {
+    Forecast(Box<Forecasting>),
+    Network(Box<Running>),
+}
+
+impl Predictor {
+    pub(crate) fn new(run: &Run, device: Device) -> Result<Self> {
+        let model = match run.config() {
+            Config::Forecast(config) => Trained::Forecast(Box::new(Forecasting::new(run, config, device)?)),
+            Config::Network(config) => Trained::Network(Box::new(Running::new(run, config, device)?)),
+        };
+        Ok(Self { path: run.path().to_path_buf(), model })
+    }
+
+    /// Reads data of one's own: of ngrc a series, of rnn and snn sequences `[batch, time, channel]` or `[time, channel]` from an
+    /// `.npz`, `.npy` or `.safetensors` file, of snn also spikes with times. Fails if they are not what the model takes, or if
+    /// `input` says something that is not for a run of this job.
+    pub fn read(&self, path: &Path, input: &Input) -> Result<Prepared> {
+        match &self.model {
+            Trained::Forecast(model) => model.read(path, input),
+            Trained::Network(model) => model.read(path, input),
+        }
+    }
+
+    /// The model over sequences in memory, `[batch, time, channel]` in the units of the data, from the initial state. Of ngrc the
+    /// batch is one series.
+    pub fn run(&self, x: &Tensor) -> Result<Prediction> {
+        let prepared = match &self.model {
+            Trained::Forecast(model) => model.prepare(x)?,
+            Trained::Network(model) => model.prepare(x)?,
+        };
+        self.predict(&prepared)
+    }
+
+    /// The model over data that [`read`](Self::read) has read.
+    pub fn predict(&self, prepared: &Prepared) -> Result<Prediction> {
+        match (&self.model, &prepared.data) {
+            (Trained::Forecast(model), PreparedData::Series(series)) => model.predict(series),
+            (Trained::Network(model), PreparedData::Sequences(sequences)) => model.predict(sequences),
+            _ => Err(Error::Config(format!("the data were read for another model than that of {}", self.path.display()))),
+        }
+    }
+
+    /// The network of rnn and snn, with what stands before and behind it: to embed it where samples come one by one.
+    pub fn pipeline(&self) -> Option<&Pipeline> {
+        match &self.model {
+            Trained::Forecast(_) => None,
+            Trained::Network(model) => Some(model.pipeline()),
+        }
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        match &self.model {
+            Trained::Forecast(model) => model.device(),
+            Trained::Network(model) => model.pipeline().on().1,
+        }
+    }
+}
+
+/// Refuses an option that is not for a run of this job.
+fn refuse(job: &str, options: &[(&'static str, bool)]) -> Result<()> {
+    match options.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Error::Config(format!("{name} is not for a run of {job}, which this is"))),
+        None => Ok(()),
+    }
+}

@@ -1,3 +1,0 @@
-//! Numbers as people read them.
-
-pub(crate) use bd_core::text::{plural, short};
