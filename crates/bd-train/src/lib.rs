@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
 //! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
+//! | [`baseline`] | [`LinearBaseline`]: what ridge regression on mean and deviation of each channel tells |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
 //! | [`early_stopping`] | [`EarlyStopping`]: when a validation loss has stopped falling |
 //! | [`trainer`] | [`Trainer`]: a training from its first update to its last, with validation, checkpoints and going on |
+//! | [`evaluate`] | [`Criterion`], [`Evaluation`]: a trained model on examples, by its loss and beyond |
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
 //! | [`optim`] | [`Optimizer`]: SGD, Adam and others, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
@@ -14,15 +16,17 @@
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`metrics`] | mean square and normalised errors |
-//! | [`data`] | series of chaotic systems; how a series is divided; [`Examples`](data::Examples) in batches |
+//! | [`data`] | series of chaotic systems; how a series is divided; [`Dataset`](data::Dataset)s of files; [`Examples`](data::Examples) in batches |
 //! | [`run_dir`] | [`RunDir`]: the folder that a run leaves behind |
 //!
 //! Public calls take `[batch, time, feature]`. This crate knows no model by name, only the traits of `bd-core`.
 
 pub mod activity;
+pub mod baseline;
 pub mod bptt;
 pub mod data;
 pub mod early_stopping;
+pub mod evaluate;
 pub mod free_runs;
 mod host;
 mod layout;
@@ -37,8 +41,10 @@ pub mod task;
 pub mod trainer;
 
 pub use activity::{Activity, activity};
+pub use baseline::LinearBaseline;
 pub use bptt::{BatchOf, Bptt, Penalty, Update, UpdateBytes};
 pub use early_stopping::{EarlyStopping, Verdict, Watch};
+pub use evaluate::{Criterion, Evaluation};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use optim::{OptimConfig, Optimizer};

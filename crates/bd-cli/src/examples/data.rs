@@ -1,96 +1,40 @@
-//! [`Data`]: the parts of a file as a network takes them.
+//! The line about the examples of a file, and what the test adds to a run's metrics.
 
 use std::path::Path;
 
-use bd_core::{Result, Shared};
-use bd_models::Pipeline;
-use bd_train::RunDir;
-use bd_train::data::Examples;
+use bd_core::{Error, Result};
+use bd_train::data::{Dataset, Prepared};
+use bd_train::{Evaluation, RunDir};
 use serde_json::{Map, Value, json};
-use tch::Tensor;
 
-use super::baseline::linear_accuracy;
-use super::evaluation::{Evaluated, Judge};
-use super::file::Labelled;
 use super::learning::Best;
-use super::network::{examples, fit_scale};
-use super::part::Part;
-use super::targets::Targets;
-use crate::text::plural;
+use crate::finished::CHANGED_FILE;
 
-/// What is learned of a file.
-pub(crate) struct Data {
-    pub(crate) train: Examples,
-    /// Says when to stop. With its targets as they were read.
-    pub(crate) validation: Option<(Examples, Tensor)>,
-    pub(crate) test: Examples,
-    /// The training part without the validation part, and the test part, as they were read.
-    kept: Part,
-    tested: Part,
-    targets: Targets,
-    /// Of events in both parts, how many count as one with another, and how many are later than the last step.
-    pub(crate) merged: usize,
-    pub(crate) late: usize,
+/// Refuses a file that is not the one that a run has read, of which the SHA-256 is `known`.
+pub(crate) fn check_sha256(dataset: &Dataset, path: &Path, known: Option<&str>) -> Result<()> {
+    if known.is_none_or(|known| known == dataset.sha256) {
+        return Ok(());
+    }
+    Err(Error::bad_file(path, CHANGED_FILE))
 }
 
-impl Data {
-    /// Holds out a fraction of the training part, and takes the network's scaling from the rest.
-    pub(crate) fn new(labelled: Labelled, network: &Pipeline, validation: f64, seed: u64) -> Result<Self> {
-        let (kept, held) = labelled.hold_out(validation, seed)?;
-        let Labelled { train: Part { merged, late, .. }, test: tested, targets, .. } = labelled;
-        fit_scale(network, &kept)?;
-        let train = examples(network, &kept)?;
-        let held = held.map(|part| examples(network, &part).map(|examples| (examples, part.y)));
-        let validation = held.transpose()?;
-        let test = examples(network, &tested)?;
-        let (merged, late) = (merged + tested.merged, late + tested.late);
-        Ok(Self { train, validation, test, kept, tested, targets, merged, late })
-    }
+/// How many of what a file has.
+pub(crate) fn describe(data: &Prepared, file: Option<&Path>) -> String {
+    let name = file.and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    format!("{name}: {}", data.describe())
+}
 
-    /// The targets of the test part as they were read.
-    pub(crate) fn truth(&self) -> &Tensor {
-        &self.tested.y
-    }
-
-    pub(crate) fn held_out(&self) -> Option<&Examples> {
-        self.validation.as_ref().map(|(examples, _)| examples)
-    }
-
-    pub(crate) fn baseline(&self) -> Result<Option<f64>> {
-        linear_accuracy(&self.kept, &self.tested, self.targets)
-    }
-
-    /// How many of what.
-    pub(crate) fn describe(&self, file: Option<&Path>) -> String {
-        format!(
-            "{}: {} for training, {} for validation, {} for testing, of {}, {}; {}",
-            file.and_then(Path::file_name).unwrap_or_default().to_string_lossy(),
-            self.train.count(),
-            self.held_out().map_or(0, Examples::count),
-            self.test.count(),
-            plural(self.kept.steps().unwrap_or(0), "step"),
-            plural(self.kept.channels() as usize, "channel"),
-            self.targets.describe(),
-        )
-    }
-
-    /// How many of the validation part are told right, once the training is over; none where there is none, or no label.
-    pub(crate) fn validation_accuracy(
-        &self,
-        judge: &Judge,
-        network: &Pipeline,
-        sha: &Shared,
-        batch: usize,
-    ) -> Result<Option<f64>> {
-        let Some((examples, truth)) = &self.validation else { return Ok(None) };
-        Ok(judge.evaluate(network, sha, (examples, truth), batch)?.accuracy)
-    }
+/// What the test found, with what ridge regression reaches, where that is known.
+pub(crate) fn metrics(evaluation: &Evaluation, baseline: Option<f64>) -> Map<String, Value> {
+    let mut metrics = evaluation.metrics("test");
+    metrics.extend(baseline.map(|accuracy| ("baseline_accuracy".into(), json!(accuracy))));
+    metrics
 }
 
 /// Adds to the metrics of a run which weights were kept, and writes them with the confusion matrix.
 pub(crate) fn report_test(
     run: &RunDir,
-    evaluated: &Evaluated,
+    evaluated: &Evaluation,
     best: Option<&Best>,
     metrics: &mut Map<String, Value>,
 ) -> Result<()> {

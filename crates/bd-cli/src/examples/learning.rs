@@ -7,11 +7,12 @@ use anyhow::Result;
 use bd_core::{Rng, Shared, Stack};
 use bd_models::Pipeline as Network;
 use bd_train::data::Examples;
-use bd_train::{BatchOf, Bptt, EarlyStopping, OptimConfig, Penalty, RunDir, Update, Verdict, Watch};
+use bd_train::{
+    BatchOf, Bptt, Criterion as Judge, EarlyStopping, OptimConfig, Penalty, RunDir, Update, Verdict, Watch,
+};
 use serde_json::{Map, Value, json};
 use tch::Tensor;
 
-use super::evaluation::Judge;
 use crate::text::short;
 use crate::training::{Progress, Seen, Trained, Training};
 

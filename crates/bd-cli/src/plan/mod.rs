@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tch::Kind;
 
 pub(crate) use ngrc::{DataPlan, NgrcPlan, Select, SystemPlan};
-pub(crate) use rnn::{OF_SEQUENCE, RnnPlan, Source};
+pub(crate) use rnn::{RnnPlan, Source};
 pub(crate) use snn::{SnnPlan, SnnSource};
 
 use crate::args;

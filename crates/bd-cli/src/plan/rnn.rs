@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{Cell, Init, RateNetConfig};
+use bd_train::data::{Accept, Dataset, Targets};
 use bd_train::optim::{EpsOn, Rule};
-use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
+use bd_train::{EarlyStopping, Loss, OptimConfig, Penalty, Schedule, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Dtype;
 use crate::args;
-use crate::examples::{Form, Labelled, Targets};
 use crate::overlay::alternative;
 
 /// What is learned: a task that is drawn anew for every update, or the examples of a file; the other one is null.
@@ -72,7 +72,7 @@ pub(crate) enum Source {
     /// With its default parameters; those in force are the plan's.
     Task(Task),
     /// A file, read: what it holds says what a network for it looks like.
-    File(PathBuf, Box<Labelled>),
+    File(PathBuf, Box<Dataset>),
 }
 
 impl RnnPlan {
@@ -265,7 +265,7 @@ fn source(layers: &mut [Value]) -> Result<Source> {
     match last.unwrap_or_else(|| Ok("integration".into())) {
         Ok(name) => Ok(Source::Task(crate::overlay::typed(alternative(&Task::all(), "data.task", &name)?)?)),
         Err(file) => {
-            let labelled = Labelled::read(&file, Form::Numbers)?;
+            let labelled = Dataset::read_npz(&file, Accept::Numbers)?;
             Ok(Source::File(file, Box::new(labelled)))
         }
     }
@@ -310,9 +310,6 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
 
 /// The recurrent weights of so many units with four gates take 2 GB in float64, and drawing them three times as much.
 const MOST_UNITS: i64 = 1 << 13;
-
-/// How the outputs of a network become those that are compared with targets, of which there is one for a sequence.
-pub(crate) const OF_SEQUENCE: OverTime = OverTime::Last;
 
 /// What belongs to the examples of a configuration.
 const OWN: [&str; 8] = ["data", "dt", "loss", "updates", "epochs", "early_stopping", "model.n_in", "model.n_out"];

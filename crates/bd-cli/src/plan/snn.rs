@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{Encoder, Init, LifConfig, SnnConfig, Surrogate, SynapseConfig};
+use bd_train::data::{Accept, Binning, Dataset, Subset, Targets};
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Schedule};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::Dtype;
 use crate::args;
-use crate::examples::{FileInputs, Form, Grid, Labelled, Part, Targets};
 use crate::overlay::alternative;
 
 /// What is learned: the examples of a file or, where that is null, random spike trains with random labels, as in BrainPy's tutorial.
@@ -105,13 +105,13 @@ impl Default for SnnPlan {
 pub(crate) enum SnnSource {
     Random,
     /// A file, read: what it holds says what a network for it looks like.
-    File(PathBuf, Box<Labelled>),
+    File(PathBuf, Box<Dataset>),
 }
 
 impl SnnPlan {
     /// For examples of one's own: there are fewer steps than the tutorial has, and more spikes in each.
-    fn for_file(path: &std::path::Path, labelled: &Labelled) -> Self {
-        let events = matches!(labelled.train.x, FileInputs::Events(_));
+    fn for_file(path: &std::path::Path, labelled: &Dataset) -> Self {
+        let events = labelled.train.events().is_some();
         let tutorial = Self::default();
         let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
         Self {
@@ -186,16 +186,16 @@ impl SnnPlan {
     }
 
     /// What spikes with times are put in, once it is known.
-    pub(crate) fn grid(&self) -> Option<Grid> {
+    pub(crate) fn grid(&self) -> Option<Binning> {
         let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
-        Some(Grid { dt_ms: self.dt_ms, steps, channels })
+        Some(Binning { dt_ms: self.dt_ms, steps, channels })
     }
 
     /// Takes from a training part what nobody has set.
-    fn fit_to(&mut self, train: &Part, set: impl Fn(&str) -> bool) -> Result<()> {
-        let needed = match &train.x {
-            FileInputs::Events(events) => events.steps(self.dt_ms)?,
-            _ => train.steps().unwrap_or(1),
+    fn fit_to(&mut self, train: &Subset, set: impl Fn(&str) -> bool) -> Result<()> {
+        let needed = match train.events() {
+            Some(events) => events.steps(self.dt_ms)?,
+            None => train.steps().unwrap_or(1),
         };
         let there = [
             ("steps", self.data.steps.map(|n| n as i64), needed as i64),
@@ -236,7 +236,7 @@ fn source(layers: &mut [Value]) -> Result<SnnSource> {
     match last.flatten() {
         None => Ok(SnnSource::Random),
         Some(file) => {
-            let labelled = Labelled::read(&file, Form::SpikesToo)?;
+            let labelled = Dataset::read_npz(&file, Accept::SpikesAndNumbers)?;
             Ok(SnnSource::File(file, Box::new(labelled)))
         }
     }

@@ -1,5 +1,6 @@
 //! `bd predict` of a run of `bd train rnn` or `bd train snn`: any of the network's states can be recorded.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,17 +10,18 @@ use bd_core::{
     DataTransform, DeviceSpec, Error, Inputs, Shared, StateTree, System, Tap, catch_torch, kind_name, threads,
 };
 use bd_models::Pipeline;
-use bd_train::data::Binned;
-use bd_train::{Loss, OverTime};
+use bd_train::data::dataset::{binned_events, first_not_spike, spikes_of};
+use bd_train::data::{Binned, Binning, Targets};
+use bd_train::evaluate::OF_SEQUENCE;
+use bd_train::{Loss, OverTime, predict_sequences};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::args;
 use crate::console;
-use crate::examples::{Grid, Targets, events_of, first_other, ones};
 use crate::finished;
 use crate::job::{print_json, resolve_device};
-use crate::plan::{OF_SEQUENCE, RnnPlan, SnnPlan};
+use crate::plan::{RnnPlan, SnnPlan};
 use crate::text::{plural, short};
 
 /// A trained network, ready to run.
@@ -34,7 +36,7 @@ pub(super) struct Run {
     /// How scores of classes are made of its outputs, if it tells classes.
     over: Option<OverTime>,
     /// What spikes with times are put in, where the network takes them.
-    grid: Option<Grid>,
+    grid: Option<Binning>,
 }
 
 impl Run {
@@ -90,7 +92,7 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     say(format!("input     {}: {shape} of {dt}{unit}, {all}{unit} in all; {form}", args.input.display()));
 
     let mut tap = Tap::new(args.record.iter().cloned());
-    let (outputs, _) = bd_train::predict(&network.net, &Shared::new(run.dt), &inputs, None, &mut tap)?;
+    let outputs = predict_sequences(&network.net, &Shared::new(run.dt), &inputs, &mut tap)?;
     let outputs = network.outputs(&outputs);
     let lengths = lengths.map(|lengths| lengths.to_device(device));
     let mut arrays = vec![("output".to_owned(), outputs.shallow_clone())];
@@ -102,7 +104,8 @@ pub(super) fn predict(args: &args::Predict, run: Run) -> Result<()> {
     if run.of_sequence {
         arrays.push(("prediction".into(), catch_torch(|| Ok(OF_SEQUENCE.scores(&outputs, lengths.as_ref())))?));
     }
-    arrays.extend(tap.finish()?);
+    let records: BTreeMap<String, Tensor> = tap.finish()?;
+    arrays.extend(records.into_iter().map(|(name, record)| (name, record.transpose(0, 1))));
     let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
     save_npz(&args.output, &arrays)?;
     say(format!("output    {}: {}", args.output.display(), shapes.join(", ")));
@@ -128,7 +131,7 @@ fn input(path: &Path, array: Option<&str>, run: &Run) -> Result<Input, Error> {
     let network = &run.network;
     let arrays = arrays(path)?;
     let binned = match (run.grid, array) {
-        (Some(grid), None) => catch_torch(|| events_of(path, &arrays, grid))?,
+        (Some(grid), None) => catch_torch(|| binned_events(path, &arrays, grid))?,
         _ => None,
     };
     if let Some(Binned { spikes, late, .. }) = binned {
@@ -205,11 +208,11 @@ fn sequences(x: &Tensor, lengths: Option<&Tensor>, network: &Pipeline) -> Result
             return Ok((network.inputs(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
         }
         let (kind, device) = network.on();
-        if first_other(x, lengths).is_some() {
+        if first_not_spike(x, lengths).is_some() {
             let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));
             return Ok((Inputs::batch_first(&x.to_kind(kind).to_device(device))?, form));
         }
-        let spikes = ones(x, lengths)?.of_kind(kind).on_device(device);
+        let spikes = spikes_of(x, lengths)?.of_kind(kind).on_device(device);
         let form = format!("{} spikes, kept as a list", spikes.count());
         Ok((Inputs::Spikes(spikes), form))
     })

@@ -1,9 +1,10 @@
 //! Plots of a network of rates: the course of training, what it sees and what it says.
 
 use bd_core::Result;
+use bd_train::Evaluation as Evaluated;
 use tch::{Device, Kind, Tensor};
 
-use crate::examples::{Evaluated, Report, training_figure};
+use crate::examples::{Report, training_figure};
 use crate::plan::RnnPlan;
 use crate::plot::{Figure, Line, Mark, Panel, thin};
 

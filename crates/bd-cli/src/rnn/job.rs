@@ -7,15 +7,15 @@ use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{DataTransform, Error, Result as CoreResult, Shared, Stack, catch_torch};
 use bd_models::Pipeline;
-use bd_train::data::Examples;
-use bd_train::{BatchOf, Task};
+use bd_train::data::{Dataset, EvaluationSet, Prepared};
+use bd_train::{BatchOf, Criterion, Evaluation, LinearBaseline, Task};
 use serde_json::{Map, json};
-use tch::{Device, Tensor};
+use tch::Device;
 
 use super::figures::figures;
 use super::network::{fit_scale_to_task, network, prepared};
 use crate::course::{Around, Finished, Job as Course};
-use crate::examples::{Best, Data, Evaluated, Judge, Labelled, Learner, Recipe, Report, report_test, table};
+use crate::examples::{Best, Learner, Recipe, Report, check_sha256, describe, metrics, report_test, table};
 use crate::memory::Needs;
 use crate::plan::{RnnPlan, Source};
 use crate::text::plural;
@@ -28,22 +28,22 @@ pub(super) const TEST_BATCH: u64 = u64::MAX;
 pub(super) struct Job {
     plan: RnnPlan,
     network: Pipeline,
-    judge: Judge,
+    criterion: Criterion,
     lessons: Lessons,
 }
 
 /// What is learned.
 enum Lessons {
     /// A task, with the batch that tests.
-    Task(Task, Examples),
-    File(Box<Data>),
+    Task(Task, EvaluationSet),
+    File(Box<Prepared>),
 }
 
 /// How outputs are judged.
-pub(super) fn judge(plan: &RnnPlan) -> CoreResult<Judge> {
+pub(super) fn criterion(plan: &RnnPlan) -> CoreResult<Criterion> {
     match (plan.data.targets, &plan.data.task) {
-        (Some(targets), _) => Judge::of_targets(plan.loss, targets),
-        (None, Some(task)) => Judge::of_task(plan.loss, task.loss()),
+        (Some(targets), _) => Criterion::for_targets(plan.loss, targets),
+        (None, Some(task)) => Criterion::for_task(plan.loss, task.loss()),
         (None, None) => Err(Error::Config("data.task or data.file must be set".into())),
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn sha(plan: &RnnPlan) -> Shared {
 }
 
 /// Refuses a network of other sizes than the examples need.
-fn check_model(plan: &RnnPlan, labelled: &Labelled) -> CoreResult<()> {
+fn check_model(plan: &RnnPlan, labelled: &Dataset) -> CoreResult<()> {
     let (n_in, n_out) = (labelled.train.channels(), labelled.targets.n_out());
     if (plan.model.n_in, plan.model.n_out) == (n_in, n_out) {
         return Ok(());
@@ -65,7 +65,7 @@ fn check_model(plan: &RnnPlan, labelled: &Labelled) -> CoreResult<()> {
     )))
 }
 
-fn learner<'a>(plan: &'a RnnPlan, network: &'a Pipeline, judge: Judge) -> Learner<'a> {
+fn learner<'a>(plan: &'a RnnPlan, network: &'a Pipeline, criterion: Criterion) -> Learner<'a> {
     let recipe = Recipe {
         seed: plan.seed,
         sha: sha(plan),
@@ -78,7 +78,7 @@ fn learner<'a>(plan: &'a RnnPlan, network: &'a Pipeline, judge: Judge) -> Learne
         epochs: plan.epochs.unwrap_or(0),
         early_stopping: plan.early_stopping,
     };
-    Learner { network, judge, recipe }
+    Learner { network, judge: criterion, recipe }
 }
 
 /// What an update takes of memory.
@@ -88,14 +88,14 @@ fn needs(plan: &RnnPlan, learner: &Learner<'_>, batch: &BatchOf) -> CoreResult<O
 }
 
 /// Before anything of a task is drawn that there may be no room for.
-fn check_memory(plan: &RnnPlan, network: &Pipeline, judge: Judge, task: &Task) -> CoreResult<()> {
+fn check_memory(plan: &RnnPlan, network: &Pipeline, criterion: Criterion, task: &Task) -> CoreResult<()> {
     let (steps, samples) = (task.steps(), plan.batch);
     let number = plan.dtype.kind().elt_size_in_bytes();
     let targets_bytes = steps.saturating_mul(samples).saturating_mul(plan.model.n_out as usize * number);
     let batch = BatchOf { steps, samples, spikes: None, targets_bytes, padded: false, copied: true };
     let channels = (plan.model.n_in + plan.model.n_out) as usize;
     let test = steps.saturating_mul(plan.data.test_samples).saturating_mul(channels * number);
-    match needs(plan, &learner(plan, network, judge), &batch)? {
+    match needs(plan, &learner(plan, network, criterion), &batch)? {
         Some(needs) => needs.check(test as u64),
         None => Ok(()),
     }
@@ -104,28 +104,28 @@ fn check_memory(plan: &RnnPlan, network: &Pipeline, judge: Judge, task: &Task) -
 impl Job {
     pub(super) fn new(mut plan: RnnPlan, source: Source, device: Device) -> CoreResult<Self> {
         if let Source::File(file, labelled) = &source {
-            labelled.check_sha256(file, plan.data.sha256.as_deref())?;
+            check_sha256(labelled, file, plan.data.sha256.as_deref())?;
             plan.data.sha256 = Some(labelled.sha256.clone());
             check_model(&plan, labelled)?;
         }
-        let judge = judge(&plan)?;
+        let criterion = criterion(&plan)?;
         let network = network(&plan, device)?;
         let lessons = match source {
             Source::Task(usual) => {
                 let task = plan.data.task.unwrap_or(usual);
-                check_memory(&plan, &network, judge, &task)?;
+                check_memory(&plan, &network, criterion, &task)?;
                 fit_scale_to_task(&network, &task, &plan, TEST_BATCH - 1)?;
                 let test = task.batch(plan.seed, TEST_BATCH, plan.data.test_samples, plan.dt, network.on())?;
-                Lessons::Task(task, prepared(&network, test)?)
+                Lessons::Task(task, prepared(&network, test)?.into())
             }
             Source::File(_, labelled) => {
-                Lessons::File(Box::new(Data::new(*labelled, &network, plan.data.validation, plan.seed)?))
+                Lessons::File(Box::new(Prepared::new(*labelled, &network, plan.data.validation, plan.seed)?))
             }
         };
-        Ok(Self { plan, network, judge, lessons })
+        Ok(Self { plan, network, criterion, lessons })
     }
 
-    fn test(&self) -> &Examples {
+    fn test(&self) -> &EvaluationSet {
         match &self.lessons {
             Lessons::Task(_, test) => test,
             Lessons::File(data) => &data.test,
@@ -133,7 +133,7 @@ impl Job {
     }
 
     fn learner(&self) -> Learner<'_> {
-        learner(&self.plan, &self.network, self.judge)
+        learner(&self.plan, &self.network, self.criterion)
     }
 
     fn train(&self, training: &Training<'_>) -> Result<(Trained, Vec<Report>, Option<Best>)> {
@@ -165,14 +165,15 @@ impl Job {
     }
 
     /// On the test examples; with the baseline and the accuracy on the validation part, where there are those.
-    fn evaluate(&self) -> CoreResult<(Evaluated, Option<f64>, Option<f64>)> {
+    fn evaluate(&self) -> CoreResult<(Evaluation, Option<f64>, Option<f64>)> {
         let (sha, batch) = (sha(&self.plan), self.plan.test_batch());
-        let of_test = |truth: &Tensor| self.judge.evaluate(&self.network, &sha, (self.test(), truth), batch);
+        let (criterion, network) = (&self.criterion, &self.network);
+        let found = criterion.evaluate(&network.net, network, &sha, self.test(), batch)?;
         Ok(match &self.lessons {
-            Lessons::Task(_, test) => (of_test(test.targets())?, None, None),
+            Lessons::Task(..) => (found, None, None),
             Lessons::File(data) => {
-                let validation = data.validation_accuracy(&self.judge, &self.network, &sha, batch)?;
-                (of_test(data.truth())?, data.baseline()?, validation)
+                let validation = data.validation_accuracy(criterion, &network.net, network, &sha, batch)?;
+                (found, data.baseline.as_ref().map(LinearBaseline::accuracy).transpose()?, validation)
             }
         })
     }
@@ -183,7 +184,7 @@ impl Course for Job {
         let plan = &self.plan;
         let data = match &self.lessons {
             Lessons::Task(task, test) => {
-                let [samples, steps, channels] = test.inputs().shape().map(|n| n as usize);
+                let [samples, steps, channels] = test.examples.inputs().shape().map(|n| n as usize);
                 format!(
                     "task {}: {} of {}, a fresh batch of {} for every update, {samples} for testing",
                     task.name(),
@@ -192,7 +193,7 @@ impl Course for Job {
                     plan.batch,
                 )
             }
-            Lessons::File(data) => data.describe(plan.data.file.as_deref()),
+            Lessons::File(data) => describe(data, plan.data.file.as_deref()),
         };
         let hidden = plan.model.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
         format!(
@@ -211,7 +212,7 @@ impl Course for Job {
     fn updates(&self) -> u64 {
         let learner = self.learner();
         match &self.lessons {
-            Lessons::Task(_, test) => self.plan.updates.unwrap_or(0) * learner.pieces(test),
+            Lessons::Task(_, test) => self.plan.updates.unwrap_or(0) * learner.pieces(&test.examples),
             Lessons::File(data) => learner.updates(&data.train),
         }
     }
@@ -220,7 +221,7 @@ impl Course for Job {
         let learner = self.learner();
         let batch = match &self.lessons {
             Lessons::Task(_, test) => {
-                let (all, samples) = (BatchOf::examples(test, test.count()), self.plan.batch);
+                let (all, samples) = (BatchOf::examples(&test.examples, test.examples.count()), self.plan.batch);
                 let targets_bytes = (all.targets_bytes as u64 * samples as u64 / all.samples as u64) as usize;
                 BatchOf { samples, targets_bytes, copied: true, ..all }
             }
@@ -242,12 +243,12 @@ impl Course for Job {
         interrupt.check()?;
         let (evaluated, baseline, validation) = catch_torch(|| self.evaluate())?;
         around.seconds.lap("evaluate");
-        let mut metrics = evaluated.metrics(baseline);
+        let mut metrics = metrics(&evaluated, baseline);
         metrics.extend(validation.map(|accuracy| ("validation_accuracy".into(), json!(accuracy))));
         report_test(run, &evaluated, best.as_ref(), &mut metrics)?;
         save_npz(&run.file("predictions.npz")?, &evaluated.arrays())?;
         let weights = save_tensors(&run.file("model.safetensors")?, &self.network.params.named())?;
-        let inputs = self.test().inputs().to_dense();
+        let inputs = self.test().examples.inputs().to_dense();
         around.save(figures(&self.plan, &trained.losses, &reports, &inputs, &evaluated)?)?;
         around.seconds.lap("write");
         let table = table(&evaluated, baseline, Some(&trained), &[]);

@@ -9,15 +9,17 @@ use std::time::Instant;
 
 use anyhow::Result;
 use bd_core::{DataTransform, Error, catch_torch, threads};
+use bd_train::LinearBaseline;
+use bd_train::data::{Accept, Dataset, EvaluationSet};
 use serde_json::json;
 
-use self::job::{Job, TEST_BATCH, judge, sha};
+use self::job::{Job, TEST_BATCH, criterion, sha};
 pub(crate) use self::network::network;
 use self::network::prepared;
 use crate::args;
 use crate::console;
 use crate::course::carry_out;
-use crate::examples::{Form, Labelled, examples, linear_accuracy, table};
+use crate::examples::{check_sha256, metrics, table};
 use crate::finished;
 use crate::interrupt::Interrupt;
 use crate::job::{manifest, print_json, resolve_device};
@@ -39,32 +41,32 @@ pub(crate) fn eval(args: &args::Eval, plan: &RnnPlan) -> Result<()> {
     threads::set(finished::threads(&args.reuse, plan.threads)?);
     let network = catch_torch(|| network(plan, device))?;
     network.params.load(&finished::weights_of(&args.run)?)?;
-    let judge = judge(plan)?;
-    let (test, truth, baseline) = match (&args.data, &plan.data.task, &plan.data.file, plan.data.targets) {
+    let criterion = criterion(plan)?;
+    let (test, baseline) = match (&args.data, &plan.data.task, &plan.data.file, plan.data.targets) {
         (Some(file), _, Some(_), Some(targets)) => {
-            let part = Labelled::read_test(file, Form::Numbers, plan.model.n_in, targets, None)?;
-            (examples(&network, &part)?, part.y, None)
+            let part = Dataset::read_test_npz(file, Accept::Numbers, plan.model.n_in, targets, None)?;
+            (EvaluationSet::new(&part, &network)?, None)
         }
         (Some(_), ..) => {
             return Err(Error::Config("bd eval --data is for a run that has learned from a file".into()).into());
         }
         (None, Some(task), ..) => {
             let test = task.batch(plan.seed, TEST_BATCH, plan.data.test_samples, plan.dt, network.on())?;
-            let truth = test.targets().shallow_clone();
-            (prepared(&network, test)?, truth, None)
+            (prepared(&network, test)?.into(), None)
         }
         (None, None, Some(file), Some(targets)) => {
-            let labelled = Labelled::read(file, Form::Numbers)?;
-            labelled.check_sha256(file, plan.data.sha256.as_deref())?;
-            let (kept, _) = labelled.hold_out(plan.data.validation, plan.seed)?;
-            let baseline = linear_accuracy(&kept, &labelled.test, targets)?;
-            (examples(&network, &labelled.test)?, labelled.test.y, baseline)
+            let dataset = Dataset::read_npz(file, Accept::Numbers)?;
+            check_sha256(&dataset, file, plan.data.sha256.as_deref())?;
+            let (kept, _) = dataset.hold_out(plan.data.validation, plan.seed)?;
+            let baseline = LinearBaseline::new(&kept, &dataset.test, targets)?;
+            let baseline = baseline.map(|baseline| baseline.accuracy()).transpose()?;
+            (EvaluationSet::new(&dataset.test, &network)?, baseline)
         }
         _ => return Err(Error::Config("the run names neither a task nor a file".into()).into()),
     };
-    let evaluated = catch_torch(|| judge.evaluate(&network, &sha(plan), (&test, &truth), plan.test_batch()))?;
+    let evaluated = catch_torch(|| criterion.evaluate(&network.net, &network, &sha(plan), &test, plan.test_batch()))?;
     if args.reuse.json {
-        print_json("eval", &args.run, device, json!({"metrics": evaluated.metrics(baseline)}))?;
+        print_json("eval", &args.run, device, json!({"metrics": metrics(&evaluated, baseline)}))?;
     } else if !args.reuse.quiet {
         console::result(&table(&evaluated, baseline, None, &[]))?;
     }

@@ -11,7 +11,7 @@ mod write;
 
 use tch::Kind;
 
-pub use read::{MAX_BYTES, load_npy, load_npz};
+pub use read::{MAX_BYTES, load_npy, load_npz, load_npz_hashed};
 pub use write::save_npz;
 
 /// What an `.npy` file begins with.

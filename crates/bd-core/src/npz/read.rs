@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Seek};
+use std::io::{BufReader, Cursor, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use tch::{Kind, Tensor};
@@ -11,6 +11,7 @@ use zip::ZipArchive;
 use super::MAGIC;
 use super::header::Header;
 use crate::error::{Error, Result};
+use crate::files::sha256_hex;
 
 /// What the members of one `.npz` file may expand to together, 8 GiB, or the file's own length where that is more: a
 /// deflated member can hold a thousand times its length.
@@ -25,6 +26,14 @@ pub fn load_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let file = open(path)?;
     let length = file.metadata().map_or(0, |meta| meta.len());
     read_npz(path, BufReader::new(file), MAX_BYTES.max(length))
+}
+
+/// [`load_npz`] with the SHA-256 of the file in hexadecimal. The file is read once, so that arrays and hash are of the same
+/// bytes, also if somebody replaces it meanwhile.
+pub fn load_npz_hashed(path: &Path) -> Result<(Vec<(String, Tensor)>, String)> {
+    let content = std::fs::read(path).map_err(|error| trouble(&Source { path, member: None }, error))?;
+    let arrays = read_npz(path, Cursor::new(&content), MAX_BYTES.max(content.len() as u64))?;
+    Ok((arrays, sha256_hex(&content)))
 }
 
 /// Reads an `.npy` file, on the host. One that is not there is a bad file too.

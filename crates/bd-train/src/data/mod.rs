@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod columns;
+pub mod dataset;
 pub mod digits;
 pub mod events;
 mod examples;
@@ -10,6 +11,7 @@ pub mod split;
 
 pub use chaos::{FLOWS, Flow};
 pub use columns::{Column, read_columns};
+pub use dataset::{Accept, Binning, Dataset, EvaluationSet, Prepared, Subset, SubsetInputs, Targets};
 pub use digits::Digits;
 pub use events::{Binned, Events};
 pub use examples::Examples;

@@ -2,25 +2,25 @@
 
 use bd_core::{Error, Result};
 use bd_models::Encoder;
+use bd_train::data::dataset::first_not_spike;
 use bd_train::data::events::MOST_STEPS;
+use bd_train::data::{Subset, Targets};
 use bd_train::{Loss, OverTime};
 
 use super::super::check_held_out;
 use super::{SnnPlan, SpikesPlan};
-use crate::examples::{Part, Targets, first_other, said};
 
 /// More channels than this are a mistake in a file.
 const MOST_CHANNELS: i64 = 1 << 24;
 
 impl SnnPlan {
     /// Refuses inputs that are not what `encode` is for.
-    pub(crate) fn check_inputs(&self, part: &Part) -> Result<()> {
+    pub(crate) fn check_inputs(&self, part: &Subset) -> Result<()> {
         let encode = self.data.encode;
         match (part.numbers(), encode) {
             (Some(x), Encoder::None) => {
-                let other = first_other(x, part.lengths.as_ref()).map_or_else(String::new, |place| {
-                    format!("the first that is neither 0 nor 1 is {}", said(x, &place))
-                });
+                let other = first_not_spike(&x, part.lengths.as_ref())
+                    .map_or_else(String::new, |other| format!("the first that is neither 0 nor 1 is {other}"));
                 Err(Error::Config(format!(
                     "the inputs are numbers, not spikes ({other}): say with --encode how they drive the network: current, rate, \
                      latency or delta"

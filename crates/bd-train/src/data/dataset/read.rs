@@ -1,29 +1,30 @@
-//! Arrays of an `.npz` file as a [`Part`] with its [`Targets`]: what is wrong is named with its array and its place.
+//! Named arrays as a [`Subset`] with its [`Targets`]: what is wrong is named with its array and its place.
 
 use std::path::Path;
 
-use bd_core::{Error, Result, kind_name};
-use bd_train::data::{Binned, Events};
+use bd_core::text::plural;
+use bd_core::{Error, Inputs, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
-use super::part::{FileInputs, Grid, Part, padding};
-use super::spikes::{first_other, ones, said};
+use super::spikes::{first_not_spike, spikes_of};
+use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
-use crate::text::plural;
+use crate::data::{Binned, Events};
 
-/// What inputs a network takes.
+/// Which inputs a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Numbers only.
+pub enum Accept {
+    /// Numbers only: zeros and ones are numbers, too.
     Numbers,
-    /// Spikes, as zeros and ones or as events, and numbers.
-    SpikesToo,
+    /// Spikes, as arrays of zeros and ones or as events, and numbers.
+    SpikesAndNumbers,
 }
 
+/// The arrays of a file, or of whatever `path` names in messages.
 pub(super) struct Reader<'a> {
     pub(super) path: &'a Path,
     pub(super) arrays: &'a [(String, Tensor)],
-    pub(super) form: Form,
+    pub(super) accept: Accept,
 }
 
 /// `x` and `train` are `x_train`; without a suffix `x`.
@@ -45,12 +46,13 @@ impl Reader<'_> {
     }
 
     fn find(&self, name: &str) -> Result<&Tensor> {
-        self.get(name).map_or_else(|| self.check_names(&[name]).map(|()| unreachable!("it is missing")), Ok)
+        self.check_names(&[name])?;
+        Ok(self.get(name).expect("it was found"))
     }
 
     /// Refuses a file that lacks one of these arrays.
-    pub(super) fn check_names(&self, names: &[&str]) -> Result<()> {
-        let missing: Vec<_> = names.iter().copied().filter(|name| !self.has(name)).collect();
+    pub(super) fn check_names(&self, names: &[impl AsRef<str>]) -> Result<()> {
+        let missing: Vec<_> = names.iter().map(AsRef::as_ref).filter(|name| !self.has(name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -61,40 +63,39 @@ impl Reader<'_> {
     /// Whether the inputs are events.
     pub(super) fn has_events(&self, suffix: &str) -> Result<bool> {
         let (times, x) = (named("times", suffix), named("x", suffix));
-        match (self.has(&times), self.has(&x), self.form) {
+        match (self.has(&times), self.has(&x), self.accept) {
             (true, true, _) => self.bad(format!("it has {times} and {x}; inputs are one of them")),
-            (true, false, Form::Numbers) => {
-                self.bad(format!("it has spikes with times ({times}), which bd train snn learns from, and no {x}"))
-            }
+            (true, false, Accept::Numbers) => self
+                .bad(format!("it has spikes with times ({times}) and no {x}, but the model takes numbers, not spikes")),
             (events, ..) => Ok(events),
         }
     }
 
-    /// FileInputs, targets and perhaps lengths. A test part must be like the training part.
+    /// Inputs, targets and perhaps lengths. A test part must be like the training part.
     pub(super) fn part(
         &self,
         suffix: &str,
         name: &'static str,
-        like: Option<(&Part, Targets)>,
-    ) -> Result<(Part, Targets)> {
+        like: Option<(&Subset, Targets)>,
+    ) -> Result<(Subset, Targets)> {
         let y_name = named("y", suffix);
         let (x, lengths, shown, count, time) = if self.has_events(suffix)? {
             let events = self.events(suffix)?;
             let count = events.count() as i64;
             let shown = format!("{} is for {}", named("offsets", suffix), plural(count as usize, "sample"));
-            (FileInputs::Events(events), None, shown, count, None)
+            (SubsetInputs::Events(events), None, shown, count, None)
         } else {
             let (x, lengths) = self.inputs(suffix, like.map(|(train, _)| train))?;
             let name = named("x", suffix);
             let size = self.find(&name)?.size();
-            (x, lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
+            (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
         let y = self.find(&y_name)?;
         if y.size().first() != Some(&count) {
             return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both", y.size()));
         }
         let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like.map(|(_, targets)| targets))?;
-        Ok((Part { name, x, y, lengths, merged: 0, late: 0 }, targets))
+        Ok((Subset { lengths, ..Subset::new(name, x, y) }, targets))
     }
 
     fn events(&self, suffix: &str) -> Result<Events> {
@@ -111,7 +112,7 @@ impl Reader<'_> {
     }
 
     /// `x_<suffix>` and perhaps `len_<suffix>`.
-    fn inputs(&self, suffix: &str, train: Option<&Part>) -> Result<(FileInputs, Option<Tensor>)> {
+    fn inputs(&self, suffix: &str, train: Option<&Subset>) -> Result<(Inputs, Option<Tensor>)> {
         let (x_name, len_name) = (named("x", suffix), named("len", suffix));
         let x = self.find(&x_name)?;
         let size = x.size();
@@ -121,7 +122,7 @@ impl Reader<'_> {
         if size.contains(&0) {
             return self.bad(format!("{x_name} is {size:?}, with nothing in it"));
         }
-        if let Some(train) = train.map(Part::channels).filter(|train| *train != channels) {
+        if let Some(train) = train.map(Subset::channels).filter(|train| *train != channels) {
             return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
         }
         let lengths = match self.get(&len_name) {
@@ -135,17 +136,16 @@ impl Reader<'_> {
                 .bad(format!("it has {there} and lacks {missing}: sequences of both parts are padded, or of none"));
         }
         let numbers = |lengths: Option<&Tensor>| {
-            self.finite(&x_name, x, lengths, &["sample", "step", "channel"]).map(FileInputs::Numbers)
+            let numbers = self.finite(&x_name, x, lengths, &["sample", "step", "channel"])?;
+            Ok::<_, Error>(Inputs::Dense(numbers.transpose(0, 1)))
         };
-        let of_numbers = self.form == Form::Numbers || train.is_some_and(|train| train.numbers().is_some());
-        let inputs = match first_other(x, lengths.as_ref()) {
+        let of_numbers = self.accept == Accept::Numbers || train.is_some_and(|train| train.numbers().is_some());
+        let inputs = match first_not_spike(x, lengths.as_ref()) {
             _ if of_numbers => numbers(lengths.as_ref())?,
-            None => FileInputs::Spikes(ones(x, lengths.as_ref())?),
-            Some(place) if train.is_some() => {
-                return self.bad(format!(
-                    "x_train holds zeros and ones only, which are spikes, but {x_name} is {}",
-                    said(x, &place)
-                ));
+            None => Inputs::Spikes(spikes_of(x, lengths.as_ref())?),
+            Some(other) if train.is_some() => {
+                return self
+                    .bad(format!("x_train holds zeros and ones only, which are spikes, but {x_name} is {other}"));
             }
             Some(_) => numbers(lengths.as_ref())?,
         };
@@ -176,11 +176,8 @@ impl Reader<'_> {
         lengths: Option<&Tensor>,
         like: Option<Targets>,
     ) -> Result<(Tensor, Targets)> {
-        let (y, targets) = if whole(y) {
-            self.labels(name, y, time, lengths, like)?
-        } else {
-            self.wanted_numbers(name, y, time, lengths)?
-        };
+        let (y, targets) =
+            if whole(y) { self.labels(name, y, time, lengths, like)? } else { self.numbers(name, y, time, lengths)? };
         match like {
             Some(known) if known != targets => self.bad(format!("y_train has {known}, but {name} has {targets}")),
             _ => Ok((y, targets)),
@@ -231,7 +228,7 @@ impl Reader<'_> {
         Ok((y, if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } }))
     }
 
-    fn wanted_numbers(
+    fn numbers(
         &self,
         name: &str,
         y: &Tensor,
@@ -283,13 +280,14 @@ impl Reader<'_> {
     }
 }
 
-/// The events of a file in steps, if it has some: the test part, or those without a suffix.
-pub(crate) fn events_of(path: &Path, arrays: &[(String, Tensor)], grid: Grid) -> Result<Option<Binned>> {
-    let reader = Reader { path, arrays, form: Form::SpikesToo };
+/// The events among the arrays of a file in steps, if there are any: those of the test part, or those without a suffix.
+pub fn binned_events(path: &Path, arrays: &[(String, Tensor)], binning: Binning) -> Result<Option<Binned>> {
+    let reader = Reader { path, arrays, accept: Accept::SpikesAndNumbers };
     let Some(suffix) = ["", "test"].into_iter().find(|suffix| reader.has(&named("times", suffix))) else {
         return Ok(None);
     };
-    let binned = reader.events(suffix)?.bin(grid.dt_ms, [grid.steps, grid.channels], (Kind::Float, Device::Cpu));
+    let Binning { dt_ms, steps, channels } = binning;
+    let binned = reader.events(suffix)?.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu));
     binned.map(Some).or_else(|error| reader.bad(error.to_string()))
 }
 
