@@ -131,7 +131,7 @@ impl Course for Job {
         report_test(run, &evaluated, best.as_ref(), &mut metrics)?;
         save_npz(&run.file("predictions.npz")?, &evaluated.arrays())?;
         let weights = save_tensors(&run.file("model.safetensors")?, &self.network.params.named())?;
-        let mut plots = figures::of_states(&record(plan, net, &sha(plan), self.data.test.inputs())?)?;
+        let mut plots = figures::of_states(&record(plan, net, &sha(plan), self.data.test.inputs())?);
         plots.push(("training".into(), training_figure(&trained.losses, &reports)));
         around.save(plots)?;
         around.seconds.lap("write");
