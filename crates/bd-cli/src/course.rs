@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::kernel::gpu::has_form;
 use bd_core::{Error, Shared, Stack};
+use bd_plot::Figure;
 use bd_train::RunDir;
 use bd_train::run_dir::Manifest;
 use serde_json::{Map, Value, json};
@@ -16,7 +17,7 @@ use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, print_json, unfinished};
 use crate::memory::{Memory, Needs};
-use crate::plot::Figure;
+use crate::plot;
 use crate::training::{Progress, Trained};
 
 /// What is trained, ready to begin.
@@ -58,13 +59,7 @@ pub(crate) struct Finished {
 impl Around<'_> {
     /// Writes plots. One that fails is a warning: the results are there.
     pub(crate) fn save(&self, figures: Vec<(String, Figure)>) -> Result<()> {
-        for (name, figure) in figures {
-            self.interrupt.check()?;
-            if let Err(error) = figure.save(self.run, &name) {
-                console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
-            }
-        }
-        Ok(self.interrupt.check()?)
+        plot::save(figures, self.run, self.interrupt)
     }
 }
 

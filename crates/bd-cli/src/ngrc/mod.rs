@@ -28,6 +28,7 @@ use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, manifest, print_json, resolve_device};
 use crate::plan::NgrcPlan;
+use crate::plot;
 use crate::text::plural;
 
 pub(crate) use self::reuse::{eval, predict};
@@ -84,13 +85,7 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     seconds.lap("free_run");
     interrupt.check()?;
     let weights = write(&run, &plan, &data, &fitted, &evaluation)?;
-    for (name, figure) in figures(&data, &evaluation)? {
-        interrupt.check()?;
-        if let Err(error) = figure.save(&run, &name) {
-            console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
-        }
-    }
-    interrupt.check()?;
+    plot::save(figures(&data, &evaluation)?, &run, &interrupt)?;
     seconds.lap("write");
     let path = run.finish(Some(weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));

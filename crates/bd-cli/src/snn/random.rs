@@ -6,19 +6,21 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
+use bd_plot::training::Report;
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use super::figures::{Report, figures};
+use super::figures::of_states;
 use super::rates::Warner;
 use super::record::record;
 use super::{learned, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
 use crate::memory::Needs;
 use crate::plan::SnnPlan;
+use crate::plot::training;
 use crate::text::{plural, short};
 use crate::training::{Seen, Trained, Training};
 
@@ -140,7 +142,7 @@ impl Job {
         });
         line.as_object_mut().expect("an object").extend(rates::metrics(&self.plan, active));
         run.report(&line)?;
-        Ok(Report { step: update.step, loss: update.loss, accuracy: accuracy.unwrap_or(f64::NAN) })
+        Ok(Report { step: update.step, loss: update.loss, validation: None, accuracy })
     }
 
     fn evaluate(&self) -> CoreResult<Evaluated> {
@@ -244,7 +246,9 @@ impl Course for Job {
         around.seconds.lap("evaluate");
         let weights = self.write(around.run, &evaluated)?;
         let recorded = record(&self.plan, &self.net, &sha(&self.plan), self.examples.inputs())?;
-        around.save(figures(&trained.losses, &reports, &recorded)?)?;
+        let mut plots = of_states(&recorded);
+        plots.push(("training".into(), training(&trained.losses, &reports)));
+        around.save(plots)?;
         around.seconds.lap("write");
         let (metrics, table) = (self.metrics(&evaluated), self.table(&evaluated));
         Ok(Finished { trained, metrics, table, weights })

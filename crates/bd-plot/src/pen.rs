@@ -10,7 +10,7 @@ use plotters_backend::{BackendColor, BackendCoord, BackendStyle, DrawingErrorKin
 type Result<B> = std::result::Result<(), DrawingErrorKind<<B as DrawingBackend>::ErrorType>>;
 
 /// A bitmap whose paths and filled circles are drawn here, everything else by plotters.
-pub(super) struct Pen<'a>(pub(super) BitMapBackend<'a>);
+pub(crate) struct Pen<'a>(pub(crate) BitMapBackend<'a>);
 
 impl Pen<'_> {
     /// Inks all that is nearer to a path than `radius`.

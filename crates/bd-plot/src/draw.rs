@@ -1,15 +1,19 @@
 //! Drawing on either backend.
 
+use std::ops::Range;
+
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
-use super::*;
+use crate::figure::{Figure, Line, Mark, Panel, SCALE, TITLE_HEIGHT, WIDTH, X_AXIS_HEIGHT};
+use crate::{Error, Result};
 
 /// Okabe and Ito's colours without black and yellow: colour-blind readers tell them apart.
-pub(super) const COLOURS: [RGBColor; 6] = [
+pub(crate) const COLOURS: [RGBColor; 6] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -45,11 +49,11 @@ struct Frame<'a> {
 }
 
 impl Figure {
-    pub(super) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<()> {
+    pub(crate) fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<()> {
         // The same font everywhere, whatever the machine has. Registering it twice changes nothing.
-        let font = include_bytes!("../../assets/DejaVuSans-subset.ttf");
-        register_font(FONT, FontStyle::Normal, font).map_err(|_| Error::Config("the font cannot be read".into()))?;
-        self.try_draw(area).map_err(|error| Error::Config(format!("a plot cannot be drawn: {error}")))
+        let font = include_bytes!("../assets/DejaVuSans-subset.ttf");
+        register_font(FONT, FontStyle::Normal, font).map_err(|_| Error::Draw("its font cannot be read".into()))?;
+        self.try_draw(area).map_err(|error| Error::Draw(error.to_string()))
     }
 
     fn try_draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<B> {

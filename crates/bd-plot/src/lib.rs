@@ -1,0 +1,33 @@
+//! Figures of trainings, forecasts and spiking networks, drawn from plain numbers.
+//!
+//! A [`Figure`] is a value: panels of lines with a common horizontal axis. [`Figure::to_svg`] and [`Figure::to_png`] give the bytes of
+//! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
+//! [`forecast`], [`spikes`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
+//!
+//! Numbers come as slices of `f64`, so the crate builds without libtorch. No data stops a figure: values that are infinite or not a
+//! number are gaps, and a panel without any value is an empty frame.
+//!
+//! ```
+//! use bd_plot::{Figure, Line, Panel};
+//!
+//! let points = (0..100).map(|i| f64::from(i) * 0.1).map(|t| (t, t.sin())).collect();
+//! let panel = Panel { y_label: "sin t".into(), lines: vec![Line { points, ..Line::default() }], ..Panel::default() };
+//! let figure = Figure { title: "a wave".into(), x_label: "t".into(), panels: vec![panel], ..Figure::default() };
+//! assert!(figure.to_svg()?.contains("a wave"));
+//! assert_eq!(&figure.to_png()?[1..4], b"PNG");
+//! # Ok::<(), bd_plot::Error>(())
+//! ```
+
+mod draw;
+mod error;
+mod figure;
+pub mod forecast;
+mod pen;
+pub mod samples;
+pub mod spikes;
+mod thin;
+pub mod training;
+
+pub use self::error::{Error, Result};
+pub use self::figure::{Figure, Line, Mark, Panel};
+pub use self::thin::{thin, thin_to};
