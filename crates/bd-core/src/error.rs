@@ -134,6 +134,12 @@ impl From<tch::TchError> for Error {
     }
 }
 
+impl From<bd_kernel::Error> for Error {
+    fn from(error: bd_kernel::Error) -> Self {
+        Self::Config(error.to_string())
+    }
+}
+
 /// libtorch's messages carry the place of a C++ check and a C++ back trace; this leaves the words between them.
 fn first_sentence(message: &str) -> String {
     let words = message.split("Exception raised from").next().unwrap_or_default();

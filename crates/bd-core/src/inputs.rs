@@ -102,7 +102,7 @@ mod tests {
     fn spikes_are_selected_and_cut_as_numbers_are() {
         let spikes = Inputs::Spikes(Spikes::draw([6, 4, 3], ON, 0.3, &mut Rng::new(0, "s")).unwrap());
         let dense = Inputs::batch_first(&spikes.to_dense()).unwrap();
-        for pick in [|inputs: &Inputs| inputs.select(&[3, 1]).unwrap(), |inputs| inputs.steps(2, 3).unwrap()] {
+        for pick in [|inputs: &Inputs| inputs.select(&[3, 1]).unwrap(), |inputs: &Inputs| inputs.steps(2, 3).unwrap()] {
             let (a, b) = (pick(&dense), pick(&spikes));
             assert_eq!(a.shape(), b.shape());
             assert_eq!(a.to_dense(), b.to_dense());

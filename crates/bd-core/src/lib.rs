@@ -37,6 +37,7 @@ pub mod device;
 pub mod dyn_system;
 pub mod error;
 pub mod files;
+mod fused;
 pub mod gpu;
 pub mod inputs;
 pub mod kernel;

@@ -235,7 +235,7 @@ mod tests {
 
     fn examples() -> Examples {
         let x = Tensor::arange(2 * 5 * 3, (Kind::Float, Device::Cpu)).reshape([5, 2, 3]);
-        Examples::new(Inputs::dense(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
+        Examples::new(Inputs::batch_first(&x).unwrap(), Tensor::arange(5, (Kind::Int64, Device::Cpu))).unwrap()
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn spikes_are_selected_as_tensors_are() {
         let spikes = Spikes::draw([6, 4, 3], (Kind::Float, Device::Cpu), 0.3, &mut Rng::new(0, "s")).unwrap();
-        let dense = Inputs::dense(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
+        let dense = Inputs::batch_first(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
         let pick = |sequences: &Inputs| sequences.select(&[3, 1]).unwrap().to_dense();
         assert_eq!(pick(&dense), pick(&Inputs::Spikes(spikes)));
     }
@@ -284,13 +284,13 @@ mod tests {
         let inputs = examples().inputs().clone();
         let error = Examples::new(inputs, Tensor::zeros([4], (Kind::Int64, Device::Cpu))).unwrap_err().to_string();
         assert!(error.contains("5 input sequences") && error.contains("[4]"), "{error}");
-        assert!(Inputs::dense(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
+        assert!(Inputs::batch_first(&Tensor::zeros([0, 2, 3], (Kind::Float, Device::Cpu))).is_err());
     }
 
     #[test]
     fn what_is_taken_of_examples_knows_where_it_is_from() {
         let all = examples().with_lengths(&Tensor::from_slice(&[1i64, 2, 2, 1, 2])).unwrap();
-        let other = Inputs::dense(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
+        let other = Inputs::batch_first(&Tensor::ones([5, 2, 7], (Kind::Float, Device::Cpu))).unwrap();
         let taken = [
             all.clone(),
             all.select(&[3, 1]).unwrap(),
