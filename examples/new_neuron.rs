@@ -5,10 +5,12 @@
 //! It learns to tell random spike trains of two labels apart, in a network with the layers of bd.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
-use bd_core::kernel::{Num, SurrogateGradient, Unit, Units};
+use bd_core::kernel::{AnyKernel, Num, Unit, UnitKernel, Units, spike};
 use bd_core::{DynSystem, Inputs, Params, Rng, Shared, Spikes, Stack, System, state, threads};
+use bd_models::expon::behind_synapses;
 use bd_models::{LeakyIntegrator, LeakyIntegratorConfig, Surrogate, Synapse, SynapseConfig};
 use bd_train::data::Examples;
 use bd_train::{Bptt, Loss, OptimConfig, OverTime};
@@ -44,7 +46,7 @@ impl System for AdaptiveLif {
 
     fn step(&self, _: &Shared, x: &Tensor, s: &Adaptive) -> (Tensor, Adaptive) {
         let u = &s.v * KEEP_V + x * (1.0 - KEEP_V);
-        let spike = Surrogate::default().spike(&(&u - &s.a * BETA - 1.0));
+        let spike = spike(&Surrogate::default(), &(&u - &s.a * BETA - 1.0));
         let v = &u * (1.0 - spike.detach());
         (spike.shallow_clone(), Adaptive { v, a: &s.a * KEEP_A + spike })
     }
@@ -65,6 +67,11 @@ impl Unit<2> for AdaptiveFormula {
 
     fn surrogate(&self) -> Surrogate {
         Surrogate::default()
+    }
+
+    /// One loop with the exponential synapses before it.
+    fn behind(kernel: &UnitKernel<Self, 2>, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        behind_synapses::<_, 2, 3, 4>(kernel, before)
     }
 
     #[inline(always)]

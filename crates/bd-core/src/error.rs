@@ -167,6 +167,15 @@ impl From<tch::TchError> for Error {
     }
 }
 
+impl From<bd_kernel::Error> for Error {
+    fn from(error: bd_kernel::Error) -> Self {
+        match error {
+            bd_kernel::Error::Setting { name, value, allowed } => Self::Setting { name, value, allowed },
+            other => Self::Config(other.to_string()),
+        }
+    }
+}
+
 /// What begins a part of libtorch's messages that is of no use to a user: a C++ back trace, or the list of all back ends that
 /// were compiled.
 const NOISE: [&str; 3] = ["Exception raised from", "\nframe #", "This could be because"];

@@ -44,6 +44,7 @@ pub mod dyn_system;
 pub mod error;
 pub mod files;
 pub mod finite;
+mod fused;
 pub mod gpu;
 pub mod inputs;
 pub mod kernel;

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use bd_kernel::Spike;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
@@ -65,15 +66,6 @@ struct Source {
     /// The step of the list that is step 0.
     first: u32,
     moved: Moved,
-}
-
-/// One spike of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spike {
-    /// In which step.
-    pub step: u32,
-    /// In which channel.
-    pub channel: u32,
 }
 
 impl Spikes {

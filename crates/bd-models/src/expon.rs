@@ -4,68 +4,11 @@
 //! and not scaled by `tau`: one spike through a weight `w` makes a current that begins at `w` (BrainPy 2.2.4,
 //! `brainpy/dyn/synapses/abstract_models.py`).
 
-use std::sync::Arc;
-
-use bd_core::Result;
-use bd_core::kernel::{AnyKernel, NoSpikes, Num, Unit, UnitKernel, Units};
-use serde::{Deserialize, Serialize};
-
-use crate::decay::{Decay, check_tau};
-use crate::leaky_integrator::LeakyIntegratorConfig;
-use crate::lif::{Free, Refractory};
-
-/// Settings of an [`Expon`].
-///
-/// | field | default | range | unit | meaning |
-/// |---|---|---|---|---|
-/// | `tau_ms` | 10 | above 0 | ms | time constant of the decay |
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExponConfig {
-    /// Time constant.
-    pub tau_ms: f64,
-}
-
-impl Default for ExponConfig {
-    fn default() -> Self {
-        Self { tau_ms: 10.0 }
-    }
-}
+use bd_core::kernel::Units;
+pub use bd_kernel::models::expon::{ExponConfig, behind_synapses};
 
 /// Exponential synapses, one a channel: weighted spikes `[.., n]` to currents `[.., n]`. State `g`. `Shared.dt` is in ms.
 pub type Expon = Units<ExponConfig, 1>;
-
-impl Unit<1> for ExponConfig {
-    const NAME: &'static str = "expon";
-    const STATES: [&'static str; 1] = ["g"];
-    type Constants = Decay;
-    type Surrogate = NoSpikes;
-
-    fn constants(&self, dt_ms: f64) -> Decay {
-        Decay::new(dt_ms, self.tau_ms)
-    }
-
-    fn surrogate(&self) -> NoSpikes {
-        NoSpikes
-    }
-
-    fn check(&self) -> Result<()> {
-        check_tau(Self::NAME, self.tau_ms)
-    }
-
-    fn before(kernel: &UnitKernel<Self, 1>, next: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
-        let free = || kernel.then::<Free<true>, 2, 3>(next).or_else(|| kernel.then::<Free<false>, 2, 3>(next));
-        let refractory =
-            || kernel.then::<Refractory<true>, 3, 4>(next).or_else(|| kernel.then::<Refractory<false>, 3, 4>(next));
-        kernel.then::<LeakyIntegratorConfig, 1, 2>(next).or_else(free).or_else(refractory)
-    }
-
-    #[inline(always)]
-    fn step<N: Num>(&self, decay: &Decay, x: N, [g]: [N; 1], _spike: impl FnOnce(N) -> N) -> (N, [N; 1]) {
-        let g = g.scale(decay.keep) + x;
-        (g.clone(), [g])
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -12,18 +12,16 @@
 //! reset comes after the recurrent product, `r (h W + b)`, and it has a second bias there; its order is r, z, n.
 //! BrainPy's trained initial state is not in its gradient; here it is.
 
+use std::sync::Arc;
+
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
+use bd_kernel::models::gru::{GruGates, GruKernel};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Weights, initial_param, initial_state};
 use crate::init::Init;
-use gates::GruGates;
-use kernel::GruKernel;
-
-pub(crate) mod gates;
-mod kernel;
 
 /// Settings of a [`Gru`]. The defaults are those of BrainPy's `GRUCell`. A weight is drawn whole, all gates side by
 /// side.
@@ -115,8 +113,8 @@ impl System for Gru {
         if processor == Processor::Gpu {
             return Some(self.weights.on_gpu(GruGates));
         }
-        let numbers = self.weights.numbers()?;
-        Some(Fused::new(GruKernel::new(numbers), &self.weights.tensors()))
+        let weights = self.weights.copied()?;
+        Some(Fused::new(Arc::new(GruKernel::new(weights)), &self.weights.tensors()))
     }
 }
 

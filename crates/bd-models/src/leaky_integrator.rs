@@ -2,57 +2,11 @@
 //!
 //! Exponential Euler, exact for an input that is constant over a step: `u <- u + (1 - e^(-dt/tau)) (x - u)`.
 
-use bd_core::Result;
-use bd_core::kernel::{NoSpikes, Num, Unit, Units};
-use serde::{Deserialize, Serialize};
-
-use crate::decay::{Decay, check_tau};
-
-/// Settings of a [`LeakyIntegrator`].
-///
-/// | field | default | range | unit | meaning |
-/// |---|---|---|---|---|
-/// | `tau_ms` | 5 | above 0 | ms | time constant |
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LeakyIntegratorConfig {
-    /// Time constant.
-    pub tau_ms: f64,
-}
-
-impl Default for LeakyIntegratorConfig {
-    fn default() -> Self {
-        Self { tau_ms: 5.0 }
-    }
-}
+use bd_core::kernel::Units;
+pub use bd_kernel::models::LeakyIntegratorConfig;
 
 /// Leaky integrators: currents `[.., n]` to potentials `[.., n]`. State `v`. `Shared.dt` is in ms.
 pub type LeakyIntegrator = Units<LeakyIntegratorConfig, 1>;
-
-impl Unit<1> for LeakyIntegratorConfig {
-    const NAME: &'static str = "leaky integrator";
-    const STATES: [&'static str; 1] = ["v"];
-    type Constants = Decay;
-    type Surrogate = NoSpikes;
-
-    fn constants(&self, dt_ms: f64) -> Decay {
-        Decay::new(dt_ms, self.tau_ms)
-    }
-
-    fn surrogate(&self) -> NoSpikes {
-        NoSpikes
-    }
-
-    fn check(&self) -> Result<()> {
-        check_tau(Self::NAME, self.tau_ms)
-    }
-
-    #[inline(always)]
-    fn step<N: Num>(&self, decay: &Decay, x: N, [v]: [N; 1], _spike: impl FnOnce(N) -> N) -> (N, [N; 1]) {
-        let v = v.clone() + (x - v).scale(decay.gain);
-        (v.clone(), [v])
-    }
-}
 
 #[cfg(test)]
 mod tests {

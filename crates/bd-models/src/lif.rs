@@ -25,99 +25,15 @@
 //!
 //! The threshold's gradient goes through the spike, by the surrogate, and through the reset.
 
-use bd_core::kernel::{Fused, Numbers, Processor, UnitKernel, step_units};
+use bd_core::kernel::{Fused, Processor, numbers_of, step_units};
 use bd_core::{Error, ParamPath, Result, Shared, System, setting, state};
-use serde::{Deserialize, Serialize};
+use bd_kernel::models::lif::{self, Free, OWN, Own, Refractory};
+pub use bd_kernel::models::lif::{LifConfig, LifTrained, Reset};
 use tch::{Device, Kind, Tensor};
 
-use crate::decay::check_tau;
-use crate::surrogate::Surrogate;
-pub use trained::LifTrained;
 use trained::Parameters;
-use unit::Own;
-pub(crate) use unit::{Free, Refractory};
 
 mod trained;
-mod unit;
-
-/// What a spike does to the potential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reset {
-    /// Sets it to `v_reset`.
-    #[default]
-    Value,
-    /// Subtracts `v_th - v_reset`.
-    Subtract,
-    /// Nothing.
-    None,
-}
-
-/// Settings of [`Lif`] neurons. The defaults are those of BrainPy's tutorial.
-///
-/// | field | default | range | unit | meaning |
-/// |---|---|---|---|---|
-/// | `tau_ms` | 10 | above 0 | ms | membrane time constant |
-/// | `v_rest` | 0 | | as `v` | potential without input |
-/// | `v_th` | 1 | above `v_reset` | as `v` | threshold |
-/// | `v_reset` | 0 | | as `v` | potential after a spike, see `reset` |
-/// | `resistance` | 1 | | `v` per input | `R` |
-/// | `refractory_ms` | 0 | from 0 | ms | time after a spike in which the potential stays; rounded to whole steps, at least one |
-/// | `reset` | `value` | `value`, `subtract`, `none` | | what a spike does to the potential |
-/// | `detach_reset` | `true` | | | whether the reset is outside the gradient |
-/// | `surrogate` | `inv_square`, alpha 100 | | | derivative of a spike |
-/// | `trained` | nothing | | | what each neuron has of its own, and learns; the numbers above are then the first ones. See [`LifTrained`] |
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(missing_docs)] // the table has them
-pub struct LifConfig {
-    pub tau_ms: f64,
-    pub v_rest: f64,
-    pub v_th: f64,
-    pub v_reset: f64,
-    pub resistance: f64,
-    pub refractory_ms: f64,
-    pub reset: Reset,
-    pub detach_reset: bool,
-    pub surrogate: Surrogate,
-    pub trained: LifTrained,
-}
-
-impl Default for LifConfig {
-    fn default() -> Self {
-        Self {
-            tau_ms: 10.0,
-            v_rest: 0.0,
-            v_th: 1.0,
-            v_reset: 0.0,
-            resistance: 1.0,
-            refractory_ms: 0.0,
-            reset: Reset::default(),
-            detach_reset: true,
-            surrogate: Surrogate::default(),
-            trained: LifTrained::default(),
-        }
-    }
-}
-
-impl LifConfig {
-    /// Refuses settings that cannot be.
-    pub fn check(&self) -> Result<()> {
-        check_tau("lif", self.tau_ms)?;
-        let Self { v_rest, v_th, v_reset, resistance, .. } = *self;
-        let numbers = [("v_rest", v_rest), ("v_th", v_th), ("v_reset", v_reset), ("resistance", resistance)];
-        numbers.into_iter().try_for_each(|(name, value)| setting::finite(&format!("lif.{name}"), value))?;
-        setting::check("lif.v_th", v_th, v_th > v_reset, &format!("above v_reset, {v_reset}"))?;
-        setting::from_zero("lif.refractory_ms", self.refractory_ms)?;
-        if self.trained.reset && self.reset == Reset::None {
-            return Err(Error::Config(
-                "lif: trained.reset is true, but reset is none, so that v_reset has no effect; leave one of them out"
-                    .into(),
-            ));
-        }
-        self.surrogate.check()
-    }
-}
 
 state! {
     /// State of [`Lif`] neurons.
@@ -140,43 +56,6 @@ pub struct Lif {
     config: LifConfig,
     /// Of trained neurons.
     parameters: Option<Parameters>,
-}
-
-/// An expression in which a constant says whether the reset is outside the gradient, as a type must know.
-macro_rules! with_reset {
-    ($config:expr, $detached:ident => $expression:expr) => {
-        if $config.detach_reset {
-            const $detached: bool = true;
-            $expression
-        } else {
-            const $detached: bool = false;
-            $expression
-        }
-    };
-}
-
-/// An expression for the unit of some neurons, each kind of which is a type of its own.
-macro_rules! with_unit {
-    ($lif:expr, $unit:ident => $expression:expr) => {
-        with_reset!($lif.config, DETACHED => match ($lif.is_refractory(), &$lif.parameters) {
-            (false, None) => {
-                let $unit = Free::<DETACHED>($lif.config);
-                $expression
-            }
-            (true, None) => {
-                let $unit = Refractory::<DETACHED>($lif.config);
-                $expression
-            }
-            (false, Some(_)) => {
-                let $unit = Own(Free::<DETACHED>($lif.config));
-                $expression
-            }
-            (true, Some(_)) => {
-                let $unit = Own(Refractory::<DETACHED>($lif.config));
-                $expression
-            }
-        })
-    };
 }
 
 impl Lif {
@@ -214,14 +93,40 @@ impl Lif {
     }
 
     /// What trained neurons have of their own for steps of `dt_ms`, in the graph.
-    fn own(&self, dt_ms: f64) -> Option<[Tensor; unit::OWN]> {
+    fn own(&self, dt_ms: f64) -> Option<[Tensor; OWN]> {
         self.parameters.as_ref().map(|parameters| parameters.own(&self.config, dt_ms))
     }
 
-    /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitKernel::cuda`]. What trained neurons have of their
+    /// A step of neurons of which the compiler knows whether the reset is in the gradient.
+    fn step_of<const DETACHED: bool>(&self, sha: &Shared, x: &Tensor, s: &LifState) -> (Tensor, LifState) {
+        let (v, spike) = (&s.v, &s.spike);
+        let (free, refractory) = (Free::<DETACHED>(self.config), Refractory::<DETACHED>(self.config));
+        let (y, v, spike, refractory) = match (&s.refractory, &self.own(sha.dt)) {
+            (None, None) => {
+                let (y, [v, spike]) = step_units(&free, sha, x, [v, spike]);
+                (y, v, spike, None)
+            }
+            (Some(left), None) => {
+                let (y, [v, spike, left]) = step_units(&refractory, sha, x, [v, spike, left]);
+                (y, v, spike, Some(left))
+            }
+            (None, Some([gain, v_th, v_reset])) => {
+                let (y, [v, spike, ..]) = step_units(&Own(free), sha, x, [v, spike, gain, v_th, v_reset]);
+                (y, v, spike, None)
+            }
+            (Some(left), Some([gain, v_th, v_reset])) => {
+                let state = [v, spike, left, gain, v_th, v_reset];
+                let (y, [v, spike, left, ..]) = step_units(&Own(refractory), sha, x, state);
+                (y, v, spike, Some(left))
+            }
+        };
+        (y, LifState { v, spike, refractory })
+    }
+
+    /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitKernel::cuda`](bd_core::kernel::UnitKernel::cuda). What trained neurons have of their
     /// own is the end of their state there.
     pub fn cuda(&self, dt_ms: f64) -> Result<String> {
-        with_unit!(self, unit => UnitKernel::new(self.n, &unit, dt_ms).cuda())
+        Ok(lif::kernel(self.n as usize, &self.config, dt_ms, None).formula().expect("units have a formula").text()?)
     }
 }
 
@@ -243,40 +148,18 @@ impl System for Lif {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &LifState) -> (Tensor, LifState) {
-        let (config, v, spike) = (self.config, &s.v, &s.spike);
-        let own = self.own(sha.dt);
-        let (y, v, spike, refractory) = with_reset!(config, DETACHED => match (&s.refractory, &own) {
-            (None, None) => {
-                let (y, [v, spike]) = step_units(&Free::<DETACHED>(config), sha, x, [v, spike]);
-                (y, v, spike, None)
-            }
-            (Some(left), None) => {
-                let (y, [v, spike, left]) = step_units(&Refractory::<DETACHED>(config), sha, x, [v, spike, left]);
-                (y, v, spike, Some(left))
-            }
-            (None, Some([gain, v_th, v_reset])) => {
-                let unit = Own(Free::<DETACHED>(config));
-                let (y, [v, spike, ..]) = step_units(&unit, sha, x, [v, spike, gain, v_th, v_reset]);
-                (y, v, spike, None)
-            }
-            (Some(left), Some([gain, v_th, v_reset])) => {
-                let unit = Own(Refractory::<DETACHED>(config));
-                let (y, [v, spike, left, ..]) = step_units(&unit, sha, x, [v, spike, left, gain, v_th, v_reset]);
-                (y, v, spike, Some(left))
-            }
-        });
-        (y, LifState { v, spike, refractory })
+        if self.config.detach_reset { self.step_of::<true>(sha, x, s) } else { self.step_of::<false>(sha, x, s) }
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         let own = self.own(sha.dt);
         let held = match &own {
             // A GPU reads them where they are.
-            Some(own) if processor == Processor::Cpu => Some(Numbers::of(&Tensor::cat(own, 0))?),
+            Some(own) if processor == Processor::Cpu => Some(numbers_of(&Tensor::cat(own, 0))?),
             _ => None,
         };
         let params: Vec<&Tensor> = own.iter().flatten().collect();
-        Some(with_unit!(self, unit => Fused::new(UnitKernel::new(self.n, &unit, sha.dt).holding(held), &params)))
+        Some(Fused::new(lif::kernel(self.n as usize, &self.config, sha.dt, held), &params))
     }
 }
 

@@ -1,19 +1,18 @@
 //! [`Linear`]: `y = x W + b`, without a state.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use bd_core::kernel::{Fused, Numbers, Processor, Rooms};
+use bd_core::kernel::{Fused, Processor, numbers_of};
 use bd_core::{Features, ParamPath, Readout, Result, Shared, System, Tap, setting};
+use bd_kernel::models::linear::LinearKernel;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
 pub(crate) use gpu::LinearOnGpu;
-use kernel::{ByRow, LinearKernel, WIDE};
 
 mod gpu;
-mod kernel;
 
 /// Settings of a [`Linear`].
 ///
@@ -105,24 +104,13 @@ impl System for Linear {
         if processor == Processor::Gpu {
             return Some(Fused::for_gpu(LinearOnGpu, &params));
         }
-        let (n_in, n_out) = (self.n_in() as usize, self.n_out() as usize);
-        let weight = Numbers::of(&self.weight)?;
-        let kernel = LinearKernel {
-            n_in,
-            n_out,
-            matrix: Matrix::new(&weight, n_out, 0..n_in, 0..n_out),
-            adjoint: Matrix::adjoint(&weight, n_out, 0..n_in, 0..n_out),
-            by_row: match n_out {
-                WIDE.. => ByRow::Striped(WeightRows::new(&weight, n_in, n_out)),
-                _ => ByRow::Plain(weight),
-            },
-            bias: match &self.bias {
-                Some(bias) => Some(Numbers::of(bias)?),
-                None => None,
-            },
-            rooms: Rooms::default(),
+        let sizes = [self.n_in() as usize, self.n_out() as usize];
+        let bias = match &self.bias {
+            Some(bias) => Some(numbers_of(bias)?),
+            None => None,
         };
-        Some(Fused::new(kernel, &params))
+        let kernel = LinearKernel::new(sizes, numbers_of(&self.weight)?, bias);
+        Some(Fused::new(Arc::new(kernel), &params))
     }
 }
 

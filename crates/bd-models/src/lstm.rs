@@ -14,21 +14,16 @@
 //! 2015) is no parameter: the bias beside it begins at zero. PyTorch's `LSTM` has no such 1, two biases that are added,
 //! and the order i, f, g, o. BrainPy's trained initial state is not in its gradient; here it is.
 
+use std::sync::Arc;
+
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
+use bd_kernel::models::lstm::{FORGET, LstmGates, LstmKernel};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Weights, initial_param, initial_state};
 use crate::init::Init;
-use gates::LstmGates;
-use kernel::LstmKernel;
-
-pub(crate) mod gates;
-mod kernel;
-
-/// What is added to the forget gate's potential.
-const FORGET: f64 = 1.0;
 
 /// Settings of an [`Lstm`]. The defaults are those of BrainPy's `LSTMCell`. A weight is drawn whole, all gates side by
 /// side.
@@ -116,8 +111,8 @@ impl System for Lstm {
         if processor == Processor::Gpu {
             return Some(self.weights.on_gpu(LstmGates));
         }
-        let numbers = self.weights.numbers()?;
-        Some(Fused::new(LstmKernel::new(numbers), &self.weights.tensors()))
+        let weights = self.weights.copied()?;
+        Some(Fused::new(Arc::new(LstmKernel::new(weights)), &self.weights.tensors()))
     }
 }
 

@@ -8,17 +8,17 @@
 //! currents decay exponentially, those from within too, it is the kind of layer that Cramer et al. 2022 trained ("The Heidelberg
 //! Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks").
 
-use bd_core::kernel::{Fused, Numbers, Processor, Rooms};
+use std::sync::Arc;
+
+use bd_core::kernel::{Fused, Processor, numbers_of};
 use bd_core::{Error, ParamPath, Result, Shared, StateTree, System, join};
+use bd_kernel::models::recurrent::RecurrentKernel;
 use tch::{Device, Kind, Tensor};
 
-use crate::cell::{Matrix, WeightRows};
 use crate::init::Init;
-pub(crate) use gpu::{Gates, RecurrentOnGpu};
-use kernel::RecurrentKernel;
+pub(crate) use gpu::RecurrentOnGpu;
 
 mod gpu;
-mod kernel;
 
 /// A system of `n` inputs and `n` outputs with weights from its outputs to its inputs: inputs `[.., n]` to outputs `[.., n]`.
 ///
@@ -103,18 +103,10 @@ impl<S: System> System for Recurrent<S> {
         let params: Vec<&Tensor> = inner.params.iter().chain([&self.weight]).collect();
         if processor == Processor::Gpu {
             let [(units, _)] = <[_; 1]>::try_from(inner.on_gpu()?).ok()?;
-            return Some(Fused::for_gpu(RecurrentOnGpu::around(units, n)?, &params));
+            return Some(Fused::for_gpu(RecurrentOnGpu::around(units.as_ref(), n)?, &params));
         }
-        let weight = Numbers::of(&self.weight)?;
-        let kernel = RecurrentKernel {
-            forward: Matrix::new(&weight, n, 0..n, 0..n),
-            adjoint: Matrix::adjoint(&weight, n, 0..n, 0..n),
-            inner: inner.kernel(),
-            weight: WeightRows::new(&weight, n, n),
-            n,
-            rooms: Rooms::default(),
-        };
-        Some(Fused::new(kernel, &params))
+        let kernel = RecurrentKernel::new(inner.kernel(), &numbers_of(&self.weight)?);
+        Some(Fused::new(Arc::new(kernel), &params))
     }
 }
 

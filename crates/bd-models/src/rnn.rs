@@ -9,47 +9,18 @@
 //! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and
 //! PyTorch's `RNN` with its two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
 
+use std::sync::Arc;
+
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
+use bd_kernel::models::decay::check_tau;
+pub use bd_kernel::models::rnn::Activation;
+use bd_kernel::models::rnn::{RnnGates, RnnKernel};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Weights, initial_param, initial_state};
-use crate::decay::check_tau;
 use crate::init::Init;
-use gates::RnnGates;
-use kernel::RnnKernel;
-
-mod gates;
-mod kernel;
-
-/// What makes a rate of a potential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `max(0, a)`, with slope 0 at 0.
-    #[default]
-    Relu,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// `a` itself: a linear network.
-    Identity,
-}
-
-impl Activation {
-    /// Every one of them.
-    pub fn all() -> [Self; 3] {
-        [Self::Relu, Self::Tanh, Self::Identity]
-    }
-
-    fn apply(self, a: &Tensor) -> Tensor {
-        match self {
-            Self::Relu => a.relu(),
-            Self::Tanh => a.tanh(),
-            Self::Identity => a.shallow_clone(),
-        }
-    }
-}
 
 /// Settings of an [`Rnn`]. The defaults are those of BrainPy's `RNNCell`.
 ///
@@ -112,6 +83,15 @@ impl Rnn {
     }
 }
 
+/// The rates of potentials.
+fn activate(activation: Activation, a: &Tensor) -> Tensor {
+    match activation {
+        Activation::Relu => a.relu(),
+        Activation::Tanh => a.tanh(),
+        Activation::Identity => a.shallow_clone(),
+    }
+}
+
 impl System for Rnn {
     type State = RnnState;
 
@@ -133,7 +113,7 @@ impl System for Rnn {
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &RnnState) -> (Tensor, RnnState) {
         let a = self.weights.project(x) + s.h.matmul(&self.weights.recurrent(0, self.n_out()));
-        let rate = self.config.activation.apply(&a);
+        let rate = activate(self.config.activation, &a);
         let h = match self.gain(sha) {
             Some(gain) => &s.h * (1.0 - gain) + rate * gain,
             None => rate,
@@ -145,9 +125,9 @@ impl System for Rnn {
         if processor == Processor::Gpu {
             return Some(self.weights.on_gpu(RnnGates { activation: self.config.activation, gain: self.gain(sha) }));
         }
-        let numbers = self.weights.numbers()?;
-        let kernel = RnnKernel::new(numbers, self.config.activation, self.gain(sha));
-        Some(Fused::new(kernel, &self.weights.tensors()))
+        let weights = self.weights.copied()?;
+        let kernel = RnnKernel::new(weights, self.config.activation, self.gain(sha));
+        Some(Fused::new(Arc::new(kernel), &self.weights.tensors()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The numbers of a tensor in memory of the host: for small passes that would cost more in calls of libtorch than in arithmetic.
 
-use bd_core::kernel::Real;
+use bd_core::kernel::Element;
 use tch::{Device, Kind, Tensor};
 
 /// Calls `$with::<f32>` or `$with::<f64>` where all tensors are row by row on the host in this one dtype; else `None`.
@@ -25,7 +25,7 @@ pub(crate) fn kind_of(tensors: &[&Tensor]) -> Option<Kind> {
 }
 
 /// The numbers, row by row. A panic for another dtype or place: see [`on_host`].
-pub(crate) fn numbers<T: Real>(tensor: &Tensor) -> &[T] {
+pub(crate) fn numbers<T: Element>(tensor: &Tensor) -> &[T] {
     check::<T>(tensor);
     // SAFETY: checked: as many numbers of this type, in host memory that lives as long as the tensor. Those who write to a
     // tensor here do so through `numbers_mut`, whose caller sees to it that nobody reads.
@@ -38,12 +38,12 @@ pub(crate) fn numbers<T: Real>(tensor: &Tensor) -> &[T] {
 ///
 /// Nobody else may look at this memory meanwhile: another tensor may share it.
 #[allow(clippy::mut_from_ref)]
-pub(crate) unsafe fn numbers_mut<T: Real>(tensor: &Tensor) -> &mut [T] {
+pub(crate) unsafe fn numbers_mut<T: Element>(tensor: &Tensor) -> &mut [T] {
     check::<T>(tensor);
     // SAFETY: as above, and alone there by the caller.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }
 
-fn check<T: Real>(tensor: &Tensor) {
+fn check<T: Element>(tensor: &Tensor) {
     assert!(kind_of(&[tensor]) == Some(T::KIND), "numbers of {:?} on the host were expected", T::KIND);
 }

@@ -10,6 +10,7 @@ use std::ffi::c_void;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+pub use bd_kernel::LEAVES;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
@@ -64,9 +65,6 @@ impl Launch {
         Self { blocks: count.div_ceil(threads), threads, shared_bytes: 0, together: false }
     }
 }
-
-/// Addresses in one value: `struct Leaves { real *at[LEAVES]; }` of a text. Those that are absent are null.
-pub const LEAVES: usize = 8;
 
 /// The value of a parameter.
 #[derive(Debug, Clone, Copy)]

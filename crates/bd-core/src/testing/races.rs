@@ -14,7 +14,7 @@ const BEFORE: [&str; 2] = [include_str!("cuda_as_cpp.cpp"), include_str!("races.
 
 /// What ThreadSanitizer says of a text, empty if there is nothing to say; `None` if the C++ compiler has none.
 ///
-/// `text` defines `real` in its first line, as [`Facts::definitions`](crate::kernel::gpu::Facts::definitions) does. `main` is the body of a
+/// `text` defines `real` in its first line, as [`definitions`](crate::kernel::gpu::definitions) does. `main` is the body of a
 /// C++ function that starts a kernel: `races::run(blocks, threads, shared_bytes, [=] { kernel(..); })` with numbers from
 /// `races::numbers(count)`, all 0.25.
 pub fn races(text: &str, main: &str) -> Result<Option<String>> {

@@ -4,18 +4,15 @@
 //! and `bias` `[g n]`; rows are inputs, and the columns of the gates stand side by side. There is one bias, as in
 //! BrainPy, where PyTorch has two that are added. A trained initial state is one parameter `[n]` for all sequences.
 
-use bd_core::kernel::{Fused, Numbers};
+use bd_core::kernel::{Fused, numbers_of};
 use bd_core::{ParamPath, Result, setting};
+use bd_kernel::models::cell::{CellWeights, Gates};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
 use crate::linear::LinearOnGpu;
-use crate::recurrent::{Gates, RecurrentOnGpu};
-pub(crate) use blocks::{Layout, OfStep, add_step, read_step, write_step};
-pub(crate) use matrix::{Matrix, WeightRows};
+use crate::recurrent::RecurrentOnGpu;
 
-mod blocks;
-mod matrix;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -90,24 +87,13 @@ impl Weights {
         Fused::row(vec![outside, Fused::for_gpu(cell, &[&self.recurrent])])
     }
 
-    /// What a kernel needs of them.
-    pub(crate) fn numbers(&self) -> Option<CellNumbers> {
-        Some(CellNumbers {
-            n_in: self.n_in() as usize,
-            n: self.n() as usize,
-            joined: Numbers::of(&Tensor::cat(&[&self.input, &self.recurrent], 0))?,
-            bias: Numbers::of(&self.bias)?,
-        })
+    /// Copies for a kernel.
+    pub(crate) fn copied(&self) -> Option<CellWeights> {
+        let [input, recurrent, bias] = self.tensors().map(numbers_of);
+        let (n_in, n) = (self.n_in() as usize, self.n() as usize);
+        let gates = self.bias.size()[0] as usize / n;
+        Some(CellWeights::new([n_in, n, gates], &input?, &recurrent?, bias?))
     }
-}
-
-/// Copies of [`Weights`], for kernels.
-pub(crate) struct CellNumbers {
-    pub(crate) n_in: usize,
-    pub(crate) n: usize,
-    /// The input weight, and below it the recurrent weight: their gradients lie like that too.
-    pub(crate) joined: Numbers,
-    pub(crate) bias: Numbers,
 }
 
 /// The parameter of a trained initial state, zero at first.

@@ -2,6 +2,7 @@
 
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
 use bd_core::{Params, Tap, scan_by_step};
+use bd_kernel::models::Surrogate;
 
 mod trained;
 

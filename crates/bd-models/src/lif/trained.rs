@@ -1,32 +1,11 @@
 //! What [`Lif`](super::Lif) neurons learn of themselves.
 
 use bd_core::{ParamPath, Result};
-use serde::{Deserialize, Serialize};
+use bd_kernel::models::lif::OWN;
 use tch::{Kind, Tensor};
 
 use super::LifConfig;
-use super::unit::OWN;
 use crate::decay::Decay;
-
-/// What is trained of [`Lif`](super::Lif) neurons, one number of each neuron: nothing, unless it is said. The
-/// [module](super) has the parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LifTrained {
-    /// The membrane time constant.
-    pub tau: bool,
-    /// The threshold.
-    pub threshold: bool,
-    /// The potential after a spike.
-    pub reset: bool,
-}
-
-impl LifTrained {
-    /// Whether anything is.
-    pub fn any(&self) -> bool {
-        self.tau || self.threshold || self.reset
-    }
-}
 
 /// The parameters of trained neurons, each `[n]`. What is not there is as in the settings.
 #[derive(Debug)]

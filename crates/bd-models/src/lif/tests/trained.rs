@@ -3,8 +3,7 @@
 use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps, grad_check};
 use bd_core::{Params, Rng, StateTree, Tap};
 
-use super::super::*;
-use super::ON;
+use super::*;
 
 const ALL: LifTrained = LifTrained { tau: true, threshold: true, reset: true };
 

@@ -7,8 +7,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use bd_core::Result;
-use bd_core::kernel::gpu::{Facts, Formula, GpuKernel};
-use bd_core::kernel::{Code, Dual, Listing, Num};
+use bd_core::kernel::gpu::definitions;
+use bd_core::kernel::{Code, Dual, Facts, Formula, Listing, Num};
+use bd_kernel::models::cell::Gates;
 use tch::Kind;
 
 /// A cell, as text.
@@ -44,24 +45,17 @@ impl CellFacts {
     pub(super) fn definitions(&self, kind: Kind) -> Result<String> {
         let (phases, inputs, passing) = (self.phases.len(), self.inputs(), self.passing);
         let own = format!("#define PHASES {phases}\n#define ALL_INPUTS {inputs}\n#define PASSING {passing}\n");
-        Ok(self.units.definitions(kind)? + &own)
+        Ok(definitions(&self.units, kind)? + &own)
     }
 }
 
 /// Units side by side, whose single input is that of their one phase.
 #[derive(Debug)]
-pub(super) struct OneInput(pub(super) Arc<dyn GpuKernel>);
-
-impl OneInput {
-    /// The formula of the units; they have one.
-    pub(super) fn formula(&self) -> &dyn Formula {
-        self.0.formula().expect("checked where it was made")
-    }
-}
+pub(super) struct OneInput(pub(super) Arc<dyn Formula>);
 
 impl CellText for OneInput {
     fn name(&self) -> String {
-        self.formula().name()
+        self.0.name()
     }
 
     fn text(&self) -> Result<String> {
@@ -83,13 +77,13 @@ impl CellText for OneInput {
     }}
 }};
 ",
-            self.formula().text()?,
+            self.0.text()?,
             phase_begins(0, 1, 0),
         ))
     }
 
     fn facts(&self) -> CellFacts {
-        CellFacts { phases: vec![1], passing: 0, units: self.formula().facts() }
+        CellFacts { phases: vec![1], passing: 0, units: self.0.facts() }
     }
 }
 
@@ -99,21 +93,6 @@ fn phase_begins(phase: usize, inputs: usize, offset: usize) -> String {
     format!(
         "{declared}template <> struct Phase<{phase}> {{\n    static constexpr int INPUTS = {inputs}, OFFSET = {offset};\n"
     )
-}
-
-/// The step of a unit of a cell as formulas, one for each phase.
-pub(crate) trait Gates: Debug + Copy + Send + Sync + 'static {
-    /// What messages call it.
-    const NAME: &'static str;
-    /// How many inputs each phase has, in the order of the columns of the weights.
-    const PHASES: &'static [usize];
-    /// Numbers of state; the first is the output of the step before.
-    const STATES: usize;
-    /// Numbers that go from the first phase to the second, and stand behind those of the state.
-    const PASSING: usize = 0;
-
-    /// Inputs and numbers of state to what comes out, and the next numbers. What comes out of a phase comes to all units in the next.
-    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>);
 }
 
 /// [`Gates`] as text.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program};
-use bd_core::kernel::gpu::Formula;
+use bd_core::kernel::Formula;
+use bd_core::kernel::gpu::definitions;
 use tch::Kind;
 
 const TEXT: &str = include_str!("gathered.cu");
@@ -42,5 +43,5 @@ pub(super) fn program(gpu: &Gpu, units: &dyn Formula, n: usize, kind: Kind) -> R
 pub(super) fn text(units: &dyn Formula, n: usize, kind: Kind) -> Result<String> {
     let (per, threads) = shares(n);
     let own = format!("#define N {n}\n#define PER {per}\n#define THREADS {threads}\n");
-    Ok(units.facts().definitions(kind)? + &own + &units.text()? + TEXT)
+    Ok(definitions(&units.facts(), kind)? + &own + &units.text()? + TEXT)
 }

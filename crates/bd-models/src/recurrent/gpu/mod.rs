@@ -12,12 +12,11 @@ use std::sync::Arc;
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value};
 use bd_core::kernel::gpu::{Asked, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, held_of, shared_out};
+use bd_kernel::models::cell::Gates;
 use tch::{Kind, Tensor};
 
 use cell::{CellFacts, CellText, Gated, OneInput};
 use shares::{Room, Shares, Work};
-
-pub(crate) use cell::Gates;
 
 mod cell;
 mod gathered;
@@ -57,9 +56,8 @@ impl Cell {
 
 impl RecurrentOnGpu {
     /// Around `n` units, if they have a formula.
-    pub(crate) fn around(units: Arc<dyn GpuKernel>, n: usize) -> Option<Self> {
-        units.formula()?;
-        Some(Self::new(Cell::Units(OneInput(units)), n))
+    pub(crate) fn around(units: &dyn GpuKernel, n: usize) -> Option<Self> {
+        Some(Self::new(Cell::Units(OneInput(units.formula()?)), n))
     }
 
     /// `n` units of a cell, whose first number of state is its output.
@@ -182,7 +180,7 @@ impl GpuKernel for RecurrentOnGpu {
         let gathered = gathered::launch(self.n, batch as usize, on.0);
         match &self.cell {
             Cell::Units(units) if facts.units.spikes && gathered::serves(self.n, gathered, gpu) => {
-                let program = gathered::program(gpu, units.formula(), self.n, on.0)?;
+                let program = gathered::program(gpu, units.0.as_ref(), self.n, on.0)?;
                 let values = [before.as_slice(), &after].concat();
                 // SAFETY: the values are those of `gathered`; series are `[time, batch, n]`, leaves `[batch, n]`, the weight `[n, n]`.
                 unsafe { program.launch("gathered", gathered, &values)? };

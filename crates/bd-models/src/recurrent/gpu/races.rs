@@ -108,11 +108,11 @@ fn without_waiting_there_are_races() {
 fn gathering_spikes_has_no_race() {
     let n = 40;
     let units = Lif::new(n as i64, &LifConfig::default()).unwrap().kernel(&Shared::new(1.0), Processor::Gpu).unwrap();
-    let units = OneInput(units.on_gpu().unwrap().remove(0).0);
+    let units = OneInput(units.on_gpu().unwrap().remove(0).0.formula().unwrap());
     let call = "gathered(steps, batch, xs, weight, nullptr, first, fed_first, last, fed_last, ys, driven, kept, over, traces, fed_trace);";
     let launch = gathered::launch(n, SAMPLES, Kind::Float);
-    let text = gathered::text(units.formula(), n, Kind::Float).unwrap();
-    let leaves = units.formula().facts().reads.len();
+    let text = gathered::text(units.0.as_ref(), n, Kind::Float).unwrap();
+    let leaves = units.0.facts().reads.len();
     match races(&text, &main_of(call, launch, 1, n, leaves)).unwrap() {
         Some(said) => assert_eq!(said, ""),
         None => skipped(),

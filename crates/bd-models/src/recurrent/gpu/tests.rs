@@ -7,9 +7,9 @@ use bd_core::{Params, Shared, StateTree, System, join};
 use tch::Device;
 
 use super::*;
-use crate::gru::gates::GruGates;
-use crate::lstm::gates::LstmGates;
 use crate::{CubaLif, ExponConfig, LifConfig};
+use bd_kernel::models::gru::GruGates;
+use bd_kernel::models::lstm::LstmGates;
 
 /// One phase: a leak of its own for each unit, by its second input.
 #[derive(Debug, Clone, Copy)]
@@ -227,7 +227,7 @@ fn states_stay_in_registers() {
     let neurons = CubaLif::new(512, &ExponConfig::default(), &LifConfig::default()).unwrap();
     let units = neurons.kernel(&Shared::new(1.0), Processor::Gpu).unwrap().on_gpu().unwrap().remove(0).0;
     let cells = [
-        (RecurrentOnGpu::around(units, 512).unwrap(), 256),
+        (RecurrentOnGpu::around(units.as_ref(), 512).unwrap(), 256),
         (RecurrentOnGpu::cell(LstmGates, 512), 256),
         (RecurrentOnGpu::cell(LstmGates, 100), 128),
         (RecurrentOnGpu::cell(GruGates, 512), 256),

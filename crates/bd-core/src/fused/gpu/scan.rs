@@ -1,0 +1,223 @@
+//! One scan on a GPU: part after part, and their adjoints the other way round.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Asked, GpuInput, GpuKernel, Pass, Past};
+use crate::autograd::{Gradients, attach_saving};
+use crate::error::Result;
+use crate::fused::driver::grad_mode;
+use crate::fused::{Feed, Processor};
+use crate::gpu::Gpu;
+use crate::shared::Shared;
+use crate::state::StateTree;
+use crate::system::System;
+use crate::tap::Tap;
+
+/// Outputs and the state after the last step; the state as it was where the system has no form for GPUs.
+type Scanned<S> = std::result::Result<(Tensor, S), S>;
+
+/// Scans by the system's kernels for GPUs, where it has them, on `gpu`. What that cannot run, because memory is short or a driver is
+/// broken, is an error.
+pub fn scan_on<S: System + ?Sized>(
+    gpu: &Arc<Gpu>,
+    system: &S,
+    sha: &Shared,
+    xs: Feed<'_>,
+    s: S::State,
+    tap: &mut Tap,
+) -> Result<Scanned<S::State>> {
+    let on = xs.on();
+    let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
+    let Some(row) = Row::of(system, sha, xs, &leaves) else { return Ok(Err(s)) };
+    let size = xs.size();
+    for (name, leaf) in names.iter().zip(&leaves) {
+        let rows = leaf.size()[0] as usize;
+        assert_eq!(rows, size.1, "the state {name} is of {rows} sequences, the inputs are of {}", size.1);
+    }
+    let traced: Vec<bool> = names.iter().map(|name| tap.wants(name)).collect();
+    let dense = match xs {
+        Feed::Dense(xs) => Some(xs),
+        Feed::Spikes(_) => None,
+    };
+    let inputs: Vec<&Tensor> = dense.into_iter().chain(&leaves).chain(&row.params).collect();
+    let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
+    let wants_gxs = record && dense.is_some_and(Tensor::requires_grad);
+    let outside = |tensors: &[Tensor]| tensors.iter().map(Tensor::detach).collect::<Vec<_>>();
+    let params = outside(&row.params);
+    let guard = tch::no_grad_guard();
+    let (outcome, kept) = row.forward(gpu, xs, &params, &outside(&leaves), &traced, record)?;
+    drop(guard);
+    if record {
+        // The backward reads input and parameters again.
+        let saved: Vec<&Tensor> = dense.into_iter().chain(&row.params).collect();
+        let traces = outcome.traces.iter().flatten();
+        let outputs: Vec<&Tensor> = std::iter::once(&outcome.ys).chain(&outcome.last).chain(traces).collect();
+        let shapes: Vec<Vec<i64>> = leaves.iter().map(Tensor::size).collect();
+        let (gpu, parts, is_dense, traced) = (Arc::clone(gpu), row.parts, dense.is_some(), traced.clone());
+        attach_saving(&inputs, &outputs, &saved, move |grads| {
+            let asked = AskedOfAll::new(grads, &shapes, &traced, on);
+            let mut gradients = backward(&gpu, &parts, &params, &kept, asked, wants_gxs, on)?;
+            if !is_dense {
+                gradients.remove(0);
+            }
+            Ok(gradients)
+        })?;
+    }
+    for (name, trace) in names.iter().zip(outcome.traces) {
+        if let Some(trace) = trace {
+            tap.put(name, trace);
+        }
+    }
+    let mut last = outcome.last.into_iter();
+    Ok(Ok((outcome.ys, s.map(&mut |_| last.next().expect("one for each leaf")))))
+}
+
+/// Whether a system has kernels for GPUs; what has none goes through libtorch there, step by step unless its scan knows better.
+pub fn has_form<S: System + ?Sized>(system: &S, sha: &Shared) -> bool {
+    system.kernel(sha, Processor::Gpu).is_some_and(|fused| fused.on_gpu().is_some())
+}
+
+/// A part, its leaves and its parameters among all of them.
+#[derive(Debug)]
+struct Part {
+    kernel: Arc<dyn GpuKernel>,
+    leaves: Range<usize>,
+    params: Range<usize>,
+}
+
+#[derive(Debug)]
+struct Row {
+    parts: Vec<Part>,
+    params: Vec<Tensor>,
+}
+
+/// What a part leaves for its adjoint.
+struct Kept {
+    tensors: Vec<Tensor>,
+    /// Of its input.
+    size: [i64; 3],
+}
+
+/// What comes out of all parts.
+struct Outcome {
+    ys: Tensor,
+    last: Vec<Tensor>,
+    traces: Vec<Option<Tensor>>,
+}
+
+impl Row {
+    /// The parts of a system, if it has them and they serve such inputs and states.
+    fn of<S: System + ?Sized>(system: &S, sha: &Shared, xs: Feed<'_>, leaves: &[Tensor]) -> Option<Self> {
+        let (time, batch) = xs.size();
+        let (kind, device) = xs.on();
+        if time == 0 || batch == 0 || !matches!(kind, Kind::Float | Kind::Double) {
+            return None;
+        }
+        let (n_in, found) = (system.n_in() as usize, xs.n_in());
+        assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
+        let fused = system.kernel(sha, Processor::Gpu)?;
+        let serves = |tensor: &Tensor| tensor.kind() == kind && tensor.device() == device;
+        if !(fused.params.iter().all(serves) && leaves.iter().all(|leaf| serves(leaf) && leaf.dim() == 2)) {
+            return None;
+        }
+        let (mut leaf, mut param) = (0, 0);
+        let mut parts = Vec::new();
+        for (kernel, n_params) in fused.on_gpu()? {
+            let (from_leaf, from_param) = (leaf, param);
+            (leaf, param) = (leaf + kernel.n_leaves(), param + n_params);
+            parts.push(Part { kernel, leaves: from_leaf..leaf, params: from_param..param });
+        }
+        assert_eq!((leaf, param), (leaves.len(), fused.params.len()), "the state of the parts is that of their system");
+        let takes = matches!(xs, Feed::Dense(_)) || parts[0].kernel.takes_spikes();
+        takes.then_some(Self { parts, params: fused.params })
+    }
+
+    fn forward(
+        &self,
+        gpu: &Gpu,
+        xs: Feed<'_>,
+        params: &[Tensor],
+        leaves: &[Tensor],
+        traced: &[bool],
+        keep: bool,
+    ) -> Result<(Outcome, Vec<Kept>)> {
+        let (mut last, mut traces, mut all_kept) = (Vec::new(), Vec::new(), Vec::new());
+        let (time, batch) = xs.size();
+        let mut size = [time, batch, xs.n_in()].map(|n| n as i64);
+        let mut before: Option<Tensor> = match xs {
+            Feed::Dense(xs) => Some(xs.detach().contiguous()),
+            Feed::Spikes(_) => None,
+        };
+        for Part { kernel, leaves: own, params: theirs } in &self.parts {
+            let input = match (&before, xs) {
+                (Some(numbers), _) => GpuInput::Dense(numbers),
+                (None, Feed::Spikes(spikes)) => GpuInput::Spikes(spikes),
+                (None, Feed::Dense(_)) => unreachable!("a dense input is there from the beginning"),
+            };
+            let (params, leaves, traced) = (&params[theirs.clone()], &leaves[own.clone()], &traced[own.clone()]);
+            // A kernel would read and write beyond others.
+            for leaf in leaves {
+                assert_eq!(leaf.size()[1], kernel.n_units(size[2]), "the state of {kernel:?} is of its units");
+            }
+            let done = kernel.forward(gpu, input, Pass { params, leaves, traced, keep })?;
+            last.extend(done.last);
+            traces.extend(done.traces);
+            all_kept.push(Kept { tensors: done.kept, size });
+            size[2] = done.ys.size()[2];
+            before = Some(done.ys);
+        }
+        let ys = before.expect("a row has parts");
+        Ok((Outcome { ys, last, traces }, all_kept))
+    }
+}
+
+/// Gradients of what a scan gives.
+struct AskedOfAll {
+    ys: Option<Tensor>,
+    last: Vec<Option<Tensor>>,
+    traces: Vec<Option<Tensor>>,
+}
+
+impl AskedOfAll {
+    fn new(grads: &[Option<Tensor>], leaves: &[Vec<i64>], traced: &[bool], (kind, _): (Kind, Device)) -> Self {
+        let mut given = grads.iter().map(|grad| grad.as_ref().map(|grad| grad.to_kind(kind).contiguous()));
+        let mut next = || given.next().flatten();
+        let ys = next();
+        let last = leaves.iter().map(|_| next()).collect();
+        let traces = traced.iter().map(|traced| if *traced { next() } else { None }).collect();
+        Self { ys, last, traces }
+    }
+}
+
+/// Gradients of the input, of the leaves before the first step, and of the parameters.
+fn backward(
+    gpu: &Gpu,
+    parts: &[Part],
+    params: &[Tensor],
+    kept: &[Kept],
+    mut asked: AskedOfAll,
+    wants_gxs: bool,
+    on: (Kind, Device),
+) -> Result<Gradients> {
+    let mut gleaves: Gradients = asked.last.iter().map(|_| None).collect();
+    let mut gparams: Gradients = params.iter().map(|_| None).collect();
+    let mut gys = asked.ys.take();
+    for (i, (part, kept)) in parts.iter().zip(kept).enumerate().rev() {
+        let take = |from: &mut [Option<Tensor>]| from[part.leaves.clone()].iter_mut().map(Option::take).collect();
+        let of_part = Asked {
+            ys: gys.take(),
+            last: take(&mut asked.last),
+            traces: take(&mut asked.traces),
+            wants_xs: i > 0 || wants_gxs,
+        };
+        let past = Past { params: &params[part.params.clone()], kept: &kept.tensors, size: kept.size, on };
+        let pulled = part.kernel.backward(gpu, past, of_part)?;
+        gys = pulled.xs;
+        gleaves[part.leaves.clone()].iter_mut().zip(pulled.leaves).for_each(|(to, from)| *to = from);
+        gparams[part.params.clone()].iter_mut().zip(pulled.params).for_each(|(to, from)| *to = from);
+    }
+    Ok(std::iter::once(gys.filter(|_| wants_gxs)).chain(gleaves).chain(gparams).collect())
+}

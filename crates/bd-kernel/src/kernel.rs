@@ -1,0 +1,175 @@
+//! [`Kernel`]: all steps of a system over a stretch of time, and their adjoint, on blocks of numbers.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::{Events, Formula, Instructions};
+
+/// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
+pub const LANES: usize = 8;
+
+/// How much a kernel works on at once: some samples side by side, over a stretch of steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Tile {
+    /// Number of steps.
+    pub steps: usize,
+    /// Number of samples, a multiple of [`LANES`]. Where the batch ends earlier, its last sample is repeated.
+    pub lanes: usize,
+    /// Whether the adjoint of this stretch comes, so that `kept` must hold what it needs.
+    pub keep: bool,
+    /// What loops may use, for [`vectorised`].
+    pub instructions: Instructions,
+}
+
+impl Tile {
+    /// Numbers of one channel.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.steps * self.lanes
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a kernel reads.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a, F> {
+    /// `[n_in, steps, lanes]`.
+    Dense(&'a [F]),
+    /// What is not zero; given only to a kernel that [takes events](Kernel::takes_events).
+    Events(Events<'a, F>),
+}
+
+impl<'a, F> Input<'a, F> {
+    /// The numbers, for a kernel that does not take events.
+    pub fn dense(self) -> &'a [F] {
+        let Self::Dense(numbers) = self else { panic!("events were given to a kernel that does not take them") };
+        numbers
+    }
+}
+
+/// Numbers that a kernel takes and gives: for each sample and step (`n_in`, `n_out`, `n_work`), for each sample
+/// (`n_state`), and in all (`n_params`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Inputs.
+    pub n_in: usize,
+    /// Outputs.
+    pub n_out: usize,
+    /// Numbers of state.
+    pub n_state: usize,
+    /// Room that `forward` and `backward` each may use, and that nobody reads afterwards.
+    pub n_work: usize,
+    /// Numbers of all parameters.
+    pub n_params: usize,
+}
+
+/// Gradients that the adjoint of a stretch reads and writes.
+#[derive(Debug)]
+pub struct Grads<'a, F> {
+    /// Read: those of the outputs, `[n_out, steps, lanes]`.
+    pub ys: &'a [F],
+    /// Turned from that of the state after the last step into that before the first.
+    pub state: &'a mut [F],
+    /// Written: those of the inputs, `[n_in, steps, lanes]`. Empty: not wanted.
+    pub xs: &'a mut [F],
+    /// Added to: those of the parameters, in order.
+    pub params: &'a mut [F],
+}
+
+/// The fused form of a system: plain data, with copies of its parameters and constants.
+///
+/// Blocks are `[channel, step, lane]`, so that the series of a channel lie one after the other with samples side by
+/// side. `state` holds the leaves of the system's state one after the other, in the order of
+/// its tree, each `[channel, lane]`.
+///
+/// A scan goes through time in stretches and keeps only the state at the beginning of each. Backward, each stretch is
+/// calculated again with `keep`, then its adjoint: what lies between stays in the cache. Where a kernel [had better store
+/// what it keeps](Self::stores) and there is room, `forward` runs once, with `keep`, and `backward` comes much later.
+pub trait Kernel<F>: Debug + Send + Sync {
+    /// Its sizes.
+    fn sizes(&self) -> Sizes;
+
+    /// Whether it can read [`Input::Events`].
+    fn takes_events(&self) -> bool {
+        false
+    }
+
+    /// Numbers for each lane that `forward` leaves for `backward` of a stretch of so many steps.
+    fn n_kept(&self, _steps: usize) -> usize {
+        0
+    }
+
+    /// Whether `forward` takes so much longer than writing `kept` to memory and reading it again that this had better be
+    /// stored for `backward` than calculated again. So it is where every step is a product with a matrix.
+    fn stores(&self) -> bool {
+        false
+    }
+
+    /// Whether it had better be stored also where it is more than a processor's caches hold: so little of it, made at such cost.
+    fn stores_much(&self) -> bool {
+        false
+    }
+
+    /// Whether `backward` reads the inputs; if not, it is given whatever stands there.
+    fn reads_inputs(&self) -> bool {
+        true
+    }
+
+    /// Whether all outputs are exactly 0 or 1.
+    fn spikes(&self) -> bool {
+        false
+    }
+
+    /// Whether what is kept says what the [outputs](Self::outputs) were.
+    fn keeps_outputs(&self) -> bool {
+        false
+    }
+
+    /// Fills `ys` from what was `kept` of a stretch, if that [says it](Self::keeps_outputs).
+    fn outputs(&self, _tile: Tile, _kept: &[F], _ys: &mut [F]) {
+        unreachable!("a kernel was asked for outputs that it does not keep")
+    }
+
+    /// All steps of a stretch: fills `ys`, and turns `state` from that before the first step into that after the last.
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]);
+
+    /// The adjoint of the stretch whose `kept` `forward` has filled with `keep`; `kept` is not read again.
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>);
+}
+
+/// A kernel for both dtypes.
+pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
+    /// One kernel that does what the one `before`, whose outputs this one reads, and this one do in a row: with the same state, and
+    /// better than [`RowOfKernels`](crate::RowOfKernels).
+    fn behind(&self, _before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        None
+    }
+
+    /// Its formula, if it is equal units side by side: all that a GPU needs.
+    fn formula(self: Arc<Self>) -> Option<Arc<dyn Formula>> {
+        None
+    }
+}
+
+/// A kernel for both dtypes as one of either: [`AnyKernel`] behind a pointer is.
+pub trait Typed<F> {
+    /// The kernel.
+    fn typed(&self) -> &dyn Kernel<F>;
+}
+
+impl Typed<f32> for dyn AnyKernel {
+    fn typed(&self) -> &dyn Kernel<f32> {
+        self
+    }
+}
+
+impl Typed<f64> for dyn AnyKernel {
+    fn typed(&self) -> &dyn Kernel<f64> {
+        self
+    }
+}

@@ -1,0 +1,93 @@
+//! A matrix laid out for products.
+
+use std::ops::Range;
+
+use crate::{Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, Start, Striped, Tile, pack, product, stripe};
+
+/// Part of a weight, or of its transpose, packed for products: the same numbers are read at every step.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    n_in: usize,
+    n_out: usize,
+    packed: Numbers,
+}
+
+impl Matrix {
+    /// `y[o] = sum_i w[i, o] x[i]` with some rows `i` and columns `o` of a weight whose rows are `width` long.
+    pub(crate) fn new(weight: &Numbers, width: usize, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let at = |i: usize, o: usize| (rows.start + i) * width + columns.start + o;
+        Self { n_in: rows.len(), n_out: columns.len(), packed: packed(weight, rows.len(), columns.len(), at) }
+    }
+
+    /// The adjoint of it: `x[i] = sum_o w[i, o] y[o]`.
+    pub(crate) fn adjoint(weight: &Numbers, width: usize, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let at = |o: usize, i: usize| (rows.start + i) * width + columns.start + o;
+        Self { n_in: columns.len(), n_out: rows.len(), packed: packed(weight, columns.len(), rows.len(), at) }
+    }
+
+    /// Outputs for `columns` samples or steps side by side, added to what they start at.
+    pub(crate) fn apply<F: Real>(
+        &self,
+        instructions: Instructions,
+        columns: usize,
+        xs: Rows<'_, F>,
+        start: Start<'_, F>,
+        ys: RowsMut<'_, F>,
+    ) {
+        let shape = Shape { rows: self.n_out, terms: self.n_in, columns };
+        product(instructions, shape, Packed(F::numbers(&self.packed)), xs, start, ys);
+    }
+
+    /// The same for the samples of one step, channel after channel.
+    pub(crate) fn step<F: Real>(
+        &self,
+        instructions: Instructions,
+        lanes: usize,
+        xs: &[F],
+        start: Start<'_, F>,
+        ys: &mut [F],
+    ) {
+        let (xs, ys) = (Rows { numbers: xs, stride: lanes }, RowsMut { numbers: ys, stride: lanes });
+        self.apply(instructions, lanes, xs, start, ys);
+    }
+
+    /// What is asked of the input of the step that begins at `at`, where that is wanted: into `gxs`, `[channel, step, lane]`.
+    pub(crate) fn pull_input<F: Real>(&self, tile: Tile, at: usize, asked: &[F], gxs: &mut [F]) {
+        if gxs.is_empty() {
+            return;
+        }
+        let from = Rows { numbers: asked, stride: tile.lanes };
+        let to = RowsMut { numbers: &mut gxs[at..], stride: tile.len() };
+        self.apply(tile.instructions, tile.lanes, from, Start::Zero, to);
+    }
+}
+
+/// A weight laid out so that rows of it can be added up.
+#[derive(Debug)]
+pub(crate) struct WeightRows {
+    rows: usize,
+    columns: usize,
+    striped: Numbers,
+}
+
+impl WeightRows {
+    /// All of a weight `[rows, columns]`.
+    pub(crate) fn new(weight: &Numbers, rows: usize, columns: usize) -> Self {
+        let striped = match weight {
+            Numbers::Single(all) => Numbers::Single(stripe(rows, columns, |row, column| all[row * columns + column])),
+            Numbers::Double(all) => Numbers::Double(stripe(rows, columns, |row, column| all[row * columns + column])),
+        };
+        Self { rows, columns, striped }
+    }
+
+    pub(crate) fn striped<F: Real>(&self) -> Striped<'_, F> {
+        Striped { numbers: F::numbers(&self.striped), rows: self.rows, columns: self.columns }
+    }
+}
+
+fn packed(weight: &Numbers, terms: usize, rows: usize, at: impl Fn(usize, usize) -> usize) -> Numbers {
+    match weight {
+        Numbers::Single(all) => Numbers::Single(pack(terms, rows, |k, m| all[at(k, m)])),
+        Numbers::Double(all) => Numbers::Double(pack(terms, rows, |k, m| all[at(k, m)])),
+    }
+}

@@ -1,0 +1,33 @@
+//! The loops of models: units, linear maps, cells of networks of rates, and what makes a system recurrent. Equations and
+//! settings of whole models stand in `bd-models`, under the same names.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`decay`] | the factors of exponential Euler |
+//! | [`surrogate`] | what stands in for the derivative of a spike |
+//! | [`expon`], [`delay`], [`leaky_integrator`], [`lif`] | units |
+//! | [`linear`] | [`LinearKernel`](linear::LinearKernel) |
+//! | [`rnn`], [`gru`], [`lstm`], [`cell`] | cells, their weights, and their steps as formulas ([`Gates`](cell::Gates)) |
+//! | [`recurrent`] | [`RecurrentKernel`](recurrent::RecurrentKernel): any kernel whose outputs come back a step later |
+
+mod blocks;
+pub mod cell;
+pub mod decay;
+pub mod delay;
+pub mod expon;
+pub mod gru;
+pub mod leaky_integrator;
+pub mod lif;
+pub mod linear;
+pub mod lstm;
+mod matrix;
+pub mod recurrent;
+pub mod rnn;
+pub mod surrogate;
+
+pub use decay::Decay;
+pub use delay::OneStep;
+pub use expon::ExponConfig;
+pub use leaky_integrator::LeakyIntegratorConfig;
+pub use lif::{LifConfig, LifTrained, Reset};
+pub use surrogate::Surrogate;

@@ -1,0 +1,267 @@
+//! The loops of a system whose outputs come back to its inputs a step later, through weights.
+
+use std::sync::Arc;
+
+use crate::{
+    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Numbers, Real, Rooms, Rows, RowsMut, Series, Sizes, Sparse,
+    Start, Striped, Tile, Typed, bits_len, striped_len, turn_into_stripes,
+};
+
+use super::blocks::OfStep;
+use super::matrix::{Matrix, WeightRows};
+
+/// One number in so many may be other than zero for the rows of the weight that are wanted to be gathered. They come from
+/// a farther cache than the operands of a product over everything.
+const WORTH: usize = 4;
+
+/// All steps of a recurrent system, whose own kernel does one step at a time.
+///
+/// What comes back is gathered: of the weight only the rows of the outputs that are not zero. So is the gradient of the
+/// weight, once for a stretch; what is asked of the outputs is a product of everything, at every step.
+///
+/// Kept is what the system keeps, step by step; its inputs, `[step, n, lane]`, if its adjoint reads them; the outputs before the first
+/// step; and those of all steps, if they are spikes a bit each, or else `[step, n, lane]`. `work`: what is asked of the inputs, in
+/// stripes of `[step and lane, n]`.
+#[derive(Debug)]
+pub struct RecurrentKernel {
+    n: usize,
+    inner: Arc<dyn AnyKernel>,
+    weight: WeightRows,
+    forward: Matrix,
+    adjoint: Matrix,
+    rooms: Rooms,
+}
+
+/// What is kept of a stretch.
+struct Kept<'a, F> {
+    inner: &'a mut [F],
+    driven: &'a mut [F],
+    /// The outputs before the first step, and then those of all steps.
+    outputs: &'a mut [F],
+}
+
+/// What is made anew at every step.
+#[derive(Default)]
+struct Room<F> {
+    lists: Lists<F>,
+    sparse: Sparse<F>,
+    /// What is asked of the inputs of the system at one step, `[n, lane]`.
+    asked: Block<F>,
+    /// Inputs of the system at one step.
+    driven: Block<F>,
+    /// What the system works in.
+    inner: Block<F>,
+}
+
+impl RecurrentKernel {
+    /// Around a kernel of as many inputs as outputs, with weights from these to those, `[n, n]`, row by row.
+    ///
+    /// # Panics
+    ///
+    /// If there are other numbers of them.
+    pub fn new(inner: Arc<dyn AnyKernel>, weight: &Numbers) -> Self {
+        let Sizes { n_in: n, n_out, .. } = Kernel::<f32>::sizes(inner.as_ref());
+        assert_eq!((n_out, weight.len()), (n, n * n), "weights from {n_out} outputs to {n} inputs");
+        Self {
+            forward: Matrix::new(weight, n, 0..n, 0..n),
+            adjoint: Matrix::adjoint(weight, n, 0..n, 0..n),
+            inner,
+            weight: WeightRows::new(weight, n, n),
+            n,
+            rooms: Rooms::default(),
+        }
+    }
+
+    fn inner<F: Real>(&self) -> &dyn Kernel<F>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        self.inner.typed()
+    }
+
+    /// Numbers of each part of what is kept, for each lane.
+    fn parts<F: Real>(&self, steps: usize) -> [usize; 4]
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let (n, inner) = (self.n, self.inner::<F>());
+        let driven = if inner.reads_inputs() { n * steps } else { 0 };
+        let outputs = if inner.spikes() { bits_len::<F>(n, steps) } else { n * steps };
+        [inner.n_kept(1) * steps, driven, n, outputs]
+    }
+
+    fn kept<'a, F: Real>(&self, tile: Tile, kept: &'a mut [F]) -> Kept<'a, F>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let [inner, driven, _, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
+        let (inner, rest) = kept.split_at_mut(inner);
+        let (driven, outputs) = rest.split_at_mut(driven);
+        Kept { inner, driven, outputs }
+    }
+
+    fn bits(&self, tile: Tile) -> Bits {
+        Bits { channels: self.n, lanes: tile.lanes }
+    }
+
+    /// Adds what the outputs of the step before make of the inputs of this one, both `[n, lane]`.
+    fn feed_back<F: Real>(&self, tile: Tile, before: &[F], x: &mut [F], room: &mut Room<F>) {
+        let (n, lanes, instructions) = (self.n, tile.lanes, tile.instructions);
+        let series = Series::by_channel(before, n, lanes);
+        if !room.lists.find(instructions, series, before.len() / WORTH) {
+            return self.forward.step(instructions, lanes, before, Start::There, x);
+        }
+        room.sparse.arrange_turned(&room.lists, lanes);
+        room.sparse.product_turned(instructions, self.weight.striped(), Start::There, rows_mut(x, lanes));
+    }
+
+    /// What is not zero of the outputs before each step.
+    fn find_before<F: Real>(&self, tile: Tile, outputs: &[F], lists: &mut Lists<F>)
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let (n, lanes, steps, step_stride) = (self.n, tile.lanes, tile.steps, self.n * tile.lanes);
+        if self.inner::<F>().spikes() {
+            let (first, bits) = outputs.split_at(step_stride);
+            return lists.find_late(tile.instructions, first, self.bits(tile), bits, steps);
+        }
+        let before = Series { numbers: outputs, channels: n, stride: lanes, steps, step_stride, lanes };
+        let all = lists.find(tile.instructions, before, n * tile.len());
+        debug_assert!(all);
+    }
+}
+
+fn rows<F>(numbers: &[F], stride: usize) -> Rows<'_, F> {
+    Rows { numbers, stride }
+}
+
+fn rows_mut<F>(numbers: &mut [F], stride: usize) -> RowsMut<'_, F> {
+    RowsMut { numbers, stride }
+}
+
+/// A tile of one of its steps.
+fn one_step(tile: Tile) -> Tile {
+    Tile { steps: 1, ..tile }
+}
+
+/// The numbers of step `t`, of which each step has `n` for each lane.
+fn of_step(tile: Tile, n: usize, t: usize) -> std::ops::Range<usize> {
+    t * n * tile.lanes..(t + 1) * n * tile.lanes
+}
+
+impl AnyKernel for RecurrentKernel {}
+
+impl<F: Real> Kernel<F> for RecurrentKernel
+where
+    dyn AnyKernel: Typed<F>,
+{
+    fn sizes(&self) -> Sizes {
+        let (n, inner) = (self.n, self.inner::<F>().sizes());
+        Sizes {
+            n_in: n,
+            n_out: n,
+            n_state: inner.n_state + n,
+            n_work: striped_len(1, n),
+            n_params: inner.n_params + n * n,
+        }
+    }
+
+    fn n_kept(&self, steps: usize) -> usize {
+        self.parts::<F>(steps).iter().sum()
+    }
+
+    fn stores(&self) -> bool {
+        true
+    }
+
+    fn stores_much(&self) -> bool {
+        true
+    }
+
+    fn reads_inputs(&self) -> bool {
+        false
+    }
+
+    fn spikes(&self) -> bool {
+        self.inner::<F>().spikes()
+    }
+
+    fn keeps_outputs(&self) -> bool {
+        true
+    }
+
+    fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {
+        let outputs = &kept[kept.len() - self.parts::<F>(tile.steps)[3] * tile.lanes..];
+        if self.inner::<F>().spikes() {
+            return self.bits(tile).read(tile, outputs, ys);
+        }
+        for t in 0..tile.steps {
+            OfStep::Write(&outputs[of_step(tile, self.n, t)], ys).at(tile, t * tile.lanes);
+        }
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
+        let (xs, n, lanes, inner) = (xs.dense(), self.n, tile.lanes, self.inner::<F>());
+        let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
+        let kept = self.kept(tile, kept);
+        let (state, fed_back) = state.split_at_mut(sizes.n_state * lanes);
+        self.rooms.with(|room: &mut Room<F>| {
+            let (mut driven, mut own_work) = (std::mem::take(&mut room.driven), std::mem::take(&mut room.inner));
+            driven.resize(n * lanes);
+            own_work.resize(sizes.n_work * lanes);
+            if tile.keep {
+                kept.outputs[..n * lanes].copy_from_slice(fed_back);
+            }
+            for t in 0..tile.steps {
+                let x = match inner.reads_inputs() {
+                    true => &mut kept.driven[of_step(tile, n, t)],
+                    false => &mut *driven,
+                };
+                OfStep::Read(xs, x).at(tile, t * lanes);
+                self.feed_back(tile, fed_back, x, room);
+                let own = &mut kept.inner[of_step(tile, n_kept, t)];
+                inner.forward(one_step(tile), Input::Dense(x), state, fed_back, own, &mut own_work);
+                OfStep::Write(fed_back, ys).at(tile, t * lanes);
+                match inner.spikes() {
+                    _ if !tile.keep => {}
+                    true => self.bits(tile).write(tile.instructions, fed_back, t, &mut kept.outputs[n * lanes..]),
+                    false => kept.outputs[of_step(tile, n, t + 1)].copy_from_slice(fed_back),
+                }
+            }
+            (room.driven, room.inner) = (driven, own_work);
+        });
+    }
+
+    fn backward(&self, tile: Tile, _: Input<'_, F>, kept: &mut [F], turned: &mut [F], grads: Grads<'_, F>) {
+        let (n, lanes, instructions, inner) = (self.n, tile.lanes, tile.instructions, self.inner::<F>());
+        let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
+        let kept = self.kept(tile, kept);
+        let (state, asked) = grads.state.split_at_mut(sizes.n_state * lanes);
+        let (params, gweight) = grads.params.split_at_mut(sizes.n_params);
+        self.rooms.with(|room: &mut Room<F>| {
+            room.asked.resize(n * lanes);
+            room.driven.resize(n * lanes);
+            room.inner.resize(sizes.n_work * lanes);
+            let gx = &mut room.asked;
+            for t in (0..tile.steps).rev() {
+                let x = match inner.reads_inputs() {
+                    true => &kept.driven[of_step(tile, n, t)],
+                    false => &*room.driven,
+                };
+                OfStep::Add(grads.ys, asked).at(tile, t * lanes);
+                let own = Grads { ys: asked, state, xs: gx, params };
+                let own_kept = &mut kept.inner[of_step(tile, n_kept, t)];
+                inner.backward(one_step(tile), Input::Dense(x), own_kept, &mut room.inner, own);
+                self.adjoint.step(instructions, lanes, gx, Start::Zero, asked);
+                if !grads.xs.is_empty() {
+                    OfStep::Write(gx, grads.xs).at(tile, t * lanes);
+                }
+                turn_into_stripes(instructions, [n, lanes], rows(gx, lanes), turned, tile.len(), t * lanes);
+            }
+            self.find_before(tile, kept.outputs, &mut room.lists);
+            room.sparse.arrange(&room.lists, tile.len());
+            let turned = Striped { numbers: turned, rows: tile.len(), columns: n };
+            room.sparse.add_product(instructions, turned, rows_mut(gweight, n));
+        });
+    }
+}

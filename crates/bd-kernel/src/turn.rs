@@ -1,0 +1,82 @@
+//! Matrices turned: what lies channel after channel becomes sample after sample, and back.
+
+use super::product::{Rows, RowsMut};
+use super::vector::{Turn, Vector};
+use super::{Cpu, Instructions, Loops, Real, vectorised};
+
+/// `to[column, row] = from[row, column]`.
+pub fn turn<F: Real>(instructions: Instructions, [rows, columns]: [usize; 2], from: Rows<'_, F>, to: RowsMut<'_, F>) {
+    vectorised(instructions, TurnLoops { rows, columns, from, to });
+}
+
+struct TurnLoops<'a, F> {
+    rows: usize,
+    columns: usize,
+    from: Rows<'a, F>,
+    to: RowsMut<'a, F>,
+}
+
+impl<F: Real> Loops for TurnLoops<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        turn_loops::<C, F>([self.rows, self.columns], self.from, self.to);
+    }
+}
+
+/// [`turn`] within other loops: squares as long as vectors, then what is left.
+#[inline(always)]
+pub fn turn_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<'_, F>, to: RowsMut<'_, F>) {
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    assert!((rows - 1) * from.stride + columns <= from.numbers.len(), "numbers to be turned are missing");
+    assert!((columns - 1) * to.stride + rows <= to.numbers.len(), "there is too little room");
+    let side = C::Short::<F>::LEN;
+    let (in_squares, across) = (rows - rows % side, columns - columns % side);
+    for row in (0..in_squares).step_by(side) {
+        for column in (0..across).step_by(side) {
+            // SAFETY: the assertions above: the square is within both; this is called by loops that `vectorised` runs.
+            unsafe {
+                let read = from.numbers.as_ptr().add(row * from.stride + column);
+                let write = to.numbers.as_mut_ptr().add(column * to.stride + row);
+                C::Short::<F>::turn(read, from.stride, write, to.stride);
+            }
+        }
+    }
+    let mut one = |row: usize, column: usize| {
+        to.numbers[column * to.stride + row] = from.numbers[row * from.stride + column];
+    };
+    (0..in_squares).for_each(|row| (across..columns).for_each(|column| one(row, column)));
+    (in_squares..rows).for_each(|row| (0..columns).for_each(|column| one(row, column)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<F: Real>(instructions: Instructions) {
+        for (rows, columns) in [(1, 1), (8, 8), (3, 16), (16, 9), (21, 13), (2, 32)] {
+            let (from_stride, to_stride) = (columns + 3, rows + 1);
+            let from: Vec<F> = (0..rows * from_stride).map(|i| F::of(i as f64)).collect();
+            let mut to = vec![F::of(-1.0); columns * to_stride];
+            let (read, write) =
+                (Rows { numbers: &from, stride: from_stride }, RowsMut { numbers: &mut to, stride: to_stride });
+            turn(instructions, [rows, columns], read, write);
+            for (at, found) in to.iter().enumerate() {
+                let (column, row) = (at / to_stride, at % to_stride);
+                let expected = if row < rows { from[row * from_stride + column] } else { F::of(-1.0) };
+                assert!(*found == expected, "{rows} x {columns}, column {column}, row {row}");
+            }
+        }
+    }
+
+    #[test]
+    fn matrices_of_every_size() {
+        for instructions in
+            [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()].into_iter().flatten()
+        {
+            check::<f32>(instructions);
+            check::<f64>(instructions);
+        }
+    }
+}
