@@ -7,6 +7,7 @@ use anyhow::Result;
 use bd_core::kernel::gpu::has_form;
 use bd_core::{Error, Shared, Stack};
 use bd_train::RunDir;
+use bd_train::memory::{MemoryNeeds as Needs, MemoryReport as Memory};
 use bd_train::run_dir::Manifest;
 use serde_json::{Map, Value, json};
 use tch::Device;
@@ -15,7 +16,6 @@ use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, print_json, unfinished};
-use crate::memory::{Memory, Needs};
 use crate::plot::Figure;
 use crate::training::{Progress, Trained};
 
@@ -91,7 +91,7 @@ pub(crate) fn carry_out<J: Job>(
     }
     let memory = needs.map(Needs::beside);
     if let Some(memory) = &memory {
-        before.say(&memory.line());
+        before.say(&format!("memory    {}", memory.describe()));
     }
     let progress = Progress::new(args.quiet, job.updates());
     let run = RunDir::create(args.out.as_deref(), manifest)?;

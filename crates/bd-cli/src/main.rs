@@ -13,7 +13,6 @@ mod finished;
 mod info;
 mod interrupt;
 mod job;
-mod memory;
 mod ngrc;
 mod overlay;
 mod plan;

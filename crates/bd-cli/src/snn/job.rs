@@ -8,7 +8,7 @@ use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Shared, Stack, catch_torch};
 use bd_models::{Encoder, Pipeline};
 use bd_train::data::{Accept, Dataset, EvaluationSet, Prepared, Subset, Targets};
-use bd_train::{Activity, Criterion, LinearBaseline, Penalty};
+use bd_train::{Activity, Criterion, LinearBaseline, MemoryNeeds, Penalty};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -17,7 +17,6 @@ use super::record::record;
 use super::{figures, learned, network, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
 use crate::examples::{Learner, Recipe, check_sha256, describe, metrics, report_test, table, training_figure};
-use crate::memory::Needs;
 use crate::plan::SnnPlan;
 use crate::text::{plural, short};
 use crate::training::Training;
@@ -88,10 +87,10 @@ impl Course for Job {
         self.learner().updates(&self.data.train)
     }
 
-    fn needs(&self) -> CoreResult<Option<Needs>> {
+    fn needs(&self) -> CoreResult<Option<MemoryNeeds>> {
         let (batch, hidden) = (self.learner().batch_of(&self.data.train), &self.plan.model.hidden);
         let update = self.learner().bptt()?.bytes(&batch);
-        Ok(update.map(|update| Needs::new(&update, hidden, "take a smaller --batch or fewer --steps")))
+        Ok(update.map(|update| MemoryNeeds::new(&update, hidden, "take a smaller --batch or fewer --steps")))
     }
 
     fn run(&self, around: &mut Around<'_>) -> Result<Finished> {

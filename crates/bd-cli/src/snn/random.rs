@@ -8,7 +8,7 @@ use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
-use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict_sequences};
+use bd_train::{Activity, BatchOf, Bptt, Loss, MemoryNeeds, Objective, OverTime, RunDir, Update, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -17,7 +17,6 @@ use super::rates::Warner;
 use super::record::record;
 use super::{learned, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
-use crate::memory::Needs;
 use crate::plan::SnnPlan;
 use crate::text::{plural, short};
 use crate::training::{Seen, Trained, Training};
@@ -192,13 +191,13 @@ impl Job {
 }
 
 /// What an update takes of memory.
-fn needs(plan: &SnnPlan, net: &Stack, params: &Params, batch: &BatchOf) -> CoreResult<Option<Needs>> {
+fn needs(plan: &SnnPlan, net: &Stack, params: &Params, batch: &BatchOf) -> CoreResult<Option<MemoryNeeds>> {
     let mut bptt = Bptt::new(net, params, plan.loss, &plan.optim, sha(plan))?;
     if let Some(norm) = plan.clip {
         bptt = bptt.clip(norm)?;
     }
     let advice = "take a smaller --batch, fewer --steps or fewer --samples";
-    Ok(bptt.bytes(batch).map(|update| Needs::new(&update, &plan.model.hidden, advice)))
+    Ok(bptt.bytes(batch).map(|update| MemoryNeeds::new(&update, &plan.model.hidden, advice)))
 }
 
 impl Course for Job {
@@ -230,7 +229,7 @@ impl Course for Job {
         self.plan.epochs as u64 * self.updates_an_epoch()
     }
 
-    fn needs(&self) -> CoreResult<Option<Needs>> {
+    fn needs(&self) -> CoreResult<Option<MemoryNeeds>> {
         needs(&self.plan, &self.net, &self.params, &BatchOf::examples(&self.examples, self.batch()))
     }
 
