@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::kernel::gpu::has_form;
 use bd_core::{Error, Shared, Stack};
-use bd_plot::Figure;
 use bd_train::RunDir;
+use bd_train::memory::{MemoryNeeds as Needs, MemoryReport as Memory};
 use bd_train::run_dir::Manifest;
 use serde_json::{Map, Value, json};
 use tch::Device;
@@ -16,8 +16,7 @@ use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, print_json, unfinished};
-use crate::memory::{Memory, Needs};
-use crate::plot;
+use crate::plot::Figure;
 use crate::training::{Progress, Trained};
 
 /// What is trained, ready to begin.
@@ -59,7 +58,13 @@ pub(crate) struct Finished {
 impl Around<'_> {
     /// Writes plots. One that fails is a warning: the results are there.
     pub(crate) fn save(&self, figures: Vec<(String, Figure)>) -> Result<()> {
-        plot::save(figures, self.run, self.interrupt)
+        for (name, figure) in figures {
+            self.interrupt.check()?;
+            if let Err(error) = figure.save(self.run, &name) {
+                console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
+            }
+        }
+        Ok(self.interrupt.check()?)
     }
 }
 
@@ -86,7 +91,7 @@ pub(crate) fn carry_out<J: Job>(
     }
     let memory = needs.map(Needs::beside);
     if let Some(memory) = &memory {
-        before.say(&memory.line());
+        before.say(&format!("memory    {}", memory.describe()));
     }
     let progress = Progress::new(args.quiet, job.updates());
     let run = RunDir::create(args.out.as_deref(), manifest)?;

@@ -1,7 +1,6 @@
 //! `bd info`: what this program is built on and what this machine has.
 
-use std::fs;
-
+use bd_core::memory::proc_field;
 use bd_core::{DeviceSpec, Result, cuda, libtorch};
 use serde_json::{Value, json};
 
@@ -90,13 +89,6 @@ fn cpu_features() -> Vec<&'static str> {
     #[cfg(not(target_arch = "x86_64"))]
     let found: [(&str, bool); 0] = [];
     found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
-}
-
-/// What stands behind a name and a colon.
-pub(crate) fn proc_field(file: &str, name: &str) -> Option<String> {
-    let text = fs::read_to_string(file).ok()?;
-    let line = text.lines().find(|line| line.starts_with(name))?;
-    Some(line.split_once(':')?.1.trim().to_owned())
 }
 
 fn memory_bytes() -> Option<u64> {

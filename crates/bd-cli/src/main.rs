@@ -14,7 +14,6 @@ mod hints;
 mod info;
 mod interrupt;
 mod job;
-mod memory;
 mod ngrc;
 mod overlay;
 mod plan;

@@ -15,6 +15,7 @@
 //! | [`task`] | [`Task`]: what rate networks are trained on, drawn batch by batch |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
+//! | [`memory`] | [`MemoryNeeds`]: what an update takes beside what the machine has |
 //! | [`metrics`] | mean square and normalised errors |
 //! | [`data`] | series of chaotic systems; how a series is divided; [`Dataset`](data::Dataset)s of files; [`Examples`](data::Examples) in batches |
 //! | [`run_dir`] | [`RunDir`]: the folder that a run leaves behind |
@@ -31,6 +32,7 @@ pub mod free_runs;
 mod host;
 mod layout;
 pub mod loss;
+pub mod memory;
 pub mod metrics;
 pub mod optim;
 pub mod predict;
@@ -47,6 +49,8 @@ pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use evaluate::{Criterion, Evaluation};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
+pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime};
+pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
 pub use ridge::{Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, Solver};

@@ -8,7 +8,7 @@ use bd_core::npz::save_npz;
 use bd_core::{DataTransform, Error, Result as CoreResult, Shared, Stack, catch_torch};
 use bd_models::Pipeline;
 use bd_train::data::{Dataset, EvaluationSet, Prepared};
-use bd_train::{BatchOf, Criterion, Evaluation, LinearBaseline, Task};
+use bd_train::{BatchOf, Criterion, Evaluation, LinearBaseline, MemoryNeeds, Task};
 use serde_json::{Map, json};
 use tch::Device;
 
@@ -16,7 +16,6 @@ use super::figures::figures;
 use super::network::{fit_scale_to_task, network, prepared};
 use crate::course::{Around, Finished, Job as Course};
 use crate::examples::{Best, Learner, Recipe, Report, check_sha256, describe, metrics, report_test, table};
-use crate::memory::Needs;
 use crate::plan::{RnnPlan, Source};
 use crate::text::plural;
 use crate::training::{Seen, Trained, Training};
@@ -35,7 +34,7 @@ pub(super) struct Job {
 /// What is learned.
 enum Lessons {
     /// A task, with the batch that tests.
-    Task(Task, EvaluationSet),
+    Task(Task, Box<EvaluationSet>),
     File(Box<Prepared>),
 }
 
@@ -82,9 +81,9 @@ fn learner<'a>(plan: &'a RnnPlan, network: &'a Pipeline, criterion: Criterion) -
 }
 
 /// What an update takes of memory.
-fn needs(plan: &RnnPlan, learner: &Learner<'_>, batch: &BatchOf) -> CoreResult<Option<Needs>> {
+fn needs(plan: &RnnPlan, learner: &Learner<'_>, batch: &BatchOf) -> CoreResult<Option<MemoryNeeds>> {
     let advice = "take a smaller --batch, perhaps with more of --accumulate, or cut the sequences by --truncate";
-    Ok(learner.bptt()?.bytes(batch).map(|update| Needs::new(&update, &plan.model.hidden, advice)))
+    Ok(learner.bptt()?.bytes(batch).map(|update| MemoryNeeds::new(&update, &plan.model.hidden, advice)))
 }
 
 /// Before anything of a task is drawn that there may be no room for.
@@ -116,7 +115,7 @@ impl Job {
                 check_memory(&plan, &network, criterion, &task)?;
                 fit_scale_to_task(&network, &task, &plan, TEST_BATCH - 1)?;
                 let test = task.batch(plan.seed, TEST_BATCH, plan.data.test_samples, plan.dt, network.on())?;
-                Lessons::Task(task, prepared(&network, test)?.into())
+                Lessons::Task(task, Box::new(prepared(&network, test)?.into()))
             }
             Source::File(_, labelled) => {
                 Lessons::File(Box::new(Prepared::new(*labelled, &network, plan.data.validation, plan.seed)?))
@@ -217,7 +216,7 @@ impl Course for Job {
         }
     }
 
-    fn needs(&self) -> CoreResult<Option<Needs>> {
+    fn needs(&self) -> CoreResult<Option<MemoryNeeds>> {
         let learner = self.learner();
         let batch = match &self.lessons {
             Lessons::Task(_, test) => {

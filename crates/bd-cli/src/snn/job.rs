@@ -6,8 +6,9 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Shared, Stack, catch_torch};
-use bd_train::data::{Encoder, Examples};
-use bd_train::{Activity, Penalty};
+use bd_models::{Encoder, Pipeline};
+use bd_train::data::{Accept, Dataset, EvaluationSet, Prepared, Subset, Targets};
+use bd_train::{Activity, Criterion, LinearBaseline, MemoryNeeds, Penalty};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -15,11 +16,7 @@ use super::rates::Warner;
 use super::record::record;
 use super::{figures, learned, network, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
-use crate::examples::{
-    Data, Form, Judge, Labelled, Learner, Network, Part, Recipe, Targets, linear_accuracy, report_test, table,
-    training_figure,
-};
-use crate::memory::Needs;
+use crate::examples::{Learner, Recipe, check_sha256, describe, metrics, report_test, table, training_figure};
 use crate::plan::SnnPlan;
 use crate::text::{plural, short};
 use crate::training::Training;
@@ -30,24 +27,24 @@ const WATCHED: usize = 64;
 /// A network with the examples that it learns.
 pub(super) struct Job {
     plan: SnnPlan,
-    network: Network,
-    judge: Judge,
-    data: Data,
+    network: Pipeline,
+    criterion: Criterion,
+    data: Prepared,
     watched: Inputs,
 }
 
 impl Job {
-    pub(super) fn new(mut plan: SnnPlan, file: &Path, labelled: Labelled, device: Device) -> CoreResult<Self> {
-        labelled.check_sha256(file, plan.data.sha256.as_deref())?;
-        plan.data.sha256 = Some(labelled.sha256.clone());
-        let judge = Judge::of_targets(plan.loss, labelled.targets)?;
+    pub(super) fn new(mut plan: SnnPlan, file: &Path, dataset: Dataset, device: Device) -> CoreResult<Self> {
+        check_sha256(&dataset, file, plan.data.sha256.as_deref())?;
+        plan.data.sha256 = Some(dataset.sha256.clone());
+        let criterion = Criterion::for_targets(plan.loss, dataset.targets)?;
         let network = network(&plan, device)?;
-        let data = Data::new(labelled, &network, plan.data.validation, plan.seed)?;
+        let data = Prepared::new(dataset, &network, plan.data.validation, plan.seed)?;
         // Of all classes, where the file has one after the other.
         let every = data.train.count().div_ceil(WATCHED);
         let watched: Vec<usize> = (0..data.train.count()).step_by(every).collect();
         let watched = data.train.inputs().select(&watched)?;
-        Ok(Self { plan, network, judge, data, watched })
+        Ok(Self { plan, network, criterion, data, watched })
     }
 
     fn learner(&self) -> Learner<'_> {
@@ -64,7 +61,7 @@ impl Job {
             epochs: plan.epochs,
             early_stopping: plan.early_stopping,
         };
-        Learner { network: &self.network, judge: self.judge, recipe }
+        Learner { network: &self.network, judge: self.criterion, recipe }
     }
 }
 
@@ -72,10 +69,10 @@ impl Course for Job {
     fn describe(&self) -> String {
         let SnnPlan { data, model, .. } = &self.plan;
         let hidden = model.hidden.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-        let weights = plural(self.network.weights(), "weight");
+        let weights = plural(self.network.n_trainable(), "weight");
         format!(
             "data      {}\ninputs    {}\nmodel     snn {}-{hidden}-{}, {weights}",
-            self.data.describe(data.file.as_deref()),
+            describe(&self.data, data.file.as_deref()),
             inputs(&self.plan, &self.data),
             model.n_in,
             model.n_out
@@ -90,10 +87,10 @@ impl Course for Job {
         self.learner().updates(&self.data.train)
     }
 
-    fn needs(&self) -> CoreResult<Option<Needs>> {
+    fn needs(&self) -> CoreResult<Option<MemoryNeeds>> {
         let (batch, hidden) = (self.learner().batch_of(&self.data.train), &self.plan.model.hidden);
         let update = self.learner().bptt()?.bytes(&batch);
-        Ok(update.map(|update| Needs::new(&update, hidden, "take a smaller --batch or fewer --steps")))
+        Ok(update.map(|update| MemoryNeeds::new(&update, hidden, "take a smaller --batch or fewer --steps")))
     }
 
     fn run(&self, around: &mut Around<'_>) -> Result<Finished> {
@@ -116,22 +113,22 @@ impl Course for Job {
         around.seconds.lap("train");
         interrupt.check()?;
         let found = catch_torch(|| {
-            let test = (&self.data.test, self.data.truth());
-            let evaluated = self.judge.evaluate(&self.network, &sha(plan), test, plan.test_batch())?;
-            let validation =
-                self.data.validation_accuracy(&self.judge, &self.network, &sha(plan), plan.test_batch())?;
-            let active = rates::measure(plan, net, &sha(plan), self.data.test.inputs())?;
-            Ok((evaluated, self.data.baseline()?, validation, active))
+            let (criterion, network, batch) = (&self.criterion, &self.network, plan.test_batch());
+            let evaluated = criterion.evaluate(net, network, &sha(plan), &self.data.test, batch)?;
+            let validation = self.data.validation_accuracy(criterion, net, network, &sha(plan), batch)?;
+            let active = rates::measure(plan, net, &sha(plan), self.data.test.examples.inputs())?;
+            let baseline = self.data.baseline.as_ref().map(LinearBaseline::accuracy).transpose()?;
+            Ok((evaluated, baseline, validation, active))
         });
         let (evaluated, baseline, validation, active) = found?;
         around.seconds.lap("evaluate");
-        let mut metrics = evaluated.metrics(baseline);
+        let mut metrics = metrics(&evaluated, baseline);
         metrics.extend(validation.map(|accuracy| ("validation_accuracy".into(), json!(accuracy))));
         metrics.extend(rates::metrics(plan, &active));
         report_test(run, &evaluated, best.as_ref(), &mut metrics)?;
         save_npz(&run.file("predictions.npz")?, &evaluated.arrays())?;
         let weights = save_tensors(&run.file("model.safetensors")?, &self.network.params.named())?;
-        let mut plots = figures::of_states(&record(plan, net, &sha(plan), self.data.test.inputs())?);
+        let mut plots = figures::of_states(&record(plan, net, &sha(plan), self.data.test.examples.inputs())?)?;
         plots.push(("training".into(), training_figure(&trained.losses, &reports)));
         around.save(plots)?;
         around.seconds.lap("write");
@@ -141,7 +138,7 @@ impl Course for Job {
 }
 
 /// What drives the network, in words.
-fn inputs(plan: &SnnPlan, data: &Data) -> String {
+fn inputs(plan: &SnnPlan, data: &Prepared) -> String {
     let dt = format!("steps of {} ms", plan.dt_ms);
     let Inputs::Spikes(spikes) = data.train.inputs() else {
         return format!("{}, {dt}", encoded(plan));
@@ -149,8 +146,8 @@ fn inputs(plan: &SnnPlan, data: &Data) -> String {
     let [steps, samples, channels] = spikes.shape();
     let percent = short(100.0 * spikes.count() as f64 / (steps * samples * channels) as f64);
     let counted = [
-        (data.merged, "counted as one with another of the same channel and step"),
-        (data.late, "left out, which come after the last step"),
+        (data.merged_events, "counted as one with another of the same channel and step"),
+        (data.late_events, "left out, which come after the last step"),
     ];
     let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
     let from = if plan.data.encode == Encoder::None { String::new() } else { format!("{}: ", encoded(plan)) };
@@ -177,11 +174,11 @@ pub(super) fn eval(
     let network = network(plan, device)?;
     network.params.load(weights)?;
     let (test, baseline, targets) = tested(plan, other)?;
-    let judge = Judge::of_targets(plan.loss, targets)?;
-    let examples: Examples = network.examples(&test)?;
-    let evaluated = judge.evaluate(&network, &sha(plan), (&examples, &test.y), plan.test_batch())?;
-    let active = rates::measure(plan, &network.net, &sha(plan), examples.inputs())?;
-    let mut metrics = evaluated.metrics(baseline);
+    let criterion = Criterion::for_targets(plan.loss, targets)?;
+    let test = EvaluationSet::new(&test, &network)?;
+    let evaluated = criterion.evaluate(&network.net, &network, &sha(plan), &test, plan.test_batch())?;
+    let active = rates::measure(plan, &network.net, &sha(plan), test.examples.inputs())?;
+    let mut metrics = metrics(&evaluated, baseline);
     metrics.extend(rates::metrics(plan, &active));
     Ok((metrics, table(&evaluated, baseline, None, &lines(plan, &active, &network.params))))
 }
@@ -192,19 +189,20 @@ fn lines(plan: &SnnPlan, active: &[Activity], params: &Params) -> Vec<(String, S
 }
 
 /// The part to test on, and what ridge regression makes of the run's own.
-fn tested(plan: &SnnPlan, other: Option<&Path>) -> CoreResult<(Part, Option<f64>, Targets)> {
+fn tested(plan: &SnnPlan, other: Option<&Path>) -> CoreResult<(Subset, Option<f64>, Targets)> {
     let (Some(file), Some(targets), Some(channels)) = (&plan.data.file, plan.data.targets, plan.data.channels) else {
         return Err(Error::Config("the run names no file, or not what is in it".into()));
     };
     if let Some(other) = other {
-        let part = Labelled::read_test(other, Form::SpikesToo, channels, targets, plan.grid())?;
+        let part = Dataset::read_test_npz(other, Accept::SpikesAndNumbers, channels, targets, plan.grid())?;
         plan.check_inputs(&part)?;
         return Ok((part, None, targets));
     }
-    let labelled = Labelled::read(file, Form::SpikesToo)?;
-    labelled.check_sha256(file, plan.data.sha256.as_deref())?;
-    let labelled = labelled.in_steps(file, plan.grid())?;
-    let (kept, _) = labelled.hold_out(plan.data.validation, plan.seed)?;
-    let baseline = linear_accuracy(&kept, &labelled.test, targets)?;
-    Ok((labelled.test, baseline, targets))
+    let dataset = Dataset::read_npz(file, Accept::SpikesAndNumbers)?;
+    check_sha256(&dataset, file, plan.data.sha256.as_deref())?;
+    let dataset = dataset.in_steps(file, plan.grid())?;
+    let (kept, _) = dataset.hold_out(plan.data.validation, plan.seed)?;
+    let baseline = LinearBaseline::new(&kept, &dataset.test, targets)?;
+    let baseline = baseline.map(|baseline| baseline.accuracy()).transpose()?;
+    Ok((dataset.test, baseline, targets))
 }

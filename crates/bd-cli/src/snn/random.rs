@@ -6,21 +6,18 @@ use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::{Error, Inputs, Params, Result as CoreResult, Rng, Shared, Spike, Spikes, Stack, Tap, catch_torch};
-use bd_plot::training::Report;
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
-use bd_train::{Activity, BatchOf, Bptt, Loss, Objective, OverTime, RunDir, Update, predict};
+use bd_train::{Activity, BatchOf, Bptt, Loss, MemoryNeeds, Objective, OverTime, RunDir, Update, predict_sequences};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use super::figures::of_states;
+use super::figures::{Report, figures};
 use super::rates::Warner;
 use super::record::record;
 use super::{learned, rates, sha};
 use crate::course::{Around, Finished, Job as Course};
-use crate::memory::Needs;
 use crate::plan::SnnPlan;
-use crate::plot::training;
 use crate::text::{plural, short};
 use crate::training::{Seen, Trained, Training};
 
@@ -127,8 +124,7 @@ impl Job {
     fn report(&self, run: &RunDir, (update, wall_s): (&Update, f64), active: &[Activity]) -> CoreResult<Report> {
         // Of the batch of this update, which need not be all examples.
         let accuracy = (self.batch() == self.examples.count())
-            .then(|| accuracy(&self.over.scores(&update.outputs, None), self.examples.targets()))
-            .transpose()?;
+            .then(|| accuracy(&self.over.scores(&update.outputs, None), self.examples.targets()));
         let mut line = json!({
             "step": update.step,
             "epoch": update.step.div_ceil(self.updates_an_epoch()),
@@ -142,12 +138,12 @@ impl Job {
         });
         line.as_object_mut().expect("an object").extend(rates::metrics(&self.plan, active));
         run.report(&line)?;
-        Ok(Report { step: update.step, loss: update.loss, validation: None, accuracy })
+        Ok(Report { step: update.step, loss: update.loss, accuracy: accuracy.unwrap_or(f64::NAN) })
     }
 
     fn evaluate(&self) -> CoreResult<Evaluated> {
         let scores = self.examples.batches(self.batch(), None).map(|batch| {
-            let (outputs, _) = predict(&self.net, &sha(&self.plan), batch?.inputs(), None, &mut Tap::none())?;
+            let outputs = predict_sequences(&self.net, &sha(&self.plan), batch?.inputs(), &mut Tap::none())?;
             Ok(self.over.scores(&outputs, None))
         });
         let scores = Tensor::cat(&scores.collect::<CoreResult<Vec<_>>>()?, 0);
@@ -159,7 +155,7 @@ impl Job {
             let where_ = format!("it is {loss} after the last update");
             return Err(Error::NotFinite { what: "the loss".into(), where_ });
         }
-        Ok(Evaluated { loss, accuracy: accuracy(&scores, labels)?, activity: self.activity()?, scores })
+        Ok(Evaluated { loss, accuracy: accuracy(&scores, labels), activity: self.activity()?, scores })
     }
 
     /// Writes everything but the plots, and returns the SHA-256 of the weights.
@@ -195,13 +191,13 @@ impl Job {
 }
 
 /// What an update takes of memory.
-fn needs(plan: &SnnPlan, net: &Stack, params: &Params, batch: &BatchOf) -> CoreResult<Option<Needs>> {
+fn needs(plan: &SnnPlan, net: &Stack, params: &Params, batch: &BatchOf) -> CoreResult<Option<MemoryNeeds>> {
     let mut bptt = Bptt::new(net, params, plan.loss, &plan.optim, sha(plan))?;
     if let Some(norm) = plan.clip {
         bptt = bptt.clip(norm)?;
     }
     let advice = "take a smaller --batch, fewer --steps or fewer --samples";
-    Ok(bptt.bytes(batch).map(|update| Needs::new(&update, &plan.model.hidden, advice)))
+    Ok(bptt.bytes(batch).map(|update| MemoryNeeds::new(&update, &plan.model.hidden, advice)))
 }
 
 impl Course for Job {
@@ -233,7 +229,7 @@ impl Course for Job {
         self.plan.epochs as u64 * self.updates_an_epoch()
     }
 
-    fn needs(&self) -> CoreResult<Option<Needs>> {
+    fn needs(&self) -> CoreResult<Option<MemoryNeeds>> {
         needs(&self.plan, &self.net, &self.params, &BatchOf::examples(&self.examples, self.batch()))
     }
 
@@ -246,9 +242,7 @@ impl Course for Job {
         around.seconds.lap("evaluate");
         let weights = self.write(around.run, &evaluated)?;
         let recorded = record(&self.plan, &self.net, &sha(&self.plan), self.examples.inputs())?;
-        let mut plots = of_states(&recorded);
-        plots.push(("training".into(), training(&trained.losses, &reports)));
-        around.save(plots)?;
+        around.save(figures(&trained.losses, &reports, &recorded)?)?;
         around.seconds.lap("write");
         let (metrics, table) = (self.metrics(&evaluated), self.table(&evaluated));
         Ok(Finished { trained, metrics, table, weights })
