@@ -142,7 +142,8 @@ impl RunFolder {
         let named = |entry: std::io::Result<fs::DirEntry>| {
             entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("step-"))
         };
-        self.path.join(WEIGHTS).exists() || fs::read_dir(self.checkpoints()).is_ok_and(|entries| entries.into_iter().any(named))
+        self.path.join(WEIGHTS).exists()
+            || fs::read_dir(self.checkpoints()).is_ok_and(|entries| entries.into_iter().any(named))
     }
 
     /// Keeps the folder of a run that did not come to its end, whether or not its manifest can still be written.

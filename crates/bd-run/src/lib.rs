@@ -24,7 +24,7 @@ mod seconds;
 pub use config::{
     Config, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, Select, SeriesData, SystemConfig,
 };
-pub use experiment::{Ended, NetworkExperiment, Outcome, Report, Setting, forecast, train};
+pub use experiment::{Ended, NetworkExperiment, Outcome, Report, Setting, train};
 pub use folder::RunFolder;
 pub use listener::Listener;
 pub use manifest::{Manifest, Resumed, Status, Versions};

@@ -124,7 +124,10 @@ impl Resume {
             Error::bad_file(&folder, format!("no checkpoint in it is whole; of the newest one: {error}"))
         })?;
         let Some(newest) = found else {
-            return Err(Error::bad_file(&folder, "there is no checkpoint to go on from; repeat the run with its config.json"));
+            return Err(Error::bad_file(
+                &folder,
+                "there is no checkpoint to go on from; repeat the run with its config.json",
+            ));
         };
         for error in &newest.passed_over {
             listener.say(&format!("warning   a checkpoint is passed over: {error}"));

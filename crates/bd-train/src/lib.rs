@@ -49,7 +49,6 @@ pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use evaluate::{Criterion, Evaluation};
 pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
-pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime};
 pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};

@@ -18,8 +18,11 @@ use super::{Dtype, check_threads, check_whole, cores};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SystemConfig {
+    /// Its name, as [`Flow::named`] knows it.
     pub name: String,
+    /// Its parameters by name; those that are left out have their usual values.
     pub params: BTreeMap<String, f64>,
+    /// Its state at time 0.
     pub start: Vec<f64>,
     /// In the system's unit of time.
     pub duration: f64,
@@ -29,6 +32,7 @@ pub struct SystemConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeriesData {
+    /// A file with the series.
     pub file: Option<PathBuf>,
     /// Channels, if not all.
     pub columns: Vec<String>,
@@ -36,6 +40,7 @@ pub struct SeriesData {
     pub time: Option<String>,
     /// SHA-256 of the file that a run has read. Null: whatever is in it.
     pub sha256: Option<String>,
+    /// A system whose solution is the series.
     pub system: Option<SystemConfig>,
 }
 
@@ -63,13 +68,18 @@ pub struct SplitChoice {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RidgeChoice {
+    /// Penalties, of which the validation part chooses one.
     pub alpha: Vec<f64>,
+    /// How the regression is solved.
     pub solver: Solver,
+    /// Whether the penalty holds down the intercept, too.
     pub penalise_intercept: bool,
+    /// Samples that are factorised at once.
     pub chunk_rows: usize,
 }
 
 impl RidgeChoice {
+    /// With one penalty.
     pub fn with(&self, alpha: f64) -> Ridge {
         let Self { solver, penalise_intercept, chunk_rows, .. } = *self;
         Ridge { alpha, solver, penalise_intercept, chunk_rows }
@@ -90,24 +100,37 @@ pub enum Select {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
+    /// `ngrc`.
     pub job: String,
+    /// Where to compute.
     pub device: DeviceSpec,
+    /// Number type of parameters and states.
     pub dtype: Dtype,
+    /// Seed of everything random.
     pub seed: u64,
+    /// Threads of our own loops.
     pub threads: usize,
     /// Time between two points, in `time_unit`. Null: what the column of the time says, or else 1.
     pub dt: Option<f64>,
     /// Name of the unit of all times, for people; empty if it has none.
     pub time_unit: String,
+    /// The series.
     pub data: SeriesData,
+    /// Which part of it is for what.
     pub split: SplitChoice,
+    /// The features.
     pub nvar: NvarConfig,
+    /// What is fitted.
     pub target: Target,
     /// Whether inputs are standardised by the training part.
     pub scale: bool,
+    /// How it is fitted.
     pub ridge: RidgeChoice,
+    /// What a choice of the penalty is by.
     pub select: Select,
+    /// Steps ahead to forecast.
     pub horizon: Vec<usize>,
+    /// How the model runs on its own outputs.
     pub free_run: FreeRunConfig,
 }
 
@@ -131,13 +154,7 @@ impl ForecastConfig {
             time_unit: String::new(),
             split: SplitChoice { warmup: None, split: None, targets_beyond: flow.is_some() },
             horizon: if flow.is_some() { vec![1, 10, 100] } else { vec![1] },
-            data: SeriesData {
-                file: None,
-                columns: vec![],
-                time: None,
-                sha256: None,
-                system,
-            },
+            data: SeriesData { file: None, columns: vec![], time: None, sha256: None, system },
             nvar: NvarConfig::default(),
             target: Target::default(),
             // In whatever units and with whatever offset a recording comes, a penalty should mean the same. The tutorial has neither.
@@ -181,6 +198,7 @@ impl ForecastConfig {
         })
     }
 
+    /// The model.
     pub fn model(&self) -> NgrcConfig {
         NgrcConfig { nvar: self.nvar.clone(), target: self.target, scale: self.scale }
     }
@@ -275,7 +293,6 @@ pub fn penalties(text: &str) -> Result<Vec<f64>> {
     }
     Ok(all)
 }
-
 
 /// The data of a configuration and what is said about them: void where other data are meant.
 const OWN: [&str; 8] =

@@ -80,7 +80,9 @@ impl Meant {
     /// The same data, however a path is written.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::File(a), Self::File(b)) => a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b)),
+            (Self::File(a), Self::File(b)) => {
+                a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+            }
             (a, b) => a == b,
         }
     }
@@ -167,7 +169,10 @@ mod tests {
             (vec![], task("integration")),
             (vec![json!({"data": {"file": "a.npz"}}), json!({"seed": 1})], file("a.npz")),
             (vec![json!({"data": {"file": "a.npz"}}), json!({"data": {"file": "b.npz"}})], file("b.npz")),
-            (vec![json!({"data": {"file": "a.npz"}}), json!({"data": {"task": {"name": "decision"}}})], task("decision")),
+            (
+                vec![json!({"data": {"file": "a.npz"}}), json!({"data": {"task": {"name": "decision"}}})],
+                task("decision"),
+            ),
             (vec![json!({"data": {"task": "decision"}}), json!({"data": {"task": {"pulse": 2}}})], task("decision")),
             (vec![json!({"data": {"file": "a.npz"}}), json!({"data": {"file": null}})], task("integration")),
             (vec![json!({"data": {"task": "decision"}}), json!({"data": {"file": null}})], task("decision")),
@@ -205,9 +210,11 @@ mod tests {
             options: vec![("batch", json!(20)), ("lr", json!(30))],
             set: vec!["lr=300".into()],
         };
-        let found: Value = laid(&json!({"job": "x", "seed": 0, "batch": 0, "lr": 0, "rest": 0}), &layers.tables().unwrap(), &|_, _| {
-            unreachable!("no table has a name")
-        })
+        let found: Value = laid(
+            &json!({"job": "x", "seed": 0, "batch": 0, "lr": 0, "rest": 0}),
+            &layers.tables().unwrap(),
+            &|_, _| unreachable!("no table has a name"),
+        )
         .unwrap();
         assert_eq!(found, json!({"job": "x", "seed": 1, "batch": 20, "lr": 300, "rest": 0}));
         let other = laid(&json!({"job": "x"}), &[json!({"job": "y"})], &|_, _| unreachable!()).unwrap_err().to_string();

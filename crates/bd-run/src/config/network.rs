@@ -111,18 +111,8 @@ pub struct NetworkConfig {
 pub const OF_SEQUENCE: OverTime = OverTime::Last;
 
 /// What belongs to the data of a configuration.
-const OWN: [&str; 10] = [
-    "data",
-    "dt",
-    "time_unit",
-    "loss",
-    "updates",
-    "epochs",
-    "batch",
-    "early_stopping",
-    "model.n_in",
-    "model.n_out",
-];
+const OWN: [&str; 10] =
+    ["data", "dt", "time_unit", "loss", "updates", "epochs", "batch", "early_stopping", "model.n_in", "model.n_out"];
 
 impl NetworkConfig {
     /// The configuration that the layers make of the defaults of `job`, `rnn` or `snn`, and what is learned: a file is read, for
@@ -226,7 +216,10 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
         "data.encode" => alternative(&Encoder::all(), path, name),
         "model.cell" => alternative(&bd_models::Cell::all(), path, name),
         "model.lif.surrogate" => alternative(&Surrogate::all(), path, name),
-        "model.cell.input_init" | "model.cell.recurrent_init" | "model.readout.init" | "model.synapse.init"
+        "model.cell.input_init"
+        | "model.cell.recurrent_init"
+        | "model.readout.init"
+        | "model.synapse.init"
         | "model.recurrent_init" => alternative(&Init::all(), path, name),
         "loss" => alternative(&Loss::all(), path, name),
         "optim.rule" => alternative(&Rule::all(), path, name),

@@ -1,7 +1,6 @@
 //! Experiments: what a configuration says, carried out in a run folder.
 
 mod evaluate;
-mod forecast;
 mod network;
 mod random;
 mod report;
@@ -11,11 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bd_core::{Error, Result, catch_torch};
-use bd_train::{Control, Memory, Newest};
+use bd_train::{Control, MemoryReport, Newest};
 use serde_json::{Map, Value};
 use tch::Device;
 
-pub use self::forecast::ForecastReport;
 pub use self::evaluate::evaluate_network;
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
@@ -66,7 +64,7 @@ pub struct Outcome {
     /// Of its parts.
     pub seconds: Seconds,
     /// What an update was predicted to take of memory.
-    pub memory: Option<Memory>,
+    pub memory: Option<MemoryReport>,
 }
 
 impl Outcome {
@@ -79,8 +77,6 @@ impl Outcome {
 /// What was found, for pictures and tables.
 #[derive(Debug)]
 pub enum Report {
-    /// Of a forecast.
-    Forecast(Box<ForecastReport>),
     /// Of a network.
     Network(Box<NetworkReport>),
 }
@@ -114,11 +110,6 @@ pub(crate) struct Found {
     pub(crate) metrics: Map<String, Value>,
 }
 
-/// Carries out what a configuration of a forecast says.
-pub fn forecast(config: crate::ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
-    forecast::run(config, setting, listener)
-}
-
 /// Trains a network as a configuration says, on what it is to learn.
 ///
 /// Fails with [`Error::OutOfMemory`] before anything is written if an update would take more memory than there is.
@@ -142,7 +133,7 @@ pub(crate) fn carry_out(
     experiment: NetworkExperiment,
     mut folder: RunFolder,
     from: Option<Newest>,
-    memory: Option<Memory>,
+    memory: Option<MemoryReport>,
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Ended> {
@@ -157,7 +148,7 @@ pub(crate) fn end(
     found: Result<Stage<Found>>,
     folder: RunFolder,
     seconds: Seconds,
-    memory: Option<Memory>,
+    memory: Option<MemoryReport>,
     listener: &dyn Listener,
 ) -> Result<Ended> {
     let kept = folder.is_worth_keeping();

@@ -3,12 +3,13 @@
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
 use bd_core::text::{plural, short};
-use bd_core::{DataTransform, Error, Inputs, Params, Result, Shared, catch_torch};
+use bd_core::{DataTransform, Inputs, Params, Result, Shared, catch_torch};
 use bd_models::{Encoder, Pipeline};
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
 use bd_train::{
-    Activity, BatchOf, Criterion, End, Evaluation, Memory, Needs, Newest, Source, Task, Trained, Trainer, activity,
+    Activity, BatchOf, Criterion, End, Evaluation, MemoryNeeds, MemoryReport, Newest, Source, Task, Trained, Trainer,
+    activity,
 };
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
@@ -187,11 +188,11 @@ impl NetworkExperiment {
     }
 
     /// What an update will take of memory, where that is known: said, and refused if there is less.
-    pub(super) fn checked_memory(&self, listener: &dyn Listener) -> Result<Option<Memory>> {
+    pub(crate) fn checked_memory(&self, listener: &dyn Listener) -> Result<Option<MemoryReport>> {
         let Some(needs) = needs(&self.config, &self.pipeline, self.criterion, &self.batch())? else { return Ok(None) };
         needs.check(0)?;
         let memory = needs.beside();
-        listener.say(&memory.line());
+        listener.say(&memory.describe());
         Ok(Some(memory))
     }
 
@@ -323,7 +324,8 @@ impl NetworkExperiment {
         let Data::File(data) = &self.data else { return Ok((report, None)) };
         report.baseline = data.baseline.as_ref().map(|baseline| baseline.accuracy()).transpose()?;
         let (config, net) = (&self.config, &self.pipeline);
-        let validation = data.validation_accuracy(&self.criterion, &net.net, net, &config.sha(), config.test_batch())?;
+        let validation =
+            data.validation_accuracy(&self.criterion, &net.net, net, &config.sha(), config.test_batch())?;
         Ok((report, validation))
     }
 
@@ -369,10 +371,11 @@ fn needs(
     pipeline: &Pipeline,
     criterion: Criterion,
     batch: &BatchOf,
-) -> Result<Option<Needs>> {
+) -> Result<Option<MemoryNeeds>> {
     let advice = "take a smaller batch, perhaps with more of accumulate, fewer steps or samples, or cut the sequences by truncate";
-    let trainer = Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
-    Ok(trainer.bptt().bytes(batch).map(|update| Needs::new(&update, config.model.hidden(), advice)))
+    let trainer =
+        Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
+    Ok(trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice)))
 }
 
 /// A batch of a task, before it is drawn.
@@ -391,7 +394,13 @@ fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
 }
 
 /// A batch of a task, as the network takes it.
-fn task_batch(config: &NetworkConfig, pipeline: &Pipeline, task: &Task, number: u64, samples: usize) -> Result<Examples> {
+fn task_batch(
+    config: &NetworkConfig,
+    pipeline: &Pipeline,
+    task: &Task,
+    number: u64,
+    samples: usize,
+) -> Result<Examples> {
     let examples = task.batch(config.seed, number, samples, config.dt, pipeline.on())?;
     if pipeline.preparation().is_none() {
         return Ok(examples);

@@ -51,11 +51,11 @@ pub(super) fn spike_rates(active: &[Activity], dt_ms: f64) -> Map<String, Value>
 impl Observer for Reporter<'_> {
     fn on_update(&mut self, seen: &Seen<'_>) -> Result<()> {
         // Whoever trains for hours wants to hear of a silent layer after the first epoch.
-        let active =
-            if seen.report.is_some() || seen.step == self.an_epoch { self.activity()? } else { Vec::new() };
+        let active = if seen.report.is_some() || seen.step == self.an_epoch { self.activity()? } else { Vec::new() };
         self.warn(&active);
         let Some(report) = seen.report else { return Ok(()) };
-        let found = self.labels.as_ref().map(|labels| accuracy(&self.experiment.criterion().scores(&report.outputs, None), labels));
+        let scored = |labels| accuracy(&self.experiment.criterion().scores(&report.outputs, None), labels);
+        let found = self.labels.as_ref().map(scored).transpose()?;
         self.accuracies.extend(found.map(|found| (report.step, found)));
         let mut line = json!({
             "step": report.step,

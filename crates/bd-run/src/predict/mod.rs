@@ -1,6 +1,5 @@
 //! [`Predictor`]: a trained model run over data of one's own.
 
-mod forecast;
 mod network;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +11,6 @@ use bd_models::Pipeline;
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use self::forecast::Forecasting;
 use self::network::Running;
 use crate::{Config, Run};
 
@@ -43,7 +41,6 @@ pub struct Prepared {
 
 #[derive(Debug)]
 enum PreparedData {
-    Series(forecast::SeriesInput),
     Sequences(network::SequencesInput),
 }
 
@@ -68,7 +65,8 @@ impl Prediction {
             return Err(Error::Config(format!("{}: an output file ends in {endings}", path.display())));
         };
         if path.symlink_metadata().is_ok() {
-            let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
+            let there =
+                std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
             return Err(Error::storage("create", path)(there));
         }
         match (&self.csv, ending.as_str()) {
@@ -97,14 +95,13 @@ pub struct Predictor {
 
 #[derive(Debug)]
 enum Trained {
-    Forecast(Box<Forecasting>),
     Network(Box<Running>),
 }
 
 impl Predictor {
     pub(crate) fn new(run: &Run, device: Device) -> Result<Self> {
         let model = match run.config() {
-            Config::Forecast(config) => Trained::Forecast(Box::new(Forecasting::new(run, config, device)?)),
+            Config::Forecast(_) => todo!(),
             Config::Network(config) => Trained::Network(Box::new(Running::new(run, config, device)?)),
         };
         Ok(Self { path: run.path().to_path_buf(), model })
@@ -115,7 +112,6 @@ impl Predictor {
     /// `input` says something that is not for a run of this job.
     pub fn read(&self, path: &Path, input: &Input) -> Result<Prepared> {
         match &self.model {
-            Trained::Forecast(model) => model.read(path, input),
             Trained::Network(model) => model.read(path, input),
         }
     }
@@ -124,7 +120,6 @@ impl Predictor {
     /// batch is one series.
     pub fn run(&self, x: &Tensor) -> Result<Prediction> {
         let prepared = match &self.model {
-            Trained::Forecast(model) => model.prepare(x)?,
             Trained::Network(model) => model.prepare(x)?,
         };
         self.predict(&prepared)
@@ -133,16 +128,16 @@ impl Predictor {
     /// The model over data that [`read`](Self::read) has read.
     pub fn predict(&self, prepared: &Prepared) -> Result<Prediction> {
         match (&self.model, &prepared.data) {
-            (Trained::Forecast(model), PreparedData::Series(series)) => model.predict(series),
             (Trained::Network(model), PreparedData::Sequences(sequences)) => model.predict(sequences),
-            _ => Err(Error::Config(format!("the data were read for another model than that of {}", self.path.display()))),
+            _ => {
+                Err(Error::Config(format!("the data were read for another model than that of {}", self.path.display())))
+            }
         }
     }
 
     /// The network of rnn and snn, with what stands before and behind it: to embed it where samples come one by one.
     pub fn pipeline(&self) -> Option<&Pipeline> {
         match &self.model {
-            Trained::Forecast(_) => None,
             Trained::Network(model) => Some(model.pipeline()),
         }
     }
@@ -150,7 +145,6 @@ impl Predictor {
     /// Where it computes.
     pub fn device(&self) -> Device {
         match &self.model {
-            Trained::Forecast(model) => model.device(),
             Trained::Network(model) => model.pipeline().on().1,
         }
     }

@@ -85,8 +85,7 @@ impl Running {
         };
         let (inputs, lengths, form) = match binned {
             Some(Binned { spikes, late, .. }) => {
-                let late =
-                    if late > 0 { format!("; {late} after the last step are left out") } else { String::new() };
+                let late = if late > 0 { format!("; {late} after the last step are left out") } else { String::new() };
                 let form = format!("{} spikes, kept as a list{late}", spikes.count());
                 (Inputs::Spikes(spikes.of_kind(on.0).on_device(on.1)), None, form)
             }
@@ -184,7 +183,10 @@ fn numbers(
     };
     let Some((name, x)) = found else {
         let known = arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>().join(", ");
-        return bad(format!("no array is called '{}'; there are: {known}; name the one that is meant", array.unwrap_or("x")));
+        return bad(format!(
+            "no array is called '{}'; there are: {known}; name the one that is meant",
+            array.unwrap_or("x")
+        ));
     };
     let x = if x.dim() == 2 { x.unsqueeze(0) } else { x.shallow_clone() };
     let size = x.size();

@@ -28,7 +28,10 @@ impl NetworkConfig {
             return refused(format!("dt is {}; it must be a number above 0", self.dt));
         }
         if self.time_unit != "ms" {
-            return refused(format!("time_unit is {:?}; time constants are in ms, so that dt must be, too", self.time_unit));
+            return refused(format!(
+                "time_unit is {:?}; time constants are in ms, so that dt must be, too",
+                self.time_unit
+            ));
         }
         let counts = [
             ("updates", self.updates.unwrap_or(1)),
@@ -76,7 +79,9 @@ impl NetworkConfig {
             return refused(format!("a layer has {width} {what}; at most {most} are allowed"));
         }
         match [self.model.n_in(), self.model.n_out()].into_iter().find(|width| *width > MOST_CHANNELS) {
-            Some(width) => refused(format!("the network has {width} inputs or outputs; at most {MOST_CHANNELS} are allowed")),
+            Some(width) => {
+                refused(format!("the network has {width} inputs or outputs; at most {MOST_CHANNELS} are allowed"))
+            }
             None => Ok(()),
         }
     }
@@ -157,7 +162,9 @@ impl NetworkConfig {
     fn check_no_task_or_scale(&self) -> Result<()> {
         match (&self.data.task, self.data.scale) {
             (Some(_), _) => refused("data.task is for networks of rates"),
-            (None, true) => refused("data.scale is for networks of rates; encoders of spiking networks scale by themselves"),
+            (None, true) => {
+                refused("data.scale is for networks of rates; encoders of spiking networks scale by themselves")
+            }
             (None, false) => Ok(()),
         }
     }
@@ -186,9 +193,8 @@ impl NetworkConfig {
         let encode = self.data.encode;
         match (part.numbers(), encode) {
             (Some(x), Encoder::None) => {
-                let other = first_not_spike(&x, part.lengths.as_ref()).map_or_else(String::new, |number| {
-                    format!("the first that is neither 0 nor 1 is {number}")
-                });
+                let other = first_not_spike(&x, part.lengths.as_ref())
+                    .map_or_else(String::new, |number| format!("the first that is neither 0 nor 1 is {number}"));
                 refused(format!(
                     "the inputs are numbers, not spikes ({other}): say with data.encode how they drive the network: current, rate, \
                      latency or delta"
