@@ -12,6 +12,7 @@
 //! | [`kernel`] | fused scans with their adjoints; formulas written once for numbers, tensors and CUDA C |
 //! | [`inputs`] | [`Inputs`]: a batch of sequences, as numbers or as a list of spikes |
 //! | [`spikes`] | [`Spikes`]: a sequence of zeros and ones as the list of its ones |
+//! | [`forecaster`] | [`Forecaster`]: a model that forecasts the channels of a series |
 //! | [`transform`] | [`DataTransform`]: between the units of data and those of a model |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
@@ -39,6 +40,7 @@ pub mod device;
 pub mod dyn_system;
 pub mod error;
 pub mod files;
+pub mod forecaster;
 pub mod gpu;
 pub mod inputs;
 pub mod kernel;
@@ -66,6 +68,7 @@ pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};
 pub use error::{Error, Result, catch_torch};
+pub use forecaster::Forecaster;
 pub use inputs::Inputs;
 pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
