@@ -1,9 +1,10 @@
 //! What a [`System`] promises, as numbers: its scan equals its steps, and its gradients are those of differences.
 //!
 //! A [`Trial`] lets a system run on random numbers and gives everything that comes out, gradients too; [`compare`] says how far
-//! two such lists are apart. The feature `testing` has assertions of these; `bd check` makes a table of them.
+//! two such lists are apart. The feature `testing` has assertions of these; [`report`] makes rows of a table of them.
 
 mod compare;
+pub mod report;
 
 use tch::{Device, Kind, Tensor};
 

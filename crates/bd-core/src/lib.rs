@@ -15,6 +15,7 @@
 //! | [`checked`], [`finite`] | what is refused where data come in: shapes, dtypes, states of other models, numbers that are not finite |
 //! | [`setting`] | checks of single settings |
 //! | [`spikes`] | [`Spikes`]: a sequence of zeros and ones as the list of its ones |
+//! | [`forecaster`] | [`Forecaster`]: a model that forecasts the channels of a series |
 //! | [`transform`] | [`DataTransform`]: between the units of data and those of a model |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
@@ -44,6 +45,7 @@ pub mod dyn_system;
 pub mod error;
 pub mod files;
 pub mod finite;
+pub mod forecaster;
 mod fused;
 pub mod gpu;
 pub mod inputs;
@@ -75,6 +77,7 @@ pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};
 pub use error::{Error, Result, catch_torch};
 pub use finite::check_finite;
+pub use forecaster::Forecaster;
 pub use inputs::Inputs;
 pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};

@@ -17,6 +17,7 @@
 //! | [`cuba_lif`] | [`CubaLif`]: LIF neurons with exponential synapses, as one system |
 //! | [`recurrent`] | [`Recurrent`]: any system whose outputs come back to its inputs a step later |
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
+//! | [`catalogue`] | every model in its variants, to be examined |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
 //! | [`encode`] | [`Encoder`]: numbers over time as the spikes or currents that drive a spiking network |
 //! | [`pipeline`] | [`Pipeline`]: a network with the scaling and encoding of its inputs and the scaling of its outputs |
@@ -28,6 +29,7 @@
 //! Every model is a [`bd_core::System`]: its `step` is the definition, its `scan` equals it. This crate knows no
 //! trainer.
 
+pub mod catalogue;
 mod cell;
 pub mod cuba_lif;
 pub mod decay;

@@ -7,7 +7,7 @@
 //! Gauthier et al. 2021 (see [`nvar`](crate::nvar)) learn increments, BrainPy's tutorial values. The names of the parts, `r` and
 //! `o`, are the tutorial's.
 
-use bd_core::{Features, Params, Readout, Result, Shared, System, Tap, state};
+use bd_core::{Features, Forecaster, Params, Readout, Result, Shared, System, Tap, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -71,24 +71,6 @@ impl Ngrc {
         Ok(Self { r, o, target: config.target, scale })
     }
 
-    /// Takes mean and standard deviation of each channel from data `[.., n_in]`, see [`Standardise::fit`]. Without `scale` in the
-    /// settings there is nothing to do.
-    pub fn fit_scale(&self, x: &Tensor) -> Result<()> {
-        self.scale.as_ref().map_or(Ok(()), |scale| scale.fit(x))
-    }
-
-    /// The model of one of the horizons alone, counted from 0, on views of the same parameters. With the nearest one, one step
-    /// ahead, it can run on its own outputs.
-    pub fn horizon(&self, index: usize) -> Self {
-        let (first, channels) = (index as i64 * self.n_in(), self.n_in());
-        Self {
-            r: self.r.clone(),
-            o: self.o.outputs(first..first + channels),
-            target: self.target,
-            scale: self.scale.as_ref().map(Standardise::share),
-        }
-    }
-
     fn scaled(&self, x: &Tensor) -> Tensor {
         self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(x))
     }
@@ -147,6 +129,29 @@ impl Readout for Ngrc {
     }
 }
 
+impl Forecaster for Ngrc {
+    /// What the oldest lag reaches back.
+    fn memory(&self) -> usize {
+        self.r.memory()
+    }
+
+    fn horizon(&self, index: usize) -> Self {
+        let (first, channels) = (index as i64 * self.n_in(), self.n_in());
+        Self {
+            r: self.r.clone(),
+            o: self.o.outputs(first..first + channels),
+            target: self.target,
+            scale: self.scale.as_ref().map(Standardise::share),
+        }
+    }
+
+    /// Takes mean and standard deviation of each channel from data `[.., n_in]`, see [`Standardise::fit`]. Without `scale` in the
+    /// settings there is nothing to do.
+    fn fit_scale(&self, x: &Tensor) -> Result<()> {
+        self.scale.as_ref().map_or(Ok(()), |scale| scale.fit(x))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bd_core::Rng;
@@ -184,6 +189,15 @@ mod tests {
             |model: &Ngrc| model.scan(&Shared::default(), &xs, model.init_state(1, ON), &mut Tap::none()).0.detach();
         assert_close("all horizons", &run(&ngrc), &Tensor::cat(&[&xs, &xs, &xs], -1), 1e-15);
         assert_close("the last one", &run(&ngrc.horizon(2)), &xs, 1e-15);
+    }
+
+    /// Delay 3 and stride 2: the oldest lag is 4 points back. Features: a constant, 6 lagged values, 21 products of two and 56 of
+    /// three of them.
+    #[test]
+    fn sizes_are_those_of_its_settings() {
+        let ngrc = Ngrc::new(&mut Params::new(0, ON), 2, 3, &config(Target::Value, false)).unwrap();
+        assert_eq!((ngrc.memory(), ngrc.channels(), ngrc.horizons(), ngrc.n_features()), (4, 2, 3, 1 + 6 + 21 + 56));
+        assert_eq!((ngrc.horizon(1).horizons(), ngrc.horizon(1).n_out()), (1, 2));
     }
 
     /// The features of scaled data are those of data that somebody has scaled before.

@@ -108,6 +108,37 @@ impl FreeRuns {
     }
 }
 
+/// [`FreeRuns`] in a few numbers, without the runs themselves.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FreeRunSummary {
+    /// Number of runs.
+    pub runs: usize,
+    /// Length of the runs.
+    pub steps: usize,
+    /// Steps for which there is truth to compare with.
+    pub compared: usize,
+    /// The median of the valid steps.
+    pub median_valid_steps: f64,
+    /// Runs that are valid for all steps that are compared.
+    pub valid_throughout: usize,
+    /// Runs that stay bounded.
+    pub bounded: usize,
+}
+
+impl From<&FreeRuns> for FreeRunSummary {
+    fn from(free: &FreeRuns) -> Self {
+        let compared = free.compared();
+        Self {
+            runs: free.starts.len(),
+            steps: free.steps,
+            compared,
+            median_valid_steps: free.median_valid_steps(),
+            valid_throughout: free.valid_steps.iter().filter(|&&steps| steps == compared).count(),
+            bounded: free.bounded(),
+        }
+    }
+}
+
 /// Lets `model`, of dtype and device `on`, run on its own outputs from starts in the part `part` of a series `[time, channel]` in
 /// float64, and compares. Each run first sees up to `memory` points before its start, from the initial state.
 ///
@@ -130,12 +161,8 @@ pub fn free_runs<S: System>(
         let expected = format!("[time, {n_in}], the model's inputs, with at least the {} points of the part", part.end);
         return Err(Error::Shape { what: "the series".into(), expected, found: size });
     }
+    let Some((first, compared)) = runs_in(&part, memory, config) else { return Ok(None) };
     let steps = config.steps.unwrap_or(part.len() / 2);
-    let compared = steps.min(part.len() / 2);
-    let first = part.start.max(memory);
-    if compared == 0 || first + compared >= part.end {
-        return Ok(None);
-    }
     let starts = spread(first, part.end - 1 - compared, config.starts);
     catch_torch(|| {
         let stretches = |from: &dyn Fn(usize) -> usize, length: usize| {
@@ -167,6 +194,13 @@ pub fn free_runs<S: System>(
             starts,
         }))
     })
+}
+
+/// The first start of runs in `part` and the steps of a run that can be compared; `None` where the part is too short for one.
+pub(crate) fn runs_in(part: &Range<usize>, memory: usize, config: &FreeRunConfig) -> Option<(usize, usize)> {
+    let half = part.len() / 2;
+    let (first, compared) = (part.start.max(memory), config.steps.map_or(half, |steps| steps.min(half)));
+    (compared > 0 && first + compared < part.end).then_some((first, compared))
 }
 
 /// Up to `count` numbers from `first` to `last`, both included, as evenly as whole numbers can be.

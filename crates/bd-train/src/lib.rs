@@ -16,6 +16,7 @@
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`memory`] | [`MemoryNeeds`]: what an update takes beside what the machine has |
+//! | [`forecast`] | the fit of any model that forecasts a series, and how good its forecasts and free runs are |
 //! | [`metrics`] | mean square and normalised errors |
 //! | [`data`] | series of chaotic systems; how a series is divided; [`Dataset`](data::Dataset)s of files; [`Examples`](data::Examples) in batches |
 //! | [`run_dir`] | [`RunDir`]: the folder that a run leaves behind |
@@ -28,6 +29,7 @@ pub mod bptt;
 pub mod data;
 pub mod early_stopping;
 pub mod evaluate;
+pub mod forecast;
 pub mod free_runs;
 mod host;
 mod layout;
@@ -47,7 +49,7 @@ pub use baseline::LinearBaseline;
 pub use bptt::{BatchOf, Bptt, Penalty, Update, UpdateBytes};
 pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use evaluate::{Criterion, Evaluation};
-pub use free_runs::{FreeRunConfig, FreeRuns, Units, free_runs};
+pub use free_runs::{FreeRunConfig, FreeRunSummary, FreeRuns, Units, free_runs};
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};

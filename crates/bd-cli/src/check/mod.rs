@@ -1,7 +1,5 @@
 //! `bd check`: whether every model computes on this machine what it should.
 
-mod examine;
-mod models;
 mod ridge;
 mod table;
 #[cfg(test)]
@@ -14,17 +12,19 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::Result;
+use bd_core::contract::report::{Row, examine, failures};
 use bd_core::device::device_name;
 use bd_core::{DeviceSpec, threads};
+use bd_models::catalogue;
 use serde_json::json;
 use tch::Device;
 
+use self::ridge::examine_ridge;
 use crate::args;
 use crate::console;
 use crate::job::{about, resolve_device};
 use crate::plan::{check_threads, cores};
 use crate::text::plural;
-use examine::{Row, examine, examine_ridge};
 
 /// Some checks failed: how many of how many, and which.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
     let rows = examine_all(args.seed, device, |row| print(&table::line(row, device)))?;
 
     let all = rows.iter().map(|row| row.checks.len()).sum();
-    let failures = table::failures(&rows);
+    let failures = failures(&rows);
     for (name, why) in &failures {
         print(&format!("{name}: {why}"))?;
     }
@@ -65,7 +65,7 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
         let metrics = json!({"checks": all, "failed": failed.len()});
         let found = json!({
             "job": "check", "device": device, "seed": args.seed, "seconds": seconds, "metrics": metrics, "failed": failed,
-            "models": table::json(&rows),
+            "models": rows.iter().map(Row::json).collect::<Vec<_>>(),
         });
         console::result(&found.to_string())?;
     }
@@ -81,7 +81,7 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
 /// The rows of all models and of ridge regression in the order of the table, each shown as soon as those before it are. Models are small and
 /// their steps are many small operations: as many run at once as there are threads.
 fn examine_all(seed: u64, device: Device, show: impl Fn(&Row) -> bd_core::Result<()>) -> bd_core::Result<Vec<Row>> {
-    let models = models::all();
+    let models = catalogue::all();
     let (next, (send, receive)) = (AtomicUsize::new(0), mpsc::channel());
     let work = |rows: mpsc::Sender<(usize, Row)>| {
         threads::set_libtorch(1); // each thread has a number of its own

@@ -1,9 +1,7 @@
-//! What the checks have found, for people and for programs.
+//! What the checks have found, for people.
 
-use serde_json::{Map, Value, json};
+use bd_core::contract::report::{Check, Comparison, Row};
 use tch::Device;
-
-use super::examine::{Check, Comparison, Row};
 
 const NAME: usize = 51;
 const CELL: usize = 13;
@@ -43,36 +41,4 @@ pub(super) fn line(row: &Row, device: Device) -> String {
     let cells: String = columns(device).map(|column| format!("{:>CELL$}", cell(row.of(column)))).collect();
     let spikes = row.spikes.map_or("-".to_owned(), |spikes| spikes.to_string());
     format!("{:<NAME$}{cells}{spikes:>8}", row.model)
-}
-
-/// Which checks failed, as `model: column`, and why.
-pub(super) fn failures(rows: &[Row]) -> Vec<(String, &str)> {
-    let all = rows.iter().flat_map(|row| row.checks.iter().map(move |check| (row, check)));
-    let failed = all.filter_map(|(row, check)| Some((row, check, check.fault.as_ref()?)));
-    failed
-        .map(|(row, check, fault)| (format!("{} ({})", row.model, check.comparison.name()), fault.sentence.as_str()))
-        .collect()
-}
-
-pub(super) fn json(rows: &[Row]) -> Value {
-    let models = rows.iter().map(|row| {
-        let checks: Map<String, Value> = row
-            .checks
-            .iter()
-            .map(|check| {
-                let verdict = check.fault.as_ref().map_or("ok", |fault| fault.word);
-                let mut value = json!({"error": check.largest, "tolerance": check.tolerance, "verdict": verdict});
-                if let Some(fault) = &check.fault {
-                    value["why"] = json!(fault.sentence);
-                }
-                (check.comparison.name().replace(' ', "_"), value)
-            })
-            .collect();
-        let mut model = json!({"model": row.model, "checks": checks});
-        if let Some(spikes) = row.spikes {
-            model["spikes"] = json!(spikes);
-        }
-        model
-    });
-    models.collect()
 }

@@ -4,7 +4,6 @@ mod data;
 mod evaluation;
 mod figures;
 mod fit;
-mod place;
 mod reuse;
 
 use std::time::Instant;
@@ -12,23 +11,22 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::files::save_tensors;
 use bd_core::npz::save_npz;
-use bd_core::{System, catch_torch, threads};
-use bd_models::Nvar;
-use bd_train::RunDir;
+use bd_core::{Forecaster, Params, System, catch_torch, threads};
+use bd_models::{Ngrc, Nvar};
+use bd_train::forecast::{self, ForecastFit, Measure, RidgeDevice};
+use bd_train::{RunDir, Units};
 use serde_json::json;
 use tch::{Device, Tensor};
 
 use self::data::Data;
-use self::evaluation::{Evaluation, Forecast, tell};
+use self::evaluation::{Evaluation, Forecast, metrics, table, tell};
 use self::figures::figures;
-use self::fit::{Fit, Fitted, divide};
-use self::place::Place;
+use self::fit::{Reporter, config, divide, validation_lines};
 use crate::args;
 use crate::console;
 use crate::interrupt::Interrupt;
 use crate::job::{Seconds, greeting, manifest, print_json, resolve_device};
 use crate::plan::NgrcPlan;
-use crate::plot;
 use crate::text::plural;
 
 pub(crate) use self::reuse::{eval, predict};
@@ -67,15 +65,19 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     ));
 
     interrupt.check()?;
-    let place = place(&plan, &data, split.train.len(), device)?;
-    if let Some(place) = &place {
-        say(place.line());
+    let choice = ridge_device(&plan, &data, split.train.len(), device)?;
+    if let Some(choice) = &choice {
+        say(format!("ridge     {}", choice.describe()));
     }
-    let fit_device = place.as_ref().map_or(device, Place::device);
-    let fit = Fit { plan: &plan, data: &data, split: &split, device: fit_device, say: &say };
-    let fitted = catch_torch(|| fit.run(&mut seconds))?;
+    let on = (plan.dtype.kind(), choice.as_ref().map_or(device, RidgeDevice::device));
+    let mut params = Params::new(plan.seed, on);
+    let model = catch_torch(|| Ngrc::new(&mut params, data.series.channels.len(), plan.horizon.len(), &plan.model()))?;
+    say(format!("model     ngrc: {} features, {}", model.n_features(), plural(plan.horizon.len(), "horizon")));
+    let mut reporter = Reporter { plan: &plan, data: &data, say: &say, seconds: &mut seconds };
+    let fitted = forecast::fit(&model, &data.series, &split, &config(&plan), &mut |event| reporter.see(event))?;
     interrupt.check()?;
-    let measure = fit.measure(&fitted.model)?;
+    let units = Units::of(&data.series.stretch(split.train.clone()).squeeze_dim(0))?;
+    let measure = Measure::new(&model, &data.series, &plan.horizon, units)?;
     let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
     tell(&forecasts, &data, &say);
     seconds.lap("test");
@@ -84,33 +86,39 @@ pub(crate) fn train(args: &args::Ngrc) -> Result<()> {
     let evaluation = Evaluation { forecasts, free };
     seconds.lap("free_run");
     interrupt.check()?;
-    let weights = write(&run, &plan, &data, &fitted, &evaluation)?;
-    plot::save(figures(&data, &evaluation)?, &run, &interrupt)?;
+    let weights = write(&run, &plan, &data, (&params, &fitted), &evaluation)?;
+    for (name, figure) in figures(&data, &evaluation)? {
+        interrupt.check()?;
+        if let Err(error) = figure.save(&run, &name) {
+            console::message(&format!("bd: warning: the plot {name} is missing: {error}"));
+        }
+    }
+    interrupt.check()?;
     seconds.lap("write");
     let path = run.finish(Some(weights))?;
     seconds.0.insert("total".into(), json!(began.elapsed().as_secs_f64()));
 
     if args.run.json {
-        let mut metrics = evaluation.metrics(&data);
+        let mut metrics = metrics(&evaluation, &data);
         metrics.insert("alpha".into(), json!(fitted.alpha));
         metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
         let mut came = json!({"seconds": seconds.0, "metrics": metrics});
-        if let Some(place) = &place {
-            came["ridge"] = place.json();
+        if let Some(choice) = &choice {
+            came["ridge"] = choice.json();
         }
         print_json(&plan.job, &path, device, came)?;
     } else if !args.run.quiet {
-        console::result(&evaluation.table(&data, "test MSE"))?;
+        console::result(&table(&evaluation, &data, "test MSE"))?;
     }
     say(format!("run       {} ({:.2} s)", path.display(), began.elapsed().as_secs_f64()));
     Ok(())
 }
 
 /// Where model and data go, if there is a choice.
-fn place(plan: &NgrcPlan, data: &Data, rows: usize, device: Device) -> Result<Option<Place>> {
+fn ridge_device(plan: &NgrcPlan, data: &Data, rows: usize, device: Device) -> Result<Option<RidgeDevice>> {
     let channels = data.series.channels.len();
     let features = Nvar::new(channels, &plan.nvar)?.n_out() as usize;
-    Ok(Place::choose(device, rows, features, channels * plan.horizon.len()))
+    Ok(RidgeDevice::choose(device, rows, features, channels * plan.horizon.len()))
 }
 
 /// What a series is, and what looks wrong with it.
@@ -132,14 +140,20 @@ fn describe(data: &Data, say: &dyn Fn(String)) {
 }
 
 /// Writes everything but the plots, and returns the SHA-256 of the weights.
-fn write(run: &RunDir, plan: &NgrcPlan, data: &Data, fitted: &Fitted, found: &Evaluation) -> Result<String> {
+fn write(
+    run: &RunDir,
+    plan: &NgrcPlan,
+    data: &Data,
+    (params, fitted): (&Params, &ForecastFit),
+    found: &Evaluation,
+) -> Result<String> {
     run.write_json("config.json", plan)?;
-    for line in &fitted.validation {
-        run.report(line)?;
+    for line in validation_lines(fitted, data) {
+        run.report(&line)?;
     }
     let mut arrays = Vec::new();
     for forecast in &found.forecasts {
-        run.report(&forecast.line("test", data))?;
+        run.report(&forecast.line("test", &data.series.channels))?;
         let Forecast { horizon, first, prediction, target, .. } = forecast;
         arrays.push((format!("prediction.{horizon}"), prediction.shallow_clone()));
         arrays.push((format!("target.{horizon}"), target.shallow_clone()));
@@ -155,7 +169,7 @@ fn write(run: &RunDir, plan: &NgrcPlan, data: &Data, fitted: &Fitted, found: &Ev
         arrays.push(("free_run.start".into(), Tensor::from_slice(&starts)));
     }
     save_npz(&run.file("predictions.npz")?, &arrays)?;
-    Ok(save_tensors(&run.file("model.safetensors")?, &fitted.params.named())?)
+    Ok(save_tensors(&run.file("model.safetensors")?, &params.named())?)
 }
 
 /// Times of `count` points from `first` on.

@@ -5,15 +5,16 @@ use std::path::Path;
 use anyhow::Result;
 use bd_core::files::write_atomic;
 use bd_core::npz::save_npz;
-use bd_core::{Error, Params, Shared, StateTree, System, Tap, catch_torch, threads};
+use bd_core::{Error, Forecaster, Params, Shared, StateTree, System, Tap, catch_torch, threads};
 use bd_models::Ngrc;
 use bd_train::data::{SeriesConfig, split_names};
+use bd_train::forecast::Measure;
 use bd_train::{Units, free_run};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::data::Data;
-use super::evaluation::{Evaluation, Measure, tell};
+use super::evaluation::{Evaluation, metrics, table, tell};
 use super::{describe, times};
 use crate::args;
 use crate::console;
@@ -103,14 +104,14 @@ pub(crate) fn eval(args: &args::Eval, plan: &NgrcPlan) -> Result<()> {
         }
     }
     let units = Units::of(&data.series.stretch(known).squeeze_dim(0))?;
-    let measure = Measure::new(&loaded.model, &plan.horizon, &data, units, loaded.on)?;
+    let measure = Measure::new(&loaded.model, &data.series, &plan.horizon, units)?;
     let free = catch_torch(|| measure.free_runs(part.clone(), &plan.free_run))?;
     let found = Evaluation { forecasts: catch_torch(|| measure.forecasts(part))?, free };
     tell(&found.forecasts, &data, &say);
     if args.reuse.json {
-        print_json("eval", &args.run, loaded.device, json!({"metrics": found.metrics(&data)}))?;
+        print_json("eval", &args.run, loaded.device, json!({"metrics": metrics(&found, &data)}))?;
     } else if !args.reuse.quiet {
-        console::result(&found.table(&data, mse))?;
+        console::result(&table(&found, &data, mse))?;
     }
     Ok(())
 }

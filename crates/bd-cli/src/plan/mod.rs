@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tch::Kind;
 
-pub(crate) use ngrc::{DataPlan, NgrcPlan, Select, SystemPlan};
+pub(crate) use ngrc::{DataPlan, NgrcPlan, SystemPlan};
 pub(crate) use rnn::{RnnPlan, Source};
 pub(crate) use snn::{SnnPlan, SnnSource};
 

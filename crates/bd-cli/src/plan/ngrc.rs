@@ -7,6 +7,7 @@ use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{NgrcConfig, Nvar, NvarConfig, Target};
 use bd_train::data::chaos::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig, split_names};
+use bd_train::forecast::Select;
 use bd_train::{FreeRunConfig, Ridge, Solver};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -75,16 +76,6 @@ impl RidgePlan {
         let Self { solver, penalise_intercept, chunk_rows, .. } = *self;
         Ridge { alpha, solver, penalise_intercept, chunk_rows }
     }
-}
-
-/// What makes one of several penalties the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Select {
-    /// The error of the nearest horizon on the validation part.
-    OneStep,
-    /// How long the model runs freely on the validation part.
-    FreeRun,
 }
 
 /// `bd train ngrc`.

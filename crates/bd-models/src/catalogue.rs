@@ -1,54 +1,16 @@
-//! Every model that there is, to be made with some number of units.
+//! Every model of this crate in its variants, as [`Subject`]s that can be examined; `bd check` does so.
 
-use bd_core::{DynSystem, Error, Params, Result, Rng, System};
-use bd_models::{
+use bd_core::contract::report::Subject;
+use bd_core::{Error, Forecaster, Params, Rng};
+use tch::Tensor;
+
+use crate::{
     Activation, Cell, CubaLif, Delay, Expon, ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig,
     Lif, LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep,
     RateNetConfig, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
 };
-use tch::{Device, Kind};
-
-/// A model with some settings.
-pub(crate) struct Model {
-    pub(crate) name: String,
-    /// Whether difference quotients mean anything: not where a surrogate takes the place of a derivative.
-    pub(crate) smooth: bool,
-    /// Makes it with about so many units.
-    build: Build,
-}
-
-type Build = Box<dyn Fn(&mut Params, i64) -> Result<DynSystem> + Sync + Send>;
-
-impl Model {
-    pub(crate) fn smooth<S: System + 'static>(
-        name: impl Into<String>,
-        build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            smooth: true,
-            build: Box::new(move |params, n| Ok(DynSystem::new(build(params, n)?))),
-        }
-    }
-
-    fn spiking<S: System + 'static>(
-        name: impl Into<String>,
-        build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,
-    ) -> Self {
-        Self { smooth: false, ..Self::smooth(name, build) }
-    }
-
-    /// The model with about `n` units, and its parameters.
-    pub(crate) fn build(&self, n: i64, seed: u64, on: (Kind, Device)) -> Result<(DynSystem, Params)> {
-        let mut params = Params::new(seed, on);
-        let system = (self.build)(&mut params, n)?;
-        bd_core::contract::vary_vectors(&params, seed);
-        Ok((system, params))
-    }
-}
-
-/// All of them.
-pub(crate) fn all() -> Vec<Model> {
+/// All of them, under different names.
+pub fn all() -> Vec<Subject> {
     let mut all = maps();
     all.extend(rates());
     all.extend(synapses());
@@ -59,7 +21,7 @@ pub(crate) fn all() -> Vec<Model> {
 }
 
 /// What has no units of its own.
-fn maps() -> Vec<Model> {
+fn maps() -> Vec<Subject> {
     let linear = |bias: bool| {
         move |params: &mut Params, n: i64| {
             Linear::new(&mut params.at("o"), 3, n, &LinearConfig { bias, ..LinearConfig::default() })
@@ -77,59 +39,59 @@ fn maps() -> Vec<Model> {
         }
     };
     vec![
-        Model::smooth("linear", linear(true)),
-        Model::smooth("linear, no bias", linear(false)),
-        Model::smooth("linear, wide", wide),
-        Model::smooth("standardise", |params, n| {
+        Subject::smooth("linear", linear(true)),
+        Subject::smooth("linear, no bias", linear(false)),
+        Subject::smooth("linear, wide", wide),
+        Subject::smooth("standardise", |params, n| {
             let scale = Standardise::new(&mut params.at("scale"), n)?;
             scale.fit(&data(params, n))?;
             Ok(scale)
         }),
-        Model::smooth("nvar", move |_, _| Nvar::new(2, &nvar(&[2], false))),
-        Model::smooth("nvar, orders 2 and 3", move |_, _| Nvar::new(2, &nvar(&[2, 3], true))),
-        Model::smooth("ngrc", ngrc(Target::Value, false)),
-        Model::smooth("ngrc, increment, scaled", ngrc(Target::Increment, true)),
+        Subject::smooth("nvar", move |_, _| Nvar::new(2, &nvar(&[2], false))),
+        Subject::smooth("nvar, orders 2 and 3", move |_, _| Nvar::new(2, &nvar(&[2, 3], true))),
+        Subject::smooth("ngrc", ngrc(Target::Value, false)),
+        Subject::smooth("ngrc, increment, scaled", ngrc(Target::Increment, true)),
     ]
 }
 
 /// Numbers to scale by, with a mean and a deviation.
-fn data(params: &Params, n: i64) -> tch::Tensor {
+fn data(params: &Params, n: i64) -> Tensor {
     Rng::new(0, "data").tensor(&[20, n], params.on(), |rng| 1.0 + 2.0 * rng.normal())
 }
 
-fn rates() -> Vec<Model> {
+fn rates() -> Vec<Subject> {
     let mut all = Vec::new();
     for activation in Activation::all() {
         for tau_ms in [None, Some(0.5)] {
             let config = RnnConfig { activation, tau_ms, train_initial_state: true, ..RnnConfig::default() };
             let name = format!("rnn, {}{}", name_of(&activation), if tau_ms.is_some() { ", leaky" } else { "" });
-            all.push(Model::smooth(name, move |params, n| Rnn::new(&mut params.at("r"), 2, n, &config)));
+            all.push(Subject::smooth(name, move |params, n| Rnn::new(&mut params.at("r"), 2, n, &config)));
         }
     }
     let gru = GruConfig { train_initial_state: true, ..GruConfig::default() };
     let lstm = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
-    all.push(Model::smooth("gru", move |params, n| Gru::new(&mut params.at("r"), 2, n, &gru)));
-    all.push(Model::smooth("lstm", move |params, n| Lstm::new(&mut params.at("r"), 2, n, &lstm)));
+    all.push(Subject::smooth("gru", move |params, n| Gru::new(&mut params.at("r"), 2, n, &gru)));
+    all.push(Subject::smooth("lstm", move |params, n| Lstm::new(&mut params.at("r"), 2, n, &lstm)));
     for cell in Cell::all() {
-        all.push(Model::smooth(format!("two layers of {}", cell.name()), move |params, n| {
+        all.push(Subject::smooth(format!("two layers of {}", cell.name()), move |params, n| {
             RateNetConfig { n_in: 2, hidden: vec![n, 4], n_out: 3, cell, ..RateNetConfig::default() }.build(params)
         }));
     }
     all
 }
 
-fn synapses() -> Vec<Model> {
+fn synapses() -> Vec<Subject> {
     let synapse = |delayed: bool| {
         move |params: &mut Params, n: i64| {
             Synapse::new(&mut params.at("s"), 3, n, &SynapseConfig { tau_ms: 2.0, delayed, ..SynapseConfig::default() })
         }
     };
     vec![
-        Model::smooth("expon", |_, n| Expon::new(n, &ExponConfig { tau_ms: 2.0 })),
-        Model::smooth("leaky integrator", |_, n| LeakyIntegrator::new(n, &LeakyIntegratorConfig { tau_ms: 2.0 })),
-        Model::smooth("delay", |_, n| Delay::new(n, &OneStep)),
-        Model::smooth("synapse", synapse(false)),
-        Model::smooth("synapse, delayed", synapse(true)),
+        Subject::smooth("expon", |_, n| Expon::new(n, &ExponConfig { tau_ms: 2.0 })),
+        Subject::smooth("leaky integrator", |_, n| LeakyIntegrator::new(n, &LeakyIntegratorConfig { tau_ms: 2.0 })),
+        Subject::smooth("delay", |_, n| Delay::new(n, &OneStep)),
+        Subject::smooth("synapse", synapse(false)),
+        Subject::smooth("synapse, delayed", synapse(true)),
     ]
 }
 
@@ -148,22 +110,22 @@ fn resets() -> impl Iterator<Item = (LifConfig, String)> {
     })
 }
 
-fn neurons() -> Vec<Model> {
+fn neurons() -> Vec<Subject> {
     let mut all = Vec::new();
     for (config, name) in resets() {
         for (detach_reset, word) in [(true, ""), (false, ", in the gradient")] {
             let config = LifConfig { detach_reset, ..config };
-            all.push(Model::spiking(format!("lif, {name}{word}"), move |_, n| Lif::new(n, &config)));
+            all.push(Subject::spiking(format!("lif, {name}{word}"), move |_, n| Lif::new(n, &config)));
         }
     }
     for surrogate in Surrogate::all() {
         let config = LifConfig { surrogate, ..lif() };
-        all.push(Model::spiking(format!("lif, {}", surrogate.name()), move |_, n| Lif::new(n, &config)));
+        all.push(Subject::spiking(format!("lif, {}", surrogate.name()), move |_, n| Lif::new(n, &config)));
     }
     all
 }
 
-fn trained_neurons() -> Vec<Model> {
+fn trained_neurons() -> Vec<Subject> {
     let ways = [
         ("tau", LifTrained { tau: true, ..LifTrained::default() }),
         ("threshold", LifTrained { threshold: true, ..LifTrained::default() }),
@@ -177,14 +139,14 @@ fn trained_neurons() -> Vec<Model> {
             let config = LifConfig { trained, detach_reset: config.refractory_ms > 0.0, ..config };
             if trained.any() {
                 let name = format!("lif, trained {what}, {name}");
-                all.push(Model::spiking(name, move |params, n| Lif::trained(&mut params.at("r"), n, &config)));
+                all.push(Subject::spiking(name, move |params, n| Lif::trained(&mut params.at("r"), n, &config)));
             }
         }
     }
     all
 }
 
-fn spiking_networks() -> Vec<Model> {
+fn spiking_networks() -> Vec<Subject> {
     let expon = ExponConfig { tau_ms: 2.0 };
     let lif = LifConfig { resistance: 3.0, ..lif() };
     let refractory = LifConfig { refractory_ms: 0.3, detach_reset: false, ..lif };
@@ -207,23 +169,23 @@ fn spiking_networks() -> Vec<Model> {
         }
     };
     vec![
-        Model::spiking("cuba lif", cuba(lif)),
-        Model::spiking("cuba lif, refractory", cuba(refractory)),
-        Model::spiking("cuba lif, trained", cuba(trained)),
-        Model::spiking("recurrent lif", again(lif)),
-        Model::spiking("recurrent lif, refractory", again(refractory)),
-        Model::spiking("recurrent lif, trained", again(trained)),
-        Model::smooth("recurrent rnn", |params, n| {
+        Subject::spiking("cuba lif", cuba(lif)),
+        Subject::spiking("cuba lif, refractory", cuba(refractory)),
+        Subject::spiking("cuba lif, trained", cuba(trained)),
+        Subject::spiking("recurrent lif", again(lif)),
+        Subject::spiking("recurrent lif, refractory", again(refractory)),
+        Subject::spiking("recurrent lif, trained", again(trained)),
+        Subject::smooth("recurrent rnn", |params, n| {
             let config = RnnConfig { activation: Activation::Tanh, ..RnnConfig::default() };
             let inner = Rnn::new(&mut params.at("inner"), n, n, &config)?;
             Recurrent::new(&mut params.at("r"), inner, Init::XavierNormal)
         }),
-        Model::spiking("snn of the tutorial", |params, _| SnnConfig::default().build(params)),
-        Model::spiking("snn, one layer", net(&[], lif, false)),
-        Model::spiking("snn, two layers", net(&[4], lif, false)),
-        Model::spiking("snn, trained", net(&[4], trained, false)),
-        Model::spiking("snn, recurrent", net(&[7], lif, true)),
-        Model::spiking("snn, recurrent, trained", net(&[7], trained, true)),
+        Subject::spiking("snn of the tutorial", |params, _| SnnConfig::default().build(params)),
+        Subject::spiking("snn, one layer", net(&[], lif, false)),
+        Subject::spiking("snn, two layers", net(&[4], lif, false)),
+        Subject::spiking("snn, trained", net(&[4], trained, false)),
+        Subject::spiking("snn, recurrent", net(&[7], lif, true)),
+        Subject::spiking("snn, recurrent, trained", net(&[7], trained, true)),
     ]
 }
 
@@ -234,3 +196,6 @@ fn name_of(value: &impl serde::Serialize) -> String {
         other => unreachable!("a name is a text: {other:?}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,66 @@
-//! What is compared of a model, and what comes of it.
+//! [`examine`]: a system held to its contract in all ways of scanning, as a [`Row`] of a table.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bd_core::contract::{Difference, Form, Named, ScanCase, Size, Trial, Way, compare, gradients};
-use bd_core::error::panic_message;
-use bd_core::{DynSystem, Error, Params, Phase, Rng, catch_torch};
+use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::models::Model;
+use super::{Difference, Form, Named, ScanCase, Size, Trial, Way, compare, gradients, vary_vectors};
+use crate::dyn_system::DynSystem;
+use crate::error::{Result, catch_torch, panic_message};
+use crate::params::Params;
+use crate::rng::Rng;
+use crate::shared::Phase;
+use crate::system::System;
+
+/// A model that can be made in any size, to be examined.
+pub struct Subject {
+    /// What it is called in the table. Sizes and random numbers of its examination depend on it.
+    pub name: String,
+    /// Whether difference quotients mean anything: not where a surrogate takes the place of a derivative.
+    pub smooth: bool,
+    build: Build,
+}
+
+type Build = Box<dyn Fn(&mut Params, i64) -> Result<DynSystem> + Sync + Send>;
+
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subject").field("name", &self.name).field("smooth", &self.smooth).finish_non_exhaustive()
+    }
+}
+
+impl Subject {
+    /// A model whose outputs are differentiable functions of its inputs. `build` makes it with about as many units as it is told.
+    pub fn smooth<S: System + 'static>(
+        name: impl Into<String>,
+        build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,
+    ) -> Self {
+        let build = move |params: &mut Params, n: i64| Ok(DynSystem::new(build(params, n)?));
+        Self { name: name.into(), smooth: true, build: Box::new(build) }
+    }
+
+    /// A model with spikes, whose states `spike` are 0 or 1 and whose gradients are those of a surrogate.
+    pub fn spiking<S: System + 'static>(
+        name: impl Into<String>,
+        build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,
+    ) -> Self {
+        Self { smooth: false, ..Self::smooth(name, build) }
+    }
+
+    /// The model with about `units` units, and its parameters, of which vectors are moved away from zero.
+    pub fn build(&self, units: i64, seed: u64, on: (Kind, Device)) -> Result<(DynSystem, Params)> {
+        let mut params = Params::new(seed, on);
+        let system = (self.build)(&mut params, units)?;
+        vary_vectors(&params, seed);
+        Ok((system, params))
+    }
+}
 
 /// Two ways to the same numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub enum Comparison {
     /// The scan in float32 against its steps.
     StepsF32,
     /// The same in float64.
@@ -27,11 +76,12 @@ pub(crate) enum Comparison {
 }
 
 impl Comparison {
-    pub(crate) const ALL: [Self; 6] =
+    /// All, in the order of the columns of a table.
+    pub const ALL: [Self; 6] =
         [Self::StepsF32, Self::StepsF64, Self::Differences, Self::Float64, Self::CpuF32, Self::CpuF64];
 
-    /// Over the table's column.
-    pub(crate) fn name(self) -> &'static str {
+    /// In few letters, for a column of a table.
+    pub fn name(self) -> &'static str {
         match self {
             Self::StepsF32 => "steps f32",
             Self::StepsF64 => "steps f64",
@@ -44,7 +94,7 @@ impl Comparison {
 
     /// The largest difference allowed, relative to the largest entry of the reference. A surrogate may be steep near the threshold,
     /// so that what float32 rounds off there is enlarged.
-    pub(crate) fn tolerance(self, smooth: bool) -> f64 {
+    pub fn tolerance(self, smooth: bool) -> f64 {
         match self {
             Self::StepsF32 | Self::Float64 | Self::CpuF32 if smooth => 1e-4,
             Self::StepsF32 | Self::Float64 | Self::CpuF32 => 5e-4,
@@ -54,7 +104,7 @@ impl Comparison {
     }
 
     /// Those that there are on a device, of smooth models or of others.
-    pub(crate) fn on(device: Device, smooth: bool) -> impl Iterator<Item = Self> {
+    pub fn on(device: Device, smooth: bool) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |comparison| match comparison {
             Self::Differences => smooth,
             Self::CpuF32 | Self::CpuF64 => device != Device::Cpu,
@@ -65,24 +115,28 @@ impl Comparison {
 
 /// One comparison of a model, in all ways of scanning.
 #[derive(Debug)]
-pub(crate) struct Check {
-    pub(crate) comparison: Comparison,
-    pub(crate) tolerance: f64,
-    /// Largest relative difference.
-    pub(crate) largest: f64,
+pub struct Check {
+    /// Which one.
+    pub comparison: Comparison,
+    /// The largest relative difference that is allowed.
+    pub tolerance: f64,
+    /// The largest relative difference that was found.
+    pub largest: f64,
     /// What was found wrong first.
-    pub(crate) fault: Option<Fault>,
+    pub fault: Option<Fault>,
 }
 
+/// What is wrong with a comparison.
 #[derive(Debug, Clone)]
-pub(crate) struct Fault {
-    /// For the table.
-    pub(crate) word: &'static str,
-    pub(crate) sentence: String,
+pub struct Fault {
+    /// In a word: `differs`, `zero`, `NaN`, `unlike`, `spikes` or `error`.
+    pub word: &'static str,
+    /// In a sentence.
+    pub sentence: String,
 }
 
 impl Check {
-    pub(crate) fn new(comparison: Comparison, smooth: bool) -> Self {
+    fn new(comparison: Comparison, smooth: bool) -> Self {
         Self { comparison, tolerance: comparison.tolerance(smooth), largest: 0.0, fault: None }
     }
 
@@ -119,32 +173,40 @@ impl Check {
     }
 }
 
-/// A line of the table.
+/// What is found of a model: a row of a table, with a [`Check`] for each column.
 #[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) model: String,
-    pub(crate) checks: Vec<Check>,
+pub struct Row {
+    /// Its name.
+    pub model: String,
+    /// One for each comparison that was made.
+    pub checks: Vec<Check>,
     /// Of spiking models: how many spikes there are, by steps in float64.
-    pub(crate) spikes: Option<usize>,
+    pub spikes: Option<usize>,
 }
 
 impl Row {
-    pub(crate) fn of(&self, comparison: Comparison) -> Option<&Check> {
+    /// The check of this comparison, if it was made.
+    pub fn of(&self, comparison: Comparison) -> Option<&Check> {
         self.checks.iter().find(|check| check.comparison == comparison)
     }
 
-    fn take(&mut self, comparison: Comparison, found: &Named, expected: &Named, way: &str) {
+    /// Compares `found` with `expected` for a comparison that this row has. `way` ends the sentence about what is wrong.
+    ///
+    /// # Panics
+    ///
+    /// If the row was made without that comparison.
+    pub fn take(&mut self, comparison: Comparison, found: &Named, expected: &Named, way: &str) {
         let mut checks = self.checks.iter_mut();
         let check = checks.find(|check| check.comparison == comparison).expect("it is one of this row's");
         check.take(found, expected, way);
     }
 
-    /// A row that `fill` fills. What panics or fails there is a fault of every check that had none.
-    fn filled(
+    /// A row with these comparisons that `fill` fills. What panics or fails there is a fault of every check that had none.
+    pub fn filled(
         model: &str,
         comparisons: impl Iterator<Item = Comparison>,
         smooth: bool,
-        fill: impl FnOnce(&mut Self) -> Result<(), Error>,
+        fill: impl FnOnce(&mut Self) -> Result<()>,
     ) -> Self {
         let checks = comparisons.map(|comparison| Check::new(comparison, smooth)).collect();
         let mut row = Self { model: model.to_owned(), checks, spikes: (!smooth).then_some(0) };
@@ -161,13 +223,13 @@ impl Row {
     }
 }
 
-/// Everything that is compared of a model.
-pub(crate) fn examine(model: &Model, seed: u64, device: Device) -> Row {
+/// Compares everything that a model promises, in all ways of scanning, with sizes and numbers that depend on `seed` and its name.
+pub fn examine(model: &Subject, seed: u64, device: Device) -> Row {
     Row::filled(&model.name, Comparison::on(device, model.smooth), model.smooth, |row| {
         let mut rng = Rng::new(seed, &model.name);
         let units = 2 + (rng.bits() % if model.smooth { 39 } else { 11 }) as i64;
-        let sized = sized(rng.bits());
-        let case = if model.smooth { sized } else { steady(model, units, sized)? };
+        let sized = sized_case(rng.bits());
+        let case = if model.smooth { sized } else { steady_case(model, units, sized)? };
         let built = |kind, device| Built::new(model, units, case, (kind, device));
         let (single, double) = (built(Kind::Float, device)?, built(Kind::Double, device)?);
         let on_cpu = match device {
@@ -199,53 +261,65 @@ pub(crate) fn examine(model: &Model, seed: u64, device: Device) -> Row {
     })
 }
 
-/// Ridge regression's solution in float32 and on the device, against that on the CPU in float64.
-pub(crate) fn examine_ridge(seed: u64, device: Device) -> Row {
-    let comparisons = Comparison::on(device, false)
-        .filter(|comparison| !matches!(comparison, Comparison::StepsF32 | Comparison::StepsF64));
-    let mut row = Row::filled("ridge regression", comparisons, true, |row| {
-        let exact = super::ridge::solution(seed, (Kind::Double, Device::Cpu))?;
-        let single = super::ridge::solution(seed, (Kind::Float, device))?;
-        row.take(Comparison::Float64, &in_float64(&single), &exact, "");
-        if device != Device::Cpu {
-            let on_cpu = super::ridge::solution(seed, (Kind::Float, Device::Cpu))?;
-            row.take(Comparison::CpuF32, &in_float64(&single), &in_float64(&on_cpu), "");
-            let double = super::ridge::solution(seed, (Kind::Double, device))?;
-            row.take(Comparison::CpuF64, &in_float64(&double), &exact, "");
+impl Row {
+    /// For programs: name, number of spikes, and of each check its error, tolerance and verdict.
+    pub fn json(&self) -> Value {
+        let checks: Map<String, Value> = self
+            .checks
+            .iter()
+            .map(|check| {
+                let verdict = check.fault.as_ref().map_or("ok", |fault| fault.word);
+                let mut value = json!({"error": check.largest, "tolerance": check.tolerance, "verdict": verdict});
+                if let Some(fault) = &check.fault {
+                    value["why"] = json!(fault.sentence);
+                }
+                (check.comparison.name().replace(' ', "_"), value)
+            })
+            .collect();
+        let mut row = json!({"model": self.model, "checks": checks});
+        if let Some(spikes) = self.spikes {
+            row["spikes"] = json!(spikes);
         }
-        Ok(())
-    });
-    row.spikes = None;
-    row
+        row
+    }
+}
+
+/// Which checks failed, as `model (column)`, and why.
+pub fn failures(rows: &[Row]) -> Vec<(String, &str)> {
+    let all = rows.iter().flat_map(|row| row.checks.iter().map(move |check| (row, check)));
+    let failed = all.filter_map(|(row, check)| Some((row, check, check.fault.as_ref()?)));
+    failed
+        .map(|(row, check, fault)| (format!("{} ({})", row.model, check.comparison.name()), fault.sentence.as_str()))
+        .collect()
 }
 
 /// A model that was made, and what it runs on.
-pub(super) struct Built {
+struct Built {
     system: DynSystem,
     params: Params,
     case: ScanCase,
 }
 
 impl Built {
-    pub(super) fn new(model: &Model, units: i64, case: ScanCase, on: (Kind, Device)) -> Result<Self, Error> {
+    fn new(model: &Subject, units: i64, case: ScanCase, on: (Kind, Device)) -> Result<Self> {
         let (system, params) = model.build(units, case.seed, on)?;
         Ok(Self { system, params, case: ScanCase { on, ..case } })
     }
 
-    pub(super) fn trial(&self, way: Way) -> Trial<'_, DynSystem> {
+    fn trial(&self, way: Way) -> Trial<'_, DynSystem> {
         Trial { system: &self.system, params: &self.params, case: self.case, way }
     }
 }
 
-/// Sizes that fill no tile, a few, or wide ones; steps enough for what comes a few steps later.
-pub(super) fn sized(seed: u64) -> ScanCase {
+/// Random sizes that fill no tile, a few, or wide ones; steps enough for what comes a few steps later. In float64 on the CPU.
+pub fn sized_case(seed: u64) -> ScanCase {
     let case = ScanCase::random(seed, (Kind::Double, Device::Cpu), 0.0);
     ScanCase { time: 8 + case.time % 13, ..case }
 }
 
-/// The case with a seed for which there are spikes, and none hangs on the last bits: they are the same where all inputs are larger or
-/// smaller by 2e-5. What float32 rounds off, and what another device calculates in another order, is a hundredth of that.
-pub(super) fn steady(model: &Model, units: i64, sized: ScanCase) -> Result<ScanCase, Error> {
+/// The case with a seed for which there are spikes that survive scaling all inputs by 1 +- 2e-5, so that rounding cannot flip one: what
+/// float32 rounds off, and what another device calculates in another order, is a hundredth of that. After 50 seeds the last one.
+pub fn steady_case(model: &Subject, units: i64, sized: ScanCase) -> Result<ScanCase> {
     let mut case = sized;
     for attempt in 0..50 {
         case.seed = sized.seed.wrapping_add(attempt);
@@ -279,8 +353,8 @@ fn spikes(found: &Named, expected: &Named) -> (usize, usize) {
         })
 }
 
-/// On the host, so that it can be compared with anything.
-fn in_float64(all: &Named) -> Named {
+/// The same tensors in float64 on the host, so that they can be compared with anything.
+pub fn in_float64(all: &Named) -> Named {
     all.iter().map(|(name, t)| (name.clone(), t.to_device(Device::Cpu).to_kind(Kind::Double))).collect()
 }
 
@@ -289,3 +363,6 @@ fn words(way: Way) -> String {
     let record = if way.record { ", recorded" } else { "" };
     format!(" ({:?} input, {:?}{record})", way.form, way.phase).to_lowercase()
 }
+
+#[cfg(test)]
+mod tests;

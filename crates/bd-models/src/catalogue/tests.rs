@@ -1,0 +1,36 @@
+//! The catalogue has something to examine.
+
+use bd_core::Phase;
+use bd_core::contract::report::{sized_case, steady_case};
+use bd_core::contract::{Form, Trial, Way, gradients};
+use tch::{Device, Kind};
+
+use super::*;
+
+/// A comparison of zeros with zeros would find nothing.
+#[test]
+fn no_gradient_of_a_parameter_is_zero() {
+    let way = Way { phase: Phase::Fit, record: false, form: Form::Dense };
+    for model in all() {
+        for units in [3, 7] {
+            let sized = sized_case(3);
+            let case = if model.smooth { sized } else { steady_case(&model, units, sized).unwrap() };
+            let (system, params) = model.build(units, case.seed, (Kind::Double, Device::Cpu)).unwrap();
+            let trial = Trial { system: &system, params: &params, case, way };
+            for (name, gradient) in gradients(&trial.by_step()) {
+                // Of spikes and of time that a neuron still rests there is none.
+                let none = ["spike", "refractory"].iter().any(|state| name.ends_with(state));
+                assert!(none || gradient.abs().max().double_value(&[]) > 0.0, "{} has no {name}", model.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_different() {
+    let mut names: Vec<String> = all().into_iter().map(|model| model.name).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}

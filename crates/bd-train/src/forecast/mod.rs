@@ -1,0 +1,14 @@
+//! Forecasts of series by any [`Forecaster`](bd_core::Forecaster): its fit by ridge regression, the choice of a penalty, forecasts beside what needs no model,
+//! free runs.
+
+mod device;
+mod fit;
+mod measure;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use self::device::RidgeDevice;
+pub use self::fit::{Candidate, FitEvent, ForecastFit, Score, fit};
+pub use self::measure::{Forecast, ForecastEvaluation, Measure, ValidTime};
+pub use self::settings::{ForecastConfig, Select, ShortPart};
