@@ -45,14 +45,10 @@ pub enum CudaProblem {
         needed: String,
     },
     /// libtorch's CUDA back end, or a library it needs, cannot be loaded. Holds the loader's own words.
-    #[error(
-        "a CUDA library is missing: {0}; set LIBTORCH to a libtorch with CUDA, or use the CPU"
-    )]
+    #[error("a CUDA library is missing: {0}; set LIBTORCH to a libtorch with CUDA, or use the CPU")]
     LibraryMissing(String),
     /// NVRTC cannot be loaded. Holds the loader's own words.
-    #[error(
-        "a CUDA library is missing: NVRTC, the compiler of CUDA C: {0}; name its folder in LD_LIBRARY_PATH"
-    )]
+    #[error("a CUDA library is missing: NVRTC, the compiler of CUDA C: {0}; name its folder in LD_LIBRARY_PATH")]
     NvrtcMissing(String),
     /// The driver is there and shows no GPU, or not this one.
     #[error("no GPU is visible ({why}); {remedy}, or use the CPU")]

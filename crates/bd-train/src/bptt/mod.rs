@@ -15,7 +15,9 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, Weak};
 
 use bd_core::checked::{check_input_shape, check_on};
-use bd_core::{Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named, setting};
+use bd_core::{
+    Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named, setting,
+};
 use serde_json::json;
 use tch::{Device, Tensor};
 

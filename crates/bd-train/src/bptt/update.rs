@@ -74,8 +74,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         for Part { which, examples, weight, state } in parts {
             let begin = state.take().unwrap_or_else(|| self.start(&examples));
             let mut tap = Tap::new(self.objective.records());
-            let (outputs, end) =
-                scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut tap);
+            let (outputs, end) = scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut tap);
             let mut own = self.judge(&outputs, &examples, tap)?;
             if several {
                 own *= weight / weights;
@@ -152,7 +151,9 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
     fn independent(&self, why: &str) -> Error {
         let names: Vec<_> = self.optimizer.params().iter().map(|(name, _)| name.as_str()).take(10).collect();
         let names = names.join(", ");
-        Error::Config(format!("nothing would be trained: the loss does not depend on any of the parameters ({names}); {why}"))
+        Error::Config(format!(
+            "nothing would be trained: the loss does not depend on any of the parameters ({names}); {why}"
+        ))
     }
 }
 

@@ -144,7 +144,9 @@ impl Objective for Loss {
 /// n]` and `[batch, time]`. Fails if there is not a label for each, or none.
 pub fn accuracy(scores: &Tensor, labels: &Tensor) -> Result<f64> {
     let (of_scores, of_labels) = (scores.size(), labels.size());
-    if of_scores.split_last().is_none_or(|(classes, samples)| *classes == 0 || samples != of_labels) || labels.numel() == 0 {
+    if of_scores.split_last().is_none_or(|(classes, samples)| *classes == 0 || samples != of_labels)
+        || labels.numel() == 0
+    {
         let expected = format!("a label for each of the scores {of_scores:?}, which are [.., classes]");
         return Err(Error::Shape { what: "labels".into(), expected, found: of_labels });
     }

@@ -82,12 +82,7 @@ impl Optimizer {
     }
 
     /// An optimiser that follows a rule of one's own, with a learning rate above 0 and its schedule.
-    pub fn with_rule(
-        rule: impl UpdateRule + 'static,
-        lr: f64,
-        schedule: &Schedule,
-        params: &Params,
-    ) -> Result<Self> {
+    pub fn with_rule(rule: impl UpdateRule + 'static, lr: f64, schedule: &Schedule, params: &Params) -> Result<Self> {
         setting::above_zero("lr", lr)?;
         schedule.check()?;
         let slots = rule.slots();
