@@ -69,7 +69,7 @@ fn steps_are_those_of_a_scan() {
         let expected = net.scan(&sha, &xs, net.init_state(2, ON), &mut Tap::none()).0.detach();
         // Erased, as a program that reads its layers from a file has it.
         let mut stepper = Stepper::new(DynSystem::new(net), 0.1, 2, ON).unwrap();
-        let mut run = |stepper: &mut Stepper<DynSystem>, from: usize| {
+        let run = |stepper: &mut Stepper<DynSystem>, from: usize| {
             let ys = (from..30).map(|i| stepper.step(&xs.get(i as i64)).unwrap()).collect::<Vec<_>>();
             Tensor::stack(&ys, 0)
         };
