@@ -85,3 +85,22 @@ fn own_task() {
     let accuracy: f64 = text.lines().last().unwrap().split(' ').nth(2).unwrap().parse().unwrap();
     assert!(accuracy >= 0.95, "{text}");
 }
+
+#[test]
+fn rate_penalty() {
+    let text = run("rate_penalty");
+    let numbers = |line: &str| -> [f64; 2] {
+        [3, 4].map(|at| line.split([' ', ',', ':']).filter(|word| !word.is_empty()).nth(at).unwrap().parse().unwrap())
+    };
+    let [without, with] = text.lines().map(numbers).collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(without[0] >= 0.9 && with[0] >= 0.9, "{text}");
+    assert!(with[1] <= 0.5 * without[1], "{text}");
+}
+
+#[test]
+fn own_optimizer() {
+    let text = run("own_optimizer");
+    let losses: Vec<f64> = [1, 3].iter().map(|at| text.split(' ').nth(*at).unwrap().parse().unwrap()).collect();
+    assert!(losses[1] < 0.1 * losses[0], "{text}");
+    assert!(text.ends_with("resumed after 100 updates: the same weights\n"), "{text}");
+}

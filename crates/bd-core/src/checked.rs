@@ -40,14 +40,15 @@ pub fn check_input_shape<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Res
     Ok(())
 }
 
-fn check_as_parameters<S: System + ?Sized>(system: &S, what: &str, found: (Kind, Device)) -> Result<()> {
+pub(crate) fn check_as_parameters<S: System + ?Sized>(system: &S, what: &str, found: (Kind, Device)) -> Result<()> {
     system.on().map_or(Ok(()), |on| check_on(what, found, on, "as the model's parameters are"))
 }
 
 /// The tensors of `state` in a state that `system` makes for `batch` sequences of dtype and device `on`.
 ///
 /// Fails with [`Error::Mismatch`] and the list of differences if names, their number, shapes or dtypes are others: the state is
-/// that of another model or for another number of sequences. Fails with [`Error::DtypeOrDevice`] if a tensor is on another device.
+/// that of another model or for another number of sequences. Fails with [`Error::DtypeOrDevice`] if a tensor is on another device,
+/// and with [`Error::NotFinite`] if a value is infinite or not a number.
 pub fn adopt_state<S: System>(system: &S, state: &S::State, batch: i64, on: (Kind, Device)) -> Result<S::State> {
     let fresh = catch_torch(|| Ok(system.init_state(batch, on)))?;
     let given = state.named();
@@ -57,6 +58,7 @@ pub fn adopt_state<S: System>(system: &S, state: &S::State, batch: i64, on: (Kin
         let (_, tensor) = given.iter().find(|(known, _)| known == name).expect("no name is missing");
         let at = |device| (own.kind(), device);
         check_on(&format!("the state {name}"), at(tensor.device()), at(own.device()), "as the inputs are")?;
+        check_finite(&format!("the state {name}"), tensor)?;
         Ok(tensor.shallow_clone())
     })
 }

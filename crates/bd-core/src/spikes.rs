@@ -148,7 +148,7 @@ impl Spikes {
     /// the spikes: the gaps between them are drawn.
     pub fn draw(shape: [usize; 3], on: (Kind, Device), probability: f64, rng: &mut Rng) -> Result<Self> {
         if !(0.0..=1.0).contains(&probability) {
-            return Err(Error::setting("a spike's probability", probability, "from 0 to 1"));
+            return Err(Error::setting("probability", probability, "from 0 to 1"));
         }
         let n = shape[2] as f64;
         // The gap before the next spike is geometric: P(gap >= k) = (1 - p)^k.

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::checked::{adopt_state, check_step_input};
+use crate::checked::{adopt_state, check_as_parameters, check_on, check_step_input};
 use crate::error::{Error, Result, catch_torch};
 use crate::finite::check_finite;
 use crate::setting;
@@ -59,12 +59,13 @@ pub struct Stepper<S: System> {
 }
 
 impl<S: System> Stepper<S> {
-    /// `model` with steps of `dt`, in its initial state for `batch` sequences side by side, in [`Phase::Predict`](crate::Phase). `on` is the dtype and device of
-    /// inputs, and has to be that of the model's parameters.
+    /// `model` with steps of `dt`, in its initial state for `batch` sequences side by side, in
+    /// [`Phase::Predict`](crate::Phase::Predict). `on` is the dtype and device of inputs, and has to be that of the model's parameters.
     pub fn new(model: S, dt: f64, batch: i64, on: (Kind, Device)) -> Result<Self> {
         setting::at_least("batch", batch, 1)?;
         let sha = Shared::new(dt);
         sha.check()?;
+        check_as_parameters(&model, "the stepper", on)?;
         let state = initial(&model, batch, on)?;
         Ok(Self { model, state, sha, batch, on })
     }
@@ -79,7 +80,7 @@ impl<S: System> Stepper<S> {
             let expected = format!("[{}, {}], as many sequences as states", self.batch, self.model.n_in());
             return Err(Error::Shape { what: "the input of a step".into(), expected, found: x.size() });
         }
-        crate::checked::check_on("the input of a step", (x.kind(), x.device()), self.on, "as the state is")?;
+        check_on("the input of a step", (x.kind(), x.device()), self.on, "as the state is")?;
         let (y, next) = catch_torch(|| {
             let _guard = tch::no_grad_guard();
             Ok(self.model.step(&self.sha, x, &self.state))
@@ -105,9 +106,7 @@ impl<S: System> Stepper<S> {
     /// Goes on from another state of the model, for the same number of sequences, at step number `i`. Fails with [`Error::Mismatch`]
     /// for the state of another model.
     pub fn set_state(&mut self, state: &S::State, i: usize) -> Result<()> {
-        let state = adopt_state(&self.model, state, self.batch, self.on)?.detach();
-        check_state_finite(&state)?;
-        self.state = state;
+        self.state = adopt_state(&self.model, state, self.batch, self.on)?.detach();
         self.sha = self.sha.at(i);
         Ok(())
     }

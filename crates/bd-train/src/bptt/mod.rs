@@ -126,7 +126,10 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         optimizer.check_is_of(params)?;
         let on = params.on();
         system.on().map_or(Ok(()), |found| check_on("the model", found, on, "as the parameters are"))?;
-        catch_torch(|| Tap::new(objective.records()).check(&system.init_state(1, on)))?;
+        let tap = Tap::new(objective.records());
+        if tap.wants_any() {
+            catch_torch(|| tap.check(&system.init_state(1, on)))?;
+        }
         let (clip, penalty, accumulate, truncate) = (None, Penalty::default(), 1, None);
         let unwaited = on.1 != Device::Cpu && optimizer.is_built_in();
         let (pending, checked) = (RefCell::default(), RefCell::default());
