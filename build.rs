@@ -1,16 +1,10 @@
 //! Gives the binary and the examples an rpath to libtorch, so that they start with no variable set, and the git hash.
 
-use std::env;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    // From torch-sys (`links = "tch"`); Cargo hands it to direct dependents alone.
-    let lib = env::var("DEP_TCH_LIBTORCH_LIB").expect("torch-sys says where libtorch's libraries are");
-    for place in [lib.as_str(), "$ORIGIN/../lib"] {
-        println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{place}");
-        println!("cargo::rustc-link-arg-examples=-Wl,-rpath,{place}");
-    }
+    bd_libtorch::link();
     println!("cargo::rustc-env=BD_GIT_HASH={}", git_hash().unwrap_or_default());
     println!("cargo::rerun-if-changed=build.rs");
 }

@@ -1,39 +1,41 @@
-//! Stops the build, in two lines, when the libtorch at hand is not the one this workspace is written for.
+//! Finds libtorch, and stops the build in two lines where it is not or is not the one this workspace is written for.
 //!
 //! torch-sys checks only libtorchs that have a `build-version` file; Python's wheels have none, and a wrong one
-//! ends in pages of C++ errors. Cargo may run torch-sys first; in this checkout `scripts/rustc` is earlier than both.
+//! ends in pages of C++ errors. This script depends on nothing, so that it has run long before that of torch-sys can; in this checkout
+//! `scripts/rustc` is earlier still.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::Path;
 
+#[path = "src/place.rs"]
+mod place;
 #[path = "src/version.rs"]
 mod version;
-use version::{VERSION, found_version};
+use place::{Place, VARIABLES};
+use version::VERSION;
 
 fn main() {
-    for name in ["LIBTORCH", "LIBTORCH_USE_PYTORCH", "LIBTORCH_BYPASS_VERSION_CHECK"] {
+    for name in VARIABLES.iter().chain(&["DOCS_RS"]) {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    let theirs = |name| env::var_os(name).is_some();
-    // With these, torch-sys looks elsewhere and checks for itself, or was told not to.
-    if theirs("LIBTORCH_USE_PYTORCH") || theirs("LIBTORCH_BYPASS_VERSION_CHECK") || theirs("DOCS_RS") {
+    println!("cargo::rerun-if-changed=build.rs");
+    // Documentation needs no libtorch.
+    if env::var_os("DOCS_RS").is_some() || env::var_os("CARGO_FEATURE_DOC_ONLY").is_some() {
         return;
     }
-    let Some(libtorch) = env::var_os("LIBTORCH").map(PathBuf::from) else {
-        return; // torch-sys tries /usr/lib and says what to do
-    };
-    // Installing libtorch changes this file, and only then is there a reason to look again.
-    println!("cargo::rerun-if-changed={}", libtorch.join("version.py").display());
-    let remedy =
-        format!("run scripts/libtorch, which fetches {VERSION}, or set LIBTORCH to a libtorch {VERSION} of your own");
-    let found = match found_version(&libtorch) {
-        Some(found) if found.split('+').next() == Some(VERSION) => return,
-        Some(found) => format!("found libtorch {found} in {}, needed {VERSION}", libtorch.display()),
-        None if libtorch.join("lib").is_dir() => {
-            format!("{} does not say which libtorch it is, needed {VERSION}", libtorch.display())
+    match Place::find(|name| env::var_os(name), Path::new("/usr")) {
+        Ok(place) => {
+            // Installing libtorch changes this file, and only then is there a reason to look again.
+            println!("cargo::rerun-if-changed={}", place.home.join("version.py").display());
+            println!("cargo::rustc-env=BD_LIBTORCH_LIB={}", place.lib.display());
+            println!("cargo::rustc-env=BD_LIBTORCH_INCLUDE={}", place.include.display());
         }
-        None => format!("no libtorch in {}", libtorch.display()),
-    };
-    println!("cargo::error={found}");
-    println!("cargo::error={remedy}");
+        Err(problem) => {
+            println!("cargo::error={problem}");
+            println!(
+                "cargo::error=run `scripts/libtorch --app FOLDER` of a checkout of bd, which fetches {VERSION} and tells Cargo in FOLDER \
+                 where it is, or set LIBTORCH to a libtorch {VERSION} of your own; see docs/embedding.md"
+            );
+        }
+    }
 }

@@ -1,5 +1,26 @@
 //! The core of `bd`: tensors and time, and no model.
 //!
+//! A package that uses `bd`'s crates has these lines, and a libtorch that Cargo knows of: `scripts/libtorch --app FOLDER` of a checkout fetches one and
+//! writes `FOLDER/.cargo/config.toml`. All about it is in `docs/embedding.md`.
+//!
+//! ```toml
+//! # Cargo.toml
+//! [dependencies]
+//! bd-core = { git = "https://github.com/bd-dynamics/bd" }
+//! bd-models = { git = "https://github.com/bd-dynamics/bd" }
+//! bd-train = { git = "https://github.com/bd-dynamics/bd" }
+//!
+//! [build-dependencies]
+//! bd-libtorch = { git = "https://github.com/bd-dynamics/bd" }
+//! ```
+//!
+//! ```ignore
+//! // build.rs
+//! fn main() {
+//!     bd_libtorch::link();
+//! }
+//! ```
+//!
 //! | module | purpose |
 //! |---|---|
 //! | [`shared`] | [`Shared`], [`Phase`]: the arguments that all nodes see at a step |
@@ -89,6 +110,6 @@ pub use state::{StateTree, join};
 pub use stepper::{Stepper, check_state_finite};
 pub use system::{Chain, ChainState, Features, Readout, System, scan_by_step};
 pub use tap::Tap;
-#[doc(hidden)]
+/// The `tch` whose tensors all of this takes and gives. Of a `tch` of your own the version has to be the same to the digit.
 pub use tch;
-pub use transform::{DataTransform, Identity}; // for `state!`
+pub use transform::{DataTransform, Identity};

@@ -1,7 +1,9 @@
 //! Contract tests for systems. Feature `testing`; everything here panics with what disagreed.
 
 mod emulated;
+mod hooks;
 mod races;
+mod watch;
 
 use tch::Tensor;
 
@@ -9,7 +11,7 @@ pub use crate::contract::ScanCase;
 use crate::contract::{Size, Trial, Way, central_differences, compare, difference};
 use crate::params::Params;
 use crate::system::System;
-pub use emulated::{ARCHITECTURES, OnGpu, emulated};
+pub use emulated::{ARCHITECTURES, OnGpu, emulated, emulated_without_nvrtc};
 pub use races::races;
 
 /// Resident memory of this process in KiB. A test that looks at it wants a process of its own: an integration test.

@@ -4,6 +4,10 @@
 //! compiled as it is, behind `cuda_as_cpp.cpp`, which defines what CUDA C has beyond C++. Threads of a block take
 //! turns where they wait for each other.
 //!
+//! Races are found as well, the same ones on every run: the compiler instruments each access to memory, as it does for ThreadSanitizer, but
+//! what it calls is ours (`hooks.cpp`), and a [`Watch`] looks for two accesses that nothing orders, whatever order the threads took. A
+//! launch with a race is an [`Error::Gpu`]. What a GPU does beyond that, such as threads of a warp that go apart, is not seen.
+//!
 //! Where there is NVRTC, which needs no GPU either, it has to compile each text as well, for all [`ARCHITECTURES`].
 
 use std::env;
@@ -16,6 +20,8 @@ use std::sync::{Arc, Mutex, Once, PoisonError};
 use libloading::os::unix::{Library, RTLD_NOW};
 use tch::{Device, Kind, Tensor};
 
+use super::hooks::Hooks;
+use super::watch::Watch;
 use crate::error::{Error, Result};
 use crate::gpu::{Backend, Gpu, Launch, Module};
 use crate::kernel::gpu::scan_on;
@@ -26,7 +32,7 @@ use crate::spikes::Spikes;
 use crate::system::System;
 use crate::tap::Tap;
 
-const BEFORE: [&str; 2] = [include_str!("cuda_as_cpp.cpp"), include_str!("emulated.cpp")];
+const BEFORE: [&str; 3] = [include_str!("cuda_as_cpp.cpp"), include_str!("hooks.cpp"), include_str!("emulated.cpp")];
 
 /// A system that scans as on a GPU, by [`emulated`] kernels, and steps as ever.
 #[derive(Debug)]
@@ -46,6 +52,11 @@ pub fn emulated(shared_bytes: usize, processors: usize) -> Arc<Gpu> {
         });
     });
     Arc::new(Gpu::new(Emulated { shared_bytes, processors, nvrtc: nvrtc.ok() }))
+}
+
+/// As [`emulated`], for texts that no GPU is meant to run: NVRTC does not see them.
+pub fn emulated_without_nvrtc(shared_bytes: usize, processors: usize) -> Arc<Gpu> {
+    Arc::new(Gpu::new(Emulated { shared_bytes, processors, nvrtc: None }))
 }
 
 #[derive(Debug)]
@@ -86,21 +97,20 @@ impl Backend for Emulated {
             .iter()
             .map(|kernel| {
                 format!(
-                    "extern \"C\" void run_{kernel}(bool together, size_t blocks, size_t threads, size_t shared_bytes, void *const *values) {{\n\
-                     \x20 emulated::run({kernel}, {waiting}, together, blocks, threads, shared_bytes, values);\n}}\n"
+                    "extern \"C\" void run_{kernel}(const watch::Hooks *hooks, bool together, size_t blocks, size_t threads, \
+                     size_t shared_bytes, void *const *values) {{\n\
+                     \x20 emulated::run({kernel}, hooks, {waiting}, together, blocks, threads, shared_bytes, values);\n}}\n"
                 )
             })
             .collect();
         let folder = tempfile::tempdir().map_err(Error::storage("create", env::temp_dir()))?;
-        let (source, library) = (folder.path().join("text.cpp"), folder.path().join("text.so"));
-        fs::write(&source, [BEFORE[0], BEFORE[1], text, &doors].concat()).map_err(Error::storage("write", &source))?;
-        let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
-        let options = ["-std=c++17", "-O1", "-w", "-ffp-contract=off", "-fno-gnu-unique", "-shared", "-fPIC", "-o"];
-        let done = Command::new(&compiler).args(options).arg(&library).arg(&source).output();
-        let done = done.map_err(Error::storage("run", &compiler))?;
-        if !done.status.success() {
-            return Err(Error::Gpu(format!("{compiler}: {}\n{text}", String::from_utf8_lossy(&done.stderr))));
-        }
+        let [source, object, library] = ["text.cpp", "text.o", "text.so"].map(|name| folder.path().join(name));
+        fs::write(&source, [&BEFORE.concat(), text, &doors].concat()).map_err(Error::storage("write", &source))?;
+        // Instrumented for a sanitizer, linked without it: with our own hooks.
+        let options = ["-std=c++17", "-O1", "-w", "-ffp-contract=off", "-fno-gnu-unique", "-fPIC", "-fsanitize=thread"];
+        run_compiler(|compiler| compiler.args(options).arg("-c").arg("-o").arg(&object).arg(&source))
+            .map_err(|error| Error::Gpu(format!("{error}\n{text}")))?;
+        run_compiler(|compiler| compiler.arg("-shared").arg("-o").arg(&library).arg(&object))?;
         // SAFETY: just built; it has no initialisers of its own.
         let library =
             unsafe { Library::open(Some(&library), RTLD_NOW) }.map_err(|error| Error::Gpu(error.to_string()))?;
@@ -120,6 +130,16 @@ impl Backend for Emulated {
     }
 }
 
+/// Runs the C++ compiler, `CXX` or `c++`, with what `with` adds.
+pub(super) fn run_compiler(with: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let name = env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let done = with(&mut Command::new(&name)).output().map_err(Error::storage("run", &name))?;
+    if !done.status.success() {
+        return Err(Error::Gpu(format!("{name}: {}", String::from_utf8_lossy(&done.stderr))));
+    }
+    Ok(())
+}
+
 #[derive(Debug)]
 struct Built {
     /// Locked while a kernel runs: where it is, and what its threads share, is static in the text.
@@ -128,15 +148,20 @@ struct Built {
 
 impl Module for Built {
     unsafe fn launch(&self, kernel: &str, shape: Launch, values: &[*const c_void]) -> Result<()> {
-        type Run = unsafe extern "C" fn(bool, usize, usize, usize, *const *const c_void);
+        type Run = unsafe extern "C" fn(*const Hooks, bool, usize, usize, usize, *const *const c_void);
         let library = self.library.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("run_{kernel}\0");
-        // SAFETY: written by `compile` with this type; the values are as the caller says.
+        let mut watch = Watch::new(shape.blocks, shape.threads);
+        let hooks = Hooks::of(&mut watch);
+        // SAFETY: written by `compile` with this type; the values are as the caller says; `watch` stays where it is.
         unsafe {
             let run = library.get::<Run>(name.as_bytes()).map_err(|error| Error::Gpu(error.to_string()))?;
-            run(shape.together, shape.blocks, shape.threads, shape.shared_bytes, values.as_ptr());
+            run(&hooks, shape.together, shape.blocks, shape.threads, shape.shared_bytes, values.as_ptr());
         }
-        Ok(())
+        match watch.race {
+            Some(race) => Err(Error::Gpu(format!("kernel {kernel}: {race}"))),
+            None => Ok(()),
+        }
     }
 }
 

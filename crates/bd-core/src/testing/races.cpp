@@ -51,6 +51,8 @@ template <typename F> void run(unsigned blocks, unsigned threads, size_t shared_
 
 static void __syncthreads() { pthread_barrier_wait(&races::block->all_are_here); }
 
+static void __threadfence() {}
+
 static unsigned atomicAdd(unsigned *at, unsigned more) { return __atomic_fetch_add(at, more, __ATOMIC_ACQ_REL); }
 
 static unsigned __ballot_sync(unsigned, bool vote) {

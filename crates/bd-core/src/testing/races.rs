@@ -1,13 +1,14 @@
-//! Races between the threads of a kernel, found without a GPU: its text is compiled as C++, each of its threads is one of the machine,
+//! A second opinion on races between the threads of a kernel: its text is compiled as C++, each of its threads is one of the machine,
 //! and ThreadSanitizer sees which numbers two of them touch, one at least writing, with no waiting in between.
 //!
-//! [`emulated`](super::emulated) kernels give the right numbers if threads take turns in two orders; here it is asked whether any
-//! order would do. What a GPU does beyond that, such as caches that know nothing of each other, this does not see.
+//! [`emulated`](super::emulated) kernels are checked for the same by code of ours. ThreadSanitizer is the work of others, but it sees only what
+//! the scheduler let happen: that it finds nothing is no proof, and that it finds something is luck.
 
 use std::env;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use super::emulated::run_compiler;
 use crate::error::{Error, Result};
 
 const BEFORE: [&str; 2] = [include_str!("cuda_as_cpp.cpp"), include_str!("races.cpp")];
@@ -19,16 +20,11 @@ const BEFORE: [&str; 2] = [include_str!("cuda_as_cpp.cpp"), include_str!("races.
 /// `races::numbers(count)`, all 0.25.
 pub fn races(text: &str, main: &str) -> Result<Option<String>> {
     let folder = tempfile::tempdir().map_err(Error::storage("create", env::temp_dir()))?;
-    let compiler = env::var("CXX").unwrap_or_else(|_| "c++".into());
     let build = |name: &str, source: &[&str]| -> Result<Option<String>> {
         let (file, program) = (folder.path().join(format!("{name}.cpp")), folder.path().join(name));
         fs::write(&file, source.concat()).map_err(Error::storage("write", &file))?;
         let options = ["-std=c++17", "-O1", "-w", "-fsanitize=thread", "-pthread", "-o"];
-        let built = Command::new(&compiler).args(options).arg(&program).arg(&file).output();
-        let built = built.map_err(Error::storage("run", &compiler))?;
-        if !built.status.success() {
-            return Err(Error::Gpu(format!("{compiler}: {}", String::from_utf8_lossy(&built.stderr))));
-        }
+        run_compiler(|compiler| compiler.args(options).arg(&program).arg(&file))?;
         let environment = [("TSAN_OPTIONS", "report_bugs=1 halt_on_error=1 exitcode=66")];
         let ran = Command::new(&program).envs(environment).stdin(Stdio::null()).output();
         let ran = ran.map_err(Error::storage("run", &program))?;

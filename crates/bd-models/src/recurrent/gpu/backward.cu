@@ -8,7 +8,7 @@ template <int P> __device__ void take_weight(const Place &place, const real *__r
     for (int i = threadIdx.x; i < COUNT * UNITS; i += THREADS) {
         const int k = i % COUNT, column = i / COUNT, unit = place.unit + column;
         const long long at = unit * (long long)WIDTH + (Phase<P>::OFFSET + k / ROW) * N + k % ROW;
-        ((real *)(to + k / 4 * UNITS + column))[k % 4] = k % ROW < N && unit < N ? weight[at] : real(0);
+        ALIKE((real *)(to + k / 4 * UNITS + column) + k % 4, k % ROW < N && unit < N ? weight[at] : real(0));
     }
 }
 

@@ -8,7 +8,7 @@ template <int P> __device__ void take_weight(const Place &place, const real *__r
     for (int i = threadIdx.x; i < ROW * COLUMNS; i += THREADS) {
         const int k = i / COLUMNS, column = i % COLUMNS, unit = place.unit + column % UNITS;
         const long long at = k * (long long)WIDTH + (Phase<P>::OFFSET + column / UNITS) * N + unit;
-        ((real *)(to + k / 4 * COLUMNS + column))[k % 4] = k < N && unit < N ? weight[at] : real(0);
+        ALIKE((real *)(to + k / 4 * COLUMNS + column) + k % 4, k < N && unit < N ? weight[at] : real(0));
     }
 }
 

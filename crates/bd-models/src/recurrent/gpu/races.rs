@@ -1,105 +1,133 @@
-//! Do threads wait for each other wherever one reads what another writes? See [`bd_core::testing::races`].
-
-use std::io::Write;
+//! Do threads wait for each other wherever one reads what another writes? Emulated kernels refuse a race; here they run on all kinds of
+//! shares, and are seen to need each of their waits.
 
 use bd_core::kernel::Processor;
-use bd_core::testing::races;
-use bd_core::{Shared, System};
+use bd_core::testing::emulated_without_nvrtc;
+use bd_core::{Error, Shared, System};
+use tch::Device;
 
 use super::tests::TwoPhases;
 use super::*;
 use crate::{Lif, LifConfig};
 
+mod sanitizer;
+
 const STEPS: usize = 4;
 const SAMPLES: usize = 9;
 /// So that teams work on several groups of samples in turn.
 const TEAMS: usize = 2;
+/// Units of the cell, no multiple of those that are read at once.
+const N: usize = 13;
 
-/// Starts a kernel with memory for all that it may read and write.
-fn main_of(call: &str, launch: Launch, inputs: usize, n: usize, leaves: usize) -> String {
-    let Launch { blocks, threads, shared_bytes, .. } = launch;
-    format!(
-        "const long long steps = {STEPS}, batch = {SAMPLES};
-  auto series = [] {{ return races::numbers({series}); }};
-  auto inputs = [] {{ return races::numbers({series} * {inputs}); }};
-  auto leaf = [] {{ return races::numbers({leaf}); }};
-  Leaves first{{}}, last{{}}, kept{{}}, traces{{}};
-  for (int j = 0; j < {leaves}; j++)
-    first.at[j] = leaf(), last.at[j] = leaf(), kept.at[j] = series(), traces.at[j] = series();
-  real *xs = inputs(), *weight = races::numbers({n} * {n} * {inputs}), *fed_first = leaf(), *fed_last = leaf(), *ys = series();
-  real *between = series(), *driven = inputs(), *over = series(), *fed_trace = series(), *gxs = inputs();
-  unsigned *meetings = new unsigned[{TEAMS} * 32]();
-  races::run({blocks}, {threads}, {shared_bytes}, [=] {{ {call} }});",
-        series = STEPS * SAMPLES * n,
-        leaf = SAMPLES * n,
-    )
+/// How work is shared out among members, samples and bytes: blocks alone and teams, steps at once and in pieces.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    which: (usize, usize, bool),
+    bytes: usize,
 }
 
-/// What is found in one direction of a cell of two phases, shared out as told; `None` if nothing can be found on this machine.
-fn of_teams(
-    which: (usize, usize, bool),
-    room: usize,
-    forward: bool,
-    change: &dyn Fn(String) -> String,
-) -> Option<String> {
-    let (cell, n) = (RecurrentOnGpu::cell(TwoPhases, 13), 13);
+const WAYS: [Way; 4] = [
+    Way { which: (1, 4, true), bytes: 4000 },
+    Way { which: (3, 2, true), bytes: 4000 },
+    Way { which: (3, 2, true), bytes: 1800 },
+    Way { which: (1, 2, true), bytes: 2800 },
+];
+
+/// One direction of a cell of two phases.
+fn of_teams(way: Way, forward: bool) -> (String, Launch, usize) {
+    let cell = RecurrentOnGpu::cell(TwoPhases, N);
     let products = cell.products(forward);
-    let work = Work { units: n, samples: SAMPLES, products: &products, bytes: 4 };
-    let shares = Shares::with(work, Room { processors: 6, bytes: room, products: 128 }, which).expect("there is room");
+    let work = Work { units: N, samples: SAMPLES, products: &products, bytes: 4 };
+    let room = Room { processors: 6, bytes: way.bytes, products: 128 };
+    let shares = Shares::with(work, room, way.which).expect("there is room");
     let launch = Launch {
         blocks: TEAMS * shares.members,
         threads: shares.threads,
         shared_bytes: shares.bytes,
         together: shares.members > 1,
     };
-    let call = if forward {
-        "forward(steps, batch, xs, weight, nullptr, first, fed_first, last, nullptr, ys, between, driven, kept, nullptr, traces, \
-         fed_trace, nullptr, meetings);"
-    } else {
-        "backward(steps, batch, weight, driven, nullptr, kept, nullptr, ys, last, fed_last, traces, fed_trace, gxs, first, \
-         fed_first, nullptr, nullptr, meetings);"
-    };
-    let text = change(cell.text(&shares, Kind::Float, forward).unwrap());
-    races(&text, &main_of(call, launch, cell.facts.inputs(), n, 1)).unwrap()
+    (cell.text(&shares, Kind::Float, forward).unwrap(), launch, cell.facts.inputs())
 }
 
-fn skipped() {
-    // Straight to the stream: what `eprintln` writes in a test that passes is not shown.
-    let _ = std::io::stderr()
-        .write_all(b"\nSKIPPED, races between threads of kernels: this C++ compiler has no ThreadSanitizer.\n");
+/// Units that spike, whose rows of the weight are gathered.
+fn of_spikes(n: usize) -> (String, Launch, usize) {
+    let units = Lif::new(n as i64, &LifConfig::default()).unwrap().kernel(&Shared::new(1.0), Processor::Gpu).unwrap();
+    let units = units.on_gpu().unwrap().remove(0).0.formula().unwrap();
+    let leaves = units.facts().reads.len();
+    (gathered::text(units.as_ref(), n, Kind::Float).unwrap(), gathered::launch(n, SAMPLES, Kind::Float), leaves)
 }
 
-/// Blocks alone and teams, steps at once and in pieces.
-#[test]
-fn nobody_reads_what_another_is_writing() {
-    for forward in [true, false] {
-        for (which, room) in [((1, 4, true), 4000), ((3, 2, true), 4000), ((3, 2, true), 1800), ((1, 2, true), 2800)] {
-            match of_teams(which, room, forward, &|text| text) {
-                Some(said) => assert_eq!(said, "", "forward {forward}, {which:?} in {room} bytes"),
-                None => return skipped(),
-            }
-        }
+/// All that kernels may read and write: numbers that are all the same and harmless.
+struct Memory(Vec<Tensor>);
+
+impl Memory {
+    fn of(&mut self, numbers: usize) -> &Tensor {
+        self.0.push(Tensor::full([numbers as i64], 0.25, (Kind::Float, Device::Cpu)));
+        &self.0[self.0.len() - 1]
+    }
+
+    fn numbers(&mut self, numbers: usize) -> Value {
+        Value::from(self.of(numbers))
+    }
+
+    fn leaves(&mut self, leaves: usize, numbers: usize) -> Value {
+        let from = self.0.len();
+        (0..leaves).for_each(|_| _ = self.of(numbers));
+        Value::leaves(self.0[from..].iter().map(Some))
+    }
+
+    fn counters(&mut self) -> Value {
+        self.0.push(Tensor::zeros([TEAMS as i64 * 32], (Kind::Int, Device::Cpu)));
+        Value::from(self.0.last())
     }
 }
 
-/// Each place in which threads wait is there for a reason, and a race would be found.
+/// Runs a kernel of this text: `forward`, `backward` or `gathered`, of `n` units with so many inputs and leaves.
+fn run(kernel: &str, text: String, launch: Launch, [n, inputs, leaves]: [usize; 3]) -> Result<()> {
+    let (series, leaf) = (STEPS * SAMPLES * n, SAMPLES * n);
+    let mut memory = Memory(Vec::new());
+    let m = &mut memory;
+    let none = || Value::from(None::<&Tensor>);
+    let mut values = vec![Value::from(STEPS), Value::from(SAMPLES)];
+    if kernel == "backward" {
+        values.extend([
+            m.numbers(n * n * inputs),
+            m.numbers(series * inputs),
+            none(),
+            m.leaves(leaves, series),
+            none(),
+        ]);
+        values.extend([m.numbers(series), m.leaves(leaves, leaf), m.numbers(leaf)]);
+        values.extend([m.leaves(leaves, series), m.numbers(series), m.numbers(series * inputs)]);
+        values.extend([m.leaves(leaves, leaf), m.numbers(leaf), none(), none(), m.counters()]);
+    } else {
+        let is_gathered = kernel == "gathered";
+        values.extend([m.numbers(series * inputs), m.numbers(n * n * inputs), none(), m.leaves(leaves, leaf)]);
+        values.extend([m.numbers(leaf), m.leaves(leaves, leaf), m.numbers(leaf), m.numbers(series)]);
+        values.extend((!is_gathered).then(|| m.numbers(series)));
+        values.extend([m.numbers(series * inputs), m.leaves(leaves, series)]);
+        values.extend([if is_gathered { m.numbers(series) } else { none() }]);
+        values.extend([m.leaves(leaves, series), m.numbers(series)]);
+        if !is_gathered {
+            values.extend([none(), m.counters()]);
+        }
+    }
+    let gpu = emulated_without_nvrtc(launch.shared_bytes, launch.blocks);
+    let program = gpu.program(kernel, || Ok(text))?;
+    // SAFETY: values as the three texts declare them, each of the size that they say.
+    unsafe { program.launch(kernel, launch, &values) }
+}
+
+fn run_teams(way: Way, forward: bool, change: impl Fn(String) -> String) -> Result<()> {
+    let (text, launch, inputs) = of_teams(way, forward);
+    run(if forward { "forward" } else { "backward" }, change(text), launch, [N, inputs, 1])
+}
+
 #[test]
-fn without_waiting_there_are_races() {
-    const WAIT: &str = "__syncthreads();";
+fn nobody_reads_what_another_is_writing() {
     for forward in [true, false] {
-        let count = [TEAMS_TEXT, if forward { FORWARD } else { BACKWARD }].concat().matches(WAIT).count();
-        for left_out in 0..count {
-            let without = |text: String| {
-                let (at, _) = text.match_indices(WAIT).nth(left_out).expect("it is there");
-                [&text[..at], &text[at + WAIT.len()..]].concat()
-            };
-            let ways = [((1, 4, true), 4000), ((3, 2, true), 1800)];
-            let found = ways.map(|(which, room)| of_teams(which, room, forward, &without));
-            if found.contains(&None) {
-                return skipped();
-            }
-            let found = found.iter().flatten().any(|said| said.contains("data race"));
-            assert!(found, "nobody misses {WAIT} number {left_out}, forward {forward}");
+        for way in WAYS {
+            run_teams(way, forward, |text| text).unwrap_or_else(|error| panic!("forward {forward}, {way:?}: {error}"));
         }
     }
 }
@@ -107,14 +135,29 @@ fn without_waiting_there_are_races() {
 #[test]
 fn gathering_spikes_has_no_race() {
     let n = 40;
-    let units = Lif::new(n as i64, &LifConfig::default()).unwrap().kernel(&Shared::new(1.0), Processor::Gpu).unwrap();
-    let units = OneInput(units.on_gpu().unwrap().remove(0).0.formula().unwrap());
-    let call = "gathered(steps, batch, xs, weight, nullptr, first, fed_first, last, fed_last, ys, driven, kept, over, traces, fed_trace);";
-    let launch = gathered::launch(n, SAMPLES, Kind::Float);
-    let text = gathered::text(units.0.as_ref(), n, Kind::Float).unwrap();
-    let leaves = units.0.facts().reads.len();
-    match races(&text, &main_of(call, launch, 1, n, leaves)).unwrap() {
-        Some(said) => assert_eq!(said, ""),
-        None => skipped(),
+    let (text, launch, leaves) = of_spikes(n);
+    run("gathered", text, launch, [n, 1, leaves]).unwrap();
+}
+
+/// Each place in which threads wait, and each fence, is there for a reason: without it there is a race, and it is found.
+#[test]
+fn without_waiting_there_are_races() {
+    for forward in [true, false] {
+        for what in ["__syncthreads();", "__threadfence();"] {
+            let count = [TEAMS_TEXT, if forward { FORWARD } else { BACKWARD }].concat().matches(what).count();
+            assert!(count > 0, "{what}");
+            for left_out in 0..count {
+                let without = |text: String| {
+                    let (at, _) = text.match_indices(what).nth(left_out).expect("it is there");
+                    [&text[..at], &text[at + what.len()..]].concat()
+                };
+                let is_race = |way: &Way| match run_teams(*way, forward, without) {
+                    Ok(()) => false,
+                    Err(Error::Gpu(message)) if message.contains("data race") => true,
+                    Err(other) => panic!("{other}"),
+                };
+                assert!(WAYS.iter().any(is_race), "nobody misses {what} number {left_out}, forward {forward}");
+            }
+        }
     }
 }

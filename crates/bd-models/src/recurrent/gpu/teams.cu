@@ -19,6 +19,10 @@
 #define PAUSE()
 #define LOOK(at) (*(volatile unsigned *)(at))
 #endif
+// A number that others may write to the same place, and the same one.
+#ifndef ALIKE
+#define ALIKE(at, number) (*(at) = (number))
+#endif
 
 // Numbers that are read at once.
 struct alignas(16) Quad {
