@@ -18,6 +18,8 @@
 //! # Ok::<(), bd_plot::Error>(())
 //! ```
 
+mod axis;
+mod clip;
 mod draw;
 mod error;
 mod figure;
@@ -26,8 +28,9 @@ mod pen;
 pub mod samples;
 pub mod spikes;
 mod thin;
+mod ticks;
 pub mod training;
 
 pub use self::error::{Error, Result};
-pub use self::figure::{Figure, Line, Mark, Panel};
+pub use self::figure::{Figure, Line, Mark, Panel, Scale};
 pub use self::thin::{thin, thin_to};
