@@ -9,8 +9,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
 use crate::axis::{Axis, contains, extent};
-use crate::clip::{Point, clip};
-use crate::figure::{Figure, Line, Mark, PIXELS, Panel, Scale, TITLE_HEIGHT, WIDTH, X_AXIS_HEIGHT};
+use crate::figure::{Figure, PIXELS, Panel, Scale, TITLE_HEIGHT, WIDTH, X_AXIS_HEIGHT};
 use crate::{Error, Result};
 
 /// Okabe and Ito's colours without black and yellow: colour-blind readers tell them apart.
@@ -35,8 +34,8 @@ const PANEL_TITLE_HEIGHT: u32 = 16 * PIXELS;
 /// Ticks of a vertical axis.
 const MOST_Y_TICKS: usize = 5;
 
-type Drawn<B> = std::result::Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
-type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<Axis, Axis>>;
+pub(crate) type Drawn<B> = std::result::Result<(), DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>>;
+pub(crate) type Chart<'a, B> = ChartContext<'a, B, Cartesian2d<Axis, Axis>>;
 
 /// What a panel has to know of its figure.
 struct Frame<'a> {
@@ -140,7 +139,7 @@ impl Panel {
             .draw()?;
         self.draw_rules(&mut chart, frame)?;
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
-            line.draw(&mut chart, self.y_scale, frame, *colour)?;
+            line.draw(&mut chart, self.y_scale, *colour)?;
         }
         if self.lines.iter().any(|line| line.label.is_some()) {
             chart
@@ -164,61 +163,6 @@ impl Panel {
         if frame.grid {
             let border = [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)];
             chart.draw_series([PathElement::new(border, BLACK.mix(BORDER).stroke_width(1))])?;
-        }
-        Ok(())
-    }
-}
-
-/// How a mark is drawn, in pixels of the bitmap.
-struct Ink {
-    /// 0 for no line.
-    width: u32,
-    /// Radius of the disc at each point, 0 for none.
-    dot: u32,
-}
-
-impl Mark {
-    fn ink(self) -> Ink {
-        let (width, dot) = match self {
-            Self::Line => (PIXELS, 0),
-            Self::Wide => (2 * PIXELS, 0),
-            Self::Hair => (1, 0),
-            Self::Dots(radius) => (0, radius),
-            Self::LineAndDots => (PIXELS, 2 * PIXELS),
-        };
-        Ink { width, dot }
-    }
-}
-
-impl Line {
-    fn draw<B: DrawingBackend>(
-        &self,
-        chart: &mut Chart<'_, B>,
-        scale: Scale,
-        frame: &Frame<'_>,
-        colour: RGBColor,
-    ) -> Drawn<B> {
-        let Ink { width, dot } = self.mark.ink();
-        let (stroke, fill) = (colour.mix(0.85).stroke_width(width), colour.mix(0.85).filled());
-        let (xs, ys) = (frame.x.range(), frame.y.range());
-        let points: Vec<Point> = self.points.iter().map(|&(x, y)| (x, scale.place(y))).collect();
-        for stretch in clip(&points, &xs, &ys) {
-            if width > 0 && stretch.len() > 1 {
-                chart.draw_series([PathElement::new(stretch, stroke)])?;
-            } else if width > 0 && dot == 0 {
-                // A line through one point has no length: a dot shows that it is there.
-                chart.draw_series(stretch.iter().map(|&at| Circle::new(at, PIXELS, fill)))?;
-            }
-        }
-        if dot > 0 {
-            let inside = points.iter().filter(|at| contains(&xs, at.0) && contains(&ys, at.1));
-            chart.draw_series(inside.map(|&at| Circle::new(at, dot, fill)))?;
-        }
-        if let Some(label) = &self.label {
-            let sample =
-                move |(x, y)| PathElement::new([(x, y), (x + 14 * PIXELS as i32, y)], colour.stroke_width(PIXELS));
-            let nothing = std::iter::empty::<PathElement<Point>>();
-            chart.draw_series(nothing)?.label(label.as_str()).legend(sample);
         }
         Ok(())
     }

@@ -73,6 +73,8 @@ pub enum Mark {
     Line,
     /// Shows below the lines that agree with it.
     Wide,
+    /// Dashes as wide as [`Mark::Wide`], between which a line shows that it agrees with.
+    Dashed,
     /// For many lines in a small panel.
     Hair,
     /// Discs, the radius in half pixels as shown.
@@ -264,6 +266,19 @@ mod tests {
             path(&svg, COLOURS[0]),
             [(left, bottom), ((left + right) / 2, (top + bottom + 1) / 2), (right, top)]
         );
+    }
+
+    #[test]
+    fn between_dashes_the_line_below_shows() {
+        let line = |label: &str, mark| Line { label: Some(label.into()), points: vec![(0.0, 0.5), (1.0, 0.5)], mark };
+        let lines = vec![line("truth", Mark::Wide), line("prediction", Mark::Dashed)];
+        let svg = Figure { panels: vec![Panel { lines, ..Panel::default() }], ..Figure::default() }.to_svg().unwrap();
+        let dashed =
+            svg.lines().filter(|line| line.contains("opacity=\"1\" stroke=\"#D55E00\"") && line.contains("polyline"));
+        // 808 pixels of dashes of 6 and gaps of 5, and two dashes in the legend.
+        assert_eq!(dashed.count(), 74 + 2);
+        let first = path(&svg, COLOURS[1]);
+        assert!((11..=12).contains(&(first[1].0 - first[0].0)), "6 pixels as shown, rounded down: {first:?}");
     }
 
     #[test]

@@ -20,6 +20,7 @@
 
 mod axis;
 mod clip;
+mod dash;
 mod draw;
 mod error;
 mod figure;
@@ -27,6 +28,7 @@ pub mod forecast;
 mod pen;
 pub mod samples;
 pub mod spikes;
+mod stroke;
 mod thin;
 mod ticks;
 pub mod training;
