@@ -8,7 +8,18 @@ pub enum Error {
     #[error("a figure cannot be drawn: {0}")]
     Draw(String),
 
-    /// A bitmap that is no PNG: larger than the format allows.
+    /// More panels than fit into a figure.
+    #[error("{rows} rows of panels, {height} pixels high each: a figure has at most {most}")]
+    Size {
+        /// Rows of panels.
+        rows: usize,
+        /// Height of a panel in pixels.
+        height: u32,
+        /// The greatest height of all panels together, in pixels.
+        most: u32,
+    },
+
+    /// A bitmap that the encoder refuses.
     #[error("a figure cannot be encoded as PNG: {0}")]
     Encode(#[from] png::EncodingError),
 

@@ -51,7 +51,7 @@ pub fn attractor(title: &str, names: [&str; 2], series: Orbit, forecasts: Vec<Or
         Line { label: Some(orbit.label), points: x.into_iter().zip(y).take(MOST_POINTS).collect(), mark }
     };
     let mut lines = vec![line(series, Mark::Wide)];
-    lines.extend(forecasts.into_iter().map(|orbit| line(orbit, Mark::Line)));
+    lines.extend(forecasts.into_iter().map(|orbit| line(orbit, Mark::Dashed)));
     Figure {
         title: title.into(),
         x_label: names[0].into(),
@@ -84,7 +84,7 @@ impl Series<'_> {
         self.panels(title, |c| {
             let label = |text| (c == 0).then_some(text); // one legend says it for all panels
             let mut lines = vec![self.line(label("truth"), &self.values[c], Mark::Wide)];
-            lines.extend(prediction.get(c).map(|values| self.line(label(name), values, Mark::Line)));
+            lines.extend(prediction.get(c).map(|values| self.line(label(name), values, Mark::Dashed)));
             lines
         })
     }

@@ -18,6 +18,9 @@
 //! # Ok::<(), bd_plot::Error>(())
 //! ```
 
+mod axis;
+mod clip;
+mod dash;
 mod draw;
 mod error;
 mod figure;
@@ -25,9 +28,11 @@ pub mod forecast;
 mod pen;
 pub mod samples;
 pub mod spikes;
+mod stroke;
 mod thin;
+mod ticks;
 pub mod training;
 
 pub use self::error::{Error, Result};
-pub use self::figure::{Figure, Line, Mark, Panel};
+pub use self::figure::{Figure, Line, Mark, Panel, Scale};
 pub use self::thin::{thin, thin_to};

@@ -44,7 +44,7 @@ fn panels(number: usize, sample: &Sample, dt: f64) -> Vec<Panel> {
         return vec![inputs];
     }
     let mut outputs = lines(&sample.targets, "target", Mark::Wide);
-    outputs.extend(lines(&sample.outputs, "output", Mark::Line));
+    outputs.extend(lines(&sample.outputs, "output", Mark::Dashed));
     vec![inputs, Panel { y_label: "output".into(), lines: outputs, ..Panel::default() }]
 }
 
