@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
-7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 130 Ctrl-C; 143 SIGTERM.";
+6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 130 Ctrl-C; 143 SIGTERM.";
 
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]
@@ -19,9 +19,9 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Train a model and write a run folder.
-    #[command(subcommand)]
-    Train(Train),
+    /// Train a model and write a run folder, or go on with a run.
+    #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+    Train(TrainArgs),
     /// Run a trained model over data of your own, and write what it says.
     #[command(after_help = EXIT_CODES)]
     Predict(Predict),
@@ -41,6 +41,44 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A job, or a run that goes on.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    #[command(subcommand)]
+    pub(crate) job: Option<Train>,
+    /// Folder of a run that was cut off, or that is to have more updates: goes on from its newest checkpoint, bit for bit
+    #[arg(long, value_name = "RUN")]
+    pub(crate) resume: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) changes: Changes,
+}
+
+/// What may change when a run goes on.
+#[derive(Debug, Args)]
+pub(crate) struct Changes {
+    /// With --resume: updates in all, of a task
+    #[arg(long, value_name = "N", requires = "resume")]
+    pub(crate) updates: Option<u64>,
+    /// With --resume: epochs in all
+    #[arg(long, value_name = "N", requires = "resume")]
+    pub(crate) epochs: Option<u64>,
+    /// With --resume: where to compute [default: as the run]
+    #[arg(long, value_name = "DEVICE", requires = "resume")]
+    pub(crate) device: Option<String>,
+    /// With --resume: threads [default: as the run]
+    #[arg(long, value_name = "N", requires = "resume")]
+    pub(crate) threads: Option<usize>,
+    /// With --resume: any other value that may change, such as checkpoint_every=100
+    #[arg(long, value_name = "A=B", requires = "resume")]
+    pub(crate) set: Vec<String>,
+    /// With --resume: print one JSON object on standard output and nothing else there
+    #[arg(long, requires = "resume")]
+    pub(crate) json: bool,
+    /// With --resume: print nothing but errors (and JSON, if asked for)
+    #[arg(long, requires = "resume")]
+    pub(crate) quiet: bool,
 }
 
 /// Options of what is done with a finished run.
@@ -127,7 +165,7 @@ pub(crate) struct Eval {
     pub(crate) reuse: Reuse,
 }
 
-/// What the columns of the table compare stands in README.md.
+/// What the columns of the table compare stands in docs/gpu.md.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// Where to compute: auto, cpu, cuda or cuda:N; a GPU is compared with the CPU, too [default: cpu]
@@ -292,6 +330,47 @@ pub(crate) struct Ngrc {
     pub(crate) run: Run,
 }
 
+/// Options of how a network is trained on examples.
+#[derive(Debug, Args)]
+pub(crate) struct Learning {
+    /// Fraction of the training part of a file that says when to stop [default: 0.25]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) validation: Option<f64>,
+    /// Units of each hidden layer [default: rnn 100, for a file 64; snn 10, for a file 128]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) hidden: Option<Vec<i64>>,
+    /// Loss: mse, mae, huber, cross_entropy or binary_cross_entropy [default: as the targets are]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) loss: Option<String>,
+    /// sgd, momentum, nesterov, rms_prop, adam or adam_w [default: adam]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) optimizer: Option<String>,
+    /// Learning rate [default: rnn 0.001, for integration 0.025; snn 0.002]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// What is added to the loss for the squares of all weights [default: 0; for integration 2e-4]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) l2: Option<f64>,
+    /// Maximum number of epochs [default: rnn 200, of a file; snn 1500, for a file 100]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) epochs: Option<u64>,
+    /// Epochs without a better loss on the validation part of a file after which training ends [default: rnn 40; snn 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) patience: Option<u64>,
+    /// Samples of a batch [default: rnn 128, for a file 16; snn all of them, for a file 32]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) batch: Option<usize>,
+    /// Batches of an update: what does not fit into memory at once [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) accumulate: Option<usize>,
+    /// Cut sequences in pieces of N steps, each of which makes an update and hands on its state
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) truncate: Option<usize>,
+    /// Updates between two reports [default: rnn 500; snn 100; for a file 50]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) report_every: Option<u64>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Rnn {
     /// Task to learn, drawn anew for every update: integration, decision or flip_flop [default: integration]
@@ -304,45 +383,17 @@ pub(crate) struct Rnn {
     /// Whether channels are standardised by the training part [default: true for a file]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Data")]
     pub(crate) scale: Option<bool>,
-    /// Fraction of the training part of a file that says when to stop [default: 0.25]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
-    pub(crate) validation: Option<f64>,
+    /// Length of a step in ms [default: that of the task; 1 for a file]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) dt: Option<f64>,
     /// What the layers are made of: rnn, gru or lstm [default: rnn; for a file gru]
     #[arg(long, value_name = "NAME")]
     pub(crate) cell: Option<String>,
-    /// Units of each recurrent layer [default: 100; for a file 64]
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    pub(crate) hidden: Option<Vec<i64>>,
-    /// What training makes small: mse, mae, huber, cross_entropy or binary_cross_entropy [default: as the targets are]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) loss: Option<String>,
-    /// sgd, momentum, nesterov, rms_prop, adam or adam_w [default: adam]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) optimizer: Option<String>,
-    /// Learning rate [default: 0.025 for integration, else 0.001]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) lr: Option<f64>,
-    /// What is added to the loss for the squares of all weights [default: 2e-4 for integration, else 0]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) l2: Option<f64>,
     /// Updates, of a task [default: 3000]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) updates: Option<u64>,
-    /// Times that every sample of a file is seen at most [default: 200]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) epochs: Option<usize>,
-    /// Epochs without a better loss on the validation part after which training ends [default: 40]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) patience: Option<u64>,
-    /// Samples of an update [default: 128; for a file 16]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) batch: Option<usize>,
-    /// Cut sequences in pieces of so many steps, each of which makes an update and hands on its state
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) truncate: Option<usize>,
-    /// Updates between two reports [default: 500; for a file 50]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) report_every: Option<u64>,
+    #[command(flatten)]
+    pub(crate) learning: Learning,
     #[command(flatten)]
     pub(crate) run: Run,
 }
@@ -361,9 +412,6 @@ pub(crate) struct Snn {
     /// Length of a step in ms [default: 0.1; of a file 1, of spikes with times 4]
     #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
-    /// Fraction of the training part of a file that says when to stop [default: 0.25]
-    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
-    pub(crate) validation: Option<f64>,
     /// Samples to draw, without a file [default: 256]
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) samples: Option<usize>,
@@ -374,21 +422,6 @@ pub(crate) struct Snn {
     /// Rate of each input channel, without a file [default: 5]
     #[arg(long, value_name = "HZ", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) rate_hz: Option<f64>,
-    /// Times that every sample is seen, of a file at most [default: 1500; for a file 100]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) epochs: Option<usize>,
-    /// Epochs without a better loss on the validation part of a file after which training ends [default: 20]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) patience: Option<u64>,
-    /// Samples of an update [default: all of them; for a file 32]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) batch: Option<usize>,
-    /// Learning rate [default: 0.002]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    pub(crate) lr: Option<f64>,
-    /// Updates between two reports [default: 100; for a file 50]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) report_every: Option<u64>,
     /// What stands in for the derivative of a spike: inv_square, sigmoid, arctan, ... (a wrong name lists all eighteen)
     /// [default: inv_square; for a file sigmoid]
     #[arg(long, value_name = "NAME")]
@@ -397,12 +430,11 @@ pub(crate) struct Snn {
     /// [default: value]
     #[arg(long, value_name = "NAME")]
     pub(crate) reset: Option<String>,
-    /// Neurons of each hidden layer [default: 10; for a file 128]
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    pub(crate) hidden: Option<Vec<i64>>,
     /// Synapses among the neurons of each hidden layer, too
     #[arg(long)]
     pub(crate) recurrent: bool,
+    #[command(flatten)]
+    pub(crate) learning: Learning,
     #[command(flatten)]
     pub(crate) run: Run,
 }

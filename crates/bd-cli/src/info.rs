@@ -5,7 +5,7 @@ use bd_core::{DeviceSpec, Result, cuda, libtorch};
 use serde_json::{Value, json};
 
 use crate::console;
-use crate::text::plural;
+use bd_core::text::plural;
 
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 

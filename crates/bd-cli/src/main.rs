@@ -1,28 +1,21 @@
 //! `bd`: trains models of brain dynamics from the command line.
 //!
-//! Arguments become a typed plan, a plan becomes ready objects, and the crates do the work. Only here are flags, files
-//! that users name, colours and plots known.
+//! Here are flags, words, the progress bar, tables and signals, and nothing else: what a run is and does is in `bd-run`.
 
 mod args;
 mod check;
 mod console;
-mod course;
 mod data;
-mod examples;
-mod finished;
+mod eval;
+mod figures;
 mod hints;
 mod info;
-mod interrupt;
-mod job;
-mod ngrc;
-mod overlay;
-mod plan;
-mod plot;
+mod options;
 mod predict;
-mod rnn;
-mod snn;
-mod text;
-mod training;
+mod progress;
+mod signals;
+mod table;
+mod train;
 
 use std::panic;
 use std::process::ExitCode;
@@ -32,13 +25,13 @@ use bd_core::Error;
 use bd_core::error::panic_message;
 use clap::Parser;
 
-use crate::args::{Cli, Command, Train};
+use crate::args::{Cli, Command};
 use crate::check::ChecksFailed;
-use crate::interrupt::Interrupted;
+use crate::signals::Interrupted;
 
 fn main() -> ExitCode {
     bd_core::memory::keep_freed();
-    // Panics of libtorch are caught and told as errors; what is not caught is told below.
+    // Panics of libtorch are caught and become errors; what is not caught is said below.
     let place = Arc::new(Mutex::new(String::new()));
     let hook_place = Arc::clone(&place);
     panic::set_hook(Box::new(move |info| {
@@ -64,11 +57,9 @@ fn run() -> anyhow::Result<()> {
         Command::Check(args) => check::check(&args),
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
-        Command::Eval(args) => predict::eval(&args),
+        Command::Eval(args) => eval::eval(&args),
         Command::Data(data) => data::make(&data),
-        Command::Train(Train::Ngrc(args)) => ngrc::train(&args),
-        Command::Train(Train::Rnn(args)) => rnn::train(&args),
-        Command::Train(Train::Snn(args)) => snn::train(&args),
+        Command::Train(args) => train::train(args),
     }
 }
 
@@ -81,10 +72,11 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         return 9;
     }
     match error.downcast_ref::<Error>() {
-        Some(Error::Setting { .. } | Error::Config(_) | Error::Shape { .. } | Error::DtypeOrDevice { .. }) => 2,
+        Some(Error::Config(_) | Error::Setting { .. } | Error::Shape { .. } | Error::DtypeOrDevice { .. }) => 2,
         Some(Error::NotFinite { .. }) => 3,
         Some(Error::OutOfMemory(_)) => 4,
         Some(Error::Storage { .. }) => 5,
+        Some(Error::Locked { .. }) => 6,
         Some(Error::BadFile { .. } | Error::Mismatch { .. }) => 7,
         Some(Error::Cuda(_) | Error::Gpu(_)) => 8,
         _ => 1,

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+pub use tch::Device;
+use tch::Tensor;
 
 use crate::cuda::{self, CudaProblem};
 use crate::error::{Error, Result};

@@ -8,10 +8,15 @@
 //! | [`folder`] | [`RunFolder`]: the folder that a run leaves behind |
 //! | [`open`] | [`Run`]: a run folder, opened |
 //! | [`predict`] | [`Predictor`]: a trained model run over data of one's own |
+//! | [`figures`] | figures of what a run has found (feature `plot`) |
+//! | [`check`] | whether every model computes here what it should |
 //! | [`listener`] | [`Listener`]: who hears what a run says |
 
+pub mod check;
 pub mod config;
 pub mod experiment;
+#[cfg(feature = "plot")]
+pub mod figures;
 pub mod folder;
 pub mod listener;
 mod manifest;
@@ -22,13 +27,13 @@ pub mod resume;
 mod seconds;
 
 pub use config::{
-    Config, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, Select, SeriesData, SystemConfig,
+    Config, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData, SystemConfig,
 };
-pub use experiment::{Ended, NetworkExperiment, Outcome, Report, Setting, train};
+pub use experiment::{Ended, NetworkExperiment, Outcome, Report, Setting, forecast, train};
 pub use folder::RunFolder;
 pub use listener::Listener;
 pub use manifest::{Manifest, Resumed, Status, Versions};
 pub use open::Run;
-pub use predict::{Input, Prediction, Predictor};
+pub use predict::{Input, Prediction, Predictor, other_series};
 pub use resume::{Resume, ResumeEnded};
 pub use seconds::Seconds;

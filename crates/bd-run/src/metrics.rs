@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// The file of metrics of a run.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     path: PathBuf,
     file: File,
     bytes: u64,
@@ -26,7 +26,7 @@ struct Mark {
 
 impl Metrics {
     /// Opens the file in a run folder, new or to go on: what is in it stays until [`cut`](Self::cut).
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("metrics.jsonl");
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::storage("open", &path))?;
         let bytes = file.metadata().map_err(Error::storage("read", &path))?.len();
@@ -36,7 +36,7 @@ impl Metrics {
     }
 
     /// Appends an object as one line.
-    pub fn report(&mut self, metrics: &Value) -> Result<()> {
+    pub(crate) fn report(&mut self, metrics: &Value) -> Result<()> {
         let line = format!("{metrics}\n");
         self.file.write_all(line.as_bytes()).map_err(Error::storage("write", &self.path))?;
         (self.bytes, self.lines) = (self.bytes + line.len() as u64, self.lines + 1);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::files::{sha256_hex, tensors_from_bytes};
 use bd_core::{DeviceSpec, Error, Result, threads};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::Config;
 use crate::config::cores;
@@ -26,7 +26,7 @@ use crate::predict::Predictor;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     path: PathBuf,
     config: Config,
@@ -78,9 +78,14 @@ impl Run {
         tensors_from_bytes(&file, &content)
     }
 
-    /// The trained model, ready to run on a device.
+    /// The trained model, ready to run on a device. Fails if there is no such device.
     pub fn predictor(&self, device: DeviceSpec) -> Result<Predictor> {
-        Predictor::new(self, device.resolve()?)
+        self.predictor_on(device.resolve()?)
+    }
+
+    /// The trained model, ready to run on a device that is there.
+    pub fn predictor_on(&self, device: Device) -> Result<Predictor> {
+        Predictor::new(self, device)
     }
 
     /// Sets the threads of our own loops to `threads`, or else to those of the run, as far as this machine has them.

@@ -1,7 +1,7 @@
 //! What the checks have found, for people.
 
 use bd_core::contract::report::{Check, Comparison, Row};
-use tch::Device;
+use bd_core::device::Device;
 
 const NAME: usize = 51;
 const CELL: usize = 13;

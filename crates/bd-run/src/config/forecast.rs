@@ -7,6 +7,7 @@ use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{NgrcConfig, Nvar, NvarConfig, Target};
 use bd_train::data::chaos::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
+use bd_train::forecast::{self, Select};
 use bd_train::{FreeRunConfig, Ridge, Solver};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -84,16 +85,6 @@ impl RidgeChoice {
         let Self { solver, penalise_intercept, chunk_rows, .. } = *self;
         Ridge { alpha, solver, penalise_intercept, chunk_rows }
     }
-}
-
-/// What makes one of several penalties the best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Select {
-    /// The error of the nearest horizon on the validation part.
-    OneStep,
-    /// How long the model runs freely on the validation part.
-    FreeRun,
 }
 
 /// What is to be forecast, by which model, fitted how.
@@ -201,6 +192,18 @@ impl ForecastConfig {
     /// The model.
     pub fn model(&self) -> NgrcConfig {
         NgrcConfig { nvar: self.nvar.clone(), target: self.target, scale: self.scale }
+    }
+
+    /// The settings of the fit.
+    pub(crate) fn fit(&self) -> forecast::ForecastConfig {
+        forecast::ForecastConfig {
+            horizons: self.horizon.clone(),
+            ridge: self.ridge.with(self.ridge.alpha[0]),
+            alphas: self.ridge.alpha.clone(),
+            select: self.select,
+            targets_beyond: self.split.targets_beyond,
+            free_run: self.free_run.clone(),
+        }
     }
 
     /// Divides a series of so many points.

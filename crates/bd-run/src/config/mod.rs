@@ -13,9 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Kind;
 
-pub use self::forecast::{ForecastConfig, RidgeChoice, Select, SeriesData, SplitChoice, SystemConfig, penalties};
+pub use self::forecast::{ForecastConfig, RidgeChoice, SeriesData, SplitChoice, SystemConfig, penalties};
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
+
+/// Of a file that a run has read, and that has changed since.
+pub(crate) const CHANGED_FILE: &str = "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as \
+     it is now, --set data.sha256=null, and to test on it, bd eval --data";
 
 /// Number type of parameters and states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,13 @@
 //! Experiments: what a configuration says, carried out in a run folder.
 
 mod evaluate;
+mod fit_words;
+mod forecast;
 mod network;
 mod random;
 mod report;
 mod reporter;
+mod series;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,9 +18,12 @@ use serde_json::{Map, Value};
 use tch::Device;
 
 pub use self::evaluate::evaluate_network;
+pub(crate) use self::forecast::loaded;
+pub use self::forecast::{ForecastReport, evaluate_forecast};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
 pub use self::report::{NetworkReport, Recorded};
+pub use self::series::SeriesSource;
 use crate::Config;
 use crate::config::Lessons;
 use crate::folder::RunFolder;
@@ -77,6 +83,8 @@ impl Outcome {
 /// What was found, for pictures and tables.
 #[derive(Debug)]
 pub enum Report {
+    /// Of a forecast.
+    Forecast(Box<ForecastReport>),
     /// Of a network.
     Network(Box<NetworkReport>),
 }
@@ -108,6 +116,11 @@ pub(crate) use heed;
 pub(crate) struct Found {
     pub(crate) report: Report,
     pub(crate) metrics: Map<String, Value>,
+}
+
+/// Carries out what a configuration of a forecast says.
+pub fn forecast(config: crate::ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+    forecast::run(config, setting, listener)
 }
 
 /// Trains a network as a configuration says, on what it is to learn.

@@ -428,6 +428,7 @@ pub(super) fn evaluate(
     let batch = if split == "test" { config.test_batch() } else { config.training(set.examples.count()).batch };
     let evaluation = criterion.evaluate(&pipeline.net, pipeline, &sha, set, batch)?;
     Ok(NetworkReport {
+        what: config.data.task.map_or("examples", |task| task.name()).to_owned(),
         trained: None,
         accuracies: Vec::new(),
         evaluation,

@@ -10,6 +10,8 @@ const MOST_PICTURED: usize = 15;
 /// What a training of a network found, and what it was evaluated on.
 #[derive(Debug)]
 pub struct NetworkReport {
+    /// What was learned, in a word: the name of a task, or `examples`.
+    pub what: String,
     /// The training; `None` of a network that was only evaluated.
     pub trained: Option<Trained>,
     /// Accuracy on the batch of each reported update, where that is all examples: number of the update, accuracy.
@@ -49,7 +51,7 @@ impl Recorded {
         let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
         let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
         let mut tap = Tap::new([&v, &spike]);
-        predict(net, sha, inputs.select(&samples)?, None, &mut tap)?;
+        let _ = predict(net, sha, inputs.select(&samples)?, None, &mut tap)?;
         let records = tap.finish()?;
         let host = |name: &str| records[name].to_device(Device::Cpu).to_kind(Kind::Double);
         Ok(Self { v: host(&v), spike: host(&spike), layer: layer.to_owned() })

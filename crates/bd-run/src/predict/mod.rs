@@ -1,5 +1,6 @@
 //! [`Predictor`]: a trained model run over data of one's own.
 
+mod forecast;
 mod network;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use bd_models::Pipeline;
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
+use self::forecast::Forecasting;
+pub use self::forecast::other_series;
 use self::network::Running;
 use crate::{Config, Run};
 
@@ -41,6 +44,7 @@ pub struct Prepared {
 
 #[derive(Debug)]
 enum PreparedData {
+    Series(forecast::SeriesInput),
     Sequences(network::SequencesInput),
 }
 
@@ -95,13 +99,14 @@ pub struct Predictor {
 
 #[derive(Debug)]
 enum Trained {
+    Forecast(Box<Forecasting>),
     Network(Box<Running>),
 }
 
 impl Predictor {
     pub(crate) fn new(run: &Run, device: Device) -> Result<Self> {
         let model = match run.config() {
-            Config::Forecast(_) => todo!(),
+            Config::Forecast(config) => Trained::Forecast(Box::new(Forecasting::new(run, config, device)?)),
             Config::Network(config) => Trained::Network(Box::new(Running::new(run, config, device)?)),
         };
         Ok(Self { path: run.path().to_path_buf(), model })
@@ -112,6 +117,7 @@ impl Predictor {
     /// `input` says something that is not for a run of this job.
     pub fn read(&self, path: &Path, input: &Input) -> Result<Prepared> {
         match &self.model {
+            Trained::Forecast(model) => model.read(path, input),
             Trained::Network(model) => model.read(path, input),
         }
     }
@@ -120,6 +126,7 @@ impl Predictor {
     /// batch is one series.
     pub fn run(&self, x: &Tensor) -> Result<Prediction> {
         let prepared = match &self.model {
+            Trained::Forecast(model) => model.prepare(x)?,
             Trained::Network(model) => model.prepare(x)?,
         };
         self.predict(&prepared)
@@ -128,6 +135,7 @@ impl Predictor {
     /// The model over data that [`read`](Self::read) has read.
     pub fn predict(&self, prepared: &Prepared) -> Result<Prediction> {
         match (&self.model, &prepared.data) {
+            (Trained::Forecast(model), PreparedData::Series(series)) => model.predict(series),
             (Trained::Network(model), PreparedData::Sequences(sequences)) => model.predict(sequences),
             _ => {
                 Err(Error::Config(format!("the data were read for another model than that of {}", self.path.display())))
@@ -138,6 +146,7 @@ impl Predictor {
     /// The network of rnn and snn, with what stands before and behind it: to embed it where samples come one by one.
     pub fn pipeline(&self) -> Option<&Pipeline> {
         match &self.model {
+            Trained::Forecast(_) => None,
             Trained::Network(model) => Some(model.pipeline()),
         }
     }
@@ -145,6 +154,7 @@ impl Predictor {
     /// Where it computes.
     pub fn device(&self) -> Device {
         match &self.model {
+            Trained::Forecast(model) => model.device(),
             Trained::Network(model) => model.pipeline().on().1,
         }
     }

@@ -8,12 +8,9 @@ use bd_train::data::dataset::{Accept, Dataset, Subset};
 use serde_json::Value;
 
 use super::{Model, NetworkConfig, OWN};
+use crate::config::CHANGED_FILE;
 use crate::config::layers::{Meant, data_meant};
 use crate::config::overlay::{alternative, typed};
-
-/// Of a file that a run has read, and that has changed since.
-pub(crate) const CHANGED_FILE: &str = "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as \
-     it is now, set data.sha256 to null, and to test on it, name it as other data";
 
 /// What a network learns.
 #[derive(Debug)]

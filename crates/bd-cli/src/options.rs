@@ -1,0 +1,141 @@
+//! Options as values of the configuration: which flag sets what.
+
+use bd_core::{Error, Result};
+use bd_run::Layers;
+use bd_run::config::penalties;
+use bd_train::data::split_names;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::args;
+
+/// Values by their paths in the configuration, of the options that were given.
+struct Given(Vec<(&'static str, Value)>);
+
+impl Given {
+    fn of_run(run: &args::Run) -> Self {
+        let mut given = Self(Vec::new());
+        given.put("device", &run.device);
+        given.put("dtype", &run.dtype);
+        given.put("seed", &run.seed);
+        given.put("threads", &run.threads);
+        given
+    }
+
+    fn put(&mut self, path: &'static str, value: &Option<impl Serialize>) {
+        self.0.extend(value.as_ref().map(|value| (path, json!(value))));
+    }
+
+    /// A choice of an alternative by its name, with that one's parameters.
+    fn name(&mut self, path: &'static str, name: &Option<String>) {
+        self.0.extend(name.as_ref().map(|name| (path, json!({"name": name}))));
+    }
+
+    /// A number, which JSON could not say if it is none.
+    fn number(&mut self, path: &'static str, option: &str, value: Option<f64>) -> Result<()> {
+        if let Some(value) = value.filter(|value| !value.is_finite()) {
+            return Err(Error::Config(format!("{option} is {value}; it must be a number")));
+        }
+        self.put(path, &value);
+        Ok(())
+    }
+
+    fn learning(&mut self, args: &args::Learning) -> Result<()> {
+        self.number("data.validation", "--validation", args.validation)?;
+        self.put("model.hidden", &args.hidden);
+        self.name("loss", &args.loss);
+        self.name("optim.rule", &args.optimizer);
+        self.number("optim.lr", "--lr", args.lr)?;
+        self.number("penalty.l2", "--l2", args.l2)?;
+        self.put("epochs", &args.epochs);
+        self.put("batch", &args.batch);
+        self.put("accumulate", &args.accumulate);
+        self.put("truncate", &args.truncate);
+        self.0.extend(args.patience.map(|patience| ("early_stopping", json!({"patience": patience}))));
+        self.put("report_every", &args.report_every);
+        Ok(())
+    }
+
+    fn layers(self, run: &args::Run) -> Layers {
+        Layers { config: run.config.clone(), options: self.0, set: run.set.clone() }
+    }
+}
+
+/// A path as JSON, which knows no other text than Unicode.
+fn file(option: &str, path: &Option<std::path::PathBuf>) -> Result<Option<String>> {
+    let Some(path) = path else { return Ok(None) };
+    match path.to_str() {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(Error::Config(format!(
+            "{option} {}: the path is not Unicode, and the configuration of the run could not name it; rename the file",
+            path.display()
+        ))),
+    }
+}
+
+pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
+    let mut given = Given::of_run(&args.run);
+    if let Some(split) = args.split.as_ref().filter(|split| split.len() != 3) {
+        let found = split.len();
+        return Err(Error::Config(format!(
+            "--split has {found} fractions; it takes three, for training, validation and test, as in 0.8,0,0.2"
+        )));
+    }
+    let alphas = args.alpha.as_deref().map(penalties).transpose();
+    let alphas = alphas.map_err(|error| Error::Config(format!("--alpha {error}")))?;
+    given.put("data.file", &file("--data", &args.data)?);
+    given.put("data.columns", &args.columns.as_deref().map(split_names));
+    given.put("data.time", &args.time);
+    given.number("dt", "--dt", args.dt)?;
+    given.number("split.warmup", "--warmup", args.warmup)?;
+    given.put("split.split", &args.split);
+    given.put("nvar.delay", &args.delay);
+    given.put("nvar.order", &args.order);
+    given.put("nvar.stride", &args.stride);
+    given.put("nvar.constant", &args.constant.then_some(true));
+    given.put("target", &args.target);
+    given.put("scale", &args.scale);
+    given.put("ridge.alpha", &alphas);
+    given.put("ridge.solver", &args.solver);
+    given.put("select", &args.select);
+    given.put("horizon", &args.horizon);
+    given.put("free_run.steps", &args.free_run);
+    Ok(given.layers(&args.run))
+}
+
+pub(crate) fn of_rnn(args: &args::Rnn) -> Result<Layers> {
+    let mut given = Given::of_run(&args.run);
+    given.name("data.task", &args.task);
+    given.put("data.file", &file("--data", &args.data)?);
+    given.put("data.scale", &args.scale);
+    given.number("dt", "--dt", args.dt)?;
+    given.name("model.cell", &args.cell);
+    given.put("updates", &args.updates);
+    given.learning(&args.learning)?;
+    Ok(given.layers(&args.run))
+}
+
+pub(crate) fn of_snn(args: &args::Snn) -> Result<Layers> {
+    let mut given = Given::of_run(&args.run);
+    given.put("data.file", &file("--data", &args.data)?);
+    given.name("data.encode", &args.encode);
+    given.number("dt", "--dt", args.dt)?;
+    given.put("data.samples", &args.samples);
+    given.put("data.steps", &args.steps);
+    given.number("data.rate_hz", "--rate-hz", args.rate_hz)?;
+    given.put("model.lif.surrogate", &args.surrogate);
+    given.put("model.lif.reset", &args.reset);
+    given.put("model.recurrent", &args.recurrent.then_some(true));
+    given.learning(&args.learning)?;
+    Ok(given.layers(&args.run))
+}
+
+/// What may change when a run goes on.
+pub(crate) fn of_changes(args: &args::Changes) -> Result<Layers> {
+    let mut given = Given(Vec::new());
+    given.put("device", &args.device);
+    given.put("threads", &args.threads);
+    given.put("updates", &args.updates);
+    given.put("epochs", &args.epochs);
+    Ok(Layers { config: None, options: given.0, set: args.set.clone() })
+}

@@ -1,0 +1,73 @@
+//! [`Progress`]: messages on standard error, and a bar below them where it is a terminal.
+
+use std::cell::RefCell;
+
+use bd_core::text::short;
+use bd_run::Listener;
+use bd_train::Seen;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::console;
+
+/// Messages, and a bar below them while a network is trained.
+pub(crate) struct Progress {
+    quiet: bool,
+    bar: RefCell<ProgressBar>,
+    /// Of the last update its number, seconds and, where it is known, its loss, unless a line has said it.
+    unsaid: RefCell<Option<(u64, f64, f64)>>,
+}
+
+impl Progress {
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet, bar: RefCell::new(ProgressBar::hidden()), unsaid: RefCell::default() }
+    }
+
+    /// The line that BrainPy's users know.
+    fn say_update(&self, step: u64, wall_s: f64, loss: f64) {
+        self.say(&format!("Train {step} steps, use {wall_s:.4} s, train loss {}", short(loss)));
+    }
+}
+
+impl Listener for Progress {
+    fn say(&self, message: &str) {
+        if !self.quiet {
+            self.bar.borrow().suspend(|| console::message(message));
+        }
+    }
+
+    fn on_training(&self, updates: u64, done: u64) {
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} updates, loss {msg}, {eta} to go");
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(updates) };
+        bar.set_style(style.expect("the template is well formed"));
+        bar.set_position(done);
+        bar.reset_eta();
+        *self.bar.borrow_mut() = bar;
+    }
+
+    fn on_update(&self, seen: &Seen<'_>) {
+        let bar = self.bar.borrow();
+        bar.set_position(seen.step);
+        if let Some((_, loss)) = seen.known.filter(|_| seen.step.is_multiple_of(10)) {
+            bar.set_message(short(loss));
+        }
+        drop(bar);
+        match seen.report {
+            Some(report) => {
+                self.say_update(report.step, seen.wall_s, report.loss);
+                self.unsaid.take();
+            }
+            None => {
+                if let Some((step, loss)) = seen.known {
+                    self.unsaid.replace(Some((step, seen.wall_s, loss)));
+                }
+            }
+        }
+    }
+
+    fn on_trained(&self) {
+        self.bar.borrow().finish_and_clear();
+        if let Some((step, wall_s, loss)) = self.unsaid.take() {
+            self.say_update(step, wall_s, loss);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Signals: a training stops at the end of an update, with a checkpoint, or saves and goes on.
+//!
+//! | signal | a training | anything else |
+//! |---|---|---|
+//! | SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU | stops; another one ends the program at once, if it comes a second later or more | ends |
+//! | SIGUSR1 | writes a checkpoint and goes on | ends |
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bd_train::Control;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXCPU};
+use signal_hook::iterator::Signals;
+
+/// Launchers such as `timeout` send a signal to the process and to its group, and terminals and launchers may both send one: what
+/// comes within this time is the same request.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+
+/// A signal has ended the run.
+#[derive(Debug)]
+pub(crate) struct Interrupted {
+    signal: usize,
+    /// The run folder, if it is kept.
+    kept: Option<PathBuf>,
+}
+
+impl Interrupted {
+    /// 128 and the signal's number, as a shell counts: 130 for Ctrl-C, 143 for SIGTERM.
+    pub(crate) fn exit_code(&self) -> u8 {
+        128 + self.signal as u8
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kept {
+            None => f.write_str("stopped by a signal; nothing was kept"),
+            Some(path) => {
+                let path = path.display();
+                write!(f, "stopped by a signal; {path} is kept, with a checkpoint: bd train --resume {path} goes on")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// Watches for the signals that stop a training.
+pub(crate) struct Watch {
+    control: Control,
+    first: Arc<AtomicUsize>,
+}
+
+impl Watch {
+    /// From now on signals are requests to a training.
+    pub(crate) fn begin() -> Result<Self> {
+        let (control, first) = (Control::default(), Arc::new(AtomicUsize::new(0)));
+        let heard: Vec<i32> =
+            [SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGUSR1].into_iter().filter(|signal| !is_ignored(*signal)).collect();
+        let mut signals = Signals::new(heard).context("signals cannot be watched")?;
+        let watch = Self { control: control.clone(), first: Arc::clone(&first) };
+        thread::spawn(move || {
+            let mut stopped_at: Option<Instant> = None;
+            for signal in signals.forever() {
+                match stopped_at {
+                    _ if signal == SIGUSR1 => control.save(),
+                    None => {
+                        stopped_at = Some(Instant::now());
+                        first.store(signal as usize, Ordering::SeqCst);
+                        control.stop();
+                    }
+                    Some(at) if at.elapsed() < SAME_REQUEST => {}
+                    Some(_) => signal_hook::low_level::exit(128 + signal),
+                }
+            }
+        });
+        Ok(watch)
+    }
+
+    /// The handle that the signals act on.
+    pub(crate) fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// How a run that was stopped ends.
+    pub(crate) fn interrupted(&self, kept: Option<PathBuf>) -> Interrupted {
+        Interrupted { signal: self.first.load(Ordering::SeqCst), kept }
+    }
+}
+
+/// Whether this process was started with a signal ignored, as `nohup` does: then it stays so.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
+}

@@ -1,0 +1,90 @@
+//! Tables of what was found, for people.
+
+use bd_core::text::short;
+use bd_run::Report;
+use bd_run::experiment::{ForecastReport, NetworkReport};
+use bd_train::{Activity, Evaluation};
+
+/// What a run has found.
+pub(crate) fn of(report: &Report) -> String {
+    match report {
+        Report::Forecast(report) => of_forecast(report, "test MSE"),
+        Report::Network(report) => of_network(report),
+    }
+}
+
+/// A row of a name and what belongs to it.
+fn row(name: &str, value: &str) -> String {
+    format!("{name:>14}  {value}")
+}
+
+/// The loss at the end of the training, the test or what was learned, the baseline beside it, and what was taken for what.
+pub(crate) fn of_network(report: &NetworkReport) -> String {
+    let NetworkReport { evaluation, split, .. } = report;
+    let mut lines = Vec::new();
+    if let (Some(trained), "test") = (&report.trained, *split) {
+        lines.push(row("train loss", &format!("{} (mean of the last 100 updates)", short(trained.mean_of_last(100)))));
+    }
+    lines.push(row(&format!("{split} loss"), &short(evaluation.loss)));
+    if let Some(accuracy) = evaluation.accuracy {
+        let name = if *split == "test" { "test accuracy" } else { "accuracy" };
+        lines.push(row(name, &short(accuracy)));
+    }
+    if let (Some(mse), Some(nmse)) = (evaluation.mse, evaluation.nmse) {
+        lines.push(row("test MSE", &format!("{} ({} of the variance)", short(mse), short(nmse))));
+    }
+    if let Some(accuracy) = report.baseline {
+        let what = "ridge regression on each channel's mean and deviation";
+        lines.push(row("linear", &format!("{} ({what})", short(accuracy))));
+    }
+    lines.extend(report.activity.iter().map(|layer| spike_rate(layer, report.dt_ms)));
+    let range = |(layer, least, most): &(String, f64, f64)| {
+        row(&format!("tau of {layer}"), &format!("{} to {} ms", short(*least), short(*most)))
+    };
+    lines.extend(report.time_constants_ms.iter().map(range));
+    lines.extend(confusion(evaluation).filter(|_| *split == "test"));
+    lines.join("\n")
+}
+
+fn spike_rate(layer: &Activity, dt_ms: f64) -> String {
+    let quiet = match layer.silent {
+        0 => String::new(),
+        silent => format!(", {silent} of {} neurons silent", layer.neurons),
+    };
+    row(&format!("rate of {}", layer.layer), &format!("{} Hz{quiet}", short(layer.per_step * 1000.0 / dt_ms)))
+}
+
+/// Rows are what it was, columns what it was taken for.
+fn confusion(evaluation: &Evaluation) -> Option<String> {
+    const MOST_CLASSES: usize = 12;
+    let confusion = evaluation.confusion.as_ref().filter(|rows| rows.len() <= MOST_CLASSES)?;
+    let head: String = (0..confusion.len()).map(|class| format!("{class:>6}")).collect();
+    let line = |(class, counts): (usize, &Vec<i64>)| {
+        let counts: String = counts.iter().map(|count| format!("{count:>6}")).collect();
+        format!("\n{class:>14}  {counts}")
+    };
+    Some(row("is / taken for", &head) + &confusion.iter().enumerate().map(line).collect::<String>())
+}
+
+/// A row for each horizon, under a word for what the errors are of.
+pub(crate) fn of_forecast(report: &ForecastReport, mse: &str) -> String {
+    // More columns than this do not fit on a line.
+    const MOST_CHANNELS: usize = 8;
+    let ForecastReport { data, evaluation, .. } = report;
+    let channels = &data.series.channels;
+    let shown = if channels.len() == 1 { 0 } else { channels.len().min(MOST_CHANNELS) };
+    let mut text = format!("{:>8}  {mse:>10}  {:>10}  {:>11}  {:>10}", "horizon", "NRMSE", "persistence", "mean");
+    text += &channels[..shown].iter().map(|name| format!("  {name:>10}")).collect::<String>();
+    text += if shown < channels.len() && shown > 0 { "  ..." } else { "" };
+    for forecast in &evaluation.forecasts {
+        let [persistence, mean] = [&forecast.persistence, &forecast.mean].map(|error| short(error.nrmse));
+        let (mse, nrmse) = (short(forecast.error.mse), short(forecast.error.nrmse));
+        text += &format!("\n{:>8}  {mse:>10}  {nrmse:>10}  {persistence:>11}  {mean:>10}", forecast.horizon);
+        let values = forecast.error.nrmse_per_channel.iter().take(shown);
+        text += &values.map(|&value| format!("  {:>10}", short(value))).collect::<String>();
+    }
+    if let Some(free) = &evaluation.free {
+        text += &format!("\nfree run  {}", data.valid_time(free).sentence());
+    }
+    text
+}

@@ -1,3 +1,0 @@
-//! Numbers for people.
-
-pub(crate) use bd_core::text::{plural, short};

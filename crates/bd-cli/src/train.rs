@@ -1,0 +1,171 @@
+//! `bd train`: a job from its options to its run folder, or a run that goes on.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Result;
+use bd_core::device::{Device, device_name};
+use bd_core::{DeviceSpec, Error, libtorch, text, threads};
+use bd_run::{
+    Config, Ended, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume, ResumeEnded, Setting,
+};
+use serde_json::{Value, json};
+
+use crate::args::{self, Train};
+use crate::console;
+use crate::figures;
+use crate::info::{VERSION, git_hash};
+use crate::options;
+use crate::progress::Progress;
+use crate::signals::Watch;
+use crate::table;
+
+pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
+    match (args.job, args.resume) {
+        (Some(Train::Ngrc(args)), None) => {
+            let layers = options::of_ngrc(&args)?;
+            job(&args.run, |work| {
+                let config = ForecastConfig::resolve(&layers)?;
+                let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;
+                bd_run::forecast(config, &setting, &work.progress)
+            })
+        }
+        (Some(Train::Rnn(args)), None) => network(&args.run, "rnn", options::of_rnn(&args)?),
+        (Some(Train::Snn(args)), None) => network(&args.run, "snn", options::of_snn(&args)?),
+        (None, Some(run)) => resume(&run, &args.changes),
+        (Some(_), Some(_)) => {
+            Err(Error::Config("--resume goes on with a run as it is; it takes no job, only what may change".into())
+                .into())
+        }
+        (None, None) => {
+            Err(Error::Config("name a job (ngrc, rnn or snn), or a run to go on with by --resume".into()).into())
+        }
+    }
+}
+
+fn network(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
+    job(args, |work| {
+        let (config, lessons) = NetworkConfig::resolve(name, &layers)?;
+        let setting = work.setting(&Config::Network(Box::new(config.clone())))?;
+        bd_run::train(config, lessons, &setting, &work.progress)
+    })
+}
+
+/// What a job works with.
+struct Work<'a> {
+    began: Instant,
+    watch: &'a Watch,
+    progress: Progress,
+    out: Option<&'a Path>,
+}
+
+impl Work<'_> {
+    /// Where it computes, by the configuration, and with how many threads: said in the first line.
+    fn setting(&self, config: &Config) -> bd_core::Result<Setting> {
+        let device = choose_device(config.device(), &self.progress)?;
+        threads::set(config.threads());
+        self.progress.say(&about(&device_name(device), &bd_core::kind_name(config.dtype().kind()), config.threads()));
+        Ok(Setting {
+            device,
+            out: self.out.map(Path::to_path_buf),
+            control: self.watch.control(),
+            program: (VERSION, git_hash()),
+            began: self.began,
+        })
+    }
+}
+
+/// Sees a job through.
+fn job(args: &args::Run, job: impl FnOnce(&Work<'_>) -> bd_core::Result<Ended>) -> Result<()> {
+    let began = Instant::now();
+    let watch = Watch::begin()?;
+    let work = Work { began, watch: &watch, progress: Progress::new(args.quiet), out: args.out.as_deref() };
+    let ended = job(&work)?;
+    finish(ended, &work, args.json, args.quiet)
+}
+
+fn resume(run: &Path, args: &args::Changes) -> Result<()> {
+    let began = Instant::now();
+    let watch = Watch::begin()?;
+    let work = Work { began, watch: &watch, progress: Progress::new(args.quiet), out: None };
+    let resume = Resume::open(run, &options::of_changes(args)?)?;
+    let setting = work.setting(&Config::Network(Box::new(resume.config().clone())))?;
+    match resume.run(&setting, &work.progress)? {
+        ResumeEnded::Went(ended) => finish(ended, &work, args.json, args.quiet),
+        ResumeEnded::NothingLeft(path) => {
+            let path = path.display();
+            let longer = "more --updates or --epochs go on with it";
+            work.progress.say(&format!("run       {path} is done, and there is nothing left to do; {longer}"));
+            if args.json {
+                console::result(&json!({"job": "resume", "run": run, "nothing_left": true}).to_string())?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Adds the plots, marks the run as done, and prints what was found.
+fn finish(ended: Ended, work: &Work<'_>, as_json: bool, quiet: bool) -> Result<()> {
+    let outcome = match ended {
+        Ended::Finished(outcome) => outcome,
+        Ended::Stopped { kept } => return Err(work.watch.interrupted(kept).into()),
+    };
+    figures::save(&outcome);
+    let printed = if as_json { json_of(&outcome).to_string() } else { table::of(&outcome.report) };
+    let seconds = outcome.seconds.total();
+    let path = outcome.finish()?;
+    if as_json || !quiet {
+        console::result(&printed)?;
+    }
+    work.progress.say(&format!("run       {} ({seconds:.2} s)", path.display()));
+    Ok(())
+}
+
+/// The object of `--json`: what was done, where, and what came of it.
+fn json_of(outcome: &Outcome) -> Value {
+    let mut seconds = outcome.seconds.to_json();
+    let mut metrics = outcome.metrics.clone();
+    let manifest = outcome.folder.manifest();
+    let mut found = json!({
+        "job": manifest.job, "run": outcome.folder.path().to_string_lossy(), "device": manifest.device,
+    });
+    match &outcome.report {
+        Report::Network(report) => {
+            if let Some(trained) = &report.trained {
+                let at = |fraction| trained.seconds_at(fraction);
+                seconds.insert("update".into(), json!({"median": at(0.5), "p10": at(0.1), "p90": at(0.9)}));
+                seconds.insert("drawing".into(), json!(trained.drawing_s));
+                metrics.insert("train_loss_last_100".into(), json!(trained.mean_of_last(100)));
+                metrics.insert("updates".into(), json!(trained.losses.len()));
+            }
+        }
+        Report::Forecast(report) => {
+            if let Some(choice) = &report.device {
+                found["ridge"] = choice.json();
+            }
+        }
+    }
+    found["seconds"] = json!(seconds);
+    found["metrics"] = json!(metrics);
+    if let Some(memory) = &outcome.memory {
+        found["memory"] = memory.json();
+    }
+    found
+}
+
+/// The device of a specification. Of `auto` it says what was chosen, and why that is no GPU.
+pub(crate) fn choose_device(spec: DeviceSpec, progress: &Progress) -> bd_core::Result<Device> {
+    let (device, problem) = spec.choose()?;
+    if spec == DeviceSpec::Auto {
+        let why = problem.map_or_else(String::new, |problem| format!(", for CUDA is not usable: {problem}"));
+        progress.say(&format!("device    auto is {}{why}", device_name(device)));
+    }
+    Ok(device)
+}
+
+/// The program, and what it computes on.
+pub(crate) fn about(device: &str, dtype: &str, threads: usize) -> String {
+    let libtorch = libtorch::version();
+    let libtorch = libtorch.as_deref().unwrap_or("unknown");
+    format!("bd {VERSION}, libtorch {libtorch}, {device}, {dtype}, {}", text::plural(threads, "thread"))
+}

@@ -1,0 +1,229 @@
+//! Forecasts: a series, warm-up, fit, test, for several horizons at once.
+
+use bd_core::files::save_tensors;
+use bd_core::npz::save_npz;
+use bd_core::text::plural;
+use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
+use bd_models::{Ngrc, Nvar, NvarConfig};
+use bd_train::Units;
+use bd_train::data::Split;
+use bd_train::forecast::{self, ForecastEvaluation, Measure, RidgeDevice, ShortPart};
+use serde_json::{Map, Value, json};
+use tch::{Device, Tensor};
+
+use super::fit_words::{FitWords, say_oddities, validation_lines};
+use super::series::SeriesSource;
+use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
+use crate::config::ForecastConfig;
+use crate::folder::{RunFolder, WEIGHTS};
+use crate::listener::Listener;
+use crate::manifest::Manifest;
+use crate::metrics::Metrics;
+use crate::seconds::Seconds;
+use crate::{Config, Run};
+
+/// What a fitted model does on a part of a series, and on which.
+#[derive(Debug)]
+pub struct ForecastReport {
+    /// The series.
+    pub data: SeriesSource,
+    /// Forecasts and free runs.
+    pub evaluation: ForecastEvaluation,
+    /// Where the regression was solved, where there was a choice.
+    pub device: Option<RidgeDevice>,
+}
+
+/// Carries out what a configuration says.
+pub(super) fn run(mut config: ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+    let data = SeriesSource::load(&config)?;
+    if data.sha256.is_some() {
+        // So that whatever file comes later, its columns are found by the names of these, and its points are as far apart.
+        config.data.columns = data.series.channels.clone();
+        config.dt = Some(data.series.dt);
+        config.data.sha256 = data.sha256.clone();
+    }
+    let split = divide(&config, &data)?;
+    let whole = Config::Forecast(Box::new(config.clone()));
+    let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
+    let mut folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
+    let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+    work.seconds.lap("setup");
+    data.describe(listener);
+    let parts = [&split.warmup, &split.train, &split.validation, &split.test].map(|part| part.len());
+    let [warmup, train, validation, test] = parts;
+    listener.say(&format!("split     warm-up {warmup}, training {train}, validation {validation}, test {test}"));
+    let found = carry_out(&config, data, &split, setting.device, &mut folder, &mut work);
+    end(found, folder, work.seconds, None, listener)
+}
+
+fn carry_out(
+    config: &ForecastConfig,
+    data: SeriesSource,
+    split: &Split,
+    device: Device,
+    folder: &mut RunFolder,
+    work: &mut Work<'_>,
+) -> Result<Stage<Found>> {
+    heed!(work);
+    let channels = data.series.channels.len();
+    let choice = ridge_device(config, channels, split.train.len(), device)?;
+    if let Some(choice) = &choice {
+        work.listener.say(&format!("ridge     {}", choice.describe()));
+    }
+    let (params, model) = model(config, channels, choice.as_ref().map_or(device, RidgeDevice::device))?;
+    let (features, horizons) = (model.n_features(), plural(config.horizon.len(), "horizon"));
+    work.listener.say(&format!("model     ngrc: {features} features, {horizons}"));
+    let mut words = FitWords { config, data: &data, listener: work.listener, seconds: &mut work.seconds };
+    let fitted = forecast::fit(&model, &data.series, split, &config.fit(), &mut |event| words.see(event))?;
+    // Before anything else: what was fitted must not be lost to whatever follows.
+    let weights = save_tensors(&folder.file(WEIGHTS)?, &params.named())?;
+    folder.update_manifest(|manifest| manifest.weights_sha256 = Some(weights))?;
+    heed!(work);
+    let units = Units::of(&data.series.stretch(split.train.clone()).squeeze_dim(0))?;
+    let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
+    let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
+    say_oddities(&forecasts, &data.series.channels, work.listener);
+    work.seconds.lap("test");
+    heed!(work);
+    let free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
+    let evaluation = ForecastEvaluation { forecasts, free };
+    work.seconds.lap("free_run");
+    let mut lines = Metrics::open(folder.path())?;
+    validation_lines(&fitted, &data.series.channels).iter().try_for_each(|line| lines.report(line))?;
+    write(folder, &mut lines, &data, &evaluation)?;
+    work.seconds.lap("write");
+    let mut metrics = metrics(&evaluation, &data);
+    metrics.insert("alpha".into(), json!(fitted.alpha));
+    metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
+    let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice }));
+    Ok(Stage::Done(Found { report, metrics }))
+}
+
+/// The model of a configuration.
+pub(crate) fn model(config: &ForecastConfig, channels: usize, device: Device) -> Result<(Params, Ngrc)> {
+    let mut params = Params::new(config.seed, (config.dtype.kind(), device));
+    let model = catch_torch(|| Ngrc::new(&mut params, channels, config.horizon.len(), &config.model()))?;
+    Ok((params, model))
+}
+
+/// Where model and data go, if there is a choice.
+fn ridge_device(config: &ForecastConfig, channels: usize, rows: usize, device: Device) -> Result<Option<RidgeDevice>> {
+    let features = Nvar::new(channels, &config.nvar)?.n_out() as usize;
+    Ok(RidgeDevice::choose(device, rows, features, channels * config.horizon.len()))
+}
+
+/// Writes forecasts and free runs.
+fn write(folder: &RunFolder, lines: &mut Metrics, data: &SeriesSource, found: &ForecastEvaluation) -> Result<()> {
+    let mut arrays = Vec::new();
+    for forecast in &found.forecasts {
+        lines.report(&forecast.line("test", &data.series.channels))?;
+        let (horizon, count) = (forecast.horizon, forecast.prediction.size()[0] as usize);
+        arrays.push((format!("prediction.{horizon}"), forecast.prediction.shallow_clone()));
+        arrays.push((format!("target.{horizon}"), forecast.target.shallow_clone()));
+        arrays.push((format!("time.{horizon}"), data.times(forecast.first, count)));
+    }
+    if let Some(free) = &found.free {
+        lines.report(&json!({
+            "split": "test", "free_run_steps": free.steps, "starts": free.starts, "valid_steps": free.valid_steps,
+            "bounded": free.bounded, "error": free.error
+        }))?;
+        arrays.push(("free_run.prediction".into(), free.prediction.shallow_clone()));
+        let starts: Vec<i64> = free.starts.iter().map(|&start| start as i64).collect();
+        arrays.push(("free_run.start".into(), Tensor::from_slice(&starts)));
+    }
+    save_npz(&folder.file("predictions.npz")?, &arrays)
+}
+
+/// Numbers by name.
+fn metrics(found: &ForecastEvaluation, data: &SeriesSource) -> Map<String, Value> {
+    let time = found.free.as_ref().map(|free| data.valid_time(free));
+    found.metrics("test", &data.series.channels, time.as_ref())
+}
+
+/// Divides the series, and refuses a division that leaves a part without what it needs.
+fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
+    let (points, farthest) = (data.series.points(), config.farthest());
+    let all = format!("the series has {points} points ({})", plural(data.series.channels.len(), "channel"));
+    let NvarConfig { delay, stride, .. } = config.nvar;
+    let reach = config.nvar.reach().unwrap_or(usize::MAX);
+    if data.sha256.is_some() && points <= reach.saturating_add(farthest) {
+        return Err(Error::Config(format!(
+            "{all}, too few: the lags of delay {delay} and stride {stride} reach {reach} points back, and the farthest forecast \
+             is {farthest} ahead; lower --delay, --stride or --horizon"
+        )));
+    }
+    let split = config.divide(points)?;
+    let Some(short) = config.fit().short_part(&split, reach) else { return Ok(split) };
+    Err(Error::Config(match short {
+        ShortPart::Training { points: train, .. } => format!(
+            "{all}, and the training part {train} of them after a warm-up of {}: too few to learn a forecast {farthest} steps ahead; \
+             lower --delay, --stride, --horizon or --warmup, or give the training part more with --split",
+            split.warmup.len()
+        ),
+        ShortPart::Choice { .. } | ShortPart::FreeRuns { .. } => {
+            format!("{short}; give it more with --split, for example 0.5,0.25,0.25")
+        }
+        ShortPart::Test { points: test, .. } => format!(
+            "{all}, and the test part {test} of them: too few to test a forecast {farthest} steps ahead; lower --horizon, or \
+             give the test part more with --split"
+        ),
+    }))
+}
+
+/// The fitted model of a run on the test part of its own series or, where `other` has one, on all of another: what is found, and
+/// numbers by name.
+pub fn evaluate_forecast(
+    run: &Run,
+    config: &ForecastConfig,
+    device: Device,
+    other: Option<SeriesSource>,
+    listener: &dyn Listener,
+) -> Result<(ForecastReport, Map<String, Value>)> {
+    let is_other = other.is_some();
+    let data = other.map_or_else(|| SeriesSource::load(config), Ok)?;
+    let model = loaded(run, config, data.series.channels.len(), device)?;
+    let points = data.series.points();
+    let (known, part) = match is_other {
+        false => {
+            let split = config.divide(points)?;
+            (split.train, split.test)
+        }
+        // Of other data all that has a whole history is for testing.
+        true => (0..points, model.memory()..points),
+    };
+    if part.len() <= config.farthest() {
+        let (reach, farthest) = (model.memory(), config.farthest());
+        return Err(Error::Config(format!(
+            "the series has {points} points, too few: lags reach {reach} back, and the farthest forecast is {farthest} ahead"
+        )));
+    }
+    data.describe(listener);
+    listener.say(&format!("test      {}", plural(part.len(), "point")));
+    if is_other {
+        listener
+            .say("note      mean and standard deviation, of the baseline and of free runs, are those of this series");
+        if data.sha256 == config.data.sha256 {
+            listener.say("warning   the model was trained on a part of this file; without --data, bd eval takes the part that was not");
+        }
+    }
+    let units = Units::of(&data.series.stretch(known).squeeze_dim(0))?;
+    let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
+    let evaluation = measure.evaluate(part, &config.free_run)?;
+    say_oddities(&evaluation.forecasts, &data.series.channels, listener);
+    let metrics = metrics(&evaluation, &data);
+    Ok((ForecastReport { data, evaluation, device: None }, metrics))
+}
+
+/// The model of a run with its weights, for a series of so many channels.
+pub(crate) fn loaded(run: &Run, config: &ForecastConfig, channels: usize, device: Device) -> Result<Ngrc> {
+    let (params, model) = model(config, channels, device)?;
+    let trained = Some(config.data.columns.len()).filter(|&count| count > 0);
+    params.load(&run.weights()?).map_err(|error| match error {
+        // The weights are those that the run wrote, so that what does not fit most likely is the series.
+        Error::Mismatch { .. } if Some(channels) != trained => Error::Config(format!(
+            "the model was trained on another number of channels than the {channels} of this series; choose them with `columns`"
+        )),
+        error => error,
+    })?;
+    Ok(model)
+}

@@ -1,0 +1,121 @@
+//! [`SeriesSource`]: the series that a forecast is about, from a file or integrated.
+
+use std::path::Path;
+
+use bd_core::files::sha256_of;
+use bd_core::text::plural;
+use bd_core::{Error, Result};
+use bd_train::FreeRunSummary;
+use bd_train::data::{Flow, Series, SeriesConfig};
+use bd_train::forecast::ValidTime;
+use tch::Tensor;
+
+use crate::config::{CHANGED_FILE, ForecastConfig, SystemConfig};
+use crate::listener::Listener;
+
+/// A series, and what is known of where it comes from.
+#[derive(Debug)]
+pub struct SeriesSource {
+    /// The series.
+    pub series: Series,
+    /// SHA-256 of the file that it is from, if it is from one.
+    pub sha256: Option<String>,
+    /// Where it comes from, in words.
+    pub source: String,
+    /// What the time axis of a picture says.
+    pub time_label: String,
+    /// Largest Lyapunov exponent per unit of time, where the system is known.
+    pub lyapunov_exponent: Option<f64>,
+}
+
+impl SeriesSource {
+    /// That of a configuration. Fails if the file has changed since the run read it.
+    pub(crate) fn load(config: &ForecastConfig) -> Result<Self> {
+        let data = &config.data;
+        match (&data.file, &data.system, config.dt) {
+            (Some(file), None, dt) => {
+                let found = Self::file(file, &data.series(dt))?;
+                if data.sha256.is_some() && data.sha256 != found.sha256 {
+                    return Err(Error::bad_file(file, CHANGED_FILE));
+                }
+                Ok(found)
+            }
+            (None, Some(system), Some(dt)) => integrated(system, dt),
+            (None, Some(_), None) => Err(Error::Config("dt must be set for a system".into())),
+            _ => Err(Error::Config("data.file or data.system must be set, and not both".into())),
+        }
+    }
+
+    /// From a file.
+    pub(crate) fn file(file: &Path, config: &SeriesConfig) -> Result<Self> {
+        let series = Series::read(file, config)?;
+        let time_label = config.time.clone().unwrap_or_else(|| format!("time (dt = {})", series.dt));
+        let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let sha256 = sha256_of(file).map_err(Error::storage("read", file))?;
+        Ok(Self { series, sha256: Some(sha256), source, time_label, lyapunov_exponent: None })
+    }
+
+    /// How long free runs are valid, in the units of the series.
+    pub fn valid_time(&self, free: impl Into<FreeRunSummary>) -> ValidTime {
+        ValidTime::of(free, self.series.dt, self.lyapunov_exponent)
+    }
+
+    /// Times of `count` points from `first` on, float64 `[count]`.
+    pub(crate) fn times(&self, first: usize, count: usize) -> Tensor {
+        Tensor::from_slice(&(first..first + count).map(|point| self.series.time(point)).collect::<Vec<f64>>())
+    }
+
+    /// Says what the series is, and what looks wrong with it.
+    pub(crate) fn describe(&self, listener: &dyn Listener) {
+        self.words().iter().for_each(|line| listener.say(line));
+    }
+
+    pub(crate) fn words(&self) -> Vec<String> {
+        let series = &self.series;
+        let (points, count) = (series.points(), series.channels.len());
+        let names = series.channels[..count.min(8)].join(", ") + if count > 8 { ", ..." } else { "" };
+        let channels = plural(count, "channel");
+        let mut words = vec![format!(
+            "series    {}: {}, {channels} ({names}), dt {}",
+            self.source,
+            plural(points, "point"),
+            series.dt
+        )];
+        if count > points {
+            words.push(format!(
+                "warning   {count} channels and only {points} points: is the table the wrong way round?"
+            ));
+        }
+        for name in series.counters() {
+            words.push(format!(
+                "warning   {name} rises evenly, as a time or an index does: leave it out by naming the others with --columns, or say \
+                 --time {name}"
+            ));
+        }
+        words
+    }
+}
+
+fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
+    let flow = Flow::named(&system.name)?;
+    let params: Vec<f64> =
+        flow.params.iter().map(|(name, usual)| system.params.get(*name).copied().unwrap_or(*usual)).collect();
+    let points = (system.duration / dt).round();
+    if !(points.is_finite() && points >= 0.0) {
+        return Err(Error::Config(format!("data.system.duration is {}; it must be a number above 0", system.duration)));
+    }
+    let usual = flow.params.iter().map(|(_, value)| value).eq(&params);
+    Ok(SeriesSource {
+        series: Series {
+            channels: flow.channels.iter().map(|&name| name.to_owned()).collect(),
+            values: flow.series(&params, &system.start, dt, points as usize)?,
+            start: dt, // the first point is one step after the start
+            dt,
+            times: None,
+        },
+        sha256: None,
+        source: system.name.clone(),
+        time_label: "time".into(),
+        lyapunov_exponent: usual.then_some(flow.lyapunov_exponent),
+    })
+}
