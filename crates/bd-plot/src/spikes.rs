@@ -83,7 +83,7 @@ impl Recording {
     }
 }
 
-/// A panel for each sample: the voltages of all neurons over time.
+/// A panel for each sample, counted from 0 as arrays are: the voltages of all neurons over time.
 pub fn voltages(recording: &Recording) -> Figure {
     let Recording { samples, neurons, ref layer, .. } = *recording;
     let (shown, drawn) = (samples.min(MOST_SAMPLES), neurons.min(MOST_NEURONS));
@@ -93,7 +93,7 @@ pub fn voltages(recording: &Recording) -> Figure {
     let line =
         |sample, neuron| Line { label: None, points: thin_to(stretches, recording.voltage(sample, neuron)), mark };
     let panel = |sample: usize| Panel {
-        title: (samples > 1).then(|| format!("sample {}", sample + 1)),
+        title: (samples > 1).then(|| format!("sample {sample}")),
         y_label: "voltage".into(),
         lines: if recording.is_empty() { Vec::new() } else { (0..drawn).map(|neuron| line(sample, neuron)).collect() },
         ..Panel::default()
@@ -195,7 +195,7 @@ impl Rows {
             return (0..self.neurons).step_by(step).map(|neuron| (neuron as f64, neuron.to_string())).collect();
         }
         let middle = |sample| self.height(sample, 0) + (self.neurons - 1) as f64 / 2.0;
-        (0..self.spikes.len()).map(|sample| (middle(sample), (sample + 1).to_string())).collect()
+        (0..self.spikes.len()).map(|sample| (middle(sample), sample.to_string())).collect()
     }
 }
 
