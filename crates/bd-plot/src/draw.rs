@@ -142,6 +142,11 @@ impl Panel {
             line.draw(&mut chart, self.y_scale, *colour)?;
         }
         self.draw_events(&mut chart)?;
+        self.draw_legend(&mut chart)
+    }
+
+    /// Samples of the lines that have labels, in the upper right corner.
+    fn draw_legend<'a, B: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, B>) -> Drawn<B> {
         if self.lines.iter().any(|line| line.label.is_some()) {
             chart
                 .configure_series_labels()

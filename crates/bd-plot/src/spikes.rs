@@ -119,7 +119,7 @@ pub fn raster(recording: &Recording) -> Figure {
         let dot = |&(neuron, step): &(usize, usize)| (step as f64 * recording.dt_ms, rows.height(sample, neuron));
         Line { label: None, points: spikes.iter().step_by(rows.every).map(dot).collect(), mark: Mark::Dots(radius) }
     };
-    let room = 0.5 + 0.015 * rows.count() as f64; // so that dots stay off the axis
+    let margin = 0.5 + 0.015 * rows.count() as f64; // so that dots stay off the axis
     let panel = Panel {
         y_label: match (rows.spikes.len(), rows.neurons) {
             (0 | 1, _) => "neuron".into(),
@@ -127,7 +127,7 @@ pub fn raster(recording: &Recording) -> Figure {
             (_, neurons) => format!("sample (neurons 0 to {})", neurons - 1),
         },
         lines: rows.spikes.iter().enumerate().map(line).collect(),
-        y_range: Some(-room..rows.count() as f64 - 1.0 + room),
+        y_range: Some(-margin..rows.count() as f64 - 1.0 + margin),
         y_ticks: Some(rows.ticks()),
         rules: (1..rows.spikes.len()).map(|sample| (sample * rows.neurons) as f64 - 0.5).collect(),
         ..Panel::default()

@@ -1,4 +1,4 @@
-//! Figures of a network of rates: the course of training, what it sees and what it says.
+//! Figures of a network of rates: its training, and its outputs over the targets.
 
 use bd_core::Result;
 use bd_plot::Figure;

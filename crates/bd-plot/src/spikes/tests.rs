@@ -61,7 +61,7 @@ fn samples_count_from_0() {
 }
 
 #[test]
-fn what_is_left_out_is_told() {
+fn what_is_left_out_stands_in_the_title() {
     let many = recording(20, 400, 30, 50);
     assert!(voltages(&many).title.ends_with("to 5, first 15 of 20 samples, first 20 of 30 neurons"));
     assert!(raster(&many).title.ends_with("of layer r, first 6 of 20 samples"));
