@@ -141,6 +141,12 @@ impl Panel {
         for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             line.draw(&mut chart, self.y_scale, *colour)?;
         }
+        self.draw_events(&mut chart)?;
+        self.draw_legend(&mut chart)
+    }
+
+    /// Samples of the lines that have labels, in the upper right corner.
+    fn draw_legend<'a, B: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, B>) -> Drawn<B> {
         if self.lines.iter().any(|line| line.label.is_some()) {
             chart
                 .configure_series_labels()
@@ -150,6 +156,20 @@ impl Panel {
                 .border_style(BLACK.mix(0.2))
                 .label_font((FONT, 12 * PIXELS))
                 .draw()?;
+        }
+        Ok(())
+    }
+
+    /// Thin lines upwards. Their words stand at the lower edge, on the side where there is more space.
+    fn draw_events<B: DrawingBackend>(&self, chart: &mut Chart<'_, B>) -> Drawn<B> {
+        let area = chart.plotting_area();
+        let (xs, ys) = (area.get_x_range(), area.get_y_range());
+        for (at, words) in self.events.iter().filter(|(at, _)| contains(&xs, *at)) {
+            area.draw(&PathElement::new([(*at, ys.start), (*at, ys.end)], BLACK.mix(0.35).stroke_width(PIXELS)))?;
+            let (side, away) = if *at < (xs.start + xs.end) / 2.0 { (HPos::Left, 1) } else { (HPos::Right, -1) };
+            let style = TextStyle::from((FONT, 12 * PIXELS).into_font()).pos(Pos::new(side, VPos::Bottom));
+            let (x, y) = (away * 5 * PIXELS as i32, -3 * PIXELS as i32);
+            area.draw(&(EmptyElement::at((*at, ys.start)) + Text::new(words.clone(), (x, y), style)))?;
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ pub struct Panel {
     pub y_ticks: Option<Vec<(f64, String)>>,
     /// Heights of thin lines across the panel.
     pub rules: Vec<f64>,
+    /// Where something happens on the horizontal axis, and what: thin lines upwards with words beside them.
+    pub events: Vec<(f64, String)>,
 }
 
 /// One line, named in the legend if it has a label. Where a point is not finite, it has a gap.

@@ -1,11 +1,16 @@
 //! Series over time, forecasts of them, and the picture of an attractor.
 
+use crate::axis::{contains, extent};
+use crate::ticks::between;
 use crate::{Figure, Line, Mark, Panel, thin};
 
 /// Channels that are drawn, a panel each: more do not fit in one picture.
 pub const MOST_CHANNELS: usize = 12;
 /// Points of a line in the picture of an attractor: more are a blot.
 pub const MOST_POINTS: usize = 20_000;
+
+/// What is shown beyond the range of the truth, as a fraction of that.
+const BEYOND: f64 = 0.25;
 
 /// Channels over common times.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,8 +36,22 @@ pub fn forecast(title: &str, truth: &Series<'_>, prediction: &[Vec<f64>]) -> Fig
 }
 
 /// A model on its own outputs, `[channel][step]`, over the truth, a panel for each channel.
+///
+/// Where it leaves the range of the truth by more than a quarter of that, the panel ends there and says when: a model that runs away
+/// would flatten everything else.
 pub fn free_run(title: &str, truth: &Series<'_>, prediction: &[Vec<f64>]) -> Figure {
-    truth.compared(title, prediction, "the model on its own outputs")
+    let mut figure = truth.compared(title, prediction, "the model on its own outputs");
+    let steps = truth.times.len().min(prediction.first().map_or(0, Vec::len));
+    let times = extent(truth.times[..steps].iter().copied(), 0.0);
+    for ((panel, values), prediction) in figure.panels.iter_mut().zip(&truth.values).zip(prediction) {
+        let range = extent(values.iter().copied(), BEYOND);
+        let left = truth.times.iter().zip(prediction).find(|(_, value)| !contains(&range, **value));
+        if let Some((time, _)) = left {
+            panel.events = vec![(*time, format!("leaves the range of the truth at {}", between(*time, &times)))];
+            panel.y_range = Some(range);
+        }
+    }
+    figure
 }
 
 /// A curve in the plane of two channels, with its words in the legend.
@@ -92,5 +111,87 @@ impl Series<'_> {
     fn line(&self, label: Option<&str>, values: &[f64], mark: Mark) -> Line {
         let points = self.times.iter().copied().zip(values.iter().copied()).collect();
         Line { label: label.map(str::to_owned), points: thin(points), mark }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn truth(names: &[String]) -> Series<'_> {
+        let times = (0..5).map(|step| 10.0 + f64::from(step)).collect();
+        Series { time_label: "time", names, times, values: vec![vec![0.0, 2.0, 4.0, 2.0, 0.0]; names.len()] }
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|c| format!("c{c}")).collect()
+    }
+
+    fn run(values: [f64; 5]) -> Figure {
+        free_run("run", &truth(&names(1)), &[values.to_vec()])
+    }
+
+    #[test]
+    fn points_are_at_their_times_and_the_legend_stands_once() {
+        let figure = forecast("ahead", &truth(&names(2)), &vec![vec![1.0; 5]; 2]);
+        assert_eq!(figure.panels.len(), 2);
+        assert_eq!(figure.panels[1].lines[0].points[2], (12.0, 4.0));
+        assert_eq!(figure.panels[1].lines[1].points[4], (14.0, 1.0));
+        let labels = figure.panels.iter().flat_map(|panel| &panel.lines).filter_map(|line| line.label.as_deref());
+        assert_eq!(labels.collect::<Vec<_>>(), ["truth", "prediction"]);
+    }
+
+    #[test]
+    fn a_run_that_leaves_is_clipped_to_the_truth_with_a_margin_and_says_when() {
+        for beyond in [5.5, -1.5, 4e275, f64::NAN, f64::NEG_INFINITY] {
+            let figure = run([0.0, 2.0, beyond, 2.0, f64::INFINITY]);
+            let panel = &figure.panels[0];
+            assert_eq!(panel.y_range, Some(-1.0..5.0), "{beyond}");
+            assert_eq!(panel.events, [(12.0, "leaves the range of the truth at 12".to_owned())]);
+            assert!(figure.to_svg().unwrap().contains("leaves the range of the truth at 12"));
+        }
+    }
+
+    #[test]
+    fn a_run_that_stays_is_shown_whole() {
+        let figure = run([0.0, 2.0, 5.0, 2.0, -1.0]);
+        assert_eq!((&figure.panels[0].y_range, figure.panels[0].events.len()), (&None, 0));
+    }
+
+    #[test]
+    fn no_more_channels_are_drawn_than_fit_and_the_title_says_so() {
+        let names = names(15);
+        let figure = series("all", &truth(&names));
+        assert_eq!(figure.panels.len(), MOST_CHANNELS);
+        assert_eq!(figure.title, "all (first 12 of 15 channels)");
+    }
+
+    #[test]
+    fn an_orbit_is_one_channel_against_another() {
+        let orbit = |label: &str| Orbit { label: label.into(), values: [vec![1.0, 2.0], vec![3.0, 4.0]] };
+        let figure = attractor("attractor", ["x", "z"], orbit("series"), vec![orbit("forecast")]);
+        let panel = &figure.panels[0];
+        assert_eq!((figure.x_label.as_str(), panel.y_label.as_str()), ("x", "z"));
+        assert_eq!(panel.lines[1].points, [(1.0, 3.0), (2.0, 4.0)]);
+    }
+
+    #[test]
+    fn series_of_any_kind_are_drawn() {
+        let names = names(3);
+        for value in [0.0, f64::NAN, f64::INFINITY, 1e308, -1e-320] {
+            for times in [vec![], vec![value; 4], vec![1.7e9, 1.7e9 + 2.4e-7, 1.7e9, f64::NAN]] {
+                for values in [vec![], vec![vec![]; 3], vec![vec![value; 4]; 2], vec![vec![value, 1.0, -value, 2.0]; 3]]
+                {
+                    let truth = Series { time_label: "", names: &names, times: times.clone(), values: values.clone() };
+                    for prediction in [vec![], vec![vec![]; 3], vec![vec![value; 4], vec![1.0; 9]]] {
+                        let figures =
+                            [series("", &truth), forecast("", &truth, &prediction), free_run("", &truth, &prediction)];
+                        figures.iter().for_each(|figure| assert!(figure.to_svg().is_ok()));
+                    }
+                }
+            }
+            let orbit = || Orbit { label: String::new(), values: [vec![value; 3], vec![value, 1.0]] };
+            attractor("", ["", ""], orbit(), vec![orbit()]).to_png().unwrap();
+        }
     }
 }

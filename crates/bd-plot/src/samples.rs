@@ -1,4 +1,4 @@
-//! What a network sees in a few samples, and what it makes of them.
+//! Inputs of a network in a few samples, and its outputs over the targets.
 
 use crate::{Figure, Line, Mark, Panel, thin};
 
@@ -10,11 +10,11 @@ pub const MOST_CHANNELS: usize = 6;
 /// One sample. All arrays are `[channel][step]`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sample {
-    /// What the network sees.
+    /// Inputs of the network.
     pub inputs: Vec<Vec<f64>>,
-    /// What its outputs should be; empty where targets are no series.
+    /// Targets; empty where targets are no series.
     pub targets: Vec<Vec<f64>>,
-    /// Its outputs; empty where they are no series.
+    /// Outputs of the network; empty where they are no series.
     pub outputs: Vec<Vec<f64>>,
 }
 

@@ -83,7 +83,7 @@ impl Recording {
     }
 }
 
-/// A panel for each sample: the voltages of all neurons over time.
+/// A panel for each sample, counted from 0 as arrays are: the voltages of all neurons over time.
 pub fn voltages(recording: &Recording) -> Figure {
     let Recording { samples, neurons, ref layer, .. } = *recording;
     let (shown, drawn) = (samples.min(MOST_SAMPLES), neurons.min(MOST_NEURONS));
@@ -93,7 +93,7 @@ pub fn voltages(recording: &Recording) -> Figure {
     let line =
         |sample, neuron| Line { label: None, points: thin_to(stretches, recording.voltage(sample, neuron)), mark };
     let panel = |sample: usize| Panel {
-        title: (samples > 1).then(|| format!("sample {}", sample + 1)),
+        title: (samples > 1).then(|| format!("sample {sample}")),
         y_label: "voltage".into(),
         lines: if recording.is_empty() { Vec::new() } else { (0..drawn).map(|neuron| line(sample, neuron)).collect() },
         ..Panel::default()
@@ -119,7 +119,7 @@ pub fn raster(recording: &Recording) -> Figure {
         let dot = |&(neuron, step): &(usize, usize)| (step as f64 * recording.dt_ms, rows.height(sample, neuron));
         Line { label: None, points: spikes.iter().step_by(rows.every).map(dot).collect(), mark: Mark::Dots(radius) }
     };
-    let room = 0.5 + 0.015 * rows.count() as f64; // so that dots stay off the axis
+    let margin = 0.5 + 0.015 * rows.count() as f64; // so that dots stay off the axis
     let panel = Panel {
         y_label: match (rows.spikes.len(), rows.neurons) {
             (0 | 1, _) => "neuron".into(),
@@ -127,7 +127,7 @@ pub fn raster(recording: &Recording) -> Figure {
             (_, neurons) => format!("sample (neurons 0 to {})", neurons - 1),
         },
         lines: rows.spikes.iter().enumerate().map(line).collect(),
-        y_range: Some(-room..rows.count() as f64 - 1.0 + room),
+        y_range: Some(-margin..rows.count() as f64 - 1.0 + margin),
         y_ticks: Some(rows.ticks()),
         rules: (1..rows.spikes.len()).map(|sample| (sample * rows.neurons) as f64 - 0.5).collect(),
         ..Panel::default()
@@ -195,7 +195,7 @@ impl Rows {
             return (0..self.neurons).step_by(step).map(|neuron| (neuron as f64, neuron.to_string())).collect();
         }
         let middle = |sample| self.height(sample, 0) + (self.neurons - 1) as f64 / 2.0;
-        (0..self.spikes.len()).map(|sample| (middle(sample), (sample + 1).to_string())).collect()
+        (0..self.spikes.len()).map(|sample| (middle(sample), sample.to_string())).collect()
     }
 }
 

@@ -45,6 +45,12 @@ pub(crate) fn logarithmic(range: &Range<f64>, most: usize) -> Vec<Tick> {
     }
 }
 
+/// A number between ticks, with digits for a thousandth of the range.
+pub(crate) fn between(value: f64, range: &Range<f64>) -> String {
+    let digits = (3.0 - (range.end - range.start).log10().floor()).clamp(0.0, 12.0);
+    trimmed(format!("{value:.*}", digits as usize))
+}
+
 /// `digit * 10^exponent` on an axis of logarithms.
 fn power(digit: i32, exponent: i32) -> Tick {
     let value = f64::from(digit) * 10f64.powi(exponent);
@@ -196,5 +202,11 @@ mod tests {
         }
         assert!(logarithmic(&(-320.0..308.0), 5).len() > 1);
         assert!(logarithmic(&(f64::NAN..1.0), 5).is_empty());
+    }
+
+    #[test]
+    fn a_number_between_ticks_has_digits_for_a_thousandth() {
+        assert_eq!(between(82.612_345, &(80.0..90.0)), "82.61");
+        assert_eq!(between(1_700_000_012.3, &(1.7e9..1.7e9 + 9e4)), "1700000012");
     }
 }

@@ -1,6 +1,6 @@
 //! The course of a training.
 
-use crate::{Figure, Line, Mark, Panel, thin};
+use crate::{Figure, Line, Mark, Panel, Scale, thin};
 
 /// What was seen at one report.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,20 +20,15 @@ pub fn figure(title: &str, losses: &[f64], reports: &[Report]) -> Figure {
     let validation = at_reports(reports, |report| report.validation);
     let accuracy = at_reports(reports, |report| report.accuracy.filter(|value| (0.0..=1.0).contains(value)));
 
-    let label = |name: &str| (!validation.is_empty()).then(|| name.to_owned());
-    // The last updates are orders below the first ones.
-    let log = accuracy.is_empty();
-    let scaled = |points: Vec<(f64, f64)>| -> Vec<_> {
-        points.into_iter().map(|(x, y)| (x, if log { y.log10() } else { y })).collect()
-    };
+    let two = !validation.is_empty();
+    let label = |name: &str| two.then(|| name.to_owned());
     let all = losses.iter().enumerate().map(|(i, &loss)| ((i + 1) as f64, loss)).collect();
-    let mut lines = vec![Line { label: label("training"), points: thin(scaled(all)), mark: Mark::Line }];
-    if !validation.is_empty() {
-        let points = thin(scaled(validation.clone()));
-        lines.push(Line { label: label("validation"), points, mark: Mark::LineAndDots });
+    let mut lines = vec![Line { label: label("training"), points: thin(all), mark: Mark::Line }];
+    if two {
+        lines.push(Line { label: label("validation"), points: thin(validation), mark: Mark::LineAndDots });
     }
-    let y_label = if log { "log10 loss" } else { "loss" };
-    let mut panels = vec![Panel { y_label: y_label.into(), lines, ..Panel::default() }];
+    // The last updates are orders below the first ones.
+    let mut panels = vec![Panel { y_label: "loss".into(), y_scale: Scale::Log, lines, ..Panel::default() }];
     if !accuracy.is_empty() {
         let lines = vec![Line { label: None, points: thin(accuracy), mark: Mark::LineAndDots }];
         panels.push(Panel { y_label: "accuracy".into(), lines, y_range: Some(-0.05..1.05), ..Panel::default() });
@@ -67,6 +62,15 @@ mod tests {
                 figure("training", &losses, &reports[..1]).to_png().unwrap();
             }
             figure("training", &losses, &[]).to_svg().unwrap();
+        }
+    }
+
+    #[test]
+    fn decades_of_the_loss_are_labelled_by_their_numbers() {
+        let losses: Vec<f64> = (0..=300).map(|i| 10f64.powf(-f64::from(i) / 100.0)).collect();
+        let svg = figure("training", &losses, &[]).to_svg().unwrap();
+        for label in ["0.001", "0.01", "0.1", "1"] {
+            assert!(svg.contains(&format!("\n{label}\n")), "{label}");
         }
     }
 

@@ -51,7 +51,17 @@ fn every_spike_is_in_both_pictures() {
 }
 
 #[test]
-fn what_is_left_out_is_told() {
+fn samples_count_from_0() {
+    let recording = recording(2, 100, 3, 10);
+    let titles = voltages(&recording).panels.into_iter().map(|panel| panel.title.unwrap());
+    assert_eq!(titles.collect::<Vec<_>>(), ["sample 0", "sample 1"]);
+    let ticks = raster(&recording).panels.remove(0).y_ticks.unwrap();
+    // Three rows each, the first sample on top.
+    assert_eq!(ticks, [(4.0, "0".to_owned()), (1.0, "1".to_owned())]);
+}
+
+#[test]
+fn what_is_left_out_stands_in_the_title() {
     let many = recording(20, 400, 30, 50);
     assert!(voltages(&many).title.ends_with("to 5, first 15 of 20 samples, first 20 of 30 neurons"));
     assert!(raster(&many).title.ends_with("of layer r, first 6 of 20 samples"));
