@@ -36,7 +36,7 @@ fn numbers_are_exchanged_through_shared_memory() {
 /// A race is one whether or not threads of the text ever wait, and the result is right by luck.
 #[test]
 fn threads_that_never_wait_are_watched() {
-    run(1, "x[i] += 1;").unwrap();
+    _ = run(1, "x[i] += 1;").unwrap();
     assert!(race(1, "x[i / 2] = 1;").contains("thread 0 of block 0 writes what thread 1 of block 0 writes"));
 }
 
@@ -44,7 +44,7 @@ fn threads_that_never_wait_are_watched() {
 #[test]
 fn a_vote_is_no_meeting() {
     let exchange = |wait: &str| format!("room[i] = x[i]; {wait} x[i] = room[all - 1 - i]; __syncthreads();");
-    run(1, &exchange("__syncthreads();")).unwrap();
+    _ = run(1, &exchange("__syncthreads();")).unwrap();
     race(1, &exchange("__ballot_sync(0xffffffffu, i > 3);"));
 }
 
