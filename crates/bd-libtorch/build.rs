@@ -1,8 +1,8 @@
 //! Finds libtorch, and stops the build in two lines where it is not or is not the one this workspace is written for.
 //!
 //! torch-sys checks only libtorchs that have a `build-version` file; Python's wheels have none, and a wrong one
-//! ends in pages of C++ errors. This script depends on nothing, so that it has run long before that of torch-sys can; in this checkout
-//! `scripts/rustc` is earlier still.
+//! ends in pages of C++ errors. This script depends on nothing, so that Cargo runs it before that of torch-sys, which waits for a dozen
+//! crates; in this checkout `scripts/rustc` is earlier still.
 
 use std::env;
 use std::path::Path;

@@ -40,13 +40,13 @@ fn what_fails_is_told_and_the_rest_is_done() {
         fs::write(&file, text).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let ended = gpu_check(&desk, &["--binaries", "packed", "--limit", "1"]);
+    let ended = gpu_check(&desk, &["--binaries", "packed", "--limit", "10"]);
     assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
     for words in [
         "libraries in of/the/test",
         "gru (cpu_f32): gradient of input is zero",
         "FAIL (exit code 9)",
-        "FAIL (longer than 1 s)",
+        "FAIL (longer than 10 s)",
         "test_nmse 0.125",
         "bench cuda",
         "7 ms",

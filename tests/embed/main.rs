@@ -116,7 +116,6 @@ fn a_package_of_the_guides_lines_builds_and_runs() {
     assert_eq!(done(Command::new(target.join("debug/my-app")).env_clear()), expected());
 }
 
-/// Before anything else is compiled, in two lines.
 #[test]
 fn without_libtorch_the_build_says_what_to_do() {
     if Path::new("/usr/lib/libtorch.so").exists() {

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn errors_name_what_was_found() {
         let (old, empty) = (wheel("2.3.1+cu121"), tempfile::tempdir().unwrap());
         let why = |home: &Path| find(&[("LIBTORCH", home)], Path::new("/none")).unwrap_err();
         assert!(why(old.path()).contains("found libtorch 2.3.1+cu121"));

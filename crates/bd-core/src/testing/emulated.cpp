@@ -161,9 +161,9 @@ UNWATCHED static void take_turns(size_t from, size_t to, size_t threads, unsigne
 }
 
 // Blocks whose threads never wait for each other.
-UNWATCHED static void one_by_one(size_t blocks, size_t threads) {
+UNWATCHED static void one_by_one(size_t blocks, size_t threads, unsigned char *shared, size_t stride) {
   for (size_t b = 0; b < blocks; b++) {
-    now.block_index.x = unsigned(b);
+    now.block_index.x = unsigned(b), now.shared = shared + b * stride;
     for (size_t i = 0; i < threads; i++) {
       now.thread_index.x = unsigned(i);
       watch::thread = uint32_t(b * threads + i);
@@ -185,17 +185,18 @@ UNWATCHED void run(void (*typed)(A...), const watch::Hooks *hooks, bool waiting,
   call = [](void *kernel, void *const *values) {
     call_with(reinterpret_cast<void (*)(A...)>(kernel), values, std::index_sequence_for<A...>{});
   };
-  if (!waiting)
-    return one_by_one(blocks, threads);
   // As on a GPU, at multiples of 16. Numbers that nobody has written are no numbers. No two blocks have the same addresses, not even
   // one after the other.
   const size_t stride = (shared_bytes + 15) / 16 * 16, bytes = blocks * stride + 16;
   unsigned char *shared = static_cast<unsigned char *>(std::aligned_alloc(16, bytes));
   std::memset(shared, 0xff, bytes);
-  if (together)
+  if (!waiting)
+    one_by_one(blocks, threads, shared, stride);
+  else if (together)
     take_turns(0, blocks, threads, shared, stride, falling);
-  for (size_t b = 0; b < blocks && !together; b++)
-    take_turns(b, b + 1, threads, shared, stride, falling);
+  else
+    for (size_t b = 0; b < blocks; b++)
+      take_turns(b, b + 1, threads, shared, stride, falling);
   std::free(shared);
 }
 } // namespace emulated

@@ -92,7 +92,7 @@ impl Backend for Emulated {
         let kernels: Vec<&str> =
             text.split("__global__ void ").skip(1).filter_map(|rest| rest.split('(').next()).collect();
         // Threads that never wait for each other need not take turns.
-        let waiting = text.contains("__syncthreads");
+        let waiting = ["__syncthreads", "__ballot_sync"].iter().any(|wait| text.contains(wait));
         let doors: String = kernels
             .iter()
             .map(|kernel| {
@@ -208,3 +208,6 @@ impl<S: System> System for OnGpu<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

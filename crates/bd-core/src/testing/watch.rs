@@ -170,7 +170,7 @@ impl Memory {
     }
 }
 
-/// Everybody who runs a kernel.
+/// The threads of a launch.
 #[derive(Debug)]
 struct Crew {
     /// Threads of a block.

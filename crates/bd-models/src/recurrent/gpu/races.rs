@@ -124,7 +124,7 @@ fn run_teams(way: Way, forward: bool, change: impl Fn(String) -> String) -> Resu
 }
 
 #[test]
-fn nobody_reads_what_another_is_writing() {
+fn no_thread_reads_what_another_is_writing() {
     for forward in [true, false] {
         for way in WAYS {
             run_teams(way, forward, |text| text).unwrap_or_else(|error| panic!("forward {forward}, {way:?}: {error}"));
@@ -156,7 +156,10 @@ fn without_waiting_there_are_races() {
                     Err(Error::Gpu(message)) if message.contains("data race") => true,
                     Err(other) => panic!("{other}"),
                 };
-                assert!(WAYS.iter().any(is_race), "nobody misses {what} number {left_out}, forward {forward}");
+                assert!(
+                    WAYS.iter().any(is_race),
+                    "without {what} number {left_out}, forward {forward}, there is no race"
+                );
             }
         }
     }
