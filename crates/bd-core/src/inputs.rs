@@ -27,6 +27,33 @@ impl Clone for Inputs {
     }
 }
 
+impl From<Tensor> for Inputs {
+    /// Of `[time, batch, n]`.
+    fn from(xs: Tensor) -> Self {
+        Self::Dense(xs)
+    }
+}
+
+impl From<&Tensor> for Inputs {
+    /// Of `[time, batch, n]`; shares the numbers.
+    fn from(xs: &Tensor) -> Self {
+        Self::Dense(xs.shallow_clone())
+    }
+}
+
+impl From<Spikes> for Inputs {
+    fn from(spikes: Spikes) -> Self {
+        Self::Spikes(spikes)
+    }
+}
+
+impl From<&Spikes> for Inputs {
+    /// Shares the list.
+    fn from(spikes: &Spikes) -> Self {
+        Self::Spikes(spikes.clone())
+    }
+}
+
 impl Inputs {
     /// From numbers `[batch, time, n]`, transposed once. Fails unless there is at least one of each.
     pub fn batch_first(x: &Tensor) -> Result<Self> {
@@ -36,6 +63,14 @@ impl Inputs {
             return Err(Error::Shape { what: "inputs".into(), expected, found: size });
         }
         Ok(Self::Dense(x.transpose(0, 1).contiguous()))
+    }
+
+    /// As numbers `[time, batch, n]`. A list of spikes is written out.
+    pub fn time_first(&self) -> Tensor {
+        match self {
+            Self::Dense(xs) => xs.shallow_clone(),
+            Self::Spikes(spikes) => spikes.to_dense(),
+        }
     }
 
     /// Numbers of sequences, steps and channels.
@@ -62,10 +97,7 @@ impl Inputs {
 
     /// As numbers `[batch, time, n]`. A list of spikes is written out.
     pub fn to_dense(&self) -> Tensor {
-        match self {
-            Self::Dense(xs) => xs.transpose(0, 1),
-            Self::Spikes(spikes) => spikes.to_dense().transpose(0, 1),
-        }
+        self.time_first().transpose(0, 1)
     }
 
     /// The steps `from` to before `from + len` of all sequences.

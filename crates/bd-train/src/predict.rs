@@ -22,7 +22,7 @@ pub fn predict<S: System>(
     check_state(model, &state, x)?;
     catch_torch(|| {
         let _guard = tch::no_grad_guard();
-        let (ys, state) = model.scan(sha, &time_first(x), state, tap);
+        let (ys, state) = model.scan(sha, &Inputs::from(time_first(x)), state, tap);
         Ok((batch_first(&ys), state))
     })
 }

@@ -1,7 +1,7 @@
 //! What is wrong is found, and what is right is not there for nothing.
 
 use bd_core::contract::{Form, gradients};
-use bd_core::{Params, Phase, Shared, System, Tap, scan_by_step};
+use bd_core::{Inputs, Params, Phase, Shared, System, Tap, scan_by_step};
 use bd_models::{Linear, LinearConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -32,7 +32,8 @@ impl System for Wrong {
         self.0.step(sha, x, &())
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, _s: (), tap: &mut Tap) -> (Tensor, ()) {
+    fn scan(&self, sha: &Shared, inputs: &Inputs, _s: (), tap: &mut Tap) -> (Tensor, ()) {
+        let xs = &inputs.time_first();
         let (ys, ()) = scan_by_step(&self.0, sha, xs, (), tap);
         let constant = ys.detach();
         let ys = match self.1 {
