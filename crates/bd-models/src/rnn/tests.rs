@@ -138,7 +138,10 @@ fn a_trained_initial_state_has_a_gradient() {
     assert_eq!(start.h.size(), [4, 3]);
     for by_step in [false, true] {
         let (sha, xs) = (Shared::default(), Tensor::zeros([1, 4, 1], ON));
-        let scan = if by_step { scan_by_step::<Rnn> } else { Rnn::scan };
+        let scan = |rnn: &Rnn, sha: &Shared, xs: &Tensor, s: RnnState, tap: &mut Tap| match by_step {
+            true => scan_by_step(rnn, sha, xs, s, tap),
+            false => rnn.scan(sha, &Inputs::from(xs), s, tap),
+        };
         let (ys, _) = scan(&rnn, &sha, &xs, rnn.init_state(4, ON), &mut Tap::none());
         let gradient = Tensor::run_backward(&[ys.sum(Kind::Double)], &[initial], false, false);
         let expected = w.detach().sum_dim_intlist([1i64].as_slice(), false, Kind::Double) * 4.0;
