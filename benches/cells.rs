@@ -11,8 +11,8 @@
 
 use std::time::Instant;
 
-use bd_core::kernel::{Feed, Tuning, scan_tuned};
-use bd_core::{Params, Rng, Shared, System, Tap, scan_by_step, threads};
+use bd_core::kernel::{Tuning, scan_tuned};
+use bd_core::{Inputs, Params, Rng, Shared, System, Tap, scan_by_step, threads};
 use tch::{Device, Kind, Tensor};
 
 use cells::{Case, net, of_libtorch};
@@ -61,7 +61,9 @@ fn main() -> bd_core::Result<()> {
         let sha = Shared::new(0.04);
         let start = || net.init_state(case.batch, ON);
         let tuned = |tuning: Tuning| {
-            scan_tuned(&net, &sha, Feed::Dense(&xs), start(), &mut Tap::none(), tuning).expect("there is a kernel").0
+            scan_tuned(&net, &sha, &Inputs::of_steps(&xs), start(), &mut Tap::none(), tuning)
+                .expect("there is a kernel")
+                .0
         };
         let flops = 6.0 * (time * case.batch * case.n * (gates * (case.n + 1) + 1)) as f64;
         let usual = Tuning::of(case.batch as usize, ON.0);

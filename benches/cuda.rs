@@ -12,7 +12,7 @@
 use std::time::Instant;
 
 use bd_core::{
-    DeviceSpec, Params, Result, Rng, Shared, Spikes, StateTree, System, Tap, catch_torch, cuda, scan_by_step,
+    DeviceSpec, Inputs, Params, Result, Rng, Shared, Spikes, StateTree, System, Tap, catch_torch, cuda, scan_by_step,
 };
 use bd_models::{Cell, Lif, LifConfig, RateNetConfig, SnnConfig};
 use tch::{Cuda, Device, Kind, Tensor};
@@ -86,7 +86,9 @@ impl Bench {
                 let asked = self.draw("asked", &[steps, batch, n]);
                 let sha = Shared::new(1.0);
                 let seconds = self.median(|| {
-                    let ys = lif.scan(&sha, &currents, lif.init_state(batch, self.on), &mut Tap::none()).0;
+                    let ys = lif
+                        .scan(&sha, &Inputs::of_steps(&currents), lif.init_state(batch, self.on), &mut Tap::none())
+                        .0;
                     // The gradient is there already: what makes it is no part of the neurons.
                     let _ = Tensor::run_backward(&[(ys * &asked).sum(self.on.0)], &[&currents], false, false);
                 });
@@ -111,7 +113,8 @@ impl Bench {
         let lif = Lif::new(n, &LifConfig::default())?;
         let currents = (self.draw("currents", &[steps, batch, n]) * 1.5).set_requires_grad(true);
         let (sha, start) = (Shared::new(1.0), || lif.init_state(batch, self.on));
-        let fused = self.pass(&[&currents], || lif.scan(&sha, &currents, start(), &mut Tap::none()).0);
+        let fused =
+            self.pass(&[&currents], || lif.scan(&sha, &Inputs::of_steps(&currents), start(), &mut Tap::none()).0);
         let steps = self.pass(&[&currents], || scan_by_step(&lif, &sha, &currents, start(), &mut Tap::none()).0);
         line(
             "LIF, 256 x 512 x 100",
@@ -128,7 +131,7 @@ impl Bench {
         let weights: Vec<&Tensor> = weights.iter().collect();
         let spikes = Spikes::draw([STEPS, BATCH, INPUTS], self.on, 0.02, &mut Rng::new(0, "spikes"))?;
         let start = || net.init_state(BATCH as i64, self.on);
-        let pass = |spikes: &Spikes| net.scan_spikes(&Shared::new(1.0), spikes, start(), &mut Tap::none()).0;
+        let pass = |spikes: &Spikes| net.scan(&Shared::new(1.0), &Inputs::from(spikes), start(), &mut Tap::none()).0;
         let seconds = self.pass(&weights, || pass(&spikes));
         let batches = DIGITS / BATCH as f64;
         line(
@@ -151,7 +154,7 @@ impl Bench {
             "spiking tutorial, 256 x 2000",
             &net,
             &params,
-            |s, tap| net.scan_spikes(&Shared::new(1.0), &spikes, s, tap).0,
+            |s, tap| net.scan(&Shared::new(1.0), &Inputs::from(&spikes), s, tap).0,
             256,
         );
         for cell in Cell::all() {
@@ -160,7 +163,13 @@ impl Bench {
             let net = config.build(&mut params)?;
             let xs = self.draw("xs", &[25, 128, 1]);
             let name = format!("{} tutorial, 128 x 25", cell.name());
-            self.network(&name, &net, &params, |s, tap| net.scan(&Shared::new(1.0), &xs, s, tap).0, 128);
+            self.network(
+                &name,
+                &net,
+                &params,
+                |s, tap| net.scan(&Shared::new(1.0), &Inputs::of_steps(&xs), s, tap).0,
+                128,
+            );
         }
         Ok(())
     }
@@ -177,7 +186,7 @@ impl Bench {
             let xs = self.draw("xs", &[time, batch, 1]) * 0.1;
             let (sha, start) = (Shared::new(0.04), || net.init_state(batch, self.on));
             let weights: Vec<&Tensor> = weights.iter().collect();
-            let own = self.pass(&weights, || net.scan(&sha, &xs, start(), &mut Tap::none()).0);
+            let own = self.pass(&weights, || net.scan(&sha, &Inputs::of_steps(&xs), start(), &mut Tap::none()).0);
             let steps = self.pass(&weights, || scan_by_step(&net, &sha, &xs, start(), &mut Tap::none()).0);
             let (tensors, theirs) = of_libtorch(&case, &xs);
             let theirs = self.pass(&tensors.iter().collect::<Vec<_>>(), theirs);

@@ -8,8 +8,8 @@
 
 use std::time::Instant;
 
-use bd_core::kernel::{Feed, Instructions, Tuning, scan_tuned};
-use bd_core::{DynSystem, Params, Rng, Shared, Spikes, System, Tap, scan_by_step, threads};
+use bd_core::kernel::{Instructions, Tuning, scan_tuned};
+use bd_core::{DynSystem, Inputs, Params, Rng, Shared, Spikes, System, Tap, scan_by_step, threads};
 use bd_models::{LeakyIntegrator, Lif, SnnConfig, Synapse, SynapseConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -64,7 +64,7 @@ fn main() -> bd_core::Result<()> {
         let (net, spikes, sha) = (&net, &spikes, &sha);
         Box::new(move || {
             let start = net.init_state(BATCH as i64, ON);
-            let done = scan_tuned(net, sha, Feed::Spikes(spikes), start, &mut Tap::none(), tuning);
+            let done = scan_tuned(net, sha, &Inputs::from(spikes), start, &mut Tap::none(), tuning);
             done.expect("the network has a kernel").0
         })
     };
@@ -86,14 +86,16 @@ fn main() -> bd_core::Result<()> {
         Way {
             name: "dense input",
             threads: 2,
-            scan: Box::new(|| net.scan(&sha, &xs, net.init_state(BATCH as i64, ON), &mut Tap::none()).0),
+            scan: Box::new(|| {
+                net.scan(&sha, &Inputs::of_steps(&xs), net.init_state(BATCH as i64, ON), &mut Tap::none()).0
+            }),
         },
         Way {
             name: "layer by layer, dense input",
             threads: 2,
             scan: Box::new(|| {
                 separate.iter().fold(xs.shallow_clone(), |xs, (_, layer)| {
-                    layer.scan(&sha, &xs, layer.init_state(BATCH as i64, ON), &mut Tap::none()).0
+                    layer.scan(&sha, &Inputs::of_steps(&xs), layer.init_state(BATCH as i64, ON), &mut Tap::none()).0
                 })
             }),
         },

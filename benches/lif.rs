@@ -10,8 +10,8 @@
 
 use std::time::Instant;
 
-use bd_core::kernel::{Feed, scan_fused};
-use bd_core::{Chain, Params, Rng, Shared, System, Tap, libtorch, memory, threads};
+use bd_core::kernel::scan_fused;
+use bd_core::{Chain, Inputs, Params, Rng, Shared, System, Tap, libtorch, memory, threads};
 use bd_models::{Init, Lif, LifConfig, Linear, LinearConfig};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
@@ -61,9 +61,10 @@ fn measure(n: i64, repeats: usize, on_threads: usize, with_libtorch: bool) -> bd
     let currents = xs.matmul(weight).detach().set_requires_grad(true);
 
     let sha = Shared::new(1.0);
-    let whole = || net.scan(&sha, &xs, net.init_state(BATCH, ON), &mut Tap::none()).0;
-    let neurons = || lif.scan(&sha, &currents, lif.init_state(BATCH, ON), &mut Tap::none()).0;
-    let product = || scan_fused(&alone, &sha, Feed::Dense(&xs), (), &mut Tap::none()).expect("there is a kernel").0;
+    let whole = || net.scan(&sha, &Inputs::of_steps(&xs), net.init_state(BATCH, ON), &mut Tap::none()).0;
+    let neurons = || lif.scan(&sha, &Inputs::of_steps(&currents), lif.init_state(BATCH, ON), &mut Tap::none()).0;
+    let product =
+        || scan_fused(&alone, &sha, &Inputs::of_steps(&xs), (), &mut Tap::none()).expect("there is a kernel").0;
     threads::set(on_threads);
     let alone = spread(seconds(repeats, &out, &[&currents], neurons));
     let mut result = json!({
@@ -76,7 +77,7 @@ fn measure(n: i64, repeats: usize, on_threads: usize, with_libtorch: bool) -> bd
     if with_libtorch {
         threads::set_libtorch(on_threads);
         let product = || xs.matmul(weight);
-        let by_layer = || lif.scan(&sha, &product(), lif.init_state(BATCH, ON), &mut Tap::none()).0;
+        let by_layer = || lif.scan(&sha, &Inputs::of_steps(product()), lif.init_state(BATCH, ON), &mut Tap::none()).0;
         result["product, libtorch"] = spread(seconds(repeats, &out, &[weight, &xs], product));
         result["whole, libtorch"] = spread(seconds(repeats, &out, &[weight, &xs], by_layer));
     }

@@ -8,8 +8,8 @@
 
 use std::time::Instant;
 
-use bd_core::kernel::{Feed, Instructions, Packed, Rows, RowsMut, Shape, Start, Tuning, pack, product, scan_tuned};
-use bd_core::{Params, Rng, Shared, Spikes, Stack, System, Tap, libtorch, memory, threads};
+use bd_core::kernel::{Instructions, Packed, Rows, RowsMut, Shape, Start, Tuning, pack, product, scan_tuned};
+use bd_core::{Inputs, Params, Rng, Shared, Spikes, Stack, System, Tap, libtorch, memory, threads};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -32,7 +32,7 @@ impl Bench {
     /// Outputs, and gradients of the weights for the sum of all outputs, each neuron's times a number.
     fn run(&self, tuning: Tuning) -> (Tensor, Vec<Tensor>) {
         let start = self.net.init_state(BATCH as i64, ON);
-        let feed = Feed::Spikes(&self.spikes);
+        let feed = &Inputs::from(&self.spikes);
         let done = scan_tuned(&self.net, &Shared::new(1.0), feed, start, &mut Tap::none(), tuning);
         let (ys, _) = done.expect("the network has a kernel");
         let loss = ys.sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float).dot(&self.out);
@@ -53,7 +53,12 @@ impl Bench {
     fn rates(&self) -> [f64; 2] {
         let _guard = tch::no_grad_guard();
         let mut tap = Tap::new(["r1.spike", "r2.spike"]);
-        let _ = self.net.scan_spikes(&Shared::new(1.0), &self.spikes, self.net.init_state(BATCH as i64, ON), &mut tap);
+        let _ = self.net.scan(
+            &Shared::new(1.0),
+            &Inputs::from(&self.spikes),
+            self.net.init_state(BATCH as i64, ON),
+            &mut tap,
+        );
         let records = tap.finish().expect("both are recorded");
         ["r1.spike", "r2.spike"].map(|name| records[name].mean(Kind::Double).double_value(&[]))
     }

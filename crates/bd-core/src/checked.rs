@@ -10,6 +10,7 @@ use crate::named::{kind_name, match_named};
 use crate::shared::{Phase, Shared};
 use crate::state::StateTree;
 use crate::system::System;
+use crate::tap::Tap;
 
 /// Refuses a tensor whose dtype or device is not `on`: libtorch would promote some mixtures in silence. `as_what` says whose dtype
 /// and device that is, as in "as the inputs are".
@@ -72,6 +73,22 @@ pub(crate) fn step<S: System>(system: &S, sha: &Shared, x: &Tensor, s: &S::State
         let _guard = (sha.phase == Phase::Predict).then(tch::no_grad_guard);
         Ok(system.step(sha, x, &s))
     })
+}
+
+/// [`System::try_scan`].
+pub(crate) fn scan<S: System>(
+    system: &S,
+    sha: &Shared,
+    inputs: &Inputs,
+    s: &S::State,
+    tap: &mut Tap,
+) -> Result<(Tensor, S::State)> {
+    sha.check()?;
+    check_input_shape(system, inputs)?;
+    check_as_parameters(system, "inputs", inputs.on())?;
+    let s = adopt_state(system, s, inputs.shape()[0], inputs.on())?;
+    tap.check(&s)?;
+    catch_torch(|| Ok(system.scan(sha, inputs, s, tap)))
 }
 
 /// Refuses what is not the input of one step, `[batch, n_in]`.

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use compare::{Difference, Size, compare, difference, gradients};
 
+use crate::inputs::Inputs;
 use crate::params::Params;
 use crate::rng::Rng;
 use crate::shared::{Phase, Shared};
@@ -140,10 +141,8 @@ impl<S: System> Trial<'_, S> {
     }
 
     fn scan(&self, start: &Start<S::State>, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {
-        match &start.spikes {
-            Some(spikes) => self.system.scan_spikes(&self.sha(), spikes, s, tap),
-            None => self.system.scan(&self.sha(), &start.xs, s, tap),
-        }
+        let inputs = start.spikes.as_ref().map_or_else(|| Inputs::of_steps(&start.xs), Inputs::from);
+        self.system.scan(&self.sha(), &inputs, s, tap)
     }
 
     fn step(&self, start: &Start<S::State>, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {

@@ -9,9 +9,9 @@ use std::fmt::Debug;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
+use crate::inputs::Inputs;
 use crate::kernel::{Fused, Processor};
 use crate::shared::Shared;
-use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
@@ -40,8 +40,7 @@ trait ErasedSystem: Debug + Send {
     fn on(&self) -> Option<(Kind, Device)>;
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> DynState;
     fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
-    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused>;
 }
 
@@ -68,15 +67,9 @@ impl<S: System + 'static> ErasedSystem for S {
         (y, DynState(Box::new(next)))
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
         let Ok(s) = s.0.into_any().downcast() else { panic!("{FOREIGN_STATE}") };
-        let (ys, last) = System::scan(self, sha, xs, *s, tap);
-        (ys, DynState(Box::new(last)))
-    }
-
-    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
-        let Ok(s) = s.0.into_any().downcast() else { panic!("{FOREIGN_STATE}") };
-        let (ys, last) = System::scan_spikes(self, sha, spikes, *s, tap);
+        let (ys, last) = System::scan(self, sha, inputs, *s, tap);
         (ys, DynState(Box::new(last)))
     }
 
@@ -151,12 +144,8 @@ impl System for DynSystem {
         self.0.step(sha, x, s)
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
-        self.0.scan(sha, xs, s, tap)
-    }
-
-    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
-        self.0.scan_spikes(sha, spikes, s, tap)
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: DynState, tap: &mut Tap) -> (Tensor, DynState) {
+        self.0.scan(sha, inputs, s, tap)
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {

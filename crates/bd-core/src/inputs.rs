@@ -1,5 +1,7 @@
 //! [`Inputs`]: a batch of sequences, as numbers or as the list of their spikes.
 
+use std::borrow::Borrow;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::device::move_to;
@@ -51,6 +53,7 @@ impl From<Spikes> for Inputs {
 }
 
 impl From<&Spikes> for Inputs {
+    /// Shares the list.
     fn from(spikes: &Spikes) -> Self {
         Self::Spikes(spikes.clone())
     }
@@ -65,6 +68,19 @@ impl Inputs {
             return Err(Error::Shape { what: "inputs".into(), expected, found: size });
         }
         Ok(Self::Dense(x.transpose(0, 1).contiguous()))
+    }
+
+    /// From numbers `[time, batch, n]`, as scans go along them; they are shared.
+    pub fn of_steps(xs: impl Borrow<Tensor>) -> Self {
+        Self::Dense(xs.borrow().shallow_clone())
+    }
+
+    /// As numbers `[time, batch, n]`. A list of spikes is written out.
+    pub fn time_first(&self) -> Tensor {
+        match self {
+            Self::Dense(xs) => xs.shallow_clone(),
+            Self::Spikes(spikes) => spikes.to_dense(),
+        }
     }
 
     /// Numbers of sequences, steps and channels: 0 in place of those that a tensor of too few dimensions does not have.
@@ -102,10 +118,7 @@ impl Inputs {
 
     /// As numbers `[batch, time, n]`. A list of spikes is written out.
     pub fn to_dense(&self) -> Tensor {
-        match self {
-            Self::Dense(xs) => xs.transpose(0, 1),
-            Self::Spikes(spikes) => spikes.to_dense().transpose(0, 1),
-        }
+        self.time_first().transpose(0, 1)
     }
 
     /// The steps `from` to before `from + len` of all sequences.

@@ -17,6 +17,6 @@ pub use bd_kernel::{
 };
 
 pub use crate::fused::{
-    Element, Feed, Field, Fused, Processor, ScanBytes, ScanOf, Tuning, UnitState, Units, gpu, max_over_time,
+    Edge, Element, End, Field, Fused, Processor, ScanBytes, ScanOf, Tuning, UnitState, Units, gpu, max_over_time,
     numbers_of, scan_bytes, scan_fused, scan_tuned, spike, step_units,
 };

@@ -14,7 +14,7 @@ use lists::{Made, Moved};
 mod lists;
 
 /// Spikes of a batch of sequences: stands for a tensor `[time, batch, n]` of zeros and ones with the given dtype and
-/// device, and holds only where the ones are, on the host; a clone shares them. [`System::scan_spikes`](crate::System::scan_spikes) reads it.
+/// device, and holds only where the ones are, on the host; a clone shares them. [`System::scan`](crate::System::scan) reads it.
 ///
 /// A channel that occurs twice in a step counts twice.
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::dyn_system::{DynState, DynSystem};
 use crate::error::{Error, Result};
-use crate::kernel::{Feed, Fused, Processor, scan_fused};
+use crate::fused::{Fused, Processor, Tuning, scan_kernels};
+use crate::inputs::Inputs;
 use crate::shared::Shared;
 use crate::state::{StateTree, join};
 use crate::system::System;
@@ -90,20 +91,27 @@ impl System for Stack {
         (x, StackState(states))
     }
 
-    /// All layers in one kernel, where each has one; else layer by layer.
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: StackState, tap: &mut Tap) -> (Tensor, StackState) {
-        let s = match scan_fused(self, sha, Feed::Dense(xs), s, tap) {
-            Ok(done) => return done,
-            Err(s) => s,
-        };
-        let mut xs = xs.shallow_clone();
-        let mut states = Vec::with_capacity(self.layers.len());
-        for ((name, layer), (_, state)) in self.layers.iter().zip(s.0) {
-            let (ys, last) = tap.within(name, |tap| layer.scan(&sha.within(name), &xs, state, tap));
-            xs = ys;
-            states.push((Arc::clone(name), last));
+    /// All layers in one kernel, where each has one; else runs of layers that have kernels, each in one, and the others layer by
+    /// layer. Each reads its input in the form that it comes in: of a list of spikes nothing is written out for the first.
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: StackState, tap: &mut Tap) -> (Tensor, StackState) {
+        let processor = Processor::of(inputs.on().1);
+        let kernel = |(name, layer): &(Arc<str>, DynSystem)| layer.kernel(&sha.within(name), processor);
+        let kernels = self.layers.iter().map(|layer| kernel(layer).filter(|fused| fused.runs_on(processor)));
+        let (mut inputs, mut rest) = (inputs.clone(), s.0);
+        let mut last = Vec::with_capacity(self.layers.len());
+        let mut first = 0;
+        for run in runs(kernels) {
+            let layers = &self.layers[first..first + run.len()];
+            first += run.len();
+            let states = StackState(rest.drain(..run.len()).collect());
+            // One layer alone knows best how it scans, unless it is all that there is.
+            let fused = run.into_iter().collect::<Option<Vec<_>>>();
+            let fused = fused.filter(|run| run.len() > 1 || self.layers.len() == 1).map(Fused::row);
+            let (ys, states) = scan_layers(layers, fused.as_ref(), sha, &inputs, states, tap);
+            last.extend(states.0);
+            inputs = Inputs::Dense(ys);
         }
-        (xs, StackState(states))
+        (inputs.time_first(), StackState(last))
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
@@ -111,3 +119,43 @@ impl System for Stack {
         Some(Fused::row(parts.collect::<Option<_>>()?))
     }
 }
+
+/// Neighbours that have kernels together, and each that has none alone.
+fn runs<K>(kernels: impl Iterator<Item = Option<K>>) -> Vec<Vec<Option<K>>> {
+    let mut runs: Vec<Vec<Option<K>>> = Vec::new();
+    for kernel in kernels {
+        match runs.last_mut() {
+            Some(run) if kernel.is_some() && run[0].is_some() => run.push(kernel),
+            _ => runs.push(vec![kernel]),
+        }
+    }
+    runs
+}
+
+/// Layers in a row by their kernels, if these serve; else layer by layer.
+fn scan_layers(
+    layers: &[(Arc<str>, DynSystem)],
+    fused: Option<&Fused>,
+    sha: &Shared,
+    inputs: &Inputs,
+    mut s: StackState,
+    tap: &mut Tap,
+) -> (Tensor, StackState) {
+    if let Some(fused) = fused {
+        s = match scan_kernels(fused, inputs, s, tap, Tuning::of_inputs(inputs)) {
+            Ok(done) => return done,
+            Err(s) => s,
+        };
+    }
+    let mut inputs = inputs.clone();
+    let mut states = Vec::with_capacity(layers.len());
+    for ((name, layer), (_, state)) in layers.iter().zip(s.0) {
+        let (ys, last) = tap.within(name, |tap| layer.scan(&sha.within(name), &inputs, state, tap));
+        inputs = Inputs::Dense(ys);
+        states.push((Arc::clone(name), last));
+    }
+    (inputs.time_first(), StackState(states))
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::checked;
 use crate::error::{Error, Result};
-use crate::kernel::{Feed, Fused, Processor, scan_fused};
+use crate::inputs::Inputs;
+use crate::kernel::{Fused, Processor, scan_fused};
 use crate::shared::Shared;
-use crate::spikes::Spikes;
 use crate::state::{StateTree, join};
 use crate::tap::Tap;
 
@@ -18,7 +18,7 @@ use crate::tap::Tap;
 /// [`step`](Self::step) is the definition of a model. [`scan`](Self::scan) may be overridden with something faster,
 /// and only with something equal: `testing::assert_scan_is_steps` compares the two. Neither returns a `Result`, and neither checks
 /// what it is given: sizes are checked where data come in and where models are made. A wrong shape, or the state of another model,
-/// is a panic there or a number that means nothing. [`try_step`](Self::try_step), [`Stepper`](crate::Stepper) and the trainers check.
+/// is a panic there or a number that means nothing. [`try_step`](Self::try_step), [`try_scan`](Self::try_scan), [`Stepper`](crate::Stepper) and the trainers check.
 pub trait System: Debug + Send {
     /// What is carried from one step to the next.
     type State: StateTree + Send + 'static;
@@ -52,17 +52,19 @@ pub trait System: Debug + Send {
         checked::step(self, sha, x, s)
     }
 
-    /// All steps of a sequence: inputs `[time, batch, n_in]`, `time >= 1`, to outputs `[time, batch, n_out]` and the
-    /// state after the last. `sha` is that of the first step. `tap` says which states to record.
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        scan_fused(self, sha, Feed::Dense(xs), s, tap).unwrap_or_else(|s| scan_by_step(self, sha, xs, s, tap))
+    /// All steps of a sequence: inputs, numbers `[time, batch, n_in]` or the list of their spikes, `time >= 1`, to outputs
+    /// `[time, batch, n_out]` and the state after the last. `sha` is that of the first step. `tap` says which states to record.
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+        scan_fused(self, sha, inputs, s, tap).unwrap_or_else(|s| inputs_by_step(self, sha, inputs, s, tap))
     }
 
-    /// [`scan`](Self::scan) of an input that is given as a list of spikes, which a fused scan reads as it is; otherwise it is
-    /// written out first.
-    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        let fused = scan_fused(self, sha, Feed::Spikes(spikes), s, tap);
-        fused.unwrap_or_else(|s| self.scan(sha, &spikes.to_dense(), s, tap))
+    /// [`scan`](Self::scan) with everything checked that it is given, as [`try_step`](Self::try_step) does, but for numbers that are not
+    /// finite. On a GPU what a kernel cannot do is an error, too.
+    fn try_scan(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> Result<(Tensor, Self::State)>
+    where
+        Self: Sized,
+    {
+        checked::scan(self, sha, inputs, &s, tap)
     }
 
     /// The fused form for steps of `sha` on a `processor`, where there is one; [`scan`](Self::scan) then uses it. It must not depend on the
@@ -78,7 +80,7 @@ pub trait System: Debug + Send {
 /// [`Chain`] is one whenever its second part is, so that any system followed by a linear layer is.
 pub trait Readout: System {
     /// [`System::scan`] up to the readout: the features, and the state after the last step.
-    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Features, Self::State);
+    fn features(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> (Features, Self::State);
 
     /// The weight `[n_features, n_out]` and, where there is one, the bias `[n_out]`.
     fn readout(&self) -> (&Tensor, Option<&Tensor>);
@@ -99,19 +101,48 @@ impl From<Tensor> for Features {
     }
 }
 
-/// The definition of a scan: one [`System::step`] after the other.
+/// The definition of a scan: one [`System::step`] after the other. Inputs are `[time, batch, n_in]`.
 pub fn scan_by_step<S: System + ?Sized>(
     system: &S,
     sha: &Shared,
     xs: &Tensor,
+    s: S::State,
+    tap: &mut Tap,
+) -> (Tensor, S::State) {
+    // `unbind` once: a `select` per step would have a backward that fills a whole sequence each time.
+    step_through(system, sha, xs.unbind(0).into_iter(), s, tap)
+}
+
+/// The same of inputs in either form. Spikes are written out a few steps at a time.
+pub(crate) fn inputs_by_step<S: System + ?Sized>(
+    system: &S,
+    sha: &Shared,
+    inputs: &Inputs,
+    s: S::State,
+    tap: &mut Tap,
+) -> (Tensor, S::State) {
+    const STEPS: usize = 32;
+    let spikes = match inputs {
+        Inputs::Dense(xs) => return scan_by_step(system, sha, xs, s, tap),
+        Inputs::Spikes(spikes) => spikes,
+    };
+    let time = spikes.shape()[0];
+    let some = |from: usize| spikes.steps(from, STEPS.min(time - from)).expect("within the sequence").to_dense();
+    step_through(system, sha, (0..time).step_by(STEPS).flat_map(|from| some(from).unbind(0)), s, tap)
+}
+
+/// One step after the other of inputs `[batch, n_in]`.
+fn step_through<S: System + ?Sized>(
+    system: &S,
+    sha: &Shared,
+    xs: impl Iterator<Item = Tensor>,
     mut s: S::State,
     tap: &mut Tap,
 ) -> (Tensor, S::State) {
     let mut ys = Vec::new();
     let mut records: Vec<(String, Vec<Tensor>)> = Vec::new();
-    // `unbind` once: a `select` per step would have a backward that fills a whole sequence each time.
-    for (i, x) in xs.unbind(0).iter().enumerate() {
-        let (y, next) = system.step(&sha.ahead(i), x, &s);
+    for (i, x) in xs.enumerate() {
+        let (y, next) = system.step(&sha.ahead(i), &x, &s);
         s = next;
         ys.push(y);
         if tap.wants_any() {
@@ -214,8 +245,9 @@ impl<A: System, B: System> System for Chain<A, B> {
         (y, ChainState { first, second, names: self.names.clone() })
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
-        scan_fused(self, sha, Feed::Dense(xs), s, tap).unwrap_or_else(|s| self.scan_with(sha, xs, s, tap, B::scan))
+    /// Both parts in one kernel, where each has one; else one after the other.
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> (Tensor, Self::State) {
+        scan_fused(self, sha, inputs, s, tap).unwrap_or_else(|s| self.scan_with(sha, inputs, s, tap, B::scan))
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
@@ -228,30 +260,34 @@ impl<A: System, B: System> System for Chain<A, B> {
 }
 
 /// How the second part of a chain is scanned, to outputs or to features.
-type Scan<B, Y> = fn(&B, &Shared, &Tensor, <B as System>::State, &mut Tap) -> (Y, <B as System>::State);
+type Scan<B, Y> = fn(&B, &Shared, &Inputs, <B as System>::State, &mut Tap) -> (Y, <B as System>::State);
 
 impl<A: System, B: System> Chain<A, B> {
     fn scan_with<Y>(
         &self,
         sha: &Shared,
-        xs: &Tensor,
+        inputs: &Inputs,
         s: ChainState<A::State, B::State>,
         tap: &mut Tap,
         second: Scan<B, Y>,
     ) -> (Y, ChainState<A::State, B::State>) {
         let [a, b] = &self.names;
-        let (between, first) = tap.within(a, |tap| self.first.scan(&sha.within(a), xs, s.first, tap));
+        let (between, first) = tap.within(a, |tap| self.first.scan(&sha.within(a), inputs, s.first, tap));
+        let between = Inputs::Dense(between);
         let (ys, second) = tap.within(b, |tap| second(&self.second, &sha.within(b), &between, s.second, tap));
         (ys, ChainState { first, second, names: self.names.clone() })
     }
 }
 
 impl<A: System, B: Readout> Readout for Chain<A, B> {
-    fn features(&self, sha: &Shared, xs: &Tensor, s: Self::State, tap: &mut Tap) -> (Features, Self::State) {
-        self.scan_with(sha, xs, s, tap, B::features)
+    fn features(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> (Features, Self::State) {
+        self.scan_with(sha, inputs, s, tap, B::features)
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
         self.second.readout()
     }
 }
+
+#[cfg(test)]
+mod tests;

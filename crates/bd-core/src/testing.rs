@@ -73,7 +73,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::{Phase, Rng, Shared, StateTree, Tap, scan_by_step};
+    use crate::{Inputs, Phase, Rng, Shared, StateTree, Tap, scan_by_step};
 
     /// A leaky integrator with a trainable leak, and a scan that can be made wrong in chosen ways.
     #[derive(Debug)]
@@ -108,7 +108,8 @@ mod tests {
             (&v * &v, LeakyState { v, steps: &s.steps + 1 })
         }
 
-        fn scan(&self, sha: &Shared, xs: &Tensor, s: LeakyState, tap: &mut Tap) -> (Tensor, LeakyState) {
+        fn scan(&self, sha: &Shared, inputs: &Inputs, s: LeakyState, tap: &mut Tap) -> (Tensor, LeakyState) {
+            let xs = &inputs.time_first();
             let wrong_leak = Leaky { leak: self.leak.detach(), wrong: "" };
             match self.wrong {
                 "output" => {

@@ -49,6 +49,11 @@ impl Instructions {
     pub fn any() -> Self {
         Self(Level::Any)
     }
+
+    /// Whether these are no more than [any](Self::any) processor has.
+    pub fn are_plain(self) -> bool {
+        self.0 == Level::Any
+    }
 }
 
 /// Loops that are compiled once for each kind of processor, see [`vectorised`]. `run` has to be marked
@@ -135,6 +140,21 @@ fn run_with_avx2(loops: impl Loops) {
 /// Runs loops with these instructions.
 #[inline]
 pub fn vectorised(instructions: Instructions, loops: impl Loops) {
+    match instructions.are_plain() {
+        true => loops.run::<Plain>(),
+        false => vectorised_beyond_plain(instructions, loops),
+    }
+}
+
+/// Runs loops with the instructions of any processor. They are compiled once for all callers.
+#[inline(never)]
+pub(crate) fn plain(loops: impl Loops) {
+    loops.run::<Plain>();
+}
+
+/// Runs loops with instructions that are not [plain](Instructions::are_plain), for which nothing is compiled.
+#[inline]
+pub(crate) fn vectorised_beyond_plain(instructions: Instructions, loops: impl Loops) {
     match instructions.0 {
         // SAFETY: `Instructions` of this level are made only where the processor has said that it knows them.
         #[cfg(target_arch = "x86_64")]
@@ -142,6 +162,9 @@ pub fn vectorised(instructions: Instructions, loops: impl Loops) {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { run_with_avx2(loops) },
-        _ => loops.run::<Plain>(),
+        _ => {
+            let _ = loops;
+            unreachable!("these are instructions of any processor")
+        }
     }
 }

@@ -9,14 +9,17 @@ mod text;
 use std::any::Any;
 use std::sync::Arc;
 
+use super::cpu::{plain, vectorised_beyond_plain};
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
-    AnyKernel, Cpu, Formula, Grads, Input, Kernel, LANES, Loops, Numbers, Real, Sizes, Then, Tile, vectorised,
+    AnyKernel, Cpu, Formula, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, Real, Sizes, Then, Tile,
+    vectorised,
 };
 
 /// The fused form of `n` equal units.
 ///
-/// Samples side by side fill the vectors, and the state of a unit stays in registers over a stretch of steps. The adjoint of
+/// Samples side by side fill the vectors, and the state of a unit stays in registers over a stretch of steps. What is compiled for
+/// processors without AVX2 has one width alone: every width of every unit costs kilobytes, and hardly anyone runs it. The adjoint of
 /// a step is worked out from the formula itself, see [`Unit::pull`]. The surrogate is no part of the recurrence: one pass over
 /// the stretch.
 ///
@@ -222,6 +225,12 @@ impl<F: Real, G: SurrogateGradient> Loops for Surrogates<'_, F, G> {
     }
 }
 
+/// Compiled once for all units with such a surrogate.
+#[inline(never)]
+fn surrogates<F: Real, G: SurrogateGradient>(instructions: Instructions, surrogate: G, over: &[F], slope: &mut [F]) {
+    vectorised(instructions, Surrogates { surrogate, over, slope });
+}
+
 /// How many vectors of samples are worked on at once: the steps of one unit wait for each other, those of several vectors do
 /// not.
 fn abreast(tile: Tile) -> usize {
@@ -329,18 +338,25 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
         let (kernel, xs) = (self, xs.dense());
-        macro_rules! run {
+        macro_rules! loops {
             ($w:expr, $keep:expr) => {
-                vectorised(tile.instructions, Forward::<_, _, S, { $w }, $keep> { kernel, tile, xs, state, ys, kept })
+                Forward::<_, _, S, { $w }, $keep> { kernel, tile, xs, state, ys, kept }
             };
         }
-        match (abreast(tile), tile.keep) {
-            (4, true) => run!(4 * LANES, true),
-            (4, false) => run!(4 * LANES, false),
-            (2, true) => run!(2 * LANES, true),
-            (2, false) => run!(2 * LANES, false),
-            (_, true) => run!(LANES, true),
-            (_, false) => run!(LANES, false),
+        macro_rules! wide {
+            ($w:expr) => {
+                match tile.keep {
+                    true => vectorised_beyond_plain(tile.instructions, loops!($w, true)),
+                    false => vectorised_beyond_plain(tile.instructions, loops!($w, false)),
+                }
+            };
+        }
+        match (tile.instructions.are_plain(), abreast(tile)) {
+            (true, _) if tile.keep => plain(loops!(LANES, true)),
+            (true, _) => plain(loops!(LANES, false)),
+            (_, 4) => wide!(4 * LANES),
+            (_, 2) => wide!(2 * LANES),
+            _ => wide!(LANES),
         }
     }
 
@@ -349,18 +365,19 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
             let n_values = self.n * tile.len();
             let over = &kept[self.n_states_kept() * n_values..][..n_values];
             let slope = &mut slope[..n_values];
-            vectorised(tile.instructions, Surrogates { surrogate: self.unit.surrogate(), over, slope });
+            surrogates(tile.instructions, self.unit.surrogate(), over, slope);
         }
         let (kernel, xs, kept, slope) = (self, xs.dense(), &*kept, &*slope);
-        macro_rules! run {
+        macro_rules! loops {
             ($w:expr) => {
-                vectorised(tile.instructions, Backward::<_, _, S, { $w }> { kernel, tile, xs, kept, slope, grads })
+                Backward::<_, _, S, { $w }> { kernel, tile, xs, kept, slope, grads }
             };
         }
-        match abreast(tile) {
-            4 => run!(4 * LANES),
-            2 => run!(2 * LANES),
-            _ => run!(LANES),
+        match (tile.instructions.are_plain(), abreast(tile)) {
+            (true, _) => plain(loops!(LANES)),
+            (_, 4) => vectorised_beyond_plain(tile.instructions, loops!(4 * LANES)),
+            (_, 2) => vectorised_beyond_plain(tile.instructions, loops!(2 * LANES)),
+            _ => vectorised_beyond_plain(tile.instructions, loops!(LANES)),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bd_core::kernel::{Fused, Processor, numbers_of};
-use bd_core::{Features, ParamPath, Readout, Result, Shared, System, Tap, setting};
+use bd_core::kernel::{Fused, Processor, numbers_of, scan_fused};
+use bd_core::{Features, Inputs, ParamPath, Readout, Result, Shared, System, Tap, setting};
 use bd_kernel::models::linear::LinearKernel;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -93,8 +93,15 @@ impl System for Linear {
         (self.apply(x), ())
     }
 
-    /// One product over all steps.
-    fn scan(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
+    /// Numbers by one product over all steps, a list of spikes by the kernel.
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: (), tap: &mut Tap) -> (Tensor, ()) {
+        let xs = match inputs {
+            Inputs::Dense(xs) => xs,
+            Inputs::Spikes(spikes) => match scan_fused(self, sha, inputs, s, tap) {
+                Ok(done) => return done,
+                Err(()) => &spikes.to_dense(),
+            },
+        };
         let (time, batch) = (xs.size()[0], xs.size()[1]);
         (self.apply(&xs.reshape([time * batch, self.n_in()])).reshape([time, batch, self.n_out()]), ())
     }
@@ -116,8 +123,8 @@ impl System for Linear {
 
 /// A linear map alone is a readout of its own input.
 impl Readout for Linear {
-    fn features(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Features, ()) {
-        (xs.shallow_clone().into(), ())
+    fn features(&self, _sha: &Shared, inputs: &Inputs, _s: (), _tap: &mut Tap) -> (Features, ()) {
+        (inputs.time_first().into(), ())
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {

@@ -7,7 +7,7 @@
 //! Gauthier et al. 2021 (see [`nvar`](crate::nvar)) learn increments, BrainPy's tutorial values. The names of the parts, `r` and
 //! `o`, are the tutorial's.
 
-use bd_core::{Features, Forecaster, Params, Readout, Result, Shared, System, Tap, state};
+use bd_core::{Features, Forecaster, Inputs, Params, Readout, Result, Shared, System, Tap, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -111,16 +111,18 @@ impl System for Ngrc {
         (self.added(x).map_or_else(|| y.shallow_clone(), |added| &y + added), NgrcState { r })
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
-        let (features, s) = self.features(sha, xs, s, tap);
-        let ys = self.o.scan(&sha.within("o"), &features.values, (), tap).0;
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
+        let (features, s) = self.features(sha, inputs, s, tap);
+        let ys = self.o.scan(&sha.within("o"), &Inputs::Dense(features.values), (), tap).0;
         (features.added.map_or_else(|| ys.shallow_clone(), |added| &ys + added), s)
     }
 }
 
 impl Readout for Ngrc {
-    fn features(&self, sha: &Shared, xs: &Tensor, s: NgrcState, tap: &mut Tap) -> (Features, NgrcState) {
-        let (values, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), &self.scaled(xs), s.r, tap));
+    fn features(&self, sha: &Shared, inputs: &Inputs, s: NgrcState, tap: &mut Tap) -> (Features, NgrcState) {
+        let xs = &inputs.time_first();
+        let scaled = Inputs::Dense(self.scaled(xs));
+        let (values, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), &scaled, s.r, tap));
         (Features { values, added: self.added(xs) }, NgrcState { r })
     }
 
@@ -185,8 +187,9 @@ mod tests {
         let ngrc = Ngrc::new(&mut params, 2, 3, &config(Target::Increment, true)).unwrap();
         let _ = tch::no_grad(|| params.get("o.weight").unwrap().shallow_clone().zero_());
         let xs = Rng::new(1, "x").tensor(&[5, 1, 2], ON, Rng::normal);
-        let run =
-            |model: &Ngrc| model.scan(&Shared::default(), &xs, model.init_state(1, ON), &mut Tap::none()).0.detach();
+        let run = |model: &Ngrc| {
+            model.scan(&Shared::default(), &Inputs::of_steps(&xs), model.init_state(1, ON), &mut Tap::none()).0.detach()
+        };
         assert_close("all horizons", &run(&ngrc), &Tensor::cat(&[&xs, &xs, &xs], -1), 1e-15);
         assert_close("the last one", &run(&ngrc.horizon(2)), &xs, 1e-15);
     }
@@ -205,7 +208,7 @@ mod tests {
     fn scaling_is_part_of_the_model() {
         let x = Rng::new(2, "x").tensor(&[40, 1, 2], ON, Rng::normal) * 7.0 + 100.0;
         let features = |model: &Ngrc, x: &Tensor| {
-            model.features(&Shared::default(), x, model.init_state(1, ON), &mut Tap::none()).0.values
+            model.features(&Shared::default(), &Inputs::of_steps(x), model.init_state(1, ON), &mut Tap::none()).0.values
         };
         let inside = Ngrc::new(&mut Params::new(0, ON), 2, 1, &config(Target::Value, true)).unwrap();
         inside.fit_scale(&x).unwrap();

@@ -15,7 +15,7 @@
 //! Different from BrainPy: the history is a state that is passed around, not a buffer inside the model; order 1 is
 //! allowed and adds nothing, for the linear part is always there.
 
-use bd_core::{Error, Result, Shared, System, Tap, state};
+use bd_core::{Error, Inputs, Result, Shared, System, Tap, state};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -168,7 +168,8 @@ impl System for Nvar {
     /// Parallel in time: lagged views and products of whole series. A feature's values lie side by side in memory,
     /// which is how the products run fastest and how a factorisation wants its columns; the result is a view with
     /// shape `[time, batch, n_features]` on `[n_features, time, batch]`.
-    fn scan(&self, _sha: &Shared, xs: &Tensor, s: NvarState, tap: &mut Tap) -> (Tensor, NvarState) {
+    fn scan(&self, _sha: &Shared, inputs: &Inputs, s: NvarState, tap: &mut Tap) -> (Tensor, NvarState) {
+        let xs = &inputs.time_first();
         let (time, memory) = (xs.size()[0], self.memory() as i64);
         let window = Tensor::cat(&[&s.history, xs], 0);
         if tap.wants("history") {
@@ -274,7 +275,8 @@ mod tests {
         let xs = rng.tensor(&[4, 1, 2], on, bd_core::Rng::normal);
         let weights = rng.tensor(&[4, 1, nvar.n_out()], on, bd_core::Rng::normal);
         let loss = |v: &[Tensor]| {
-            let (ys, _) = nvar.scan(&Shared::default(), &v[0], nvar.init_state(1, on), &mut Tap::none());
+            let (ys, _) =
+                nvar.scan(&Shared::default(), &Inputs::of_steps(&v[0]), nvar.init_state(1, on), &mut Tap::none());
             (ys * &weights).sum(Kind::Double)
         };
         grad_check(loss, &[xs], 1e-8);

@@ -105,7 +105,7 @@ impl<S: System> System for Recurrent<S> {
             let [(units, _)] = <[_; 1]>::try_from(inner.on_gpu()?).ok()?;
             return Some(Fused::for_gpu(RecurrentOnGpu::around(units.as_ref(), n)?, &params));
         }
-        let kernel = RecurrentKernel::new(inner.kernel(), &numbers_of(&self.weight)?);
+        let kernel = RecurrentKernel::new(inner.kernel()?, &numbers_of(&self.weight)?);
         Some(Fused::new(Arc::new(kernel), &params))
     }
 }

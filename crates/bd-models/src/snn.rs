@@ -124,9 +124,9 @@ impl SnnConfig {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::kernel::{Feed, Instructions, Tuning, scan_tuned};
+    use bd_core::kernel::{Instructions, Tuning, scan_tuned};
     use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps};
-    use bd_core::{Rng, Shared, Spikes, StateTree, System, Tap};
+    use bd_core::{Inputs, Rng, Shared, Spikes, StateTree, System, Tap};
     use tch::{Device, Kind, Tensor};
 
     use super::*;
@@ -212,8 +212,9 @@ mod tests {
         let net = config(5.0, true).build(&mut params).unwrap();
         let target = config(20.0, false).build(&mut others).unwrap();
         let spikes = Spikes::draw([100, 32, 20], ON, 0.1, &mut Rng::new(2, "s")).unwrap();
-        let outputs =
-            |net: &Stack| net.scan_spikes(&Shared::new(1.0), &spikes, net.init_state(32, ON), &mut Tap::none()).0;
+        let outputs = |net: &Stack| {
+            net.scan(&Shared::new(1.0), &Inputs::from(&spikes), net.init_state(32, ON), &mut Tap::none()).0
+        };
         let wanted = outputs(&target).detach();
         let mut log_tau_ms = params.get("r.log_tau_ms").unwrap().shallow_clone();
         let loss = || (outputs(&net) - &wanted).square().mean(Kind::Double);
@@ -254,7 +255,7 @@ mod tests {
             let everything = |instructions: Instructions| {
                 let tuning = Tuning { instructions, ..Tuning::of(40, kind) };
                 let (sha, start) = (Shared::new(0.5), net.init_state(40, on));
-                let done = scan_tuned(&net, &sha, Feed::Spikes(&spikes), start, &mut Tap::none(), tuning);
+                let done = scan_tuned(&net, &sha, &Inputs::from(&spikes), start, &mut Tap::none(), tuning);
                 let ys = done.unwrap().0;
                 let gradients = Tensor::run_backward(&[ys.square().sum(kind)], &weights, false, false);
                 std::iter::once(ys.detach()).chain(gradients).collect::<Vec<_>>()

@@ -1,6 +1,6 @@
 //! [`Standardise`]: `y = (x - mean) / std`, channel by channel, without a state.
 
-use bd_core::{Error, ParamPath, Result, Shared, System, Tap, catch_torch, setting};
+use bd_core::{Error, Inputs, ParamPath, Result, Shared, System, Tap, catch_torch, setting};
 use tch::{Device, Kind, Tensor};
 
 /// Brings channels of different units to mean 0 and standard deviation 1. Its parameters `mean` and `std`, `[n]`, are fixed: they
@@ -70,8 +70,8 @@ impl System for Standardise {
         (self.apply(x), ())
     }
 
-    fn scan(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
-        (self.apply(xs), ())
+    fn scan(&self, _sha: &Shared, inputs: &Inputs, _s: (), _tap: &mut Tap) -> (Tensor, ()) {
+        (self.apply(&inputs.time_first()), ())
     }
 }
 

@@ -115,7 +115,7 @@ impl System for Synapse {
 #[cfg(test)]
 mod tests {
     use bd_core::testing::{ScanCase, assert_scan_is_steps};
-    use bd_core::{Params, Tap};
+    use bd_core::{Inputs, Params, Tap};
 
     use super::*;
 
@@ -145,7 +145,8 @@ mod tests {
             let w = params.get("s.weight").unwrap().double_value(&[0, 0]);
             let xs = Tensor::zeros([10, 1, 1], on);
             let _ = xs.get(2).fill_(1.0);
-            let (ys, _) = synapse.scan(&Shared::new(0.5), &xs, synapse.init_state(1, on), &mut Tap::none());
+            let (ys, _) =
+                synapse.scan(&Shared::new(0.5), &Inputs::of_steps(&xs), synapse.init_state(1, on), &mut Tap::none());
             for step in 0..10 {
                 let since = step - 2 - i64::from(delayed);
                 let exact = if since < 0 { 0.0 } else { w * (-since as f64 * 0.5 / 10.0).exp() };

@@ -51,7 +51,7 @@ fn weights_are_one_loop_and_all_the_rest_is_another() {
     for delayed in [false, true] {
         let loops = |neurons: DynSystem| {
             let mut params = Params::new(0, on);
-            layer(&mut params, delayed, neurons).kernel(&Shared::new(0.5), Processor::Cpu).unwrap().loops()
+            layer(&mut params, delayed, neurons).kernel(&Shared::new(0.5), Processor::Cpu).unwrap().loops().unwrap()
         };
         assert_eq!(loops(DynSystem::new(Units::new(4, &Adaptive::<true>).unwrap())), 2, "delayed {delayed}");
         assert_eq!(loops(DynSystem::new(Units::new(4, &Adaptive::<false>).unwrap())), 3, "delayed {delayed}");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::files::load_tensors;
 use bd_core::testing::assert_close;
-use bd_core::{Shared, System, Tap, scan_by_step};
+use bd_core::{Inputs, Shared, System, Tap, scan_by_step};
 use bd_models::{Nvar, NvarConfig, NvarState};
 use serde_json::Value;
 use tch::Tensor;
@@ -31,7 +31,7 @@ fn config(settings: &Value) -> NvarConfig {
 fn chunked(nvar: &Nvar, xs: &Tensor, mut s: NvarState, chunk: i64) -> Tensor {
     let mut parts = Vec::new();
     for part in xs.split(chunk, 0) {
-        let (ys, next) = nvar.scan(&Shared::default(), &part, s, &mut Tap::none());
+        let (ys, next) = nvar.scan(&Shared::default(), &Inputs::of_steps(&part), s, &mut Tap::none());
         s = next;
         parts.push(ys);
     }
@@ -59,7 +59,7 @@ fn features_of_every_setting_by_step_and_by_scan_whole_and_chunked() {
         let start = || nvar.init_state(xs.size()[1], (xs.kind(), xs.device()));
         let (stepped, _) = scan_by_step(&nvar, &Shared::default(), &xs, start(), &mut Tap::none());
         assert_close(&format!("{tag} by step"), &stepped, &expected, 1e-14);
-        let (scanned, _) = nvar.scan(&Shared::default(), &xs, start(), &mut Tap::none());
+        let (scanned, _) = nvar.scan(&Shared::default(), &Inputs::of_steps(&xs), start(), &mut Tap::none());
         assert_close(&format!("{tag} by scan"), &scanned, &expected, 1e-14);
         for chunk in [1, 7] {
             assert_close(

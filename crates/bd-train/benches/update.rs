@@ -33,8 +33,8 @@ impl System for Sums {
         (x + sum.expect("there are parameters") * 1e-3, ())
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: (), _tap: &mut Tap) -> (Tensor, ()) {
-        self.step(sha, xs, &s)
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: (), _tap: &mut Tap) -> (Tensor, ()) {
+        self.step(sha, &inputs.time_first(), &s)
     }
 }
 
@@ -78,7 +78,7 @@ fn main() {
     let batch = Examples::new(Inputs::batch_first(&x).expect("a shape"), x.copy()).expect("a count");
     let Inputs::Dense(xs) = batch.inputs() else { unreachable!("they are dense") };
     let passes = median(|| {
-        let ys = system.scan(&Shared::default(), xs, (), &mut Tap::none()).0;
+        let ys = system.scan(&Shared::default(), &Inputs::of_steps(xs), (), &mut Tap::none()).0;
         let _ = Tensor::run_backward(&[ys.sum(Kind::Float)], &system.0, false, false);
     });
     println!("{passes:>8.1} us  forward and backward of the model");

@@ -107,7 +107,7 @@ mod tests {
         let spikes = Spikes::draw([300, 7, 100], ON, 0.01, &mut Rng::new(0, "s")).unwrap();
         let mut tap = Tap::new(["r1.spike", "r2.spike"]);
         let sha = Shared::new(0.1);
-        let _ = net.scan_spikes(&sha, &spikes, net.init_state(7, ON), &mut tap);
+        let _ = net.scan(&sha, &Inputs::from(&spikes), net.init_state(7, ON), &mut tap);
         let records = tap.finish().unwrap();
         let dense = Inputs::batch_first(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
         for inputs in [Inputs::Spikes(spikes), dense] {

@@ -13,7 +13,7 @@ mod algebra;
 mod place;
 
 use bd_core::checked::adopt_state;
-use bd_core::{Error, Readout, Result, Shared, Tap, catch_torch, check_finite, setting};
+use bd_core::{Error, Inputs, Readout, Result, Shared, Tap, catch_torch, check_finite, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -143,7 +143,7 @@ impl Ridge {
             let mut state = state;
             for (i, (xs, ys)) in xs.iter().zip(&ys).enumerate() {
                 let sha = sha.ahead(i * chunk).in_phase(bd_core::Phase::Fit);
-                let (features, next) = model.features(&sha, xs, state, &mut Tap::none());
+                let (features, next) = model.features(&sha, &Inputs::of_steps(xs), state, &mut Tap::none());
                 let left = features.added.map(|added| ys - added);
                 factor.update(&features.values.flatten(0, 1), &left.as_ref().unwrap_or(ys).flatten(0, 1))?;
                 state = next;

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 use std::time::Instant;
 
-use bd_core::kernel::{Feed, Tuning, scan_tuned};
+use bd_core::kernel::{Tuning, scan_tuned};
 use bd_core::testing::{relative_to_scale, resident_kib};
 use bd_core::{Chain, Inputs, Params, Rng, Shared, System, Tap, scan_by_step};
 use bd_models::{Activation, Linear, LinearConfig, Rnn, RnnConfig};
@@ -69,7 +69,7 @@ fn gradients_of_long_sequences_are_those_of_the_plain_path() {
         let ys = match stored {
             Some(stored_bytes) => {
                 let tuning = Tuning { stored_bytes, ..Tuning::of(5, on.0) };
-                let scanned = scan_tuned(&net, &sha, Feed::Dense(&xs), start, tap, tuning);
+                let scanned = scan_tuned(&net, &sha, &Inputs::of_steps(&xs), start, tap, tuning);
                 scanned.unwrap_or_else(|_| panic!("there is a kernel")).0
             }
             None => scan_by_step(&net, &sha, &xs, start, tap).0,

@@ -64,7 +64,7 @@ impl Golden {
             let mut tap = Tap::new(self.tensors.contains_key("h").then_some("r.h"));
             let (ys, _) = match by_step {
                 true => scan_by_step(&self.net, &sha, &self.xs(), start, &mut tap),
-                false => self.net.scan(&sha, &self.xs(), start, &mut tap),
+                false => self.net.scan(&sha, &Inputs::of_steps(self.xs()), start, &mut tap),
             };
             let ys = ys.transpose(0, 1);
             self.check("output", &ys, "out");

@@ -117,8 +117,8 @@ fn small(kind: Kind, to: &Tolerances) {
     for how in ["by steps", "fused", "fused from spikes"] {
         let scan = |tap: &mut Tap| match how {
             "by steps" => scan_by_step(&golden.net, &sha, &xs, golden.start(), tap).0,
-            "fused" => golden.net.scan(&sha, &xs, golden.start(), tap).0,
-            _ => golden.net.scan_spikes(&sha, &golden.spikes, golden.start(), tap).0,
+            "fused" => golden.net.scan(&sha, &Inputs::of_steps(&xs), golden.start(), tap).0,
+            _ => golden.net.scan(&sha, &Inputs::from(&golden.spikes), golden.start(), tap).0,
         };
         let mut tap = Tap::new(states);
         golden.check_loss_and_gradients(&format!("{how} and recorded"), &scan(&mut tap), to);
@@ -136,11 +136,11 @@ fn small(kind: Kind, to: &Tolerances) {
 fn full(kind: Kind, to: &Tolerances) {
     let golden = Golden::load("snn_full", [2000, 256], kind);
     let mut tap = Tap::new(["r.spike"]);
-    let ys = golden.net.scan_spikes(&Shared::new(0.1), &golden.spikes, golden.start(), &mut tap).0;
+    let ys = golden.net.scan(&Shared::new(0.1), &Inputs::from(&golden.spikes), golden.start(), &mut tap).0;
     golden.check_loss_and_gradients("recorded", &ys, to);
     let counts = tap.finish().unwrap()["r.spike"].detach().sum_dim_intlist(1, false, kind);
     golden.check("hidden spikes", &counts, "hidden_spike_count", 0.0);
-    let ys = golden.net.scan_spikes(&Shared::new(0.1), &golden.spikes, golden.start(), &mut Tap::none()).0;
+    let ys = golden.net.scan(&Shared::new(0.1), &Inputs::from(&golden.spikes), golden.start(), &mut Tap::none()).0;
     golden.check("steps of the maxima", &ys.argmax(0, false), "out_argmax_t", 0.0);
     golden.check_loss_and_gradients("fused", &ys, to);
     golden.check_updates(to);

@@ -9,9 +9,10 @@ mod graph;
 mod max_over_time;
 mod unit;
 
-pub use driver::{Feed, ScanBytes, ScanOf, Tuning, scan_bytes, scan_fused, scan_tuned};
+pub(crate) use driver::scan_kernels;
+pub use driver::{ScanBytes, ScanOf, Tuning, scan_bytes, scan_fused, scan_tuned};
 pub use element::{Element, numbers_of};
 pub use field::Field;
-pub use graph::{Fused, Processor};
+pub use graph::{Edge, End, Fused, Processor};
 pub use max_over_time::max_over_time;
 pub use unit::{UnitState, Units, spike, step_units};

@@ -24,11 +24,10 @@ use super::hooks::Hooks;
 use super::watch::Watch;
 use crate::error::{Error, Result};
 use crate::gpu::{Backend, Gpu, Launch, Module};
+use crate::inputs::Inputs;
 use crate::kernel::gpu::scan_on;
-use crate::kernel::{Feed, Fused, Processor};
 use crate::nvrtc::Nvrtc;
 use crate::shared::Shared;
-use crate::spikes::Spikes;
 use crate::system::System;
 use crate::tap::Tap;
 
@@ -165,13 +164,6 @@ impl Module for Built {
     }
 }
 
-impl<S: System> OnGpu<S> {
-    fn scan_fed(&self, sha: &Shared, xs: Feed<'_>, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {
-        let done = scan_on(&self.1, &self.0, sha, xs, s, tap).expect("kernels compile and run");
-        done.unwrap_or_else(|_| panic!("{:?} has no form for a GPU that serves", self.0))
-    }
-}
-
 impl<S: System> System for OnGpu<S> {
     type State = S::State;
 
@@ -195,17 +187,9 @@ impl<S: System> System for OnGpu<S> {
         self.0.step(sha, x, s)
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {
-        self.scan_fed(sha, Feed::Dense(xs), s, tap)
-    }
-
-    fn scan_spikes(&self, sha: &Shared, spikes: &Spikes, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {
-        let fused = self.0.kernel(sha, Processor::Gpu).as_ref().and_then(Fused::on_gpu);
-        if fused.is_some_and(|parts| parts[0].0.takes_spikes()) {
-            self.scan_fed(sha, Feed::Spikes(spikes), s, tap)
-        } else {
-            self.scan(sha, &spikes.to_dense(), s, tap)
-        }
+    fn scan(&self, sha: &Shared, inputs: &Inputs, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {
+        let done = scan_on(&self.1, &self.0, sha, inputs, s, tap).expect("kernels compile and run");
+        done.unwrap_or_else(|_| panic!("{:?} has no form for a GPU that serves", self.0))
     }
 }
 

@@ -34,8 +34,7 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
         let assign = |codes: &[Code], to: &str| -> String {
             codes.iter().enumerate().map(|(j, code)| format!("    {to}[{j}] = {};\n", code.operand())).collect()
         };
-        let gradient = Listing::new();
-        let slope = self.unit.surrogate().grad(gradient.name("distance"));
+        let (gradient, slope) = surrogate_text(&self.unit.surrogate());
         let adjoint = Listing::new();
         let (gx, gs) = self.adjoint_code(&adjoint);
         let all = |some: &[&Code], states: &[Code; S]| -> Vec<Code> {
@@ -72,6 +71,14 @@ __device__ inline void adjoint(const real x, const real *s, const real over, con
             gs = assign(&gs, "gs"),
         ))
     }
+}
+
+/// The slope of a surrogate as text. Compiled once for all units with such a surrogate.
+#[inline(never)]
+fn surrogate_text<G: SurrogateGradient>(surrogate: &G) -> (Listing, Code) {
+    let listing = Listing::new();
+    let slope = surrogate.grad(listing.name("distance"));
+    (listing, slope)
 }
 
 impl<U: Unit<S>, const S: usize> Formula for UnitKernel<U, S> {

@@ -1,7 +1,7 @@
 //! Exact solutions, resets and their gradients, and the kernel against the steps.
 
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
-use bd_core::{Params, Tap, scan_by_step};
+use bd_core::{Inputs, Params, Tap, scan_by_step};
 use bd_kernel::models::Surrogate;
 
 mod trained;
@@ -128,7 +128,7 @@ fn no_gradient_is_about_to_underflow() {
     let config = LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, ..LifConfig::default() };
     let lif = Lif::new(26, &config).unwrap();
     let xs = Tensor::arange(26, on).neg().expand([80, 8, 26], false).contiguous().set_requires_grad(true);
-    let (ys, _) = lif.scan(&Shared::new(1.0), &xs, lif.init_state(8, on), &mut Tap::none());
+    let (ys, _) = lif.scan(&Shared::new(1.0), &Inputs::of_steps(&xs), lif.init_state(8, on), &mut Tap::none());
     let gradient = Tensor::run_backward(&[ys.sum(Kind::Float)], &[&xs], false, false).remove(0);
     let sizes = Vec::<f32>::try_from(gradient.abs().flatten(0, -1)).unwrap();
     let tiny = 1e6 * f32::MIN_POSITIVE;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bd_core::Inputs;
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value, real};
-use bd_core::kernel::gpu::{Asked, GpuInput, GpuKernel, Pass, Passed, Past, Pulled};
+use bd_core::kernel::gpu::{Asked, GpuKernel, Pass, Passed, Past, Pulled};
 use tch::Tensor;
 
 const TEXT: &str = include_str!("spikes.cu");
@@ -28,10 +29,10 @@ impl GpuKernel for LinearOnGpu {
         true
     }
 
-    fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed> {
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed> {
         let (weight, bias) = (&pass.params[0].contiguous(), pass.params.get(1));
         let (ys, kept) = match xs {
-            GpuInput::Dense(xs) => {
+            Inputs::Dense(xs) => {
                 let size = xs.size();
                 let rows = xs.view([size[0] * size[1], size[2]]);
                 let ys = match bias {
@@ -40,7 +41,7 @@ impl GpuKernel for LinearOnGpu {
                 };
                 (ys.view([size[0], size[1], weight.size()[1]]), vec![xs.shallow_clone()])
             }
-            GpuInput::Spikes(spikes) => {
+            Inputs::Spikes(spikes) => {
                 let lists = spikes.lists()?;
                 let [time, batch, _] = spikes.shape();
                 let n_out = weight.size()[1] as usize;

@@ -1,7 +1,7 @@
 //! The kernel against the steps, and gradients against differences.
 
 use bd_core::testing::grad_check;
-use bd_core::{Params, Rng, Tap};
+use bd_core::{Inputs, Params, Rng, Tap};
 
 use super::*;
 
@@ -25,7 +25,8 @@ fn gradients_are_those_of_differences() {
     let loss = |inputs: &[Tensor]| {
         let of = |i: usize| inputs[i].shallow_clone();
         let cell = Lstm { weights: Weights::of(of(0), of(1), of(2)), initial: [Some(of(3)), Some(of(4))], config };
-        let (ys, last) = cell.scan(&Shared::new(0.1), &of(5), cell.init_state(3, on), &mut Tap::none());
+        let (ys, last) =
+            cell.scan(&Shared::new(0.1), &Inputs::of_steps(of(5)), cell.init_state(3, on), &mut Tap::none());
         (&ys * &ys).sum(Kind::Double) + (last.h + last.c).exp().sum(Kind::Double)
     };
     grad_check(loss, &inputs, 1e-8);

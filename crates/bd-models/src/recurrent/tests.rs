@@ -1,6 +1,6 @@
-use bd_core::kernel::{Feed, Tuning, scan_tuned};
+use bd_core::kernel::{Tuning, scan_tuned};
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
-use bd_core::{DynSystem, Params, Rng, Stack, Tap};
+use bd_core::{DynSystem, Inputs, Params, Rng, Stack, Tap};
 
 use super::*;
 use crate::lif::{Lif, LifConfig, LifTrained, Reset};
@@ -79,7 +79,7 @@ fn stored_or_calculated_again_is_the_same() {
         let tensors: Vec<Tensor> = params.trainable().into_iter().map(|(_, t)| t).chain([xs.shallow_clone()]).collect();
         let gradients = |tuning: Tuning, times: usize| {
             let start = net.init_state(37, on(kind));
-            let scanned = scan_tuned(&net, &Shared::new(0.1), Feed::Dense(&xs), start, &mut Tap::none(), tuning);
+            let scanned = scan_tuned(&net, &Shared::new(0.1), &Inputs::of_steps(&xs), start, &mut Tap::none(), tuning);
             let (ys, _) = scanned.unwrap_or_else(|_| panic!("there is a kernel"));
             let loss = ys.square().sum(kind);
             let backward = || Tensor::run_backward(&[&loss], &tensors, true, false);

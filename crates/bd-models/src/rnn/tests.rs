@@ -1,8 +1,8 @@
 //! The kernel against the steps, gradients against differences, and what can be worked out by hand.
 
-use bd_core::kernel::{Feed, Tuning, scan_tuned};
+use bd_core::kernel::{Tuning, scan_tuned};
 use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps, grad_check};
-use bd_core::{Chain, Params, Rng, Tap, scan_by_step};
+use bd_core::{Chain, Inputs, Params, Rng, Tap, scan_by_step};
 
 use super::*;
 use crate::linear::{Linear, LinearConfig};
@@ -52,8 +52,14 @@ fn stored_or_calculated_again_is_the_same() {
         let xs = Rng::new(1, "xs").tensor(&[23, 37, 2], on, Rng::normal).set_requires_grad(true);
         let tensors: Vec<Tensor> = params.trainable().into_iter().map(|(_, t)| t).chain([xs.shallow_clone()]).collect();
         let gradients = |tuning: Tuning, times: usize| {
-            let scanned =
-                scan_tuned(&net, &Shared::new(0.1), Feed::Dense(&xs), net.init_state(37, on), &mut Tap::none(), tuning);
+            let scanned = scan_tuned(
+                &net,
+                &Shared::new(0.1),
+                &Inputs::of_steps(&xs),
+                net.init_state(37, on),
+                &mut Tap::none(),
+                tuning,
+            );
             let (ys, last) = scanned.unwrap_or_else(|_| panic!("there is a kernel"));
             let loss = ys.square().sum(kind) + last.first.h.sum(kind);
             let backward = || Tensor::run_backward(&[&loss], &tensors, true, false);
@@ -89,7 +95,8 @@ fn gradients_are_those_of_differences() {
             let [input, recurrent, bias, initial, xs] = inputs else { panic!("five") };
             let weights = Weights::of(input.shallow_clone(), recurrent.shallow_clone(), bias.shallow_clone());
             let rnn = Rnn { weights, initial: Some(initial.shallow_clone()), config };
-            let (ys, last) = rnn.scan(&Shared::new(0.1), xs, rnn.init_state(3, ON), &mut Tap::none());
+            let (ys, last) =
+                rnn.scan(&Shared::new(0.1), &Inputs::of_steps(xs), rnn.init_state(3, ON), &mut Tap::none());
             (&ys * &ys).sum(Kind::Double) + last.h.exp().sum(Kind::Double)
         };
         assert_eq!(rnn.n_out(), 4);
@@ -108,8 +115,12 @@ fn a_linear_network_is_a_power_of_its_matrix() {
         let mut values = params.named();
         values[3].1 = Tensor::from_slice(&[1.0, -2.0, 0.5, 3.0, 0.1]);
         params.load(&values).unwrap();
-        let (_, last) =
-            rnn.scan(&Shared::new(0.1), &Tensor::zeros([9, 1, 1], ON), rnn.init_state(1, ON), &mut Tap::none());
+        let (_, last) = rnn.scan(
+            &Shared::new(0.1),
+            &Inputs::of_steps(Tensor::zeros([9, 1, 1], ON)),
+            rnn.init_state(1, ON),
+            &mut Tap::none(),
+        );
         let gain = tau_ms.map_or(1.0, |tau_ms| 0.1 / tau_ms);
         let matrix = Tensor::eye(5, ON) * (1.0 - gain) + params.get("r.recurrent_weight").unwrap() * gain;
         let expected = values[3].1.reshape([1, 5]).matmul(&matrix.matrix_power(9));
@@ -128,7 +139,10 @@ fn a_trained_initial_state_has_a_gradient() {
     assert_eq!(start.h.size(), [4, 3]);
     for by_step in [false, true] {
         let (sha, xs) = (Shared::default(), Tensor::zeros([1, 4, 1], ON));
-        let scan = if by_step { scan_by_step::<Rnn> } else { Rnn::scan };
+        let scan = |rnn: &Rnn, sha: &Shared, xs: &Tensor, s: RnnState, tap: &mut Tap| match by_step {
+            true => scan_by_step(rnn, sha, xs, s, tap),
+            false => rnn.scan(sha, &Inputs::of_steps(xs), s, tap),
+        };
         let (ys, _) = scan(&rnn, &sha, &xs, rnn.init_state(4, ON), &mut Tap::none());
         let gradient = Tensor::run_backward(&[ys.sum(Kind::Double)], &[initial], false, false);
         let expected = w.detach().sum_dim_intlist([1i64].as_slice(), false, Kind::Double) * 4.0;

@@ -366,9 +366,6 @@ pub(crate) fn scan<S: System>(
     state: S::State,
     tap: &mut Tap,
 ) -> (Tensor, S::State) {
-    let (ys, state) = match inputs {
-        Inputs::Dense(xs) => system.scan(sha, xs, state, tap),
-        Inputs::Spikes(spikes) => system.scan_spikes(sha, spikes, state, tap),
-    };
+    let (ys, state) = system.scan(sha, inputs, state, tap);
     (batch_first(&ys), state)
 }

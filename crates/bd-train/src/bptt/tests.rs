@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use bd_core::testing::assert_close;
-use bd_core::{Params, Rng, Shared, System, state};
+use bd_core::{Inputs, Params, Rng, Shared, System, state};
 use tch::{Device, Kind, Tensor};
 
 use super::*;

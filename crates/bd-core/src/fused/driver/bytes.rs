@@ -136,11 +136,8 @@ fn of_plan<F: Element>(fused: &Fused, widths: Vec<usize>, scan: &ScanOf) -> Opti
 where
     dyn AnyKernel: Typed<F>,
 {
-    let kernel = fused.kernel();
+    let kernel = fused.kernel()?;
     let takes_events = Typed::<F>::typed(kernel.as_ref()).takes_events();
-    if scan.spikes.is_some() && !takes_events {
-        return None;
-    }
     let tuning = Tuning::of(scan.samples, scan.kind);
     let (size, made) = ((scan.steps, scan.samples), (scan.spikes.is_some(), scan.record));
     Some(Plan::new::<F>(kernel, size, widths, &[], made, tuning).bytes::<F>(scan, takes_events))

@@ -3,6 +3,7 @@
 mod bytes;
 pub(super) mod memory;
 pub(super) mod parallel;
+mod parts;
 mod plan;
 
 use std::sync::Arc;
@@ -10,53 +11,20 @@ use std::sync::Arc;
 use bd_kernel::{AnyKernel, Instructions, LANES, Typed};
 use tch::{Device, Kind, Tensor};
 
+use super::gpu::scan_kernels_on;
+#[cfg(doc)]
 use super::gpu::scan_on;
-use super::{Element, Processor};
+use super::{Element, Fused, Processor};
 use crate::autograd::attach_saving;
 use crate::gpu::Gpu;
+use crate::inputs::Inputs;
 use crate::shared::Shared;
-use crate::spikes::Spikes;
 use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
 use crate::threads;
 pub use bytes::{ScanBytes, ScanOf, scan_bytes};
 use plan::{Dense, Plan};
-
-/// What a fused scan is fed.
-#[derive(Debug, Clone, Copy)]
-pub enum Feed<'a> {
-    /// `[time, batch, n]`.
-    Dense(&'a Tensor),
-    /// The same as a list of spikes.
-    Spikes(&'a Spikes),
-}
-
-impl Feed<'_> {
-    /// Dtype and device.
-    pub(super) fn on(&self) -> (Kind, Device) {
-        match self {
-            Self::Dense(xs) => (xs.kind(), xs.device()),
-            Self::Spikes(spikes) => spikes.on(),
-        }
-    }
-
-    /// Channels.
-    pub(super) fn n_in(&self) -> usize {
-        match self {
-            Self::Dense(xs) => xs.size()[2] as usize,
-            Self::Spikes(spikes) => spikes.shape()[2],
-        }
-    }
-
-    /// Steps and samples.
-    pub(super) fn size(&self) -> (usize, usize) {
-        match self {
-            Self::Dense(xs) => (xs.size()[0] as usize, xs.size()[1] as usize),
-            Self::Spikes(spikes) => (spikes.shape()[0], spikes.shape()[1]),
-        }
-    }
-}
 
 /// How a scan is cut up, and what its loops may use. Changes its speed, and no result but for the last bits.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +46,11 @@ pub struct Tuning {
 }
 
 impl Tuning {
+    /// For a scan of these inputs.
+    pub(crate) fn of_inputs(inputs: &Inputs) -> Self {
+        Self::of(inputs.shape()[0] as usize, inputs.on().0)
+    }
+
     /// For a batch of numbers of some dtype: as many samples side by side as registers hold, if tiles for several
     /// threads are left.
     pub fn of(batch: usize, kind: Kind) -> Self {
@@ -94,14 +67,14 @@ impl Tuning {
     }
 }
 
-/// Scans by the system's kernels, where it has such that serve: on the CPU or a GPU, in float32 or float64. Otherwise gives the
-/// state back. The result equals [`scan_by_step`](crate::scan_by_step).
+/// Runs the fused kernels of a system on the CPU or a GPU, in float32 or float64. A system without such returns the state unchanged in
+/// `Err`. The result equals [`scan_by_step`](crate::scan_by_step).
 ///
 /// On a GPU it is [`scan_on`]; what cannot run there is thrown as an [`Error`](crate::Error), which
-/// [`catch_torch`](crate::catch_torch) gives back. The rest of this is about the CPU.
+/// [`catch_torch`](crate::catch_torch) and [`System::try_scan`] return. The rest of this is about the CPU.
 ///
 /// An input that is almost all zeros is read once, into a list of what is not zero, if the kernel [takes
-/// events](bd_kernel::Kernel::takes_events).
+/// events](bd_kernel::Kernel::takes_events). For a kernel that does not take them, spikes are written out stretch by stretch.
 ///
 /// Threads: as [set](crate::threads::set), never more than tiles. Results do not depend on their number.
 ///
@@ -111,51 +84,63 @@ impl Tuning {
 pub fn scan_fused<S: System + ?Sized>(
     system: &S,
     sha: &Shared,
-    xs: Feed<'_>,
+    inputs: &Inputs,
     s: S::State,
     tap: &mut Tap,
 ) -> std::result::Result<(Tensor, S::State), S::State> {
-    scan_tuned(system, sha, xs, s, tap, Tuning::of(xs.size().1, xs.on().0))
+    scan_tuned(system, sha, inputs, s, tap, Tuning::of_inputs(inputs))
 }
 
-/// [`scan_fused`], cut up as told: for tests and benchmarks.
+/// [`scan_fused`], cut up as `tuning` says: for tests and benchmarks.
 pub fn scan_tuned<S: System + ?Sized>(
     system: &S,
     sha: &Shared,
-    xs: Feed<'_>,
+    inputs: &Inputs,
     s: S::State,
     tap: &mut Tap,
     tuning: Tuning,
 ) -> std::result::Result<(Tensor, S::State), S::State> {
-    let (kind, device) = xs.on();
-    let (time, batch) = xs.size();
+    // What public entries have checked; reading past it would be silent nonsense.
+    let ([_, _, found], n_in) = (inputs.shape(), system.n_in());
+    assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
+    match system.kernel(sha, Processor::of(inputs.on().1)) {
+        Some(fused) => scan_kernels(&fused, inputs, s, tap, tuning),
+        None => Err(s),
+    }
+}
+
+/// The same of kernels that are there already, which are for the processor that the inputs are on.
+pub(crate) fn scan_kernels<S: StateTree>(
+    fused: &Fused,
+    inputs: &Inputs,
+    s: S,
+    tap: &mut Tap,
+    tuning: Tuning,
+) -> std::result::Result<(Tensor, S), S> {
+    let (kind, device) = inputs.on();
+    let [batch, time, _] = inputs.shape();
     // Thrown, for a scan has no other way to say it: `catch_torch` gives it back as the error that it is.
     if let Some(gpu) = Gpu::of(device).unwrap_or_else(|error| std::panic::panic_any(error)) {
-        return scan_on(&gpu, system, sha, xs, s, tap).unwrap_or_else(|error| std::panic::panic_any(error));
+        return scan_kernels_on(&gpu, fused, inputs, s, tap).unwrap_or_else(|error| std::panic::panic_any(error));
     }
     if device != Device::Cpu || !matches!(kind, Kind::Float | Kind::Double) || time == 0 || batch == 0 {
         return Err(s);
     }
-    // What public entries have checked; reading past it would be silent nonsense.
-    let (n_in, found) = (system.n_in() as usize, xs.n_in());
-    assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
-    let Some(fused) = system.kernel(sha, Processor::Cpu) else { return Err(s) };
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
-    let kernel = fused.kernel();
+    let Some(kernel) = fused.kernel() else { return Err(s) };
     for (name, leaf) in names.iter().zip(&leaves) {
-        let rows = leaf.size()[0] as usize;
+        let rows = leaf.size()[0];
         assert_eq!(rows, batch, "the state {name} is of {rows} sequences, the inputs are of {batch}");
     }
     let served = fused.params.iter().all(|param| param.kind() == kind && param.device() == device)
-        && leaves.iter().all(|leaf| leaf.kind() == kind && leaf.device() == device && leaf.dim() == 2)
-        && (matches!(xs, Feed::Dense(_)) || Typed::<f32>::typed(kernel.as_ref()).takes_events());
+        && leaves.iter().all(|leaf| leaf.kind() == kind && leaf.device() == device && leaf.dim() == 2);
     if !served {
         return Err(s);
     }
     let traced: Vec<usize> = (0..names.len()).filter(|&leaf| tap.wants(&names[leaf])).collect();
     let outcome = match kind {
-        Kind::Float => run::<f32>(kernel, &fused.params, xs, &leaves, &traced, tuning),
-        _ => run::<f64>(kernel, &fused.params, xs, &leaves, &traced, tuning),
+        Kind::Float => run::<f32>(kernel, &fused.params, inputs, &leaves, &traced, tuning),
+        _ => run::<f64>(kernel, &fused.params, inputs, &leaves, &traced, tuning),
     };
     for (leaf, trace) in traced.into_iter().zip(outcome.traces) {
         tap.put(&names[leaf], trace);
@@ -176,7 +161,7 @@ struct Outcome {
 fn run<F: Element>(
     kernel: Arc<dyn AnyKernel>,
     params: &[Tensor],
-    xs: Feed<'_>,
+    xs: &Inputs,
     leaves: &[Tensor],
     traced: &[usize],
     tuning: Tuning,
@@ -185,13 +170,14 @@ where
     dyn AnyKernel: Typed<F>,
 {
     let (dense, spikes) = match xs {
-        Feed::Dense(xs) => (Some(xs), None),
-        Feed::Spikes(spikes) => (None, Some(spikes)),
+        Inputs::Dense(xs) => (Some(xs), None),
+        Inputs::Spikes(spikes) => (None, Some(spikes)),
     };
     let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(params).collect();
     let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
     let widths = leaves.iter().map(|leaf| leaf.size()[1] as usize).collect();
-    let plan = Plan::new::<F>(kernel, xs.size(), widths, traced, (spikes.is_some(), record), tuning);
+    let [batch, time, _] = xs.shape().map(|n| n as usize);
+    let plan = Plan::new::<F>(kernel, (time, batch), widths, traced, (spikes.is_some(), record), tuning);
     let dense = dense.map(|xs| Dense { xs: xs.detach().contiguous(), wants_gxs: record && xs.requires_grad() });
     let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record);
     if record {

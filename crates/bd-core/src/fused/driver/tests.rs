@@ -69,8 +69,8 @@ fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Ten
     let params = [a.shallow_clone()];
     let leaves = [v0.shallow_clone()];
     let Outcome { ys, last, .. } = match kind {
-        Kind::Float => run::<f32>(kernel(), &params, Feed::Dense(&xs), &leaves, &[], tuning),
-        _ => run::<f64>(kernel(), &params, Feed::Dense(&xs), &leaves, &[], tuning),
+        Kind::Float => run::<f32>(kernel(), &params, &Inputs::of_steps(&xs), &leaves, &[], tuning),
+        _ => run::<f64>(kernel(), &params, &Inputs::of_steps(&xs), &leaves, &[], tuning),
     };
     let loss = (&ys * weights).sum(kind) + last[0].square().sum(kind);
     let gradients = Tensor::run_backward(&[loss], &[&xs, &v0, &a], false, false);
@@ -110,7 +110,14 @@ fn what_underflows_becomes_zero() {
     let scan = |steps: i64| {
         let xs = Tensor::zeros([steps, 2, N as i64], on);
         let leaves = [v0.shallow_clone()];
-        run::<f32>(Arc::new(Leaky { a: 0.9 }), &[Tensor::ones([1], on)], Feed::Dense(&xs), &leaves, &[], cut(8, 2000))
+        run::<f32>(
+            Arc::new(Leaky { a: 0.9 }),
+            &[Tensor::ones([1], on)],
+            &Inputs::of_steps(&xs),
+            &leaves,
+            &[],
+            cut(8, 2000),
+        )
     };
     let gradient = |last: &Tensor| Tensor::run_backward(&[last.sum(Kind::Float)], &[&v0], false, false)[0].max();
     // 0.9^500 = 1.3e-23, 0.9^1000 is below the smallest float32.
@@ -129,7 +136,7 @@ fn nothing_is_recorded_where_nobody_asks() {
         run::<f32>(
             Arc::new(Leaky { a: 0.5 }),
             &[a.shallow_clone()],
-            Feed::Dense(&xs),
+            &Inputs::of_steps(&xs),
             &v,
             &[],
             Tuning::of(2, Kind::Float),

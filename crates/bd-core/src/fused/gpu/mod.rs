@@ -15,27 +15,11 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
 use crate::gpu::{Gpu, LEAVES, real};
-use crate::spikes::Spikes;
+use crate::inputs::Inputs;
 
+pub(super) use scan::scan_kernels_on;
 pub use scan::{has_form, scan_on};
 pub use units::{UnitsOnGpu, held_of, shared_out};
-
-/// What a part reads.
-#[derive(Debug, Clone, Copy)]
-pub enum GpuInput<'a> {
-    /// `[time, batch, n_in]`, one number after the other.
-    Dense(&'a Tensor),
-    /// The same as a list of spikes; given only to a part that [takes them](GpuKernel::takes_spikes).
-    Spikes(&'a Spikes),
-}
-
-impl<'a> GpuInput<'a> {
-    /// The numbers, for a part that does not take spikes.
-    pub fn dense(self) -> &'a Tensor {
-        let Self::Dense(numbers) = self else { panic!("spikes were given to a part that does not take them") };
-        numbers
-    }
-}
 
 /// What a part has to do its steps with.
 #[derive(Debug, Clone, Copy)]
@@ -111,13 +95,14 @@ pub trait GpuKernel: Debug + Send + Sync {
         n_in
     }
 
-    /// Whether it can read [`GpuInput::Spikes`].
+    /// Whether it can read a list of spikes.
     fn takes_spikes(&self) -> bool {
         false
     }
 
-    /// All steps.
-    fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed>;
+    /// All steps. Numbers `[time, batch, n_in]` lie one after the other; a list of spikes is given only to a part that [takes
+    /// it](Self::takes_spikes).
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed>;
 
     /// The adjoint of all steps.
     fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled>;
@@ -159,4 +144,10 @@ pub(super) fn in_a_row(parts: Vec<(Arc<dyn GpuKernel>, usize)>) -> Vec<(Arc<dyn 
         }
     }
     done
+}
+
+/// The numbers of an input of a part that takes no list of spikes.
+pub fn numbers(xs: &Inputs) -> &Tensor {
+    let Inputs::Dense(numbers) = xs else { panic!("spikes were given to a part that does not take them") };
+    numbers
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Asked, GpuInput, GpuKernel, Pass, Past};
+use super::{Asked, GpuKernel, Pass, Past};
 use crate::autograd::{Gradients, attach_saving};
 use crate::error::Result;
 use crate::fused::driver::grad_mode;
-use crate::fused::{Feed, Processor};
+use crate::fused::{Fused, Processor};
 use crate::gpu::Gpu;
+use crate::inputs::Inputs;
 use crate::shared::Shared;
 use crate::state::StateTree;
 use crate::system::System;
@@ -19,28 +20,53 @@ use crate::tap::Tap;
 /// Outputs and the state after the last step; the state as it was where the system has no form for GPUs.
 type Scanned<S> = std::result::Result<(Tensor, S), S>;
 
-/// Scans by the system's kernels for GPUs, where it has them, on `gpu`. What that cannot run, because memory is short or a driver is
-/// broken, is an error.
+/// Runs the kernels that a system has for GPUs on `gpu`. A system without such returns the state unchanged in the inner `Err`; what a
+/// GPU cannot run, because memory is short or a driver is broken, is an error.
 pub fn scan_on<S: System + ?Sized>(
     gpu: &Arc<Gpu>,
     system: &S,
     sha: &Shared,
-    xs: Feed<'_>,
+    inputs: &Inputs,
     s: S::State,
     tap: &mut Tap,
 ) -> Result<Scanned<S::State>> {
-    let on = xs.on();
+    let ([_, _, found], n_in) = (inputs.shape(), system.n_in());
+    assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
+    match system.kernel(sha, Processor::Gpu) {
+        Some(fused) => scan_kernels_on(gpu, &fused, inputs, s, tap),
+        None => Ok(Err(s)),
+    }
+}
+
+/// The same of kernels that are there already.
+pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
+    gpu: &Arc<Gpu>,
+    fused: &Fused,
+    inputs: &Inputs,
+    s: S,
+    tap: &mut Tap,
+) -> Result<Scanned<S>> {
+    let on = inputs.on();
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
-    let Some(row) = Row::of(system, sha, xs, &leaves) else { return Ok(Err(s)) };
-    let size = xs.size();
+    let Some(row) = Row::of(fused, inputs, &leaves) else { return Ok(Err(s)) };
+    let [batch, _, _] = inputs.shape();
     for (name, leaf) in names.iter().zip(&leaves) {
-        let rows = leaf.size()[0] as usize;
-        assert_eq!(rows, size.1, "the state {name} is of {rows} sequences, the inputs are of {}", size.1);
+        let rows = leaf.size()[0];
+        assert_eq!(rows, batch, "the state {name} is of {rows} sequences, the inputs are of {batch}");
     }
     let traced: Vec<bool> = names.iter().map(|name| tap.wants(name)).collect();
-    let dense = match xs {
-        Feed::Dense(xs) => Some(xs),
-        Feed::Spikes(_) => None,
+    let written_out;
+    let read = match inputs {
+        // What reads no list is given the numbers.
+        Inputs::Spikes(spikes) if !row.parts[0].kernel.takes_spikes() => {
+            written_out = Inputs::Dense(spikes.to_dense());
+            &written_out
+        }
+        _ => inputs,
+    };
+    let dense = match read {
+        Inputs::Dense(xs) => Some(xs),
+        Inputs::Spikes(_) => None,
     };
     let inputs: Vec<&Tensor> = dense.into_iter().chain(&leaves).chain(&row.params).collect();
     let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
@@ -48,7 +74,7 @@ pub fn scan_on<S: System + ?Sized>(
     let outside = |tensors: &[Tensor]| tensors.iter().map(Tensor::detach).collect::<Vec<_>>();
     let params = outside(&row.params);
     let guard = tch::no_grad_guard();
-    let (outcome, kept) = row.forward(gpu, xs, &params, &outside(&leaves), &traced, record)?;
+    let (outcome, kept) = row.forward(gpu, read, &params, &outside(&leaves), &traced, record)?;
     drop(guard);
     if record {
         // The backward reads input and parameters again.
@@ -109,16 +135,13 @@ struct Outcome {
 }
 
 impl Row {
-    /// The parts of a system, if it has them and they serve such inputs and states.
-    fn of<S: System + ?Sized>(system: &S, sha: &Shared, xs: Feed<'_>, leaves: &[Tensor]) -> Option<Self> {
-        let (time, batch) = xs.size();
-        let (kind, device) = xs.on();
+    /// The parts, if they are for GPUs and serve such inputs and states.
+    fn of(fused: &Fused, inputs: &Inputs, leaves: &[Tensor]) -> Option<Self> {
+        let [batch, time, _] = inputs.shape();
+        let (kind, device) = inputs.on();
         if time == 0 || batch == 0 || !matches!(kind, Kind::Float | Kind::Double) {
             return None;
         }
-        let (n_in, found) = (system.n_in() as usize, xs.n_in());
-        assert_eq!(found, n_in, "a scan of {n_in} inputs was given {found}");
-        let fused = system.kernel(sha, Processor::Gpu)?;
         let serves = |tensor: &Tensor| tensor.kind() == kind && tensor.device() == device;
         if !(fused.params.iter().all(serves) && leaves.iter().all(|leaf| serves(leaf) && leaf.dim() == 2)) {
             return None;
@@ -131,45 +154,40 @@ impl Row {
             parts.push(Part { kernel, leaves: from_leaf..leaf, params: from_param..param });
         }
         assert_eq!((leaf, param), (leaves.len(), fused.params.len()), "the state of the parts is that of their system");
-        let takes = matches!(xs, Feed::Dense(_)) || parts[0].kernel.takes_spikes();
-        takes.then_some(Self { parts, params: fused.params })
+        let params = fused.params.iter().map(Tensor::shallow_clone).collect();
+        Some(Self { parts, params })
     }
 
     fn forward(
         &self,
         gpu: &Gpu,
-        xs: Feed<'_>,
+        inputs: &Inputs,
         params: &[Tensor],
         leaves: &[Tensor],
         traced: &[bool],
         keep: bool,
     ) -> Result<(Outcome, Vec<Kept>)> {
         let (mut last, mut traces, mut all_kept) = (Vec::new(), Vec::new(), Vec::new());
-        let (time, batch) = xs.size();
-        let mut size = [time, batch, xs.n_in()].map(|n| n as i64);
-        let mut before: Option<Tensor> = match xs {
-            Feed::Dense(xs) => Some(xs.detach().contiguous()),
-            Feed::Spikes(_) => None,
+        let [batch, time, n_in] = inputs.shape();
+        let mut size = [time, batch, n_in];
+        let mut xs = match inputs {
+            Inputs::Dense(xs) => Inputs::Dense(xs.detach().contiguous()),
+            Inputs::Spikes(spikes) => Inputs::Spikes(spikes.clone()),
         };
         for Part { kernel, leaves: own, params: theirs } in &self.parts {
-            let input = match (&before, xs) {
-                (Some(numbers), _) => GpuInput::Dense(numbers),
-                (None, Feed::Spikes(spikes)) => GpuInput::Spikes(spikes),
-                (None, Feed::Dense(_)) => unreachable!("a dense input is there from the beginning"),
-            };
             let (params, leaves, traced) = (&params[theirs.clone()], &leaves[own.clone()], &traced[own.clone()]);
             // A kernel would read and write beyond others.
             for leaf in leaves {
                 assert_eq!(leaf.size()[1], kernel.n_units(size[2]), "the state of {kernel:?} is of its units");
             }
-            let done = kernel.forward(gpu, input, Pass { params, leaves, traced, keep })?;
+            let done = kernel.forward(gpu, &xs, Pass { params, leaves, traced, keep })?;
             last.extend(done.last);
             traces.extend(done.traces);
             all_kept.push(Kept { tensors: done.kept, size });
             size[2] = done.ys.size()[2];
-            before = Some(done.ys);
+            xs = Inputs::Dense(done.ys);
         }
-        let ys = before.expect("a row has parts");
+        let Inputs::Dense(ys) = xs else { unreachable!("a row has parts, which give numbers") };
         Ok((Outcome { ys, last, traces }, all_kept))
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bd_kernel::{Facts, Formula};
 use tch::{Kind, Tensor};
 
-use super::{Asked, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, definitions};
+use super::{Asked, GpuKernel, Pass, Passed, Past, Pulled, definitions, numbers};
 use crate::error::Result;
 use crate::gpu::{Gpu, LEAVES, Launch, Program, Value};
+use crate::inputs::Inputs;
 
 /// The loops around a formula.
 const LOOPS: &str = include_str!("units.cu");
@@ -21,8 +22,8 @@ impl GpuKernel for UnitsOnGpu {
         self.0.facts().reads.len()
     }
 
-    fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed> {
-        forward(self.0.as_ref(), gpu, xs.dense(), pass)
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed> {
+        forward(self.0.as_ref(), gpu, numbers(xs), pass)
     }
 
     fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {

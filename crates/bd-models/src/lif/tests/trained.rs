@@ -1,7 +1,7 @@
 //! Neurons with numbers of their own.
 
 use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps, grad_check};
-use bd_core::{Params, Rng, StateTree, Tap};
+use bd_core::{Inputs, Params, Rng, StateTree, Tap};
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn neurons(n: i64, config: &LifConfig, on: (Kind, Device)) -> (Lif, Params) {
 
 /// Outputs and last potential.
 fn scan(lif: &Lif, dt_ms: f64, xs: &Tensor) -> (Tensor, LifState) {
-    lif.scan(&Shared::new(dt_ms), xs, lif.init_state(xs.size()[1], ON), &mut Tap::none())
+    lif.scan(&Shared::new(dt_ms), &Inputs::of_steps(xs), lif.init_state(xs.size()[1], ON), &mut Tap::none())
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_carried_state_goes_on_with_the_new_tau() {
     let mut log_tau_ms = params.get("r.log_tau_ms").unwrap().shallow_clone();
     tch::no_grad(|| log_tau_ms += 1.0);
     let before = s.v.detach().copy();
-    let (_, s) = lif.scan(&Shared::new(0.5), &xs, s.detach(), &mut Tap::none());
+    let (_, s) = lif.scan(&Shared::new(0.5), &Inputs::of_steps(&xs), s.detach(), &mut Tap::none());
     let expected = 1.7 + (before - 1.7) * (log_tau_ms.detach().exp().reciprocal() * -10.0).exp();
     assert_close("v", &s.v.detach(), &expected, 1e-13);
 }

@@ -9,9 +9,10 @@
 
 use std::sync::Arc;
 
+use bd_core::Inputs;
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value};
-use bd_core::kernel::gpu::{Asked, GpuInput, GpuKernel, Pass, Passed, Past, Pulled, held_of, shared_out};
+use bd_core::kernel::gpu::{Asked, GpuKernel, Pass, Passed, Past, Pulled, held_of, numbers, shared_out};
 use bd_kernel::models::cell::Gates;
 use tch::{Kind, Tensor};
 
@@ -142,8 +143,8 @@ impl GpuKernel for RecurrentOnGpu {
         self.n as i64
     }
 
-    fn forward(&self, gpu: &Gpu, xs: GpuInput<'_>, pass: Pass<'_>) -> Result<Passed> {
-        let (xs, facts, n) = (xs.dense(), &self.facts, self.n as i64);
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed> {
+        let (xs, facts, n) = (numbers(xs), &self.facts, self.n as i64);
         let ([time, batch, width], on) = (size(xs), (xs.kind(), xs.device()));
         assert_eq!(width, n * facts.inputs() as i64, "{self:?} is given all inputs of its units");
         let n_moving = self.n_moving();

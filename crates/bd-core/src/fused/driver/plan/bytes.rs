@@ -27,7 +27,7 @@ impl Plan {
             None => list(TileEvents::<F>::most_of_dense(n_in * self.time * self.batch)),
         };
 
-        let parts = tiles.div_ceil(self.tiles_a_part());
+        let parts = self.parts().count();
         let jobs = if scan.record { parts } else { tiles };
         let threads = self.threads.min(jobs).max(1);
         let passes = if scan.record { 2 } else { 1 };
