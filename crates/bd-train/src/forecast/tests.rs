@@ -1,7 +1,7 @@
 //! A linear map whose forecasts are known, on series that are known.
 
 use bd_core::testing::assert_close;
-use bd_core::{Features, Forecaster, ParamPath, Params, Readout, Result, Shared, System, Tap};
+use bd_core::{Features, Forecaster, Inputs, ParamPath, Params, Readout, Result, Shared, System, Tap};
 use bd_models::{Ngrc, NgrcConfig, NvarConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -55,8 +55,8 @@ impl System for Map {
 }
 
 impl Readout for Map {
-    fn features(&self, _sha: &Shared, xs: &Tensor, _s: (), _tap: &mut Tap) -> (Features, ()) {
-        (xs.shallow_clone().into(), ())
+    fn features(&self, _sha: &Shared, inputs: &Inputs, _s: (), _tap: &mut Tap) -> (Features, ()) {
+        (inputs.time_first().into(), ())
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
@@ -367,7 +367,7 @@ fn settings_and_models_that_do_not_fit_are_refused() {
 fn one_horizon_of_a_model_is_its_part_of_the_outputs() -> Result<()> {
     let mut params = Params::new(5, ON);
     let model = Ngrc::new(&mut params, 2, 3, &NgrcConfig::default())?;
-    let xs = circle(12, 0.4).values.unsqueeze(1);
+    let xs = Inputs::of_steps(circle(12, 0.4).values.unsqueeze(1));
     let run = |model: &Ngrc| model.scan(&Shared::new(1.0), &xs, model.init_state(1, ON), &mut Tap::none()).0.detach();
     assert_close("the second horizon", &run(&model.horizon(1)), &run(&model).narrow(2, 2, 2), 1e-15);
     assert_eq!((model.horizons(), model.channels(), model.horizon(1).horizons()), (3, 2, 1));

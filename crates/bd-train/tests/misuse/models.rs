@@ -71,7 +71,7 @@ fn lags_and_products() {
     refused("order 2 is there twice", || nvar(2, 1, &[2, 2]));
     refused("cannot look back", || nvar(3, usize::MAX, &[2]));
     refused("features, allowed are", || nvar(300, 1, &[5]));
-    refused("unknown surrogate 'atan'; there are", || Surrogate::named("atan"));
+    refused("unknown surrogate 'atan'; there are", || Ok(Surrogate::named("atan")?));
     let horizons = || Ngrc::new(&mut Params::new(0, ON), 3, 0, &NgrcConfig::default());
     refused("linear.n_out is 0", horizons);
 }

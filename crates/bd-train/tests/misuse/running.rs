@@ -1,8 +1,9 @@
 //! Models over data: shapes, dtypes, devices, step sizes, records.
 
 use bd_core::{Inputs, Spikes, Stepper, System, Tap, state};
+use bd_models::Encoder;
 use bd_models::{Cell, Linear, LinearConfig};
-use bd_train::data::{Encoder, Flow};
+use bd_train::data::Flow;
 use bd_train::task::Integration;
 use bd_train::{FreeRunConfig, Loss, Ridge, RidgeFactor, Task, Units, activity, free_run, free_runs, predict};
 use tch::Device;

@@ -1,6 +1,7 @@
 //! What is wrong is found, and what is right is not there for nothing.
 
 use super::*;
+use crate::inputs::Inputs;
 use crate::shared::Shared;
 use crate::system::scan_by_step;
 use crate::tap::Tap;
@@ -26,7 +27,8 @@ impl System for Wrong {
         (x.matmul(&self.0), ())
     }
 
-    fn scan(&self, sha: &Shared, xs: &Tensor, _s: (), tap: &mut Tap) -> (Tensor, ()) {
+    fn scan(&self, sha: &Shared, inputs: &Inputs, _s: (), tap: &mut Tap) -> (Tensor, ()) {
+        let xs = &inputs.time_first();
         let (ys, ()) = scan_by_step(self, sha, xs, (), tap);
         let constant = ys.detach();
         let ys = match self.1 {
