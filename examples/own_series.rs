@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bd_core::{Params, Shared, System, Tap};
+use bd_core::{Forecaster, Params, Shared, System, Tap};
 use bd_models::{Ngrc, NgrcConfig, NvarConfig};
 use bd_train::data::{Series, SeriesConfig, SplitConfig};
 use bd_train::metrics::forecast_error;

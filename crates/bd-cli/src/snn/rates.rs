@@ -8,11 +8,6 @@ use crate::plan::SnnPlan;
 use crate::text::short;
 use crate::training::Progress;
 
-/// Spikes of a neuron in a second.
-fn hz(plan: &SnnPlan, active: &Activity) -> f64 {
-    active.per_step * 1000.0 / plan.dt_ms
-}
-
 /// The activity of every layer of neurons.
 pub(super) fn measure(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Inputs) -> Result<Vec<Activity>> {
     activity(net, sha, inputs, &plan.model.neurons())
@@ -20,7 +15,7 @@ pub(super) fn measure(plan: &SnnPlan, net: &Stack, sha: &Shared, inputs: &Inputs
 
 /// As metrics.
 pub(super) fn metrics(plan: &SnnPlan, active: &[Activity]) -> Map<String, Value> {
-    active.iter().map(|layer| (format!("spike_rate.{}", layer.layer), json!(hz(plan, layer)))).collect()
+    active.iter().map(|layer| (format!("spike_rate.{}", layer.layer), json!(layer.rate_hz(plan.dt_ms)))).collect()
 }
 
 /// As lines of a table.
@@ -30,7 +25,7 @@ pub(super) fn lines(plan: &SnnPlan, active: &[Activity]) -> Vec<(String, String)
             0 => String::new(),
             silent => format!(", {silent} of {} neurons silent", layer.neurons),
         };
-        (format!("rate of {}", layer.layer), format!("{} Hz{quiet}", short(hz(plan, layer))))
+        (format!("rate of {}", layer.layer), format!("{} Hz{quiet}", short(layer.rate_hz(plan.dt_ms))))
     };
     active.iter().map(line).collect()
 }
