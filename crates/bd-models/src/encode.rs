@@ -106,7 +106,7 @@ impl Encoder {
         }
     }
 
-    /// Channels of the network for so many of the data.
+    /// Channels of the network for `n` channels of the data.
     pub fn channels(&self, n: i64) -> i64 {
         if matches!(self, Self::Delta { .. }) { 2 * n } else { n }
     }
@@ -203,7 +203,7 @@ fn latency(x: &[f64], substeps: usize, add: &mut impl FnMut(usize, usize)) {
     }
 }
 
-/// `sent` is what the values were when they were last told of.
+/// `sent` holds the values at the last spike of each channel.
 fn delta(x: &[f64], threshold: f64, sent: &mut [f64], add: &mut impl FnMut(usize, usize)) {
     for (channel, (x, sent)) in x.iter().zip(sent).enumerate() {
         if (x - *sent).abs() > threshold {

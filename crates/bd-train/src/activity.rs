@@ -22,6 +22,11 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// Spikes of a neuron in a second, for steps of `dt_ms`.
+    pub fn rate_hz(&self, dt_ms: f64) -> f64 {
+        self.per_step * 1000.0 / dt_ms
+    }
+
     /// What is wrong with a layer that cannot learn as it is, if anything: no spike carries nothing on, and spikes in more than
     /// half of all steps carry nothing but noise.
     pub fn warning(&self) -> Option<String> {
@@ -118,6 +123,13 @@ mod tests {
                 assert_eq!(found.per_step, found.spikes / record.numel() as f64);
             }
         }
+    }
+
+    /// One spike in 50 steps of 0.5 ms is one in 25 ms.
+    #[test]
+    fn rates_are_spikes_in_a_second() {
+        let active = Activity { layer: "r".into(), neurons: 4, silent: 0, spikes: 8.0, per_step: 0.02 };
+        assert!((active.rate_hz(0.5) - 40.0).abs() < 1e-12);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`LinearBaseline`]: what can be told without any recurrence, by ridge regression on the mean and the standard deviation of each
+//! [`LinearBaseline`]: a classifier without recurrence, by ridge regression on the mean and the standard deviation of each
 //! channel over time.
 
 use bd_core::{Inputs, Result, Spikes, catch_torch};
@@ -154,10 +154,10 @@ mod tests {
         assert_eq!(variance, Tensor::from_slice(&[0.25, 0.25]).reshape([2, 1]));
     }
 
-    /// Classes whose means are 10 deviations apart are told by a linear map of the mean; classes that differ in nothing but the order
+    /// Classes whose means are 10 deviations apart are separated by a linear map of the mean; classes that differ in nothing but the order
     /// of their steps are not, for then both have the same features and all sequences get the same class.
     #[test]
-    fn what_means_tell_is_told_and_order_is_not() {
+    fn means_separate_classes_and_order_does_not() {
         let labels = [0, 1, 0, 1, 0, 1];
         let noise = Rng::new(1, "noise").tensor(&[6, 8, 1], ON, Rng::normal) * 0.1;
         let apart = noise + Tensor::from_slice(&labels).to_kind(Kind::Double).reshape([6, 1, 1]);

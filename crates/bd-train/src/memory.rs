@@ -127,7 +127,7 @@ fn kib(field: &str) -> Option<u64> {
 struct GroupFiles {
     limit: &'static str,
     usage: &'static str,
-    /// The line of `memory.stat` that counts what is kept in memory of files that nobody reads now.
+    /// The line of `memory.stat` that counts cached pages of files that are not in use.
     cached: &'static str,
 }
 

@@ -32,7 +32,7 @@ impl fmt::Debug for Subject {
 }
 
 impl Subject {
-    /// A model whose outputs are differentiable functions of its inputs. `build` makes it with about as many units as it is told.
+    /// A model whose outputs are differentiable functions of its inputs. `build` makes it with about as many units as its second argument says.
     pub fn smooth<S: System + 'static>(
         name: impl Into<String>,
         build: impl Fn(&mut Params, i64) -> Result<S> + Sync + Send + 'static,

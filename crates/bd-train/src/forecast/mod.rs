@@ -1,5 +1,5 @@
-//! Forecasts of series by any [`Forecaster`](bd_core::Forecaster): its fit by ridge regression, the choice of a penalty, forecasts beside what needs no model,
-//! free runs.
+//! Forecasts of series by any [`Forecaster`](bd_core::Forecaster): its fit by ridge regression, the choice of a penalty, errors beside
+//! those of forecasts that need no model, free runs.
 
 mod device;
 mod fit;

@@ -170,7 +170,7 @@ fn the_best_penalty_wins_and_both_parts_are_fitted() {
     }
 }
 
-/// A validation part that nothing is chosen by has its errors, and what happens is told in order.
+/// A validation part that nothing is chosen by has its errors, and events come in the order of the work.
 #[test]
 fn events_come_in_order() {
     let (series, mut params) = (circle(80, 0.3), Params::new(0, ON));
@@ -362,7 +362,7 @@ fn settings_and_models_that_do_not_fit_are_refused() {
     assert!(Measure::new(&map, &wide, &[1], units(&wide)).is_err());
 }
 
-/// Every forecaster of the models has what is asked of one.
+/// The model of a horizon alone gives that part of the outputs.
 #[test]
 fn one_horizon_of_a_model_is_its_part_of_the_outputs() -> Result<()> {
     let mut params = Params::new(5, ON);
