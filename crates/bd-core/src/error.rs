@@ -176,9 +176,9 @@ impl From<bd_kernel::Error> for Error {
     }
 }
 
-/// What begins a part of libtorch's messages that is of no use to a user: a C++ back trace, or the list of all back ends that
-/// were compiled.
-const NOISE: [&str; 3] = ["Exception raised from", "\nframe #", "This could be because"];
+/// What begins a part of libtorch's messages that is of no use to a user: a C++ back trace, the list of all back ends that were
+/// compiled, advice on how to link.
+const NOISE: [&str; 4] = ["Exception raised from", "\nframe #", "This could be because", "PyTorch splits its backend"];
 
 /// libtorch's messages carry the place of a C++ check and [`NOISE`]; this leaves the words between them.
 fn first_sentence(message: &str) -> String {

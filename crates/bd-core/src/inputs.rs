@@ -111,7 +111,10 @@ impl Inputs {
         const WHAT: &str = "an input";
         match self {
             // In the order of memory; what is wrong is named in the order of axes that users have.
-            Self::Dense(xs) => check_finite(WHAT, xs).or_else(|_| check_finite(WHAT, &xs.transpose(0, 1))),
+            Self::Dense(xs) => check_finite(WHAT, xs).or_else(|found| match xs.f_transpose(0, 1) {
+                Ok(x) => check_finite(WHAT, &x),
+                Err(_) => Err(found),
+            }),
             Self::Spikes(_) => Ok(()),
         }
     }

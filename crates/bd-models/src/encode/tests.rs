@@ -115,7 +115,7 @@ fn what_cannot_be_is_refused() {
         (Encoder::Current { substeps: 0 }, "encode.current.substeps is 0; it must be from 1 to 10000"),
         (Encoder::Latency { substeps: 1 }, "encode.latency.substeps is 1; it must be from 2"),
         (Encoder::Rate { substeps: 20_000, max_rate: 1.0 }, "substeps is 20000"),
-        (Encoder::Rate { substeps: 1, max_rate: 1.5 }, "encode rate: max_rate is 1.5; it is a probability"),
+        (Encoder::Rate { substeps: 1, max_rate: 1.5 }, "encode.rate.max_rate is 1.5; it must be a probability"),
         (Encoder::Rate { substeps: 1, max_rate: f64::NAN }, "max_rate is NaN"),
         (Encoder::Delta { substeps: 1, threshold: 0.0 }, "encode.delta.threshold is 0; it must be a number above 0"),
     ] {

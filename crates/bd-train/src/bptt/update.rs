@@ -131,6 +131,9 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         } else {
             self.objective.loss(outputs, batch.targets(), batch.lengths())
         };
+        if !loss.defined() {
+            return Err(Error::Config("the loss is an undefined tensor; it must be one number".into()));
+        }
         if loss.numel() == 1 {
             return Ok(loss);
         }

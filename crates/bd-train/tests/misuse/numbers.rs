@@ -32,9 +32,7 @@ fn inputs_of_other_models() {
     refused("at [2, 1]", || free_run(&gru, &sha(), &x, gru.init_state(4, ON), 3));
     let mut params = Params::new(0, ON);
     let linear = Linear::new(&mut params.at("o"), 3, 3, &LinearConfig::default()).unwrap();
-    refused("at [2, 4, 1]", || {
-        Ridge::default().fit(&linear, &sha(), &spoiled(f64::NAN), &x.unsqueeze(1), ()).map(drop)
-    });
+    refused("at [2, 4, 1]", || Ridge::default().fit(&linear, &sha(), &spoiled(f64::NAN), &super::x(), ()).map(drop));
 }
 
 /// A step that was refused leaves a stepper as it was.

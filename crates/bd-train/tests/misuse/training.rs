@@ -47,6 +47,8 @@ fn losses_that_are_no_number() {
     let each = |y: &Tensor, t: &Tensor| (y - t).square();
     refused("the loss: expected one number, got [4, 6, 3]", || bptt(&gru, &params, each)?.update(&examples()));
     refused("the loss: expected one number", || bptt(&gru, &params, each)?.evaluate([Ok(examples())]));
+    let undefined = |_: &Tensor, _: &Tensor| Tensor::new();
+    refused("the loss is an undefined tensor", || bptt(&gru, &params, undefined)?.update(&examples()));
     let lengths = examples().with_lengths(&Tensor::from_slice(&[6i64, 5, 4, 3])).unwrap();
     let mean = |y: &Tensor, _: &Tensor| y.mean(Kind::Float);
     refused("a closure of outputs and targets does not see them", || bptt(&gru, &params, mean)?.update(&lengths));
@@ -75,7 +77,8 @@ fn under_the_callers_guard() {
 #[test]
 fn parameters_of_another_model() {
     let ((params, net), (others, _other)) = (gru(), gru());
-    let words = "(r.input_weight, r.recurrent_weight, r.bias, o.weight, o.bias); were they made together";
+    let words =
+        "(r.input_weight, r.recurrent_weight, r.bias, r.initial_state, o.weight, o.bias); were they made together";
     let before = others.named().into_iter().map(|(_, t)| t.detach().copy()).collect::<Vec<_>>();
     refused(words, || bptt(&net, &others, Loss::Mse)?.update(&examples()));
     assert!(others.named().iter().zip(&before).all(|((_, t), before)| t.equal(before)));
@@ -148,12 +151,12 @@ fn gradients_for_an_optimizer() {
         change(&mut gradients);
         Optimizer::new(&OptimConfig::default(), &params)?.update(&gradients)
     };
-    refused("there are 4 gradients for 5 parameters", || with(&|all| drop(all.pop())));
+    refused("there are 5 gradients for 6 parameters", || with(&|all| drop(all.pop())));
     refused("there are 0 gradients", || with(&|all| all.clear()));
-    refused("the gradient of o.bias: expected [3], as the parameter", || with(&|all| all[4] = Tensor::zeros([1], ON)));
-    refused("the gradient of o.bias: expected float32", || with(&|all| all[4] = Tensor::zeros([3], F64)));
-    refused("the gradient of o.bias is an undefined tensor", || with(&|all| all[4] = Tensor::new()));
-    refused("o.bias", || with(&|all| all[4] = Tensor::full([3], f64::NAN, ON)));
+    refused("the gradient of o.bias: expected [3], as the parameter", || with(&|all| all[5] = Tensor::zeros([1], ON)));
+    refused("the gradient of o.bias: expected float32", || with(&|all| all[5] = Tensor::zeros([3], F64)));
+    refused("the gradient of o.bias is an undefined tensor", || with(&|all| all[5] = Tensor::new()));
+    refused("o.bias", || with(&|all| all[5] = Tensor::full([3], f64::NAN, ON)));
 }
 
 /// An update rule that answers with what it was made with.
@@ -179,7 +182,7 @@ fn update_rules() {
     };
     let before = params.named().into_iter().map(|(_, t)| t.detach().copy()).collect::<Vec<_>>();
     let good = |at: &Current| Next { value: at.value + 1.0, slots: vec![&at.slots[0] + 1.0] };
-    refused("the update rule gave 4 values for 5 parameters", || update(good, 1));
+    refused("the update rule gave 5 values for 6 parameters", || update(good, 1));
     refused("gave 0 slots for r.input_weight, of 1", || update(|at| Next { value: at.value + 1.0, slots: vec![] }, 0));
     refused("as the parameter, got []", || {
         update(|at| Next { value: at.value.sum(Kind::Float), slots: vec![at.slots[0].copy()] }, 0)
