@@ -38,19 +38,20 @@ fn main_of(call: &str, launch: Launch, inputs: usize, n: usize, leaves: usize) -
 /// What is found in one direction of a cell of two phases, shared out as told; `None` if nothing can be found on this machine.
 fn of_teams(
     which: (usize, usize, bool),
-    room: usize,
+    limits: usize,
     forward: bool,
     change: &dyn Fn(String) -> String,
 ) -> Option<String> {
     let (cell, n) = (RecurrentOnGpu::cell(TwoPhases, 13), 13);
     let products = cell.products(forward);
-    let work = Work { units: n, samples: SAMPLES, products: &products, bytes: 4 };
-    let shares = Shares::with(work, Room { processors: 6, bytes: room, products: 128 }, which).expect("there is room");
+    let problem = Problem { units: n, samples: SAMPLES, products: &products, bytes: 4 };
+    let layout = TeamLayout::with(problem, GpuLimits { processors: 6, bytes: limits, products: 128 }, which)
+        .expect("there is limits");
     let launch = Launch {
-        blocks: TEAMS * shares.members,
-        threads: shares.threads,
-        shared_bytes: shares.bytes,
-        together: shares.members > 1,
+        blocks: TEAMS * layout.members,
+        threads: layout.threads,
+        shared_bytes: layout.bytes,
+        together: layout.members > 1,
     };
     let call = if forward {
         "forward(steps, batch, xs, weight, nullptr, first, fed_first, last, nullptr, ys, between, driven, kept, nullptr, traces, \
@@ -59,7 +60,7 @@ fn of_teams(
         "backward(steps, batch, weight, driven, nullptr, kept, nullptr, ys, last, fed_last, traces, fed_trace, gxs, first, \
          fed_first, nullptr, nullptr, meetings);"
     };
-    let text = change(cell.text(&shares, Kind::Float, forward).unwrap());
+    let text = change(cell.text(&layout, Kind::Float, forward).unwrap());
     races(&text, &main_of(call, launch, cell.facts.inputs(), n, 1)).unwrap()
 }
 
@@ -73,9 +74,10 @@ fn skipped() {
 #[test]
 fn nobody_reads_what_another_is_writing() {
     for forward in [true, false] {
-        for (which, room) in [((1, 4, true), 4000), ((3, 2, true), 4000), ((3, 2, true), 1800), ((1, 2, true), 2800)] {
-            match of_teams(which, room, forward, &|text| text) {
-                Some(said) => assert_eq!(said, "", "forward {forward}, {which:?} in {room} bytes"),
+        for (which, limits) in [((1, 4, true), 4000), ((3, 2, true), 4000), ((3, 2, true), 1800), ((1, 2, true), 2800)]
+        {
+            match of_teams(which, limits, forward, &|text| text) {
+                Some(said) => assert_eq!(said, "", "forward {forward}, {which:?} in {limits} bytes"),
                 None => return skipped(),
             }
         }
@@ -94,7 +96,7 @@ fn without_waiting_there_are_races() {
                 [&text[..at], &text[at + WAIT.len()..]].concat()
             };
             let ways = [((1, 4, true), 4000), ((3, 2, true), 1800)];
-            let found = ways.map(|(which, room)| of_teams(which, room, forward, &without));
+            let found = ways.map(|(which, limits)| of_teams(which, limits, forward, &without));
             if found.contains(&None) {
                 return skipped();
             }
