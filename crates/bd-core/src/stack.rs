@@ -106,7 +106,7 @@ impl System for Stack {
             let states = StackState(rest.drain(..run.len()).collect());
             // One layer alone knows best how it scans, unless it is all that there is.
             let fused = run.into_iter().collect::<Option<Vec<_>>>();
-            let fused = fused.filter(|run| run.len() > 1 || self.layers.len() == 1).map(Fused::row);
+            let fused = fused.filter(|run| run.len() > 1 || self.layers.len() == 1).map(Fused::chain);
             let (ys, states) = scan_layers(layers, fused.as_ref(), sha, &inputs, states, tap);
             last.extend(states.0);
             inputs = Inputs::Dense(ys);
@@ -116,7 +116,7 @@ impl System for Stack {
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         let parts = self.layers.iter().map(|(name, layer)| layer.kernel(&sha.within(name), processor));
-        Some(Fused::row(parts.collect::<Option<_>>()?))
+        Some(Fused::chain(parts.collect::<Option<_>>()?))
     }
 }
 

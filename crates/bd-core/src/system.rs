@@ -252,7 +252,7 @@ impl<A: System, B: System> System for Chain<A, B> {
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         let [a, b] = &self.names;
-        Some(Fused::row(vec![
+        Some(Fused::chain(vec![
             self.first.kernel(&sha.within(a), processor)?,
             self.second.kernel(&sha.within(b), processor)?,
         ]))

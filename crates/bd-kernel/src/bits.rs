@@ -16,14 +16,14 @@ pub fn bits_len<F>(channels: usize, steps: usize) -> usize {
     (channels * steps).div_ceil(8 * size_of::<F>())
 }
 
-fn bytes<F: Real>(room: &[F]) -> &[u8] {
+fn bytes<F: Real>(workspace: &[F]) -> &[u8] {
     // SAFETY: numbers are bytes without gaps, and any address will do for bytes.
-    unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), size_of_val(room)) }
+    unsafe { std::slice::from_raw_parts(workspace.as_ptr().cast(), size_of_val(workspace)) }
 }
 
-fn bytes_mut<F: Real>(room: &mut [F]) -> &mut [u8] {
+fn bytes_mut<F: Real>(workspace: &mut [F]) -> &mut [u8] {
     // SAFETY: as above; and all bits are numbers.
-    unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), size_of_val(room)) }
+    unsafe { std::slice::from_raw_parts_mut(workspace.as_mut_ptr().cast(), size_of_val(workspace)) }
 }
 
 impl Bits {
@@ -33,18 +33,18 @@ impl Bits {
     }
 
     /// Writes those of step `t` from its numbers, `[channel, lane]`.
-    pub fn write<F: Real>(self, instructions: Instructions, numbers: &[F], t: usize, room: &mut [F]) {
+    pub fn write<F: Real>(self, instructions: Instructions, numbers: &[F], t: usize, workspace: &mut [F]) {
         assert_eq!(numbers.len(), self.channels * self.lanes);
-        let bits = &mut bytes_mut(room)[t * self.step()..][..self.step()];
+        let bits = &mut bytes_mut(workspace)[t * self.step()..][..self.step()];
         vectorised(instructions, Write { numbers, bits });
     }
 
     /// As numbers, `[channel, step, lane]`.
-    pub fn read<F: Real>(self, tile: Tile, room: &[F], to: &mut [F]) {
+    pub fn read<F: Real>(self, tile: Tile, workspace: &[F], to: &mut [F]) {
         let in_a_channel = self.lanes / LANES;
         for (k, own) in to.chunks_exact_mut(tile.len()).enumerate() {
             for (t, own) in own.chunks_exact_mut(tile.lanes).enumerate() {
-                let bits = &bytes(room)[t * self.step() + k * in_a_channel..][..in_a_channel];
+                let bits = &bytes(workspace)[t * self.step() + k * in_a_channel..][..in_a_channel];
                 for (own, bits) in own.as_chunks_mut::<LANES>().0.iter_mut().zip(bits) {
                     for (l, own) in own.iter_mut().enumerate() {
                         *own = if bits >> l & 1 == 1 { F::of(1.0) } else { F::default() };
@@ -56,9 +56,9 @@ impl Bits {
 
     /// Those of a channel at step `t`.
     #[inline(always)]
-    pub(super) fn of<F: Real>(self, room: &[F], t: usize, channel: usize) -> &[u8] {
+    pub(super) fn of<F: Real>(self, workspace: &[F], t: usize, channel: usize) -> &[u8] {
         let in_a_channel = self.lanes / LANES;
-        &bytes(room)[t * self.step() + channel * in_a_channel..][..in_a_channel]
+        &bytes(workspace)[t * self.step() + channel * in_a_channel..][..in_a_channel]
     }
 }
 
@@ -98,14 +98,14 @@ mod tests {
             // `[channel, step, lane]`
             let numbers: Vec<F> = (0..channels * tile.len()).map(|i| F::of(f64::from(i * i % 7 < 3))).collect();
             let bits = Bits { channels, lanes };
-            let mut room = vec![F::of(0.5); lanes * bits_len::<F>(channels, steps)];
+            let mut workspace = vec![F::of(0.5); lanes * bits_len::<F>(channels, steps)];
             for t in 0..steps {
                 let of_step = |k: usize| &numbers[k * tile.len() + t * lanes..][..lanes];
                 let step: Vec<F> = (0..channels).flat_map(of_step).copied().collect();
-                bits.write(instructions, &step, t, &mut room);
+                bits.write(instructions, &step, t, &mut workspace);
             }
             let mut found = vec![F::of(0.5); numbers.len()];
-            bits.read(tile, &room, &mut found);
+            bits.read(tile, &workspace, &mut found);
             assert!(found == numbers, "{channels} channels, {lanes} lanes, {steps} steps");
         }
     }

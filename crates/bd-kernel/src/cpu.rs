@@ -1,7 +1,7 @@
 //! Loops compiled for several processors, and chosen among when they run.
 
 use super::Real;
-use super::vector::{Turn, Vector};
+use super::vector::{Transpose, Vector};
 
 /// Which instructions loops may use. Only what the processor has can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,7 @@ pub trait Cpu {
     /// Its longest vectors.
     type Vector<F: Real>: Vector<F>;
     /// Vectors of which [`LANES`](super::LANES) is a multiple.
-    type Short<F: Real>: Turn<F>;
+    type Short<F: Real>: Transpose<F>;
     /// Whether it has 32 registers for vectors, and not 16.
     const MANY_REGISTERS: bool;
 

@@ -35,12 +35,12 @@ pub struct Facts {
 
 /// Units that do not spike, and units that read their outputs: what is between them stays in registers.
 ///
-/// [`Then`](crate::Then) does the same for the CPU, where each pair is compiled for itself. Texts cost nothing until they run,
+/// [`FusedPair`](crate::FusedPair) does the same for the CPU, where each pair is compiled for itself. Texts cost nothing until they run,
 /// so that here any pair is one.
 #[derive(Debug)]
-struct Chained([Arc<dyn Formula>; 2]);
+struct FusedFormula([Arc<dyn Formula>; 2]);
 
-impl Chained {
+impl FusedFormula {
     /// Both as one, if their facts allow it.
     fn new(first: &Arc<dyn Formula>, second: &Arc<dyn Formula>) -> Option<Self> {
         let (a, b) = (first.facts(), second.facts());
@@ -50,7 +50,7 @@ impl Chained {
     }
 }
 
-impl Formula for Chained {
+impl Formula for FusedFormula {
     fn name(&self) -> String {
         let [first, second] = &self.0;
         format!("({}) then ({})", first.name(), second.name())
@@ -103,6 +103,6 @@ __device__ inline void adjoint(const real x, const real *s, const real over, con
 
 /// Two formulas in a row as one, `first` feeding `second`, if their facts allow it: any pair of units of which the first does
 /// not spike.
-pub fn chained(first: &Arc<dyn Formula>, second: &Arc<dyn Formula>) -> Option<Arc<dyn Formula>> {
-    Some(Arc::new(Chained::new(first, second)?))
+pub fn fused_formula(first: &Arc<dyn Formula>, second: &Arc<dyn Formula>) -> Option<Arc<dyn Formula>> {
+    Some(Arc::new(FusedFormula::new(first, second)?))
 }

@@ -18,7 +18,7 @@ pub struct Tile {
     pub lanes: usize,
     /// Whether the adjoint of this stretch comes, so that `kept` must hold what it needs.
     pub keep: bool,
-    /// What loops may use, for [`vectorised`].
+    /// What loops may use, for [`vectorised`](crate::vectorised).
     pub instructions: Instructions,
 }
 
@@ -62,7 +62,7 @@ pub struct Sizes {
     pub n_out: usize,
     /// Numbers of state.
     pub n_state: usize,
-    /// Room that `forward` and `backward` each may use, and that nobody reads afterwards.
+    /// Numbers of workspace that `forward` and `backward` each may use; its contents are not read afterwards.
     pub n_work: usize,
     /// Numbers of all parameters.
     pub n_params: usize,
@@ -88,8 +88,8 @@ pub struct Grads<'a, F> {
 /// its tree, each `[channel, lane]`.
 ///
 /// A scan goes through time in stretches and keeps only the state at the beginning of each. Backward, each stretch is
-/// calculated again with `keep`, then its adjoint: what lies between stays in the cache. Where a kernel [had better store
-/// what it keeps](Self::stores) and there is room, `forward` runs once, with `keep`, and `backward` comes much later.
+/// calculated again with `keep`, then its adjoint: what lies between stays in the cache. Where a kernel is faster if [what it keeps is
+/// stored](Self::stores), and memory allows it, `forward` runs once, with `keep`, and `backward` comes much later.
 pub trait Kernel<F>: Debug + Send + Sync {
     /// Its sizes.
     fn sizes(&self) -> Sizes;
@@ -104,13 +104,13 @@ pub trait Kernel<F>: Debug + Send + Sync {
         0
     }
 
-    /// Whether `forward` takes so much longer than writing `kept` to memory and reading it again that this had better be
-    /// stored for `backward` than calculated again. So it is where every step is a product with a matrix.
+    /// Whether storing `kept` for `backward` is faster than calculating it again: so it is where every step is a product with a
+    /// matrix.
     fn stores(&self) -> bool {
         false
     }
 
-    /// Whether it had better be stored also where it is more than a processor's caches hold: so little of it, made at such cost.
+    /// Whether to store it even beyond the size of a processor's caches: few bytes, expensive to recompute.
     fn stores_much(&self) -> bool {
         false
     }
@@ -145,7 +145,7 @@ pub trait Kernel<F>: Debug + Send + Sync {
 /// A kernel for both dtypes.
 pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
     /// One kernel that does what the one `before`, whose outputs this one reads, and this one do in a row: with the same state, and
-    /// better than [`RowOfKernels`](crate::RowOfKernels).
+    /// better than [`KernelChain`](crate::KernelChain).
     fn behind(&self, _before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         None
     }

@@ -6,17 +6,18 @@
 //! | [`Num`], [`Unit`] | a formula written once; a neuron or synapse as such a formula |
 //! | [`Dual`], [`Listing`] | what follows from a formula: derivatives, and CUDA C |
 //! | [`Kernel`], [`AnyKernel`] | all steps of a system over a stretch of time, and their adjoint |
-//! | [`UnitKernel`], [`RowOfKernels`] | kernels of equal units side by side, and of kernels in a row |
+//! | [`UnitKernel`], [`KernelChain`] | kernels of equal units side by side, and of kernels in a row |
 //! | [`Formula`] | what a GPU needs of units: their text and what stands around it |
 //! | [`Instructions`], [`vectorised`] | loops compiled for several processors, chosen when they run |
 //! | [`product`], [`add_outer_product`], [`Sparse`] | products of matrices, dense and of what is mostly zero |
 //! | [`models`] | the loops of models |
-//! | [`Block`], [`Rooms`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
+//! | [`Block`], [`Workspaces`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
 //!
 //! `bd-core` drives kernels over batches of tensors, on threads and inside libtorch's graph.
 
 mod bits;
 mod block;
+mod chain;
 mod cpu;
 mod dual;
 mod error;
@@ -30,28 +31,28 @@ mod lists;
 pub mod models;
 pub mod num;
 mod outer;
+mod pair;
 mod product;
 mod real;
-mod rooms;
-mod row;
 pub mod setting;
 mod sparse;
 mod stripes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
-mod then;
-mod turn;
+mod transpose;
 mod unit;
 mod unit_kernel;
 mod vector;
+mod workspaces;
 
 pub use bits::{Bits, bits_len};
 pub use block::Block;
+pub use chain::KernelChain;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};
 pub use dual::Dual;
 pub use error::{Error, Result};
 pub use events::{Event, Events, Spike, TileEvents};
-pub use formula::{Facts, Formula, LEAVES, chained};
+pub use formula::{Facts, Formula, LEAVES, fused_formula};
 pub use functions::{sigmoid, tanh};
 pub use huge::prefer_huge_pages;
 pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, Sizes, Tile, Typed};
@@ -59,14 +60,13 @@ pub use listing::{Code, Listing};
 pub use lists::Lists;
 pub use num::Num;
 pub use outer::{Series, add_outer_product, add_totals};
+pub use pair::FusedPair;
 pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
 pub use real::{Numbers, Real};
-pub use rooms::Rooms;
-pub use row::RowOfKernels;
 pub use sparse::Sparse;
-pub use stripes::{Striped, stripe, striped_len, turn_into_stripes};
-pub use then::Then;
-pub use turn::{turn, turn_loops};
+pub use stripes::{Striped, stripe, striped_len, transpose_into_stripes};
+pub use transpose::{transpose, transpose_loops};
 pub use unit::{NoSpikes, SurrogateGradient, Unit};
 pub use unit_kernel::UnitKernel;
-pub use vector::{Turn, Vector};
+pub use vector::{Transpose, Vector};
+pub use workspaces::Workspaces;

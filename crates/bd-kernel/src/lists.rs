@@ -84,9 +84,9 @@ impl<F: Real> Lists<F> {
 
     /// Those of spikes that come a step late: a row for each channel, and a column for each lane of each of so many steps. Those of
     /// the first step are numbers, `[channel, lane]`, the others `bits` of the step before.
-    pub fn find_late(&mut self, instructions: Instructions, first: &[F], bits: Bits, room: &[F], steps: usize) {
+    pub fn find_late(&mut self, instructions: Instructions, first: &[F], bits: Bits, workspace: &[F], steps: usize) {
         assert_eq!(first.len(), bits.channels * bits.lanes);
-        vectorised(instructions, FindLate { lists: self, first, bits, room, steps });
+        vectorised(instructions, FindLate { lists: self, first, bits, workspace, steps });
     }
 
     /// All rows before `row` are at their end.
@@ -159,14 +159,14 @@ struct FindLate<'a, F> {
     lists: &'a mut Lists<F>,
     first: &'a [F],
     bits: Bits,
-    room: &'a [F],
+    workspace: &'a [F],
     steps: usize,
 }
 
 impl<F: Real> Loops for FindLate<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { lists, first, bits, room, steps } = self;
+        let Self { lists, first, bits, workspace, steps } = self;
         lists.starts.truncate(1);
         lists.bits.resize(bits.lanes / LANES, 0);
         let mut count = 0;
@@ -179,7 +179,7 @@ impl<F: Real> Loops for FindLate<'_, F> {
             found.for_each(|(value, at)| *value = first[*at as usize]);
             let before = count;
             for t in 1..steps {
-                let bits_of_step = bits.of(room, t - 1, channel);
+                let bits_of_step = bits.of(workspace, t - 1, channel);
                 count = Lists::<F>::add_columns(&mut lists.columns, count, bits_of_step, t * bits.lanes);
             }
             lists.values[before..count].fill(F::of(1.0));
@@ -218,12 +218,12 @@ mod tests {
         for instructions in
             [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()].into_iter().flatten()
         {
-            let mut room = vec![0.0; lanes * bits_len::<f32>(channels, steps)];
+            let mut workspace = vec![0.0; lanes * bits_len::<f32>(channels, steps)];
             for t in 0..steps {
-                bits.write(instructions, &spikes[t * step..(t + 1) * step], t, &mut room);
+                bits.write(instructions, &spikes[t * step..(t + 1) * step], t, &mut workspace);
             }
             let (mut found, mut expected) = (Lists::default(), Lists::default());
-            found.find_late(instructions, &first, bits, &room, steps);
+            found.find_late(instructions, &first, bits, &workspace, steps);
             assert!(expected.find(instructions, series, late.len()));
             (0..channels).for_each(|k| assert_eq!(found.row(k), expected.row(k), "channel {k}"));
         }

@@ -4,14 +4,14 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::product::{Lying, Panels, Rows, RowsMut, Shape, Start, product_loops};
-use super::turn::turn_loops;
+use super::transpose::transpose_loops;
 use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 
-/// Numbers of a series that are turned at once: with [`TURNED`] rows of them they stay in the nearest cache.
+/// Numbers of a series that are transposed at once: with [`TRANSPOSED`] rows of them they stay in the nearest cache.
 const CHUNK: usize = 128;
 
-/// Rows that are turned at once: two of the longest vectors in float32.
-const TURNED: usize = 32;
+/// Rows that are transposed at once: two of the longest vectors in float32.
+const TRANSPOSED: usize = 32;
 
 /// The series of some channels.
 #[derive(Debug, Clone, Copy)]
@@ -91,9 +91,9 @@ impl<F: Real> Loops for OuterProduct<'_, F> {
             return along::<C, F>(xs, ys, g);
         }
         let mut chunk = vec![F::default(); xs.channels * CHUNK];
-        let mut turned = [F::default(); CHUNK * TURNED];
+        let mut transposed = [F::default(); CHUNK * TRANSPOSED];
         // Sums of the last channels, of which a vector has more than there are.
-        let mut rest = vec![F::default(); if ys.channels.is_multiple_of(LANES) { 0 } else { xs.channels * TURNED }];
+        let mut rest = vec![F::default(); if ys.channels.is_multiple_of(LANES) { 0 } else { xs.channels * TRANSPOSED }];
         for from in (0..xs.vectors()).step_by(CHUNK / LANES) {
             let count = (CHUNK / LANES).min(xs.vectors() - from);
             for (i, own) in chunk.chunks_exact_mut(CHUNK).enumerate() {
@@ -101,19 +101,19 @@ impl<F: Real> Loops for OuterProduct<'_, F> {
                     *to = vector(xs.numbers, i * xs.stride + xs.at(from + j));
                 }
             }
-            for first in (0..ys.channels).step_by(TURNED) {
-                let width = TURNED.min(ys.channels - first);
+            for first in (0..ys.channels).step_by(TRANSPOSED) {
+                let width = TRANSPOSED.min(ys.channels - first);
                 let columns = width.next_multiple_of(LANES);
-                turn::<C, F>(ys.from(first), width, from, count, &mut turned);
+                transpose::<C, F>(ys.from(first), width, from, count, &mut transposed);
                 let shape = Shape { rows: xs.channels, terms: count * LANES, columns };
-                let turned = Rows { numbers: &turned, stride: columns };
+                let transposed = Rows { numbers: &transposed, stride: columns };
                 let own = &mut g.numbers[first..];
                 if columns == width {
                     let to = RowsMut { numbers: own, stride: g.stride };
-                    product_loops::<C, F, CHUNK>(shape, Chunk(&chunk), turned, Start::There, to);
+                    product_loops::<C, F, CHUNK>(shape, Chunk(&chunk), transposed, Start::There, to);
                 } else {
                     let to = RowsMut { numbers: &mut rest, stride: columns };
-                    product_loops::<C, F, CHUNK>(shape, Chunk(&chunk), turned, Start::Zero, to);
+                    product_loops::<C, F, CHUNK>(shape, Chunk(&chunk), transposed, Start::Zero, to);
                     for (own, rest) in own.chunks_mut(g.stride).zip(rest.chunks_exact(columns)) {
                         own.iter_mut().zip(&rest[..width]).for_each(|(own, rest)| *own += *rest);
                     }
@@ -137,12 +137,12 @@ impl<'a, F: Real> Panels<'a, F, CHUNK> for Chunk<'a, F> {
 /// `count` vectors of each of `width` channels, from the `from`th on, to rows of as many numbers, filled up to whole
 /// vectors with what nobody reads.
 #[inline(always)]
-fn turn<C: Cpu, F: Real>(ys: Series<'_, F>, width: usize, from: usize, count: usize, turned: &mut [F]) {
+fn transpose<C: Cpu, F: Real>(ys: Series<'_, F>, width: usize, from: usize, count: usize, transposed: &mut [F]) {
     let columns = width.next_multiple_of(LANES);
     for j in 0..count {
         let read = Rows { numbers: &ys.numbers[ys.at(from + j)..], stride: ys.stride };
-        let write = RowsMut { numbers: &mut turned[j * LANES * columns..], stride: columns };
-        turn_loops::<C, F>([width, LANES], read, write);
+        let write = RowsMut { numbers: &mut transposed[j * LANES * columns..], stride: columns };
+        transpose_loops::<C, F>([width, LANES], read, write);
     }
 }
 

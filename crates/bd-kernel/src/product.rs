@@ -149,7 +149,7 @@ pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     assert!(terms > 0, "a sum has terms");
     assert!(columns.is_multiple_of(LANES), "columns come in vectors");
     assert!((terms - 1) * b.stride + columns <= b.numbers.len(), "factors b are missing");
-    assert!((rows - 1) * out.stride + columns <= out.numbers.len(), "there is too little room");
+    assert!((rows - 1) * out.stride + columns <= out.numbers.len(), "there is too little workspace");
     let (long, short) = (C::Vector::<F>::LEN, C::Short::<F>::LEN);
     // Columns outside: those of `b` stay in the nearest cache while all rows pass by. Unless these come from far away: then each
     // panel of them passes by once.

@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use super::vector::{Turn, Vector};
+use super::vector::{Transpose, Vector};
 use super::{Block, Num};
 
 /// What kernels calculate with: `f32` or `f64`.
@@ -25,10 +25,10 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + 's
     }
 
     /// Vectors of any processor that bd is compiled for.
-    type Plain: Turn<Self>;
+    type Plain: Transpose<Self>;
     /// Vectors of AVX2.
     #[cfg(target_arch = "x86_64")]
-    type Avx2: Turn<Self>;
+    type Avx2: Transpose<Self>;
     /// Vectors of AVX-512.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Vector<Self>;

@@ -6,7 +6,7 @@
 use super::lists::Lists;
 use super::product::{Rows, RowsMut, Start};
 use super::stripes::STRIPE;
-use super::turn::turn_loops;
+use super::transpose::transpose_loops;
 use super::vector::{Vector, prefetch};
 use super::{Cpu, Instructions, Loops, Real, Striped, striped_len, vectorised};
 
@@ -16,7 +16,7 @@ const GROUP: usize = 4;
 /// Groups ahead of which sums are asked for.
 const AHEAD: usize = 4;
 
-/// Rows of a block: within it those of about the same length come together, and its product is turned at once.
+/// Rows of a block: within it those of about the same length come together, and its product is transposed at once.
 const BLOCK: usize = 32;
 
 /// A matrix of which most is zero, arranged for products. Its memory is used again when it is arranged again.
@@ -67,7 +67,7 @@ impl<F: Real> Sparse<F> {
     }
 
     /// From lists of its columns, of so many rows. Within a row they stay in order.
-    pub fn arrange_turned(&mut self, lists: &Lists<F>, rows: usize) {
+    pub fn arrange_transposed(&mut self, lists: &Lists<F>, rows: usize) {
         self.filled.clear();
         self.filled.resize(rows, 0);
         let columns = lists.rows();
@@ -118,12 +118,12 @@ impl<F: Real> Sparse<F> {
             return;
         }
         self.check(&b);
-        assert!((self.order.len() - 1) * out.stride + b.columns <= out.numbers.len(), "there is too little room");
+        assert!((self.order.len() - 1) * out.stride + b.columns <= out.numbers.len(), "there is too little workspace");
         vectorised(instructions, AddProduct { a: self, b, out });
     }
 
-    /// The same turned: `out[n, row] = start + sum_k a[row, k] b[k, n]`.
-    pub fn product_turned(
+    /// The transpose of it: `out[n, row] = start + sum_k a[row, k] b[k, n]`.
+    pub fn product_transposed(
         &self,
         instructions: Instructions,
         b: Striped<'_, F>,
@@ -134,7 +134,7 @@ impl<F: Real> Sparse<F> {
             return;
         }
         self.check(&b);
-        assert!((b.columns - 1) * out.stride + self.order.len() <= out.numbers.len(), "there is too little room");
+        assert!((b.columns - 1) * out.stride + self.order.len() <= out.numbers.len(), "there is too little workspace");
         vectorised(instructions, ProductTurned { a: self, b, start, out });
     }
 
@@ -278,7 +278,7 @@ impl<F: Real> Loops for ProductTurned<'_, F> {
     fn run<C: Cpu>(self) {
         let Self { a, b, start, out } = self;
         let two = 2 * C::Vector::<F>::LEN;
-        let (mut found, mut turned) = ([F::default(); BLOCK * STRIPE], [F::default(); STRIPE * BLOCK]);
+        let (mut found, mut transposed) = ([F::default(); BLOCK * STRIPE], [F::default(); STRIPE * BLOCK]);
         // A part of `b` that stays in the nearest cache while all rows pass by.
         for first in (0..b.columns).step_by(two) {
             let width = two.min(b.columns - first);
@@ -296,11 +296,11 @@ impl<F: Real> Loops for ProductTurned<'_, F> {
                     }
                 }
                 let (from, to) =
-                    (Rows { numbers: &found, stride: STRIPE }, RowsMut { numbers: &mut turned, stride: BLOCK });
-                turn_loops::<C, F>([rows, width], from, to);
-                for (i, turned) in turned.chunks_exact(BLOCK).take(width).enumerate() {
+                    (Rows { numbers: &found, stride: STRIPE }, RowsMut { numbers: &mut transposed, stride: BLOCK });
+                transpose_loops::<C, F>([rows, width], from, to);
+                for (i, transposed) in transposed.chunks_exact(BLOCK).take(width).enumerate() {
                     let out = &mut out.numbers[(first + i) * out.stride + row..][..rows];
-                    let both = out.iter_mut().zip(turned);
+                    let both = out.iter_mut().zip(transposed);
                     match start {
                         Start::Zero => both.for_each(|(out, sum)| *out = *sum),
                         Start::Each(numbers) => both.for_each(|(out, sum)| *out = numbers[first + i] + *sum),
@@ -314,7 +314,7 @@ impl<F: Real> Loops for ProductTurned<'_, F> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Series, stripe, turn_into_stripes};
+    use super::super::{Series, stripe, transpose_into_stripes};
     use super::*;
     use crate::testing::Noise;
 
@@ -332,7 +332,7 @@ mod tests {
         Series { numbers, channels, stride: lanes, steps, step_stride: channels * lanes, lanes }
     }
 
-    /// Products of a matrix of series and of the turned one with others that are laid out in both ways.
+    /// Products of a matrix of series and of the transposed one with others that are laid out in both ways.
     #[test]
     fn products_are_those_of_the_dense_matrix() {
         let mut rng = Noise(0);
@@ -346,22 +346,22 @@ mod tests {
             for instructions in every_way() {
                 let mut lists = Lists::default();
                 assert!(lists.find(instructions, series(&xs, [steps, channels, lanes]), xs.len()));
-                let check = |rows: usize, terms: usize, striped: &[f64], turned: bool| {
+                let check = |rows: usize, terms: usize, striped: &[f64], transposed: bool| {
                     let sum = |row: usize, column: usize| -> f64 {
-                        let a = |k: usize| if turned { a(k, row) } else { a(row, k) };
+                        let a = |k: usize| if transposed { a(k, row) } else { a(row, k) };
                         (0..terms).map(|k| a(k) * b[k * n + column]).sum()
                     };
                     let striped = Striped { numbers: striped, rows: terms, columns: n };
                     let mut sparse = Sparse::default();
-                    if turned {
-                        sparse.arrange_turned(&lists, rows);
+                    if transposed {
+                        sparse.arrange_transposed(&lists, rows);
                         let mut out = vec![0.5; n * (rows + 2)];
                         let to = RowsMut { numbers: &mut out, stride: rows + 2 };
-                        sparse.product_turned(instructions, striped, Start::There, to);
+                        sparse.product_transposed(instructions, striped, Start::There, to);
                         for (i, found) in out.iter().enumerate() {
                             let (column, row) = (i / (rows + 2), i % (rows + 2));
                             let expected = 0.5 + if row < rows { sum(row, column) } else { 0.0 };
-                            assert_eq!(*found, expected, "row {row}, column {column} of {n}, turned");
+                            assert_eq!(*found, expected, "row {row}, column {column} of {n}, transposed");
                         }
                     } else {
                         sparse.arrange(&lists, terms);
@@ -379,7 +379,7 @@ mod tests {
                 let by_column: Vec<f64> = (0..n * channels).map(|i| b[i % channels * n + i / channels]).collect();
                 let mut striped = vec![0.0; striped_len(channels, n)];
                 let from = Rows { numbers: &by_column, stride: channels };
-                turn_into_stripes(instructions, [n, channels], from, &mut striped, channels, 0);
+                transpose_into_stripes(instructions, [n, channels], from, &mut striped, channels, 0);
                 check(columns, channels, &striped, true);
             }
         }

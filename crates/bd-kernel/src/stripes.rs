@@ -1,7 +1,7 @@
 //! [`Striped`]: matrices in stripes of columns, of which products with sparse ones read rows.
 
 use super::product::{Rows, RowsMut};
-use super::turn::turn_loops;
+use super::transpose::transpose_loops;
 use super::{Block, Cpu, Instructions, Loops, Real, vectorised};
 
 /// Columns of a stripe: with some hundred rows it stays in the nearest cache.
@@ -38,7 +38,7 @@ pub fn stripe<F: Real>(rows: usize, columns: usize, number: impl Fn(usize, usize
 
 /// Channels with lanes side by side, `[channels, lanes]`, as `lanes` rows from `first` on of a striped matrix of `rows` rows, with a
 /// column for each channel.
-pub fn turn_into_stripes<F: Real>(
+pub fn transpose_into_stripes<F: Real>(
     instructions: Instructions,
     [channels, lanes]: [usize; 2],
     from: Rows<'_, F>,
@@ -66,7 +66,7 @@ impl<F: Real> Loops for TurnIntoStripes<'_, F> {
             let from = Rows { numbers: &self.from.numbers[channel * self.from.stride..], stride: self.from.stride };
             let at = channel * self.rows + self.first * STRIPE;
             let to = RowsMut { numbers: &mut self.striped[at..], stride: STRIPE };
-            turn_loops::<C, F>([width, self.lanes], from, to);
+            transpose_loops::<C, F>([width, self.lanes], from, to);
         }
     }
 }
@@ -94,7 +94,7 @@ mod tests {
             let mut striped = vec![0.0; striped_len(rows, channels)];
             for first in (0..rows).step_by(8) {
                 let from = Rows { numbers: &all[first..], stride: rows };
-                turn_into_stripes(instructions, [channels, 8], from, &mut striped, rows, first);
+                transpose_into_stripes(instructions, [channels, 8], from, &mut striped, rows, first);
             }
             assert_eq!(*striped, *expected);
         }

@@ -118,7 +118,7 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
     /// Worked out from [`step`](Self::step), which is evaluated once for each number that it depends on, as a [`Dual`]; the
     /// compiler, and a [`Listing`](super::Listing), merge what these evaluations share and leave out what nobody needs.
     #[inline(always)]
-    fn pull<N: Num>(
+    fn vjp<N: Num>(
         &self,
         constants: &Self::Constants,
         x: N,

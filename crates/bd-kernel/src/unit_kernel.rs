@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::cpu::{plain, vectorised_beyond_plain};
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
-    AnyKernel, Cpu, Formula, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, Real, Sizes, Then, Tile,
+    AnyKernel, Cpu, Formula, FusedPair, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile,
     vectorised,
 };
 
@@ -20,7 +20,7 @@ use super::{
 ///
 /// Samples side by side fill the vectors, and the state of a unit stays in registers over a stretch of steps. What is compiled for
 /// processors without AVX2 has one width alone: every width of every unit costs kilobytes, and hardly anyone runs it. The adjoint of
-/// a step is worked out from the formula itself, see [`Unit::pull`]. The surrogate is no part of the recurrence: one pass over
+/// a step is worked out from the formula itself, see [`Unit::vjp`]. The surrogate is no part of the recurrence: one pass over
 /// the stretch.
 ///
 /// Numbers that a unit [holds](Unit::HELD) are parameters, `[held, n]`: they are no part of the kernel's state. Their gradient
@@ -83,7 +83,7 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
         A: Unit<SA, Surrogate = NoSpikes>,
     {
         let before = (before as &dyn Any).downcast_ref::<UnitKernel<A, SA>>().filter(|before| before.n == self.n)?;
-        let unit = Then::<_, _, SA, S>(before.unit, self.unit);
+        let unit = FusedPair::<_, _, SA, S>(before.unit, self.unit);
         let both = UnitKernel::<_, BOTH>::of(self.n, unit, (before.constants, self.constants));
         Some(Arc::new(both.holding(self.held.clone())))
     }
@@ -187,7 +187,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
                 for l in 0..W {
                     let spike = (over[l], slope[l]);
                     let (s, gnext) = (lane(&s, l), lane(&gs, l));
-                    let (pulled, pulled_s) = unit.pull(&constants, x[l], s, spike, gy[l], gnext);
+                    let (pulled, pulled_s) = unit.vjp(&constants, x[l], s, spike, gy[l], gnext);
                     // Far from the threshold a surrogate is as good as nothing, and products with what is left of it are slow.
                     gx[l] = pulled.flushed();
                     for j in 0..S {

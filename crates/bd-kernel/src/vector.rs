@@ -59,25 +59,25 @@ pub trait Vector<F: Real>: Copy {
     unsafe fn nonzero(self) -> u32;
 }
 
-/// Vectors of which as many as they are long are turned, as rows and columns of a square.
-pub trait Turn<F: Real>: Vector<F> {
+/// Vectors of which as many as they are long are transposed as a square.
+pub trait Transpose<F: Real>: Vector<F> {
     /// Writes columns as rows: `LEN` rows of `LEN` numbers, `from_stride` apart, to as many, `to_stride` apart.
     ///
     /// # Safety
     ///
     /// As for [`splat`](Vector::splat), and all rows are there.
-    unsafe fn turn(from: *const F, from_stride: usize, to: *mut F, to_stride: usize);
+    unsafe fn transpose(from: *const F, from_stride: usize, to: *mut F, to_stride: usize);
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Turn, Vector};
+    use super::{Transpose, Vector};
 
-    impl Turn<f32> for __m256 {
+    impl Transpose<f32> for __m256 {
         #[inline(always)]
-        unsafe fn turn(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
             // SAFETY: the caller's.
             unsafe {
                 // Halves of rows i and i + 4 side by side, then squares of four within the halves.
@@ -103,9 +103,9 @@ mod x86 {
         }
     }
 
-    impl Turn<f64> for __m256d {
+    impl Transpose<f64> for __m256d {
         #[inline(always)]
-        unsafe fn turn(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
+        unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
             // SAFETY: the caller's.
             unsafe {
                 let half = |i: usize, at: usize| {
@@ -121,9 +121,9 @@ mod x86 {
         }
     }
 
-    impl Turn<f32> for __m128 {
+    impl Transpose<f32> for __m128 {
         #[inline(always)]
-        unsafe fn turn(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
+        unsafe fn transpose(from: *const f32, from_stride: usize, to: *mut f32, to_stride: usize) {
             // SAFETY: the caller's.
             unsafe {
                 let row = |i: usize| _mm_loadu_ps(from.add(i * from_stride));
@@ -136,9 +136,9 @@ mod x86 {
         }
     }
 
-    impl Turn<f64> for __m128d {
+    impl Transpose<f64> for __m128d {
         #[inline(always)]
-        unsafe fn turn(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
+        unsafe fn transpose(from: *const f64, from_stride: usize, to: *mut f64, to_stride: usize) {
             // SAFETY: the caller's.
             unsafe {
                 let (a, b) = (_mm_loadu_pd(from), _mm_loadu_pd(from.add(from_stride)));
@@ -280,9 +280,9 @@ impl<F: Real> Vector<F> for [F; 4] {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-impl<F: Real> Turn<F> for [F; 4] {
+impl<F: Real> Transpose<F> for [F; 4] {
     #[inline(always)]
-    unsafe fn turn(from: *const F, from_stride: usize, to: *mut F, to_stride: usize) {
+    unsafe fn transpose(from: *const F, from_stride: usize, to: *mut F, to_stride: usize) {
         for i in 0..4 {
             for j in 0..4 {
                 // SAFETY: the caller's: all rows are there.

@@ -14,7 +14,7 @@ use bd_kernel::models::recurrent::RecurrentKernel;
 use bd_kernel::models::rnn::{Activation, RnnKernel};
 use bd_kernel::models::{Decay, OneStep};
 use bd_kernel::testing::Noise;
-use bd_kernel::{AnyKernel, Grads, Input, Instructions, Kernel, LANES, Numbers, RowOfKernels, Sizes, Tile, UnitKernel};
+use bd_kernel::{AnyKernel, Grads, Input, Instructions, Kernel, KernelChain, LANES, Numbers, Sizes, Tile, UnitKernel};
 
 const STEPS: usize = 5;
 const DT_MS: f64 = 0.5;
@@ -135,7 +135,7 @@ fn units_in_a_row_and_merged() {
     let delay: AKernel = Arc::new(UnitKernel::new(2, &OneStep, DT_MS));
     let delayed = expon.behind(delay.as_ref()).expect("a delay and a synapse are one loop");
     let merged = integrators(2).behind(delayed.as_ref()).expect("so are a synapse and an integrator");
-    let row: AKernel = Arc::new(RowOfKernels::new(vec![delay, expon, integrators(2)]));
+    let row: AKernel = Arc::new(KernelChain::new(vec![delay, expon, integrators(2)]));
     assert_adjoint_is_derivative("merged", 0, |_| Arc::clone(&merged));
     for tile in every_way() {
         let given = Given { xs: noise(2, 2 * tile.len()), state: noise(3, 6 * tile.lanes), params: Vec::new() };

@@ -75,7 +75,7 @@ impl System for CubaLif {
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
-        Some(Fused::row(vec![self.current.kernel(sha, processor)?, self.lif.kernel(sha, processor)?]))
+        Some(Fused::chain(vec![self.current.kernel(sha, processor)?, self.lif.kernel(sha, processor)?]))
     }
 }
 

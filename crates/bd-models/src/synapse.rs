@@ -108,7 +108,7 @@ impl System for Synapse {
         let delay = self.delay.iter().map(|delay| delay.kernel(sha, processor));
         let decay = self.decay.iter().map(|decay| decay.kernel(sha, processor));
         let parts = std::iter::once(self.weights.kernel(sha, processor)).chain(delay).chain(decay);
-        Some(Fused::row(parts.collect::<Option<_>>()?))
+        Some(Fused::chain(parts.collect::<Option<_>>()?))
     }
 }
 

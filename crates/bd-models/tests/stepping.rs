@@ -1,7 +1,7 @@
 //! Streaming: as many steps as one likes in the same memory, and the same numbers as a scan.
 
 use bd_core::testing::assert_close;
-use bd_core::{DynSystem, Params, Phase, Rng, Shared, Stack, StateTree, Stepper, System, Tap};
+use bd_core::{DynSystem, Inputs, Params, Phase, Rng, Shared, Stack, StateTree, Stepper, System, Tap};
 use bd_models::{Cell, RateNetConfig, SnnConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -66,7 +66,7 @@ fn steps_are_those_of_a_scan() {
     let xs = Rng::new(0, "x").tensor(&[30, 2, 3], ON, |rng| 10.0 * rng.normal());
     for net in networks() {
         let sha = Shared::new(0.1);
-        let expected = net.scan(&sha, &xs, net.init_state(2, ON), &mut Tap::none()).0.detach();
+        let expected = net.scan(&sha, &Inputs::of_steps(&xs), net.init_state(2, ON), &mut Tap::none()).0.detach();
         // Erased, as a program that reads its layers from a file has it.
         let mut stepper = Stepper::new(DynSystem::new(net), 0.1, 2, ON).unwrap();
         let run = |stepper: &mut Stepper<DynSystem>, from: usize| {

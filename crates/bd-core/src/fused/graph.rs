@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use bd_kernel::{AnyKernel, RowOfKernels};
+use bd_kernel::{AnyKernel, KernelChain};
 use tch::{Device, Tensor};
 
 use super::gpu::{self, GpuKernel, UnitsOnGpu};
@@ -28,7 +28,7 @@ impl Processor {
 /// gradients. The state of the system is that of the parts, in their order. A kernel for the CPU has copied the values of its
 /// parameters.
 ///
-/// Only graphs that are a [path](Self::row), from the input through each part to the output, are run by kernels today; of any other
+/// Only graphs that are a [path](Self::chain), from the input through each part to the output, are run by kernels today; of any other
 /// [`kernel`](Self::kernel) and [`on_gpu`](Self::on_gpu) give nothing, and its system goes step by step.
 #[derive(Debug)]
 pub struct Fused {
@@ -112,7 +112,7 @@ impl Fused {
     }
 
     /// Graphs in a row as one, each fed by the one before.
-    pub fn row(members: Vec<Self>) -> Self {
+    pub fn chain(members: Vec<Self>) -> Self {
         let edges = Edge::path(members.len());
         Self::connected(members, &edges)
     }
@@ -190,7 +190,7 @@ impl Fused {
             Form::Gpu(kernel) => panic!("{kernel:?} is for a GPU, and the CPU was asked for"),
         });
         let mut kernels: Vec<_> = kernels.collect();
-        Some(if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(RowOfKernels::new(kernels)) })
+        Some(if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(KernelChain::new(kernels)) })
     }
 
     /// All of it for a GPU, part by part with the number of its parameters; units in a row are one part. Nothing where it is no path, or
@@ -200,7 +200,7 @@ impl Fused {
             Form::Any(kernel) => Some((Arc::new(UnitsOnGpu(kernel.formula()?)) as Arc<dyn GpuKernel>, n_params)),
             Form::Gpu(kernel) => Some((kernel, n_params)),
         };
-        self.merged()?.into_iter().map(form).collect::<Option<_>>().map(gpu::in_a_row)
+        self.merged()?.into_iter().map(form).collect::<Option<_>>().map(gpu::in_a_chain)
     }
 
     /// Whether there is something to run on such a processor.
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn rows_of_rows_are_a_path() {
-        let row = Fused::row(vec![part(), Fused::row(vec![part(), part()]), part()]);
+        let row = Fused::chain(vec![part(), Fused::chain(vec![part(), part()]), part()]);
         assert_eq!(row.edges.len(), 5);
         assert_eq!((row.loops(), row.kernel().is_some()), (Some(4), true));
         assert!(row.runs_on(Processor::Cpu) && row.runs_on(Processor::Gpu));
@@ -259,7 +259,7 @@ mod tests {
     /// A row and a part beside it, whose outputs are added: each edge between members is one between their own ends.
     #[test]
     fn members_keep_their_edges_and_what_is_no_path_has_no_kernel() {
-        let members = vec![Fused::row(vec![part(), part()]), part()];
+        let members = vec![Fused::chain(vec![part(), part()]), part()];
         let beside = [edge(None, Some(0), 0), edge(None, Some(1), 3), edge(Some(0), None, 0), edge(Some(1), None, 1)];
         let graph = Fused::connected(members, &beside);
         let expected = [

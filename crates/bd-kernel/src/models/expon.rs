@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decay::{Decay, check_tau};
 use super::delay::OneStep;
-use crate::{AnyKernel, NoSpikes, Num, Result, Then, Unit, UnitKernel};
+use crate::{AnyKernel, FusedPair, NoSpikes, Num, Result, Unit, UnitKernel};
 
 /// An exponential synapse: its settings, and the unit that they make.
 ///
@@ -61,7 +61,7 @@ impl Unit<1> for ExponConfig {
 }
 
 /// Exponential synapses whose spikes arrive a step later.
-pub type DelayedExpon = Then<OneStep, ExponConfig, 1, 1>;
+pub type DelayedExpon = FusedPair<OneStep, ExponConfig, 1, 1>;
 
 /// Neurons and the exponential synapses before them, delayed or not, in one loop: what [`Unit::behind`] of a neuron with `S`
 /// numbers of state returns. `S1` and `S2` are `S + 1` and `S + 2`, which the compiler cannot work out by itself.

@@ -115,11 +115,11 @@ impl<F: Real> Kernel<F> for GruKernel {
         for (at, block) in layout.steps().rev() {
             let block = &mut work[block];
             let mut parts = self.parts(tile, block);
-            vectorised(instructions, PullUpdate { parts: &mut parts, tile, at, gys: grads.ys, gh });
+            vectorised(instructions, VjpUpdate { parts: &mut parts, tile, at, gys: grads.ys, gh });
             self.candidate_to_state.step(instructions, lanes, parts.a, Start::Zero, &mut grh);
-            vectorised(instructions, PullReset { parts: &mut parts, grh: &grh, gh });
+            vectorised(instructions, VjpReset { parts: &mut parts, grh: &grh, gh });
             self.gates_to_state.step(instructions, lanes, parts.zr, Start::There, gh);
-            self.to_input.pull_input(tile, at, &block[2 * (self.n_in + n) * lanes..], grads.xs);
+            self.to_input.input_gradient(tile, at, &block[2 * (self.n_in + n) * lanes..], grads.xs);
         }
         let before = self.n_in + n;
         let (gweights, gbias) = grads.params.split_at_mut(before * 3 * n);
@@ -170,7 +170,7 @@ impl<F: Real> Loops for Update<'_, '_, F> {
 }
 
 /// From what is asked of the state to what is asked of the potentials of z and a, and of the state before.
-struct PullUpdate<'a, 'b, F> {
+struct VjpUpdate<'a, 'b, F> {
     parts: &'a mut Parts<'b, F>,
     tile: Tile,
     at: usize,
@@ -178,7 +178,7 @@ struct PullUpdate<'a, 'b, F> {
     gh: &'a mut [F],
 }
 
-impl<F: Real> Loops for PullUpdate<'_, '_, F> {
+impl<F: Real> Loops for VjpUpdate<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { parts, tile, at, gys, gh } = self;
@@ -194,13 +194,13 @@ impl<F: Real> Loops for PullUpdate<'_, '_, F> {
 }
 
 /// From what is asked of `r h` to what is asked of the potential of r, and of the state before.
-struct PullReset<'a, 'b, F> {
+struct VjpReset<'a, 'b, F> {
     parts: &'a mut Parts<'b, F>,
     grh: &'a [F],
     gh: &'a mut [F],
 }
 
-impl<F: Real> Loops for PullReset<'_, '_, F> {
+impl<F: Real> Loops for VjpReset<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { parts, grh, gh } = self;

@@ -1,7 +1,7 @@
 //! The loops of `y = x W + b`.
 
 use crate::{
-    AnyKernel, Grads, Input, Kernel, Numbers, Real, Rooms, Rows, RowsMut, Series, Sizes, Start, Tile,
+    AnyKernel, Grads, Input, Kernel, Numbers, Real, Rows, RowsMut, Series, Sizes, Start, Tile, Workspaces,
     add_outer_product, add_totals,
 };
 
@@ -31,7 +31,7 @@ pub struct LinearKernel {
     matrix: Matrix,
     adjoint: Matrix,
     bias: Option<Numbers>,
-    rooms: Rooms,
+    workspaces: Workspaces,
 }
 
 impl LinearKernel {
@@ -53,7 +53,7 @@ impl LinearKernel {
                 _ => ByRow::Plain(weight),
             },
             bias,
-            rooms: Rooms::default(),
+            workspaces: Workspaces::default(),
         }
     }
 

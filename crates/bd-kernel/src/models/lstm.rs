@@ -15,8 +15,8 @@ mod gates;
 pub const FORGET: f64 = 1.0;
 
 /// All steps of units with memory cells. The work of a step is `[x, h, i, g, f, o, c, tanh c]`: its input and the rates
-/// before it, which one product makes the gates' potentials of, the gates, whose places what is asked of the potentials
-/// takes at last, the cells before it and `tanh` of those after it.
+/// before it, which one product makes the gates' potentials of; the gates, which backward overwrites with the gradients of their
+/// potentials; the cells before it and `tanh` of those after it.
 #[derive(Debug)]
 pub struct LstmKernel {
     n_in: usize,
@@ -118,9 +118,9 @@ impl<F: Real> Kernel<F> for LstmKernel {
         let (gh, gc) = grads.state.split_at_mut(n * lanes);
         for (at, block) in layout.steps().rev() {
             let mut parts = self.parts(tile, &mut work[block]);
-            vectorised(tile.instructions, Pull { parts: &mut parts, tile, at, gys: grads.ys, gh, gc });
+            vectorised(tile.instructions, Vjp { parts: &mut parts, tile, at, gys: grads.ys, gh, gc });
             self.to_state.step(tile.instructions, lanes, parts.gates, Start::Zero, gh);
-            self.to_input.pull_input(tile, at, parts.gates, grads.xs);
+            self.to_input.input_gradient(tile, at, parts.gates, grads.xs);
         }
         let before = self.n_in + n;
         let (gweights, gbias) = grads.params.split_at_mut(before * 4 * n);
@@ -163,7 +163,7 @@ impl<F: Real> Loops for Update<'_, '_, F> {
 
 /// From what is asked of the state to what is asked of the potentials and of the cells before. What is asked of the
 /// rates before follows by a product.
-struct Pull<'a, 'b, F> {
+struct Vjp<'a, 'b, F> {
     parts: &'a mut Parts<'b, F>,
     tile: Tile,
     at: usize,
@@ -172,7 +172,7 @@ struct Pull<'a, 'b, F> {
     gc: &'a mut [F],
 }
 
-impl<F: Real> Loops for Pull<'_, '_, F> {
+impl<F: Real> Loops for Vjp<'_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { parts, tile, at, gys, gh, gc } = self;

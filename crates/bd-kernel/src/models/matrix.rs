@@ -52,7 +52,7 @@ impl Matrix {
     }
 
     /// What is asked of the input of the step that begins at `at`, where that is wanted: into `gxs`, `[channel, step, lane]`.
-    pub(crate) fn pull_input<F: Real>(&self, tile: Tile, at: usize, asked: &[F], gxs: &mut [F]) {
+    pub(crate) fn input_gradient<F: Real>(&self, tile: Tile, at: usize, asked: &[F], gxs: &mut [F]) {
         if gxs.is_empty() {
             return;
         }

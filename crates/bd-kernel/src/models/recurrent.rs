@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Numbers, Real, Rooms, Rows, RowsMut, Series, Sizes, Sparse,
-    Start, Striped, Tile, Typed, bits_len, striped_len, turn_into_stripes,
+    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Numbers, Real, Rows, RowsMut, Series, Sizes, Sparse, Start,
+    Striped, Tile, Typed, Workspaces, bits_len, striped_len, transpose_into_stripes,
 };
 
 use super::blocks::OfStep;
@@ -29,7 +29,7 @@ pub struct RecurrentKernel {
     weight: WeightRows,
     forward: Matrix,
     adjoint: Matrix,
-    rooms: Rooms,
+    workspaces: Workspaces,
 }
 
 /// What is kept of a stretch.
@@ -42,7 +42,7 @@ struct Kept<'a, F> {
 
 /// What is made anew at every step.
 #[derive(Default)]
-struct Room<F> {
+struct Workspace<F> {
     lists: Lists<F>,
     sparse: Sparse<F>,
     /// What is asked of the inputs of the system at one step, `[n, lane]`.
@@ -68,7 +68,7 @@ impl RecurrentKernel {
             inner,
             weight: WeightRows::new(weight, n, n),
             n,
-            rooms: Rooms::default(),
+            workspaces: Workspaces::default(),
         }
     }
 
@@ -105,14 +105,14 @@ impl RecurrentKernel {
     }
 
     /// Adds what the outputs of the step before make of the inputs of this one, both `[n, lane]`.
-    fn feed_back<F: Real>(&self, tile: Tile, before: &[F], x: &mut [F], room: &mut Room<F>) {
+    fn feed_back<F: Real>(&self, tile: Tile, before: &[F], x: &mut [F], workspace: &mut Workspace<F>) {
         let (n, lanes, instructions) = (self.n, tile.lanes, tile.instructions);
         let series = Series::by_channel(before, n, lanes);
-        if !room.lists.find(instructions, series, before.len() / WORTH) {
+        if !workspace.lists.find(instructions, series, before.len() / WORTH) {
             return self.forward.step(instructions, lanes, before, Start::There, x);
         }
-        room.sparse.arrange_turned(&room.lists, lanes);
-        room.sparse.product_turned(instructions, self.weight.striped(), Start::There, rows_mut(x, lanes));
+        workspace.sparse.arrange_transposed(&workspace.lists, lanes);
+        workspace.sparse.product_transposed(instructions, self.weight.striped(), Start::There, rows_mut(x, lanes));
     }
 
     /// What is not zero of the outputs before each step.
@@ -205,8 +205,9 @@ where
         let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
         let kept = self.kept(tile, kept);
         let (state, fed_back) = state.split_at_mut(sizes.n_state * lanes);
-        self.rooms.with(|room: &mut Room<F>| {
-            let (mut driven, mut own_work) = (std::mem::take(&mut room.driven), std::mem::take(&mut room.inner));
+        self.workspaces.with(|workspace: &mut Workspace<F>| {
+            let (mut driven, mut own_work) =
+                (std::mem::take(&mut workspace.driven), std::mem::take(&mut workspace.inner));
             driven.resize(n * lanes);
             own_work.resize(sizes.n_work * lanes);
             if tile.keep {
@@ -218,7 +219,7 @@ where
                     false => &mut *driven,
                 };
                 OfStep::Read(xs, x).at(tile, t * lanes);
-                self.feed_back(tile, fed_back, x, room);
+                self.feed_back(tile, fed_back, x, workspace);
                 let own = &mut kept.inner[of_step(tile, n_kept, t)];
                 inner.forward(one_step(tile), Input::Dense(x), state, fed_back, own, &mut own_work);
                 OfStep::Write(fed_back, ys).at(tile, t * lanes);
@@ -228,40 +229,40 @@ where
                     false => kept.outputs[of_step(tile, n, t + 1)].copy_from_slice(fed_back),
                 }
             }
-            (room.driven, room.inner) = (driven, own_work);
+            (workspace.driven, workspace.inner) = (driven, own_work);
         });
     }
 
-    fn backward(&self, tile: Tile, _: Input<'_, F>, kept: &mut [F], turned: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, _: Input<'_, F>, kept: &mut [F], transposed: &mut [F], grads: Grads<'_, F>) {
         let (n, lanes, instructions, inner) = (self.n, tile.lanes, tile.instructions, self.inner::<F>());
         let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
         let kept = self.kept(tile, kept);
         let (state, asked) = grads.state.split_at_mut(sizes.n_state * lanes);
         let (params, gweight) = grads.params.split_at_mut(sizes.n_params);
-        self.rooms.with(|room: &mut Room<F>| {
-            room.asked.resize(n * lanes);
-            room.driven.resize(n * lanes);
-            room.inner.resize(sizes.n_work * lanes);
-            let gx = &mut room.asked;
+        self.workspaces.with(|workspace: &mut Workspace<F>| {
+            workspace.asked.resize(n * lanes);
+            workspace.driven.resize(n * lanes);
+            workspace.inner.resize(sizes.n_work * lanes);
+            let gx = &mut workspace.asked;
             for t in (0..tile.steps).rev() {
                 let x = match inner.reads_inputs() {
                     true => &kept.driven[of_step(tile, n, t)],
-                    false => &*room.driven,
+                    false => &*workspace.driven,
                 };
                 OfStep::Add(grads.ys, asked).at(tile, t * lanes);
                 let own = Grads { ys: asked, state, xs: gx, params };
                 let own_kept = &mut kept.inner[of_step(tile, n_kept, t)];
-                inner.backward(one_step(tile), Input::Dense(x), own_kept, &mut room.inner, own);
+                inner.backward(one_step(tile), Input::Dense(x), own_kept, &mut workspace.inner, own);
                 self.adjoint.step(instructions, lanes, gx, Start::Zero, asked);
                 if !grads.xs.is_empty() {
                     OfStep::Write(gx, grads.xs).at(tile, t * lanes);
                 }
-                turn_into_stripes(instructions, [n, lanes], rows(gx, lanes), turned, tile.len(), t * lanes);
+                transpose_into_stripes(instructions, [n, lanes], rows(gx, lanes), transposed, tile.len(), t * lanes);
             }
-            self.find_before(tile, kept.outputs, &mut room.lists);
-            room.sparse.arrange(&room.lists, tile.len());
-            let turned = Striped { numbers: turned, rows: tile.len(), columns: n };
-            room.sparse.add_product(instructions, turned, rows_mut(gweight, n));
+            self.find_before(tile, kept.outputs, &mut workspace.lists);
+            workspace.sparse.arrange(&workspace.lists, tile.len());
+            let transposed = Striped { numbers: transposed, rows: tile.len(), columns: n };
+            workspace.sparse.add_product(instructions, transposed, rows_mut(gweight, n));
         });
     }
 }

@@ -107,9 +107,9 @@ impl<F: Real> Kernel<F> for RnnKernel {
         let (n, lanes, layout) = (self.n, tile.lanes, self.layout(tile));
         for (at, block) in layout.steps().rev() {
             let rates = &mut work[block][(self.n_in + n) * lanes..];
-            vectorised(tile.instructions, Pull { kernel: self, tile, at, rates, gys: grads.ys, gh: grads.state });
+            vectorised(tile.instructions, Vjp { kernel: self, tile, at, rates, gys: grads.ys, gh: grads.state });
             self.to_state.step(tile.instructions, lanes, rates, Start::There, grads.state);
-            self.to_input.pull_input(tile, at, rates, grads.xs);
+            self.to_input.input_gradient(tile, at, rates, grads.xs);
         }
         let before = self.n_in + n;
         let (gweights, gbias) = grads.params.split_at_mut(before * n);
@@ -157,7 +157,7 @@ impl<F: Real> Activate<'_, F> {
 }
 
 /// From what is asked of a step's output and of the next state to what is asked of `a`, and of this state by the leak.
-struct Pull<'a, F> {
+struct Vjp<'a, F> {
     kernel: &'a RnnKernel,
     tile: Tile,
     at: usize,
@@ -166,7 +166,7 @@ struct Pull<'a, F> {
     gh: &'a mut [F],
 }
 
-impl<F: Real> Loops for Pull<'_, F> {
+impl<F: Real> Loops for Vjp<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let (zero, one) = (F::default(), F::of(1.0));
@@ -178,15 +178,15 @@ impl<F: Real> Loops for Pull<'_, F> {
     }
 }
 
-impl<F: Real> Pull<'_, F> {
-    /// `pull` takes the rate and what is asked of it.
+impl<F: Real> Vjp<'_, F> {
+    /// `vjp` takes the rate and its gradient.
     #[inline(always)]
-    fn each(self, pull: impl Fn(F, F) -> F) {
+    fn each(self, vjp: impl Fn(F, F) -> F) {
         let Self { kernel, tile, at, rates, gys, gh } = self;
         add_step(gys, tile, at, gh);
         let (keep, gain) = kernel.gain.map_or((F::default(), F::of(1.0)), |gain| (F::of(1.0 - gain), F::of(gain)));
         for (rate, gh) in rates.iter_mut().zip(gh) {
-            *rate = pull(*rate, *gh * gain);
+            *rate = vjp(*rate, *gh * gain);
             *gh = *gh * keep;
         }
     }

@@ -16,7 +16,7 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     fn adjoint_code(&self, listing: &Listing) -> (Code, [Code; S]) {
         let all = |name: &str| std::array::from_fn(|j| listing.name(&format!("{name}[{j}]")));
         let spike = (listing.name("over"), listing.name("slope"));
-        self.unit.pull(&self.constants, listing.name("x"), all("s"), spike, listing.name("gy"), all("gnext"))
+        self.unit.vjp(&self.constants, listing.name("x"), all("s"), spike, listing.name("gy"), all("gnext"))
     }
 
     /// Step, adjoint and surrogate as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.

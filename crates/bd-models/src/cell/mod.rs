@@ -84,7 +84,7 @@ impl Weights {
     pub(crate) fn on_gpu(&self, gates: impl Gates) -> Fused {
         let cell = RecurrentOnGpu::cell(gates, self.n() as usize);
         let outside = Fused::for_gpu(LinearOnGpu, &[&self.input, &self.bias]);
-        Fused::row(vec![outside, Fused::for_gpu(cell, &[&self.recurrent])])
+        Fused::chain(vec![outside, Fused::for_gpu(cell, &[&self.recurrent])])
     }
 
     /// Copies for a kernel.

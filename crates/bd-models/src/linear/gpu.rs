@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bd_core::Inputs;
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value, real};
-use bd_core::kernel::gpu::{Asked, GpuKernel, Pass, Passed, Past, Pulled};
+use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved};
 use tch::Tensor;
 
 const TEXT: &str = include_str!("spikes.cu");
@@ -29,7 +29,7 @@ impl GpuKernel for LinearOnGpu {
         true
     }
 
-    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed> {
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
         let (weight, bias) = (&pass.params[0].contiguous(), pass.params.get(1));
         let (ys, kept) = match xs {
             Inputs::Dense(xs) => {
@@ -61,12 +61,12 @@ impl GpuKernel for LinearOnGpu {
             }
         };
         let kept = if pass.keep { kept } else { Vec::new() };
-        Ok(Passed { ys, last: Vec::new(), traces: Vec::new(), kept })
+        Ok(ForwardOut { ys, last: Vec::new(), traces: Vec::new(), kept })
     }
 
-    fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
+    fn backward(&self, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads) -> Result<InGrads> {
         let none = || past.params.iter().map(|_| None).collect();
-        let Some(gys) = asked.ys else { return Ok(Pulled { xs: None, leaves: Vec::new(), params: none() }) };
+        let Some(gys) = out_grads.ys else { return Ok(InGrads { xs: None, leaves: Vec::new(), params: none() }) };
         let ([time, batch, n_in], weight) = (past.size, &past.params[0]);
         let n_out = weight.size()[1];
         let rows = gys.view([time * batch, n_out]);
@@ -92,9 +92,9 @@ impl GpuKernel for LinearOnGpu {
             kept => unreachable!("an input is kept as it is, or as two lists, not as {}", kept.len()),
         };
         let gbias = (past.params.len() > 1).then(|| rows.sum_dim_intlist(0, false, past.on.0));
-        let gxs = asked.wants_xs.then(|| rows.matmul(&weight.transpose(0, 1)).view(past.size));
+        let gxs = out_grads.wants_xs.then(|| rows.matmul(&weight.transpose(0, 1)).view(past.size));
         let params = std::iter::once(Some(gweight)).chain(gbias.map(Some)).collect();
-        Ok(Pulled { xs: gxs, leaves: Vec::new(), params })
+        Ok(InGrads { xs: gxs, leaves: Vec::new(), params })
     }
 }
 

@@ -61,7 +61,7 @@ pub struct ScanBytes {
     pub stored_bytes: usize,
     /// Blocks that the threads work in, in the adjoint or else in the scan. Of what kernels have of their own beside these it is an
     /// estimate: half of their work.
-    pub rooms_bytes: usize,
+    pub workspaces_bytes: usize,
     /// The gradients of parameters of each part of the batch, before they are summed.
     pub partial_sums_bytes: usize,
     /// The copies of parameters that a kernel makes for itself: for its products, and for those of its adjoint.
@@ -91,7 +91,7 @@ impl ScanBytes {
     pub fn adjoint(&self) -> usize {
         self.output_gradients_bytes
             + self.input_gradient_bytes
-            + self.rooms_bytes
+            + self.workspaces_bytes
             + self.partial_sums_bytes
             + self.parameter_gradients_bytes
     }

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use bd_kernel::{Cpu, Loops, Rows, RowsMut, prefer_huge_pages, turn_loops};
+use bd_kernel::{Cpu, Loops, Rows, RowsMut, prefer_huge_pages, transpose_loops};
 use tch::{Device, Tensor};
 
 use crate::fused::Element;
@@ -64,7 +64,7 @@ impl<'a, F: Element> Strided<'a, F> {
 }
 
 /// A fresh contiguous tensor, with anything in it.
-pub(super) fn room_for<F: Element>(shape: &[i64]) -> Tensor {
+pub(super) fn uninitialised<F: Element>(shape: &[i64]) -> Tensor {
     let tensor = Tensor::empty(shape, (F::KIND, Device::Cpu));
     if tensor.numel() > 0 {
         let start = tensor.data_ptr().cast::<MaybeUninit<F>>();
@@ -129,12 +129,12 @@ pub(super) fn gather<C: Cpu, F: Element>(
 ) {
     match n {
         _ if samples.stride != n => {
-            turn_loops::<C, F>([count, n], samples, RowsMut { numbers: &mut into[at..], stride });
+            transpose_loops::<C, F>([count, n], samples, RowsMut { numbers: &mut into[at..], stride });
         }
         1 => into[at..at + count].copy_from_slice(samples.numbers),
         2 => interleaved::<F, 2>(samples.numbers, into, at, stride),
         3 => interleaved::<F, 3>(samples.numbers, into, at, stride),
-        _ => turn_loops::<C, F>([count, n], samples, RowsMut { numbers: &mut into[at..], stride }),
+        _ => transpose_loops::<C, F>([count, n], samples, RowsMut { numbers: &mut into[at..], stride }),
     }
     for k in (0..n).filter(|_| count < lanes) {
         let value = match beyond {
@@ -165,7 +165,7 @@ pub(super) fn scatter<C: Cpu, F: Element>(from: &[F], at: usize, stride: usize, 
         _ => {
             let count = samples.len() / n;
             let to = RowsMut { numbers: samples, stride: n };
-            turn_loops::<C, F>([n, count], Rows { numbers: &from[at..], stride }, to);
+            transpose_loops::<C, F>([n, count], Rows { numbers: &from[at..], stride }, to);
         }
     }
 }

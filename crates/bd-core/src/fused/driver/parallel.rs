@@ -11,21 +11,21 @@ use std::sync::{Mutex, PoisonError};
 pub(in crate::fused) fn in_parallel<W, R: Send>(
     n: usize,
     threads: usize,
-    room: impl Fn() -> W + Sync,
+    workspace: impl Fn() -> W + Sync,
     work: impl Fn(&mut W, usize) -> R + Sync,
 ) -> Vec<R> {
     if threads <= 1 || n <= 1 {
-        let mut room = room();
-        return (0..n).map(|i| work(&mut room, i)).collect();
+        let mut workspace = workspace();
+        return (0..n).map(|i| work(&mut workspace, i)).collect();
     }
     let next = AtomicUsize::new(0);
     let take = || {
         let mut done = Vec::new();
         let mut i = next.fetch_add(1, Ordering::Relaxed);
         if i < n {
-            let mut room = room();
+            let mut workspace = workspace();
             while i < n {
-                done.push((i, work(&mut room, i)));
+                done.push((i, work(&mut workspace, i)));
                 i = next.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -16,8 +16,7 @@ mod series;
 mod storing;
 mod stretch;
 
-/// What is stored of kernels that had better not [store much](Kernel::stores_much): more of it takes longer to write and to read
-/// than to calculate.
+/// Limit of what is stored of kernels that do not [store much](Kernel::stores_much): above it recomputing is faster than memory.
 const NEAR_BYTES: usize = 64 << 20;
 
 /// An input that is a tensor; spikes are read into lists of events by the forward pass.
@@ -66,7 +65,7 @@ struct KeptTile<F> {
 }
 
 /// Blocks that a thread works in.
-struct Room<F> {
+struct Workspace<F> {
     xs: Block<F>,
     ys: Block<F>,
     kept: Block<F>,
@@ -163,13 +162,13 @@ impl Plan {
     }
 
     /// With room for what a stretch keeps unless that is stored.
-    fn room<F: Element>(&self, backward: bool) -> Room<F>
+    fn workspace<F: Element>(&self, backward: bool) -> Workspace<F>
     where
         dyn AnyKernel: Typed<F>,
     {
         let block = |n: usize| Block::zeros(n * self.stretch * self.lanes);
         let (n_in, n_out) = (self.sizes.n_in, self.sizes.n_out);
-        Room {
+        Workspace {
             xs: block(n_in),
             ys: block(n_out),
             kept: if self.stores { Block::default() } else { Block::zeros(self.kept::<F>(self.stretch)) },

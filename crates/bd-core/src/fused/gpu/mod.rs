@@ -10,7 +10,7 @@ mod units;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use bd_kernel::{Facts, Formula, chained};
+use bd_kernel::{Facts, Formula, fused_formula};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Result;
@@ -21,9 +21,9 @@ pub(super) use scan::scan_kernels_on;
 pub use scan::{has_form, scan_on};
 pub use units::{UnitsOnGpu, held_of, shared_out};
 
-/// What a part has to do its steps with.
+/// The arguments of a part's forward pass.
 #[derive(Debug, Clone, Copy)]
-pub struct Pass<'a> {
+pub struct ForwardArgs<'a> {
     /// Its parameters.
     pub params: &'a [Tensor],
     /// The leaves of its state before the first step, `[batch, n]`.
@@ -34,9 +34,9 @@ pub struct Pass<'a> {
     pub keep: bool,
 }
 
-/// What the steps of a part give.
+/// The results of a part's forward pass.
 #[derive(Debug)]
-pub struct Passed {
+pub struct ForwardOut {
     /// `[time, batch, n_out]`.
     pub ys: Tensor,
     /// The leaves after the last step.
@@ -47,9 +47,9 @@ pub struct Passed {
     pub kept: Vec<Tensor>,
 }
 
-/// What the adjoint of a part has from its steps.
+/// What the forward pass of a part has saved for its backward pass.
 #[derive(Debug, Clone, Copy)]
-pub struct Past<'a> {
+pub struct Saved<'a> {
     /// Its parameters.
     pub params: &'a [Tensor],
     /// What `forward` kept.
@@ -60,9 +60,9 @@ pub struct Past<'a> {
     pub on: (Kind, Device),
 }
 
-/// What is asked of a part; `None`: nothing. Numbers lie one after the other.
+/// Gradients with respect to a part's results; `None` is zero. Contiguous.
 #[derive(Debug)]
-pub struct Asked {
+pub struct OutGrads {
     /// Of the outputs.
     pub ys: Option<Tensor>,
     /// Of the leaves after the last step.
@@ -73,10 +73,10 @@ pub struct Asked {
     pub wants_xs: bool,
 }
 
-/// Gradients; `None`: zero.
+/// Gradients with respect to what a part reads; `None` is zero.
 #[derive(Debug)]
-pub struct Pulled {
-    /// Of the input; of no use unless it was wanted.
+pub struct InGrads {
+    /// Of the input; meaningless unless it was wanted.
     pub xs: Option<Tensor>,
     /// Of the leaves before the first step.
     pub leaves: Vec<Option<Tensor>>,
@@ -102,10 +102,10 @@ pub trait GpuKernel: Debug + Send + Sync {
 
     /// All steps. Numbers `[time, batch, n_in]` lie one after the other; a list of spikes is given only to a part that [takes
     /// it](Self::takes_spikes).
-    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed>;
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut>;
 
     /// The adjoint of all steps.
-    fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled>;
+    fn backward(&self, gpu: &Gpu, past: Saved<'_>, asked: OutGrads) -> Result<InGrads>;
 
     /// Its formula, if it is units side by side, for parts that put something around it.
     fn formula(&self) -> Option<Arc<dyn Formula>> {
@@ -134,10 +134,10 @@ pub fn definitions(facts: &Facts, kind: Kind) -> Result<String> {
 }
 
 /// Parts with their numbers of parameters, units in a row as one.
-pub(super) fn in_a_row(parts: Vec<(Arc<dyn GpuKernel>, usize)>) -> Vec<(Arc<dyn GpuKernel>, usize)> {
+pub(super) fn in_a_chain(parts: Vec<(Arc<dyn GpuKernel>, usize)>) -> Vec<(Arc<dyn GpuKernel>, usize)> {
     let mut done: Vec<(Arc<dyn GpuKernel>, usize)> = Vec::new();
     for (kernel, n_params) in parts {
-        let both = done.last().and_then(|(before, _)| chained(&before.formula()?, &kernel.formula()?));
+        let both = done.last().and_then(|(before, _)| fused_formula(&before.formula()?, &kernel.formula()?));
         match (both, done.last_mut()) {
             (Some(both), Some(last)) => *last = (Arc::new(UnitsOnGpu(both)), last.1 + n_params),
             _ => done.push((kernel, n_params)),

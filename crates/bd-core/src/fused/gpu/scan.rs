@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Asked, GpuKernel, Pass, Past};
+use super::{ForwardArgs, GpuKernel, OutGrads, Saved};
 use crate::autograd::{Gradients, attach_saving};
 use crate::error::Result;
 use crate::fused::driver::grad_mode;
@@ -48,7 +48,7 @@ pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
 ) -> Result<Scanned<S>> {
     let on = inputs.on();
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
-    let Some(row) = Row::of(fused, inputs, &leaves) else { return Ok(Err(s)) };
+    let Some(chain) = GpuChain::of(fused, inputs, &leaves) else { return Ok(Err(s)) };
     let [batch, _, _] = inputs.shape();
     for (name, leaf) in names.iter().zip(&leaves) {
         let rows = leaf.size()[0];
@@ -58,7 +58,7 @@ pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
     let written_out;
     let read = match inputs {
         // What reads no list is given the numbers.
-        Inputs::Spikes(spikes) if !row.parts[0].kernel.takes_spikes() => {
+        Inputs::Spikes(spikes) if !chain.parts[0].kernel.takes_spikes() => {
             written_out = Inputs::Dense(spikes.to_dense());
             &written_out
         }
@@ -68,24 +68,24 @@ pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
         Inputs::Dense(xs) => Some(xs),
         Inputs::Spikes(_) => None,
     };
-    let inputs: Vec<&Tensor> = dense.into_iter().chain(&leaves).chain(&row.params).collect();
+    let inputs: Vec<&Tensor> = dense.into_iter().chain(&leaves).chain(&chain.params).collect();
     let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
     let wants_gxs = record && dense.is_some_and(Tensor::requires_grad);
     let outside = |tensors: &[Tensor]| tensors.iter().map(Tensor::detach).collect::<Vec<_>>();
-    let params = outside(&row.params);
+    let params = outside(&chain.params);
     let guard = tch::no_grad_guard();
-    let (outcome, kept) = row.forward(gpu, read, &params, &outside(&leaves), &traced, record)?;
+    let (outcome, kept) = chain.forward(gpu, read, &params, &outside(&leaves), &traced, record)?;
     drop(guard);
     if record {
         // The backward reads input and parameters again.
-        let saved: Vec<&Tensor> = dense.into_iter().chain(&row.params).collect();
+        let saved: Vec<&Tensor> = dense.into_iter().chain(&chain.params).collect();
         let traces = outcome.traces.iter().flatten();
         let outputs: Vec<&Tensor> = std::iter::once(&outcome.ys).chain(&outcome.last).chain(traces).collect();
         let shapes: Vec<Vec<i64>> = leaves.iter().map(Tensor::size).collect();
-        let (gpu, parts, is_dense, traced) = (Arc::clone(gpu), row.parts, dense.is_some(), traced.clone());
+        let (gpu, parts, is_dense, traced) = (Arc::clone(gpu), chain.parts, dense.is_some(), traced.clone());
         attach_saving(&inputs, &outputs, &saved, move |grads| {
-            let asked = AskedOfAll::new(grads, &shapes, &traced, on);
-            let mut gradients = backward(&gpu, &parts, &params, &kept, asked, wants_gxs, on)?;
+            let out_grads = AllOutGrads::new(grads, &shapes, &traced, on);
+            let mut gradients = backward(&gpu, &parts, &params, &kept, out_grads, wants_gxs, on)?;
             if !is_dense {
                 gradients.remove(0);
             }
@@ -115,7 +115,7 @@ struct Part {
 }
 
 #[derive(Debug)]
-struct Row {
+struct GpuChain {
     parts: Vec<Part>,
     params: Vec<Tensor>,
 }
@@ -134,7 +134,7 @@ struct Outcome {
     traces: Vec<Option<Tensor>>,
 }
 
-impl Row {
+impl GpuChain {
     /// The parts, if they are for GPUs and serve such inputs and states.
     fn of(fused: &Fused, inputs: &Inputs, leaves: &[Tensor]) -> Option<Self> {
         let [batch, time, _] = inputs.shape();
@@ -180,26 +180,26 @@ impl Row {
             for leaf in leaves {
                 assert_eq!(leaf.size()[1], kernel.n_units(size[2]), "the state of {kernel:?} is of its units");
             }
-            let done = kernel.forward(gpu, &xs, Pass { params, leaves, traced, keep })?;
+            let done = kernel.forward(gpu, &xs, ForwardArgs { params, leaves, traced, keep })?;
             last.extend(done.last);
             traces.extend(done.traces);
             all_kept.push(Kept { tensors: done.kept, size });
             size[2] = done.ys.size()[2];
             xs = Inputs::Dense(done.ys);
         }
-        let Inputs::Dense(ys) = xs else { unreachable!("a row has parts, which give numbers") };
+        let Inputs::Dense(ys) = xs else { unreachable!("a chain has parts, which give numbers") };
         Ok((Outcome { ys, last, traces }, all_kept))
     }
 }
 
 /// Gradients of what a scan gives.
-struct AskedOfAll {
+struct AllOutGrads {
     ys: Option<Tensor>,
     last: Vec<Option<Tensor>>,
     traces: Vec<Option<Tensor>>,
 }
 
-impl AskedOfAll {
+impl AllOutGrads {
     fn new(grads: &[Option<Tensor>], leaves: &[Vec<i64>], traced: &[bool], (kind, _): (Kind, Device)) -> Self {
         let mut given = grads.iter().map(|grad| grad.as_ref().map(|grad| grad.to_kind(kind).contiguous()));
         let mut next = || given.next().flatten();
@@ -216,26 +216,26 @@ fn backward(
     parts: &[Part],
     params: &[Tensor],
     kept: &[Kept],
-    mut asked: AskedOfAll,
+    mut out_grads: AllOutGrads,
     wants_gxs: bool,
     on: (Kind, Device),
 ) -> Result<Gradients> {
-    let mut gleaves: Gradients = asked.last.iter().map(|_| None).collect();
+    let mut gleaves: Gradients = out_grads.last.iter().map(|_| None).collect();
     let mut gparams: Gradients = params.iter().map(|_| None).collect();
-    let mut gys = asked.ys.take();
+    let mut gys = out_grads.ys.take();
     for (i, (part, kept)) in parts.iter().zip(kept).enumerate().rev() {
         let take = |from: &mut [Option<Tensor>]| from[part.leaves.clone()].iter_mut().map(Option::take).collect();
-        let of_part = Asked {
+        let of_part = OutGrads {
             ys: gys.take(),
-            last: take(&mut asked.last),
-            traces: take(&mut asked.traces),
+            last: take(&mut out_grads.last),
+            traces: take(&mut out_grads.traces),
             wants_xs: i > 0 || wants_gxs,
         };
-        let past = Past { params: &params[part.params.clone()], kept: &kept.tensors, size: kept.size, on };
-        let pulled = part.kernel.backward(gpu, past, of_part)?;
-        gys = pulled.xs;
-        gleaves[part.leaves.clone()].iter_mut().zip(pulled.leaves).for_each(|(to, from)| *to = from);
-        gparams[part.params.clone()].iter_mut().zip(pulled.params).for_each(|(to, from)| *to = from);
+        let past = Saved { params: &params[part.params.clone()], kept: &kept.tensors, size: kept.size, on };
+        let in_grads = part.kernel.backward(gpu, past, of_part)?;
+        gys = in_grads.xs;
+        gleaves[part.leaves.clone()].iter_mut().zip(in_grads.leaves).for_each(|(to, from)| *to = from);
+        gparams[part.params.clone()].iter_mut().zip(in_grads.params).for_each(|(to, from)| *to = from);
     }
     Ok(std::iter::once(gys.filter(|_| wants_gxs)).chain(gleaves).chain(gparams).collect())
 }

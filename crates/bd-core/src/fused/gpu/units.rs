@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bd_kernel::{Facts, Formula};
 use tch::{Kind, Tensor};
 
-use super::{Asked, GpuKernel, Pass, Passed, Past, Pulled, definitions, numbers};
+use super::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, definitions, numbers};
 use crate::error::Result;
 use crate::gpu::{Gpu, LEAVES, Launch, Program, Value};
 use crate::inputs::Inputs;
@@ -22,12 +22,12 @@ impl GpuKernel for UnitsOnGpu {
         self.0.facts().reads.len()
     }
 
-    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed> {
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
         forward(self.0.as_ref(), gpu, numbers(xs), pass)
     }
 
-    fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
-        backward(self.0.as_ref(), gpu, past, asked)
+    fn backward(&self, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads) -> Result<InGrads> {
+        backward(self.0.as_ref(), gpu, past, out_grads)
     }
 
     fn formula(&self) -> Option<Arc<dyn Formula>> {
@@ -36,7 +36,7 @@ impl GpuKernel for UnitsOnGpu {
 }
 
 /// All steps of units side by side.
-fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Result<Passed> {
+fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let [time, batch, n] = size(xs);
     let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
@@ -66,11 +66,11 @@ fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: Pass<'_>) -> Resul
     } else {
         Vec::new()
     };
-    Ok(Passed { ys, last, traces, kept })
+    Ok(ForwardOut { ys, last, traces, kept })
 }
 
 /// Their adjoint.
-fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
+fn backward(units: &dyn Formula, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads) -> Result<InGrads> {
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let ([time, batch, n], kind) = (past.size, past.on.0);
     let mut kept = past.kept.iter();
@@ -78,7 +78,7 @@ fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Res
     let xs = next(reads_input);
     let states: Vec<_> = reads.iter().map(|reads| next(*reads)).collect();
     let (over, own) = (next(spikes), next(held > 0));
-    let gxs = asked.wants_xs.then(|| Tensor::empty([time, batch, n], past.on));
+    let gxs = out_grads.wants_xs.then(|| Tensor::empty([time, batch, n], past.on));
     let gfirst: Vec<_> = reads.iter().map(|_| Tensor::empty([batch, n], past.on)).collect();
     let gheld = (held > 0).then(|| Tensor::empty([held as i64, batch, n], past.on));
     let values = [
@@ -89,9 +89,9 @@ fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Res
         Value::from(own),
         Value::leaves(states),
         Value::from(over),
-        Value::from(asked.ys.as_ref()),
-        Value::leaves(asked.last.iter().map(Option::as_ref)),
-        Value::leaves(asked.traces.iter().map(Option::as_ref)),
+        Value::from(out_grads.ys.as_ref()),
+        Value::leaves(out_grads.last.iter().map(Option::as_ref)),
+        Value::leaves(out_grads.traces.iter().map(Option::as_ref)),
         Value::from(gxs.as_ref()),
         Value::leaves(gfirst.iter().map(Some)),
         Value::from(gheld.as_ref()),
@@ -103,7 +103,7 @@ fn backward(units: &dyn Formula, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Res
         Some(gheld) => shared_out(&gheld.sum_dim_intlist(1, false, kind), past.params),
         None => Vec::new(),
     };
-    Ok(Pulled { xs: gxs, leaves: gfirst.into_iter().map(Some).collect(), params })
+    Ok(InGrads { xs: gxs, leaves: gfirst.into_iter().map(Some).collect(), params })
 }
 
 /// What units hold, `[held, n]`, from the parameters that it is made of.

@@ -1,7 +1,8 @@
 //! Inputs of which most is zero, with many outputs: whole rows of the weight, in vectors.
 
 use crate::{
-    Block, Events, Input, Lists, Real, RowsMut, Series, Sparse, Start, Striped, Tile, striped_len, turn_into_stripes,
+    Block, Events, Input, Lists, Real, RowsMut, Series, Sparse, Start, Striped, Tile, striped_len,
+    transpose_into_stripes,
 };
 
 use super::{ByRow, LinearKernel, series};
@@ -11,23 +12,23 @@ const WORTH: usize = 4;
 
 /// Memory of a stretch.
 #[derive(Default)]
-struct Room<F> {
+struct Workspace<F> {
     lists: Lists<F>,
     sparse: Sparse<F>,
-    turned: Block<F>,
+    transposed: Block<F>,
 }
 
 /// Outputs by the rows of the weight that numbers other than zero want. False, and with nothing done, if there are too many of these,
 /// or too few outputs.
 pub(super) fn gather<F: Real>(kernel: &LinearKernel, tile: Tile, xs: Input<'_, F>, ys: &mut [F]) -> bool {
     let ByRow::Striped(weight) = &kernel.by_row else { return false };
-    kernel.rooms.with(|room: &mut Room<F>| {
-        if !room.arrange(kernel, tile, xs, true) {
+    kernel.workspaces.with(|workspace: &mut Workspace<F>| {
+        if !workspace.arrange(kernel, tile, xs, true) {
             return false;
         }
         let start = kernel.bias::<F>().map_or(Start::Zero, Start::Each);
         let ys = RowsMut { numbers: ys, stride: tile.len() };
-        room.sparse.product_turned(tile.instructions, weight.striped(), start, ys);
+        workspace.sparse.product_transposed(tile.instructions, weight.striped(), start, ys);
         true
     })
 }
@@ -45,19 +46,26 @@ pub(super) fn scatter<F: Real>(
     if matches!(kernel.by_row, ByRow::Plain(_)) {
         return false;
     }
-    kernel.rooms.with(|room: &mut Room<F>| {
-        if !room.arrange(kernel, tile, xs, false) {
+    kernel.workspaces.with(|workspace: &mut Workspace<F>| {
+        if !workspace.arrange(kernel, tile, xs, false) {
             return false;
         }
-        room.turned.resize(striped_len(tile.len(), n));
-        turn_into_stripes(tile.instructions, [n, tile.len()], series(tile, gys), &mut room.turned, tile.len(), 0);
-        let turned = Striped { numbers: &room.turned, rows: tile.len(), columns: n };
-        room.sparse.add_product(tile.instructions, turned, RowsMut { numbers: gweight, stride: n });
+        workspace.transposed.resize(striped_len(tile.len(), n));
+        transpose_into_stripes(
+            tile.instructions,
+            [n, tile.len()],
+            series(tile, gys),
+            &mut workspace.transposed,
+            tile.len(),
+            0,
+        );
+        let transposed = Striped { numbers: &workspace.transposed, rows: tile.len(), columns: n };
+        workspace.sparse.add_product(tile.instructions, transposed, RowsMut { numbers: gweight, stride: n });
         true
     })
 }
 
-impl<F: Real> Room<F> {
+impl<F: Real> Workspace<F> {
     /// The inputs of a stretch as a matrix, with a row for each lane of each step, or else for each channel. False if too many are
     /// not zero.
     fn arrange(&mut self, kernel: &LinearKernel, tile: Tile, xs: Input<'_, F>, by_lane: bool) -> bool {
@@ -74,7 +82,7 @@ impl<F: Real> Room<F> {
         let listed_by_lane = matches!(xs, Input::Events(_));
         match by_lane {
             _ if by_lane != listed_by_lane => {
-                sparse.arrange_turned(lists, if by_lane { tile.len() } else { kernel.n_in })
+                sparse.arrange_transposed(lists, if by_lane { tile.len() } else { kernel.n_in })
             }
             true => sparse.arrange(lists, kernel.n_in),
             false => sparse.arrange(lists, tile.len()),

@@ -119,20 +119,20 @@ impl<G: Gates> Gated<G> {
         let (y, next) = self.0.phase(phase, &all(&forward, "x", inputs), &all(&forward, "s", numbers));
         let adjoint = Listing::new();
         let (x, s) = (all(&adjoint, "x", inputs), all(&adjoint, "s", numbers));
-        let asked = (adjoint.name("gy"), all(&adjoint, "gnext", numbers));
-        let gs = (0..numbers).map(|j| self.along(phase, &x, &s, inputs + j, &asked)).collect();
-        let gx = (0..inputs).map(|i| self.along(phase, &x, &s, i, &asked)).collect();
+        let out_grads = (adjoint.name("gy"), all(&adjoint, "gnext", numbers));
+        let gs = (0..numbers).map(|j| self.along(phase, &x, &s, inputs + j, &out_grads)).collect();
+        let gx = (0..inputs).map(|i| self.along(phase, &x, &s, i, &out_grads)).collect();
         Written { forward, y, next, adjoint, gx, gs }
     }
 
-    /// What is asked of one number, inputs first: the chain rule, with everything that depends on it.
+    /// The gradient of one number, inputs first: the chain rule, with everything that depends on it.
     fn along(&self, phase: usize, x: &[Code], s: &[Code], which: usize, (gy, gnext): &(Code, Vec<Code>)) -> Code {
         let varied = |codes: &[Code], from: usize| -> Vec<Dual<Code>> {
             codes.iter().enumerate().map(|(i, code)| Dual::varied(code.clone(), from + i == which)).collect()
         };
         let (y, next) = self.0.phase(phase, &varied(x, 0), &varied(s, x.len()));
         let terms = std::iter::once((y, gy)).chain(next.into_iter().zip(gnext));
-        let terms = terms.filter_map(|(dual, asked)| Some(dual.slope? * asked.clone()));
+        let terms = terms.filter_map(|(dual, out_grads)| Some(dual.slope? * out_grads.clone()));
         terms.reduce(|a, b| a + b).unwrap_or_else(|| x[0].lit(0.0))
     }
 
@@ -183,9 +183,9 @@ impl<G: Gates> CellText for Gated<G> {
         // The adjoint of a later phase makes what it reads from what the earlier ones read.
         let reads = |name: &str| {
             written.iter().enumerate().any(|(phase, Written { forward, y, next, adjoint, gx, gs })| {
-                let pulled: Vec<Code> = gx.iter().chain(gs).cloned().collect();
+                let in_grads: Vec<Code> = gx.iter().chain(gs).cloned().collect();
                 let made: Vec<Code> = next.iter().chain([y]).cloned().collect();
-                adjoint.depends(&pulled, name) || (phase + 1 < G::PHASES.len() && forward.depends(&made, name))
+                adjoint.depends(&in_grads, name) || (phase + 1 < G::PHASES.len() && forward.depends(&made, name))
             })
         };
         let most = G::PHASES.iter().max().expect("a cell has a phase");

@@ -18,14 +18,14 @@ const MOST_UNITS: usize = 4;
 const WARP: usize = 32;
 
 /// Units of a thread, and threads of a block.
-fn shares(n: usize) -> (usize, usize) {
+fn layout(n: usize) -> (usize, usize) {
     let per = n.div_ceil(THREADS);
     (per, n.div_ceil(per).next_multiple_of(WARP))
 }
 
 /// How the kernel is started for so many samples.
 pub(super) fn launch(n: usize, samples: usize, kind: Kind) -> Launch {
-    let (per, threads) = shares(n);
+    let (per, threads) = layout(n);
     // Outputs, a word for 32 of them, and their list.
     let shared_bytes = n * (kind.elt_size_in_bytes() + 4) + per * threads / WARP * 4;
     Launch { blocks: samples, threads, shared_bytes, together: false }
@@ -33,7 +33,7 @@ pub(super) fn launch(n: usize, samples: usize, kind: Kind) -> Launch {
 
 /// Whether there is room: for the list of spikes, and in registers for the units of a thread.
 pub(super) fn serves(n: usize, launch: Launch, gpu: &Gpu) -> bool {
-    shares(n).0 <= MOST_UNITS && launch.shared_bytes <= gpu.shared_bytes()
+    layout(n).0 <= MOST_UNITS && launch.shared_bytes <= gpu.shared_bytes()
 }
 
 pub(super) fn program(gpu: &Gpu, units: &dyn Formula, n: usize, kind: Kind) -> Result<Arc<Program>> {
@@ -41,7 +41,7 @@ pub(super) fn program(gpu: &Gpu, units: &dyn Formula, n: usize, kind: Kind) -> R
 }
 
 pub(super) fn text(units: &dyn Formula, n: usize, kind: Kind) -> Result<String> {
-    let (per, threads) = shares(n);
+    let (per, threads) = layout(n);
     let own = format!("#define N {n}\n#define PER {per}\n#define THREADS {threads}\n");
     Ok(definitions(&units.facts(), kind)? + &own + &units.text()? + TEXT)
 }

@@ -12,16 +12,18 @@ use std::sync::Arc;
 use bd_core::Inputs;
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value};
-use bd_core::kernel::gpu::{Asked, GpuKernel, Pass, Passed, Past, Pulled, held_of, numbers, shared_out};
+use bd_core::kernel::gpu::{
+    ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, held_of, numbers, shared_out,
+};
 use bd_kernel::models::cell::Gates;
 use tch::{Kind, Tensor};
 
 use cell::{CellFacts, CellText, Gated, OneInput};
-use shares::{Room, Shares, Work};
+use layout::{GpuLimits, Problem, TeamLayout};
 
 mod cell;
 mod gathered;
-mod shares;
+mod layout;
 
 const TEAMS_TEXT: &str = include_str!("teams.cu");
 const FORWARD: &str = include_str!("forward.cu");
@@ -34,7 +36,7 @@ pub(crate) struct RecurrentOnGpu {
     n: usize,
     facts: CellFacts,
     /// How work is shared out; tests choose for themselves.
-    share: fn(Work<'_>, Room) -> Result<Shares>,
+    share: fn(Problem<'_>, GpuLimits) -> Result<TeamLayout>,
 }
 
 /// What comes back.
@@ -68,7 +70,7 @@ impl RecurrentOnGpu {
 
     fn new(cell: Cell, n: usize) -> Self {
         let facts = cell.text().facts();
-        Self { cell, n, facts, share: Shares::of }
+        Self { cell, n, facts, share: TeamLayout::of }
     }
 
     fn is_cell(&self) -> bool {
@@ -86,31 +88,31 @@ impl RecurrentOnGpu {
     }
 
     /// The text of one direction.
-    fn text(&self, shares: &Shares, kind: Kind, forward: bool) -> Result<String> {
+    fn text(&self, layout: &TeamLayout, kind: Kind, forward: bool) -> Result<String> {
         let direction = if forward { FORWARD } else { BACKWARD };
-        let own = format!("#define N {}\n{}", self.n, shares.definitions());
+        let own = format!("#define N {}\n{}", self.n, layout.definitions());
         Ok([&self.facts.definitions(kind)?, &own, &self.cell.text().text()?, TEAMS_TEXT, direction].concat())
     }
 
     /// The kernel of one direction by teams: the program, how it is started, and the memory that it works in.
     fn by_teams(&self, gpu: &Gpu, batch: i64, kind: Kind, forward: bool) -> Result<ByTeams> {
         let products = self.products(forward);
-        let work =
-            Work { units: self.n, samples: batch as usize, products: &products, bytes: kind.elt_size_in_bytes() };
-        let room =
-            Room { processors: gpu.processors(), bytes: gpu.shared_bytes(), products: gpu.products_a_cycle(kind) };
+        let problem =
+            Problem { units: self.n, samples: batch as usize, products: &products, bytes: kind.elt_size_in_bytes() };
+        let limits =
+            GpuLimits { processors: gpu.processors(), bytes: gpu.shared_bytes(), products: gpu.products_a_cycle(kind) };
         // One text for all batches up to a power of two.
-        let shares = (self.share)(Work { samples: work.samples.next_power_of_two(), ..work }, room)?;
-        let (teams, members) = (shares.teams(work, room), shares.members);
+        let layout = (self.share)(Problem { samples: problem.samples.next_power_of_two(), ..problem }, limits)?;
+        let (teams, members) = (layout.teams(problem, limits), layout.members);
         let launch = Launch {
             blocks: teams * members,
-            threads: shares.threads,
-            shared_bytes: shares.bytes,
+            threads: layout.threads,
+            shared_bytes: layout.bytes,
             together: members > 1,
         };
-        let name = format!("recurrent {forward} {} {shares:?} {kind:?} {}", self.n, self.cell.text().name());
-        let program = gpu.program(&name, || self.text(&shares, kind, forward))?;
-        let weight = if shares.resident { 0 } else { members * work.weight(shares.units) };
+        let name = format!("recurrent {forward} {} {layout:?} {kind:?} {}", self.n, self.cell.text().name());
+        let program = gpu.program(&name, || self.text(&layout, kind, forward))?;
+        let weight = if layout.resident { 0 } else { members * problem.weight(layout.units) };
         Ok(ByTeams { program, launch, teams, weight })
     }
 }
@@ -143,7 +145,7 @@ impl GpuKernel for RecurrentOnGpu {
         self.n as i64
     }
 
-    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: Pass<'_>) -> Result<Passed> {
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
         let (xs, facts, n) = (numbers(xs), &self.facts, self.n as i64);
         let ([time, batch, width], on) = (size(xs), (xs.kind(), xs.device()));
         assert_eq!(width, n * facts.inputs() as i64, "{self:?} is given all inputs of its units");
@@ -189,8 +191,8 @@ impl GpuKernel for RecurrentOnGpu {
             _ => {
                 let teams = self.by_teams(gpu, batch, on.0, true)?;
                 let memory = teams.memory(xs);
-                let room = memory.each_ref().map(|part| Value::from(part.as_ref()));
-                let values = [before.as_slice(), &[Value::from(between.as_ref())], &after, &room].concat();
+                let limits = memory.each_ref().map(|part| Value::from(part.as_ref()));
+                let values = [before.as_slice(), &[Value::from(between.as_ref())], &after, &limits].concat();
                 // SAFETY: the values are those of `forward`; sizes as above, `xs` and `driven` and the weight with all inputs.
                 unsafe { teams.program.launch("forward", teams.launch, &values)? };
             }
@@ -200,10 +202,10 @@ impl GpuKernel for RecurrentOnGpu {
             all.extend([fed_first.shallow_clone(), ys.detach()]);
             all.extend(between.into_iter().chain(driven).chain(kept.into_iter().flatten()).chain(over).chain(held));
         }
-        Ok(Passed { ys, last, traces, kept: all })
+        Ok(ForwardOut { ys, last, traces, kept: all })
     }
 
-    fn backward(&self, gpu: &Gpu, past: Past<'_>, asked: Asked) -> Result<Pulled> {
+    fn backward(&self, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads) -> Result<InGrads> {
         let (facts, n_moving) = (&self.facts, self.n_moving());
         let ([time, batch, _], n, kind) = (past.size, self.n as i64, past.on.0);
         let weight = past.params.last().expect("there is a weight").contiguous();
@@ -228,11 +230,11 @@ impl GpuKernel for RecurrentOnGpu {
             Value::from(held),
             Value::leaves(states),
             Value::from(over),
-            Value::from(asked.ys.as_ref()),
-            Value::leaves(asked.last[..n_moving].iter().map(Option::as_ref)),
-            Value::from(asked.last.get(n_moving).and_then(Option::as_ref)),
-            Value::leaves(asked.traces[..n_moving].iter().map(Option::as_ref)),
-            Value::from(asked.traces.get(n_moving).and_then(Option::as_ref)),
+            Value::from(out_grads.ys.as_ref()),
+            Value::leaves(out_grads.last[..n_moving].iter().map(Option::as_ref)),
+            Value::from(out_grads.last.get(n_moving).and_then(Option::as_ref)),
+            Value::leaves(out_grads.traces[..n_moving].iter().map(Option::as_ref)),
+            Value::from(out_grads.traces.get(n_moving).and_then(Option::as_ref)),
             Value::from(&gxs),
             Value::leaves(gfirst.iter().map(Some)),
             Value::from(&gfed),
@@ -254,7 +256,7 @@ impl GpuKernel for RecurrentOnGpu {
         } else {
             leaves.push(Some(gfed));
         }
-        Ok(Pulled { xs: Some(gxs), leaves, params })
+        Ok(InGrads { xs: Some(gxs), leaves, params })
     }
 }
 
@@ -262,19 +264,19 @@ fn size(series: &Tensor) -> [i64; 3] {
     std::array::from_fn(|i| series.size()[i])
 }
 
-/// For each phase one product over all steps: of what came to it, with what is asked of its inputs. To the first come the outputs of the
+/// For each phase one product over all steps: of what came to it, with the gradient of its inputs. To the first come the outputs of the
 /// step before, and `first` before there are any; to the second what is between the phases of the same step.
 fn weight_gradient([first, ys]: [&Tensor; 2], between: Option<&Tensor>, gxs: &Tensor, phases: &[usize]) -> Tensor {
     let ([time, _, width], n) = (size(gxs), first.size()[1]);
     let columns = |from: usize, inputs: usize| gxs.narrow(2, from as i64 * n, inputs as i64 * n);
-    let product = |came: &Tensor, asked: &Tensor| {
+    let product = |came: &Tensor, out_grads: &Tensor| {
         let rows = |series: &Tensor| series.reshape([-1, *series.size().last().expect("it has channels")]);
-        rows(came).transpose(0, 1).matmul(&rows(asked))
+        rows(came).transpose(0, 1).matmul(&rows(out_grads))
     };
-    let asked = columns(0, phases[0]);
-    let mut of_first = product(first, &asked.get(0));
+    let out_grads = columns(0, phases[0]);
+    let mut of_first = product(first, &out_grads.get(0));
     if time > 1 {
-        of_first += product(&ys.narrow(0, 0, time - 1), &asked.narrow(0, 1, time - 1));
+        of_first += product(&ys.narrow(0, 0, time - 1), &out_grads.narrow(0, 1, time - 1));
     }
     let Some(between) = between else { return of_first };
     let rest = columns(phases[0], (width / n) as usize - phases[0]);

@@ -37,16 +37,16 @@ const WAYS: [Way; 4] = [
 fn of_teams(way: Way, forward: bool) -> (String, Launch, usize) {
     let cell = RecurrentOnGpu::cell(TwoPhases, N);
     let products = cell.products(forward);
-    let work = Work { units: N, samples: SAMPLES, products: &products, bytes: 4 };
-    let room = Room { processors: 6, bytes: way.bytes, products: 128 };
-    let shares = Shares::with(work, room, way.which).expect("there is room");
+    let problem = Problem { units: N, samples: SAMPLES, products: &products, bytes: 4 };
+    let limits = GpuLimits { processors: 6, bytes: way.bytes, products: 128 };
+    let layout = TeamLayout::with(problem, limits, way.which).expect("there is memory for it");
     let launch = Launch {
-        blocks: TEAMS * shares.members,
-        threads: shares.threads,
-        shared_bytes: shares.bytes,
-        together: shares.members > 1,
+        blocks: TEAMS * layout.members,
+        threads: layout.threads,
+        shared_bytes: layout.bytes,
+        together: layout.members > 1,
     };
-    (cell.text(&shares, Kind::Float, forward).unwrap(), launch, cell.facts.inputs())
+    (cell.text(&layout, Kind::Float, forward).unwrap(), launch, cell.facts.inputs())
 }
 
 /// Units that spike, whose rows of the weight are gathered.

@@ -53,7 +53,7 @@ impl Gates for TwoPhases {
 struct ByFormula<G> {
     gates: G,
     weight: Tensor,
-    share: fn(Work<'_>, Room) -> Result<Shares>,
+    share: fn(Problem<'_>, GpuLimits) -> Result<TeamLayout>,
 }
 
 #[derive(Debug)]
@@ -110,13 +110,13 @@ impl<G: Gates> System for ByFormula<G> {
 
 /// Teams of so many members and samples, with the weight in shared memory or not.
 fn told<const MEMBERS: usize, const SAMPLES: usize, const RESIDENT: bool>(
-    work: Work<'_>,
-    room: Room,
-) -> Result<Shares> {
-    Ok(Shares::with(work, room, (MEMBERS, SAMPLES, RESIDENT)).expect("there is room"))
+    problem: Problem<'_>,
+    limits: GpuLimits,
+) -> Result<TeamLayout> {
+    Ok(TeamLayout::with(problem, limits, (MEMBERS, SAMPLES, RESIDENT)).expect("there is limits"))
 }
 
-fn assert_on(gpu: &Arc<Gpu>, share: fn(Work<'_>, Room) -> Result<Shares>, [n, time, batch]: [i64; 3]) {
+fn assert_on(gpu: &Arc<Gpu>, share: fn(Problem<'_>, GpuLimits) -> Result<TeamLayout>, [n, time, batch]: [i64; 3]) {
     let on = (Kind::Double, Device::Cpu);
     fn check<G: Gates>(gpu: &Arc<Gpu>, system: impl Fn(Tensor) -> ByFormula<G>, n: i64, case: ScanCase) {
         let mut params = Params::new(case.seed, case.on);
@@ -154,31 +154,31 @@ fn steps_are_staged_in_pieces() {
     let gpu = emulated(1100, 4);
     assert_on(&gpu, told::<2, 2, false>, [29, 4, 5]);
     assert_on(&gpu, told::<1, 1, false>, [29, 4, 2]);
-    let work = Work { units: 29, samples: 5, products: &[(2, 1), (1, 1)], bytes: 8 };
-    let shares = told::<2, 2, false>(work, Room { processors: 4, bytes: 1100, products: 128 }).unwrap();
-    assert!(shares.stage < 16 && !shares.alone, "{shares:?}");
+    let problem = Problem { units: 29, samples: 5, products: &[(2, 1), (1, 1)], bytes: 8 };
+    let layout = told::<2, 2, false>(problem, GpuLimits { processors: 4, bytes: 1100, products: 128 }).unwrap();
+    assert!(layout.stage < 16 && !layout.alone, "{layout:?}");
 }
 
-const H100: Room = Room { processors: 132, bytes: 232_448, products: 128 };
-const T4: Room = Room { processors: 40, bytes: 65_536, products: 64 };
-const A100: Room = Room { processors: 108, bytes: 166_912, products: 64 };
+const H100: GpuLimits = GpuLimits { processors: 132, bytes: 232_448, products: 128 };
+const T4: GpuLimits = GpuLimits { processors: 40, bytes: 65_536, products: 64 };
+const A100: GpuLimits = GpuLimits { processors: 108, bytes: 166_912, products: 64 };
 
 /// Whatever is chosen has room, leaves nobody out, and lets no more blocks wait for each other than run together.
 #[test]
 fn shares_cover_the_work() {
-    for room in [H100, T4, Room { processors: 1, bytes: 48 << 10, products: 128 }] {
+    for limits in [H100, T4, GpuLimits { processors: 1, bytes: 48 << 10, products: 128 }] {
         for (units, samples) in [(1, 1), (13, 70), (100, 128), (256, 64), (512, 256), (1030, 3), (4096, 16)] {
             for products in [&[(1, 1)][..], &[(1, 4)], &[(4, 1)], &[(2, 1), (1, 1)]] {
-                let work = Work { units, samples, products, bytes: 4 };
-                if room.processors == 1 && units > 1030 {
+                let problem = Problem { units, samples, products, bytes: 4 };
+                if limits.processors == 1 && units > 1030 {
                     continue;
                 }
-                let shares = Shares::of(work, room).unwrap();
-                let (members, teams) = (shares.members, shares.teams(work, room));
-                assert!(shares.bytes <= room.bytes && shares.threads <= 256, "{shares:?}");
-                assert!(members * shares.units >= units && (members - 1) * shares.units < units, "{shares:?}");
-                assert!(members == 1 || teams * members <= room.processors, "{shares:?}");
-                assert!(teams >= 1 && (teams - 1) * shares.samples < samples, "{shares:?}");
+                let layout = TeamLayout::of(problem, limits).unwrap();
+                let (members, teams) = (layout.members, layout.teams(problem, limits));
+                assert!(layout.bytes <= limits.bytes && layout.threads <= 256, "{layout:?}");
+                assert!(members * layout.units >= units && (members - 1) * layout.units < units, "{layout:?}");
+                assert!(members == 1 || teams * members <= limits.processors, "{layout:?}");
+                assert!(teams >= 1 && (teams - 1) * layout.samples < samples, "{layout:?}");
             }
         }
     }
@@ -187,16 +187,16 @@ fn shares_cover_the_work() {
 /// Each piece of a step is waited for: there are few, or they are long, whatever the GPU.
 #[test]
 fn steps_come_in_few_pieces() {
-    for room in [H100, A100, T4] {
+    for limits in [H100, A100, T4] {
         for units in [100usize, 256, 512, 1024, 2048] {
             for samples in [16, 128, 256] {
                 for products in [&[(1, 1)][..], &[(1, 4)], &[(4, 1)], &[(1, 2), (1, 1)], &[(2, 1), (1, 1)]] {
-                    let shares = Shares::of(Work { units, samples, products, bytes: 4 }, room).unwrap();
+                    let layout = TeamLayout::of(Problem { units, samples, products, bytes: 4 }, limits).unwrap();
                     let whole = products[0].0 * units.div_ceil(4);
-                    let pieces = whole.div_ceil(shares.stage);
+                    let pieces = whole.div_ceil(layout.stage);
                     assert!(
-                        pieces <= 4 || shares.stage > 256,
-                        "{units} units, {samples} samples, {products:?} on {room:?}: {shares:?}"
+                        pieces <= 4 || layout.stage > 256,
+                        "{units} units, {samples} samples, {products:?} on {limits:?}: {layout:?}"
                     );
                 }
             }
@@ -207,14 +207,14 @@ fn steps_come_in_few_pieces() {
 /// What the choice is about: small networks are not divided, large ones are, and their weight stays in shared memory if there is room.
 #[test]
 fn large_networks_are_shared_out() {
-    let of = |units, samples, products| Shares::of(Work { units, samples, products, bytes: 4 }, H100).unwrap();
+    let of = |units, samples, products| TeamLayout::of(Problem { units, samples, products, bytes: 4 }, H100).unwrap();
     let tutorial = of(100, 128, &[(1, 1)]);
     assert!(tutorial.alone && tutorial.samples == 1, "{tutorial:?}");
     let large = of(512, 256, &[(1, 1)]);
     assert!(large.members > 4 && large.resident && large.samples > 4, "{large:?}");
-    let none = Shares::of(
-        Work { units: 4096, samples: 1, products: &[(1, 4)], bytes: 4 },
-        Room { processors: 1, bytes: 48 << 10, products: 128 },
+    let none = TeamLayout::of(
+        Problem { units: 4096, samples: 1, products: &[(1, 4)], bytes: 4 },
+        GpuLimits { processors: 1, bytes: 48 << 10, products: 128 },
     );
     let message = none.unwrap_err().to_string();
     assert!(message.contains("4096 recurrent units") && message.contains("49152 bytes"), "{message}");
@@ -236,13 +236,13 @@ fn states_stay_in_registers() {
     for (cell, samples) in &cells {
         for forward in [true, false] {
             let products = cell.products(forward);
-            let work = Work { units: cell.n, samples: *samples, products: &products, bytes: 4 };
-            let shares = Shares::of(work, H100).unwrap();
-            let needs = nvrtc.needs(&cell.text(&shares, Kind::Float, forward).unwrap(), "sm_90").unwrap();
+            let problem = Problem { units: cell.n, samples: *samples, products: &products, bytes: 4 };
+            let layout = TeamLayout::of(problem, H100).unwrap();
+            let needs = nvrtc.needs(&cell.text(&layout, Kind::Float, forward).unwrap(), "sm_90").unwrap();
             let [needs] = needs.as_slice() else { panic!("one kernel, not {needs:?}") };
             // A number or two may be put aside so that two blocks fit; an array would take more.
-            let enough = needs.stack_bytes <= 32 && needs.registers * shares.threads <= 65_536;
-            assert!(enough, "{cell:?} by {shares:?}: {needs:?}");
+            let enough = needs.stack_bytes <= 32 && needs.registers * layout.threads <= 65_536;
+            assert!(enough, "{cell:?} by {layout:?}: {needs:?}");
         }
     }
 }

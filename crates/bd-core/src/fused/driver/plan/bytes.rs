@@ -33,7 +33,7 @@ impl Plan {
         let passes = if scan.record { 2 } else { 1 };
         let kept = if self.stores { 0 } else { self.kept::<F>(self.stretch) };
         let a_step = passes * (n_in + n_out) + sizes.n_work + sizes.n_work / 2;
-        let room = (a_step * self.stretch + passes * sizes.n_state) * self.lanes + kept;
+        let workspace = (a_step * self.stretch + passes * sizes.n_state) * self.lanes + kept;
 
         ScanBytes {
             outputs_bytes: series(n_out),
@@ -43,7 +43,7 @@ impl Plan {
             events_bytes: events,
             kept_states_bytes: if_recorded(numbers(self.states_kept() * sizes.n_state * self.lanes * tiles)),
             stored_bytes: if self.stores { numbers(self.kept_of_tile::<F>() * tiles) } else { 0 },
-            rooms_bytes: numbers(room) * threads,
+            workspaces_bytes: numbers(workspace) * threads,
             partial_sums_bytes: if_recorded(numbers(parts * sizes.n_params)),
             parameter_copies_bytes: numbers(COPIES * sizes.n_params),
             parameter_gradients_bytes: if_recorded(numbers(sizes.n_params)),

@@ -10,7 +10,7 @@ use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::fused::Element;
 use crate::fused::driver::Outcome;
-use crate::fused::driver::memory::{Beyond, Blocks, FlushTiny, Strided, host, room_for};
+use crate::fused::driver::memory::{Beyond, Blocks, FlushTiny, Strided, host, uninitialised};
 use crate::fused::driver::parallel::in_parallel;
 use crate::fused::driver::parts::GradientParts;
 use crate::spikes::Spikes;
@@ -27,7 +27,7 @@ impl Plan {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let series = |n: usize| room_for::<F>(&self.shape(n));
+        let series = |n: usize| uninitialised::<F>(&self.shape(n));
         let ys = series(self.sizes.n_out);
         let last: Vec<Tensor> = leaves.iter().map(|leaf| leaf.detach().contiguous().copy()).collect();
         let traces: Vec<Tensor> = self.traced.iter().map(|&leaf| series(self.widths[leaf])).collect();
@@ -35,10 +35,10 @@ impl Plan {
         let traces_out: Vec<Blocks<F>> = traces.iter().map(Blocks::of).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
-        let stored = self.stores.then(|| self.room_to_store::<F>());
+        let stored = self.stores.then(|| self.storage::<F>());
         let stored_out = stored.as_ref().map(Blocks::<F>::of);
-        let room = || self.room::<F>(false);
-        let tiles = in_parallel(self.tiles(), self.threads, room, |room, i| {
+        let workspace = || self.workspace::<F>(false);
+        let tiles = in_parallel(self.tiles(), self.threads, workspace, |workspace, i| {
             let samples = self.samples_of(i);
             let events = match spikes {
                 Some(spikes) => Some(self.events_of_spikes(spikes, samples)),
@@ -47,23 +47,23 @@ impl Plan {
                     TileEvents::of_dense(self.time, self.sizes.n_in, |t| self.row(dense, t, samples, self.sizes.n_in))
                 }
             };
-            let mut states = Vec::with_capacity(if record { self.states_kept() * room.state.len() } else { 0 });
-            self.gather_state(&last_out, samples, &mut room.state, Beyond::Last);
+            let mut states = Vec::with_capacity(if record { self.states_kept() * workspace.state.len() } else { 0 });
+            self.gather_state(&last_out, samples, &mut workspace.state, Beyond::Last);
             for (from, tile) in self.stretches(self.stores) {
                 if record && (from == 0 || !self.stores) {
-                    states.extend_from_slice(&room.state);
+                    states.extend_from_slice(&workspace.state);
                 }
-                self.gather_input(dense, events.as_ref(), samples, from, tile, room);
+                self.gather_input(dense, events.as_ref(), samples, from, tile, workspace);
                 let stored = stored_out.as_ref().map(|stored| self.stored(stored, i, from, tile));
-                self.forward_stretch(events.as_ref(), from, tile, room, stored);
-                vectorised(self.instructions, FlushTiny(&mut room.state));
-                self.scatter_series(&room.ys, &ys_out, samples, from, tile, self.sizes.n_out);
+                self.forward_stretch(events.as_ref(), from, tile, workspace, stored);
+                vectorised(self.instructions, FlushTiny(&mut workspace.state));
+                self.scatter_series(&workspace.ys, &ys_out, samples, from, tile, self.sizes.n_out);
                 for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
                     let at = self.widths[..leaf].iter().sum::<usize>() * self.lanes;
-                    self.scatter_series(&room.state[at..], trace, samples, from, tile, self.widths[leaf]);
+                    self.scatter_series(&workspace.state[at..], trace, samples, from, tile, self.widths[leaf]);
                 }
             }
-            self.scatter_state(&room.state, &last_out, samples);
+            self.scatter_state(&workspace.state, &last_out, samples);
             KeptTile { events: events.filter(|_| record), states }
         });
         (Outcome { ys, last, traces }, Kept { tiles, stored: Mutex::new(stored) })
@@ -95,31 +95,31 @@ impl Plan {
             .collect();
         let gtraces: Vec<Option<Tensor>> = grads[1 + self.widths.len()..].iter().map(given).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
-        let gxs = wants_gxs.then(|| room_for::<F>(&self.shape(self.sizes.n_in)));
+        let gxs = wants_gxs.then(|| uninitialised::<F>(&self.shape(self.sizes.n_in)));
 
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
         let stored = kept.stored.lock().unwrap_or_else(PoisonError::into_inner).take();
         let used_up = self.stores && stored.is_none();
-        let stored = stored.or_else(|| used_up.then(|| self.room_to_store::<F>()));
+        let stored = stored.or_else(|| used_up.then(|| self.storage::<F>()));
         let stored = stored.as_ref().map(Blocks::<F>::of);
         let gys_in = gys.as_ref().map(Strided::<F>::of);
         let gtraces_in: Vec<Option<&[F]>> = gtraces.iter().map(|trace| trace.as_ref().map(host)).collect();
         let gleaves_out: Vec<_> = gleaves.iter().map(Blocks::<F>::of).collect();
         let gxs_out = gxs.as_ref().map(Blocks::<F>::of);
         let summed = self.parts();
-        let room = || (self.room::<F>(true), Block::zeros(self.sizes.n_state * self.lanes));
-        let parts = in_parallel(summed.count(), self.threads, room, |(room, gstate), part| {
+        let workspace = || (self.workspace::<F>(true), Block::zeros(self.sizes.n_state * self.lanes));
+        let parts = in_parallel(summed.count(), self.threads, workspace, |(workspace, gstate), part| {
             let mut gparams = vec![F::default(); self.sizes.n_params];
             for i in summed.tiles(part) {
                 let (samples, kept) = (self.samples_of(i), &kept.tiles[i]);
                 let mut states = kept.states.rchunks_exact((self.sizes.n_state * self.lanes).max(1));
                 let events = kept.events.as_ref();
                 if let Some(stored) = stored.as_ref().filter(|_| used_up) {
-                    room.state.copy_from_slice(states.next().unwrap_or(&[]));
+                    workspace.state.copy_from_slice(states.next().unwrap_or(&[]));
                     for (from, tile) in self.stretches(true) {
-                        self.gather_input(dense, events, samples, from, tile, room);
-                        self.forward_stretch(events, from, tile, room, Some(self.stored(stored, i, from, tile)));
-                        vectorised(self.instructions, FlushTiny(&mut room.state));
+                        self.gather_input(dense, events, samples, from, tile, workspace);
+                        self.forward_stretch(events, from, tile, workspace, Some(self.stored(stored, i, from, tile)));
+                        vectorised(self.instructions, FlushTiny(&mut workspace.state));
                     }
                 }
                 self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
@@ -129,17 +129,25 @@ impl Plan {
                     }
                     let stored = stored.as_ref().map(|stored| self.stored(stored, i, from, tile));
                     if stored.is_none() || self.kernel::<F>().reads_inputs() {
-                        self.gather_input(dense, events, samples, from, tile, room);
+                        self.gather_input(dense, events, samples, from, tile, workspace);
                     }
                     if stored.is_none() {
-                        room.state.copy_from_slice(states.next().unwrap_or(&[]));
-                        self.forward_stretch(events, from, tile, room, None);
+                        workspace.state.copy_from_slice(states.next().unwrap_or(&[]));
+                        self.forward_stretch(events, from, tile, workspace, None);
                     }
-                    self.gather_series(gys_in, samples, from, tile, self.sizes.n_out, &mut room.gys, Beyond::Zeros);
-                    self.backward_stretch(events, from, tile, room, stored, gstate, &mut gparams, wants_gxs);
+                    self.gather_series(
+                        gys_in,
+                        samples,
+                        from,
+                        tile,
+                        self.sizes.n_out,
+                        &mut workspace.gys,
+                        Beyond::Zeros,
+                    );
+                    self.backward_stretch(events, from, tile, workspace, stored, gstate, &mut gparams, wants_gxs);
                     vectorised(self.instructions, FlushTiny(gstate));
                     if let Some(out) = &gxs_out {
-                        self.scatter_series(&room.gxs, out, samples, from, tile, self.sizes.n_in);
+                        self.scatter_series(&workspace.gxs, out, samples, from, tile, self.sizes.n_in);
                     }
                 }
                 self.scatter_state(gstate, &gleaves_out, samples);

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::Plan;
 use crate::fused::Element;
-use crate::fused::driver::memory::{Blocks, room_for};
+use crate::fused::driver::memory::{Blocks, uninitialised};
 
 impl Plan {
     /// Numbers that the kernel keeps of so many steps of a tile.
@@ -30,11 +30,11 @@ impl Plan {
     }
 
     /// Memory for what is kept of all tiles.
-    pub(super) fn room_to_store<F: Element>(&self) -> Tensor
+    pub(super) fn storage<F: Element>(&self) -> Tensor
     where
         dyn AnyKernel: Typed<F>,
     {
-        room_for::<F>(&[(self.kept_of_tile::<F>() * self.tiles()) as i64])
+        uninitialised::<F>(&[(self.kept_of_tile::<F>() * self.tiles()) as i64])
     }
 
     /// Where what is kept of a stretch of the `i`th tile is stored.

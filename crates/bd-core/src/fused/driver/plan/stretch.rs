@@ -2,7 +2,7 @@
 
 use bd_kernel::{AnyKernel, Grads, Input, Sizes, Tile, TileEvents, Typed};
 
-use super::{Plan, Room, Samples};
+use super::{Plan, Samples, Workspace};
 use crate::fused::Element;
 use crate::fused::driver::memory::{Beyond, Blocks, Strided};
 
@@ -15,14 +15,22 @@ impl Plan {
         samples: Samples,
         from: usize,
         tile: Tile,
-        room: &mut Room<F>,
+        workspace: &mut Workspace<F>,
     ) {
         let Some(events) = events else {
             let dense = Strided::contiguous(dense, self.batch, self.sizes.n_in);
-            return self.gather_series(Some(dense), samples, from, tile, self.sizes.n_in, &mut room.xs, Beyond::Last);
+            return self.gather_series(
+                Some(dense),
+                samples,
+                from,
+                tile,
+                self.sizes.n_in,
+                &mut workspace.xs,
+                Beyond::Last,
+            );
         };
         if !self.takes_events {
-            write_out(events, from, tile, &mut room.xs[..self.sizes.n_in * tile.len()]);
+            write_out(events, from, tile, &mut workspace.xs[..self.sizes.n_in * tile.len()]);
         }
     }
 
@@ -47,16 +55,16 @@ impl Plan {
         events: Option<&TileEvents<F>>,
         from: usize,
         tile: Tile,
-        room: &mut Room<F>,
+        workspace: &mut Workspace<F>,
         stored: Option<&mut [F]>,
     ) where
         dyn AnyKernel: Typed<F>,
     {
         let Sizes { n_out, n_work, .. } = self.sizes;
-        let xs = self.input(events, &room.xs, from, tile);
-        let (ys, kept) = (&mut room.ys[..n_out * tile.len()], stored.unwrap_or(&mut room.kept));
-        let (kept, work) = (&mut kept[..self.kept::<F>(tile.steps)], &mut room.work[..n_work * tile.len()]);
-        self.kernel().forward(tile, xs, &mut room.state, ys, kept, work);
+        let xs = self.input(events, &workspace.xs, from, tile);
+        let (ys, kept) = (&mut workspace.ys[..n_out * tile.len()], stored.unwrap_or(&mut workspace.kept));
+        let (kept, work) = (&mut kept[..self.kept::<F>(tile.steps)], &mut workspace.work[..n_work * tile.len()]);
+        self.kernel().forward(tile, xs, &mut workspace.state, ys, kept, work);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -65,7 +73,7 @@ impl Plan {
         events: Option<&TileEvents<F>>,
         from: usize,
         tile: Tile,
-        room: &mut Room<F>,
+        workspace: &mut Workspace<F>,
         stored: Option<&mut [F]>,
         gstate: &mut [F],
         gparams: &mut [F],
@@ -74,11 +82,11 @@ impl Plan {
         dyn AnyKernel: Typed<F>,
     {
         let Sizes { n_in, n_out, n_work, .. } = self.sizes;
-        let gxs = if wants_gxs { &mut room.gxs[..n_in * tile.len()] } else { &mut [] };
-        let grads = Grads { ys: &room.gys[..n_out * tile.len()], state: gstate, xs: gxs, params: gparams };
-        let xs = self.input(events, &room.xs, from, tile);
-        let kept = &mut stored.unwrap_or(&mut room.kept)[..self.kept::<F>(tile.steps)];
-        self.kernel().backward(tile, xs, kept, &mut room.work[..n_work * tile.len()], grads);
+        let gxs = if wants_gxs { &mut workspace.gxs[..n_in * tile.len()] } else { &mut [] };
+        let grads = Grads { ys: &workspace.gys[..n_out * tile.len()], state: gstate, xs: gxs, params: gparams };
+        let xs = self.input(events, &workspace.xs, from, tile);
+        let kept = &mut stored.unwrap_or(&mut workspace.kept)[..self.kept::<F>(tile.steps)];
+        self.kernel().backward(tile, xs, kept, &mut workspace.work[..n_work * tile.len()], grads);
     }
 
     /// A leaf of the state is a series of one step.
@@ -111,7 +119,7 @@ impl Plan {
         }
     }
 
-    /// What is asked of a recorded leaf after step `t` is asked of the state.
+    /// Adds the gradient of a recorded leaf after step `t` to that of the state.
     pub(super) fn add_trace<F: Element>(
         &self,
         gtrace: Option<&[F]>,

@@ -1,11 +1,16 @@
-//! Matrices turned: what lies channel after channel becomes sample after sample, and back.
+//! Matrices transposed: what lies channel after channel becomes sample after sample, and back.
 
 use super::product::{Rows, RowsMut};
-use super::vector::{Turn, Vector};
+use super::vector::{Transpose, Vector};
 use super::{Cpu, Instructions, Loops, Real, vectorised};
 
 /// `to[column, row] = from[row, column]`.
-pub fn turn<F: Real>(instructions: Instructions, [rows, columns]: [usize; 2], from: Rows<'_, F>, to: RowsMut<'_, F>) {
+pub fn transpose<F: Real>(
+    instructions: Instructions,
+    [rows, columns]: [usize; 2],
+    from: Rows<'_, F>,
+    to: RowsMut<'_, F>,
+) {
     vectorised(instructions, TurnLoops { rows, columns, from, to });
 }
 
@@ -19,18 +24,18 @@ struct TurnLoops<'a, F> {
 impl<F: Real> Loops for TurnLoops<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        turn_loops::<C, F>([self.rows, self.columns], self.from, self.to);
+        transpose_loops::<C, F>([self.rows, self.columns], self.from, self.to);
     }
 }
 
-/// [`turn`] within other loops: squares as long as vectors, then what is left.
+/// [`transpose`] within other loops: squares as long as vectors, then what is left.
 #[inline(always)]
-pub fn turn_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<'_, F>, to: RowsMut<'_, F>) {
+pub fn transpose_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<'_, F>, to: RowsMut<'_, F>) {
     if rows == 0 || columns == 0 {
         return;
     }
-    assert!((rows - 1) * from.stride + columns <= from.numbers.len(), "numbers to be turned are missing");
-    assert!((columns - 1) * to.stride + rows <= to.numbers.len(), "there is too little room");
+    assert!((rows - 1) * from.stride + columns <= from.numbers.len(), "numbers to be transposed are missing");
+    assert!((columns - 1) * to.stride + rows <= to.numbers.len(), "there is too little workspace");
     let side = C::Short::<F>::LEN;
     let (in_squares, across) = (rows - rows % side, columns - columns % side);
     for row in (0..in_squares).step_by(side) {
@@ -39,7 +44,7 @@ pub fn turn_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<'_, F
             unsafe {
                 let read = from.numbers.as_ptr().add(row * from.stride + column);
                 let write = to.numbers.as_mut_ptr().add(column * to.stride + row);
-                C::Short::<F>::turn(read, from.stride, write, to.stride);
+                C::Short::<F>::transpose(read, from.stride, write, to.stride);
             }
         }
     }
@@ -61,7 +66,7 @@ mod tests {
             let mut to = vec![F::of(-1.0); columns * to_stride];
             let (read, write) =
                 (Rows { numbers: &from, stride: from_stride }, RowsMut { numbers: &mut to, stride: to_stride });
-            turn(instructions, [rows, columns], read, write);
+            transpose(instructions, [rows, columns], read, write);
             for (at, found) in to.iter().enumerate() {
                 let (column, row) = (at / to_stride, at % to_stride);
                 let expected = if row < rows { from[row * from_stride + column] } else { F::of(-1.0) };

@@ -1,4 +1,4 @@
-//! [`Then`]: two units in a row as one.
+//! [`FusedPair`]: two units in a row as one.
 
 use super::{NoSpikes, Num, Unit};
 
@@ -7,9 +7,9 @@ use super::{NoSpikes, Num, Unit};
 ///
 /// State, forward and adjoint are those of the row, so that one can stand for the other.
 #[derive(Debug, Clone, Copy)]
-pub struct Then<A, B, const SA: usize, const SB: usize>(pub A, pub B);
+pub struct FusedPair<A, B, const SA: usize, const SB: usize>(pub A, pub B);
 
-impl<A, B, const SA: usize, const SB: usize, const S: usize> Unit<S> for Then<A, B, SA, SB>
+impl<A, B, const SA: usize, const SB: usize, const S: usize> Unit<S> for FusedPair<A, B, SA, SB>
 where
     A: Unit<SA, Surrogate = NoSpikes>,
     B: Unit<SB>,
@@ -60,7 +60,7 @@ where
     }
     /// That of the second, then that of the first: the chain rule.
     #[inline(always)]
-    fn pull<N: Num>(
+    fn vjp<N: Num>(
         &self,
         (a, b): &Self::Constants,
         x: N,
@@ -71,9 +71,9 @@ where
     ) -> (N, [N; S]) {
         let (first, second) = (split_first::<N, SA, S>(&s), split_last::<N, SB, S>(&s));
         let (between, _) = self.0.step(a, x.clone(), first.clone(), |distance| distance.heaviside());
-        let (gbetween, gsecond) = self.1.pull(b, between, second, spike, gy, split_last::<N, SB, S>(&gnext));
+        let (gbetween, gsecond) = self.1.vjp(b, between, second, spike, gy, split_last::<N, SB, S>(&gnext));
         let silent = (x.lit(0.0), x.lit(0.0));
-        let (gx, gfirst) = self.0.pull(a, x, first, silent, gbetween, split_first::<N, SA, S>(&gnext));
+        let (gx, gfirst) = self.0.vjp(a, x, first, silent, gbetween, split_first::<N, SA, S>(&gnext));
         (gx, join(gfirst, gsecond))
     }
 }

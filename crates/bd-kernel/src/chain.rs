@@ -1,4 +1,4 @@
-//! [`RowOfKernels`]: a row of kernels is a kernel.
+//! [`KernelChain`]: kernels in a row as one kernel.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use super::{AnyKernel, Grads, Input, Kernel, Real, Sizes, Tile, Typed};
 /// what one writes is still in the cache when the next one reads it.
 ///
 /// Kept is for each kernel its own, then its outputs where the next one's adjoint reads them and nothing else says what they were.
-/// `work`: two blocks for what is between two kernels, or is asked of it; one for outputs that are made again; and what a kernel
-/// works in.
+/// `work`: two blocks for what is between two kernels, or its gradient; one for outputs that are made again; and the workspace of
+/// a kernel.
 #[derive(Debug)]
-pub struct RowOfKernels {
+pub struct KernelChain {
     parts: Vec<(Arc<dyn AnyKernel>, Sizes)>,
 }
 
@@ -28,7 +28,7 @@ enum Between {
 
 /// Where the inputs of a kernel are.
 enum Given<'a, F> {
-    /// They are those of the row.
+    /// They are those of the chain.
     Input,
     /// Among what is kept.
     Kept(&'a [F]),
@@ -36,10 +36,10 @@ enum Given<'a, F> {
     Other,
 }
 
-impl RowOfKernels {
+impl KernelChain {
     /// The kernels in order, at least one.
     pub fn new(parts: Vec<Arc<dyn AnyKernel>>) -> Self {
-        assert!(!parts.is_empty(), "a row of kernels needs one");
+        assert!(!parts.is_empty(), "a chain of kernels needs one");
         let with_sizes = |part: Arc<dyn AnyKernel>| {
             let sizes = Kernel::<f32>::sizes(part.as_ref());
             (part, sizes)
@@ -83,9 +83,9 @@ impl RowOfKernels {
     }
 }
 
-impl AnyKernel for RowOfKernels {}
+impl AnyKernel for KernelChain {}
 
-impl<F: Real> Kernel<F> for RowOfKernels
+impl<F: Real> Kernel<F> for KernelChain
 where
     dyn AnyKernel: Typed<F>,
 {
@@ -109,7 +109,7 @@ where
         (0..self.parts.len()).flat_map(|i| self.kept::<F>(i, steps)).sum()
     }
 
-    /// One that had better be stored is worth storing all.
+    /// If any kernel should be stored, the whole chain is.
     fn stores(&self) -> bool {
         (0..self.parts.len()).any(|i| self.part::<F>(i).stores())
     }
