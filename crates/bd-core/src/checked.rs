@@ -27,7 +27,7 @@ pub fn check_on(what: &str, found: (Kind, Device), on: (Kind, Device), as_what: 
 /// values that are not finite. Costs one pass over numbers, and nothing for a list of spikes.
 pub fn check_inputs<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Result<()> {
     check_input_shape(system, inputs)?;
-    check_as_parameters(system, "inputs", inputs.on())?;
+    check_input_type(system, inputs)?;
     inputs.check_finite()
 }
 
@@ -39,6 +39,16 @@ pub fn check_input_shape<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Res
         return Err(Error::Shape { what: "inputs".into(), expected, found: found.to_vec() });
     }
     Ok(())
+}
+
+/// Refuses inputs that are neither float32 nor float64, or of another dtype or device than the system's parameters.
+fn check_input_type<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Result<()> {
+    let (kind, _) = inputs.on();
+    if !matches!(kind, Kind::Float | Kind::Double) {
+        let (expected, found) = ("float32 or float64".into(), kind_name(kind));
+        return Err(Error::DtypeOrDevice { what: "inputs".into(), expected, found });
+    }
+    check_as_parameters(system, "inputs", inputs.on())
 }
 
 pub(crate) fn check_as_parameters<S: System + ?Sized>(system: &S, what: &str, found: (Kind, Device)) -> Result<()> {
@@ -85,7 +95,7 @@ pub(crate) fn scan<S: System>(
 ) -> Result<(Tensor, S::State)> {
     sha.check()?;
     check_input_shape(system, inputs)?;
-    check_as_parameters(system, "inputs", inputs.on())?;
+    check_input_type(system, inputs)?;
     let s = adopt_state(system, s, inputs.shape()[0], inputs.on())?;
     tap.check(&s)?;
     catch_torch(|| Ok(system.scan(sha, inputs, s, tap)))

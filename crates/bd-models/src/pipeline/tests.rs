@@ -84,8 +84,8 @@ fn a_loaded_pipeline_takes_and_gives_the_same_units() {
     let loaded = linear(Preparation::Standardise, 2, Some(2));
     loaded.params.load(&trained.params.named()).unwrap();
     let run = |pipeline: &Pipeline<Linear>| {
-        let Inputs::Dense(xs) = pipeline.inputs(&x, None, "test").unwrap() else { panic!("numbers") };
-        pipeline.outputs(&pipeline.net.scan(&Shared::default(), &xs, (), &mut Tap::none()).0).detach()
+        let inputs = pipeline.inputs(&x, None, "test").unwrap();
+        pipeline.outputs(&pipeline.net.scan(&Shared::default(), &inputs, (), &mut Tap::none()).0).detach()
     };
     assert_eq!(run(&loaded), run(&trained));
 }

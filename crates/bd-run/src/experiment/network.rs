@@ -37,6 +37,9 @@ pub struct NetworkExperiment {
     data: Data,
 }
 
+/// Accuracies at reports: number of the update, accuracy.
+type Accuracies = Vec<(u64, f64)>;
+
 /// What is learned, as the network takes it.
 #[derive(Debug)]
 enum Data {
@@ -258,7 +261,7 @@ impl NetworkExperiment {
         from: Option<Newest>,
         metrics: &mut Metrics,
         work: &mut Work<'_>,
-    ) -> Result<Stage<(Trained, Vec<(u64, f64)>)>> {
+    ) -> Result<Stage<(Trained, Accuracies)>> {
         let config = &self.config;
         let training = config.training(self.examples().map_or(1, Examples::count));
         let draw = |number: u64| match &self.data {

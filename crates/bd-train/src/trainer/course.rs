@@ -171,7 +171,10 @@ impl Course<'_, '_> {
             if self.after_epoch(bptt)? == Verdict::Stop {
                 return Ok(End::Patience);
             }
-            self.progress.place = Place { epoch: epoch + 1, batches: 0 };
+            // Batches that are drawn have one epoch, which goes on where more of them are wanted.
+            if matches!(source, Source::Examples(_)) {
+                self.progress.place = Place { epoch: epoch + 1, batches: 0 };
+            }
         }
         bptt.wait()?;
         Ok(End::Done)
