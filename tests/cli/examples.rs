@@ -104,3 +104,57 @@ fn own_optimizer() {
     assert!(losses[1] < 0.1 * losses[0], "{text}");
     assert!(text.ends_with("resumed after 100 updates: the same weights\n"), "{text}");
 }
+
+/// The example gives the bytes of `bd predict`, of every job.
+#[test]
+fn open_run() {
+    let desk = crate::common::Desk::new();
+    let ngrc = ["train", "ngrc", "--quiet", "--out", "ngrc"];
+    let rnn = ["train", "rnn", "--quiet", "--updates", "20", "--hidden", "8", "--out", "rnn"];
+    let snn = ["train", "snn", "--quiet", "--epochs", "2", "--steps", "50", "--samples", "8", "--out", "snn"];
+    for args in [&ngrc[..], &rnn, &snn] {
+        assert_eq!(desk.bd(args).code, 0);
+    }
+    let numbers = |n: i64| {
+        let on = (bd_core::tch::Kind::Double, bd_core::tch::Device::Cpu);
+        bd_core::Rng::new(3, "x").tensor(&[2, 40, n], on, bd_core::Rng::uniform).round()
+    };
+    for (run, n) in [("rnn", 1), ("snn", 100)] {
+        bd_core::npz::save_npz(&desk.path(&format!("{run}.npz")), &[("x".to_owned(), numbers(n))]).unwrap();
+    }
+    let lorenz = crate::common::data("lorenz_f64.safetensors");
+    let inputs = [("ngrc", lorenz), ("rnn", "rnn.npz".into()), ("snn", "snn.npz".into())];
+    for (run, input) in inputs {
+        let [by_bd, by_example] = ["bd", "example"].map(|by| format!("{run}.{by}.npz"));
+        let predicted = desk.bd(&["predict", run, "--input", &input, "--output", &by_bd]);
+        assert_eq!(predicted.code, 0, "{}", predicted.stderr);
+        let path = Path::new(env!("CARGO_BIN_EXE_bd")).with_file_name("examples").join("open_run");
+        let mut command = Command::new(path);
+        let command = command.args([run, &input, &by_example]).env_clear().current_dir(desk.path(""));
+        let ended = crate::common::ended(command.output().unwrap());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let read = |name: &str| std::fs::read(desk.path(name)).unwrap();
+        assert!(read(&by_bd) == read(&by_example), "{run}");
+        assert!(!ended.stdout.is_empty());
+    }
+}
+
+#[test]
+fn train_own() {
+    let desk = crate::common::Desk::new();
+    let path = Path::new(env!("CARGO_BIN_EXE_bd")).with_file_name("examples").join("train_own");
+    let run = || {
+        let ended = crate::common::ended(Command::new(&path).env_clear().current_dir(desk.path("")).output().unwrap());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        ended.stdout
+    };
+    let (first, second) = (run(), run());
+    let loss: f64 = first.trim_end().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(loss < 0.35, "{first}"); // chance is ln 2, 0.69
+    // Nothing was left to do, and the best weights came back.
+    assert!(
+        second.starts_with("goes on from") && second.ends_with(first.lines().last().unwrap().trim_end())
+            || second.contains(&first),
+        "{second}"
+    );
+}

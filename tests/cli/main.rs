@@ -6,6 +6,7 @@ mod devices;
 mod examples;
 mod gpu_check;
 mod info;
+mod interrupted;
 mod own_series;
 mod refusals;
 mod snn_data;

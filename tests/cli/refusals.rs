@@ -40,7 +40,7 @@ fn configuration() {
         (vec!["--set", "data.system.params.rhoo=1"], "did you mean data.system.params.rho?"),
         (vec!["--set", "data.system.name=lorentz"], "unknown system 'lorentz'; there are: lorenz, rossler"),
         (vec!["--set", "data.system.start=1,2"], "3 start values, got 2"),
-        (vec!["--set", "data.dt=0"], "data.dt is 0"),
+        (vec!["--set", "dt=0"], "dt is 0"),
         (vec!["--set", "data.system.duration=1e12"], "1 to 33554432 points"),
         (vec!["--dtype", "f16"], "dtype: unknown variant `f16`, expected `f32` or `f64`"),
         (vec!["--solver", "lu"], "ridge.solver: unknown variant `lu`"),
@@ -81,7 +81,7 @@ fn configuration() {
         "exclude",
     );
     refused(&desk, &["--stride", "100000000000"], 4, "out of memory");
-    refused(&desk, &["--set", "data.dt=0.9"], 3, "the series of lorenz is not finite: point");
+    refused(&desk, &["--set", "dt=0.9"], 3, "the series of lorenz is not finite: point");
 }
 
 #[test]

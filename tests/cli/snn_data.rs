@@ -141,7 +141,7 @@ fn forms_of_the_same_spikes_give_the_same_weights() {
     assert_eq!(array(&desk, "a.npz", "score"), array(&desk, "b.npz", "score"));
     assert_eq!(array(&desk, "a.npz", "score"), array(&desk, "events/predictions.npz", "score").to_kind(Kind::Float));
     let config = json_of(&desk, "events/config.json");
-    assert_eq!((&config["data"]["steps"], config["dt_ms"].as_f64()), (&json!(30), Some(4.0)));
+    assert_eq!((&config["data"]["steps"], config["dt"].as_f64()), (&json!(30), Some(4.0)));
 }
 
 /// From random spikes to a file and back: what belongs to the examples goes with them, the rest stays.
@@ -324,7 +324,7 @@ fn wrong_settings_are_refused() {
         ("spikes.npz", &["--patience", "0"], "patience is at least 1"),
         ("spikes.npz", &["--set", "loss=mse"], "the targets are labels, for which it is cross_entropy"),
         ("spikes.npz", &["--set", "loss.over=every"], "a sequence has one label"),
-        ("spikes.npz", &["--dt", "0"], "dt_ms is 0"),
+        ("spikes.npz", &["--dt", "0"], "dt is 0"),
         ("spikes.npz", &["--dt", "nan"], "--dt is NaN"),
         ("spikes.npz", &["--epochs", "0"], "epochs is 0"),
         ("events.npz", &["--encode", "latency"], "data.encode is latency, but the inputs are spikes already"),

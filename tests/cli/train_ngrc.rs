@@ -65,7 +65,7 @@ fn the_run_folder_is_complete_and_repeats_itself() {
 
     let plots = ["attractor", "free-run", "horizon-1", "horizon-10", "horizon-100", "series"];
     let plots = plots.iter().flat_map(|name| [format!("one/plots/{name}.png"), format!("one/plots/{name}.svg")]);
-    let files = ["config.json", "manifest.json", "metrics.jsonl", "model.safetensors", "plots"];
+    let files = [".lock", "config.json", "manifest.json", "metrics.jsonl", "model.safetensors", "plots"];
     let mut expected: Vec<_> = files.iter().map(|name| format!("one/{name}")).chain(plots).collect();
     expected.extend(["one".into(), "one/predictions.npz".into()]);
     expected.sort();
@@ -117,7 +117,7 @@ fn another_system_comes_with_its_own_defaults() {
     let desk = Desk::new();
     desk.bd_json(&["train", "ngrc", "--set", "data.system.name=rossler", "--out", "run"]);
     let config = json_file(&desk, "run/config.json");
-    assert_eq!(config["data"]["dt"], 0.05);
+    assert_eq!(config["dt"], 0.05);
     assert_eq!(config["data"]["system"]["params"], serde_json::json!({"a": 0.2, "b": 0.2, "c": 5.7}));
 }
 
@@ -128,7 +128,7 @@ fn a_configuration_of_one_system_can_be_turned_to_another() {
     let turned = ["--config", "one/config.json", "--set", "data.system.name=rossler", "--out", "two"];
     desk.bd_json(&[&["train", "ngrc"], &turned[..]].concat());
     let config = json_file(&desk, "two/config.json");
-    assert_eq!((&config["ridge"]["alpha"], config["data"]["dt"].as_f64()), (&serde_json::json!([1e-4]), Some(0.05)));
+    assert_eq!((&config["ridge"]["alpha"], config["dt"].as_f64()), (&serde_json::json!([1e-4]), Some(0.05)));
 }
 
 /// What belongs to other data is forgotten: a file's `dt` is not Lorenz's, and back.
@@ -136,7 +136,7 @@ fn a_configuration_of_one_system_can_be_turned_to_another() {
 fn a_configuration_can_be_turned_from_a_system_to_a_file_and_back() {
     let desk = Desk::new();
     let series = data("lorenz_f64.safetensors");
-    let dt = |run: &str| json_file(&desk, &format!("{run}/config.json"))["data"]["dt"].as_f64();
+    let dt = |run: &str| json_file(&desk, &format!("{run}/config.json"))["dt"].as_f64();
     desk.bd_json(&["train", "ngrc", "--out", "a"]);
     let on_file = ["--config", "a/config.json", "--data", &series, "--columns", "series", "--out", "b"];
     desk.bd_json(&[&["train", "ngrc"], &on_file[..]].concat());

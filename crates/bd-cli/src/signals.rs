@@ -41,9 +41,12 @@ impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kept {
             None => f.write_str("stopped by a signal; nothing was kept"),
-            Some(path) => {
+            Some(path) if path.join("checkpoints").is_dir() => {
                 let path = path.display();
                 write!(f, "stopped by a signal; {path} is kept, with a checkpoint: bd train --resume {path} goes on")
+            }
+            Some(path) => {
+                write!(f, "stopped by a signal; {} is kept, with the weights that were fitted", path.display())
             }
         }
     }

@@ -278,3 +278,6 @@ fn default_path(job: &str) -> PathBuf {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.subsec_nanos());
     Path::new("runs").join(format!("{job}-{time}-{:04x}", (nanos ^ std::process::id()) & 0xffff))
 }
+
+#[cfg(test)]
+mod tests;

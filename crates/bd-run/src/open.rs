@@ -37,7 +37,7 @@ impl Run {
     /// Opens the folder of a run of any job. Fails if its configuration is not whole, or not the one that the manifest has the
     /// hash of.
     pub fn open(path: &Path) -> Result<Self> {
-        let (manifest, config) = (read_manifest(path)?, Config::of_run(path)?);
+        let (config, manifest) = (Config::of_run(path)?, read_manifest(path)?);
         if let Some(known) = &manifest.config_sha256 {
             let file = path.join("config.json");
             let text = fs::read(&file).map_err(Error::storage("read", &file))?;

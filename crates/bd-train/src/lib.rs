@@ -19,7 +19,6 @@
 //! | [`forecast`] | the fit of any model that forecasts a series, and how good its forecasts and free runs are |
 //! | [`metrics`] | mean square and normalised errors |
 //! | [`data`] | series of chaotic systems; how a series is divided; [`Dataset`](data::Dataset)s of files; [`Examples`](data::Examples) in batches |
-//! | [`run_dir`] | [`RunDir`]: the folder that a run leaves behind |
 //!
 //! Public calls take `[batch, time, feature]`. This crate knows no model by name, only the traits of `bd-core`.
 
@@ -39,7 +38,6 @@ pub mod metrics;
 pub mod optim;
 pub mod predict;
 pub mod ridge;
-pub mod run_dir;
 pub mod schedule;
 pub mod task;
 pub mod trainer;
@@ -55,7 +53,6 @@ pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
 pub use ridge::{Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, Solver};
-pub use run_dir::RunDir;
 pub use schedule::Schedule;
 pub use task::Task;
 pub use trainer::{

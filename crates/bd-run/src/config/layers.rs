@@ -47,6 +47,15 @@ pub(super) fn laid<T: Serialize + DeserializeOwned>(
     layers: &[Value],
     alternatives: &Alternatives<'_>,
 ) -> Result<T> {
+    typed(laid_value(defaults, layers, alternatives)?, "")
+}
+
+/// The same before its types are checked.
+pub(super) fn laid_value<T: Serialize>(
+    defaults: &T,
+    layers: &[Value],
+    alternatives: &Alternatives<'_>,
+) -> Result<Value> {
     let mut value = serde_json::to_value(defaults).expect("defaults are JSON");
     let job = value["job"].as_str().unwrap_or_default().to_owned();
     for layer in layers {
@@ -55,7 +64,7 @@ pub(super) fn laid<T: Serialize + DeserializeOwned>(
         }
         overlay(&mut value, layer, "", alternatives)?;
     }
-    typed(value)
+    Ok(value)
 }
 
 /// Whether a layer sets the value at a JSON pointer.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bd_core::{DeviceSpec, Result, Shared};
-use bd_models::{Encoder, Init, Preparation, Surrogate};
+use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
 use bd_train::data::dataset::{Binning, Targets};
 use bd_train::optim::Rule;
 use bd_train::{
@@ -20,8 +20,8 @@ use serde_json::Value;
 
 pub use self::model::Model;
 pub use self::source::Lessons;
-use super::layers::{Layers, absolute, is_set, laid};
-use super::overlay::alternative;
+use super::layers::{Layers, absolute, is_set, laid_value};
+use super::overlay::{alternative, typed};
 use super::{Dtype, check_threads, check_whole};
 
 /// What is learned: a task whose batches are drawn anew for every update, random spikes with random labels, or the examples of a
@@ -120,7 +120,7 @@ impl NetworkConfig {
     pub fn resolve(job: &str, layers: &Layers) -> Result<(Self, Lessons)> {
         let mut layers = layers.tables()?;
         let lessons = Lessons::meant(job, &mut layers)?;
-        let mut config: Self = laid(&Self::defaults(job, &lessons)?, &layers, &alternatives)?;
+        let mut config = Self::of_value(laid_value(&Self::defaults(job, &lessons)?, &layers, &alternatives)?)?;
         config.data.file = config.data.file.map(|path| absolute(&path));
         check_threads(config.threads)?;
         let set = |pointer: &str| is_set(&layers, pointer);
@@ -128,9 +128,19 @@ impl NetworkConfig {
         Ok((config, lessons))
     }
 
+    fn of_value(value: Value) -> Result<Self> {
+        // By itself first, for of one of two kinds of networks serde knows no path to what is wrong.
+        let model = value["model"].clone();
+        match value["job"].as_str() {
+            Some("snn") => drop(typed::<SnnConfig>(model, "model")?),
+            _ => drop(typed::<RateNetConfig>(model, "model")?),
+        }
+        typed(value, "")
+    }
+
     /// That of a run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
     pub(super) fn of_run(config: Value) -> Result<Self> {
-        let plan: Self = super::overlay::typed(config.clone())?;
+        let plan = Self::of_value(config.clone())?;
         plan.check()?;
         check_whole(&plan, &config)?;
         Ok(plan)
@@ -138,7 +148,7 @@ impl NetworkConfig {
 
     /// The same with what the layers change of it. The data stay what they are.
     pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
-        let changed: Self = laid(self, &layers.tables()?, &alternatives)?;
+        let changed = Self::of_value(laid_value(self, &layers.tables()?, &alternatives)?)?;
         check_threads(changed.threads)?;
         changed.check()?;
         Ok(changed)

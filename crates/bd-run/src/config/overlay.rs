@@ -110,10 +110,10 @@ fn unknown_key(path: &str, key: &str, known: &Map<String, Value>) -> Error {
     Error::Config(format!("unknown configuration key {path}{nearest} (known here: {all})"))
 }
 
-/// The typed configuration. A value of the wrong type is named by its path.
-pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+/// The typed configuration, or the part of it that is called `name`. A value of the wrong type is named by its path.
+pub(super) fn typed<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = error.path().to_string();
+        let path = bd_core::join(name, &error.path().to_string());
         Error::Config(format!("{path}: {}", error.into_inner()))
     })
 }

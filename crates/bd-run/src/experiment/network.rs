@@ -375,7 +375,8 @@ fn needs(
     criterion: Criterion,
     batch: &BatchOf,
 ) -> Result<Option<MemoryNeeds>> {
-    let advice = "take a smaller batch, perhaps with more of accumulate, fewer steps or samples, or cut the sequences by truncate";
+    let advice = "take a smaller --batch, perhaps with more of --accumulate, fewer steps or samples, or cut the sequences by \
+                  --truncate";
     let trainer =
         Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
     Ok(trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice)))

@@ -142,7 +142,7 @@ impl NetworkConfig {
         let data = &self.data;
         if data.encode != Encoder::None || data.channels.is_some() || data.validation != 0.0 || data.targets.is_some() {
             return refused(
-                "data.encode, data.channels, data.validation and data.targets are for a file; name it as data.file",
+                "data.encode, data.channels, data.validation and data.targets are for a file; name it with --data",
             );
         }
         self.check_no_task_or_scale()?;
@@ -196,13 +196,14 @@ impl NetworkConfig {
                 let other = first_not_spike(&x, part.lengths.as_ref())
                     .map_or_else(String::new, |number| format!("the first that is neither 0 nor 1 is {number}"));
                 refused(format!(
-                    "the inputs are numbers, not spikes ({other}): say with data.encode how they drive the network: current, rate, \
+                    "the inputs are numbers, not spikes ({other}): say with --encode how they drive the network: current, rate, \
                      latency or delta"
                 ))
             }
-            (None, encoder) if encoder != Encoder::None => {
-                refused(format!("data.encode is {}, but the inputs are spikes already: leave it out", encoder.name()))
-            }
+            (None, encoder) if encoder != Encoder::None => refused(format!(
+                "data.encode is {}, but the inputs are spikes already: leave --encode out",
+                encoder.name()
+            )),
             _ => Ok(()),
         }
     }

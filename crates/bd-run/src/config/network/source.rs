@@ -38,7 +38,9 @@ impl Lessons {
                 Ok(Self::File(file, Box::new(data)))
             }
             Meant::Generated(_) if job == "snn" => Ok(Self::Random),
-            Meant::Generated(name) => Ok(Self::Task(typed(alternative(&Task::all(), "data.task", &name)?)?)),
+            Meant::Generated(name) => {
+                Ok(Self::Task(typed(alternative(&Task::all(), "data.task", &name)?, "data.task")?))
+            }
         }
     }
 
