@@ -17,7 +17,7 @@ fn main() -> Result<()> {
     let run = Run::open(run)?; // every file is checked against its SHA-256
     let predictor = run.predictor(DeviceSpec::Cpu)?;
     let prepared = predictor.read(input, &Input::default())?;
-    let prediction = predictor.predict(&prepared)?;
+    let prediction = predictor.predict_prepared(&prepared)?;
     prediction.save(output)?;
     prediction.words.iter().for_each(|words| println!("{words}"));
     Ok(())

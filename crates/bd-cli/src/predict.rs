@@ -32,7 +32,7 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     for words in &prepared.words {
         progress.say(&if is_series { words.clone() } else { format!("input     {}: {words}", args.input.display()) });
     }
-    let prediction = predictor.predict(&prepared)?;
+    let prediction = predictor.predict_prepared(&prepared)?;
     prediction.save(&args.output)?;
     for words in &prediction.words {
         progress.say(&if is_series {

@@ -37,3 +37,8 @@ pub use open::Run;
 pub use predict::{Input, Prediction, Predictor, other_series};
 pub use resume::{Resume, ResumeEnded};
 pub use seconds::Seconds;
+
+/// The program of README.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -19,9 +19,9 @@ use crate::predict::Predictor;
 /// use bd_core::DeviceSpec;
 /// use bd_run::{Input, Run};
 /// # fn main() -> bd_core::Result<()> {
-/// let run = Run::open("runs/my-run".as_ref())?;
+/// let run = Run::open("runs/my-run")?;
 /// let predictor = run.predictor(DeviceSpec::Cpu)?;
-/// let prediction = predictor.predict(&predictor.read("new.npz".as_ref(), &Input::default())?)?;
+/// let prediction = predictor.predict_prepared(&predictor.read("new.npz".as_ref(), &Input::default())?)?;
 /// prediction.save("out.npz".as_ref())?;
 /// # Ok(())
 /// # }
@@ -36,7 +36,8 @@ pub struct Run {
 impl Run {
     /// Opens the folder of a run of any job. Fails if its configuration is not whole, or not the one that the manifest has the
     /// hash of.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let (config, manifest) = (Config::of_run(path)?, read_manifest(path)?);
         if let Some(known) = &manifest.config_sha256 {
             let file = path.join("config.json");

@@ -140,6 +140,10 @@ impl Objective for Criterion {
         delegate!(self, by_step())
     }
 
+    fn by_piece(&self) -> bool {
+        delegate!(self, by_piece())
+    }
+
     fn copies(&self, padded: bool) -> usize {
         delegate!(self, copies(padded))
     }

@@ -124,16 +124,16 @@ impl Predictor {
 
     /// The model over sequences in memory, `[batch, time, channel]` in the units of the data, from the initial state. Of ngrc the
     /// batch is one series.
-    pub fn run(&self, x: &Tensor) -> Result<Prediction> {
+    pub fn predict(&self, x: &Tensor) -> Result<Prediction> {
         let prepared = match &self.model {
             Trained::Forecast(model) => model.prepare(x)?,
             Trained::Network(model) => model.prepare(x)?,
         };
-        self.predict(&prepared)
+        self.predict_prepared(&prepared)
     }
 
     /// The model over data that [`read`](Self::read) has read.
-    pub fn predict(&self, prepared: &Prepared) -> Result<Prediction> {
+    pub fn predict_prepared(&self, prepared: &Prepared) -> Result<Prediction> {
         match (&self.model, &prepared.data) {
             (Trained::Forecast(model), PreparedData::Series(series)) => model.predict(series),
             (Trained::Network(model), PreparedData::Sequences(sequences)) => model.predict(sequences),

@@ -174,13 +174,16 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
 
     /// Truncated back-propagation through time (Williams and Peng 1990): cuts sequences in pieces of so many steps, of which each
     /// makes an update and hands its last state to the next, outside the graph. Memory no longer grows with the sequences; what
-    /// lies further back than a piece gets no gradient. Fails for an objective that needs the whole sequence.
+    /// lies further back than a piece gets no gradient. An objective of a whole sequence, such as that of one label for it, judges
+    /// each piece by itself.
+    ///
+    /// Fails for an objective that cannot judge [a piece](Objective::by_piece).
     pub fn truncate(mut self, steps: usize) -> Result<Self> {
         setting::at_least("truncate", steps, 1)?;
-        if !self.objective.by_step() {
+        if !self.objective.by_piece() {
             return Err(Error::Config(format!(
                 "sequences cannot be cut in pieces of {steps} steps: the loss needs all steps of a sequence at once; take one \
-                 that judges every step"
+                 that judges every step, or the mean or maximum over time"
             )));
         }
         self.truncate = Some(steps);

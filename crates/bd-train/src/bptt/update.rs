@@ -34,7 +34,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         if self.pending.get_mut().is_full() || self.pending.get_mut().failure.is_some() {
             self.wait()?;
         }
-        batches.iter().try_for_each(|batch| self.check(batch))?;
+        batches.iter().try_for_each(|batch| self.check(batch).and_then(|()| self.check_pieces(batch)))?;
         let steps = |batch: &Examples| batch.inputs().shape()[1] as usize;
         let most = batches.iter().map(steps).max().unwrap_or(0);
         let piece = self.truncate.unwrap_or(most);
@@ -69,6 +69,18 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Refuses padded sequences whose pieces are judged each as a whole: of padding alone there is nothing to judge.
+    fn check_pieces(&self, batch: &Examples) -> Result<()> {
+        if self.truncate.is_none() || self.objective.by_step() || batch.lengths().is_none() {
+            return Ok(());
+        }
+        Err(Error::Config(
+            "padded sequences that have one label each cannot be cut in pieces: the pieces behind the end of a sequence have \
+             nothing to judge; take a loss that judges every step, or sequences of one length"
+                .into(),
+        ))
     }
 
     /// One update of some parts that begin at step `from`; their last states are kept if there is more to come. Its number.

@@ -126,6 +126,11 @@ impl Objective for Loss {
         !matches!(self, Self::CrossEntropy { over } if *over != OverTime::Every)
     }
 
+    fn by_piece(&self) -> bool {
+        // The label of a sequence is that of each of its pieces; but at the last step of all only the last piece arrives.
+        matches!(self, Self::CrossEntropy { over } if *over != OverTime::Last) || self.by_step()
+    }
+
     /// As measured: what operations keep for their gradient, and the gradients in between. With padding, outputs and targets are
     /// filled first.
     fn copies(&self, padded: bool) -> usize {

@@ -36,10 +36,16 @@ pub trait Objective {
         outputs[0] as f64
     }
 
-    /// Whether each step is judged alone, so that sequences can be cut in pieces: targets are then `[batch, time, ..]`, or
-    /// `[batch]` for all steps.
+    /// Whether each step is judged alone: targets are then `[batch, time, ..]`, or `[batch]` for all steps.
     fn by_step(&self) -> bool {
         false
+    }
+
+    /// Whether a piece of a sequence can be judged by itself, so that sequences can be cut in pieces: where each step is, and
+    /// where every piece of a sequence has the target of the whole, as a label. Unless each step is judged alone, sequences must not be
+    /// padded, for a piece of padding is nothing to judge.
+    fn by_piece(&self) -> bool {
+        self.by_step()
     }
 
     /// How many tensors of the outputs' size the loss and its gradient make at most, beside the outputs and their gradient: an

@@ -65,6 +65,10 @@ impl<O: Objective, F: Fn(&Records, Option<&Tensor>) -> Tensor> Objective for Wit
         self.objective.by_step()
     }
 
+    fn by_piece(&self) -> bool {
+        self.objective.by_piece()
+    }
+
     fn copies(&self, padded: bool) -> usize {
         self.objective.copies(padded)
     }

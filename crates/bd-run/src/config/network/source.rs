@@ -1,6 +1,6 @@
 //! [`Lessons`]: what a network learns, and what follows from it for the configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bd_core::{Error, Result};
 use bd_train::Task;
@@ -28,13 +28,25 @@ pub(super) fn accepted(job: &str) -> Accept {
     if job == "snn" { Accept::SpikesAndNumbers } else { Accept::Numbers }
 }
 
+/// The examples of a file. Where a network of rates is given spikes with times, it says which job learns from them.
+fn read(file: &Path, job: &str) -> Result<Dataset> {
+    let accept = accepted(job);
+    Dataset::read_npz(file, accept).map_err(|error| match Dataset::read_npz(file, Accept::SpikesAndNumbers) {
+        Ok(spikes) if accept == Accept::Numbers && spikes.train.events().is_some() => Error::bad_file(
+            file,
+            "it has spikes with times (times_train), which bd train snn learns from, and no x_train",
+        ),
+        _ => error,
+    })
+}
+
 impl Lessons {
     /// Those that the layers are about, with a task's default parameters.
     pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Self> {
         let (key, usual) = if job == "snn" { ("samples", "random spikes") } else { ("task", "integration") };
         match data_meant(layers, key, usual, &OWN)? {
             Meant::File(file) => {
-                let data = Dataset::read_npz(&file, accepted(job))?;
+                let data = read(&file, job)?;
                 Ok(Self::File(file, Box::new(data)))
             }
             Meant::Generated(_) if job == "snn" => Ok(Self::Random),
@@ -58,7 +70,7 @@ impl Lessons {
     }
 }
 
-fn check_sha256(config: &NetworkConfig, file: &std::path::Path, data: &Dataset) -> Result<()> {
+fn check_sha256(config: &NetworkConfig, file: &Path, data: &Dataset) -> Result<()> {
     match &config.data.sha256 {
         Some(known) if *known != data.sha256 => Err(Error::bad_file(file, CHANGED_FILE)),
         _ => Ok(()),
