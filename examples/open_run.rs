@@ -14,7 +14,7 @@ fn main() -> Result<()> {
         eprintln!("usage: open_run RUN INPUT OUTPUT");
         std::process::exit(2);
     };
-    let run = Run::open(run)?; // every file is checked against its SHA-256
+    let run = Run::open(run)?; // the configuration is checked against its SHA-256, and so are the weights below
     let predictor = run.predictor(DeviceSpec::Cpu)?;
     let prepared = predictor.read(input, &Input::default())?;
     let prediction = predictor.predict_prepared(&prepared)?;

@@ -109,7 +109,8 @@ fn own_optimizer() {
 #[test]
 fn open_run() {
     let desk = crate::common::Desk::new();
-    let ngrc = ["train", "ngrc", "--quiet", "--out", "ngrc"];
+    let sunspots = crate::common::data("sunspots.csv");
+    let ngrc = ["train", "ngrc", "--quiet", "--data", &sunspots, "--time", "YEAR", "--out", "ngrc"];
     let rnn = ["train", "rnn", "--quiet", "--updates", "20", "--hidden", "8", "--out", "rnn"];
     let snn = ["train", "snn", "--quiet", "--epochs", "2", "--steps", "50", "--samples", "8", "--out", "snn"];
     for args in [&ngrc[..], &rnn, &snn] {
@@ -122,8 +123,7 @@ fn open_run() {
     for (run, n) in [("rnn", 1), ("snn", 100)] {
         bd_core::npz::save_npz(&desk.path(&format!("{run}.npz")), &[("x".to_owned(), numbers(n))]).unwrap();
     }
-    let lorenz = crate::common::data("lorenz_f64.safetensors");
-    let inputs = [("ngrc", lorenz), ("rnn", "rnn.npz".into()), ("snn", "snn.npz".into())];
+    let inputs = [("ngrc", sunspots.clone()), ("rnn", "rnn.npz".into()), ("snn", "snn.npz".into())];
     for (run, input) in inputs {
         let [by_bd, by_example] = ["bd", "example"].map(|by| format!("{run}.{by}.npz"));
         let predicted = desk.bd(&["predict", run, "--input", &input, "--output", &by_bd]);

@@ -289,7 +289,11 @@ fn wrong_settings_are_refused() {
             "data.encode cannot be 'gray'; there are: none, current, rate, latency, delta",
         ),
         ("waves.npz", &["--set", "data.encode=gray"], "data.encode cannot be 'gray'"),
-        ("waves.npz", &["--encode", "rate", "--set", "data.encode.max_rate=1.5"], "encode rate: max_rate is 1.5"),
+        (
+            "waves.npz",
+            &["--encode", "rate", "--set", "data.encode.max_rate=1.5"],
+            "encode.rate.max_rate is 1.5; it must be a probability above 0 and at most 1",
+        ),
         (
             "waves.npz",
             &["--encode", "rate", "--set", "data.encode.threshold=1"],

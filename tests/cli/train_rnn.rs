@@ -392,7 +392,7 @@ fn wrong_settings_are_refused() {
         (vec!["--l2", "-1"], "l2"),
         (vec!["--set", "clip=0"], "clip is 0"),
         (vec!["--set", "dt=0"], "dt is 0"),
-        (vec!["--set", "data.task.steps=0"], "integration has 0 steps"),
+        (vec!["--set", "data.task.steps=0"], "integration.steps is 0; it must be at least 1"),
         (vec!["--set", "model.n_in=3"], "integration has 1 inputs and 1 outputs"),
         (vec!["--set", "data.task.stpes=3"], "did you mean data.task.steps?"),
         (vec!["--task", "decision", "--data", "two.npz"], "exclude each other"),

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
-6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 130 Ctrl-C; 143 SIGTERM.";
+6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
 
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]

@@ -81,8 +81,7 @@ pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
             "--split has {found} fractions; it takes three, for training, validation and test, as in 0.8,0,0.2"
         )));
     }
-    let alphas = args.alpha.as_deref().map(penalties).transpose();
-    let alphas = alphas.map_err(|error| Error::Config(format!("--alpha {error}")))?;
+    let alphas = args.alpha.as_deref().map(penalties).transpose()?;
     given.put("data.file", &file("--data", &args.data)?);
     given.put("data.columns", &args.columns.as_deref().map(split_names));
     given.put("data.time", &args.time);

@@ -94,10 +94,11 @@ fn resume(run: &Path, args: &args::Changes) -> Result<()> {
         ResumeEnded::Went(ended) => finish(ended, &work, args.json, args.quiet),
         ResumeEnded::NothingLeft(path) => {
             let path = path.display();
-            let longer = "more --updates or --epochs go on with it";
-            work.progress.say(&format!("run       {path} is done, and there is nothing left to do; {longer}"));
+            work.progress.say(&format!("run       {path} is done, and there is nothing left to do"));
             if args.json {
-                console::result(&json!({"job": "resume", "run": run, "nothing_left": true}).to_string())?;
+                console::result(
+                    &json!({"job": "resume", "run": run.to_string_lossy(), "nothing_left": true}).to_string(),
+                )?;
             }
             Ok(())
         }

@@ -63,8 +63,10 @@ impl RunFolder {
 
     /// Opens the folder of a run that is to go on. Fails with [`Error::Locked`] while another process is at work in it.
     pub fn reopen(path: &Path) -> Result<Self> {
-        let manifest = read_manifest(path)?;
+        // That there is one says that it is a run's folder; what it says counts under the lock.
+        read_manifest(path)?;
         let lock = lock(path)?;
+        let manifest = read_manifest(path)?;
         Checkpoints::sweep(&path.join("checkpoints"))?;
         sweep_temporaries(path)?;
         // Nothing is changed before the run [goes on](Self::go_on).
@@ -109,7 +111,7 @@ impl RunFolder {
     pub fn write_config(&mut self, config: &Config) -> Result<()> {
         let text = json_text("config.json", config)?;
         let hash = sha256_hex(text.as_bytes());
-        if self.manifest.config_sha256.as_ref() == Some(&hash) {
+        if self.manifest.config_sha256.as_ref() == Some(&hash) && self.manifest.next_config_sha256.is_none() {
             return Ok(());
         }
         self.update_manifest(|manifest| manifest.next_config_sha256 = Some(hash.clone()))?;
@@ -139,11 +141,16 @@ impl RunFolder {
 
     /// Whether there is something in it that must not be lost: a checkpoint, or weights.
     pub fn is_worth_keeping(&self) -> bool {
+        // What cannot be read may be anything: only what is surely not there is nothing.
         let named = |entry: std::io::Result<fs::DirEntry>| {
-            entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with("step-"))
+            entry.map_or(true, |entry| entry.file_name().to_string_lossy().starts_with("step-"))
         };
-        self.path.join(WEIGHTS).exists()
-            || fs::read_dir(self.checkpoints()).is_ok_and(|entries| entries.into_iter().any(named))
+        let has_weights = self.path.join(WEIGHTS).try_exists().unwrap_or(true);
+        has_weights
+            || match fs::read_dir(self.checkpoints()) {
+                Ok(mut entries) => entries.any(named),
+                Err(error) => error.kind() != ErrorKind::NotFound,
+            }
     }
 
     /// Keeps the folder of a run that did not come to its end, whether or not its manifest can still be written.

@@ -38,10 +38,11 @@ impl Run {
     /// hash of.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let (config, manifest) = (Config::of_run(path)?, read_manifest(path)?);
+        let file = path.join("config.json");
+        let text = fs::read(&file).map_err(Error::storage("read", &file))?;
+        let config = Config::of_text(&file, &text)?;
+        let manifest = read_manifest(path)?;
         if let Some(known) = &manifest.config_sha256 {
-            let file = path.join("config.json");
-            let text = fs::read(&file).map_err(Error::storage("read", &file))?;
             let next = manifest.next_config_sha256.as_ref().filter(|next| **next == sha256_hex(&text));
             check_hash(&file, &text, next.unwrap_or(known))?;
         }

@@ -93,6 +93,12 @@ impl Resume {
         }
         let newest = self.newest(listener)?;
         let step = newest.checkpoint.meta["step"].as_u64().unwrap_or(0);
+        self.check_length(&newest, step)?;
+        let is_done = self.folder.manifest().status == Status::Done;
+        if is_done && newest.checkpoint.meta["training"]["end"] == "patience" {
+            listener.say("note      early stopping had ended this training: its validation loss no longer fell");
+            return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));
+        }
         listener.say(&format!("resume    after update {step}, from {}", newest.path.display()));
         for change in &self.changes {
             listener.say(&format!("changed   {change}"));
@@ -105,9 +111,8 @@ impl Resume {
         }
         let lessons = Lessons::again(&self.config)?;
         let experiment = catch_torch(|| NetworkExperiment::new(self.config.clone(), lessons, setting.device))?;
-        listener.say(&experiment.describe());
+        experiment.introduce(listener);
         let memory = experiment.checked_memory(listener)?;
-        self.folder.write_config(&Config::Network(Box::new(self.config.clone())))?;
         self.folder.go_on(Resumed {
             at: utc_now(),
             step,
@@ -115,7 +120,21 @@ impl Resume {
             threads: self.config.threads,
             versions: Versions::here(setting.device, setting.program.clone()),
         })?;
+        self.folder.write_config(&Config::Network(Box::new(self.config.clone())))?;
         carry_out(experiment, self.folder, Some(newest), memory, setting, listener).map(ResumeEnded::Went)
+    }
+
+    /// Refuses a training that is to be shorter than it is.
+    fn check_length(&self, newest: &Newest, step: u64) -> Result<()> {
+        let pieces = self.config.truncate.is_some();
+        if let Some(updates) = self.config.updates.filter(|updates| *updates < step && !pieces) {
+            return Err(Error::setting("updates", updates, format!("at least {step}, which were made")));
+        }
+        let epoch = newest.checkpoint.meta["training"]["place"]["epoch"].as_u64().unwrap_or(0);
+        match self.config.epochs.filter(|epochs| *epochs < epoch) {
+            Some(epochs) => Err(Error::setting("epochs", epochs, format!("at least {epoch}, which were made"))),
+            None => Ok(()),
+        }
     }
 
     fn newest(&self, listener: &dyn Listener) -> Result<Newest> {

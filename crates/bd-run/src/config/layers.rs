@@ -56,7 +56,8 @@ pub(super) fn laid_value<T: Serialize>(
     layers: &[Value],
     alternatives: &Alternatives<'_>,
 ) -> Result<Value> {
-    let mut value = serde_json::to_value(defaults).expect("defaults are JSON");
+    let mut value = serde_json::to_value(defaults)
+        .map_err(|error| Error::Config(format!("the configuration cannot be written as JSON: {error}")))?;
     let job = value["job"].as_str().unwrap_or_default().to_owned();
     for layer in layers {
         if let Some(other) = layer["job"].as_str().filter(|other| *other != job) {
@@ -138,7 +139,12 @@ fn named_by(layer: &Value, generator: &str, usual: &str, weaker: &Meant) -> Resu
                 (Some(name), _) => Meant::Generated(name.to_owned()),
                 // Parameters of what is generated anyway.
                 (None, Meant::Generated(_)) => weaker.clone(),
-                (None, Meant::File(_)) => Meant::Generated(usual.to_owned()),
+                (None, Meant::File(file)) => {
+                    return Err(Error::Config(format!(
+                        "data.{generator} is set, but data.file names {}; set data.file to null to do without the file",
+                        file.display()
+                    )));
+                }
             }))
         }
         // No file, said in so many words.
@@ -207,6 +213,9 @@ mod tests {
         let mut layers = [json!({"data": {"file": "a.npz", "task": "decision"}})];
         let error = data_meant(&mut layers, "task", "integration", &OWN).unwrap_err().to_string();
         assert_eq!(error, "data.file and data.task exclude each other; set one of them");
+        let mut layers = [json!({"data": {"file": "a.npz"}}), json!({"data": {"task": {"pulse": 2}}})];
+        let error = data_meant(&mut layers, "task", "integration", &OWN).unwrap_err().to_string();
+        assert!(error.starts_with("data.task is set, but data.file names") && error.contains("a.npz"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,6 @@ mod layers;
 mod network;
 mod overlay;
 
-use std::fs;
 use std::path::Path;
 
 use bd_core::{DeviceSpec, Error, Result};
@@ -53,12 +52,11 @@ pub enum Config {
 }
 
 impl Config {
-    /// Reads the `config.json` of a run folder. Every value of a run must be in it.
-    pub fn of_run(folder: &Path) -> Result<Self> {
-        let path = folder.join("config.json");
-        let text = fs::read_to_string(&path).map_err(Error::storage("read", &path))?;
-        let config = serde_json::from_str(&text).map_err(|error| Error::bad_file(&path, error.to_string()))?;
-        Self::of_json(config).map_err(|error| Error::bad_file(&path, error.to_string()))
+    /// From the content of a run's `config.json`. Every value of a run must be in it.
+    pub(crate) fn of_text(path: &Path, text: &[u8]) -> Result<Self> {
+        let bad = |error: String| Error::bad_file(path, error);
+        let config = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
+        Self::of_json(config).map_err(|error| bad(error.to_string()))
     }
 
     /// From the whole configuration of a run.

@@ -7,6 +7,7 @@ use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
 use bd_models::{Ngrc, Nvar, NvarConfig};
 use bd_train::Units;
 use bd_train::data::Split;
+use bd_train::data::columns::MAX_NUMBERS;
 use bd_train::forecast::{self, ForecastEvaluation, Measure, RidgeDevice, ShortPart};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
@@ -52,7 +53,7 @@ pub(super) fn run(mut config: ForecastConfig, setting: &Setting, listener: &dyn 
     let parts = [&split.warmup, &split.train, &split.validation, &split.test].map(|part| part.len());
     let [warmup, train, validation, test] = parts;
     listener.say(&format!("split     warm-up {warmup}, training {train}, validation {validation}, test {test}"));
-    let found = carry_out(&config, data, &split, setting.device, &mut folder, &mut work);
+    let found = catch_torch(|| carry_out(&config, data, &split, setting.device, &mut folder, &mut work));
     end(found, folder, work.seconds, None, listener)
 }
 
@@ -152,6 +153,7 @@ fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
              is {farthest} ahead; lower --delay, --stride or --horizon"
         )));
     }
+    check_free_run(config, data.series.channels.len())?;
     let split = config.divide(points)?;
     let Some(short) = config.fit().short_part(&split, reach) else { return Ok(split) };
     Err(Error::Config(match short {
@@ -168,6 +170,17 @@ fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
              give the test part more with --split"
         ),
     }))
+}
+
+/// Refuses free runs of more numbers than there may be, before anything is fitted.
+fn check_free_run(config: &ForecastConfig, channels: usize) -> Result<()> {
+    let (steps, numbers) = (config.free_run.steps.unwrap_or(0), config.free_run.starts.saturating_mul(channels));
+    if config.horizon.contains(&1) && steps.saturating_mul(numbers) > MAX_NUMBERS {
+        return Err(Error::Config(format!(
+            "a free run has {steps} steps of {numbers} numbers; there are at most {MAX_NUMBERS} numbers in all"
+        )));
+    }
+    Ok(())
 }
 
 /// The fitted model of a run on the test part of its own series or, where `other` has one, on all of another: what is found, and

@@ -59,6 +59,7 @@ pub enum Ended {
 }
 
 /// What an experiment came to.
+#[must_use = "the run is marked as done by `finish`"]
 #[derive(Debug)]
 pub struct Outcome {
     /// Its folder, in which everything is but what the caller adds.
@@ -133,7 +134,7 @@ pub fn train(
     listener: &dyn Listener,
 ) -> Result<Ended> {
     let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
-    listener.say(&experiment.describe());
+    experiment.introduce(listener);
     let memory = experiment.checked_memory(listener)?;
     let config = Config::Network(Box::new(experiment.config().clone()));
     let manifest = Manifest::now(&config, setting.device, setting.program.clone());
@@ -152,7 +153,7 @@ pub(crate) fn carry_out(
 ) -> Result<Ended> {
     let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
     work.seconds.lap("setup");
-    let found = experiment.run(&mut folder, from, &mut work);
+    let found = catch_torch(|| experiment.run(&mut folder, from, &mut work));
     end(found, folder, work.seconds, memory, listener)
 }
 

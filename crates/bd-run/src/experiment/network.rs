@@ -1,9 +1,10 @@
 //! [`NetworkExperiment`]: a network with what it learns, trained, tested and written.
 
 use bd_core::files::save_tensors;
+use bd_core::kernel::gpu::has_form;
 use bd_core::npz::save_npz;
 use bd_core::text::{plural, short};
-use bd_core::{DataTransform, Inputs, Params, Result, Shared, catch_torch};
+use bd_core::{DataTransform, Error, Inputs, Params, Result, Shared, catch_torch};
 use bd_models::{Encoder, Pipeline};
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
@@ -127,6 +128,14 @@ impl NetworkExperiment {
         }
     }
 
+    /// Says what data and network are, and which part of it a GPU does step by step.
+    pub(crate) fn introduce(&self, listener: &dyn Listener) {
+        listener.say(&self.describe());
+        if self.pipeline.on().1 != Device::Cpu && !has_form(&self.pipeline.net, &self.config.sha()) {
+            listener.say("gpu       no kernels of bd's own for all of this network; libtorch does the rest, some of it step by step");
+        }
+    }
+
     /// Lines for people about data and network.
     pub fn describe(&self) -> String {
         let weights = plural(self.pipeline.n_trainable(), "weight");
@@ -195,7 +204,7 @@ impl NetworkExperiment {
         let Some(needs) = needs(&self.config, &self.pipeline, self.criterion, &self.batch())? else { return Ok(None) };
         needs.check(0)?;
         let memory = needs.beside();
-        listener.say(&memory.describe());
+        listener.say(&format!("memory    {}", memory.describe()));
         Ok(Some(memory))
     }
 
@@ -224,6 +233,7 @@ impl NetworkExperiment {
         from: Option<Newest>,
         work: &mut Work<'_>,
     ) -> Result<Stage<Found>> {
+        heed!(work);
         let mut metrics = Metrics::open(folder.path())?;
         let Stage::Done((trained, accuracies)) = self.train(folder, from, &mut metrics, work)? else {
             return Ok(Stage::Stopped);
@@ -235,6 +245,7 @@ impl NetworkExperiment {
         heed!(work);
         let (mut report, validation) = catch_torch(|| self.evaluate())?;
         work.seconds.lap("evaluate");
+        heed!(work);
         (report.trained, report.accuracies) = (Some(trained), accuracies);
         let found = self.metrics(&report, validation);
         if report.split == "test" {
@@ -263,7 +274,7 @@ impl NetworkExperiment {
         work: &mut Work<'_>,
     ) -> Result<Stage<(Trained, Accuracies)>> {
         let config = &self.config;
-        let training = config.training(self.examples().map_or(1, Examples::count));
+        let training = config.training(self.examples().map_or(usize::MAX, Examples::count));
         let draw = |number: u64| match &self.data {
             Data::Task(task, _) => task_batch(config, &self.pipeline, task, number, config.batch.unwrap_or(1)),
             _ => unreachable!("examples are not drawn"),
@@ -299,8 +310,11 @@ impl NetworkExperiment {
         if let Some(validation) = self.validation() {
             trainer = trainer.validation(validation);
         }
-        if let Some(newest) = from {
-            trainer.resume(newest.checkpoint)?;
+        if let Some(Newest { path, checkpoint, .. }) = from {
+            trainer.resume(checkpoint).map_err(|error| match error {
+                Error::Config(reason) => Error::bad_file(path, reason),
+                error => error,
+            })?;
         }
         work.listener.on_training(updates, trainer.bptt().optimizer().step());
         let trained = trainer.fit(source);

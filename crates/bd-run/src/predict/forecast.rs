@@ -32,6 +32,7 @@ pub(super) struct SeriesInput {
 
 impl Forecasting {
     pub(super) fn new(run: &Run, config: &ForecastConfig, device: Device) -> Result<Self> {
+        run.weights()?; // a run without weights is refused here
         Ok(Self { run: run.clone(), config: config.clone(), device })
     }
 

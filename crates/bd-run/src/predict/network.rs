@@ -66,10 +66,10 @@ impl Running {
 
     pub(super) fn read(&self, path: &Path, input: &Input) -> Result<Prepared> {
         let of_series = [
-            ("columns", input.columns.is_some()),
-            ("time", input.time.is_some()),
-            ("dt", input.dt.is_some()),
-            ("free_run", input.free_run > 0),
+            ("--columns", input.columns.is_some()),
+            ("--time", input.time.is_some()),
+            ("--dt", input.dt.is_some()),
+            ("--free-run", input.free_run > 0),
         ];
         refuse(&self.job, &of_series)?;
         let on = self.pipeline.on();

@@ -89,6 +89,9 @@ impl Checkpoints {
     /// Writes a checkpoint, unless there is one of that step, and removes those that are not to be kept.
     pub(super) fn write(&self, step: u64, checkpoint: &Checkpoint) -> Result<PathBuf> {
         let path = self.folder.join(format!("step-{step:08}"));
+        if path.exists() && Checkpoint::load(&path).is_err() {
+            set_aside(&path)?;
+        }
         if !path.exists() {
             fs::create_dir_all(&self.folder).map_err(Error::storage("create", &self.folder))?;
             checkpoint.save(&path)?;
@@ -97,11 +100,20 @@ impl Checkpoints {
             let saved = saved_in(&self.folder)?;
             for old in saved.iter().rev().filter(|old| **old != path).skip(count.max(1) - 1) {
                 // One that cannot be removed takes room, and does no harm.
-                let _ = fs::remove_dir_all(old);
+                let _ = set_aside(old);
             }
         }
         Ok(path)
     }
+}
+
+/// Removes a checkpoint, under another name first: a folder under its final name is whole at every moment. What a process that is killed
+/// leaves is [swept](Checkpoints::sweep).
+fn set_aside(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!(".{name}.{}.old", std::process::id()));
+    fs::rename(path, &aside).map_err(Error::storage("rename", path))?;
+    fs::remove_dir_all(&aside).map_err(Error::storage("remove", &aside))
 }
 
 /// The folders of checkpoints, oldest first.
@@ -172,6 +184,20 @@ mod tests {
         fs::write(folder.path().join("step-00000001/SHA256SUMS"), "").unwrap();
         let error = Checkpoints::newest(folder.path()).unwrap_err().to_string();
         assert!(error.contains("step-00000003/model.safetensors: it has 3 bytes"), "{error}");
+    }
+
+    /// A damaged one of the same step is no reason not to save, nor to remove the last valid one.
+    #[test]
+    fn a_damaged_one_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path(), Cadence::Updates(1), Keep::Last(1));
+        checkpoints.write(1, &checkpoint(1)).unwrap();
+        let path = folder.path().join("step-00000002");
+        fs::create_dir_all(&path).unwrap();
+        fs::write(path.join("state.json"), "cut").unwrap();
+        checkpoints.write(2, &checkpoint(2)).unwrap();
+        assert_eq!(names(folder.path()), ["step-00000002"]);
+        assert_eq!(Checkpoints::newest(folder.path()).unwrap().unwrap().checkpoint.meta["step"], 2);
     }
 
     #[test]

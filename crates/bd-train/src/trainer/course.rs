@@ -171,6 +171,7 @@ impl Course<'_, '_> {
             if self.after_epoch(bptt)? == Verdict::Stop {
                 return Ok(End::Patience);
             }
+            self.progress.clock.restart();
             // Batches that are drawn have one epoch, which goes on where more of them are wanted.
             if matches!(source, Source::Examples(_)) {
                 self.progress.place = Place { epoch: epoch + 1, batches: 0 };
@@ -211,6 +212,7 @@ impl Course<'_, '_> {
         // In this order, so that a request is taken even where a checkpoint is due anyway.
         if self.control.take_save() || stopped || self.checkpoints.is_some_and(is_due) {
             bptt.wait()?;
+            self.progress.clock.settle();
             self.save(bptt, step)?;
         }
         if bptt.unseen() == 0 {

@@ -161,6 +161,11 @@ impl<'a, S: System, O: Objective> Trainer<'a, S, O> {
     /// them. A device is waited for where an update is reported, at checkpoints, and at the end of an epoch that is judged.
     pub fn fit(&mut self, source: Source<'_>) -> Result<Trained> {
         let TrainConfig { epochs, batch, accumulate, truncate, .. } = self.config;
+        if self.config.early_stopping.is_some() && self.validation.is_none() {
+            return Err(Error::Config(
+                "early stopping needs validation examples, which the trainer was not given".into(),
+            ));
+        }
         let updates = source.updates(epochs, batch, accumulate, truncate);
         let progress = match self.resumed.take() {
             Some(saved) => Progress::resume(updates, saved),
