@@ -302,10 +302,10 @@ fn wrong_settings_are_refused() {
         (
             "waves.npz",
             &["--encode", "latency", "--set", "data.encode.substeps=1"],
-            "encode latency: substeps is 1; it is from 2",
+            "encode.latency.substeps is 1; it must be from 2 to 10000",
         ),
-        ("waves.npz", &["--encode", "current", "--set", "data.encode.substeps=0"], "encode current: substeps is 0"),
-        ("waves.npz", &["--encode", "delta", "--set", "data.encode.threshold=0"], "encode delta: threshold is 0"),
+        ("waves.npz", &["--encode", "current", "--set", "data.encode.substeps=0"], "encode.current.substeps is 0"),
+        ("waves.npz", &["--encode", "delta", "--set", "data.encode.threshold=0"], "encode.delta.threshold is 0"),
         (
             "waves.npz",
             &["--encode", "delta", "--set", "model.n_in=2"],
@@ -325,7 +325,7 @@ fn wrong_settings_are_refused() {
         ("spikes.npz", &["--validation", "1"], "data.validation is 1"),
         ("spikes.npz", &["--validation", "0.001"], "both need one"),
         ("spikes.npz", &["--validation", "0", "--patience", "3"], "early_stopping needs the validation part"),
-        ("spikes.npz", &["--patience", "0"], "patience is at least 1"),
+        ("spikes.npz", &["--patience", "0"], "early_stopping.patience is 0; it must be at least 1"),
         ("spikes.npz", &["--set", "loss=mse"], "the targets are labels, for which it is cross_entropy"),
         ("spikes.npz", &["--set", "loss.over=every"], "a sequence has one label"),
         ("spikes.npz", &["--dt", "0"], "dt is 0"),

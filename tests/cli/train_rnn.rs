@@ -406,8 +406,8 @@ fn wrong_settings_are_refused() {
         (vec!["--data", "two.npz", "--validation", "1"], "data.validation is 1"),
         (vec!["--data", "two.npz", "--validation", "0.001"], "both need one"),
         (vec!["--data", "two.npz", "--validation", "0", "--patience", "3"], "early_stopping needs the validation part"),
-        (vec!["--data", "two.npz", "--patience", "0"], "patience is at least 1"),
-        (vec!["--data", "two.npz", "--truncate", "4"], "the loss needs all steps"),
+        (vec!["--data", "two.npz", "--patience", "0"], "early_stopping.patience is 0; it must be at least 1"),
+        (vec!["--data", "two.npz", "--truncate", "4", "--set", "loss.over=last"], "the loss needs all steps"),
     ] {
         refused_by(&desk, &[&["train", "rnn"], &args[..]].concat(), 2, words);
     }

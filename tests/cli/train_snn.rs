@@ -233,7 +233,7 @@ fn wrong_settings_are_refused() {
         (vec!["--set", "loss=mse"], "loss must be cross_entropy"),
         (vec!["--set", "loss.over=every"], "loss.over cannot be every"),
         (vec!["--set", "optim.schedule.name=warmup", "--set", "optim.schedule.then=cosin"], "there are: constant"),
-        (vec!["--set", "optim.rule.beta1=1"], "betas are from 0 to below 1"),
+        (vec!["--set", "optim.rule.beta1=1"], "adam.beta1 is 1; it must be from 0 to below 1"),
         (vec!["--set", "model.synapse.init.scale=0"], "must be a number above 0"),
         (vec!["--set", "model.synapse.tau_ms=-1"], "tau_ms is -1"),
         (vec!["--set", "job=ngrc"], "a job 'ngrc', not of 'snn'"),
@@ -301,12 +301,22 @@ fn wrong_runs_and_inputs_are_refused() {
     let threads = std::thread::available_parallelism().unwrap().get();
     let elsewhere = config.replace(&format!("\"threads\": {threads}"), "\"threads\": 4096");
     assert_ne!(elsewhere, config);
-    fs::write(desk.path("run/config.json"), elsewhere).unwrap();
+    // As if the run had written it.
+    let write_config = |text: &str| {
+        let manifest = desk.path("run/manifest.json");
+        let mut said: Value = serde_json::from_slice(&fs::read(&manifest).unwrap()).unwrap();
+        said["config_sha256"] = bd_core::files::sha256_hex(text.as_bytes()).into();
+        fs::write(&manifest, said.to_string()).unwrap();
+        fs::write(desk.path("run/config.json"), text).unwrap();
+    };
+    write_config(&elsewhere);
     desk.bd_json(&["predict", "run", "--input", "all.npz", "--output", "out.npz"]);
     fs::remove_file(desk.path("out.npz")).unwrap();
-    fs::write(desk.path("run/config.json"), config.replacen("\"tau_ms\": 10.0,", "", 1)).unwrap();
+    write_config(&config.replacen("\"tau_ms\": 10.0,", "", 1));
     refused_by(&desk, &predict("run", &["all.npz"]), 7, "it does not name every value of a run");
-    fs::write(desk.path("run/config.json"), config).unwrap();
+    fs::write(desk.path("run/config.json"), &elsewhere).unwrap();
+    refused_by(&desk, &predict("run", &["all.npz"]), 7, "config.json: its SHA-256 is not the one in manifest.json");
+    write_config(&config);
 
     let weights = desk.path("run/model.safetensors");
     let mut bytes = fs::read(&weights).unwrap();

@@ -43,9 +43,10 @@ pub fn check_input_shape<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Res
 
 /// Refuses inputs that are neither float32 nor float64, or of another dtype or device than the system's parameters.
 fn check_input_type<S: System + ?Sized>(system: &S, inputs: &Inputs) -> Result<()> {
-    let (kind, _) = inputs.on();
+    let (kind, device) = inputs.on();
     if !matches!(kind, Kind::Float | Kind::Double) {
-        let (expected, found) = ("float32 or float64".into(), kind_name(kind));
+        let (expected, found) =
+            ("float32 or float64".into(), format!("{} on {}", kind_name(kind), device_name(device)));
         return Err(Error::DtypeOrDevice { what: "inputs".into(), expected, found });
     }
     check_as_parameters(system, "inputs", inputs.on())

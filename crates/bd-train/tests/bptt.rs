@@ -210,7 +210,7 @@ fn what_needs_whole_sequences_is_not_cut() {
         bptt.truncate(4).err().map(|error| error.to_string())
     }
     let square = |y: &Tensor, t: &Tensor| (y - t).square().mean(Kind::Double);
-    for over in [OverTime::Max, OverTime::Mean, OverTime::Last, OverTime::Sum] {
+    for over in [OverTime::Last, OverTime::Sum] {
         let error = refused(&model, &params, Loss::CrossEntropy { over }).unwrap();
         assert!(error.contains("pieces of 4 steps") && error.contains("all steps"), "{error}");
     }
@@ -221,6 +221,39 @@ fn what_needs_whole_sequences_is_not_cut() {
     let mut bptt = Bptt::new(&model, &params, square, &sgd(0.1), Shared::default()).unwrap();
     assert!(bptt.update(&padded()).unwrap_err().to_string().contains("would count padding"));
     assert!(bptt.truncate(0).is_err());
+}
+
+/// A label over the maximum or the mean of time is that of each piece by itself: the first piece makes the update that its steps alone
+/// would make.
+#[test]
+fn a_label_of_a_sequence_judges_each_of_its_pieces() {
+    let x = Rng::new(3, "x").tensor(&[5, 8, 2], ON, Rng::normal);
+    let labels = Tensor::from_slice(&[0i64, 1, 1, 0, 1]);
+    let batch = Examples::new(Inputs::batch_first(&x).unwrap(), labels).unwrap();
+    for over in [OverTime::Max, OverTime::Mean] {
+        let after = |cut: bool| {
+            let mut params = Params::new(0, ON);
+            let model = Elman::new(&mut params);
+            let mut bptt =
+                Bptt::new(&model, &params, Loss::CrossEntropy { over }, &sgd(0.1), Shared::default()).unwrap();
+            if cut {
+                bptt = bptt.truncate(4).unwrap();
+                let losses = bptt.fit(1, |_| [Ok(batch.clone())], |_, _| Ok(ControlFlow::Break(()))).unwrap();
+                assert_eq!(losses.len(), 1);
+            } else {
+                bptt.update(&batch.steps(0, 4).unwrap()).unwrap();
+            }
+            bptt.parameters()
+        };
+        assert_eq!(after(true), after(false), "{over:?}");
+        // Of padding alone there is nothing to judge.
+        let mut params = Params::new(0, ON);
+        let model = Elman::new(&mut params);
+        let loss = Loss::CrossEntropy { over };
+        let mut bptt = Bptt::new(&model, &params, loss, &sgd(0.1), Shared::default()).unwrap().truncate(4).unwrap();
+        let padded = batch.clone().with_lengths(&Tensor::from_slice(&[2i64, 8, 8, 8, 8])).unwrap();
+        assert!(bptt.update(&padded).unwrap_err().to_string().contains("cannot be cut in pieces"));
+    }
 }
 
 /// Steps that draw random numbers draw others in every update and in every batch of it, and the same in a run like it.

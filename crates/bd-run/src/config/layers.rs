@@ -139,6 +139,8 @@ fn named_by(layer: &Value, generator: &str, usual: &str, weaker: &Meant) -> Resu
                 (Some(name), _) => Meant::Generated(name.to_owned()),
                 // Parameters of what is generated anyway.
                 (None, Meant::Generated(_)) => weaker.clone(),
+                // No file, said in so many words.
+                (None, Meant::File(_)) if file.is_some() => Meant::Generated(usual.to_owned()),
                 (None, Meant::File(file)) => {
                     return Err(Error::Config(format!(
                         "data.{generator} is set, but data.file names {}; set data.file to null to do without the file",

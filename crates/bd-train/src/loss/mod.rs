@@ -127,8 +127,9 @@ impl Objective for Loss {
     }
 
     fn by_piece(&self) -> bool {
-        // The label of a sequence is that of each of its pieces; but at the last step of all only the last piece arrives.
-        matches!(self, Self::CrossEntropy { over } if *over != OverTime::Last) || self.by_step()
+        // The label of a sequence is that of each of its pieces. But only the last piece has the last step, and a sum over a piece is
+        // another scale of scores.
+        matches!(self, Self::CrossEntropy { over: OverTime::Max | OverTime::Mean }) || self.by_step()
     }
 
     /// As measured: what operations keep for their gradient, and the gradients in between. With padding, outputs and targets are

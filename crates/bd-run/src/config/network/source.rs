@@ -43,8 +43,8 @@ fn read(file: &Path, job: &str) -> Result<Dataset> {
 impl Lessons {
     /// Those that the layers are about, with a task's default parameters.
     pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Self> {
-        let (key, usual) = if job == "snn" { ("samples", "random spikes") } else { ("task", "integration") };
-        match data_meant(layers, key, usual, &OWN)? {
+        let usual = if job == "snn" { "random spikes" } else { "integration" };
+        match data_meant(layers, "task", usual, &OWN)? {
             Meant::File(file) => {
                 let data = read(&file, job)?;
                 Ok(Self::File(file, Box::new(data)))
