@@ -205,7 +205,7 @@ fn a_run_that_is_killed_goes_on_and_ends_with_the_same_bytes() {
 }
 
 #[test]
-#[ignore = "kills 60 times at least, which takes minutes"]
+#[ignore = "kills 60 times at least, which takes more than a minute"]
 fn a_run_that_is_killed_sixty_times_goes_on_and_ends_with_the_same_bytes() {
     let died = kill_and_compare(10..25, 12);
     println!("{died} kills");

@@ -1,4 +1,4 @@
-//! One error type for the three crates, and the one place where libtorch's panics are turned into it.
+//! One error type for every crate that holds tensors, and the one place where libtorch's panics are turned into it.
 
 use std::any::Any;
 use std::borrow::Cow;

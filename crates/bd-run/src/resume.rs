@@ -88,13 +88,13 @@ impl Resume {
     ///
     /// Fails with [`Error::BadFile`] if there is none.
     pub fn run(mut self, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
-        if self.folder.manifest().status == Status::Done && !self.is_longer {
+        let is_done = self.folder.manifest().status == Status::Done;
+        if is_done && !self.is_longer {
             return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));
         }
         let newest = self.newest(listener)?;
         let step = newest.checkpoint.meta["step"].as_u64().unwrap_or(0);
         self.check_length(&newest, step)?;
-        let is_done = self.folder.manifest().status == Status::Done;
         if is_done && newest.checkpoint.meta["training"]["end"] == "patience" {
             listener.say("note      early stopping had ended this training: its validation loss no longer fell");
             return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));

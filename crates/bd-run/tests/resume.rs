@@ -203,7 +203,7 @@ fn a_run_that_is_stopped_goes_on_byte_for_byte() {
 }
 
 #[test]
-#[ignore = "the same after every update takes minutes"]
+#[ignore = "after every update takes half a minute, alone on two cores"]
 fn a_run_that_is_stopped_after_any_update_goes_on_byte_for_byte() {
     stopped_and_resumed(1);
 }
