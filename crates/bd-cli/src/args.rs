@@ -49,7 +49,8 @@ pub(crate) struct TrainArgs {
     #[command(subcommand)]
     pub(crate) job: Option<Train>,
     /// Folder of a run that was cut off, or that is to have more updates: goes on from its newest checkpoint, bit for bit
-    #[arg(long, value_name = "RUN")]
+    // Global, so that behind a job, too, it is known and refused in words.
+    #[arg(long, value_name = "RUN", global = true, hide_short_help = true)]
     pub(crate) resume: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) changes: Changes,

@@ -22,6 +22,13 @@ impl Progress {
         Self { quiet, bar: RefCell::new(ProgressBar::hidden()), unsaid: RefCell::default() }
     }
 
+    /// Shows a bar of so many updates or samples.
+    fn show(&self, length: u64, template: &str) {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
+        *self.bar.borrow_mut() = bar;
+    }
+
     /// The line that BrainPy's users know.
     fn say_update(&self, step: u64, wall_s: f64, loss: f64) {
         self.say(&format!("Train {step} steps, use {wall_s:.4} s, train loss {}", short(loss)));
@@ -36,12 +43,18 @@ impl Listener for Progress {
     }
 
     fn on_training(&self, updates: u64, done: u64) {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} updates, loss {msg}, {eta} to go");
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(updates) };
-        bar.set_style(style.expect("the template is well formed"));
+        self.show(updates, "{bar:40} {pos}/{len} updates, loss {msg}, {eta} to go");
+        let bar = self.bar.borrow();
         bar.set_position(done);
         bar.reset_eta();
-        *self.bar.borrow_mut() = bar;
+    }
+
+    fn on_fit(&self, samples: usize) {
+        self.show(samples as u64, "{bar:40} {pos}/{len} samples, {eta} to go");
+    }
+
+    fn on_samples(&self, done: usize) {
+        self.bar.borrow().set_position(done as u64);
     }
 
     fn on_update(&self, seen: &Seen<'_>) {

@@ -33,10 +33,11 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
         (Some(Train::Rnn(args)), None) => network(&args.run, "rnn", options::of_rnn(&args)?),
         (Some(Train::Snn(args)), None) => network(&args.run, "snn", options::of_snn(&args)?),
         (None, Some(run)) => resume(&run, &args.changes),
-        (Some(_), Some(_)) => {
-            Err(Error::Config("--resume goes on with a run as it is; it takes no job, only what may change".into())
-                .into())
-        }
+        (Some(_), Some(run)) => Err(Error::Config(format!(
+            "--resume goes on with a run as it is and takes no job: bd train --resume {}",
+            run.display()
+        ))
+        .into()),
         (None, None) => {
             Err(Error::Config("name a job (ngrc, rnn or snn), or a run to go on with by --resume".into()).into())
         }
@@ -89,7 +90,7 @@ fn resume(run: &Path, args: &args::Changes) -> Result<()> {
     let watch = Watch::begin()?;
     let work = Work { began, watch: &watch, progress: Progress::new(args.quiet), out: None };
     let resume = Resume::open(run, &options::of_changes(args)?)?;
-    let setting = work.setting(&Config::Network(Box::new(resume.config().clone())))?;
+    let setting = work.setting(resume.config())?;
     match resume.run(&setting, &work.progress)? {
         ResumeEnded::Went(ended) => finish(ended, &work, args.json, args.quiet),
         ResumeEnded::NothingLeft(path) => {

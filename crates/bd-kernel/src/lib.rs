@@ -26,6 +26,7 @@ mod formula;
 mod functions;
 mod huge;
 mod kernel;
+mod lanes;
 mod listing;
 mod lists;
 pub mod models;

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::cpu::{plain, vectorised_beyond_plain};
+use super::lanes::{lane, read, read_all, write, write_all};
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
     AnyKernel, Cpu, Formula, FusedPair, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile,
@@ -249,62 +250,6 @@ fn hold<F: Real, const W: usize, const S: usize>(s: &mut [[F; W]; S], held: &[F]
     for j in moving..S {
         s[j] = [held[(j - moving) * n + k]; W];
     }
-}
-
-#[inline(always)]
-fn read<F: Real, const W: usize>(from: &[F], at: usize) -> [F; W] {
-    let from: &[F; W] = from[at..at + W].try_into().expect("W numbers");
-    let mut values = [F::default(); W];
-    for l in 0..W {
-        values[l] = from[l];
-    }
-    values
-}
-
-#[inline(always)]
-fn write<F: Real, const W: usize>(to: &mut [F], at: usize, values: &[F; W]) {
-    let to: &mut [F; W] = (&mut to[at..at + W]).try_into().expect("W numbers");
-    for l in 0..W {
-        to[l] = values[l];
-    }
-}
-
-/// The same for the `moving` numbers of state, which are `apart` from each other; the others are zero.
-#[inline(always)]
-fn read_all<F: Real, const W: usize, const S: usize>(
-    from: &[F],
-    at: usize,
-    apart: usize,
-    moving: usize,
-) -> [[F; W]; S] {
-    let mut all = [[F::default(); W]; S];
-    for j in 0..moving {
-        all[j] = read(from, at + j * apart);
-    }
-    all
-}
-
-#[inline(always)]
-fn write_all<F: Real, const W: usize, const S: usize>(
-    to: &mut [F],
-    at: usize,
-    apart: usize,
-    all: &[[F; W]; S],
-    moving: usize,
-) {
-    for j in 0..moving {
-        write(to, at + j * apart, &all[j]);
-    }
-}
-
-/// The state of one lane.
-#[inline(always)]
-fn lane<F: Real, const W: usize, const S: usize>(all: &[[F; W]; S], l: usize) -> [F; S] {
-    let mut one = [F::default(); S];
-    for j in 0..S {
-        one[j] = all[j][l];
-    }
-    one
 }
 
 impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use bd_kernel::models::cell::CellWeights;
+use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
 use bd_kernel::models::expon::ExponConfig;
-use bd_kernel::models::gru::GruKernel;
+use bd_kernel::models::gru::GruUnit;
 use bd_kernel::models::leaky_integrator::LeakyIntegratorConfig;
 use bd_kernel::models::lif::{self, LifConfig};
 use bd_kernel::models::linear::LinearKernel;
-use bd_kernel::models::lstm::LstmKernel;
+use bd_kernel::models::lstm::LstmUnit;
 use bd_kernel::models::recurrent::RecurrentKernel;
-use bd_kernel::models::rnn::{Activation, RnnKernel};
+use bd_kernel::models::rnn::{Activation, RnnUnit};
 use bd_kernel::models::{Decay, OneStep};
 use bd_kernel::testing::Noise;
 use bd_kernel::{AnyKernel, Grads, Input, Instructions, Kernel, KernelChain, LANES, Numbers, Sizes, Tile, UnitKernel};
@@ -118,6 +118,12 @@ fn cell([n_in, n, gates]: [usize; 3], params: &[f64]) -> CellWeights {
     CellWeights::new([n_in, n, gates], &numbers(input), &numbers(recurrent), numbers(bias))
 }
 
+fn assert_cell(name: &str, unit: impl CellUnit, gates: usize) {
+    assert_adjoint_is_derivative(name, 6 * 3 * gates, |params| {
+        Arc::new(CellKernel::new(unit, cell([2, 3, gates], params)))
+    });
+}
+
 fn integrators(n: usize) -> AKernel {
     Arc::new(UnitKernel::new(n as i64, &LeakyIntegratorConfig { tau_ms: 2.0 }, DT_MS))
 }
@@ -146,11 +152,10 @@ fn units_in_a_row_and_merged() {
 #[test]
 fn cells() {
     for (activation, gain) in [(Activation::Tanh, None), (Activation::Identity, Some(0.3))] {
-        let make = |params: &[f64]| -> AKernel { Arc::new(RnnKernel::new(cell([2, 3, 1], params), activation, gain)) };
-        assert_adjoint_is_derivative("rnn", 6 * 3, make);
+        assert_cell("rnn", RnnUnit { activation, gain }, 1);
     }
-    assert_adjoint_is_derivative("gru", 6 * 9, |params| Arc::new(GruKernel::new(cell([2, 3, 3], params))));
-    assert_adjoint_is_derivative("lstm", 6 * 12, |params| Arc::new(LstmKernel::new(cell([2, 3, 4], params))));
+    assert_cell("gru", GruUnit, 3);
+    assert_cell("lstm", LstmUnit, 4);
 }
 
 #[test]

@@ -12,11 +12,9 @@
 //! reset comes after the recurrent product, `r (h W + b)`, and it has a second bias there; its order is r, z, n.
 //! BrainPy's trained initial state is not in its gradient; here it is.
 
-use std::sync::Arc;
-
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
-use bd_kernel::models::gru::{GruGates, GruKernel};
+use bd_kernel::models::gru::GruUnit;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -110,11 +108,7 @@ impl System for Gru {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        if processor == Processor::Gpu {
-            return Some(self.weights.on_gpu(GruGates));
-        }
-        let weights = self.weights.copied()?;
-        Some(Fused::new(Arc::new(GruKernel::new(weights)), &self.weights.tensors()))
+        self.weights.fused(GruUnit, processor)
     }
 }
 

@@ -14,11 +14,9 @@
 //! 2015) is no parameter: the bias beside it begins at zero. PyTorch's `LSTM` has no such 1, two biases that are added,
 //! and the order i, f, g, o. BrainPy's trained initial state is not in its gradient; here it is.
 
-use std::sync::Arc;
-
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
-use bd_kernel::models::lstm::{FORGET, LstmGates, LstmKernel};
+use bd_kernel::models::lstm::{FORGET, LstmUnit};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -108,11 +106,7 @@ impl System for Lstm {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        if processor == Processor::Gpu {
-            return Some(self.weights.on_gpu(LstmGates));
-        }
-        let weights = self.weights.copied()?;
-        Some(Fused::new(Arc::new(LstmKernel::new(weights)), &self.weights.tensors()))
+        self.weights.fused(LstmUnit, processor)
     }
 }
 

@@ -9,13 +9,11 @@
 //! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and
 //! PyTorch's `RNN` with its two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
 
-use std::sync::Arc;
-
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use bd_kernel::models::decay::check_tau;
 pub use bd_kernel::models::rnn::Activation;
-use bd_kernel::models::rnn::{RnnGates, RnnKernel};
+use bd_kernel::models::rnn::RnnUnit;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -122,12 +120,7 @@ impl System for Rnn {
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
-        if processor == Processor::Gpu {
-            return Some(self.weights.on_gpu(RnnGates { activation: self.config.activation, gain: self.gain(sha) }));
-        }
-        let weights = self.weights.copied()?;
-        let kernel = RnnKernel::new(weights, self.config.activation, self.gain(sha));
-        Some(Fused::new(Arc::new(kernel), &self.weights.tensors()))
+        self.weights.fused(RnnUnit { activation: self.config.activation, gain: self.gain(sha) }, processor)
     }
 }
 

@@ -10,13 +10,14 @@
 //! | `predictions.npz`, `plots/` | where the job makes them |
 //! | `.lock` | held by the process at work in the folder; its content says which |
 
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::hash::{BuildHasher, Hasher};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use bd_core::files::{sha256_hex, write_atomic};
-use bd_core::{Error, Result};
+use bd_core::files::{save_tensors, sha256_hex, write_atomic};
+use bd_core::{Error, Params, Result};
 use bd_train::Checkpoints;
 use serde::Serialize;
 
@@ -27,6 +28,8 @@ const LOCK: &str = ".lock";
 /// The trained parameters.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 const MANIFEST: &str = "manifest.json";
+/// Names that are drawn for a folder before something else must be wrong.
+const MOST_TRIES: usize = 64;
 
 /// A run folder that is being filled by this process, which alone may: it holds the folder's lock.
 ///
@@ -47,13 +50,11 @@ pub struct RunFolder {
 impl RunFolder {
     /// Creates the folder `out`, which must not exist, or else `runs/<job>-<UTC time>-<4 hex>`, and writes the configuration.
     pub fn create(out: Option<&Path>, config: &Config, manifest: Manifest) -> Result<Self> {
-        let path = out.map_or_else(|| default_path(&manifest.job), Path::to_path_buf);
-        if path.symlink_metadata().is_ok() {
-            // Told apart from what create_dir says, which names no way out.
-            let there = std::io::Error::new(ErrorKind::AlreadyExists, "it exists; name a new folder or remove it");
-            return Err(Error::storage("create run folder", path)(there));
-        }
-        let made = MadeFolders::make(&path)?;
+        let made = match out {
+            Some(path) => MadeFolders::make(path)?,
+            None => MadeFolders::make_first_free(|| default_path(&manifest.job))?,
+        };
+        let path = made.path.clone();
         let lock = lock(&path)?;
         let mut run = Self { made_parents: made.keep(), path, manifest, ended: false, _lock: lock };
         // From here on, dropping `run` takes away what was made, whatever fails.
@@ -120,6 +121,16 @@ impl RunFolder {
             manifest.config_sha256 = Some(hash);
             manifest.next_config_sha256 = None;
         })
+    }
+
+    /// Writes the trained parameters, and their hash into the manifest. Between the two the manifest has none, so that whenever the
+    /// process is killed it does not speak of other weights than there are.
+    pub(crate) fn write_weights(&mut self, params: &Params) -> Result<()> {
+        if self.manifest.weights_sha256.is_some() {
+            self.update_manifest(|manifest| manifest.weights_sha256 = None)?;
+        }
+        let hash = save_tensors(&self.file(WEIGHTS)?, &params.named())?;
+        self.update_manifest(|manifest| manifest.weights_sha256 = Some(hash))
     }
 
     /// Changes the manifest.
@@ -218,9 +229,26 @@ impl MadeFolders {
         if let Some(parent) = made.parents.first() {
             fs::create_dir_all(parent).map_err(Error::storage("create", parent))?;
         }
-        fs::create_dir(path).map_err(Error::storage("create run folder", path))?;
+        fs::create_dir(path).map_err(|error| {
+            // What the system says names no way out.
+            let exists = error.kind() == ErrorKind::AlreadyExists || path.symlink_metadata().is_ok();
+            let words = || std::io::Error::new(ErrorKind::AlreadyExists, "it exists; name a new folder or remove it");
+            Error::storage("create run folder", path)(if exists { words() } else { error })
+        })?;
         made.path = path.to_path_buf();
         Ok(made)
+    }
+
+    /// The first folder of the names that `name` draws that is not there yet: other jobs of an array may draw the same one.
+    fn make_first_free(mut name: impl FnMut() -> PathBuf) -> Result<Self> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match Self::make(&name()) {
+                Err(Error::Storage { source, .. }) if source.kind() == ErrorKind::AlreadyExists && tries < MOST_TRIES => {}
+                made => return made,
+            }
+        }
     }
 
     /// The folders above it that were made.
@@ -279,11 +307,11 @@ fn sweep_temporaries(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `runs/<job>-<UTC time>-<4 hex>`: the digits tell apart runs of the same second.
+/// `runs/<job>-<UTC time>-<4 hex>`: the digits, which the system draws, tell apart runs of the same second.
 fn default_path(job: &str) -> PathBuf {
     let time: String = utc_now().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.subsec_nanos());
-    Path::new("runs").join(format!("{job}-{time}-{:04x}", (nanos ^ std::process::id()) & 0xffff))
+    let drawn = RandomState::new().build_hasher().finish();
+    Path::new("runs").join(format!("{job}-{time}-{:04x}", drawn & 0xffff))
 }
 
 #[cfg(test)]

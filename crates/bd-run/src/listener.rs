@@ -13,7 +13,13 @@ pub trait Listener {
     /// An update was made.
     fn on_update(&self, _seen: &Seen<'_>) {}
 
-    /// All updates were made, or the training has ended otherwise.
+    /// A regression begins or goes on: so many samples in all.
+    fn on_fit(&self, _samples: usize) {}
+
+    /// So many samples are in the regression.
+    fn on_samples(&self, _done: usize) {}
+
+    /// The training or the regression has ended, at its end or before.
     fn on_trained(&self) {}
 }
 

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use bd_core::files::sync_folder;
 use bd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ impl Metrics {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("metrics.jsonl");
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::storage("open", &path))?;
+        // A checkpoint speaks of the file: it must not be gone after a power cut where the checkpoint is not.
+        sync_folder(folder)?;
         let bytes = file.metadata().map_err(Error::storage("read", &path))?.len();
         let text = std::fs::read(&path).map_err(Error::storage("read", &path))?;
         let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
@@ -60,8 +63,17 @@ impl Metrics {
                 format!("it has {found} bytes, but had {expected} when the checkpoint was written; lines are missing"),
             ));
         }
-        self.file.set_len(mark.bytes).map_err(Error::storage("write", &self.path))?;
-        (self.bytes, self.lines) = (mark.bytes, mark.lines);
+        self.cut_to(mark)
+    }
+
+    /// Cuts off all lines: of a job that reports nothing before its end, when it is made again.
+    pub(crate) fn clear(&mut self) -> Result<()> {
+        self.cut_to(Mark { bytes: 0, lines: 0 })
+    }
+
+    fn cut_to(&mut self, Mark { bytes, lines }: Mark) -> Result<()> {
+        self.file.set_len(bytes).map_err(Error::storage("write", &self.path))?;
+        (self.bytes, self.lines) = (bytes, lines);
         Ok(())
     }
 }

@@ -1,22 +1,22 @@
-//! A run that was cut off, or that is to have more updates, goes on.
+//! [`Resume`]: a run that was cut off, or that is to have more updates, goes on.
 
 use std::path::{Path, PathBuf};
 
 use bd_core::{Error, Result, catch_torch, device};
-use bd_train::{Checkpoints, Newest};
+use bd_train::{Checkpoints, End, Newest};
 use serde_json::Value;
 
 use crate::Config;
-use crate::config::{Layers, Lessons, NetworkConfig, cores};
-use crate::experiment::{Ended, NetworkExperiment, Setting, carry_out};
+use crate::config::{ForecastConfig, Layers, Lessons, NetworkConfig, cores};
+use crate::experiment::{Ended, NetworkExperiment, PreparedForecast, Setting, carry_out};
 use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::{Resumed, Status, Versions, utc_now};
 use crate::open::Run;
 
-/// What may differ when a training goes on: how long it lasts, where it computes, what it reports and saves. None of it changes
-/// what the next update is.
-const MAY_CHANGE: [&str; 8] = [
+/// What may differ when a run goes on: how long it lasts, where it computes, what it reports and saves, where its file lies, which is
+/// known by its content. None of it changes what the next update is.
+const MAY_CHANGE: [&str; 9] = [
     "updates",
     "epochs",
     "device",
@@ -25,6 +25,7 @@ const MAY_CHANGE: [&str; 8] = [
     "checkpoint_every",
     "checkpoint_minutes",
     "checkpoint_keep",
+    "data.file",
 ];
 
 /// How going on ended.
@@ -32,7 +33,7 @@ const MAY_CHANGE: [&str; 8] = [
 pub enum ResumeEnded {
     /// There was nothing left to do.
     NothingLeft(PathBuf),
-    /// The training went on.
+    /// The run went on.
     Went(Ended),
 }
 
@@ -40,7 +41,7 @@ pub enum ResumeEnded {
 #[derive(Debug)]
 pub struct Resume {
     folder: RunFolder,
-    config: NetworkConfig,
+    config: Config,
     /// What differs from before, as `name: before -> now`.
     changes: Vec<String>,
     /// Whether more updates or epochs are wanted than before.
@@ -49,57 +50,86 @@ pub struct Resume {
 
 impl Resume {
     /// Opens the run in `path`, whose configuration `layers` may change where that changes no update: length, device, threads,
-    /// reports and checkpoints. Anything else that differs is refused with [`Error::Mismatch`].
+    /// reports, checkpoints, and the place of the file. Anything else that differs is refused with [`Error::Mismatch`].
     ///
     /// Fails with [`Error::Locked`] while another process is at work in the folder.
     pub fn open(path: &Path, layers: &Layers) -> Result<Self> {
         let folder = RunFolder::reopen(path)?;
         let run = Run::open(path)?;
-        let Config::Network(before) = run.config() else {
-            return Err(Error::Config(format!(
-                "{}: a run of {} is fitted in one pass over its data, and has no checkpoint to go on from; repeat it with its \
-                 config.json as the configuration",
-                path.display(),
-                run.config().job()
-            )));
-        };
-        // A machine with fewer threads gives the same bytes.
-        let here = NetworkConfig { threads: before.threads.min(cores()), ..NetworkConfig::clone(before) };
-        let config = here.changed(layers)?;
+        let (config, is_longer) = changed(run.config(), layers)?;
         let (mut changes, mut refused) = (Vec::new(), Vec::new());
-        for (name, was, is) in differences(before, &config) {
+        for (name, was, is) in differences(run.config(), &config) {
             let line = format!("{name}: {was} -> {is}");
-            if MAY_CHANGE.contains(&name.as_str()) { changes.push(line) } else { refused.push(line) }
+            // A file of which no hash is known could be any.
+            let may = MAY_CHANGE.contains(&name.as_str()) && (name != "data.file" || knows_file(&config));
+            if may { changes.push(line) } else { refused.push(line) }
         }
         if !refused.is_empty() {
             let what = format!("the configuration of {} (only {} may change)", path.display(), MAY_CHANGE.join(", "));
             return Err(Error::Mismatch { what, differences: refused });
         }
-        let is_longer = config.updates > before.updates || config.epochs > before.epochs;
         Ok(Self { folder, config, changes, is_longer })
     }
 
     /// The configuration under which it goes on.
-    pub fn config(&self) -> &NetworkConfig {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
     /// Goes on from the newest checkpoint whose files are all what was written.
     ///
     /// Fails with [`Error::BadFile`] if there is none.
-    pub fn run(mut self, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
+    pub fn run(self, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
         let is_done = self.folder.manifest().status == Status::Done;
         if is_done && !self.is_longer {
             return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));
         }
         let newest = self.newest(listener)?;
-        let step = newest.checkpoint.meta["step"].as_u64().unwrap_or(0);
-        self.check_length(&newest, step)?;
-        if is_done && newest.checkpoint.meta["training"]["end"] == "patience" {
+        match self.config.clone() {
+            Config::Network(config) => self.train(*config, newest, setting, listener),
+            Config::Forecast(config) => self.forecast(*config, newest, setting, listener),
+        }
+    }
+
+    fn train(
+        mut self,
+        config: NetworkConfig,
+        newest: Newest,
+        setting: &Setting,
+        listener: &dyn Listener,
+    ) -> Result<ResumeEnded> {
+        let (step, (epoch, end)) = (newest.step()?, newest.epoch_and_end()?);
+        check_length(&config, step, epoch)?;
+        if self.folder.manifest().status == Status::Done && end == Some(End::Patience) {
             listener.say("note      early stopping had ended this training: its validation loss no longer fell");
             return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));
         }
-        listener.say(&format!("resume    after update {step}, from {}", newest.path.display()));
+        self.introduce(&format!("after update {step}"), &newest, setting, listener);
+        let lessons = Lessons::again(&config)?;
+        let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
+        experiment.introduce(listener);
+        let memory = experiment.checked_memory(listener)?;
+        self.go_on(step, setting)?;
+        carry_out(experiment, self.folder, Some(newest), memory, setting, listener).map(ResumeEnded::Went)
+    }
+
+    fn forecast(
+        mut self,
+        config: ForecastConfig,
+        newest: Newest,
+        setting: &Setting,
+        listener: &dyn Listener,
+    ) -> Result<ResumeEnded> {
+        let step = newest.step()?;
+        self.introduce(&format!("after {step} samples"), &newest, setting, listener);
+        let prepared = PreparedForecast::new(config)?;
+        self.go_on(step, setting)?;
+        prepared.carry_out(self.folder, Some(newest), setting, listener).map(ResumeEnded::Went)
+    }
+
+    /// Says where it goes on, and what is other than before.
+    fn introduce(&self, place: &str, newest: &Newest, setting: &Setting, listener: &dyn Listener) {
+        listener.say(&format!("resume    {place}, from {}", newest.path.display()));
         for change in &self.changes {
             listener.say(&format!("changed   {change}"));
         }
@@ -109,32 +139,18 @@ impl Resume {
                 "note      the run was on {was} and goes on on {is}: what follows is no longer bit for bit what it would have been"
             ));
         }
-        let lessons = Lessons::again(&self.config)?;
-        let experiment = catch_torch(|| NetworkExperiment::new(self.config.clone(), lessons, setting.device))?;
-        experiment.introduce(listener);
-        let memory = experiment.checked_memory(listener)?;
+    }
+
+    /// Marks the folder as one at work again, under the changed configuration.
+    fn go_on(&mut self, step: u64, setting: &Setting) -> Result<()> {
         self.folder.go_on(Resumed {
             at: utc_now(),
             step,
-            device: is,
-            threads: self.config.threads,
+            device: device::device_name(setting.device),
+            threads: self.config.threads(),
             versions: Versions::here(setting.device, setting.program.clone()),
         })?;
-        self.folder.write_config(&Config::Network(Box::new(self.config.clone())))?;
-        carry_out(experiment, self.folder, Some(newest), memory, setting, listener).map(ResumeEnded::Went)
-    }
-
-    /// Refuses a training that is to be shorter than it is.
-    fn check_length(&self, newest: &Newest, step: u64) -> Result<()> {
-        let pieces = self.config.truncate.is_some();
-        if let Some(updates) = self.config.updates.filter(|updates| *updates < step && !pieces) {
-            return Err(Error::setting("updates", updates, format!("at least {step}, which were made")));
-        }
-        let epoch = newest.checkpoint.meta["training"]["place"]["epoch"].as_u64().unwrap_or(0);
-        match self.config.epochs.filter(|epochs| *epochs < epoch) {
-            Some(epochs) => Err(Error::setting("epochs", epochs, format!("at least {epoch}, which were made"))),
-            None => Ok(()),
-        }
+        self.folder.write_config(&self.config)
     }
 
     fn newest(&self, listener: &dyn Listener) -> Result<Newest> {
@@ -155,8 +171,45 @@ impl Resume {
     }
 }
 
+/// The configuration with what the layers change of it, and whether more updates or epochs are wanted than before.
+fn changed(before: &Config, layers: &Layers) -> Result<(Config, bool)> {
+    // A machine with fewer threads gives the same bytes.
+    let threads = before.threads().min(cores());
+    match before {
+        Config::Network(before) => {
+            let now = NetworkConfig { threads, ..NetworkConfig::clone(before) }.changed(layers)?;
+            let is_longer = now.updates > before.updates || now.epochs > before.epochs;
+            Ok((Config::Network(Box::new(now)), is_longer))
+        }
+        Config::Forecast(before) => {
+            let now = ForecastConfig { threads, ..ForecastConfig::clone(before) }.changed(layers)?;
+            Ok((Config::Forecast(Box::new(now)), false))
+        }
+    }
+}
+
+/// Whether the file of a configuration is known by its content.
+fn knows_file(config: &Config) -> bool {
+    match config {
+        Config::Network(config) => config.data.sha256.is_some(),
+        Config::Forecast(config) => config.data.sha256.is_some(),
+    }
+}
+
+/// Refuses a training that is to be shorter than it is.
+fn check_length(config: &NetworkConfig, step: u64, epoch: u64) -> Result<()> {
+    let pieces = config.truncate.is_some();
+    if let Some(updates) = config.updates.filter(|updates| *updates < step && !pieces) {
+        return Err(Error::setting("updates", updates, format!("at least {step}, which were made")));
+    }
+    match config.epochs.filter(|epochs| *epochs < epoch) {
+        Some(epochs) => Err(Error::setting("epochs", epochs, format!("at least {epoch}, which were made"))),
+        None => Ok(()),
+    }
+}
+
 /// Dotted name, value before and value now of everything that differs.
-fn differences(before: &NetworkConfig, now: &NetworkConfig) -> Vec<(String, Value, Value)> {
+fn differences(before: &Config, now: &Config) -> Vec<(String, Value, Value)> {
     let [before, now] = [before, now].map(|config| serde_json::to_value(config).expect("a configuration is JSON"));
     let mut all = Vec::new();
     compare("", &before, &now, &mut all);

@@ -12,6 +12,8 @@
 mod algebra;
 mod place;
 
+use std::ops::ControlFlow;
+
 use bd_core::checked::adopt_state;
 use bd_core::{Error, Inputs, Readout, Result, Shared, Tap, catch_torch, check_finite, setting};
 use serde::{Deserialize, Serialize};
@@ -128,6 +130,21 @@ impl Ridge {
         y: &Tensor,
         state: M::State,
     ) -> Result<M::State> {
+        let go_on = &mut |_: &RidgeFactor, _: &M::State| Ok(ControlFlow::Continue(()));
+        Ok(self.extend_while(factor, model, sha, [x, y], state, go_on)?.0)
+    }
+
+    /// [`extend`](Self::extend) by inputs and targets `xy` until `after_chunk`, which sees the factor and the state after each chunk, says
+    /// that it is enough; and whether it has.
+    pub(crate) fn extend_while<M: Readout>(
+        &self,
+        factor: &mut RidgeFactor,
+        model: &M,
+        sha: &Shared,
+        [x, y]: [&Tensor; 2],
+        state: M::State,
+        after_chunk: &mut dyn FnMut(&RidgeFactor, &M::State) -> Result<ControlFlow<()>>,
+    ) -> Result<(M::State, ControlFlow<()>)> {
         self.check()?;
         sha.check()?;
         check_pair(x, model.n_in(), y, model.n_out())?;
@@ -147,8 +164,11 @@ impl Ridge {
                 let left = features.added.map(|added| ys - added);
                 factor.update(&features.values.flatten(0, 1), &left.as_ref().unwrap_or(ys).flatten(0, 1))?;
                 state = next;
+                if after_chunk(factor, &state)?.is_break() {
+                    return Ok((state, ControlFlow::Break(())));
+                }
             }
-            Ok(state)
+            Ok((state, ControlFlow::Continue(())))
         })
     }
 }
@@ -168,6 +188,31 @@ impl RidgeFactor {
     pub fn new(n_features: i64, n_targets: i64, intercept: bool, device: Device) -> Self {
         let r = Tensor::zeros([0, i64::from(intercept) + n_features + n_targets], (Kind::Double, device));
         Self { r, n_features, intercept, rows: 0 }
+    }
+
+    /// Samples that it has taken in.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The factor itself, upper triangular: at most as many rows as columns, which are the intercept (if any), features, targets.
+    pub fn r(&self) -> &Tensor {
+        &self.r
+    }
+
+    /// The factor of `rows` samples whose [`r`](Self::r) was `r`, for the same features and targets as this one.
+    pub fn restored(self, r: &Tensor, rows: usize) -> Result<Self> {
+        let width = self.r.size()[1];
+        // Fewer samples than columns leave fewer rows.
+        let expected = [width.min(i64::try_from(rows).unwrap_or(i64::MAX)), width];
+        if r.size() != expected {
+            return Err(Error::Shape { what: "the R factor".into(), expected: format!("{expected:?}"), found: r.size() });
+        }
+        if r.kind() != Kind::Double {
+            return Err(Error::Config(format!("the R factor is of {}, not float64", bd_core::kind_name(r.kind()))));
+        }
+        check_finite("the R factor", r)?;
+        Ok(Self { r: r.to_device(self.r.device()), rows, ..self })
     }
 
     /// Takes in more samples: features `[rows, n_features]` and targets `[rows, n_targets]`. Values that are not finite

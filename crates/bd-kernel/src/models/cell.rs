@@ -1,25 +1,31 @@
-//! What the cells of networks of rates have in common.
+//! Cells: units that see each other's outputs a step later, through weights. What a unit does is a formula, a [`CellUnit`]; its loops
+//! are [`CellKernel`].
 //!
-//! A cell of `n` units with `g` gates has an input weight `[n_in, g n]`, a recurrent weight `[n, g n]` and a bias `[g n]`; rows are
-//! inputs, and the columns of the gates stand side by side.
+//! A cell of `n` units with `g` inputs each has an input weight `[n_in, g n]`, a recurrent weight `[n, g n]` and a bias `[g n]`; rows are
+//! what comes in, and the columns of the units' first inputs stand before those of their second.
+
+mod kernel;
+mod loops;
 
 use std::fmt::Debug;
+
+pub use kernel::CellKernel;
 
 use crate::{Num, Numbers};
 
 /// Copies of the weights of a cell, for its kernel.
 #[derive(Debug, Clone)]
 pub struct CellWeights {
-    pub(crate) n_in: usize,
-    pub(crate) n: usize,
+    n_in: usize,
+    n: usize,
     /// The input weight, and below it the recurrent weight: their gradients lie like that too.
-    pub(crate) joined: Numbers,
-    pub(crate) bias: Numbers,
+    joined: Numbers,
+    bias: Numbers,
 }
 
 impl CellWeights {
-    /// Of `n_in` inputs, `n` units and so many gates: `input` is `[n_in, gates n]`, `recurrent` `[n, gates n]`, `bias` `[gates n]`, all of one
-    /// dtype, row by row.
+    /// Of `n_in` inputs, `n` units and so many inputs of each: `input` is `[n_in, gates n]`, `recurrent` `[n, gates n]`, `bias` `[gates n]`,
+    /// all of one dtype, row by row.
     ///
     /// # Panics
     ///
@@ -32,17 +38,78 @@ impl CellWeights {
     }
 }
 
-/// The step of a unit of a cell as formulas, one for each phase.
-pub trait Gates: Debug + Copy + Send + Sync + 'static {
+/// The functions that a formula may use. Loops keep their values for the adjoint, which costs a formula no function then.
+pub trait Functions<N> {
+    /// `1 / (1 + e^-x)`.
+    fn sigmoid(&mut self, x: N) -> N;
+    /// Hyperbolic tangent.
+    fn tanh(&mut self, x: N) -> N;
+    /// `max(0, x)`, with slope 0 at 0.
+    fn relu(&mut self, x: N) -> N;
+}
+
+/// The numbers' own [`Functions`], of which nothing is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Own;
+
+impl<N: Num> Functions<N> for Own {
+    #[inline(always)]
+    fn sigmoid(&mut self, x: N) -> N {
+        x.sigmoid()
+    }
+
+    #[inline(always)]
+    fn tanh(&mut self, x: N) -> N {
+        x.tanh()
+    }
+
+    #[inline(always)]
+    fn relu(&mut self, x: N) -> N {
+        (-x.clone()).pick(x.lit(0.0), x)
+    }
+}
+
+/// The step of a unit of a cell as formulas, one for each phase. From them follow the loops of the CPU with their adjoint
+/// ([`CellKernel`]), the CUDA C, and, with tensors for numbers, libtorch's operations.
+///
+/// A phase takes what one product over all units gives to each of them. There are one or two: the second sees what came out of all
+/// units in the first.
+///
+/// ```
+/// use bd_kernel::Num;
+/// use bd_kernel::models::cell::{CellUnit, Functions};
+///
+/// /// `h <- tanh(a)`.
+/// #[derive(Debug, Clone, Copy)]
+/// struct Elman;
+///
+/// impl CellUnit for Elman {
+///     const NAME: &'static str = "elman";
+///     const PHASES: &'static [usize] = &[1];
+///     const FUNCTIONS: &'static [usize] = &[1];
+///     const STATES: usize = 1;
+///
+///     fn phase<N: Num>(&self, _phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N {
+///         s[0] = f.tanh(a[0].clone());
+///         s[0].clone()
+///     }
+/// }
+/// ```
+pub trait CellUnit: Debug + Copy + Send + Sync + 'static {
     /// What messages call it.
     const NAME: &'static str;
     /// How many inputs each phase has, in the order of the columns of the weights.
     const PHASES: &'static [usize];
-    /// Numbers of state; the first is the output of the step before.
+    /// How many [`Functions`] each phase calls at most, all phases but the last no more than they have inputs.
+    const FUNCTIONS: &'static [usize];
+    /// Numbers of state; the first is the output.
     const STATES: usize;
     /// Numbers that go from the first phase to the second, and stand behind those of the state.
     const PASSING: usize = 0;
 
-    /// Inputs and numbers of state to what comes out, and the next numbers. What comes out of a phase comes to all units in the next.
-    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>);
+    /// Inputs `a` and numbers of state `s`, which it makes the next ones, to what comes out. What comes out of the first of two phases
+    /// comes to all units in the second; what comes out of the last is the first number of state.
+    ///
+    /// No derivative may need the inputs: they enter [`Functions`], or as they are.
+    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N;
 }

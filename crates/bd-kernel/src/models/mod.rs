@@ -7,7 +7,8 @@
 //! | [`surrogate`] | what stands in for the derivative of a spike |
 //! | [`expon`], [`delay`], [`leaky_integrator`], [`lif`] | units |
 //! | [`linear`] | [`LinearKernel`](linear::LinearKernel) |
-//! | [`rnn`], [`gru`], [`lstm`], [`cell`] | cells, their weights, and their steps as formulas ([`Gates`](cell::Gates)) |
+//! | [`cell`] | [`CellKernel`](cell::CellKernel): cells of units that are formulas, [`CellUnit`](cell::CellUnit) |
+//! | [`rnn`], [`gru`], [`lstm`] | such units |
 //! | [`recurrent`] | [`RecurrentKernel`](recurrent::RecurrentKernel): any kernel whose outputs come back a step later |
 
 mod blocks;

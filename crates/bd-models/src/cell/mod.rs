@@ -4,9 +4,11 @@
 //! and `bias` `[g n]`; rows are inputs, and the columns of the gates stand side by side. There is one bias, as in
 //! BrainPy, where PyTorch has two that are added. A trained initial state is one parameter `[n]` for all sequences.
 
-use bd_core::kernel::{Fused, numbers_of};
+use std::sync::Arc;
+
+use bd_core::kernel::{Fused, Processor, numbers_of};
 use bd_core::{ParamPath, Result, setting};
-use bd_kernel::models::cell::{CellWeights, Gates};
+use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
@@ -80,19 +82,19 @@ impl Weights {
         [&self.input, &self.recurrent, &self.bias]
     }
 
-    /// Weights of the input, then units that see each other's rates.
-    pub(crate) fn on_gpu(&self, gates: impl Gates) -> Fused {
-        let cell = RecurrentOnGpu::cell(gates, self.n() as usize);
-        let outside = Fused::for_gpu(LinearOnGpu, &[&self.input, &self.bias]);
-        Fused::chain(vec![outside, Fused::for_gpu(cell, &[&self.recurrent])])
-    }
-
-    /// Copies for a kernel.
-    pub(crate) fn copied(&self) -> Option<CellWeights> {
+    /// The fused form of a cell of such units.
+    pub(crate) fn fused(&self, unit: impl CellUnit, processor: Processor) -> Option<Fused> {
+        if processor == Processor::Gpu {
+            // Weights of the input, then units that see each other's rates.
+            let cell = RecurrentOnGpu::cell(unit, self.n() as usize);
+            let outside = Fused::for_gpu(LinearOnGpu, &[&self.input, &self.bias]);
+            return Some(Fused::chain(vec![outside, Fused::for_gpu(cell, &[&self.recurrent])]));
+        }
         let [input, recurrent, bias] = self.tensors().map(numbers_of);
         let (n_in, n) = (self.n_in() as usize, self.n() as usize);
         let gates = self.bias.size()[0] as usize / n;
-        Some(CellWeights::new([n_in, n, gates], &input?, &recurrent?, bias?))
+        let weights = CellWeights::new([n_in, n, gates], &input?, &recurrent?, bias?);
+        Some(Fused::new(Arc::new(CellKernel::new(unit, weights)), &self.tensors()))
     }
 }
 

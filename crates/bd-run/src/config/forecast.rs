@@ -171,6 +171,15 @@ impl ForecastConfig {
         Ok(config)
     }
 
+    /// The same with what the layers change of it. The data stay what they are; their file may lie elsewhere.
+    pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
+        let mut changed: Self = laid(self, &layers.tables()?, &no_alternative)?;
+        changed.data.file = changed.data.file.map(|path| absolute(&path));
+        check_threads(changed.threads)?;
+        changed.check()?;
+        Ok(changed)
+    }
+
     /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
     pub(super) fn of_run(config: Value) -> Result<Self> {
         let plan = Self::of_layers(&mut [config.clone()])?;
@@ -184,9 +193,7 @@ impl ForecastConfig {
             Meant::File(_) => None,
             Meant::Generated(name) => Some(Flow::named(&name)?),
         };
-        laid(&Self::defaults(flow), layers, &|path, name| {
-            Err(Error::Config(format!("{path} cannot be '{name}'"))) // the defaults are those of the system that is named
-        })
+        laid(&Self::defaults(flow), layers, &no_alternative)
     }
 
     /// The model.
@@ -270,6 +277,11 @@ impl ForecastConfig {
         }
         self.free_run.check()
     }
+}
+
+/// Nothing in the configuration has parameters that go with its name: the defaults are those of the system that is named.
+fn no_alternative(path: &str, name: &str) -> Result<Value> {
+    Err(Error::Config(format!("{path} cannot be '{name}'")))
 }
 
 /// Penalties as text, separated by commas; `1e-8..1e2` stands for each power of ten from one to the other.

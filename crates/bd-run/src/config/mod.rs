@@ -17,6 +17,9 @@ pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 
 /// Of a file that a run has read, and that has changed since.
+/// Minutes between checkpoints where nobody says otherwise.
+pub(crate) const CHECKPOINT_MINUTES: f64 = 5.0;
+
 pub(crate) const CHANGED_FILE: &str = "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as \
      it is now, --set data.sha256=null, and to test on it, bd eval --data";
 

@@ -146,9 +146,10 @@ impl NetworkConfig {
         Ok(plan)
     }
 
-    /// The same with what the layers change of it. The data stay what they are.
+    /// The same with what the layers change of it. The data stay what they are; their file may lie elsewhere.
     pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
-        let changed = Self::of_value(laid_value(self, &layers.tables()?, &alternatives)?)?;
+        let mut changed = Self::of_value(laid_value(self, &layers.tables()?, &alternatives)?)?;
+        changed.data.file = changed.data.file.map(|path| absolute(&path));
         check_threads(changed.threads)?;
         changed.check()?;
         Ok(changed)

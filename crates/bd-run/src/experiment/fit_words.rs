@@ -32,7 +32,11 @@ impl FitWords<'_> {
                 }
                 self.seconds.lap("warmup");
             }
-            FitEvent::Started { rows, columns } => self.warn(rows, columns),
+            FitEvent::Started { rows, columns } => {
+                self.warn(rows, columns);
+                self.listener.on_fit(rows);
+            }
+            FitEvent::Taken { samples } => self.listener.on_samples(samples),
             FitEvent::Chosen(candidates) => self.say_choice(candidates),
             FitEvent::Solved { alpha, report } => {
                 self.say_solution(report, alpha);

@@ -1,27 +1,31 @@
 //! Forecasts: a series, warm-up, fit, test, for several horizons at once.
 
-use bd_core::files::save_tensors;
+use std::time::Duration;
+
 use bd_core::npz::save_npz;
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
 use bd_models::{Ngrc, Nvar, NvarConfig};
-use bd_train::Units;
+use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
 use bd_train::data::Split;
 use bd_train::data::columns::MAX_NUMBERS;
-use bd_train::forecast::{self, ForecastEvaluation, Measure, RidgeDevice, ShortPart};
+use bd_train::forecast::{Fitter, ForecastEvaluation, ForecastFit, Measure, RidgeDevice, ShortPart};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use super::fit_words::{FitWords, say_oddities, validation_lines};
 use super::series::SeriesSource;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
-use crate::config::ForecastConfig;
-use crate::folder::{RunFolder, WEIGHTS};
+use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
+use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
 use crate::seconds::Seconds;
 use crate::{Config, Run};
+
+/// Checkpoints of a fit that are left: one that is damaged has one behind it.
+const KEPT: usize = 2;
 
 /// What a fitted model does on a part of a series, and on which.
 #[derive(Debug)]
@@ -34,70 +38,124 @@ pub struct ForecastReport {
     pub device: Option<RidgeDevice>,
 }
 
-/// Carries out what a configuration says.
-pub(super) fn run(mut config: ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
-    let data = SeriesSource::load(&config)?;
-    if data.sha256.is_some() {
-        // So that whatever file comes later, its columns are found by the names of these, and its points are as far apart.
-        config.data.columns = data.series.channels.clone();
-        config.dt = Some(data.series.dt);
-        config.data.sha256 = data.sha256.clone();
-    }
-    let split = divide(&config, &data)?;
-    let whole = Config::Forecast(Box::new(config.clone()));
-    let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
-    let mut folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
-    let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
-    work.seconds.lap("setup");
-    data.describe(listener);
-    let parts = [&split.warmup, &split.train, &split.validation, &split.test].map(|part| part.len());
-    let [warmup, train, validation, test] = parts;
-    listener.say(&format!("split     warm-up {warmup}, training {train}, validation {validation}, test {test}"));
-    let found = catch_torch(|| carry_out(&config, data, &split, setting.device, &mut folder, &mut work));
-    end(found, folder, work.seconds, None, listener)
+/// A forecast whose series is there and divided.
+pub(crate) struct PreparedForecast {
+    config: ForecastConfig,
+    data: SeriesSource,
+    split: Split,
 }
 
-fn carry_out(
-    config: &ForecastConfig,
-    data: SeriesSource,
-    split: &Split,
-    device: Device,
-    folder: &mut RunFolder,
-    work: &mut Work<'_>,
-) -> Result<Stage<Found>> {
-    heed!(work);
-    let channels = data.series.channels.len();
-    let choice = ridge_device(config, channels, split.train.len(), device)?;
-    if let Some(choice) = &choice {
-        work.listener.say(&format!("ridge     {}", choice.describe()));
+/// Carries out what a configuration says.
+pub(super) fn run(config: ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+    let prepared = PreparedForecast::new(config)?;
+    let whole = Config::Forecast(Box::new(prepared.config.clone()));
+    let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
+    let folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
+    prepared.carry_out(folder, None, setting, listener)
+}
+
+impl PreparedForecast {
+    /// Reads or integrates the series of a configuration, and divides it.
+    pub(crate) fn new(mut config: ForecastConfig) -> Result<Self> {
+        let data = SeriesSource::load(&config)?;
+        if data.sha256.is_some() {
+            // So that whatever file comes later, its columns are found by the names of these, and its points are as far apart.
+            config.data.columns = data.series.channels.clone();
+            config.dt = Some(data.series.dt);
+            config.data.sha256 = data.sha256.clone();
+        }
+        let split = divide(&config, &data)?;
+        Ok(Self { config, data, split })
     }
-    let (params, model) = model(config, channels, choice.as_ref().map_or(device, RidgeDevice::device))?;
-    let (features, horizons) = (model.n_features(), plural(config.horizon.len(), "horizon"));
-    work.listener.say(&format!("model     ngrc: {features} features, {horizons}"));
-    let mut words = FitWords { config, data: &data, listener: work.listener, seconds: &mut work.seconds };
-    let fitted = forecast::fit(&model, &data.series, split, &config.fit(), &mut |event| words.see(event))?;
-    // Before anything else: what was fitted must not be lost to whatever follows.
-    let weights = save_tensors(&folder.file(WEIGHTS)?, &params.named())?;
-    folder.update_manifest(|manifest| manifest.weights_sha256 = Some(weights))?;
-    heed!(work);
-    let units = Units::of(&data.series.stretch(split.train.clone()).squeeze_dim(0))?;
-    let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
-    let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
-    say_oddities(&forecasts, &data.series.channels, work.listener);
-    work.seconds.lap("test");
-    heed!(work);
-    let free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
-    let evaluation = ForecastEvaluation { forecasts, free };
-    work.seconds.lap("free_run");
-    let mut lines = Metrics::open(folder.path())?;
-    validation_lines(&fitted, &data.series.channels).iter().try_for_each(|line| lines.report(line))?;
-    write(folder, &mut lines, &data, &evaluation)?;
-    work.seconds.lap("write");
-    let mut metrics = metrics(&evaluation, &data);
-    metrics.insert("alpha".into(), json!(fitted.alpha));
-    metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
-    let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice }));
-    Ok(Stage::Done(Found { report, metrics }))
+
+    /// Fits, tests and writes, from the beginning or from a checkpoint.
+    pub(crate) fn carry_out(
+        self,
+        mut folder: RunFolder,
+        from: Option<Newest>,
+        setting: &Setting,
+        listener: &dyn Listener,
+    ) -> Result<Ended> {
+        let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+        work.seconds.lap("setup");
+        self.data.describe(listener);
+        let Split { warmup, train, validation, test } = &self.split;
+        let [warmup, train, validation, test] = [warmup, train, validation, test].map(|part| part.len());
+        listener.say(&format!("split     warm-up {warmup}, training {train}, validation {validation}, test {test}"));
+        let found = catch_torch(|| self.fit_and_test(setting.device, from, &mut folder, &mut work));
+        end(found, folder, work.seconds, None, listener)
+    }
+
+    fn fit_and_test(
+        self,
+        device: Device,
+        from: Option<Newest>,
+        folder: &mut RunFolder,
+        work: &mut Work<'_>,
+    ) -> Result<Stage<Found>> {
+        heed!(work);
+        let Self { config, data, split } = self;
+        let channels = data.series.channels.len();
+        let choice = ridge_device(&config, channels, split.train.len(), device)?;
+        if let Some(choice) = &choice {
+            work.listener.say(&format!("ridge     {}", choice.describe()));
+        }
+        let (params, model) = model(&config, channels, choice.as_ref().map_or(device, RidgeDevice::device))?;
+        let (features, horizons) = (model.n_features(), plural(config.horizon.len(), "horizon"));
+        work.listener.say(&format!("model     ngrc: {features} features, {horizons}"));
+        let Stage::Done(fitted) = fit(&config, &data, &split, &model, from, folder, work)? else {
+            return Ok(Stage::Stopped);
+        };
+        // Before anything else: what was fitted must not be lost to whatever follows.
+        folder.write_weights(&params)?;
+        heed!(work);
+        let units = Units::of(&data.series.stretch(split.train.clone()).squeeze_dim(0))?;
+        let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
+        let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
+        say_oddities(&forecasts, &data.series.channels, work.listener);
+        work.seconds.lap("test");
+        heed!(work);
+        let free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
+        let evaluation = ForecastEvaluation { forecasts, free };
+        work.seconds.lap("free_run");
+        let mut lines = Metrics::open(folder.path())?;
+        lines.clear()?;
+        validation_lines(&fitted, &data.series.channels).iter().try_for_each(|line| lines.report(line))?;
+        write(folder, &mut lines, &data, &evaluation)?;
+        work.seconds.lap("write");
+        let mut metrics = metrics(&evaluation, &data);
+        metrics.insert("alpha".into(), json!(fitted.alpha));
+        metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
+        let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice }));
+        Ok(Stage::Done(Found { report, metrics }))
+    }
+}
+
+/// Fits the model, from the beginning or from a checkpoint.
+fn fit(
+    config: &ForecastConfig,
+    data: &SeriesSource,
+    split: &Split,
+    model: &Ngrc,
+    from: Option<Newest>,
+    folder: &RunFolder,
+    work: &mut Work<'_>,
+) -> Result<Stage<ForecastFit>> {
+    let cadence = Cadence::Time(Duration::from_secs_f64(CHECKPOINT_MINUTES * 60.0));
+    let config_of_fit = config.fit();
+    let mut fitter = Fitter::new(model, &data.series, split, &config_of_fit)
+        .control(work.control.clone())
+        .checkpoints(Checkpoints::new(folder.checkpoints(), cadence, Keep::Last(KEPT)));
+    if let Some(Newest { path, checkpoint, .. }) = from {
+        fitter.resume(&checkpoint).map_err(|error| Error::bad_file(path, error.to_string()))?;
+    }
+    let mut words = FitWords { config, data, listener: work.listener, seconds: &mut work.seconds };
+    let fitted = fitter.fit(&mut |event| words.see(event));
+    work.listener.on_trained();
+    Ok(match fitted? {
+        Some(fitted) => Stage::Done(fitted),
+        None => Stage::Stopped,
+    })
 }
 
 /// The model of a configuration.

@@ -1,27 +1,27 @@
 //! [`NetworkExperiment`]: a network with what it learns, trained, tested and written.
 
-use bd_core::files::save_tensors;
-use bd_core::kernel::gpu::has_form;
+mod memory;
+mod words;
+
 use bd_core::npz::save_npz;
-use bd_core::text::{plural, short};
+use bd_core::text::short;
 use bd_core::{DataTransform, Error, Inputs, Params, Result, Shared, catch_torch};
-use bd_models::{Encoder, Pipeline};
+use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
 use bd_train::{
-    Activity, BatchOf, Criterion, End, Evaluation, MemoryNeeds, MemoryReport, Newest, Source, Task, Trained, Trainer,
-    activity,
+    Activity, Criterion, End, Evaluation, Newest, Source, Task, Trained, Trainer, activity,
 };
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
+use self::memory::{batch_of_task, bytes_of_task, needs};
 use super::random::RandomSpikes;
 use super::report::{NetworkReport, Recorded, first_inputs, time_constants_ms};
 use super::reporter::{Relay, Reporter, spike_rates};
 use super::{Found, Report, Stage, Work, heed};
 use crate::config::{Lessons, NetworkConfig};
-use crate::folder::{RunFolder, WEIGHTS};
-use crate::listener::Listener;
+use crate::folder::RunFolder;
 use crate::metrics::Metrics;
 
 /// The batch of a task that tests: a number that no update draws.
@@ -128,86 +128,6 @@ impl NetworkExperiment {
         }
     }
 
-    /// Says what data and network are, and which part of it a GPU does step by step.
-    pub(crate) fn introduce(&self, listener: &dyn Listener) {
-        listener.say(&self.describe());
-        if self.pipeline.on().1 != Device::Cpu && !has_form(&self.pipeline.net, &self.config.sha()) {
-            listener.say("gpu       no kernels of bd's own for all of this network; libtorch does the rest, some of it step by step");
-        }
-    }
-
-    /// Lines for people about data and network.
-    pub fn describe(&self) -> String {
-        let weights = plural(self.pipeline.n_trainable(), "weight");
-        format!("data      {}\nmodel     {}, {weights}", self.describe_data(), self.config.model.describe())
-    }
-
-    fn describe_data(&self) -> String {
-        let file = self.config.data.file.as_deref().and_then(|path| path.file_name()).unwrap_or_default();
-        match &self.data {
-            Data::Task(task, set) => {
-                let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
-                format!(
-                    "task {}: {} of {}, a fresh batch of {} for every update, {samples} for testing",
-                    task.name(),
-                    plural(channels, "channel"),
-                    plural(steps, "step"),
-                    self.config.batch.unwrap_or(1),
-                )
-            }
-            Data::Random(set) => {
-                let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
-                format!(
-                    "{} of {} ({} ms), {}, {}",
-                    plural(samples, "sample"),
-                    plural(steps, "step"),
-                    short(steps as f64 * self.config.dt),
-                    plural(channels, "channel"),
-                    spikes_in_words(set.examples.inputs(), ""),
-                )
-            }
-            Data::File(data) if self.config.model.is_spiking() => {
-                format!("{}: {}\ninputs    {}", file.to_string_lossy(), data.describe(), self.describe_inputs(data))
-            }
-            Data::File(data) => format!("{}: {}", file.to_string_lossy(), data.describe()),
-        }
-    }
-
-    /// What drives a spiking network on a file.
-    fn describe_inputs(&self, data: &Prepared) -> String {
-        let (encoder, dt) = (self.config.data.encode, format!("steps of {} ms", self.config.dt));
-        let steps = match encoder.substeps() {
-            1 => String::new(),
-            substeps => format!(", {substeps} steps for each of the data"),
-        };
-        let encoded = format!("encoded as {}{steps}", encoder.name());
-        let Inputs::Spikes(_) = data.train.inputs() else { return format!("{encoded}, {dt}") };
-        let counted = [
-            (data.merged_events, "counted as one with another of the same channel and step"),
-            (data.late_events, "left out, which come after the last step"),
-        ];
-        let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
-        let from = if encoder == Encoder::None { String::new() } else { format!("{encoded}: ") };
-        format!("{from}{}, {dt}{}", spikes_in_words(data.train.inputs(), " for training"), counted.collect::<String>())
-    }
-
-    fn batch(&self) -> BatchOf {
-        match (&self.data, self.examples()) {
-            (Data::Task(task, _), _) => batch_of_task(&self.config, task),
-            (_, Some(examples)) => BatchOf::examples(examples, self.config.training(examples.count()).batch),
-            (_, None) => unreachable!("only a task has no examples"),
-        }
-    }
-
-    /// What an update will take of memory, where that is known: said, and refused if there is less.
-    pub(crate) fn checked_memory(&self, listener: &dyn Listener) -> Result<Option<MemoryReport>> {
-        let Some(needs) = needs(&self.config, &self.pipeline, self.criterion, &self.batch())? else { return Ok(None) };
-        needs.check(0)?;
-        let memory = needs.beside();
-        listener.say(&format!("memory    {}", memory.describe()));
-        Ok(Some(memory))
-    }
-
     /// How much each layer of neurons spikes.
     pub(super) fn activity(&self, inputs: &Inputs) -> Result<Vec<Activity>> {
         layer_activity(&self.config, &self.pipeline, inputs)
@@ -240,8 +160,7 @@ impl NetworkExperiment {
         };
         work.seconds.lap("train");
         // Before anything else: what was trained must not be lost to whatever follows.
-        let weights = save_tensors(&folder.file(WEIGHTS)?, &self.pipeline.params.named())?;
-        folder.update_manifest(|manifest| manifest.weights_sha256 = Some(weights))?;
+        folder.write_weights(&self.pipeline.params)?;
         heed!(work);
         let (mut report, validation) = catch_torch(|| self.evaluate())?;
         work.seconds.lap("evaluate");
@@ -382,35 +301,6 @@ fn criterion(config: &NetworkConfig) -> Result<Criterion> {
     }
 }
 
-/// What an update takes of memory.
-fn needs(
-    config: &NetworkConfig,
-    pipeline: &Pipeline,
-    criterion: Criterion,
-    batch: &BatchOf,
-) -> Result<Option<MemoryNeeds>> {
-    let advice = "take a smaller --batch, perhaps with more of --accumulate, fewer steps or samples, or cut the sequences by \
-                  --truncate";
-    let trainer =
-        Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
-    Ok(trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice)))
-}
-
-/// A batch of a task, before it is drawn.
-fn batch_of_task(config: &NetworkConfig, task: &Task) -> BatchOf {
-    let (steps, samples) = (task.steps(), config.batch.unwrap_or(1));
-    let number = config.dtype.kind().elt_size_in_bytes();
-    let targets_bytes = steps.saturating_mul(samples).saturating_mul(config.model.n_out() as usize * number);
-    BatchOf { steps, samples, spikes: None, targets_bytes, padded: false, copied: true }
-}
-
-/// Bytes of the batch that tests.
-fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
-    let channels = (config.model.n_in() + config.model.n_out()) as usize;
-    let numbers = task.steps().saturating_mul(config.data.test_samples).saturating_mul(channels);
-    numbers.saturating_mul(config.dtype.kind().elt_size_in_bytes()) as u64
-}
-
 /// A batch of a task, as the network takes it.
 fn task_batch(
     config: &NetworkConfig,
@@ -466,12 +356,4 @@ pub(super) fn metrics(report: &NetworkReport) -> Map<String, Value> {
     metrics.extend(report.baseline.map(|accuracy| ("baseline_accuracy".to_owned(), json!(accuracy))));
     metrics.extend(spike_rates(&report.activity, report.dt_ms));
     metrics
-}
-
-/// How many spikes there are.
-fn spikes_in_words(inputs: &Inputs, what_for: &str) -> String {
-    let Inputs::Spikes(spikes) = inputs else { return String::new() };
-    let [steps, samples, channels] = spikes.shape();
-    let percent = short(100.0 * spikes.count() as f64 / (steps * samples * channels) as f64);
-    format!("{} spikes{what_for} (in {percent} % of all channels and steps), kept as a list", spikes.count())
 }

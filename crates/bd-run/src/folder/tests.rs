@@ -130,3 +130,41 @@ fn a_configuration_is_known_by_its_hash_at_every_moment() {
     assert_eq!(manifest.config_sha256, Some(sha256_hex(&fs::read(out.join("config.json")).unwrap())));
     assert_eq!(manifest.next_config_sha256, None);
 }
+
+#[test]
+fn a_name_that_is_taken_is_drawn_again() {
+    let root = tempfile::tempdir().unwrap();
+    let names = ["a", "a", "a", "b"].map(|name| root.path().join("runs").join(name));
+    let made: Vec<PathBuf> = (0..2)
+        .map(|_| {
+            let mut names = names.iter().cloned();
+            let made = MadeFolders::make_first_free(|| names.next().unwrap()).unwrap();
+            let path = made.path.clone();
+            made.keep();
+            path
+        })
+        .collect();
+    assert_eq!(made, [names[0].clone(), names[3].clone()]);
+    // In a place where nothing can be made it does not go on for ever.
+    fs::write(root.path().join("file"), "").unwrap();
+    assert!(MadeFolders::make_first_free(|| root.path().join("file/run")).is_err());
+    let error = MadeFolders::make_first_free(|| names[0].clone()).err().unwrap().to_string();
+    assert!(error.contains("it exists; name a new folder"), "{error}");
+}
+
+/// A process that is killed between the two leaves no hash of weights that are gone.
+#[test]
+fn the_manifest_never_speaks_of_other_weights() {
+    let root = tempfile::tempdir().unwrap();
+    let mut run = create(&root.path().join("run")).unwrap();
+    let params = Params::new(0, (bd_core::tch::Kind::Float, Device::Cpu));
+    run.write_weights(&params).unwrap();
+    let hash = |run: &RunFolder| read_manifest(run.path()).unwrap().weights_sha256;
+    let written = sha256_hex(&fs::read(run.path().join(WEIGHTS)).unwrap());
+    assert_eq!(hash(&run), Some(written));
+    // Weights that cannot be written: a folder stands in their place.
+    fs::remove_file(run.path().join(WEIGHTS)).unwrap();
+    fs::create_dir_all(run.path().join(WEIGHTS).join("x")).unwrap();
+    assert!(run.write_weights(&params).is_err());
+    assert_eq!(hash(&run), None);
+}

@@ -3,6 +3,7 @@
 
 mod device;
 mod fit;
+mod fitter;
 mod measure;
 mod settings;
 #[cfg(test)]
@@ -10,5 +11,6 @@ mod tests;
 
 pub use self::device::RidgeDevice;
 pub use self::fit::{Candidate, FitEvent, ForecastFit, Score, fit};
+pub use self::fitter::Fitter;
 pub use self::measure::{Forecast, ForecastEvaluation, Measure, ValidTime};
 pub use self::settings::{ForecastConfig, Select, ShortPart};

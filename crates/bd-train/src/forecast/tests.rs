@@ -182,6 +182,7 @@ fn events_come_in_order() {
             FitEvent::ShortWarmUp { memory, points } => format!("short {memory} {points}"),
             FitEvent::WarmedUp { points } => format!("warm {points}"),
             FitEvent::Started { rows, columns } => format!("started {rows} {columns}"),
+            FitEvent::Taken { samples } => format!("taken {samples}"),
             FitEvent::Chosen(candidates) => format!("chosen of {}", candidates.len()),
             FitEvent::Solved { alpha, .. } => format!("solved {alpha}"),
             FitEvent::Validated(forecasts) => format!("validated {}", forecasts.len()),
@@ -189,7 +190,7 @@ fn events_come_in_order() {
     };
     let found = fit(&model, &series, &split(2, 40, 20, 18), &config(&[1], &[0.5]), &mut observe).unwrap();
     // Lags 0, 2 and 4 of two channels, and the intercept.
-    assert_eq!(seen, ["short 4 2", "warm 2", "started 39 7", "solved 0.5", "validated 1"]);
+    assert_eq!(seen, ["short 4 2", "warm 2", "started 39 7", "taken 39", "solved 0.5", "validated 1"]);
     assert_eq!((found.validation.len(), found.validation[0].first), (1, 43));
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use bd_core::files::sync_folder;
 use bd_core::{Checkpoint, Error, Result};
 
 /// How often a training saves. It also saves when it is [stopped](super::Control::stop), when [a checkpoint is
@@ -44,6 +45,14 @@ pub struct Newest {
     pub passed_over: Vec<Error>,
 }
 
+impl Newest {
+    /// The number that it has in its name and in its `state.json`: of the last update, or of samples in a fit.
+    pub fn step(&self) -> Result<u64> {
+        let step = self.checkpoint.meta["step"].as_u64();
+        step.ok_or_else(|| Error::bad_file(&self.path, "its state.json does not say after which step it was written"))
+    }
+}
+
 impl Checkpoints {
     /// In `folder`, which is made when it is needed.
     pub fn new(folder: impl Into<PathBuf>, cadence: Cadence, keep: Keep) -> Self {
@@ -79,7 +88,7 @@ impl Checkpoints {
     }
 
     /// Whether a checkpoint is due after update `step`.
-    pub(super) fn is_due(&self, step: u64, last: Instant) -> bool {
+    pub(crate) fn is_due(&self, step: u64, last: Instant) -> bool {
         match self.cadence {
             Cadence::Time(every) => last.elapsed() >= every,
             Cadence::Updates(every) => step.is_multiple_of(every.max(1)),
@@ -87,13 +96,13 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint, unless there is one of that step, and removes those that are not to be kept.
-    pub(super) fn write(&self, step: u64, checkpoint: &Checkpoint) -> Result<PathBuf> {
+    pub(crate) fn write(&self, step: u64, checkpoint: &Checkpoint) -> Result<PathBuf> {
         let path = self.folder.join(format!("step-{step:08}"));
         if path.exists() && Checkpoint::load(&path).is_err() {
             set_aside(&path)?;
         }
         if !path.exists() {
-            fs::create_dir_all(&self.folder).map_err(Error::storage("create", &self.folder))?;
+            self.make_folder()?;
             checkpoint.save(&path)?;
         }
         if let Keep::Last(count) = self.keep {
@@ -104,6 +113,15 @@ impl Checkpoints {
             }
         }
         Ok(path)
+    }
+
+    /// Makes the folder, which is there after a power cut too.
+    fn make_folder(&self) -> Result<()> {
+        if self.folder.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.folder).map_err(Error::storage("create", &self.folder))?;
+        self.folder.parent().map_or(Ok(()), sync_folder)
     }
 }
 

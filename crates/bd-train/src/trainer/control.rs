@@ -34,7 +34,7 @@ impl Control {
     }
 
     /// Whether a checkpoint was requested since the last call.
-    pub(super) fn take_save(&self) -> bool {
+    pub(crate) fn take_save(&self) -> bool {
         self.save.swap(false, Ordering::SeqCst)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::checkpoints::Checkpoints;
+use super::checkpoints::{Checkpoints, Newest};
 use super::clock::Clock;
 use super::observer::{Observer, Report, Seen};
 use super::source::Source;
@@ -54,11 +54,26 @@ struct SavedMeta {
     drawing_s: f64,
 }
 
+impl SavedMeta {
+    fn read(checkpoint: &Checkpoint) -> Result<Self> {
+        serde_json::from_value(checkpoint.meta["training"].clone())
+            .map_err(|error| Error::Config(format!("the checkpoint is of no training that can go on: {error}")))
+    }
+}
+
+impl Newest {
+    /// The epoch in which the training was, counted from 0, and how it had ended if it had. Fails if it is no checkpoint of a
+    /// [`Trainer`](super::Trainer).
+    pub fn epoch_and_end(&self) -> Result<(u64, Option<End>)> {
+        let meta = SavedMeta::read(&self.checkpoint).map_err(|error| Error::bad_file(&self.path, error.to_string()))?;
+        Ok((meta.place.epoch, meta.end))
+    }
+}
+
 impl Saved {
     /// Takes the tensors that are not [`Bptt`]'s out of a checkpoint.
     pub(super) fn read(checkpoint: &mut Checkpoint) -> Result<Self> {
-        let meta: SavedMeta = serde_json::from_value(checkpoint.meta["training"].clone())
-            .map_err(|error| Error::Config(format!("the checkpoint is of no training that can go on: {error}")))?;
+        let meta = SavedMeta::read(checkpoint)?;
         let history = |name: &str| -> Result<Vec<f64>> {
             let found = checkpoint.history.iter().find(|(known, _)| known == name);
             found.map_or(Ok(Vec::new()), |(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bd_core::Result;
 use bd_core::kernel::gpu::definitions;
 use bd_core::kernel::{Code, Dual, Facts, Formula, Listing, Num};
-use bd_kernel::models::cell::Gates;
+use bd_kernel::models::cell::{CellUnit, Own};
 use tch::Kind;
 
 /// A cell, as text.
@@ -95,9 +95,9 @@ fn phase_begins(phase: usize, inputs: usize, offset: usize) -> String {
     )
 }
 
-/// [`Gates`] as text.
+/// A [`CellUnit`] as text.
 #[derive(Debug)]
-pub(super) struct Gated<G>(pub(super) G);
+pub(super) struct UnitText<U>(pub(super) U);
 
 /// A phase written down: what comes out, and what its adjoint gives.
 struct Written {
@@ -109,14 +109,15 @@ struct Written {
     gs: Vec<Code>,
 }
 
-impl<G: Gates> Gated<G> {
+impl<U: CellUnit> UnitText<U> {
     fn written(&self, phase: usize) -> Written {
-        let (inputs, numbers) = (G::PHASES[phase], G::STATES + G::PASSING);
+        let (inputs, numbers) = (U::PHASES[phase], U::STATES + U::PASSING);
         let all = |listing: &Listing, name: &str, count: usize| -> Vec<Code> {
             (0..count).map(|i| listing.name(&format!("{name}[{i}]"))).collect()
         };
         let forward = Listing::new();
-        let (y, next) = self.0.phase(phase, &all(&forward, "x", inputs), &all(&forward, "s", numbers));
+        let mut next = all(&forward, "s", numbers);
+        let y = self.0.phase(phase, &all(&forward, "x", inputs), &mut next, &mut Own);
         let adjoint = Listing::new();
         let (x, s) = (all(&adjoint, "x", inputs), all(&adjoint, "s", numbers));
         let out_grads = (adjoint.name("gy"), all(&adjoint, "gnext", numbers));
@@ -130,7 +131,8 @@ impl<G: Gates> Gated<G> {
         let varied = |codes: &[Code], from: usize| -> Vec<Dual<Code>> {
             codes.iter().enumerate().map(|(i, code)| Dual::varied(code.clone(), from + i == which)).collect()
         };
-        let (y, next) = self.0.phase(phase, &varied(x, 0), &varied(s, x.len()));
+        let mut next = varied(s, x.len());
+        let y = self.0.phase(phase, &varied(x, 0), &mut next, &mut Own);
         let terms = std::iter::once((y, gy)).chain(next.into_iter().zip(gnext));
         let terms = terms.filter_map(|(dual, out_grads)| Some(dual.slope? * out_grads.clone()));
         terms.reduce(|a, b| a + b).unwrap_or_else(|| x[0].lit(0.0))
@@ -158,7 +160,7 @@ impl<G: Gates> Gated<G> {
 {adjoint}{gx}{gs}    }}
 }};
 ",
-            begin = phase_begins(phase, G::PHASES[phase], G::PHASES[..phase].iter().sum()),
+            begin = phase_begins(phase, U::PHASES[phase], U::PHASES[..phase].iter().sum()),
             forward = forward.statements(&with(&next, &y))?,
             y = y.operand(),
             next = assign(&next, "next"),
@@ -169,32 +171,32 @@ impl<G: Gates> Gated<G> {
     }
 }
 
-impl<G: Gates> CellText for Gated<G> {
+impl<U: CellUnit> CellText for UnitText<U> {
     fn name(&self) -> String {
-        format!("{} {:?}", G::NAME, self.0)
+        format!("{} {:?}", U::NAME, self.0)
     }
 
     fn text(&self) -> Result<String> {
-        (0..G::PHASES.len()).map(|phase| self.phase_text(phase)).collect()
+        (0..U::PHASES.len()).map(|phase| self.phase_text(phase)).collect()
     }
 
     fn facts(&self) -> CellFacts {
-        let written: Vec<Written> = (0..G::PHASES.len()).map(|phase| self.written(phase)).collect();
+        let written: Vec<Written> = (0..U::PHASES.len()).map(|phase| self.written(phase)).collect();
         // The adjoint of a later phase makes what it reads from what the earlier ones read.
         let reads = |name: &str| {
             written.iter().enumerate().any(|(phase, Written { forward, y, next, adjoint, gx, gs })| {
                 let in_grads: Vec<Code> = gx.iter().chain(gs).cloned().collect();
                 let made: Vec<Code> = next.iter().chain([y]).cloned().collect();
-                adjoint.depends(&in_grads, name) || (phase + 1 < G::PHASES.len() && forward.depends(&made, name))
+                adjoint.depends(&in_grads, name) || (phase + 1 < U::PHASES.len() && forward.depends(&made, name))
             })
         };
-        let most = G::PHASES.iter().max().expect("a cell has a phase");
+        let most = U::PHASES.iter().max().expect("a cell has a phase");
         let units = Facts {
             held: 0,
-            reads: (0..G::STATES).map(|j| reads(&format!("s[{j}]"))).collect(),
+            reads: (0..U::STATES).map(|j| reads(&format!("s[{j}]"))).collect(),
             reads_input: (0..*most).any(|i| reads(&format!("x[{i}]"))),
             spikes: false,
         };
-        CellFacts { phases: G::PHASES.to_vec(), passing: G::PASSING, units }
+        CellFacts { phases: U::PHASES.to_vec(), passing: U::PASSING, units }
     }
 }

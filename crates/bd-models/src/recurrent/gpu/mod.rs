@@ -15,10 +15,10 @@ use bd_core::gpu::{Gpu, Launch, Program, Value};
 use bd_core::kernel::gpu::{
     ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, held_of, numbers, shared_out,
 };
-use bd_kernel::models::cell::Gates;
+use bd_kernel::models::cell::CellUnit;
 use tch::{Kind, Tensor};
 
-use cell::{CellFacts, CellText, Gated, OneInput};
+use cell::{CellFacts, CellText, UnitText, OneInput};
 use layout::{GpuLimits, Problem, TeamLayout};
 
 mod cell;
@@ -45,14 +45,14 @@ enum Cell {
     /// The outputs of units, which are a leaf of their own.
     Units(OneInput),
     /// The first number of the state of a cell.
-    Gates(Box<dyn CellText>),
+    Phases(Box<dyn CellText>),
 }
 
 impl Cell {
     fn text(&self) -> &dyn CellText {
         match self {
             Self::Units(units) => units,
-            Self::Gates(gates) => gates.as_ref(),
+            Self::Phases(text) => text.as_ref(),
         }
     }
 }
@@ -64,8 +64,8 @@ impl RecurrentOnGpu {
     }
 
     /// `n` units of a cell, whose first number of state is its output.
-    pub(crate) fn cell(gates: impl Gates, n: usize) -> Self {
-        Self::new(Cell::Gates(Box::new(Gated(gates))), n)
+    pub(crate) fn cell(unit: impl CellUnit, n: usize) -> Self {
+        Self::new(Cell::Phases(Box::new(UnitText(unit))), n)
     }
 
     fn new(cell: Cell, n: usize) -> Self {
@@ -74,7 +74,7 @@ impl RecurrentOnGpu {
     }
 
     fn is_cell(&self) -> bool {
-        matches!(self.cell, Cell::Gates(_))
+        matches!(self.cell, Cell::Phases(_))
     }
 
     /// Leaves but for what comes back, where that is one of its own.

@@ -8,22 +8,24 @@ use tch::Device;
 
 use super::*;
 use crate::{CubaLif, ExponConfig, LifConfig};
-use bd_kernel::models::gru::GruGates;
-use bd_kernel::models::lstm::LstmGates;
+use bd_kernel::models::cell::{Functions, Own};
+use bd_kernel::models::gru::GruUnit;
+use bd_kernel::models::lstm::LstmUnit;
 
 /// One phase: a leak of its own for each unit, by its second input.
 #[derive(Debug, Clone, Copy)]
 struct OnePhase;
 
-impl Gates for OnePhase {
+impl CellUnit for OnePhase {
     const NAME: &'static str = "one phase";
     const PHASES: &'static [usize] = &[2];
+    const FUNCTIONS: &'static [usize] = &[2];
     const STATES: usize = 2;
 
-    fn phase<N: Num>(&self, _phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>) {
-        let c = s[1].clone() * a[1].clone().sigmoid() + a[0].clone();
-        let h = c.clone().tanh() + s[0].clone().scale(0.3);
-        (h.clone(), vec![h, c])
+    fn phase<N: Num>(&self, _phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N {
+        s[1] = s[1].clone() * f.sigmoid(a[1].clone()) + a[0].clone();
+        s[0] = f.tanh(s[1].clone()) + s[0].clone().scale(0.3);
+        s[0].clone()
     }
 }
 
@@ -31,27 +33,27 @@ impl Gates for OnePhase {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TwoPhases;
 
-impl Gates for TwoPhases {
+impl CellUnit for TwoPhases {
     const NAME: &'static str = "two phases";
     const PHASES: &'static [usize] = &[2, 1];
+    const FUNCTIONS: &'static [usize] = &[2, 1];
     const STATES: usize = 1;
     const PASSING: usize = 2;
 
-    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &[N]) -> (N, Vec<N>) {
-        let h = s[0].clone();
+    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N {
         if phase == 0 {
-            let z = a[0].clone().sigmoid();
-            return (a[1].clone().tanh() * h.clone(), vec![h, z, a[1].clone()]);
+            (s[1], s[2]) = (f.sigmoid(a[0].clone()), a[1].clone());
+            return f.tanh(a[1].clone()) * s[0].clone();
         }
-        let h = h.scale(0.5) + s[1].clone() * (a[0].clone() + s[2].clone()).tanh();
-        (h.clone(), vec![h, s[1].clone(), s[2].clone()])
+        s[0] = s[0].clone().scale(0.5) + s[1].clone() * f.tanh(a[0].clone() + s[2].clone());
+        s[0].clone()
     }
 }
 
 /// A system of these formulas, stepped by libtorch; its scan for GPUs shares out the work as it is told.
 #[derive(Debug)]
-struct ByFormula<G> {
-    gates: G,
+struct ByFormula<U> {
+    unit: U,
     weight: Tensor,
     share: fn(Problem<'_>, GpuLimits) -> Result<TeamLayout>,
 }
@@ -70,7 +72,7 @@ impl StateTree for Numbers {
     }
 }
 
-impl<G: Gates> System for ByFormula<G> {
+impl<U: CellUnit> System for ByFormula<U> {
     type State = Numbers;
 
     fn n_in(&self) -> i64 {
@@ -82,27 +84,27 @@ impl<G: Gates> System for ByFormula<G> {
     }
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> Numbers {
-        Numbers((0..G::STATES).map(|j| Tensor::full([batch, self.n_out()], 0.1 * j as f64, on)).collect())
+        Numbers((0..U::STATES).map(|j| Tensor::full([batch, self.n_out()], 0.1 * j as f64, on)).collect())
     }
 
     fn step(&self, _sha: &Shared, x: &Tensor, s: &Numbers) -> (Tensor, Numbers) {
         let n = self.n_out();
         let (mut fed, mut from) = (s.0[0].shallow_clone(), 0);
         let mut numbers: Vec<Field> = s.0.iter().map(|value| Field(value.shallow_clone())).collect();
-        numbers.extend((0..G::PASSING).map(|_| Field(fed.zeros_like())));
-        for (phase, inputs) in G::PHASES.iter().enumerate() {
+        numbers.extend((0..U::PASSING).map(|_| Field(fed.zeros_like())));
+        for (phase, inputs) in U::PHASES.iter().enumerate() {
             let width = *inputs as i64 * n;
             let a = x.narrow(1, from, width) + fed.matmul(&self.weight.narrow(1, from, width));
             let a: Vec<Field> = a.chunk(*inputs as i64, 1).into_iter().map(Field).collect();
-            let (y, next) = self.gates.phase(phase, &a, &numbers);
-            (fed, numbers, from) = (y.0, next, from + width);
+            fed = self.unit.phase(phase, &a, &mut numbers, &mut Own).0;
+            from += width;
         }
-        let state = numbers.into_iter().take(G::STATES).map(|field| field.0).collect();
+        let state = numbers.into_iter().take(U::STATES).map(|field| field.0).collect();
         (fed, Numbers(state))
     }
 
     fn kernel(&self, _sha: &Shared, _processor: Processor) -> Option<Fused> {
-        let mut cell = RecurrentOnGpu::cell(self.gates, self.n_out() as usize);
+        let mut cell = RecurrentOnGpu::cell(self.unit, self.n_out() as usize);
         cell.share = self.share;
         Some(Fused::for_gpu(cell, &[&self.weight]))
     }
@@ -118,15 +120,15 @@ fn told<const MEMBERS: usize, const SAMPLES: usize, const RESIDENT: bool>(
 
 fn assert_on(gpu: &Arc<Gpu>, share: fn(Problem<'_>, GpuLimits) -> Result<TeamLayout>, [n, time, batch]: [i64; 3]) {
     let on = (Kind::Double, Device::Cpu);
-    fn check<G: Gates>(gpu: &Arc<Gpu>, system: impl Fn(Tensor) -> ByFormula<G>, n: i64, case: ScanCase) {
+    fn check<U: CellUnit>(gpu: &Arc<Gpu>, system: impl Fn(Tensor) -> ByFormula<U>, n: i64, case: ScanCase) {
         let mut params = Params::new(case.seed, case.on);
-        let width = n * G::PHASES.iter().sum::<usize>() as i64;
+        let width = n * U::PHASES.iter().sum::<usize>() as i64;
         let weight = params.at("r").param("weight", |rng| rng.tensor(&[n, width], case.on, bd_core::Rng::normal) * 0.3);
         assert_scan_is_steps(&OnGpu(system(weight.unwrap()), gpu.clone()), &params, case);
     }
     let case = ScanCase { time, batch, on, tolerance: 1e-12, seed: n as u64 };
-    check(gpu, |weight| ByFormula { gates: OnePhase, weight, share }, n, case);
-    check(gpu, |weight| ByFormula { gates: TwoPhases, weight, share }, n, case);
+    check(gpu, |weight| ByFormula { unit: OnePhase, weight, share }, n, case);
+    check(gpu, |weight| ByFormula { unit: TwoPhases, weight, share }, n, case);
 }
 
 /// All of it in shared memory, a sample each and several, more than a thread multiplies at once.
@@ -228,9 +230,9 @@ fn states_stay_in_registers() {
     let units = neurons.kernel(&Shared::new(1.0), Processor::Gpu).unwrap().on_gpu().unwrap().remove(0).0;
     let cells = [
         (RecurrentOnGpu::around(units.as_ref(), 512).unwrap(), 256),
-        (RecurrentOnGpu::cell(LstmGates, 512), 256),
-        (RecurrentOnGpu::cell(LstmGates, 100), 128),
-        (RecurrentOnGpu::cell(GruGates, 512), 256),
+        (RecurrentOnGpu::cell(LstmUnit, 512), 256),
+        (RecurrentOnGpu::cell(LstmUnit, 100), 128),
+        (RecurrentOnGpu::cell(GruUnit, 512), 256),
         (RecurrentOnGpu::cell(TwoPhases, 100), 128),
     ];
     for (cell, samples) in &cells {

@@ -72,6 +72,9 @@ impl NetworkConfig {
             true => (MOST_NEURONS, "neurons"),
             false => (MOST_RATE_UNITS, "units"),
         };
+        if let Some(width) = self.model.hidden().iter().find(|width| **width < 1) {
+            return Err(Error::setting("model.hidden", width, "at least 1 in each layer"));
+        }
         let ends = [self.model.n_in(), self.model.n_out()];
         // Channels of spikes may be many: their weights are rows, read where there is a spike.
         let ends = ends.into_iter().filter(|_| !self.model.is_spiking());

@@ -7,7 +7,7 @@ use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
 
 use super::{Dtype, Lessons, Model, NetworkConfig, NetworkData};
-use crate::config::cores;
+use crate::config::{CHECKPOINT_MINUTES, cores};
 
 impl NetworkConfig {
     pub(super) fn defaults(job: &str, lessons: &Lessons) -> Result<Self> {
@@ -58,7 +58,7 @@ fn common(job: &str) -> NetworkConfig {
         early_stopping: None,
         report_every: 500,
         checkpoint_every: None,
-        checkpoint_minutes: 5.0,
+        checkpoint_minutes: CHECKPOINT_MINUTES,
         checkpoint_keep: 3,
     }
 }

@@ -1,0 +1,57 @@
+//! What an update takes of memory, before it is made.
+
+use bd_core::Result;
+use bd_models::Pipeline;
+use bd_train::{BatchOf, Criterion, MemoryNeeds, MemoryReport, Task, Trainer};
+
+use super::{Data, NetworkExperiment};
+use crate::config::NetworkConfig;
+use crate::listener::Listener;
+
+impl NetworkExperiment {
+    fn batch(&self) -> BatchOf {
+        match (&self.data, self.examples()) {
+            (Data::Task(task, _), _) => batch_of_task(&self.config, task),
+            (_, Some(examples)) => BatchOf::examples(examples, self.config.training(examples.count()).batch),
+            (_, None) => unreachable!("only a task has no examples"),
+        }
+    }
+
+    /// What an update will take of memory, where that is known: said, and refused if there is less.
+    pub(crate) fn checked_memory(&self, listener: &dyn Listener) -> Result<Option<MemoryReport>> {
+        let Some(needs) = needs(&self.config, &self.pipeline, self.criterion, &self.batch())? else { return Ok(None) };
+        needs.check(0)?;
+        let memory = needs.beside();
+        listener.say(&format!("memory    {}", memory.describe()));
+        Ok(Some(memory))
+    }
+}
+
+/// What an update takes of memory.
+pub(super) fn needs(
+    config: &NetworkConfig,
+    pipeline: &Pipeline,
+    criterion: Criterion,
+    batch: &BatchOf,
+) -> Result<Option<MemoryNeeds>> {
+    let advice = "take a smaller --batch, perhaps with more of --accumulate, fewer steps or samples, or cut the sequences by \
+                  --truncate";
+    let trainer =
+        Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
+    Ok(trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice)))
+}
+
+/// A batch of a task, before it is drawn.
+pub(super) fn batch_of_task(config: &NetworkConfig, task: &Task) -> BatchOf {
+    let (steps, samples) = (task.steps(), config.batch.unwrap_or(1));
+    let number = config.dtype.kind().elt_size_in_bytes();
+    let targets_bytes = steps.saturating_mul(samples).saturating_mul(config.model.n_out() as usize * number);
+    BatchOf { steps, samples, spikes: None, targets_bytes, padded: false, copied: true }
+}
+
+/// Bytes of the batch that tests.
+pub(super) fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
+    let channels = (config.model.n_in() + config.model.n_out()) as usize;
+    let numbers = task.steps().saturating_mul(config.data.test_samples).saturating_mul(channels);
+    numbers.saturating_mul(config.dtype.kind().elt_size_in_bytes()) as u64
+}

@@ -1,0 +1,84 @@
+//! What is said of an experiment before it begins.
+
+use bd_core::kernel::gpu::has_form;
+use bd_core::text::{plural, short};
+use bd_core::{DataTransform, Inputs};
+use bd_models::Encoder;
+use bd_train::data::dataset::Prepared;
+use tch::Device;
+
+use super::{Data, NetworkExperiment};
+use crate::listener::Listener;
+
+impl NetworkExperiment {
+    /// Says what data and network are, and which part of it a GPU does step by step.
+    pub(crate) fn introduce(&self, listener: &dyn Listener) {
+        listener.say(&self.describe());
+        if self.pipeline.on().1 != Device::Cpu && !has_form(&self.pipeline.net, &self.config.sha()) {
+            listener.say("gpu       no kernels of bd's own for all of this network; libtorch does the rest, some of it step by step");
+        }
+    }
+
+    /// Lines for people about data and network.
+    pub fn describe(&self) -> String {
+        let weights = plural(self.pipeline.n_trainable(), "weight");
+        format!("data      {}\nmodel     {}, {weights}", self.describe_data(), self.config.model.describe())
+    }
+
+    fn describe_data(&self) -> String {
+        let file = self.config.data.file.as_deref().and_then(|path| path.file_name()).unwrap_or_default();
+        match &self.data {
+            Data::Task(task, set) => {
+                let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
+                format!(
+                    "task {}: {} of {}, a fresh batch of {} for every update, {samples} for testing",
+                    task.name(),
+                    plural(channels, "channel"),
+                    plural(steps, "step"),
+                    self.config.batch.unwrap_or(1),
+                )
+            }
+            Data::Random(set) => {
+                let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
+                format!(
+                    "{} of {} ({} ms), {}, {}",
+                    plural(samples, "sample"),
+                    plural(steps, "step"),
+                    short(steps as f64 * self.config.dt),
+                    plural(channels, "channel"),
+                    spikes_in_words(set.examples.inputs(), ""),
+                )
+            }
+            Data::File(data) if self.config.model.is_spiking() => {
+                format!("{}: {}\ninputs    {}", file.to_string_lossy(), data.describe(), self.describe_inputs(data))
+            }
+            Data::File(data) => format!("{}: {}", file.to_string_lossy(), data.describe()),
+        }
+    }
+
+    /// What drives a spiking network on a file.
+    fn describe_inputs(&self, data: &Prepared) -> String {
+        let (encoder, dt) = (self.config.data.encode, format!("steps of {} ms", self.config.dt));
+        let steps = match encoder.substeps() {
+            1 => String::new(),
+            substeps => format!(", {substeps} steps for each of the data"),
+        };
+        let encoded = format!("encoded as {}{steps}", encoder.name());
+        let Inputs::Spikes(_) = data.train.inputs() else { return format!("{encoded}, {dt}") };
+        let counted = [
+            (data.merged_events, "counted as one with another of the same channel and step"),
+            (data.late_events, "left out, which come after the last step"),
+        ];
+        let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
+        let from = if encoder == Encoder::None { String::new() } else { format!("{encoded}: ") };
+        format!("{from}{}, {dt}{}", spikes_in_words(data.train.inputs(), " for training"), counted.collect::<String>())
+    }
+}
+
+/// How many spikes there are.
+fn spikes_in_words(inputs: &Inputs, what_for: &str) -> String {
+    let Inputs::Spikes(spikes) = inputs else { return String::new() };
+    let [steps, samples, channels] = spikes.shape();
+    let percent = short(100.0 * spikes.count() as f64 / (steps * samples * channels) as f64);
+    format!("{} spikes{what_for} (in {percent} % of all channels and steps), kept as a list", spikes.count())
+}
