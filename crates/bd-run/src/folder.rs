@@ -245,7 +245,8 @@ impl MadeFolders {
         loop {
             tries += 1;
             match Self::make(&name()) {
-                Err(Error::Storage { source, .. }) if source.kind() == ErrorKind::AlreadyExists && tries < MOST_TRIES => {}
+                Err(Error::Storage { source, .. })
+                    if source.kind() == ErrorKind::AlreadyExists && tries < MOST_TRIES => {}
                 made => return made,
             }
         }

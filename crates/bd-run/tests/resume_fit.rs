@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bd_core::tch::Device;
 use bd_core::Error;
+use bd_core::tch::Device;
 use bd_run::{Ended, ForecastConfig, Layers, Listener, Resume, ResumeEnded, Run, Setting, Status, forecast};
 use bd_train::{Checkpoints, Control};
 

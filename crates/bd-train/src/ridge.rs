@@ -66,6 +66,9 @@ impl Default for Ridge {
     }
 }
 
+/// Sees the factor and the model's state after a chunk of samples, and says whether there shall be another.
+pub(crate) type AfterChunk<'a, S> = dyn FnMut(&RidgeFactor, &S) -> Result<ControlFlow<()>> + 'a;
+
 /// What a fit found out about the problem.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RidgeReport {
@@ -134,8 +137,7 @@ impl Ridge {
         Ok(self.extend_while(factor, model, sha, [x, y], state, go_on)?.0)
     }
 
-    /// [`extend`](Self::extend) by inputs and targets `xy` until `after_chunk`, which sees the factor and the state after each chunk, says
-    /// that it is enough; and whether it has.
+    /// [`extend`](Self::extend) by inputs and targets until `after_chunk` says that it is enough; and whether it has.
     pub(crate) fn extend_while<M: Readout>(
         &self,
         factor: &mut RidgeFactor,
@@ -143,7 +145,7 @@ impl Ridge {
         sha: &Shared,
         [x, y]: [&Tensor; 2],
         state: M::State,
-        after_chunk: &mut dyn FnMut(&RidgeFactor, &M::State) -> Result<ControlFlow<()>>,
+        after_chunk: &mut AfterChunk<'_, M::State>,
     ) -> Result<(M::State, ControlFlow<()>)> {
         self.check()?;
         sha.check()?;
@@ -206,13 +208,19 @@ impl RidgeFactor {
         // Fewer samples than columns leave fewer rows.
         let expected = [width.min(i64::try_from(rows).unwrap_or(i64::MAX)), width];
         if r.size() != expected {
-            return Err(Error::Shape { what: "the R factor".into(), expected: format!("{expected:?}"), found: r.size() });
+            return Err(Error::Shape {
+                what: "the R factor".into(),
+                expected: format!("{expected:?}"),
+                found: r.size(),
+            });
         }
         if r.kind() != Kind::Double {
             return Err(Error::Config(format!("the R factor is of {}, not float64", bd_core::kind_name(r.kind()))));
         }
         check_finite("the R factor", r)?;
-        Ok(Self { r: r.to_device(self.r.device()), rows, ..self })
+        // Columns side by side, as the factorisation gives it: products round by the order in which they find their numbers.
+        let r = r.to_device(self.r.device()).transpose(0, 1).contiguous().transpose(0, 1);
+        Ok(Self { r, rows, ..self })
     }
 
     /// Takes in more samples: features `[rows, n_features]` and targets `[rows, n_targets]`. Values that are not finite

@@ -1,4 +1,6 @@
-//! The unit of a recurrent network of rates, `bd_models::Rnn`.
+//! The units of a recurrent network of rates, `bd_models::Rnn`: without and with a leak.
+
+use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,16 +27,50 @@ impl Activation {
     }
 }
 
-/// `h <- f(a)`, or with a leak `h <- (1 - gain) h + gain f(a)`.
-#[derive(Debug, Clone, Copy)]
-pub struct RnnUnit {
-    /// `f`.
-    pub activation: Activation,
-    /// `dt/tau`, if there is a leak.
-    pub gain: Option<f64>,
+/// An [`Activation`] as a type, so that loops are compiled for it.
+pub trait RateOf: Debug + Copy + Send + Sync + 'static {
+    /// The rate of a potential.
+    fn rate<N: Num>(a: N, f: &mut impl Functions<N>) -> N;
 }
 
-impl CellUnit for RnnUnit {
+/// [`Activation::Relu`].
+#[derive(Debug, Clone, Copy)]
+pub struct Relu;
+
+impl RateOf for Relu {
+    #[inline(always)]
+    fn rate<N: Num>(a: N, f: &mut impl Functions<N>) -> N {
+        f.relu(a)
+    }
+}
+
+/// [`Activation::Tanh`].
+#[derive(Debug, Clone, Copy)]
+pub struct Tanh;
+
+impl RateOf for Tanh {
+    #[inline(always)]
+    fn rate<N: Num>(a: N, f: &mut impl Functions<N>) -> N {
+        f.tanh(a)
+    }
+}
+
+/// [`Activation::Identity`].
+#[derive(Debug, Clone, Copy)]
+pub struct Identity;
+
+impl RateOf for Identity {
+    #[inline(always)]
+    fn rate<N: Num>(a: N, _f: &mut impl Functions<N>) -> N {
+        a
+    }
+}
+
+/// `h <- f(a)`.
+#[derive(Debug, Clone, Copy)]
+pub struct RnnUnit<R>(pub R);
+
+impl<R: RateOf> CellUnit for RnnUnit<R> {
     const NAME: &'static str = "rnn";
     const PHASES: &'static [usize] = &[1];
     const FUNCTIONS: &'static [usize] = &[1];
@@ -42,16 +78,29 @@ impl CellUnit for RnnUnit {
 
     #[inline(always)]
     fn phase<N: Num>(&self, _phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N {
-        let a = a[0].clone();
-        let rate = match self.activation {
-            Activation::Relu => f.relu(a),
-            Activation::Tanh => f.tanh(a),
-            Activation::Identity => a,
-        };
-        s[0] = match self.gain {
-            Some(gain) => s[0].clone().scale(1.0 - gain) + rate.scale(gain),
-            None => rate,
-        };
+        s[0] = R::rate(a[0].clone(), f);
+        s[0].clone()
+    }
+}
+
+/// `h <- (1 - gain) h + gain f(a)`.
+#[derive(Debug, Clone, Copy)]
+pub struct LeakyRnnUnit<R> {
+    /// `f`.
+    pub activation: R,
+    /// `dt/tau`.
+    pub gain: f64,
+}
+
+impl<R: RateOf> CellUnit for LeakyRnnUnit<R> {
+    const NAME: &'static str = "leaky rnn";
+    const PHASES: &'static [usize] = &[1];
+    const FUNCTIONS: &'static [usize] = &[1];
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn phase<N: Num>(&self, _phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N {
+        s[0] = s[0].clone().scale(1.0 - self.gain) + R::rate(a[0].clone(), f).scale(self.gain);
         s[0].clone()
     }
 }

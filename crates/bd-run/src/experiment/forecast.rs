@@ -6,10 +6,10 @@ use bd_core::npz::save_npz;
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
 use bd_models::{Ngrc, Nvar, NvarConfig};
-use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
 use bd_train::data::Split;
 use bd_train::data::columns::MAX_NUMBERS;
 use bd_train::forecast::{Fitter, ForecastEvaluation, ForecastFit, Measure, RidgeDevice, ShortPart};
+use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 

@@ -18,8 +18,8 @@ use serde_json::{Map, Value};
 use tch::Device;
 
 pub use self::evaluate::evaluate_network;
-pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::forecast::{ForecastReport, evaluate_forecast};
+pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
 pub use self::report::{NetworkReport, Recorded};

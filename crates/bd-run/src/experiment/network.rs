@@ -9,9 +9,7 @@ use bd_core::{DataTransform, Error, Inputs, Params, Result, Shared, catch_torch}
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{
-    Activity, Criterion, End, Evaluation, Newest, Source, Task, Trained, Trainer, activity,
-};
+use bd_train::{Activity, Criterion, End, Evaluation, Newest, Source, Task, Trained, Trainer, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 

@@ -219,9 +219,10 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
 
     /// Where a checkpoint was written.
     fn restored(&self, checkpoint: &Checkpoint) -> Result<Standing<M::State>> {
-        let of_another = |what: String| Error::Config(format!("the checkpoint is of no fit that can go on here: {what}"));
-        let saved: Saved = serde_json::from_value(checkpoint.meta["fit"].clone())
-            .map_err(|error| of_another(error.to_string()))?;
+        let of_another =
+            |what: String| Error::Config(format!("the checkpoint is of no fit that can go on here: {what}"));
+        let saved: Saved =
+            serde_json::from_value(checkpoint.meta["fit"].clone()).map_err(|error| of_another(error.to_string()))?;
         let here = self.regression();
         if saved.regression != here || saved.samples > here.rows.len() {
             return Err(of_another(format!("it is of {:?}, and this is {here:?}", saved.regression)));

@@ -171,15 +171,9 @@ impl<F: Real, U: CellUnit> Kernel<F> for CellKernel<U> {
             let gys = Some((tile, at, grads.ys));
             if self.phases.len() == 1 {
                 let (gates, gstate) = (&mut *gates, &mut *gstate);
-                vectorised(
-                    instructions,
-                    Adjoint::<_, U, 0> { unit, gates, before, gout: &[], gstate, gpassing, gys },
-                );
+                vectorised(instructions, Adjoint::<_, U, 0> { unit, gates, before, gout: &[], gstate, gpassing, gys });
             } else {
-                vectorised(
-                    instructions,
-                    Adjoint::<_, U, 1> { unit, gates, before, gout: &[], gstate, gpassing, gys },
-                );
+                vectorised(instructions, Adjoint::<_, U, 1> { unit, gates, before, gout: &[], gstate, gpassing, gys });
                 let of_second = &gates[U::PHASES[0] * units..][..U::PHASES[1] * units];
                 self.phases[1].to_units.step(instructions, lanes, of_second, Start::Zero, &mut gout);
                 let gout = &*gout;

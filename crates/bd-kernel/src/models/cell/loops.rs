@@ -105,41 +105,52 @@ pub(super) struct Forward<'a, F, U, const P: usize> {
 
 impl<F: Real, U: CellUnit, const P: usize> Loops for Forward<'_, F, U, P> {
     #[inline(always)]
-    fn run<C: Cpu>(self) {
-        const W: usize = LANES;
-        let Self { unit, gates, state, passing, out, ys } = self;
-        let (units, is_last) = (state.len() / U::STATES, P + 1 == U::PHASES.len());
-        for at in (0..units).step_by(W) {
-            let a = read_all::<F, W, MOST>(gates, at, units, U::PHASES[P]);
-            let mut s = read_all::<F, W, MOST>(state, at, units, U::STATES);
-            if P > 0 {
-                for j in 0..U::PASSING {
-                    s[U::STATES + j] = read(passing, at + j * units);
-                }
-            }
-            let (mut values, mut y) = ([[F::default(); W]; MOST], [F::default(); W]);
-            for l in 0..W {
-                let (a, mut next) = (lane(&a, l), lane(&s, l));
-                let mut functions = Record::<C, F> { values: [F::default(); MOST], next: 0, cpu: PhantomData };
-                y[l] = unit.phase(P, &a[..U::PHASES[P]], &mut next[..numbers::<U>()], &mut functions);
-                for k in 0..U::FUNCTIONS[P] {
-                    values[k][l] = functions.values[k];
-                }
-                for j in 0..numbers::<U>() {
-                    s[j][l] = next[j];
-                }
-            }
-            write_all(gates, at, units, &values, U::FUNCTIONS[P]);
-            write_all(state, at, units, &s, U::STATES);
-            if !is_last {
-                write(out, at, &y);
-                for j in 0..U::PASSING {
-                    write(passing, at + j * units, &s[U::STATES + j]);
-                }
+    fn run<C: Cpu>(mut self) {
+        let units = self.state.len() / U::STATES;
+        let whole = units - units % (2 * LANES);
+        for at in (0..whole).step_by(2 * LANES) {
+            self.block::<C, { 2 * LANES }>(at, units);
+        }
+        if whole < units {
+            self.block::<C, LANES>(whole, units);
+        }
+        if let Some((tile, at, ys)) = self.ys {
+            write_step(&self.state[..units], tile, at, ys);
+        }
+    }
+}
+
+impl<F: Real, U: CellUnit, const P: usize> Forward<'_, F, U, P> {
+    /// `W` of the `units` numbers of all units and samples.
+    #[inline(always)]
+    fn block<C: Cpu, const W: usize>(&mut self, at: usize, units: usize) {
+        let Self { unit, gates, state, passing, out, .. } = self;
+        let a = read_all::<F, W, MOST>(gates, at, units, U::PHASES[P]);
+        let mut s = read_all::<F, W, MOST>(state, at, units, U::STATES);
+        if P > 0 {
+            for j in 0..U::PASSING {
+                s[U::STATES + j] = read(passing, at + j * units);
             }
         }
-        if let Some((tile, at, ys)) = ys {
-            write_step(&state[..units], tile, at, ys);
+        let (mut values, mut y) = ([[F::default(); W]; MOST], [F::default(); W]);
+        for l in 0..W {
+            let (a, mut next) = (lane(&a, l), lane(&s, l));
+            let mut functions = Record::<C, F> { values: [F::default(); MOST], next: 0, cpu: PhantomData };
+            y[l] = unit.phase(P, &a[..U::PHASES[P]], &mut next[..numbers::<U>()], &mut functions);
+            for k in 0..U::FUNCTIONS[P] {
+                values[k][l] = functions.values[k];
+            }
+            for j in 0..numbers::<U>() {
+                s[j][l] = next[j];
+            }
+        }
+        write_all(gates, at, units, &values, U::FUNCTIONS[P]);
+        write_all(state, at, units, &s, U::STATES);
+        if P + 1 < U::PHASES.len() {
+            write(out, at, &y);
+            for j in 0..U::PASSING {
+                write(passing, at + j * units, &s[U::STATES + j]);
+            }
         }
     }
 }
@@ -162,52 +173,64 @@ pub(super) struct Adjoint<'a, F, U, const P: usize> {
 
 impl<F: Real, U: CellUnit, const P: usize> Loops for Adjoint<'_, F, U, P> {
     #[inline(always)]
-    fn run<C: Cpu>(self) {
-        const W: usize = LANES;
-        let Self { unit, gates, before: (h, others), gout, gstate, gpassing, gys } = self;
-        let (units, is_last) = (h.len(), P + 1 == U::PHASES.len());
-        if let Some((tile, at, gys)) = gys {
-            add_step(gys, tile, at, &mut gstate[..units]);
+    fn run<C: Cpu>(mut self) {
+        let units = self.before.0.len();
+        if let Some((tile, at, gys)) = self.gys {
+            add_step(gys, tile, at, &mut self.gstate[..units]);
         }
-        let own = first_input::<U>(P) * units;
-        for at in (0..units).step_by(W) {
-            let mut s = read_all::<F, W, MOST>(others, at, units, U::STATES - 1);
-            s.rotate_right(1);
-            s[0] = read(h, at);
-            let earlier = read_all::<F, W, MOST>(gates, at, units, if P > 0 { U::FUNCTIONS[0] } else { 0 });
-            let values = read_all::<F, W, MOST>(gates, own + at, units, U::FUNCTIONS[P]);
-            let mut gs = read_all::<F, W, MOST>(gstate, at, units, U::STATES);
-            let mut gy = [F::default(); W];
-            if is_last {
-                // Of what passes nothing is asked after the last phase.
-            } else {
-                gy = read(gout, at);
-                for j in 0..U::PASSING {
-                    gs[U::STATES + j] = read(gpassing, at + j * units);
-                }
+        let whole = units - units % (2 * LANES);
+        for at in (0..whole).step_by(2 * LANES) {
+            self.block::<{ 2 * LANES }>(at, units);
+        }
+        if whole < units {
+            self.block::<LANES>(whole, units);
+        }
+    }
+}
+
+impl<F: Real, U: CellUnit, const P: usize> Adjoint<'_, F, U, P> {
+    /// `W` of the `units` numbers of all units and samples.
+    #[inline(always)]
+    fn block<const W: usize>(&mut self, at: usize, units: usize) {
+        let Self { unit, gates, before: (h, others), gout, gstate, gpassing, .. } = self;
+        let (unit, is_last, own) = (*unit, P + 1 == U::PHASES.len(), first_input::<U>(P) * units);
+        let mut s = [[F::default(); W]; MOST];
+        s[0] = read(h, at);
+        for j in 1..U::STATES {
+            s[j] = read(others, at + (j - 1) * units);
+        }
+        let earlier = read_all::<F, W, MOST>(gates, at, units, if P > 0 { U::FUNCTIONS[0] } else { 0 });
+        let values = read_all::<F, W, MOST>(gates, own + at, units, U::FUNCTIONS[P]);
+        let mut gs = read_all::<F, W, MOST>(gstate, at, units, U::STATES);
+        let mut gy = [F::default(); W];
+        // Of what passes nothing is asked after the last phase.
+        if !is_last {
+            gy = read(gout, at);
+            for j in 0..U::PASSING {
+                gs[U::STATES + j] = read(gpassing, at + j * units);
             }
-            let mut ga = [[F::default(); W]; MOST];
-            for l in 0..W {
-                let mut s = lane(&s, l);
-                if P > 0 {
-                    s = after_first(unit, lane(&earlier, l), s);
-                }
-                let asked = Asked { gy: (!is_last).then_some(gy[l]), gnext: lane(&gs, l) };
-                let here = Here::<F, U, P> { unit, s, values: lane(&values, l) };
-                let (of_inputs, of_state) = here.vjp(&asked);
-                for i in 0..U::PHASES[P] {
-                    ga[i][l] = of_inputs[i];
-                }
-                for j in 0..numbers::<U>() {
-                    gs[j][l] = of_state[j];
-                }
-            }
-            write_all(gates, own + at, units, &ga, U::PHASES[P]);
-            write_all(gstate, at, units, &gs, U::STATES);
+        }
+        let mut ga = [[F::default(); W]; MOST];
+        for l in 0..W {
+            let mut s = lane(&s, l);
             if P > 0 {
-                for j in 0..U::PASSING {
-                    write(gpassing, at + j * units, &gs[U::STATES + j]);
-                }
+                s = after_first(unit, lane(&earlier, l), s);
+            }
+            let asked = Asked { gy: (!is_last).then_some(gy[l]), gnext: lane(&gs, l) };
+            let here = Here::<F, U, P> { unit, s, values: lane(&values, l) };
+            let (of_inputs, of_state) = here.vjp(&asked);
+            for i in 0..U::PHASES[P] {
+                ga[i][l] = of_inputs[i];
+            }
+            for j in 0..numbers::<U>() {
+                gs[j][l] = of_state[j];
+            }
+        }
+        write_all(gates, own + at, units, &ga, U::PHASES[P]);
+        write_all(gstate, at, units, &gs, U::STATES);
+        if P > 0 {
+            for j in 0..U::PASSING {
+                write(gpassing, at + j * units, &gs[U::STATES + j]);
             }
         }
     }
@@ -221,11 +244,17 @@ fn unknown<F: Real>() -> F {
 
 /// The numbers of state after the first phase, by the values of its functions.
 #[inline(always)]
-fn after_first<F: Real, U: CellUnit>(unit: U, values: [F; MOST], s: [F; MOST]) -> [F; MOST] {
+fn after_first<F: Real, U: CellUnit>(unit: U, values: [F; MOST], mut s: [F; MOST]) -> [F; MOST] {
     let a = [Dual::fixed(unknown::<F>()); MOST];
-    let mut s = s.map(Dual::fixed);
-    unit.phase(0, &a[..U::PHASES[0]], &mut s[..numbers::<U>()], &mut Replay { values, next: 0 });
-    s.map(|number| number.value)
+    let mut duals = [Dual::fixed(F::default()); MOST];
+    for j in 0..numbers::<U>() {
+        duals[j] = Dual::fixed(s[j]);
+    }
+    unit.phase(0, &a[..U::PHASES[0]], &mut duals[..numbers::<U>()], &mut Replay { values, next: 0 });
+    for j in 0..numbers::<U>() {
+        s[j] = duals[j].value;
+    }
+    s
 }
 
 /// Gradients of what comes out of a phase, where that goes anywhere, and of the next numbers.
@@ -271,7 +300,7 @@ impl<F: Real, U: CellUnit, const P: usize> Here<F, U, P> {
         for i in 0..inputs {
             a[i] = Dual::varied(unknown::<F>(), i == which);
         }
-        let mut s = self.s.map(Dual::fixed);
+        let mut s = [Dual::fixed(F::default()); MOST];
         for j in 0..numbers::<U>() {
             s[j] = Dual::varied(self.s[j], inputs + j == which);
         }

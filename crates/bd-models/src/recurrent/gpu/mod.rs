@@ -18,7 +18,7 @@ use bd_core::kernel::gpu::{
 use bd_kernel::models::cell::CellUnit;
 use tch::{Kind, Tensor};
 
-use cell::{CellFacts, CellText, UnitText, OneInput};
+use cell::{CellFacts, CellText, OneInput, UnitText};
 use layout::{GpuLimits, Problem, TeamLayout};
 
 mod cell;
