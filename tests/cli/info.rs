@@ -75,30 +75,38 @@ fn results_that_cannot_be_written_are_an_error_and_the_run_is_kept() {
     assert!(out.join("model.safetensors").exists());
 }
 
-/// The exit code says which signal it was. The run takes its folder away unless the fit was done by then: its weights are kept.
+/// The exit code says which signal it was. The run takes its folder away unless some of the fit was done by then; what is kept goes on
+/// to the weights of a run that nobody stopped.
 #[test]
-fn a_signal_stops_a_run_and_leaves_nothing_or_the_weights() {
+fn a_signal_stops_a_fit_and_what_it_leaves_goes_on() {
+    let desk = Desk::new();
+    // Long enough to be stopped in the middle of: 400 features of 300,000 points.
+    let job = ["train", "ngrc", "--delay", "9", "--set", "data.system.duration=3000", "--quiet", "--out"];
+    desk.bd(&[&job[..], &["whole"]].concat());
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let desk = Desk::new();
+        let run = format!("{signal}/run");
         let mut child = Command::new(env!("CARGO_BIN_EXE_bd"))
-            // Long enough to be stopped in the middle of: 400 features of 300,000 points.
-            .args(["train", "ngrc", "--delay", "9", "--set", "data.system.duration=3000", "--quiet", "--out"])
-            .arg(desk.path("deep/run"))
+            .args(job)
+            .arg(desk.path(&run))
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        while !desk.path("deep/run").exists() {
+        while !desk.path(&run).exists() {
             assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(code));
-        let files = desk.files();
-        let weights = files.iter().any(|file| file == "deep/run/model.safetensors");
-        assert!(files.is_empty() || weights, "{files:?}");
-        if weights {
-            let manifest = std::fs::read_to_string(desk.path("deep/run/manifest.json")).unwrap();
-            assert!(manifest.contains("\"status\": \"stopped\""), "{manifest}");
+        if !desk.path(&run).exists() {
+            assert!(!desk.path(signal).exists(), "the folder above it is left");
+            continue;
+        }
+        let manifest = std::fs::read_to_string(desk.path(&run).join("manifest.json")).unwrap();
+        assert!(manifest.contains("\"status\": \"stopped\""), "{manifest}");
+        if desk.path(&run).join("checkpoints").exists() {
+            desk.bd(&["train", "--resume", &run, "--quiet"]);
+            let weights = |run: &str| std::fs::read(desk.path(run).join("model.safetensors")).unwrap();
+            assert_eq!(weights(&run), weights("whole"));
         }
     }
 }

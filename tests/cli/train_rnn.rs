@@ -385,7 +385,7 @@ fn wrong_settings_are_refused() {
         (vec!["--epochs", "3"], "set updates, and not epochs"),
         (vec!["--updates", "0"], "updates is 0"),
         (vec!["--truncate", "0"], "truncate is 0"),
-        (vec!["--hidden", "0"], "rnn.n is 0; it must be at least 1"),
+        (vec!["--hidden", "0"], "model.hidden (--hidden) is 0; it must be at least 1"),
         (vec!["--patience", "3"], "early_stopping needs the validation part"),
         (vec!["--lr", "0"], "lr is 0"),
         (vec!["--lr", "nan"], "--lr is NaN"),

@@ -216,7 +216,7 @@ fn wrong_settings_are_refused() {
     for (args, words) in [
         (vec!["--surrogate", "atan"], "model.lif.surrogate cannot be 'atan'; there are: sigmoid"),
         (vec!["--reset", "soft"], "model.lif.reset: unknown variant `soft`"),
-        (vec!["--hidden", "0"], "linear.n_out is 0; it must be at least 1"),
+        (vec!["--hidden", "0"], "model.hidden (--hidden) is 0; it must be at least 1"),
         (vec!["--set", "model.hidden=[]"], "hidden is empty"),
         (vec!["--set", "model.lif.tau=10"], "did you mean model.lif.tau_ms?"),
         (vec!["--samples", "0"], "data.samples is 0"),

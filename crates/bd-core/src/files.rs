@@ -44,8 +44,12 @@ pub(crate) fn write_synced(path: &Path, content: &[u8]) -> Result<()> {
     file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::storage("write", path))
 }
 
-/// Waits until the entries of a folder are on the disk: of a file that was made or renamed in it, its name.
-pub fn sync_folder(folder: &Path) -> Result<()> {
+/// Waits until the name of a file or folder that was made is on the disk.
+pub fn sync_entry(path: &Path) -> Result<()> {
+    sync_folder(parent(path))
+}
+
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::storage("write", folder))
 }
 

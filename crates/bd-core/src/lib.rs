@@ -93,6 +93,7 @@ pub mod threads;
 pub mod transform;
 
 pub use autograd::{attach, attach_saving};
+pub use bd_kernel::portable;
 pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};

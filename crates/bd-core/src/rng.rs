@@ -1,8 +1,10 @@
 //! Random numbers as a function of a seed, a name and a counter: Philox 4x32-10.
 //!
 //! Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011. libtorch's generators are
-//! never used: they differ between devices, and draws from one depend on every draw before.
+//! never used: they differ between devices, and draws from one depend on every draw before. Nor are the C library's functions, which
+//! differ between systems: a seed gives the same bytes on every machine.
 
+use bd_kernel::portable;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
@@ -55,8 +57,8 @@ impl Rng {
 
     /// Normal with mean 0 and variance 1 (Box-Muller).
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
+        let radius = (-2.0 * portable::ln(1.0 - self.uniform())).sqrt();
+        radius * portable::cos(std::f64::consts::TAU * self.uniform())
     }
 
     /// A tensor of numbers drawn one after the other by `draw`, on the host.
@@ -69,6 +71,8 @@ impl Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Spikes;
+    use crate::files::sha256_hex;
 
     /// The known answers that the authors publish with Random123 (`kat_vectors`, philox4x32 10).
     #[test]
@@ -92,6 +96,21 @@ mod tests {
         assert_eq!((0..5).map(|_| resumed.bits()).collect::<Vec<_>>(), expected);
         let mut cold = Rng::new(7, "weights");
         assert_ne!((0..5).map(|_| cold.bits()).collect::<Vec<_>>(), expected);
+    }
+
+    /// What a seed has given once it gives for ever, on every machine. The hashes are of the first release.
+    #[test]
+    fn a_seed_gives_the_same_bytes_everywhere() {
+        let mut rng = Rng::new(0, "for ever");
+        let hash = |draw: &mut dyn FnMut() -> f64| {
+            let bytes: Vec<u8> = (0..10_000).flat_map(|_| draw().to_le_bytes()).collect();
+            sha256_hex(&bytes)[..16].to_owned()
+        };
+        let (uniform, normal) = (hash(&mut || rng.uniform()), hash(&mut || rng.normal()));
+        let spikes = Spikes::draw([10, 10, 100], (Kind::Double, Device::Cpu), 0.1, &mut rng).unwrap();
+        let mut cells = Vec::<f64>::try_from(spikes.to_dense().flatten(0, -1)).unwrap().into_iter();
+        let spikes = hash(&mut || cells.next().expect("ten thousand"));
+        assert_eq!([uniform, normal, spikes], ["823a918da8d31ec9", "0d2c96495945f6c1", "630d3a1b099c11a9"]);
     }
 
     /// Moments of 100,000 draws against theory, at five standard errors.

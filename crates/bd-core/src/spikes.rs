@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use bd_kernel::Spike;
+use bd_kernel::portable;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
@@ -152,10 +153,10 @@ impl Spikes {
         }
         let n = shape[2] as f64;
         // The gap before the next spike is geometric: P(gap >= k) = (1 - p)^k.
-        let log_silence = (-probability).ln_1p();
+        let log_silence = portable::ln_1p(-probability);
         let mut gap = || match probability {
             0.0 => f64::INFINITY,
-            _ => ((1.0 - rng.uniform()).ln() / log_silence).floor(),
+            _ => (portable::ln(1.0 - rng.uniform()) / log_silence).floor(),
         };
         let mut next = gap();
         Self::from_fn(shape, on, |_, _, channels| {

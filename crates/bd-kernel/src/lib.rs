@@ -11,6 +11,7 @@
 //! | [`Instructions`], [`vectorised`] | loops compiled for several processors, chosen when they run |
 //! | [`product`], [`add_outer_product`], [`Sparse`] | products of matrices, dense and of what is mostly zero |
 //! | [`models`] | the loops of models |
+//! | [`portable`] | functions that give the same bytes on every machine |
 //! | [`Block`], [`Workspaces`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
 //!
 //! `bd-core` drives kernels over batches of tensors, on threads and inside libtorch's graph.
@@ -33,6 +34,7 @@ pub mod models;
 pub mod num;
 mod outer;
 mod pair;
+pub mod portable;
 mod product;
 mod real;
 pub mod setting;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use bd_core::files::sync_folder;
+use bd_core::files::sync_entry;
 use bd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ impl Metrics {
         let path = folder.join("metrics.jsonl");
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::storage("open", &path))?;
         // A checkpoint speaks of the file: it must not be gone after a power cut where the checkpoint is not.
-        sync_folder(folder)?;
+        sync_entry(&path)?;
         let bytes = file.metadata().map_err(Error::storage("read", &path))?.len();
         let text = std::fs::read(&path).map_err(Error::storage("read", &path))?;
         let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;

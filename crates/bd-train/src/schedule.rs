@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use bd_core::{Result, setting};
+use bd_core::{Result, portable, setting};
 use serde::{Deserialize, Serialize};
 
 /// What a learning rate is multiplied by, before the update of number `step` (from 0).
@@ -57,10 +57,10 @@ impl Schedule {
     pub fn factor(&self, step: u64) -> f64 {
         match self {
             Self::Constant => 1.0,
-            Self::ExponentialDecay { rate, steps } => rate.powf(step as f64 / steps),
+            Self::ExponentialDecay { rate, steps } => portable::pow(*rate, step as f64 / steps),
             Self::Cosine { steps, floor } => {
                 let done = step.min(*steps) as f64 / *steps as f64;
-                floor + (1.0 - floor) * 0.5 * (1.0 + (PI * done).cos())
+                floor + (1.0 - floor) * 0.5 * (1.0 + portable::cos(PI * done))
             }
             Self::MultiStep { milestones, gamma } => {
                 gamma.powi(milestones.iter().filter(|milestone| **milestone <= step).count() as i32)

@@ -3,7 +3,7 @@
 //! `v(t + dt) = e^(-dt/tau) v + (1 - e^(-dt/tau)) u`. Both factors are computed in float64, the second without
 //! cancellation; evaluated naively in float32 the error is 5e-6 of scale.
 
-use crate::{Result, setting};
+use crate::{Result, portable, setting};
 
 /// The factors of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +18,7 @@ impl Decay {
     /// Factors for steps of `dt_ms` and a time constant of `tau_ms`.
     pub fn new(dt_ms: f64, tau_ms: f64) -> Self {
         let exponent = -dt_ms / tau_ms;
-        Self { keep: exponent.exp(), gain: -exponent.exp_m1() }
+        Self { keep: portable::exp(exponent), gain: -portable::expm1(exponent) }
     }
 }
 

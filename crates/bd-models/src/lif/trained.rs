@@ -1,6 +1,6 @@
 //! What [`Lif`](super::Lif) neurons learn of themselves.
 
-use bd_core::{ParamPath, Result};
+use bd_core::{ParamPath, Result, portable};
 use bd_kernel::models::lif::OWN;
 use tch::{Kind, Tensor};
 
@@ -28,9 +28,9 @@ impl Parameters {
             wanted.then(|| path.param(name, init)).transpose()
         };
         Ok(Self {
-            log_tau_ms: make("log_tau_ms", trained.tau, tau_ms.ln())?,
+            log_tau_ms: make("log_tau_ms", trained.tau, portable::ln(tau_ms))?,
             v_reset: make("v_reset", trained.threshold && trained.reset, v_reset)?,
-            log_gap: make("log_gap", trained.threshold || trained.reset, (v_th - v_reset).ln())?,
+            log_gap: make("log_gap", trained.threshold || trained.reset, portable::ln(v_th - v_reset))?,
             zeros: Tensor::zeros([n], on),
         })
     }

@@ -1,7 +1,7 @@
 //! [`Rule`]: how a gradient changes a parameter, each written once, for numbers and for tensors.
 
 use bd_core::kernel::{Field, Num};
-use bd_core::{Result, setting};
+use bd_core::{Result, portable, setting};
 use serde::{Deserialize, Serialize};
 
 /// Which square root Adam adds its `eps` to.
@@ -105,7 +105,7 @@ impl Rule {
     /// Hands `user` the formula of update `t`, from 1. Which one it is is a type, so that loops are compiled for each.
     pub(super) fn formula<U: UseFormula>(self, t: u64, lr: f64, user: U) -> U::Out {
         let adam = |beta1: f64, beta2: f64, eps: f64, eps_on: EpsOn, keep: f64| {
-            let bias = |beta: f64| 1.0 - beta.powf(t as f64);
+            let bias = |beta: f64| 1.0 - portable::pow(beta, t as f64);
             let root = bias(beta2).sqrt();
             let eps = if eps_on == EpsOn::Corrected { eps } else { eps / root };
             Adam { beta1, beta2, eps, lr: lr / bias(beta1), root, keep }

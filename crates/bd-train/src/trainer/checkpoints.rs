@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bd_core::files::sync_folder;
+use bd_core::files::sync_entry;
 use bd_core::{Checkpoint, Error, Result};
 
 /// How often a training saves. It also saves when it is [stopped](super::Control::stop), when [a checkpoint is
@@ -121,7 +121,7 @@ impl Checkpoints {
             return Ok(());
         }
         fs::create_dir_all(&self.folder).map_err(Error::storage("create", &self.folder))?;
-        self.folder.parent().map_or(Ok(()), sync_folder)
+        sync_entry(&self.folder)
     }
 }
 
