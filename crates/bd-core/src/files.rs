@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::named::kind_name;
+use crate::stored::Stored;
 
 /// Writes a file in one step: a reader sees the old content or the new, also after a crash. Temporary file beside it,
 /// fsync, rename, fsync of the folder.
@@ -87,13 +88,20 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The dtypes that files of ours hold.
-const DTYPES: [(Dtype, Kind); 6] = [
-    (Dtype::F32, Kind::Float),
-    (Dtype::F64, Kind::Double),
-    (Dtype::I64, Kind::Int64),
-    (Dtype::I32, Kind::Int),
-    (Dtype::U8, Kind::Uint8),
-    (Dtype::BOOL, Kind::Bool),
+const DTYPES: [(Dtype, Stored); 13] = [
+    (Dtype::F32, Stored::As(Kind::Float)),
+    (Dtype::F64, Stored::As(Kind::Double)),
+    (Dtype::I64, Stored::As(Kind::Int64)),
+    (Dtype::I32, Stored::As(Kind::Int)),
+    (Dtype::U8, Stored::As(Kind::Uint8)),
+    (Dtype::BOOL, Stored::As(Kind::Bool)),
+    (Dtype::I8, Stored::As(Kind::Int8)),
+    (Dtype::I16, Stored::As(Kind::Int16)),
+    (Dtype::F16, Stored::F16),
+    (Dtype::BF16, Stored::BF16),
+    (Dtype::U16, Stored::U16),
+    (Dtype::U32, Stored::U32),
+    (Dtype::U64, Stored::U64),
 ];
 
 /// A tensor's bytes on the host, as safetensors wants them.
@@ -106,7 +114,7 @@ struct HostTensor {
 impl HostTensor {
     fn of(name: &str, tensor: &Tensor) -> Result<Self> {
         let kind = tensor.kind();
-        let Some((dtype, _)) = DTYPES.iter().find(|(_, known)| *known == kind) else {
+        let Some((dtype, _)) = DTYPES.iter().find(|(_, known)| *known == Stored::As(kind)) else {
             return Err(Error::Config(format!("{name}: {} cannot be written to a safetensors file", kind_name(kind))));
         };
         let shape = tensor.size().iter().map(|&n| n as usize).collect();
@@ -149,19 +157,28 @@ pub fn tensors_to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>> {
 
 /// The tensors in the content of a safetensors file, on the host, sorted by name. `path` is for messages.
 pub fn tensors_from_bytes(path: &Path, content: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    let all = tensors_of_bytes(path, content)?.into_iter();
+    all.map(|(name, tensor)| Ok((name, tensor.map_err(|reason| Error::bad_file(path, reason))?))).collect()
+}
+
+/// The same, with the reason where one cannot be read.
+pub(crate) fn tensors_of_bytes(
+    path: &Path,
+    content: &[u8],
+) -> Result<Vec<(String, std::result::Result<Tensor, String>)>> {
     let file = SafeTensors::deserialize(content)
         .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
-    let mut tensors = file
-        .iter()
-        .map(|(name, view)| {
-            let Some((_, kind)) = DTYPES.iter().find(|(known, _)| *known == view.dtype()) else {
-                let reason = format!("tensor {name} is {:?}; float32, float64 and integers can be read", view.dtype());
-                return Err(Error::bad_file(path, reason));
-            };
-            let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
-            Ok((name.to_owned(), Tensor::f_from_data_size(view.data(), &shape, *kind)?))
-        })
-        .collect::<Result<Vec<_>>>()?;
+    let tensor = |name: &str, view: safetensors::tensor::TensorView<'_>| {
+        let Some((_, stored)) = DTYPES.iter().find(|(known, _)| *known == view.dtype()) else {
+            let dtype = view.dtype();
+            return Err(format!(
+                "tensor {name} is {dtype:?}; floats of 16 to 64 bits, whole numbers and bool can be read"
+            ));
+        };
+        let shape: Vec<i64> = view.shape().iter().map(|&n| n as i64).collect();
+        stored.tensor(view.data(), &shape).map_err(|reason| format!("tensor {name}: {reason}"))
+    };
+    let mut tensors: Vec<_> = file.iter().map(|(name, view)| (name.to_owned(), tensor(name, view))).collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(tensors)
 }

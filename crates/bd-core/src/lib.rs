@@ -56,6 +56,7 @@
 //!
 //! Inside, sequences are `[time, batch, feature]`; public calls of the trainers take `[batch, time, feature]`.
 
+pub mod arrays;
 pub mod autograd;
 pub mod checked;
 pub mod checkpoint;
@@ -84,6 +85,7 @@ pub mod spikes;
 pub mod stack;
 pub mod state;
 pub mod stepper;
+mod stored;
 pub mod system;
 pub mod tap;
 #[cfg(feature = "testing")]
@@ -92,6 +94,7 @@ pub mod text;
 pub mod threads;
 pub mod transform;
 
+pub use arrays::Arrays;
 pub use autograd::{attach, attach_saving};
 pub use bd_kernel::portable;
 pub use checkpoint::Checkpoint;

@@ -42,10 +42,17 @@ impl Activity {
 /// Records are made in pieces of about so many bytes.
 const PIECE: usize = 32 << 20;
 
-/// Counts the spikes of the layers, each of which has a state `spike` of zeros and ones, over all steps of all sequences.
+/// Counts the spikes of the layers, each of which has a state `spike` of zeros and ones, over all steps of all sequences; of sequences
+/// that are padded, over as many steps as `lengths`, int64 `[batch]`, says.
 ///
 /// In pieces, so that memory does not grow with the number of sequences or steps.
-pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Inputs, layers: &[String]) -> Result<Vec<Activity>> {
+pub fn activity<S: System>(
+    system: &S,
+    sha: &Shared,
+    inputs: &Inputs,
+    lengths: Option<&Tensor>,
+    layers: &[String],
+) -> Result<Vec<Activity>> {
     let [batch, time, _] = inputs.shape().map(|n| n as usize);
     let on = inputs.on();
     let names: Vec<String> = layers.iter().map(|layer| format!("{layer}.spike")).collect();
@@ -54,8 +61,17 @@ pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Inputs, layers: &[
     if layers.is_empty() {
         return Ok(Vec::new());
     }
+    if let Some(size) = lengths.map(Tensor::size).filter(|size| *size != [batch as i64]) {
+        let expected = format!("[{batch}], one for each sequence");
+        return Err(Error::Shape { what: "lengths".into(), expected, found: size });
+    }
     let _guard = tch::no_grad_guard();
     catch_torch(|| {
+        let lengths = lengths.map(|lengths| lengths.to_device(on.1));
+        let all_steps = match &lengths {
+            Some(lengths) => lengths.sum(Kind::Double).double_value(&[]),
+            None => (batch * time) as f64,
+        };
         Tap::new(names.iter().cloned()).check(&system.init_state(1, on))?;
         let recorded = system.init_state(1, on).named().into_iter().filter(|(name, _)| names.contains(name));
         let bytes_a_step = recorded.map(|(_, state)| state.numel()).sum::<usize>().max(1) * on.0.elt_size_in_bytes();
@@ -71,10 +87,15 @@ pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Inputs, layers: &[
                 let mut tap = Tap::new(names.iter().cloned());
                 state = scan(system, &sha.ahead(from), &part.steps(from, steps)?, state, &mut tap).1;
                 let records = tap.finish()?;
-                let found: Vec<Tensor> = names
-                    .iter()
-                    .map(|name| records[name].sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Double))
-                    .collect();
+                let valid = lengths.as_ref().map(|lengths| {
+                    let lengths = lengths.narrow(0, first as i64, samples as i64);
+                    valid_steps(&lengths, from as i64, steps as i64).to_kind(on.0)
+                });
+                let count = |name: &String| {
+                    let record = valid.as_ref().map_or(records[name].shallow_clone(), |valid| &records[name] * valid);
+                    record.sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Double)
+                };
+                let found: Vec<Tensor> = names.iter().map(count).collect();
                 counts = Some(match counts {
                     Some(counts) => counts.iter().zip(&found).map(|(count, found)| count + found).collect(),
                     None => found,
@@ -87,11 +108,17 @@ pub fn activity<S: System>(system: &S, sha: &Shared, inputs: &Inputs, layers: &[
         let measured = layers.iter().zip(counts).map(|(layer, count)| {
             let (neurons, spikes) = (count.numel(), count.sum(Kind::Double).double_value(&[]));
             let silent = count.eq(0.0).sum(Kind::Int64).int64_value(&[]) as usize;
-            let per_step = spikes / (neurons * batch * time) as f64;
+            let per_step = spikes / (neurons as f64 * all_steps);
             Activity { layer: layer.clone(), neurons, silent, spikes, per_step }
         });
         Ok(measured.collect())
     })
+}
+
+/// Which of `steps` steps from `from` on are no padding, bool `[sample, step, 1]`.
+fn valid_steps(lengths: &Tensor, from: i64, steps: i64) -> Tensor {
+    let numbers = Tensor::arange_start(from, from + steps, (Kind::Int64, lengths.device()));
+    numbers.unsqueeze(0).lt_tensor(&lengths.unsqueeze(1)).unsqueeze(2)
 }
 
 #[cfg(test)]
@@ -116,13 +143,31 @@ mod tests {
         let records = tap.finish().unwrap();
         let dense = Inputs::batch_first(&Inputs::Spikes(spikes.clone()).to_dense()).unwrap();
         for inputs in [Inputs::Spikes(spikes), dense] {
-            for found in activity(&net, &sha, &inputs, &["r1".into(), "r2".into()]).unwrap() {
+            for found in activity(&net, &sha, &inputs, None, &["r1".into(), "r2".into()]).unwrap() {
                 let record = records[&format!("{}.spike", found.layer)].detach();
                 assert_eq!(found.spikes, record.sum(Kind::Double).double_value(&[]));
                 assert!(found.spikes > 0.0 && found.warning().is_none(), "{found:?}");
                 assert_eq!(found.per_step, found.spikes / record.numel() as f64);
             }
         }
+    }
+
+    /// Whatever stands in padding, and however much of it there is.
+    #[test]
+    fn padding_counts_for_nothing() {
+        let net = Stack::new([("r", DynSystem::new(Lif::new(3, &LifConfig::default()).unwrap()))]).unwrap();
+        let found = |padding: i64| {
+            let x = Tensor::full([2, 20 + padding, 3], 80.0, ON);
+            let lengths = Tensor::from_slice(&[20i64, 7]);
+            let inputs = Inputs::batch_first(&x).unwrap();
+            activity(&net, &Shared::new(0.1), &inputs, Some(&lengths), &["r".into()]).unwrap().remove(0)
+        };
+        let alone = |steps: i64| {
+            let inputs = Inputs::batch_first(&Tensor::full([1, steps, 3], 80.0, ON)).unwrap();
+            activity(&net, &Shared::new(0.1), &inputs, None, &["r".into()]).unwrap().remove(0).spikes
+        };
+        assert_eq!((found(0).spikes, found(0)), (alone(20) + alone(7), found(13)));
+        assert_eq!(found(0).per_step, found(0).spikes / (3.0 * 27.0));
     }
 
     /// One spike in 50 steps of 0.5 ms is one in 25 ms.
@@ -137,7 +182,7 @@ mod tests {
         for (current, words) in [(0.5, "has no spike"), (1e4, "spikes in 100 % of all steps (120 spikes)")] {
             let net = Stack::new([("r", DynSystem::new(Lif::new(3, &LifConfig::default()).unwrap()))]).unwrap();
             let inputs = Inputs::batch_first(&Tensor::full([2, 20, 3], current, ON)).unwrap();
-            let found = activity(&net, &Shared::new(0.1), &inputs, &["r".into()]).unwrap();
+            let found = activity(&net, &Shared::new(0.1), &inputs, None, &["r".into()]).unwrap();
             assert!(found[0].warning().unwrap().contains(words), "{found:?}");
             assert_eq!(found[0].silent, if current < 1.0 { 3 } else { 0 });
         }

@@ -1,8 +1,7 @@
 //! The header of an `.npy` file: a literal of a Python dictionary with three keys.
 
-use tch::Kind;
-
 use super::DTYPES;
+use crate::stored::Stored;
 
 /// libtorch's and numpy's own limit.
 const MAX_DIMS: usize = 64;
@@ -10,7 +9,9 @@ const MAX_DIMS: usize = 64;
 /// What the header says of the data.
 #[derive(Debug, PartialEq)]
 pub(super) struct Header {
-    pub(super) kind: Kind,
+    pub(super) stored: Stored,
+    /// Whether the first byte of a number is the greatest.
+    pub(super) big_endian: bool,
     pub(super) fortran_order: bool,
     pub(super) shape: Vec<i64>,
     /// Length of the data.
@@ -22,12 +23,12 @@ impl Header {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut scan = Scanner(text);
         scan.expect('{')?;
-        let (mut kind, mut fortran_order, mut shape) = (None, None, None);
+        let (mut dtype, mut fortran_order, mut shape) = (None, None, None);
         while !scan.eat('}') {
             let key = scan.string()?;
             scan.expect(':')?;
             match key {
-                "descr" => kind = Some(scan.dtype()?),
+                "descr" => dtype = Some(scan.dtype()?),
                 "fortran_order" => fortran_order = Some(scan.truth()?),
                 "shape" => shape = Some(scan.shape()?),
                 other => return Err(format!("its header has the unknown key {}", quoted(other))),
@@ -40,26 +41,27 @@ impl Header {
         if !scan.0.trim().is_empty() {
             return Err(format!("its header goes on after its end: {}", quoted(scan.0)));
         }
-        let (Some(kind), Some(fortran_order), Some(shape)) = (kind, fortran_order, shape) else {
+        let (Some((stored, big_endian)), Some(fortran_order), Some(shape)) = (dtype, fortran_order, shape) else {
             return Err("its header lacks one of descr, fortran_order and shape".into());
         };
-        let bytes = data_bytes(kind, &shape)?;
-        Ok(Self { kind, fortran_order, shape, bytes })
+        let bytes = data_bytes(stored, &shape)?;
+        Ok(Self { stored, big_endian, fortran_order, shape, bytes })
     }
 }
 
 /// The product of the dimensions times the size of an element. An array with no element must have strides that can be
 /// computed, too: its zeros count as ones for the limit.
-fn data_bytes(kind: Kind, shape: &[i64]) -> Result<u64, String> {
+fn data_bytes(stored: Stored, shape: &[i64]) -> Result<u64, String> {
     if shape.len() > MAX_DIMS {
         return Err(format!("it has {} dimensions; at most {MAX_DIMS} can be read", shape.len()));
     }
-    let product = shape.iter().try_fold(kind.elt_size_in_bytes() as i64, |bytes, &n| bytes.checked_mul(n.max(1)));
+    let product = shape.iter().try_fold(stored.size() as i64, |bytes, &n| bytes.checked_mul(n.max(1)));
     let bytes = product.ok_or_else(|| format!("its shape {shape:?} is too large for any memory"))?;
     Ok(if shape.contains(&0) { 0 } else { bytes as u64 })
 }
 
-fn kind_of(descr: &str) -> Result<Kind, String> {
+/// The number type, and whether it is big-endian.
+fn dtype_of(descr: &str) -> Result<(Stored, bool), String> {
     let (order, code) = match descr.chars().next() {
         Some(order @ ('<' | '>' | '=' | '|')) => (order, &descr[1..]),
         _ => (' ', descr),
@@ -71,14 +73,10 @@ fn kind_of(descr: &str) -> Result<Kind, String> {
     }
     let known = DTYPES.iter().find(|(known, _)| *known == code);
     match (order, known) {
-        ('>', Some(_)) => Err(format!(
-            "its numbers are big-endian (dtype {descr}); save it with array.astype(array.dtype.newbyteorder('<'))"
-        )),
-        ('<' | '=' | '|', Some((_, kind))) => Ok(*kind),
-        _ => Err(format!(
-            "its dtype is {}; float32, float64, int8, int16, int32, int64, uint8 and bool can be read",
-            quoted(descr)
-        )),
+        ('<' | '=' | '|' | '>', Some((_, stored))) => Ok((*stored, order == '>')),
+        _ => {
+            Err(format!("its dtype is {}; floats of 16 to 64 bits, whole numbers and bool can be read", quoted(descr)))
+        }
     }
 }
 
@@ -110,11 +108,11 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
-    fn dtype(&mut self) -> Result<Kind, String> {
+    fn dtype(&mut self) -> Result<(Stored, bool), String> {
         if self.eat('[') {
             return Err("its elements are records of several fields; save each field as an array of its own".into());
         }
-        kind_of(self.string()?)
+        dtype_of(self.string()?)
     }
 
     /// The letters and digits that come next, perhaps none.
@@ -140,7 +138,12 @@ impl<'a> Scanner<'a> {
         let mut shape = Vec::new();
         while !self.eat(')') {
             let word = self.word();
-            let n = word.parse().map_err(|_| format!("its shape has {}, not a size", quoted(word)))?;
+            // Python 2 wrote long numbers as 3L.
+            let n = word
+                .strip_suffix('L')
+                .unwrap_or(word)
+                .parse()
+                .map_err(|_| format!("its shape has {}, not a size", quoted(word)))?;
             shape.push(n);
             if !self.eat(',') {
                 self.expect(')')?;
@@ -167,10 +170,12 @@ mod tests {
 
     #[test]
     fn spellings_of_one_header() {
-        let expected = Header { kind: Kind::Int, fortran_order: true, shape: vec![3, 2], bytes: 24 };
+        let stored = Stored::As(tch::Kind::Int);
+        let expected = Header { stored, big_endian: false, fortran_order: true, shape: vec![3, 2], bytes: 24 };
         for text in [
             "{'descr': '<i4', 'fortran_order': True, 'shape': (3, 2), }   \n",
             "{\"shape\":(3,2,),\"descr\":\"=i4\",\"fortran_order\":True}",
+            "{'descr': '<i4', 'fortran_order': True, 'shape': (3L, 2L)}",
             " { 'fortran_order' : True , 'shape' : ( 3 , 2 ) , 'descr' : '|i4' } ",
         ] {
             assert_eq!(Header::parse(text).as_ref(), Ok(&expected), "{text}");
@@ -184,10 +189,10 @@ mod tests {
         };
         for (descr, words) in [
             ("'|O'", "holds Python objects"),
-            ("'>f4'", "big-endian (dtype >f4)"),
-            ("'<f2'", "dtype is \"<f2\"; float32"),
+            ("'<U3'", "dtype is \"<U3\"; floats of 16 to 64 bits"),
+            ("'<f16'", "dtype is \"<f16\""),
             ("'f4'", "dtype is \"f4\""),
-            ("'<u4'", "dtype is \"<u4\""),
+            ("'<M8[ns]'", "dtype is \"<M8[ns]\""),
             ("'<c8'", "dtype is \"<c8\""),
             ("''", "dtype is \"\""),
             ("'\u{1b}[31m'", "dtype is \"\\u{1b}[31m\""),

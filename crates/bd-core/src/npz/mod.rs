@@ -11,20 +11,27 @@ mod write;
 
 use tch::Kind;
 
-pub use read::{MAX_BYTES, load_npy, load_npz, load_npz_hashed};
+use crate::stored::Stored;
+
+pub use read::{MAX_BYTES, load_npy, load_npz};
+pub(crate) use read::{members, npy_of_bytes};
 pub use write::save_npz;
 
 /// What an `.npy` file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// numpy's codes of the dtypes that are read and written, without the byte order before them.
-const DTYPES: [(&str, Kind); 8] = [
-    ("f4", Kind::Float),
-    ("f8", Kind::Double),
-    ("i1", Kind::Int8),
-    ("i2", Kind::Int16),
-    ("i4", Kind::Int),
-    ("i8", Kind::Int64),
-    ("u1", Kind::Uint8),
-    ("b1", Kind::Bool),
+/// numpy's codes of the dtypes that are read, and those of libtorch's own kinds are written, without the byte order before them.
+const DTYPES: [(&str, Stored); 12] = [
+    ("f2", Stored::F16),
+    ("f4", Stored::As(Kind::Float)),
+    ("f8", Stored::As(Kind::Double)),
+    ("i1", Stored::As(Kind::Int8)),
+    ("i2", Stored::As(Kind::Int16)),
+    ("i4", Stored::As(Kind::Int)),
+    ("i8", Stored::As(Kind::Int64)),
+    ("u1", Stored::As(Kind::Uint8)),
+    ("u2", Stored::U16),
+    ("u4", Stored::U32),
+    ("u8", Stored::U64),
+    ("b1", Stored::As(Kind::Bool)),
 ];

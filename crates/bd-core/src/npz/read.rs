@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{BufReader, Cursor, ErrorKind, Read, Seek};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
 use tch::{Kind, Tensor};
@@ -11,7 +11,7 @@ use zip::ZipArchive;
 use super::MAGIC;
 use super::header::Header;
 use crate::error::{Error, Result};
-use crate::files::sha256_hex;
+use crate::stored::Stored;
 
 /// What the members of one `.npz` file may expand to together, 8 GiB, or the file's own length where that is more: a
 /// deflated member can hold a thousand times its length.
@@ -21,25 +21,22 @@ pub const MAX_BYTES: u64 = 8 << 30;
 const MAX_HEADER: u64 = 1 << 16;
 
 /// Reads every array of an `.npz` file, stored or deflated, in the file's order, on the host. One that is not there is
-/// a bad file too.
+/// a bad file too, and so is one with an array that cannot be read; [`Arrays`](crate::Arrays) passes those over.
 pub fn load_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let file = open(path)?;
     let length = file.metadata().map_or(0, |meta| meta.len());
     read_npz(path, BufReader::new(file), MAX_BYTES.max(length))
 }
 
-/// [`load_npz`] with the SHA-256 of the file in hexadecimal. The file is read once, so that arrays and hash are of the same
-/// bytes, also if somebody replaces it meanwhile.
-pub fn load_npz_hashed(path: &Path) -> Result<(Vec<(String, Tensor)>, String)> {
-    let content = std::fs::read(path).map_err(|error| trouble(&Source { path, member: None }, error))?;
-    let arrays = read_npz(path, Cursor::new(&content), MAX_BYTES.max(content.len() as u64))?;
-    Ok((arrays, sha256_hex(&content)))
-}
-
 /// Reads an `.npy` file, on the host. One that is not there is a bad file too.
 pub fn load_npy(path: &Path) -> Result<Tensor> {
     let source = Source { path, member: None };
     read_npy(&source, &mut BufReader::new(open(path)?), &mut { u64::MAX })
+}
+
+/// The array of an `.npy` file of this content.
+pub(crate) fn npy_of_bytes(path: &Path, content: &[u8]) -> Result<Tensor> {
+    read_npy(&Source { path, member: None }, &mut std::io::Cursor::new(content), &mut { u64::MAX })
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -61,8 +58,19 @@ impl Source<'_> {
     }
 }
 
-/// `left` is what the members may expand to together.
-pub(super) fn read_npz(path: &Path, file: impl Read + Seek, mut left: u64) -> Result<Vec<(String, Tensor)>> {
+/// All arrays, each of which can be read.
+pub(super) fn read_npz(path: &Path, file: impl Read + Seek, left: u64) -> Result<Vec<(String, Tensor)>> {
+    let all = members(path, file, left)?.into_iter();
+    all.map(|(name, array)| Ok((name, array.map_err(|reason| Error::bad_file(path, reason))?))).collect()
+}
+
+/// All arrays by name, or why one cannot be read. `left` is what they may expand to together. What is no array is passed over: folders,
+/// texts, and what macOS adds to every archive.
+pub(crate) fn members(
+    path: &Path,
+    file: impl Read + Seek,
+    mut left: u64,
+) -> Result<Vec<(String, std::result::Result<Tensor, String>)>> {
     let whole = Source { path, member: None };
     let mut zip = ZipArchive::new(file).map_err(|error| whole.bad(format!("not an npz file: {error}")))?;
     if zip.has_duplicate_names() {
@@ -79,11 +87,13 @@ pub(super) fn read_npz(path: &Path, file: impl Read + Seek, mut left: u64) -> Re
             _ => return Err(whole.bad(format!("the name of member {i} cannot be read"))),
         };
         let source = Source { path, member: Some(&name) };
-        let Some(array) = name.strip_suffix(".npy") else {
-            return Err(source.bad("its name does not end in .npy"));
-        };
-        let mut member = zip.by_index(i).map_err(|error| source.bad(error))?;
-        tensors.push((array.to_owned(), read_npy(&source, &mut member, &mut left)?));
+        let Some(array) = name.strip_suffix(".npy").filter(|_| !name.starts_with("__MACOSX/")) else { continue };
+        let read = zip.by_index(i).map_err(|error| source.bad(error));
+        match read.and_then(|mut member| read_npy(&source, &mut member, &mut left)) {
+            Ok(tensor) => tensors.push((array.to_owned(), Ok(tensor))),
+            Err(Error::BadFile { reason, .. }) => tensors.push((array.to_owned(), Err(reason))),
+            Err(error) => return Err(error),
+        }
     }
     Ok(tensors)
 }
@@ -115,21 +125,25 @@ pub(super) fn read_npy(source: &Source, reader: &mut impl Read, left: &mut u64) 
         )));
     };
     *left = rest;
-    let data = read_exactly(source, reader, header.bytes, "data")?;
+    let mut data = read_exactly(source, reader, header.bytes, "data")?;
     // This last look also makes the zip reader compare the checksum.
     if reader.take(1).read_to_end(&mut Vec::new()).map_err(|error| trouble(source, error))? > 0 {
         return Err(source.bad(format!("it goes on after the {} bytes that its header tells of", header.bytes)));
     }
-    if header.kind == Kind::Bool && data.iter().any(|&byte| byte > 1) {
+    if header.big_endian {
+        data.chunks_exact_mut(header.stored.size()).for_each(<[u8]>::reverse);
+    }
+    if header.stored == Stored::As(Kind::Bool) && data.iter().any(|&byte| byte > 1) {
         return Err(source.bad("a bool of it is neither 0 nor 1"));
     }
     // libtorch copies as many bytes as the shape says; `data` has just that many.
+    let tensor = |shape: &[i64]| header.stored.tensor(&data, shape).map_err(|reason| source.bad(reason));
     if !header.fortran_order {
-        return Ok(Tensor::f_from_data_size(&data, &header.shape, header.kind)?);
+        return tensor(&header.shape);
     }
     let reversed: Vec<i64> = header.shape.iter().rev().copied().collect();
     let dims: Vec<i64> = (0..reversed.len() as i64).rev().collect();
-    Ok(Tensor::f_from_data_size(&data, &reversed, header.kind)?.f_permute(dims)?.f_contiguous()?)
+    Ok(tensor(&reversed)?.f_permute(dims)?.f_contiguous()?)
 }
 
 /// Memory grows with what is read, whatever length a header claims.

@@ -58,7 +58,8 @@ fn everything_written_comes_back() {
         named("layer/scalar", Tensor::from(3.5f64)),
         named("empty", Tensor::zeros([0, 3], (Kind::Float, Device::Cpu))),
     ];
-    for (code, kind) in DTYPES {
+    for (code, stored) in DTYPES {
+        let Stored::As(kind) = stored else { continue };
         tensors.push(named(code, Tensor::from_slice(&[0i64, 1, 1, 0]).to_kind(kind)));
     }
     save_npz(&path, &tensors).unwrap();
@@ -125,13 +126,14 @@ fn files_of_numpy_are_read() {
         named("z", Tensor::from(true)),
     ];
     assert_same(&unzip(&content).unwrap(), &expected);
-    // Whatever a byte of it becomes, the numbers are right or refused: checksums see to that.
+    // Whatever a byte of it becomes, the numbers of a name are right or refused: checksums see to that.
     for (at, flip) in (0..content.len()).flat_map(|at| [0x01, 0x80, 0xff].map(|flip| (at, flip))) {
         let mut changed = content.clone();
         changed[at] ^= flip;
         if let Ok(found) = unzip(&changed) {
-            for ((_, got), (_, want)) in found.iter().zip(&expected) {
-                assert!(got.equal(want), "byte {at}");
+            for (name, got) in found {
+                let want = expected.iter().find(|(known, _)| *known == name);
+                assert!(want.is_none_or(|(_, want)| got.equal(want)), "byte {at}");
             }
         }
     }
@@ -196,7 +198,7 @@ fn zips_that_are_refused_say_what_is_wrong() {
     let refused = |content: &[u8]| unzip(content).unwrap_err().to_string();
     assert!(refused(&array).starts_with("a.npz: not an npz file: "), "{}", refused(&array));
     let text = zipped(&[("w.npy", &array), ("notes.txt", b"hello")], CompressionMethod::Stored);
-    assert_eq!(refused(&text), "a.npz: member \"notes.txt\": its name does not end in .npy");
+    assert_eq!(unzip(&text).unwrap().len(), 1); // what is no array is passed over
     let mut altered = zipped(&[("w.npy", &array)], CompressionMethod::Stored);
     let value = altered.windows(4).position(|four| four == 1.0f32.to_le_bytes()).unwrap();
     altered[value] = 1;

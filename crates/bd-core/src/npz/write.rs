@@ -11,6 +11,7 @@ use super::{DTYPES, MAGIC};
 use crate::error::{Error, Result};
 use crate::files::{host_bytes, write_atomic};
 use crate::named::kind_name;
+use crate::stored::Stored;
 
 /// Writes named tensors as an `.npz` file in one step.
 pub fn save_npz(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
@@ -32,7 +33,7 @@ pub fn save_npz(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
 /// The content of an `.npy` file, version 1.0.
 pub(super) fn npy(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
     let kind = tensor.kind();
-    let Some((code, _)) = DTYPES.iter().find(|(_, known)| *known == kind) else {
+    let Some((code, _)) = DTYPES.iter().find(|(_, known)| *known == Stored::As(kind)) else {
         return Err(Error::Config(format!("{name}: {} cannot be written as npy", kind_name(kind))));
     };
     let order = if kind.elt_size_in_bytes() == 1 { '|' } else { '<' };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bd_core::{Error, Result, catch_torch};
-use bd_train::data::dataset::{Accept, Dataset, EvaluationSet};
+use bd_train::data::dataset::{Dataset, EvaluationSet};
 use serde_json::{Map, Value};
 use tch::Device;
 
@@ -42,8 +42,7 @@ fn on_other(
     let Some(targets) = config.data.targets else {
         return Err(Error::Config("other data are for a run that has learned from a file".into()));
     };
-    let accept = if config.model.is_spiking() { Accept::SpikesAndNumbers } else { Accept::Numbers };
-    let part = Dataset::read_test_npz(file, accept, config.channels(), targets, config.binning())?;
+    let part = Dataset::read_test(file, config.accepted(), config.channels(), targets, config.binning())?;
     if config.model.is_spiking() {
         config.check_inputs(&part)?;
     }

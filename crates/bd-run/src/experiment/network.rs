@@ -5,7 +5,7 @@ mod words;
 
 use bd_core::npz::save_npz;
 use bd_core::text::short;
-use bd_core::{DataTransform, Error, Inputs, Params, Result, Shared, catch_torch};
+use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
@@ -127,19 +127,19 @@ impl NetworkExperiment {
     }
 
     /// How much each layer of neurons spikes.
-    pub(super) fn activity(&self, inputs: &Inputs) -> Result<Vec<Activity>> {
-        layer_activity(&self.config, &self.pipeline, inputs)
+    pub(super) fn activity(&self, examples: &Examples) -> Result<Vec<Activity>> {
+        layer_activity(&self.config, &self.pipeline, examples)
     }
 
     /// By which samples it is watched how much the neurons spike: of all classes, where a file has one after the other.
-    fn watched(&self) -> Result<Option<Inputs>> {
+    fn watched(&self) -> Result<Option<Examples>> {
         match (&self.data, self.config.model.is_spiking()) {
             (_, false) | (Data::Task(..), _) => Ok(None),
-            (Data::Random(set), true) => Ok(Some(set.examples.inputs().clone())),
+            (Data::Random(set), true) => Ok(Some(set.examples.clone())),
             (Data::File(data), true) => {
                 let every = data.train.count().div_ceil(WATCHED);
                 let watched: Vec<usize> = (0..data.train.count()).step_by(every).collect();
-                data.train.inputs().select(&watched).map(Some)
+                data.train.select(&watched).map(Some)
             }
         }
     }
@@ -315,10 +315,10 @@ fn task_batch(
     examples.with_inputs(inputs)
 }
 
-fn layer_activity(config: &NetworkConfig, pipeline: &Pipeline, inputs: &Inputs) -> Result<Vec<Activity>> {
+fn layer_activity(config: &NetworkConfig, pipeline: &Pipeline, examples: &Examples) -> Result<Vec<Activity>> {
     match config.model.neurons() {
         neurons if neurons.is_empty() => Ok(Vec::new()),
-        neurons => activity(&pipeline.net, &config.sha(), inputs, &neurons),
+        neurons => activity(&pipeline.net, &config.sha(), examples.inputs(), examples.lengths(), &neurons),
     }
 }
 
@@ -340,7 +340,7 @@ pub(super) fn evaluate(
         evaluation,
         split,
         baseline: None,
-        activity: layer_activity(config, pipeline, set.examples.inputs())?,
+        activity: layer_activity(config, pipeline, &set.examples)?,
         dt_ms: config.dt,
         time_constants_ms: time_constants_ms(&pipeline.params),
         inputs: None,

@@ -1,6 +1,7 @@
 //! [`Reporter`]: writes `metrics.jsonl` while a network is trained.
 
-use bd_core::{Inputs, Result};
+use bd_core::Result;
+use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::{Activity, Observer, Seen};
 use serde_json::{Map, Value, json};
@@ -16,7 +17,7 @@ pub(super) struct Reporter<'a> {
     pub(super) listener: &'a dyn Listener,
     pub(super) metrics: &'a mut Metrics,
     /// By which spikes are counted.
-    pub(super) watched: Option<Inputs>,
+    pub(super) watched: Option<Examples>,
     /// The targets of every batch, where each batch is all examples.
     pub(super) labels: Option<Tensor>,
     /// Updates of an epoch.
@@ -28,7 +29,7 @@ pub(super) struct Reporter<'a> {
 
 impl Reporter<'_> {
     fn activity(&self) -> Result<Vec<Activity>> {
-        self.watched.as_ref().map_or(Ok(Vec::new()), |inputs| self.experiment.activity(inputs))
+        self.watched.as_ref().map_or(Ok(Vec::new()), |examples| self.experiment.activity(examples))
     }
 
     /// Warns of a layer that is silent or never still, once of each.

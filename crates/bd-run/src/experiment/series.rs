@@ -81,6 +81,7 @@ impl SeriesSource {
             plural(points, "point"),
             series.dt
         )];
+        words.extend(series.guess.iter().map(|guess| format!("note      {guess}")));
         if count > points {
             words.push(format!(
                 "warning   {count} channels and only {points} points: is the table the wrong way round?"
@@ -112,6 +113,7 @@ fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
             start: dt, // the first point is one step after the start
             dt,
             times: None,
+            guess: None,
         },
         sha256: None,
         source: system.name.clone(),

@@ -61,6 +61,7 @@ impl Forecasting {
             start: 0.0,
             dt,
             times: None,
+            guess: None,
         };
         let (source, time_label) = ("series".to_owned(), "time".to_owned());
         let data = SeriesSource { series, sha256: None, source, time_label, lyapunov_exponent: None };
@@ -91,7 +92,7 @@ impl Forecasting {
         let data = &input.data;
         Ok(Prediction {
             arrays: tables.iter().flat_map(Table::arrays).collect(),
-            words: tables.iter().map(|table| format!("{}: {}", table.name, table.words(data))).collect(),
+            words: tables.iter().flat_map(|table| table.lines(data)).collect(),
             csv: Some(to_csv(data, &tables)?),
         })
     }
@@ -176,9 +177,21 @@ impl Table {
         (self.first..self.first + self.len()).contains(&point)
     }
 
-    fn words(&self, data: &SeriesSource) -> String {
-        let first = self.first;
-        format!("{} from point {first} on, time {}", plural(self.len(), "forecast"), data.series.time(first))
+    /// What it holds, and from where on it holds no number.
+    fn lines(&self, data: &SeriesSource) -> Vec<String> {
+        let (name, first) = (&self.name, self.first);
+        let (count, time) = (plural(self.len(), "forecast"), data.series.time(first));
+        let mut lines = vec![format!("{name}: {count} from point {first} on, time {time}")];
+        let lost = self.prediction.isfinite().logical_not().any_dim(1, false).nonzero();
+        if lost.size()[0] > 0 {
+            let steps = lost.int64_value(&[0, 0]);
+            let left = plural(lost.size()[0] as usize, "row");
+            lines.push(format!(
+                "{name}: the model leaves all bounds after {} of it; {left} hold no number",
+                plural(steps as usize, "step")
+            ));
+        }
+        lines
     }
 }
 

@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use bd_core::files::load_tensors;
-use bd_core::npz::{load_npy, load_npz};
 use bd_core::text::{plural, short};
-use bd_core::{DataTransform, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name};
+use bd_core::{Arrays, DataTransform, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name};
 use bd_models::Pipeline;
 use bd_train::data::Binned;
-use bd_train::data::dataset::{Binning, Targets, binned_events, first_not_spike, spikes_of};
+use bd_train::data::dataset::{Binning, Targets, binned_events, first_not_spike, sequences, spikes_of};
 use bd_train::{Loss, OverTime, predict};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::{Input, Prediction, Prepared, PreparedData, refuse};
 use crate::Run;
@@ -78,9 +76,9 @@ impl Running {
         if let Some(unknown) = input.record.iter().find(|name| !states.contains(name)) {
             return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))));
         }
-        let arrays = arrays(path)?;
+        let arrays = Arrays::read(path)?;
         let binned = match (self.binning, &input.array) {
-            (Some(binning), None) => catch_torch(|| binned_events(path, &arrays, binning))?,
+            (Some(binning), None) => catch_torch(|| binned_events(&arrays, binning))?,
             _ => None,
         };
         let (inputs, lengths, form) = match binned {
@@ -90,7 +88,8 @@ impl Running {
                 (Inputs::Spikes(spikes.of_kind(on.0).on_device(on.1)), None, form)
             }
             None => {
-                let (x, lengths) = numbers(path, &arrays, input.array.as_deref(), self.pipeline.channels(), on.0)?;
+                let (name, channels) = (input.array.as_deref(), self.pipeline.channels());
+                let (x, lengths) = catch_torch(|| sequences(&arrays, name, channels))?;
                 let (inputs, form) = self.inputs(&x, lengths.as_ref())?;
                 (inputs, self.pipeline.lengths(lengths.as_ref()), form)
             }
@@ -154,60 +153,4 @@ impl Running {
         let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
         Ok(Prediction { arrays, words: vec![shapes.join(", ")], csv: None })
     }
-}
-
-fn arrays(path: &Path) -> Result<Vec<(String, Tensor)>> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("npz") => load_npz(path),
-        Some("npy") => Ok(vec![("x".to_owned(), load_npy(path)?)]),
-        Some("safetensors") => load_tensors(path),
-        _ => Err(Error::bad_file(path, "an input file ends in .npz, .npy or .safetensors")),
-    }
-}
-
-/// `[batch, time, channels]`, finite, with lengths; of `[time, channels]` a batch of one is made. Beside an array `x` or `x_test`
-/// stand the lengths of sequences that are padded, if they are, as `len` or `len_test`.
-fn numbers(
-    path: &Path,
-    arrays: &[(String, Tensor)],
-    array: Option<&str>,
-    channels: i64,
-    kind: Kind,
-) -> Result<(Tensor, Option<Tensor>)> {
-    let bad = |reason: String| Err(Error::bad_file(path, reason));
-    let find = |name: &str| arrays.iter().find(|(known, _)| known == name);
-    let found = match array {
-        Some(name) => find(name),
-        None if arrays.len() == 1 => arrays.first(),
-        None => find("x").or_else(|| find("x_test")),
-    };
-    let Some((name, x)) = found else {
-        let known = arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>().join(", ");
-        return bad(format!(
-            "no array is called '{}'; there are: {known}; name the one that is meant",
-            array.unwrap_or("x")
-        ));
-    };
-    let x = if x.dim() == 2 { x.unsqueeze(0) } else { x.shallow_clone() };
-    let size = x.size();
-    if size.len() != 3 || size[2] != channels || size.contains(&0) {
-        return bad(format!("{name} is {size:?}; the network takes [batch, time, {channels}] or [time, {channels}]"));
-    }
-    // As the network will read them: what float64 holds may be infinite in float32.
-    let wrong = x.to_kind(kind).isfinite().logical_not().nonzero();
-    if wrong.size()[0] > 0 {
-        let at = |i: i64| wrong.int64_value(&[0, i]);
-        let value = short(x.double_value(&[at(0), at(1), at(2)]));
-        let place = format!("sample {}, step {}, channel {}", at(0), at(1), at(2));
-        return bad(format!("{name} is {value} at {place} (counted from 0), which is no {}", kind_name(kind)));
-    }
-    let beside = name.strip_prefix('x').and_then(|suffix| find(&format!("len{suffix}")));
-    let lengths = beside.map(|(_, lengths)| lengths.to_kind(Kind::Int64));
-    if let Some(lengths) = &lengths {
-        let most = size[1];
-        if lengths.size() != [size[0]] || lengths.lt(1).logical_or(&lengths.gt(most)).any().int64_value(&[]) == 1 {
-            return bad(format!("the lengths of {name} must be one for each of {} samples, from 1 to {most}", size[0]));
-        }
-    }
-    Ok((x, lengths))
 }

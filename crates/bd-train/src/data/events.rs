@@ -102,6 +102,15 @@ impl Events {
         Ok((Vec::try_from(of(&self.times, Kind::Double))?, Vec::try_from(of(&self.units, Kind::Int64))?))
     }
 
+    /// How far a time may be from what was meant, as a fraction of it: a unit in the last place of its dtype, and a few of float64 for
+    /// the arithmetic here.
+    fn rounding(&self) -> f64 {
+        match self.times.kind() {
+            Kind::Float => f64::from(f32::EPSILON),
+            _ => 4.0 * f64::EPSILON,
+        }
+    }
+
     /// Channels that all units need: one more than the greatest of them.
     pub fn channels(&self) -> i64 {
         if self.units.numel() == 0 { 1 } else { self.units.to_kind(Kind::Int64).max().int64_value(&[]) + 1 }
@@ -110,7 +119,7 @@ impl Events {
     /// Steps of `dt_ms` that all times need; at least 1. Fails where there would be more than [`MOST_STEPS`].
     pub fn steps(&self, dt_ms: f64) -> Result<usize> {
         let last = if self.times.numel() == 0 { 0.0 } else { self.times.max().double_value(&[]) };
-        let step = step_of(last, dt_ms);
+        let step = step_of(last, dt_ms, self.rounding());
         if step >= MOST_STEPS as f64 {
             return Err(Error::Config(format!(
                 "the last spike is at {last} s, in step {step} of {dt_ms} ms; there are at most {MOST_STEPS} steps. Times are in seconds"
@@ -131,7 +140,7 @@ impl Events {
                     units[spike]
                 )));
             }
-            let at = times.iter().map(|time| step_of(*time, dt_ms)).zip(&units);
+            let at = times.iter().map(|time| step_of(*time, dt_ms, self.rounding())).zip(&units);
             let inside = at.filter(|(step, _)| *step < steps as f64);
             let mut spikes: Vec<_> = inside.map(|(step, unit)| (step as u32, *unit as u32)).collect();
             late += units.len() - spikes.len();
@@ -146,9 +155,9 @@ impl Events {
     }
 }
 
-/// What is a whole number of steps but for float32's rounding is that step.
-fn step_of(time_s: f64, dt_ms: f64) -> f64 {
-    (time_s * 1000.0 / dt_ms * (1.0 + 1e-7)).floor()
+/// What is a whole number of steps but for the rounding of `times`, which is told by their dtype, is that step.
+fn step_of(time_s: f64, dt_ms: f64, rounding: f64) -> f64 {
+    (time_s * 1000.0 / dt_ms * (1.0 + rounding)).floor()
 }
 
 #[cfg(test)]
@@ -160,6 +169,37 @@ mod tests {
 
     fn events(times: &[f32], units: &[i64], offsets: &[i64]) -> Result<Events> {
         Events::new(Tensor::from_slice(times), Tensor::from_slice(units), &Tensor::from_slice(offsets), NAMES)
+    }
+
+    /// A spike at every multiple of 0.1 ms over 100 s, written as the nearest float64, and one just before each: none moves. In float32
+    /// a number near 100 is 7.6e-6 apart from the next, so that the nearest one may be below what was meant.
+    #[test]
+    fn times_fall_into_the_steps_that_were_meant() {
+        let whole: Vec<f64> = (0..1_000_000).map(|i| f64::from(i) / 10_000.0).collect();
+        let before: Vec<f64> = (1..1_000_000).map(|i| (f64::from(i) - 1e-5) / 10_000.0).collect();
+        for (times, first) in [(&whole, 0), (&before, 0)] {
+            let wrong =
+                times.iter().enumerate().filter(|(i, t)| step_of(**t, 0.1, 4.0 * f64::EPSILON) != (i + first) as f64);
+            assert_eq!(wrong.count(), 0);
+        }
+        let single: Vec<f32> = (0..100_000).map(|i| i as f32 / 1000.0).collect();
+        let all = Events::new(
+            Tensor::from_slice(&single),
+            Tensor::zeros([100_000], (Kind::Int64, Device::Cpu)),
+            &Tensor::from_slice(&[0i64, 100_000]),
+            NAMES,
+        );
+        let all = all.unwrap();
+        assert_eq!(all.steps(1.0).unwrap(), 100_000);
+        let binned = all.bin(1.0, [100_000, 1], ON).unwrap();
+        assert_eq!((binned.merged, binned.late, binned.spikes.count()), (0, 0, 100_000));
+        let last = Events::new(
+            Tensor::from_slice(&[99.999_995]),
+            Tensor::from_slice(&[0i64]),
+            &Tensor::from_slice(&[0i64, 1]),
+            NAMES,
+        );
+        assert_eq!(last.unwrap().steps(1.0).unwrap(), 100_000);
     }
 
     /// By hand: steps of 4 ms, of which the first sample has two spikes of channel 1 in step 0 and one past the end.
@@ -183,8 +223,12 @@ mod tests {
         for dt_ms in [0.1, 0.3, 1.0, 4.0, 7.0] {
             for step in 0..5000 {
                 let stored = |steps: f64| f64::from((steps * dt_ms / 1000.0) as f32);
-                assert_eq!(step_of(stored(f64::from(step)), dt_ms), f64::from(step), "{step} of {dt_ms}");
-                assert_eq!(step_of(stored(f64::from(step) + 0.99), dt_ms), f64::from(step));
+                assert_eq!(
+                    step_of(stored(f64::from(step)), dt_ms, f64::from(f32::EPSILON)),
+                    f64::from(step),
+                    "{step} of {dt_ms}"
+                );
+                assert_eq!(step_of(stored(f64::from(step) + 0.99), dt_ms, f64::from(f32::EPSILON)), f64::from(step));
             }
         }
     }

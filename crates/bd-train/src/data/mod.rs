@@ -10,7 +10,7 @@ mod series;
 pub mod split;
 
 pub use chaos::{FLOWS, Flow};
-pub use columns::{Column, read_columns};
+pub use columns::{Column, Columns, read_columns};
 pub use dataset::{Accept, Binning, Dataset, EvaluationSet, Prepared, Subset, SubsetInputs, Targets};
 pub use digits::Digits;
 pub use events::{Binned, Events};

@@ -7,7 +7,7 @@ use bd_core::{Error, Result, setting};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::columns::{Column, read_columns};
+use super::columns::{Column, Columns, read_columns};
 
 /// Which columns of a file are a series, and of what time.
 ///
@@ -38,6 +38,8 @@ pub struct Series {
     pub dt: f64,
     /// The times of the points as the file has them, if it has.
     pub times: Option<Vec<f64>>,
+    /// What was guessed when it was read, in a sentence.
+    pub guess: Option<String>,
 }
 
 /// Names separated by commas; those with a comma in them in double quotes, as in a line of a CSV file.
@@ -51,7 +53,8 @@ impl Series {
     /// Reads a file, see [`read_columns`].
     pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
         config.dt.map_or(Ok(()), |dt| setting::above_zero("data.dt", dt))?;
-        let table = Table { path, columns: read_columns(path)? };
+        let Columns { all: columns, guess } = read_columns(path)?;
+        let table = Table { path, columns };
         let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
         let times = time.map(|at| table.numbers(at)).transpose()?;
         let chosen = table.choose(&config.columns, time)?;
@@ -87,6 +90,7 @@ impl Series {
             start,
             dt,
             times: times.map(<[f64]>::to_vec),
+            guess,
         })
     }
 

@@ -17,7 +17,7 @@ fn inputs_of_a_spiking_network() {
         refused(words, || predict(&snn, &sha(), &spoiled(value), None, &mut Tap::none()));
         let inputs = || Inputs::batch_first(&spoiled(value));
         refused(words, || predict(&snn, &sha(), inputs()?, None, &mut Tap::none()));
-        refused(words, || activity(&snn, &sha(), &inputs()?, &["r".into()]));
+        refused(words, || activity(&snn, &sha(), &inputs()?, None, &["r".into()]));
         refused(words, || Examples::new(inputs()?, x()));
         refused(words, || examples().with_inputs(inputs()?));
         let x = spoiled(value).select(1, 4);

@@ -33,7 +33,7 @@ fn shapes_of_sequences() {
     }
     let spikes = Spikes::draw([6, 4, 7], ON, 0.1, &mut Rng::new(0, "s")).unwrap();
     refused("got [4, 6, 7]", || predict(&gru, &sha(), &spikes, None, &mut Tap::none()));
-    refused("got [4, 6, 7]", || activity(&gru, &sha(), &spikes.into(), &["r".into()]));
+    refused("got [4, 6, 7]", || activity(&gru, &sha(), &spikes.into(), None, &["r".into()]));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn step_sizes() {
         refused(&words, || gru.try_step(&sha, &normal(&[4, 3], ON), &gru.init_state(4, ON)));
         refused(&words, || Stepper::new(rates(Cell::all()[0]).1, dt, 1, ON));
         refused(&words, || Bptt::new(&gru, &gru_params, Loss::Mse, &OptimConfig::default(), sha));
-        refused(&words, || activity(&snn, &sha, &Inputs::batch_first(&x()).unwrap(), &["r".into()]));
+        refused(&words, || activity(&snn, &sha, &Inputs::batch_first(&x()).unwrap(), None, &["r".into()]));
         let mut params = Params::new(0, ON);
         let linear = Linear::new(&mut params.at("o"), 3, 3, &LinearConfig::default()).unwrap();
         refused(&words, || Ridge::default().fit(&linear, &sha, &x(), &x(), ()));
@@ -149,7 +149,7 @@ fn records() {
     refused("no state is called u; there are: v", || predict(&Untouched, &sha(), &x(), None, &mut tap));
     let words = "no state is called q.spike; there are: i2r.g";
     let (_p, snn) = snn();
-    refused(words, || activity(&snn, &sha(), &Inputs::batch_first(&x()).unwrap(), &["q".into()]));
+    refused(words, || activity(&snn, &sha(), &Inputs::batch_first(&x()).unwrap(), None, &["q".into()]));
     refused("no state is called r.v; there is none", || Tap::new(["r.v"]).finish());
 }
 

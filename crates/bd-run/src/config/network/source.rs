@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bd_core::{Error, Result};
+use bd_models::Encoder;
 use bd_train::Task;
 use bd_train::data::dataset::{Accept, Dataset, Subset};
 use serde_json::Value;
@@ -23,15 +24,25 @@ pub enum Lessons {
     File(PathBuf, Box<Dataset>),
 }
 
-/// Which inputs the networks of a job take.
-pub(super) fn accepted(job: &str) -> Accept {
-    if job == "snn" { Accept::SpikesAndNumbers } else { Accept::Numbers }
+/// Which inputs the networks of a job take: where numbers are to be encoded, zeros and ones are numbers too.
+fn accepted(spiking: bool, encodes: bool) -> Accept {
+    match (spiking, encodes) {
+        (false, _) => Accept::Numbers,
+        (true, false) => Accept::SpikesAndNumbers,
+        (true, true) => Accept::NumbersToEncode,
+    }
+}
+
+/// Whether the strongest layer that speaks of an encoding names one.
+fn encodes(layers: &[Value]) -> bool {
+    let said = layers.iter().rev().find_map(|layer| layer.pointer("/data/encode"));
+    let name = said.map(|encode| encode.get("name").unwrap_or(encode));
+    name.and_then(Value::as_str).is_some_and(|name| name != Encoder::None.name())
 }
 
 /// The examples of a file. Where a network of rates is given spikes with times, it says which job learns from them.
-fn read(file: &Path, job: &str) -> Result<Dataset> {
-    let accept = accepted(job);
-    Dataset::read_npz(file, accept).map_err(|error| match Dataset::read_npz(file, Accept::SpikesAndNumbers) {
+fn read(file: &Path, accept: Accept) -> Result<Dataset> {
+    Dataset::read(file, accept).map_err(|error| match Dataset::read(file, Accept::SpikesAndNumbers) {
         Ok(spikes) if accept == Accept::Numbers && spikes.train.events().is_some() => Error::bad_file(
             file,
             "it has spikes with times (times_train), which bd train snn learns from, and no x_train",
@@ -46,7 +57,7 @@ impl Lessons {
         let usual = if job == "snn" { "random spikes" } else { "integration" };
         match data_meant(layers, "task", usual, &OWN)? {
             Meant::File(file) => {
-                let data = read(&file, job)?;
+                let data = read(&file, accepted(job == "snn", encodes(layers)))?;
                 Ok(Self::File(file, Box::new(data)))
             }
             Meant::Generated(_) if job == "snn" => Ok(Self::Random),
@@ -62,7 +73,7 @@ impl Lessons {
             (Some(task), _) => Ok(Self::Task(*task)),
             (None, None) => Ok(Self::Random),
             (None, Some(file)) => {
-                let data = Dataset::read_npz(file, accepted(&config.job))?;
+                let data = Dataset::read(file, config.accepted())?;
                 check_sha256(config, &file.clone(), &data)?;
                 Ok(Self::File(file.clone(), Box::new(data.in_steps(file, config.binning())?)))
             }
@@ -78,6 +89,11 @@ fn check_sha256(config: &NetworkConfig, file: &Path, data: &Dataset) -> Result<(
 }
 
 impl NetworkConfig {
+    /// Which inputs it takes.
+    pub(crate) fn accepted(&self) -> Accept {
+        accepted(self.model.is_spiking(), self.data.encode != Encoder::None)
+    }
+
     /// Sets what nobody has set and follows from what is learned, and refuses what does not fit it.
     pub(super) fn complete(&mut self, lessons: Lessons, set: impl Fn(&str) -> bool) -> Result<Lessons> {
         if let Some(task) = &self.data.task {

@@ -14,6 +14,9 @@ impl NetworkExperiment {
     /// Says what data and network are, and which part of it a GPU does step by step.
     pub(crate) fn introduce(&self, listener: &dyn Listener) {
         listener.say(&self.describe());
+        if let Data::File(data) = &self.data {
+            data.notes.iter().for_each(|note| listener.say(&format!("note      {note}")));
+        }
         if self.pipeline.on().1 != Device::Cpu && !has_form(&self.pipeline.net, &self.config.sha()) {
             listener.say("gpu       no kernels of bd's own for all of this network; libtorch does the rest, some of it step by step");
         }

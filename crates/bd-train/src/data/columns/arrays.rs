@@ -2,24 +2,27 @@
 
 use std::path::Path;
 
-use bd_core::files::load_tensors;
-use bd_core::npz::{load_npy, load_npz};
-use bd_core::{Error, Result, catch_torch, kind_name};
+use bd_core::{Arrays, Error, Result, catch_torch, kind_name};
 use tch::{Kind, Tensor};
 
 use super::{Column, MAX_NUMBERS, numbered};
 
-pub(super) fn read(path: &Path, kind: &str) -> Result<Vec<Column>> {
-    let arrays = match kind {
-        "npy" => vec![("x".to_owned(), load_npy(path)?)],
-        "npz" => load_npz(path)?,
-        _ => load_tensors(path)?,
-    };
-    let numbers: usize = arrays.iter().map(|(_, array)| array.numel()).sum();
+pub(super) fn read(path: &Path) -> Result<Vec<Column>> {
+    let arrays = Arrays::read(path)?;
+    let numbers: usize = arrays.all().filter_map(|(_, array)| array.ok()).map(Tensor::numel).sum();
     if numbers > MAX_NUMBERS {
         return Err(Error::bad_file(path, format!("it has {numbers} numbers; at most {MAX_NUMBERS} are read")));
     }
-    catch_torch(|| Ok(arrays.iter().flat_map(|(name, array)| columns(name, array)).collect()))
+    let unreadable = |name: &str, reason: &str| {
+        vec![Column { name: name.to_owned(), array: Some(name.to_owned()), numbers: Err(reason.to_owned()) }]
+    };
+    catch_torch(|| {
+        let all = arrays.all().flat_map(|(name, array)| match array {
+            Ok(array) => columns(name, array),
+            Err(reason) => unreadable(name, reason),
+        });
+        Ok(all.collect())
+    })
 }
 
 fn columns(name: &str, array: &Tensor) -> Vec<Column> {

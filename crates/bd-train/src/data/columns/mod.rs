@@ -24,16 +24,26 @@ pub struct Column {
     pub numbers: Result<Vec<f64>, String>,
 }
 
+/// The columns of a file.
+#[derive(Debug)]
+pub struct Columns {
+    /// All of them, in order.
+    pub all: Vec<Column>,
+    /// What was guessed, in a sentence, where a text can be read in two ways.
+    pub guess: Option<String>,
+}
+
 /// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
 ///
 /// Text is UTF-8, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these that the first line has.
-/// Fields may be in double quotes; lines that are empty, unless there is one column alone, or begin with `#` are passed over, and so is
-/// a last column that is empty everywhere. The first line is a header if none of its fields is a number, if it has a word or nothing
-/// over a number, or if it counts its columns from 0, as pandas does. Arrays are `[time]` or `[time, channel]`.
+/// Fields may be in double quotes; lines that begin with `#` are passed over, and so is a last column that is empty everywhere. A line
+/// that is empty is passed over unless there are numbers before and after it: there it is a point that is missing. The first line is a
+/// header if none of its fields is a number, or if it has a word or nothing over a number. One that counts its columns from 0, as pandas
+/// does, is a header over numbers that are not whole; that is a [guess](Columns::guess). Arrays are `[time]` or `[time, channel]`.
 ///
 /// A column that is not of finite numbers is no error here, for nobody may want it. What makes the whole file unusable is
 /// [`Error::BadFile`], also that there is none.
-pub fn read_columns(path: &Path) -> Result<Vec<Column>> {
+pub fn read_columns(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
     let meta = match path.metadata() {
         Ok(meta) if meta.is_file() => meta,
@@ -46,14 +56,14 @@ pub fn read_columns(path: &Path) -> Result<Vec<Column>> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let columns = match extension.as_deref() {
         Some("csv" | "tsv" | "txt" | "dat") => text::read(path)?,
-        Some(kind @ ("npy" | "npz" | "safetensors")) => arrays::read(path, kind)?,
+        Some("npy" | "npz" | "safetensors") => Columns { all: arrays::read(path)?, guess: None },
         _ => {
             return bad(
                 "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors".into()
             );
         }
     };
-    if columns.is_empty() {
+    if columns.all.is_empty() {
         return bad("it is empty".into());
     }
     Ok(columns)

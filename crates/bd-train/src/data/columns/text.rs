@@ -6,12 +6,12 @@ use std::{fmt, fs};
 use bd_core::{Error, Result};
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
-use super::{Column, MAX_NUMBERS, numbered};
+use super::{Column, Columns, MAX_NUMBERS, numbered};
 
 /// A comma may be a decimal comma where there is a tab or a semicolon, and a space may follow any of them.
 const SEPARATORS: [u8; 4] = *b"\t;, ";
 
-pub(super) fn read(path: &Path) -> Result<Vec<Column>> {
+pub(super) fn read(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Error::bad_file(path, reason);
     let mut content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
     let separator = separator(&content);
@@ -114,6 +114,9 @@ struct Table<'a> {
     first: Option<(Vec<String>, Place<'a>)>,
     /// Whether the first line is a header, once there is a second one.
     header: Option<bool>,
+    guess: Option<String>,
+    /// Lines of numbers so far.
+    lines: usize,
     columns: Vec<Result<Vec<f64>, String>>,
     numbers: usize,
     /// Where the record before ended.
@@ -136,13 +139,14 @@ impl<'a> Table<'a> {
             return Err(format!("{place} has {m} {}, but {first_place} has {n}", fields(m)));
         }
         if self.header.is_none() {
-            self.decide(&first, first_place, |i| record.get(i).is_some_and(is_number));
+            self.decide(&first, first_place, record);
         }
-        // An empty line is a number that is missing, if a number is all that a line has.
+        // An empty line between numbers is a point that is missing.
         let between = &place.content[begin..place.end];
-        let gap = first.len() == 1 && !between.contains(&b'#') && line_ends(without_line_end(between)) > 0;
-        if gap && self.columns[0].is_ok() {
-            self.columns[0] = Err(format!("{} is empty", Place { end: begin + 1, ..place }));
+        let gap = !between.contains(&b'#') && line_ends(without_line_end(between)) > 0;
+        if gap && (first.len() == 1 || self.lines > 0) {
+            let empty = format!("{} is empty", Place { end: begin + 1, ..place });
+            self.columns.iter_mut().filter(|column| column.is_ok()).for_each(|column| *column = Err(empty.clone()));
         }
         self.first = Some((first, first_place));
         self.last_used |= record.iter().next_back().is_some_and(|field| !field.is_empty());
@@ -150,14 +154,23 @@ impl<'a> Table<'a> {
     }
 
     /// Says whether the first line is a header, and takes it in if not.
-    fn decide(&mut self, first: &[String], place: Place<'_>, number_below: impl Fn(usize) -> bool) {
+    fn decide(&mut self, first: &[String], place: Place<'_>, below: &StringRecord) {
+        let number_below = |i: usize| below.get(i).is_some_and(is_number);
         let word = |field: &str| !field.is_empty() && !is_number(field) && !is_missing(field);
         let none_is_number = first.iter().all(|field| !is_number(field)) && first.iter().any(|field| word(field));
         let over_number =
             |(i, field): (usize, &String)| (word(field) || (i == 0 && field.is_empty())) && number_below(i);
-        // As pandas names the columns of an array.
-        let counted = first.len() > 2 && first.iter().enumerate().all(|(i, field)| *field == i.to_string());
-        let header = none_is_number || counted || first.iter().enumerate().any(over_number);
+        // As pandas names the columns of an array; but numbers may begin so, too.
+        let counted = first.iter().enumerate().all(|(i, field)| *field == i.to_string()) && !below.is_empty();
+        let over_fractions = below.iter().any(|field| is_number(field) && field.parse::<i64>().is_err());
+        let header = none_is_number || (counted && over_fractions) || first.iter().enumerate().any(over_number);
+        if counted {
+            let line = first.join(", ");
+            self.guess = Some(match header {
+                true => format!("the first line is {line}, which is read as names of columns, and not as a point"),
+                false => format!("the first line is {line}, which is read as a point, and not as names of columns"),
+            });
+        }
         self.header = Some(header);
         self.columns = first.iter().map(|_| Ok(Vec::new())).collect();
         if !header {
@@ -167,6 +180,7 @@ impl<'a> Table<'a> {
     }
 
     fn fields<'f>(&mut self, fields: impl Iterator<Item = &'f str>, place: Place<'_>) -> Result<(), String> {
+        self.lines += 1;
         for (column, field) in self.columns.iter_mut().zip(fields) {
             let Ok(numbers) = column else { continue };
             match number(field, place) {
@@ -181,12 +195,12 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<Column>, String> {
+    fn finish(mut self) -> Result<Columns, String> {
         let Some((first, place)) = self.first.take() else {
-            return Ok(Vec::new());
+            return Ok(Columns { all: Vec::new(), guess: None });
         };
         if self.header.is_none() {
-            self.decide(&first, place, |_| false);
+            self.decide(&first, place, &StringRecord::new());
         }
         let header = self.header == Some(true);
         if header && self.columns.iter().all(|column| column.as_ref().is_ok_and(Vec::is_empty)) {
@@ -201,7 +215,8 @@ impl<'a> Table<'a> {
             name if header && !name.is_empty() => Column { name: name.to_owned(), array: None, numbers },
             _ => Column { name: numbered[i].clone(), array: (!header).then(|| "x".to_owned()), numbers },
         };
-        Ok(self.columns.into_iter().enumerate().map(named).collect())
+        let all = self.columns.into_iter().enumerate().map(named).collect();
+        Ok(Columns { all, guess: self.guess })
     }
 }
 
@@ -242,7 +257,39 @@ fn number(field: &str, place: Place<'_>) -> Result<f64, String> {
 mod tests {
     use super::*;
 
+    /// Names as pandas writes them over numbers, and numbers that begin so; what was guessed is said.
+    #[test]
+    fn a_first_line_that_counts_is_a_guess_and_is_told() {
+        for (text, points, words) in [
+            ("0,1\n0.5,1.5\n0.7,2\n", 2, "0, 1, which is read as names of columns"),
+            ("0\n0.25\n0.5\n1e-3\n", 3, "0, which is read as names of columns"),
+            ("0,1,2\n1,2,3\n2,3,4\n", 3, "0, 1, 2, which is read as a point"),
+        ] {
+            let Columns { all, guess } = table(text.as_bytes()).unwrap();
+            assert_eq!(all[0].numbers.as_ref().unwrap().len(), points, "{text}");
+            assert!(guess.as_ref().is_some_and(|guess| guess.contains(words)), "{guess:?}");
+        }
+        assert!(table(b"a,b\n1,2\n").unwrap().guess.is_none() && table(b"1,2\n0,1\n").unwrap().guess.is_none());
+    }
+
+    #[test]
+    fn an_empty_line_between_numbers_is_a_missing_point() {
+        for text in ["a,b\n1,2\n\n3,4\n", "1,2\n2,3\n \n3,4\n", "1;2\n\n3;4\n"] {
+            for column in columns(text.as_bytes()).unwrap() {
+                let error = column.numbers.unwrap_err();
+                assert!(error.ends_with("is empty") && error.starts_with("line "), "{text:?}: {error}");
+            }
+        }
+        for text in ["\n\na,b\n\n1,2\n3,4\n\n\n", "1,2\n3,4\n\n", "1,2\n# a remark\n3,4\n"] {
+            assert_eq!(columns(text.as_bytes()).unwrap()[0].numbers, Ok(vec![1.0, 3.0]), "{text:?}");
+        }
+    }
+
     fn columns(content: &[u8]) -> Result<Vec<Column>> {
+        Ok(table(content)?.all)
+    }
+
+    fn table(content: &[u8]) -> Result<Columns> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, content).unwrap();
@@ -269,7 +316,8 @@ mod tests {
             (",v\n0,1.5\n1,2.5\n", vec!["x.0", "v"]),             // as pandas writes its index
             (",0,1\n0,1.5,2\n1,2.5,3\n", vec!["x.0", "0", "1"]),  // and a table without names
             ("0,1,2\n1.5,2,3\n", vec!["0", "1", "2"]),
-            ("0,1\n1.5,2\n", vec!["x.0", "x.1"]), // which may be numbers
+            ("0,1\n1.5,2\n", vec!["0", "1"]),
+            ("0,1\n3,2\n", vec!["x.0", "x.1"]), // which may be numbers
             ("NaN,1\n2,3\n", vec!["x.0", "x.1"]),
             ("5\n6\n", vec!["x"]),
             ("v\n", vec![]),
@@ -287,7 +335,7 @@ mod tests {
             "a,b\n1,2\n3,4\n",
             "a;b\r\n1;2\r\n3;4\r\n",
             "\u{feff}a\tb\n1\t2\n3\t4",
-            "# made by numpy\n1.0e+00 2\n\n3 4\n",
+            "# made by numpy\n1.0e+00 2\n3 4\n\n",
             "\n\"a, or so\", b\n1, 2\n 3 ,4\n",
         ] {
             assert_eq!(size(text), (2, 2), "{text:?}");

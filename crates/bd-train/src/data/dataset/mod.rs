@@ -1,5 +1,6 @@
-//! [`Dataset`]: sequences with labels, with series, or with one vector each as targets, from an `.npz` file.
+//! [`Dataset`]: sequences with labels, with series, or with one vector each as targets, from a file of arrays.
 
+mod notes;
 mod prepared;
 mod read;
 mod spikes;
@@ -8,12 +9,11 @@ mod targets;
 
 use std::path::Path;
 
-use bd_core::npz::{load_npz, load_npz_hashed};
-use bd_core::{Error, Result, Rng, catch_torch};
+use bd_core::{Arrays, Error, Result, Rng, catch_torch};
 
 pub use self::prepared::{EvaluationSet, Prepared};
-use self::read::Reader;
-pub use self::read::{Accept, binned_events};
+pub use self::read::{Accept, binned_events, sequences};
+use self::read::{Like, Reader};
 pub use self::spikes::{NumberAt, first_not_spike, spikes_of};
 pub(crate) use self::subset::padding;
 pub use self::subset::{Binning, Subset, SubsetInputs};
@@ -40,18 +40,15 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads an `.npz` file. The test part must be like the training part: as many channels, the same kind of targets, no
+    /// Reads a file of [`Arrays`]. The test part must be like the training part: as many channels, the same kind of targets, no
     /// further classes.
     ///
     /// Fails with [`Error::BadFile`], which names the array and the place, if an array is missing, has another shape, or
     /// holds a number that is not finite.
-    pub fn read_npz(path: &Path, accept: Accept) -> Result<Self> {
-        if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("npz")) {
-            return Err(Error::bad_file(path, "examples are read from a file that ends in .npz"));
-        }
-        let (arrays, sha256) = load_npz_hashed(path)?;
-        let (train, test, targets) = Self::parts(&Reader { path, arrays: &arrays, accept })?;
-        Ok(Self { train, test, targets, sha256 })
+    pub fn read(path: &Path, accept: Accept) -> Result<Self> {
+        let arrays = Arrays::read(path)?;
+        let (train, test, targets) = Self::parts(&Reader { arrays: &arrays, accept })?;
+        Ok(Self { train, test, targets, sha256: arrays.sha256().to_owned() })
     }
 
     fn parts(reader: &Reader<'_>) -> Result<(Subset, Subset, Targets)> {
@@ -59,30 +56,27 @@ impl Dataset {
         let of = |part: &str| inputs.iter().chain(&["y"]).map(|what| format!("{what}_{part}")).collect::<Vec<_>>();
         reader.check_names(&[of("train"), of("test")].concat())?;
         let (train, targets) = catch_torch(|| reader.part("train", "training", None))?;
-        let (test, _) = catch_torch(|| reader.part("test", "test", Some((&train, targets))))?;
+        let (test, _) = catch_torch(|| reader.part("test", "test", Some(Like { targets, train: Some(&train) })))?;
         Ok((train, test, targets))
     }
 
-    /// Reads the test part of an `.npz` file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a model that
+    /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a model that
     /// takes `channels` channels and was trained on `targets`. Events are put in steps by `binning`.
-    pub fn read_test_npz(
+    pub fn read_test(
         path: &Path,
         accept: Accept,
         channels: i64,
         targets: Targets,
         binning: Option<Binning>,
     ) -> Result<Subset> {
-        let arrays = load_npz(path)?;
-        let reader = Reader { path, arrays: &arrays, accept };
+        let arrays = Arrays::read(path)?;
+        let reader = Reader { arrays: &arrays, accept };
         let suffix = if reader.has("x_test") || reader.has("times_test") { "test" } else { "" };
-        let (part, found) = catch_torch(|| reader.part(suffix, "test", None))?;
+        let (part, _) = catch_torch(|| reader.part(suffix, "test", Some(Like { targets, train: None })))?;
         let part = in_steps(part, path, binning)?;
         if part.channels() != channels {
             let size = part.shape();
             return reader.bad(format!("its inputs are {size:?}; the network takes [sample, time, {channels}]"));
-        }
-        if !targets.include(found) {
-            return reader.bad(format!("it has {found}; the run has learned {targets}"));
         }
         Ok(part)
     }

@@ -5,6 +5,7 @@ use bd_core::{DataTransform, Result, Shared, System};
 use tch::Tensor;
 
 use super::Dataset;
+use super::notes::notes;
 use super::subset::Subset;
 use super::targets::Targets;
 use crate::baseline::LinearBaseline;
@@ -57,6 +58,8 @@ pub struct Prepared {
     pub merged_events: usize,
     /// Events of all parts after the last step, which were left out.
     pub late_events: usize,
+    /// What looks odd about the targets, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Prepared {
@@ -69,6 +72,7 @@ impl Prepared {
             dataset.train.merged_events + dataset.test.merged_events,
             dataset.train.late_events + dataset.test.late_events,
         );
+        let notes = notes(&dataset.train, dataset.targets)?;
         let (part, held) = dataset.hold_out(validation, seed)?;
         let Dataset { train: whole, test, targets, .. } = dataset;
         drop(whole); // numbers in float64, which are not needed any more
@@ -79,7 +83,7 @@ impl Prepared {
         drop(part);
         let validation = held.map(|part| EvaluationSet::new(&part, transform)).transpose()?;
         let test = EvaluationSet::new(&test, transform)?;
-        Ok(Self { train, validation, test, baseline, targets, steps, channels, merged_events, late_events })
+        Ok(Self { train, validation, test, baseline, targets, steps, channels, merged_events, late_events, notes })
     }
 
     /// The examples of the validation part.

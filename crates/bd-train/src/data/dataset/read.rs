@@ -1,9 +1,7 @@
 //! Named arrays as a [`Subset`] with its [`Targets`]: what is wrong is named with its array and its place.
 
-use std::path::Path;
-
 use bd_core::text::plural;
-use bd_core::{Error, Inputs, Result, kind_name};
+use bd_core::{Arrays, Error, Inputs, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
 use super::spikes::{first_not_spike, spikes_of};
@@ -18,13 +16,30 @@ pub enum Accept {
     Numbers,
     /// Spikes, as arrays of zeros and ones or as events, and numbers.
     SpikesAndNumbers,
+    /// Numbers that become spikes, among which zeros and ones are numbers too; and events, so that they can be refused in words.
+    NumbersToEncode,
 }
 
-/// The arrays of a file, or of whatever `path` names in messages.
+/// The arrays of a file.
 pub(super) struct Reader<'a> {
-    pub(super) path: &'a Path,
-    pub(super) arrays: &'a [(String, Tensor)],
+    pub(super) arrays: &'a Arrays,
     pub(super) accept: Accept,
+}
+
+/// What is known before a part is read, and goes before what its values look like.
+#[derive(Clone, Copy)]
+pub(super) struct Like<'a> {
+    /// Of the training part, or of a run.
+    pub(super) targets: Targets,
+    /// The training part, where it is in the same file.
+    pub(super) train: Option<&'a Subset>,
+}
+
+impl Like<'_> {
+    /// Who has these targets.
+    fn whose(&self) -> &'static str {
+        if self.train.is_some() { "y_train has" } else { "the run has learned" }
+    }
 }
 
 /// `x` and `train` are `x_train`; without a suffix `x`.
@@ -34,20 +49,16 @@ fn named(what: &str, suffix: &str) -> String {
 
 impl Reader<'_> {
     pub(super) fn bad<T>(&self, reason: String) -> Result<T> {
-        Err(Error::bad_file(self.path, reason))
+        Err(Error::bad_file(self.arrays.path(), reason))
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.arrays.iter().any(|(known, _)| known == name)
-    }
-
-    fn get(&self, name: &str) -> Option<&Tensor> {
-        self.arrays.iter().find(|(known, _)| known == name).map(|(_, array)| array)
+        self.arrays.has(name)
     }
 
     fn find(&self, name: &str) -> Result<&Tensor> {
         self.check_names(&[name])?;
-        Ok(self.get(name).expect("it was found"))
+        Ok(self.arrays.get(name)?.expect("it was found"))
     }
 
     /// Refuses a file that lacks one of these arrays.
@@ -56,8 +67,7 @@ impl Reader<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        let there = self.arrays.iter().map(|(name, t)| format!("{name} {:?}", t.size())).collect::<Vec<_>>();
-        self.bad(format!("it lacks {}; there are: {}", missing.join(", "), there.join(", ")))
+        self.bad(format!("it lacks {}; there are: {}", missing.join(", "), self.arrays.describe()))
     }
 
     /// Whether the inputs are events.
@@ -72,12 +82,7 @@ impl Reader<'_> {
     }
 
     /// Inputs, targets and perhaps lengths. A test part must be like the training part.
-    pub(super) fn part(
-        &self,
-        suffix: &str,
-        name: &'static str,
-        like: Option<(&Subset, Targets)>,
-    ) -> Result<(Subset, Targets)> {
+    pub(super) fn part(&self, suffix: &str, name: &'static str, like: Option<Like<'_>>) -> Result<(Subset, Targets)> {
         let y_name = named("y", suffix);
         let (x, lengths, shown, count, time) = if self.has_events(suffix)? {
             let events = self.events(suffix)?;
@@ -85,7 +90,7 @@ impl Reader<'_> {
             let shown = format!("{} is for {}", named("offsets", suffix), plural(count as usize, "sample"));
             (SubsetInputs::Events(events), None, shown, count, None)
         } else {
-            let (x, lengths) = self.inputs(suffix, like.map(|(train, _)| train))?;
+            let (x, lengths) = self.inputs(suffix, like.and_then(|like| like.train))?;
             let name = named("x", suffix);
             let size = self.find(&name)?.size();
             (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
@@ -94,7 +99,7 @@ impl Reader<'_> {
         if y.size().first() != Some(&count) {
             return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both", y.size()));
         }
-        let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like.map(|(_, targets)| targets))?;
+        let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like)?;
         Ok((Subset { lengths, ..Subset::new(name, x, y) }, targets))
     }
 
@@ -125,7 +130,7 @@ impl Reader<'_> {
         if let Some(train) = train.map(Subset::channels).filter(|train| *train != channels) {
             return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
         }
-        let lengths = match self.get(&len_name) {
+        let lengths = match self.arrays.get(&len_name)? {
             Some(lengths) => Some(self.lengths(&len_name, lengths, count, time)?),
             None => None,
         };
@@ -139,7 +144,8 @@ impl Reader<'_> {
             let numbers = self.finite(&x_name, x, lengths, &["sample", "step", "channel"])?;
             Ok::<_, Error>(Inputs::Dense(numbers.transpose(0, 1)))
         };
-        let of_numbers = self.accept == Accept::Numbers || train.is_some_and(|train| train.numbers().is_some());
+        let of_numbers =
+            self.accept != Accept::SpikesAndNumbers || train.is_some_and(|train| train.numbers().is_some());
         let inputs = match first_not_spike(x, lengths.as_ref()) {
             _ if of_numbers => numbers(lengths.as_ref())?,
             None => Inputs::Spikes(spikes_of(x, lengths.as_ref())?),
@@ -174,12 +180,19 @@ impl Reader<'_> {
         y: &Tensor,
         time: Option<i64>,
         lengths: Option<&Tensor>,
-        like: Option<Targets>,
+        like: Option<Like<'_>>,
     ) -> Result<(Tensor, Targets)> {
-        let (y, targets) =
-            if whole(y) { self.labels(name, y, time, lengths, like)? } else { self.numbers(name, y, time, lengths)? };
+        // True and false are two classes.
+        let are_labels = like.map_or_else(|| whole(y) || y.kind() == Kind::Bool, |like| like.targets.are_labels());
+        let (y, targets) = if are_labels {
+            self.labels(name, y, time, lengths, like)?
+        } else {
+            self.numbers(name, y, time, lengths, like)?
+        };
         match like {
-            Some(known) if known != targets => self.bad(format!("y_train has {known}, but {name} has {targets}")),
+            Some(like) if like.targets != targets => {
+                self.bad(format!("{} {}, but {name} has {targets}", like.whose(), like.targets))
+            }
             _ => Ok((y, targets)),
         }
     }
@@ -190,18 +203,25 @@ impl Reader<'_> {
         y: &Tensor,
         time: Option<i64>,
         lengths: Option<&Tensor>,
-        like: Option<Targets>,
+        like: Option<Like<'_>>,
     ) -> Result<(Tensor, Targets)> {
         let size = y.size();
-        let of_steps = match size[..] {
-            [_] => false,
-            [_, steps] if Some(steps) == time => true,
+        let (of_steps, y) = match size[..] {
+            [_] => (false, y.shallow_clone()),
+            [_, steps] if Some(steps) == time => (true, y.shallow_clone()),
+            // A column of labels.
+            [_, 1] => (false, y.squeeze_dim(1)),
+            [_, _] if is_one_hot(y) => {
+                return self.bad(format!(
+                    "{name} is {size:?}, with a single 1 in each row: labels are numbers of classes, {name}.argmax(axis=1)"
+                ));
+            }
             _ => {
                 let or_steps = time.map_or(String::new(), |time| format!(" or [sample, {time}]"));
                 return self.bad(format!("{name} is {size:?}; labels are [sample]{or_steps}"));
             }
         };
-        let mut y = y.to_kind(Kind::Int64);
+        let mut y = self.whole_numbers(name, &y)?;
         // Labels of padding may be any, -1 or -100 often.
         if let Some(lengths) = lengths.filter(|_| of_steps) {
             y = y.masked_fill(&padding(lengths, size[1]), 0);
@@ -212,10 +232,11 @@ impl Reader<'_> {
         }
         let most = y.max().int64_value(&[]);
         let classes = match like {
-            Some(Targets::Labels { classes } | Targets::LabelsOfSteps { classes }) if most >= classes => {
-                return self.bad(format!("{name} has the label {most}, but y_train has only 0 to {}", classes - 1));
+            Some(Like { targets, .. }) if targets.are_labels() && most >= targets.n_out() => {
+                let (whose, last) = (like.map_or("", |like| like.whose()), targets.n_out() - 1);
+                return self.bad(format!("{name} has the label {most}, but {whose} only 0 to {last}"));
             }
-            Some(known) => known.n_out(),
+            Some(Like { targets, .. }) => targets.n_out(),
             // Counts or times that are whole numbers; a network would get an output for each.
             None if most >= count => {
                 return self.bad(format!(
@@ -228,31 +249,49 @@ impl Reader<'_> {
         Ok((y, if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } }))
     }
 
+    /// In int64. Floats may stand for labels where that is what is wanted.
+    fn whole_numbers(&self, name: &str, y: &Tensor) -> Result<Tensor> {
+        let labels = y.to_kind(Kind::Int64);
+        if y.is_floating_point() {
+            let wrong = y.ne_tensor(&labels.to_kind(y.kind())).nonzero();
+            if wrong.size()[0] > 0 {
+                let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
+                let value = y.double_value(&place);
+                return self.bad(format!("{name} is {value} at {place:?} (counted from 0); labels are whole numbers"));
+            }
+        }
+        Ok(labels)
+    }
+
     fn numbers(
         &self,
         name: &str,
         y: &Tensor,
         time: Option<i64>,
         lengths: Option<&Tensor>,
+        like: Option<Like<'_>>,
     ) -> Result<(Tensor, Targets)> {
         let size = y.size();
-        let places = match size[..] {
-            [_, steps] if Some(steps) != time => &["sample", "output"][..],
-            _ => &["sample", "step", "output"],
-        };
-        let y = self.finite(name, y, lengths.filter(|_| places.len() == 3), places)?;
-        Ok(match size[..] {
-            [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }),
-            [_, steps] if Some(steps) == time && steps > 1 => (y.unsqueeze(2), Targets::Series { n_out: 1 }),
-            [_, n_out] if n_out > 0 => (y, Targets::Vectors { n_out }),
-            [_, steps, n_out] if Some(steps) == time && n_out > 0 => (y, Targets::Series { n_out }),
+        // Where there are as many outputs as steps, sizes leave two readings; what is known decides.
+        let are_vectors = |n: i64| matches!(like, Some(Like { targets: Targets::Vectors { n_out }, .. }) if n_out == n);
+        let of_steps = |steps: i64| Some(steps) == time;
+        let (y, targets, places) = match size[..] {
+            [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }, &["sample"][..]),
+            [_, steps] if of_steps(steps) && steps > 1 && !are_vectors(steps) => {
+                (y.unsqueeze(2), Targets::Series { n_out: 1 }, &["sample", "step"][..])
+            }
+            [_, n_out] if n_out > 0 => (y.shallow_clone(), Targets::Vectors { n_out }, &["sample", "output"][..]),
+            [_, steps, n_out] if of_steps(steps) && n_out > 0 => {
+                (y.shallow_clone(), Targets::Series { n_out }, &["sample", "step", "output"][..])
+            }
             _ => {
                 let of_steps =
                     time.map_or(String::new(), |time| format!("[sample, {time}, output] for each step, or "));
                 return self
                     .bad(format!("{name} is {size:?}; targets are {of_steps}[sample, output] for each sequence"));
             }
-        })
+        };
+        Ok((self.finite(name, &y, lengths.filter(|_| targets.of_steps()), places)?, targets))
     }
 
     /// In float64, with every value finite, and 0 in padding, whatever stands there. `names` are those of the dimensions.
@@ -281,14 +320,54 @@ impl Reader<'_> {
 }
 
 /// The events among the arrays of a file in steps, if there are any: those of the test part, or those without a suffix.
-pub fn binned_events(path: &Path, arrays: &[(String, Tensor)], binning: Binning) -> Result<Option<Binned>> {
-    let reader = Reader { path, arrays, accept: Accept::SpikesAndNumbers };
+pub fn binned_events(arrays: &Arrays, binning: Binning) -> Result<Option<Binned>> {
+    let reader = Reader { arrays, accept: Accept::SpikesAndNumbers };
     let Some(suffix) = ["", "test"].into_iter().find(|suffix| reader.has(&named("times", suffix))) else {
         return Ok(None);
     };
     let Binning { dt_ms, steps, channels } = binning;
     let binned = reader.events(suffix)?.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu));
     binned.map(Some).or_else(|error| reader.bad(error.to_string()))
+}
+
+/// Sequences `[sample, time, channel]` among the arrays of a file, without targets, for a model of `channels` channels: the array of a
+/// name, the only one, or `x` or `x_test`; of `[time, channel]` a batch of one is made. Beside an array `x` or `x_test` stand the lengths
+/// of sequences that are padded, if they are, as `len` or `len_test`: whole numbers `[sample]`, and what stands in padding is 0 then.
+pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<(Tensor, Option<Tensor>)> {
+    let reader = Reader { arrays, accept: Accept::SpikesAndNumbers };
+    let mut names = arrays.names();
+    let name = match (name, names.next(), names.next()) {
+        (Some(name), ..) => name,
+        (None, Some(only), None) => only,
+        _ if arrays.has("x") || !arrays.has("x_test") => "x",
+        _ => "x_test",
+    };
+    let Some(x) = arrays.get(name)? else {
+        let there = arrays.describe();
+        return reader.bad(format!("no array is called '{name}'; there are: {there}; name the one that is meant"));
+    };
+    let x = if x.dim() == 2 { x.unsqueeze(0) } else { x.shallow_clone() };
+    let size = x.size();
+    if size.len() != 3 || size[2] != channels || size.contains(&0) {
+        return reader
+            .bad(format!("{name} is {size:?}; the network takes [batch, time, {channels}] or [time, {channels}]"));
+    }
+    let len = name.strip_prefix('x').map(|suffix| format!("len{suffix}"));
+    let lengths = match len.as_deref().map(|len| arrays.get(len)).transpose()?.flatten() {
+        Some(lengths) => Some(reader.lengths(len.as_deref().unwrap_or("len"), lengths, size[0], size[1])?),
+        None => None,
+    };
+    // Whole numbers and bools are finite, and spikes often, of which there may be many.
+    match x.is_floating_point() {
+        true => Ok((reader.finite(name, &x, lengths.as_ref(), &["sample", "step", "channel"])?, lengths)),
+        false => Ok((x, lengths)),
+    }
+}
+
+/// Whether every row has a single 1, and zeros.
+fn is_one_hot(y: &Tensor) -> bool {
+    let of_bits = y.eq(0).logical_or(&y.eq(1)).all().int64_value(&[]) == 1;
+    of_bits && y.sum_dim_intlist(1, false, Kind::Int64).eq(1).all().int64_value(&[]) == 1
 }
 
 fn whole(array: &Tensor) -> bool {

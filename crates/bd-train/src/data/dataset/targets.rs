@@ -68,15 +68,6 @@ impl Targets {
         }
     }
 
-    /// Whether a model that was trained on these can be tested on `others`: of the same kind and size, or with fewer classes.
-    pub fn include(self, others: Self) -> bool {
-        match (others, self) {
-            (Self::Labels { classes }, Self::Labels { classes: known })
-            | (Self::LabelsOfSteps { classes }, Self::LabelsOfSteps { classes: known }) => classes <= known,
-            (others, known) => others == known,
-        }
-    }
-
     /// In few words, such as `2 classes at every step`.
     pub fn describe(self) -> String {
         match self {
@@ -102,16 +93,6 @@ impl fmt::Display for Targets {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fewer_classes_are_included_and_nothing_else_is() {
-        let labels = |classes| Targets::Labels { classes };
-        assert!(labels(3).include(labels(2)) && labels(3).include(labels(3)) && !labels(3).include(labels(4)));
-        let of_steps = |classes| Targets::LabelsOfSteps { classes };
-        assert!(of_steps(3).include(of_steps(2)) && !labels(3).include(of_steps(3)));
-        let (series, vectors) = (Targets::Series { n_out: 2 }, Targets::Vectors { n_out: 2 });
-        assert!(series.include(series) && !series.include(vectors) && !series.include(Targets::Series { n_out: 1 }));
-    }
 
     #[test]
     fn labels_choose_cross_entropy_and_numbers_the_mean_square() {

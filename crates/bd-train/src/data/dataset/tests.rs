@@ -32,7 +32,8 @@ fn with(name: &str, array: Tensor) -> Vec<(String, Tensor)> {
 }
 
 fn read(arrays: &[(String, Tensor)], accept: Accept) -> Result<Dataset> {
-    let reader = Reader { path: Path::new("a.npz"), arrays, accept };
+    let arrays = arrays.iter().map(|(name, array)| (name.clone(), array.shallow_clone())).collect();
+    let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), arrays), accept };
     let (train, test, targets) = Dataset::parts(&reader)?;
     Ok(Dataset { train, test, targets, sha256: String::new() })
 }
@@ -74,10 +75,10 @@ fn the_hash_is_that_of_the_file_and_the_arrays_are_its_arrays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let data = Dataset::read_npz(&path, Accept::Numbers).unwrap();
+    let data = Dataset::read(&path, Accept::Numbers).unwrap();
     assert_eq!(data.sha256, sha256_hex(&std::fs::read(&path).unwrap()));
     assert_eq!(data.test.numbers().unwrap(), Tensor::arange(12, F64).reshape([2, 3, 2]));
-    let error = Dataset::read_npz(&folder.path().join("a.csv"), Accept::Numbers).unwrap_err().to_string();
+    let error = Dataset::read(&folder.path().join("a.csv"), Accept::Numbers).unwrap_err().to_string();
     assert!(error.contains("ends in .npz"), "{error}");
 }
 
@@ -187,9 +188,9 @@ fn what_is_wrong_is_named_with_its_array_and_its_place() {
         "y_test has the label 2, but y_train has only 0 to 1",
     );
     refused(
-        &with("y_test", Tensor::ones([2], float)),
+        &with("y_test", Tensor::full([2], 0.5, float)),
         numbers,
-        "y_train has labels of sequences, of 0 to 1, but y_test has targets",
+        "y_test is 0.5 at [0] (counted from 0); labels are whole numbers",
     );
     refused(
         &with("len_train", Tensor::ones([4], float)),
@@ -242,10 +243,10 @@ fn events_that_do_not_fit_are_refused() {
 #[test]
 fn events_of_a_file_are_those_of_its_test_part() {
     let binning = Binning { dt_ms: 1.0, steps: 10, channels: 3 };
-    let binned = binned_events(Path::new("a.npz"), &events(), binning).unwrap().unwrap();
+    let binned = binned_events(&Arrays::new(Path::new("a.npz"), events()), binning).unwrap().unwrap();
     // Steps 1 and 6 of unit 0, step 2 of units 2 and 1; the second spike of unit 1 counts as one with the first.
     assert_eq!((binned.spikes.count(), binned.merged, binned.late), (4, 1, 0));
-    assert!(binned_events(Path::new("a.npz"), &arrays(), binning).unwrap().is_none());
+    assert!(binned_events(&Arrays::new(Path::new("a.npz"), arrays()), binning).unwrap().is_none());
 }
 
 /// 12 samples of class 0 and 6 of class 1: a third of each, 4 and 2, and everything once.
@@ -358,23 +359,25 @@ fn the_test_part_of_another_file_must_fit_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let test = |channels, targets| Dataset::read_test_npz(&path, Accept::Numbers, channels, targets, None);
+    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, channels, targets, None);
     assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
     let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
     assert!(error.contains("its inputs are [2, 3, 2]; the network takes [sample, time, 3]"), "{error}");
-    let error = test(2, Targets::Vectors { n_out: 1 }).unwrap_err().to_string();
+    let error = test(2, Targets::Labels { classes: 1 }).unwrap_err().to_string();
+    assert!(error.contains("y_test has the label 1, but the run has learned only 0 to 0"), "{error}");
+    // What is known goes before what values look like: whole numbers are numbers where numbers were learned.
+    let numbers = test(2, Targets::Vectors { n_out: 1 }).unwrap();
+    assert_eq!(numbers.targets, Tensor::from_slice(&[0.0, 1.0]).reshape([2, 1]));
+    let error = test(2, Targets::Series { n_out: 1 }).unwrap_err().to_string();
     assert!(
-        error.contains("it has labels of sequences, of 0 to 1; the run has learned targets for each sequence"),
+        error.contains("the run has learned targets for each step, of 1 outputs, but y_test has targets for"),
         "{error}"
     );
     let bare: Vec<_> =
         [("x", arrays().remove(0).1), ("y", arrays().remove(1).1)].map(|(n, a)| (n.to_owned(), a)).into();
     let path = folder.path().join("b.npz");
     save_npz(&path, &bare).unwrap();
-    assert_eq!(
-        Dataset::read_test_npz(&path, Accept::Numbers, 2, Targets::Labels { classes: 2 }, None).unwrap().count(),
-        4
-    );
+    assert_eq!(Dataset::read_test(&path, Accept::Numbers, 2, Targets::Labels { classes: 2 }, None).unwrap().count(), 4);
 }
 
 /// Events that a program has in memory make a part without a file.
@@ -388,4 +391,102 @@ fn a_part_is_made_of_events_in_memory() {
         spikes(&part).to_dense().flatten(0, -1),
         Tensor::from_slice(&[1.0f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
     );
+}
+
+/// One rule of shapes, for training, for a test of the same file and for one of another, with padding and without: lengths are 2, 3, 1 and
+/// 3 of 3 steps, and what stands in padding is not a number.
+#[test]
+fn targets_of_every_shape_are_read_with_and_without_padding() {
+    let f64s = |size: &[i64]| Tensor::arange(size.iter().product::<i64>(), F64).reshape(size) * 0.5;
+    let i64s = |size: &[i64]| {
+        Tensor::arange(size.iter().product::<i64>(), (Kind::Int64, Device::Cpu)).remainder(2).reshape(size)
+    };
+    let vectors = |n_out| Targets::Vectors { n_out };
+    let cases = [
+        (f64s(&[4]), vectors(1), vec![4, 1]),
+        (f64s(&[4, 1]), vectors(1), vec![4, 1]),
+        (f64s(&[4, 2]), vectors(2), vec![4, 2]),
+        (f64s(&[4, 3]), Targets::Series { n_out: 1 }, vec![4, 3, 1]),
+        (f64s(&[4, 3, 1]), Targets::Series { n_out: 1 }, vec![4, 3, 1]),
+        (f64s(&[4, 3, 2]), Targets::Series { n_out: 2 }, vec![4, 3, 2]),
+        (i64s(&[4]), Targets::Labels { classes: 2 }, vec![4]),
+        (i64s(&[4, 3]), Targets::LabelsOfSteps { classes: 2 }, vec![4, 3]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (y, targets, size) in cases {
+        for padded in [false, true] {
+            let path = folder.path().join("a.npz");
+            let x = Tensor::ones([4, 3, 2], F64);
+            let mut all = vec![];
+            for part in ["train", "test"] {
+                let (x, y) = (x.copy(), y.copy());
+                if padded {
+                    let _ = x.get(2).narrow(0, 1, 2).fill_(f64::NAN);
+                    if targets.of_steps() && y.is_floating_point() {
+                        let _ = y.get(2).narrow(0, 1, 2).fill_(f64::NAN);
+                    }
+                    all.push((format!("len_{part}"), Tensor::from_slice(&[2i64, 3, 1, 3])));
+                }
+                all.extend([(format!("x_{part}"), x), (format!("y_{part}"), y)]);
+            }
+            save_npz(&path, &all).unwrap();
+            let data = Dataset::read(&path, Accept::Numbers).unwrap();
+            let test = Dataset::read_test(&path, Accept::Numbers, 2, targets, None).unwrap();
+            assert_eq!(data.targets, targets);
+            for part in [&data.train, &data.test, &test] {
+                assert_eq!((part.targets.size(), part.lengths.is_some()), (size.clone(), padded), "{targets:?}");
+                let numbers = part.numbers().unwrap();
+                let expected = if padded { 18.0 } else { 24.0 }; // ones: 4 numbers in padding of sample 2, 2 of sample 0
+                let sum = numbers.sum(Kind::Double).double_value(&[]);
+                assert_eq!(sum, expected, "{targets:?}");
+            }
+            let arrays = Arrays::read(&path).unwrap();
+            let (found, lengths) = sequences(&arrays, None, 2).unwrap();
+            assert_eq!((found, lengths.is_some()), (test.numbers().unwrap(), padded));
+        }
+    }
+}
+
+/// Of whoever is asked, lengths are whole numbers.
+#[test]
+fn lengths_are_whole_numbers_for_a_prediction_too() {
+    for (lengths, words) in [
+        (Tensor::from_slice(&[2.9, 3.0]), "len is float64 of shape [2]; it must be whole numbers"),
+        (Tensor::from_slice(&[true, true]), "len is bool of shape [2]; it must be whole numbers"),
+        (Tensor::from_slice(&[4i64, 1]), "len of sample 0 is 4; lengths are from 1 to 3"),
+    ] {
+        let all = vec![("x".to_owned(), Tensor::ones([2, 3, 1], F64)), ("len".to_owned(), lengths)];
+        let error = sequences(&Arrays::new(Path::new("a.npz"), all), None, 1).unwrap_err().to_string();
+        assert!(error.contains(words), "{words:?} not in: {error}");
+    }
+}
+
+/// The test part of a trained model may have few samples, and floats for labels; of outputs and steps of one number, the model says
+/// which is meant.
+#[test]
+fn what_a_model_has_learned_goes_before_what_values_look_like() {
+    let part = |y: Tensor, targets| {
+        let all = vec![("x".to_owned(), Tensor::ones([2, 3, 1], F64)), ("y".to_owned(), y)];
+        let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), all), accept: Accept::Numbers };
+        reader.part("", "test", Some(Like { targets, train: None })).map(|(part, _)| part.targets)
+    };
+    let labels = Targets::Labels { classes: 5 };
+    assert_eq!(part(Tensor::from_slice(&[2i64, 4]), labels).unwrap(), Tensor::from_slice(&[2i64, 4]));
+    assert_eq!(part(Tensor::from_slice(&[2.0, 4.0]), labels).unwrap(), Tensor::from_slice(&[2i64, 4]));
+    let error = part(Tensor::from_slice(&[2.0, 3.5]), labels).unwrap_err().to_string();
+    assert!(error.contains("y is 3.5 at [1] (counted from 0); labels are whole numbers"), "{error}");
+    let square = Tensor::arange(6, F64).reshape([2, 3]);
+    assert_eq!(part(square.copy(), Targets::Vectors { n_out: 3 }).unwrap(), square);
+    assert_eq!(part(square.copy(), Targets::Series { n_out: 1 }).unwrap(), square.unsqueeze(2));
+}
+
+#[test]
+fn zeros_and_ones_are_numbers_where_numbers_are_to_be_encoded() {
+    let ones = Tensor::from_slice(&[0.0, 1.0, 1.0, 0.0]).reshape([2, 2, 1]);
+    let y = Tensor::from_slice(&[0i64, 1]);
+    let named = [("x_train", ones.copy()), ("y_train", y.copy()), ("x_test", ones.copy()), ("y_test", y)];
+    let all: Vec<_> = named.map(|(name, array)| (name.to_owned(), array)).into();
+    assert!(read(&all, Accept::SpikesAndNumbers).unwrap().train.numbers().is_none());
+    assert_eq!(read(&all, Accept::NumbersToEncode).unwrap().train.numbers().unwrap(), ones);
+    assert!(read(&events(), Accept::NumbersToEncode).unwrap().train.events().is_some());
 }
