@@ -92,9 +92,19 @@ impl ParamPath<'_> {
         Ok(self.param(name, init)?.set_requires_grad(false))
     }
 
+    /// [`fixed`](Self::fixed) in float64, whatever the dtype of the parameters: constants by which data are brought to the model's range,
+    /// whose offsets may have more digits than float32 holds.
+    pub fn constant(&mut self, name: &str, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
+        Ok(self.make(name, Kind::Double, init)?.set_requires_grad(false))
+    }
+
     /// Makes a trainable parameter with the initial value that `init` draws, and returns a handle on it. The stream
     /// given to `init` depends on the seed and the parameter's full name, not on what was made before.
     pub fn param(&mut self, name: &str, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
+        self.make(name, self.params.kind, init)
+    }
+
+    fn make(&mut self, name: &str, kind: Kind, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
         let full = join(&self.path, name);
         if self.params.get(&full).is_some() {
             return Err(Error::Config(format!("two parameters are called {full}; give the parts different names")));
@@ -104,7 +114,7 @@ impl ParamPath<'_> {
             return Err(Error::DtypeOrDevice { what: format!("the parameter {full}"), expected, found });
         }
         let value = init(&mut Rng::new(self.params.seed, &full));
-        let param = value.f_to_kind(self.params.kind)?.f_to_device(self.params.device)?.detach().copy();
+        let param = value.f_to_kind(kind)?.f_to_device(self.params.device)?.detach().copy();
         let param = param.set_requires_grad(true);
         self.params.entries.push((full, param.shallow_clone()));
         Ok(param)

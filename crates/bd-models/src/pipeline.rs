@@ -176,14 +176,15 @@ impl<S: System> DataTransform for Pipeline<S> {
     fn targets(&self, y: &Tensor) -> Tensor {
         let (kind, device) = self.on();
         match &self.target_scale {
-            Some(scale) => scale.apply(&y.to_device(device)).to_kind(kind),
+            Some(scale) => scale.apply(&y.to_device(device).to_kind(Kind::Double)).to_kind(kind),
             None if y.kind() == Kind::Int64 => y.shallow_clone(),
             None => y.to_kind(kind),
         }
     }
 
+    /// Those of scaled targets in float64.
     fn outputs(&self, y: &Tensor) -> Tensor {
-        self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.undo(y))
+        self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.undo(&y.to_kind(Kind::Double)))
     }
 
     fn lengths(&self, lengths: Option<&Tensor>) -> Option<Tensor> {

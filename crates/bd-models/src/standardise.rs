@@ -4,7 +4,8 @@ use bd_core::{Error, Inputs, ParamPath, Result, Shared, System, Tap, catch_torch
 use tch::{Device, Kind, Tensor};
 
 /// Brings channels of different units to mean 0 and standard deviation 1. Its parameters `mean` and `std`, `[n]`, are fixed: they
-/// are taken from data once by [`fit`](Self::fit), and saved and loaded with the model. At first it changes nothing.
+/// are taken from data once by [`fit`](Self::fit), and saved and loaded with the model. They are float64, and so is the arithmetic: data
+/// that vary by 1 around 1e7 keep their digits in a model of float32, too. At first it changes nothing.
 #[derive(Debug)]
 pub struct Standardise {
     mean: Tensor,
@@ -16,7 +17,7 @@ impl Standardise {
     pub fn new(path: &mut ParamPath<'_>, n: i64) -> Result<Self> {
         setting::at_least("standardise.n", n, 1)?;
         let filled = |value: f64| move |_: &mut _| Tensor::full([n], value, (Kind::Double, Device::Cpu));
-        Ok(Self { mean: path.fixed("mean", filled(0.0))?, std: path.fixed("std", filled(1.0))? })
+        Ok(Self { mean: path.constant("mean", filled(0.0))?, std: path.constant("std", filled(1.0))? })
     }
 
     /// Takes mean and standard deviation (of the population) from data `[.., n]`, usually those that the model is then trained on.
@@ -37,14 +38,14 @@ impl Standardise {
         })
     }
 
-    /// Of data `[.., n]`.
+    /// Of data `[.., n]`, in their dtype.
     pub fn apply(&self, x: &Tensor) -> Tensor {
-        (x - &self.mean) / &self.std
+        ((x - &self.mean) / &self.std).to_kind(x.kind())
     }
 
-    /// What [`apply`](Self::apply) has made of data, `[.., n]`, as it was.
+    /// What [`apply`](Self::apply) has made of data, `[.., n]`, as it was, in their dtype.
     pub fn undo(&self, y: &Tensor) -> Tensor {
-        y * &self.std + &self.mean
+        (y * &self.std + &self.mean).to_kind(y.kind())
     }
 
     /// The same with handles on the same parameters.

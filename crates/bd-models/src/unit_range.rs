@@ -4,8 +4,8 @@ use bd_core::{Error, ParamPath, Result, catch_torch, setting};
 use tch::{Device, Kind, Tensor};
 
 /// Brings channels of different units to 0 at the least value of some data and 1 at the greatest; what lies outside in other data
-/// becomes 0 or 1, and a channel that is constant becomes 0. Its parameters `min` and `max`, `[n]`, are fixed: they are taken from
-/// data once by [`fit`](Self::fit), and saved and loaded with the model.
+/// becomes 0 or 1, and a channel that is constant becomes 0. Its parameters `min` and `max`, `[n]`, are fixed and float64: they are
+/// taken from data once by [`fit`](Self::fit), and saved and loaded with the model.
 #[derive(Debug)]
 pub struct UnitRange {
     min: Tensor,
@@ -17,7 +17,7 @@ impl UnitRange {
     pub fn new(path: &mut ParamPath<'_>, n: i64) -> Result<Self> {
         setting::at_least("unit_range.n", n, 1)?;
         let filled = |value: f64| move |_: &mut _| Tensor::full([n], value, (Kind::Double, Device::Cpu));
-        Ok(Self { min: path.fixed("min", filled(0.0))?, max: path.fixed("max", filled(1.0))? })
+        Ok(Self { min: path.constant("min", filled(0.0))?, max: path.constant("max", filled(1.0))? })
     }
 
     /// Takes the least and the greatest value from data `[.., n]`, usually those that the model is then trained on.
@@ -36,11 +36,11 @@ impl UnitRange {
         })
     }
 
-    /// Of data `[.., n]`.
+    /// Of data `[.., n]`, in their dtype.
     pub fn apply(&self, x: &Tensor) -> Tensor {
         let range = &self.max - &self.min;
         let range = range.masked_fill(&range.le(0.0), f64::INFINITY);
-        ((x - &self.min) / range).clamp(0.0, 1.0)
+        ((x - &self.min) / range).clamp(0.0, 1.0).to_kind(x.kind())
     }
 }
 

@@ -159,3 +159,27 @@ fn settings_and_shapes_that_do_not_fit_are_refused() {
     assert!(pipeline.fit_targets(&Tensor::zeros([0, 1], ON)).is_err());
     assert!(pipeline.inputs(&Tensor::zeros([3, 1], ON), None, "test").is_err());
 }
+
+/// Numbers around 1e7 that vary by 1, in a network of float32, whose numbers are 1 apart there: as without the offset, there and back.
+#[test]
+fn an_offset_costs_no_digits() {
+    let on = (Kind::Float, Device::Cpu);
+    let x = Rng::new(0, "x").tensor(&[5, 7, 2], ON, Rng::normal);
+    let prepared = |offset: f64| {
+        let pipeline = Pipeline::new(Params::new(7, on), 2, Preparation::Standardise, Some(2), |params| {
+            Linear::new(&mut params.at("o"), 2, 2, &LinearConfig::default())
+        })
+        .unwrap();
+        let x = &x + offset;
+        pipeline.fit_inputs(&x).unwrap();
+        pipeline.fit_targets(&x).unwrap();
+        let inputs = pipeline.inputs(&x, None, "test").unwrap().to_dense();
+        let scaled = pipeline.targets(&x);
+        assert_eq!((inputs.kind(), scaled.kind()), (Kind::Float, Kind::Float));
+        (inputs, pipeline.outputs(&scaled) - offset, scaled)
+    };
+    let ((inputs, outputs, targets), (inputs_there, outputs_there, targets_there)) = (prepared(0.0), prepared(1e7));
+    assert_close("inputs", &inputs_there, &inputs, 1e-6);
+    assert_close("targets", &targets_there, &targets, 1e-6);
+    assert_close("outputs", &outputs_there, &outputs, 1e-6);
+}

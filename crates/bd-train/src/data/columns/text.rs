@@ -1,5 +1,6 @@
 //! Columns of a text, separated by commas or the like.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::{fmt, fs};
 
@@ -13,8 +14,9 @@ const SEPARATORS: [u8; 4] = *b"\t;, ";
 
 pub(super) fn read(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Error::bad_file(path, reason);
-    let mut content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
-    let separator = separator(&content);
+    let content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    let mut content = utf8(content).map_err(bad)?;
+    let separator = take_separator_line(&mut content).unwrap_or_else(|| separator(&content));
     if separator == b' ' {
         content = single_spaces(&content);
     }
@@ -25,7 +27,7 @@ pub(super) fn read(path: &Path) -> Result<Columns> {
         .comment(Some(b'#'))
         .trim(Trim::All)
         .from_reader(&content[..]);
-    let mut table = Table::default();
+    let mut table = Table { has_decimal_commas: separator != b',' && decimal_commas(&content), ..Table::default() };
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(|error| bad(trouble(&content, &reader, &error)))? {
         // A line of spaces.
@@ -35,6 +37,46 @@ pub(super) fn read(path: &Path) -> Result<Columns> {
         table.push(&record, Place { content: &content, end: reader.position().byte() as usize }).map_err(bad)?;
     }
     table.finish().map_err(bad)
+}
+
+/// As UTF-8, of UTF-16 too where a mark says that it is.
+fn utf8(content: Vec<u8>) -> Result<Vec<u8>, String> {
+    let units =
+        |of: fn([u8; 2]) -> u16| content[2..].as_chunks::<2>().0.iter().map(|pair| of(*pair)).collect::<Vec<_>>();
+    let units = match content.get(..2) {
+        Some([0xff, 0xfe]) => units(u16::from_le_bytes),
+        Some([0xfe, 0xff]) => units(u16::from_be_bytes),
+        _ => return Ok(content),
+    };
+    String::from_utf16(&units).map(String::into_bytes).map_err(|_| "it begins as UTF-16 text and is none".into())
+}
+
+/// Excel's first line `sep=;`, which is made empty: the separator of all lines.
+fn take_separator_line(content: &mut [u8]) -> Option<u8> {
+    let separator = *content.strip_prefix(b"sep=")?.first()?;
+    let ends = matches!(content.get(5), None | Some(b'\r' | b'\n'));
+    (ends && SEPARATORS.contains(&separator)).then(|| {
+        content[..5].copy_from_slice(b"     ");
+        separator
+    })
+}
+
+/// Whether numbers have a comma where others have a point: one at least has, and none a point.
+fn decimal_commas(content: &[u8]) -> bool {
+    let fields = content.split(|byte| b"\t; \r\n\"".contains(byte));
+    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let mut found = false;
+    for field in fields {
+        let field = field.strip_prefix(b"-").unwrap_or(field);
+        let Some(at) = field.iter().position(|byte| b".,".contains(byte)) else { continue };
+        if digits(&field[..at]) && field.get(at + 1).is_some_and(u8::is_ascii_digit) {
+            if field[at] == b'.' {
+                return false;
+            }
+            found = true;
+        }
+    }
+    found
 }
 
 /// Where a record ends. Its line is only counted when somebody asks: csv's own count leaves out remarks and empty lines.
@@ -114,6 +156,7 @@ struct Table<'a> {
     first: Option<(Vec<String>, Place<'a>)>,
     /// Whether the first line is a header, once there is a second one.
     header: Option<bool>,
+    has_decimal_commas: bool,
     guess: Option<String>,
     /// Lines of numbers so far.
     lines: usize,
@@ -134,6 +177,11 @@ impl<'a> Table<'a> {
         };
         let begin = after_line_end(place.content, self.end);
         self.end = place.end;
+        let mut first = first;
+        if self.header.is_none() && first.len() + 1 == record.len() && !first.iter().any(|field| is_number(field)) {
+            // R's names of rows have no name.
+            first.insert(0, String::new());
+        }
         if first.len() != record.len() {
             let (n, m) = (first.len(), record.len());
             return Err(format!("{place} has {m} {}, but {first_place} has {n}", fields(m)));
@@ -183,7 +231,8 @@ impl<'a> Table<'a> {
         self.lines += 1;
         for (column, field) in self.columns.iter_mut().zip(fields) {
             let Ok(numbers) = column else { continue };
-            match number(field, place) {
+            let field = spelled(field, self.has_decimal_commas);
+            match number(&field, place) {
                 Ok(number) => numbers.push(number),
                 Err(reason) => *column = Err(reason),
             }
@@ -216,7 +265,10 @@ impl<'a> Table<'a> {
             _ => Column { name: numbered[i].clone(), array: (!header).then(|| "x".to_owned()), numbers },
         };
         let all = self.columns.into_iter().enumerate().map(named).collect();
-        Ok(Columns { all, guess: self.guess })
+        let commas =
+            self.has_decimal_commas.then(|| "numbers are read with a comma in place of the decimal point".to_owned());
+        let guess = [commas, self.guess].into_iter().flatten().reduce(|a, b| format!("{a}; {b}"));
+        Ok(Columns { all, guess })
     }
 }
 
@@ -225,7 +277,27 @@ fn fields(n: usize) -> &'static str {
 }
 
 fn is_number(field: &str) -> bool {
-    field.parse::<f64>().is_ok()
+    spelled(field, false).parse::<f64>().is_ok() || spelled(field, true).parse::<f64>().is_ok()
+}
+
+/// A number as Rust reads it: of a decimal comma, a minus sign of typesetters, and an exponent of Fortran, `1.5D-03`. What is no number
+/// stays none.
+fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
+    let mut spelled = Cow::Borrowed(field);
+    if let Some(rest) = field.strip_prefix('\u{2212}') {
+        spelled = Cow::Owned(format!("-{rest}"));
+    }
+    if has_decimal_commas && spelled.matches(',').count() == 1 && !spelled.contains('.') {
+        spelled = Cow::Owned(spelled.replace(',', "."));
+    }
+    let exponent = spelled.find(['d', 'D']).filter(|at| {
+        let (before, after) = (&spelled[..*at], &spelled[at + 1..]);
+        before.parse::<f64>().is_ok() && after.parse::<i32>().is_ok()
+    });
+    match exponent {
+        Some(at) => Cow::Owned(format!("{}e{}", &spelled[..at], &spelled[at + 1..])),
+        None => spelled,
+    }
 }
 
 /// What programs write where a number is missing.
@@ -270,6 +342,34 @@ mod tests {
             assert!(guess.as_ref().is_some_and(|guess| guess.contains(words)), "{guess:?}");
         }
         assert!(table(b"a,b\n1,2\n").unwrap().guess.is_none() && table(b"1,2\n0,1\n").unwrap().guess.is_none());
+    }
+
+    #[test]
+    fn other_spellings_of_tables_and_numbers_are_read() {
+        let utf16 = |order: fn(u16) -> [u8; 2], mark: [u8; 2]| {
+            [&mark[..], &"a,b\n1.5,2\n-3,4\n".encode_utf16().flat_map(order).collect::<Vec<u8>>()].concat()
+        };
+        for content in [
+            b"a;b\n1,5;2\n-3;4,0\n".to_vec(),
+            "a,b\n1.5,2\n\u{2212}3,4\n".as_bytes().to_vec(),
+            b"a b\n0.15D+01 2\n-3d0 4D0\n".to_vec(),
+            b"sep=;\r\na;b\r\n1.5;2\r\n-3;4\r\n".to_vec(),
+            utf16(u16::to_le_bytes, [0xff, 0xfe]),
+            utf16(u16::to_be_bytes, [0xfe, 0xff]),
+        ] {
+            let all = columns(&content).unwrap();
+            let shown = String::from_utf8_lossy(&content);
+            assert_eq!(all.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["a", "b"], "{shown:?}");
+            assert_eq!((&all[0].numbers, &all[1].numbers), (&Ok(vec![1.5, -3.0]), &Ok(vec![2.0, 4.0])), "{shown:?}");
+        }
+        let guess = table(b"a;b\n1,5;2\n-3;4,0\n").unwrap().guess.unwrap();
+        assert!(guess.contains("comma in place of the decimal point"), "{guess}");
+        // One point is enough to say that commas are none.
+        assert!(columns(b"1.5;2\n3,5;4\n").unwrap()[0].numbers.is_err());
+        // R's write.table: names of rows, which have none of their own.
+        let all = columns(b"\"a\" \"b\"\n\"1\" 1.5 2\n\"2\" -3 4\n").unwrap();
+        assert_eq!(all.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["x.0", "a", "b"]);
+        assert_eq!(all[2].numbers, Ok(vec![2.0, 4.0]));
     }
 
     #[test]
@@ -357,7 +457,7 @@ mod tests {
             ("a\n1\nNA\n", "line 3 is NA"),
             ("a\n1\nnan\n", "line 3 is nan"),
             ("a\n1\n# a remark\nx\n", "line 4 is \"x\", which is no number"),
-            ("a;b\n1,5;2\n", "line 2 is \"1,5\", which is no number (numbers need a decimal point, not a comma)"),
+            ("a;b\n1,5;2.5\n", "line 2 is \"1,5\", which is no number (numbers need a decimal point, not a comma)"),
             ("0,5;1\n0,6;2\n", "line 1 is \"0,5\", which is no number (numbers need a decimal point, not a comma)"),
             ("a\n1\n\n3\n", "line 3 is empty"),
             ("a\r\n1\r\n\r\n3\r\n", "line 3 is empty"),

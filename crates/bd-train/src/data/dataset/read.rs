@@ -296,9 +296,6 @@ impl Reader<'_> {
 
     /// In float64, with every value finite, and 0 in padding, whatever stands there. `names` are those of the dimensions.
     fn finite(&self, name: &str, array: &Tensor, lengths: Option<&Tensor>, names: &[&str]) -> Result<Tensor> {
-        if array.kind() == Kind::Bool {
-            return self.bad(format!("{name} is bool; it must be numbers"));
-        }
         let mut numbers = array.to_kind(Kind::Double);
         if let Some(lengths) = lengths {
             let mut padding = padding(lengths, numbers.size()[1]);
