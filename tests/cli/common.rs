@@ -90,7 +90,7 @@ pub(crate) fn refused_in(desk: &Desk, env: &[(&str, &str)], args: &[&str], code:
 pub(crate) fn refuses_what_is_no_npz(desk: &Desk, args: impl Fn(&'static str) -> Vec<&'static str>) {
     refused_by(desk, &args("absent.npz"), 7, "absent.npz");
     fs::write(desk.path("text.csv"), "1,2").unwrap();
-    refused_by(desk, &args("text.csv"), 7, "examples are read from a file that ends in .npz");
+    refused_by(desk, &args("text.csv"), 7, "a file of arrays ends in .npz, .npy or .safetensors");
 }
 
 pub(crate) fn ended(output: Output) -> Ended {

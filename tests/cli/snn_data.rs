@@ -182,7 +182,9 @@ fn events_that_share_a_step_or_come_late_are_counted() {
     let pairs = all.narrow(1, 0, 28).reshape([81, 14, 2, 8]);
     let merged = pairs.prod_dim_int(2, false, Kind::Int64).sum(Kind::Int64).int64_value(&[]);
     let late = all.narrow(1, 28, 2).sum(Kind::Int64).int64_value(&[]);
-    for words in [format!("; {merged} counted as one"), format!("; {late} left out"), "of 14 steps".into()] {
+    for words in
+        [format!("; {merged} spikes counted as one"), format!("; {late} spikes left out"), "of 14 steps".into()]
+    {
         assert!(ended.stderr.contains(&words), "{words:?} not in {}", ended.stderr);
     }
 }
@@ -312,7 +314,6 @@ fn wrong_settings_are_refused() {
             "the examples need 4 inputs and 2 outputs, but model.n_in is 2",
         ),
         ("waves.npz", &["--encode", "rate", "--steps", "9"], "data.steps is 9, but the file has 48 steps"),
-        ("spikes.npz", &["--encode", "rate"], "data.encode is rate, but the inputs are spikes already"),
         ("spikes.npz", &["--set", "data.channels=9"], "data.channels is 9, but the file has 8 channels"),
         ("spikes.npz", &["--set", "data.channels=0"], "data.channels is 0; it is from 1"),
         ("spikes.npz", &["--samples", "9"], "data.samples and data.rate_hz are for random spikes, and there is a file"),
@@ -413,7 +414,7 @@ fn wrong_files_are_refused() {
         ),
         (with("y_test", &y_test + 1), "y_test has the label 2, but y_train has only 0 to 1".into()),
         (with("y_train", &y - 1), "y_train has the label -1; labels count from 0".into()),
-        (with("y_train", y.reshape([12, 1])), "y_train is [12, 1]; labels are [sample]".into()),
+        (with("y_train", Tensor::stack(&[&y, &y], 1)), "y_train is [12, 2]; labels are [sample]".into()),
     ] {
         bd_core::npz::save_npz(&desk.path("wrong.npz"), &arrays).unwrap();
         refused_by(&desk, &file("wrong.npz", &["--out", "run"]), 7, &words);
@@ -455,7 +456,6 @@ fn what_cannot_be_predicted_or_measured() {
             7,
             "its inputs are [6, 30, 2]; the network takes [sample, time, 8]",
         ),
-        (vec!["eval", "delta", "--data", "spikes.npz"], 2, "data.encode is delta, but the inputs are spikes already"),
         (vec!["eval", "run", "--columns", "x"], 2, "--columns is for runs of ngrc, and this is one of snn"),
         (vec!["predict", "delta", "--input", "numbers.npz"], 7, "the network takes [batch, time, 2]"),
         (vec!["predict", "run", "--input", "narrow.npz"], 7, "the network takes [batch, time, 8]"),

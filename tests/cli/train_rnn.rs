@@ -385,6 +385,10 @@ fn wrong_settings_are_refused() {
         (vec!["--epochs", "3"], "set updates, and not epochs"),
         (vec!["--updates", "0"], "updates is 0"),
         (vec!["--truncate", "0"], "truncate is 0"),
+        (
+            vec!["--accumulate", "18446744073709551615"],
+            "accumulate is 18446744073709551615; it must be from 1 to 1048576",
+        ),
         (vec!["--hidden", "0"], "model.hidden (--hidden) is 0; it must be at least 1"),
         (vec!["--patience", "3"], "early_stopping needs the validation part"),
         (vec!["--lr", "0"], "lr is 0"),
@@ -444,13 +448,9 @@ fn wrong_files_are_refused() {
         (with("y_train", &low), "y_train has the label -1; labels count from 0"),
         (with("y_test", &(&y_test - 1)), "y_test has the label -1; labels count from 0"),
         (with("x_test", &x_test.narrow(2, 0, 1)), "x_train has 2 channels, but x_test has 1"),
-        (
-            with("y_test", &y_test.to_kind(Kind::Double)),
-            "y_train has labels of sequences, of 0 to 1, but y_test has targets for each",
-        ),
-        (with("y_train", &y.reshape([8, 1])), "y_train is [8, 1]; labels are [sample] or [sample, 12]"),
+        (with("y_test", &(y_test.to_kind(Kind::Double) + 0.5)), "at [0] (counted from 0); labels are whole numbers"),
+        (with("y_train", &Tensor::stack(&[&y, &y], 1)), "y_train is [8, 2]; labels are [sample] or [sample, 12]"),
         (with("y_train", &numbers.reshape([8, 3, 1])), "y_train is [8, 3, 1]; targets are [sample, 12, output]"),
-        (with("y_train", &y.eq(1)), "y_train is bool"),
         (with("len_train", &none), "len_train of sample 1 is 0; lengths are from 1 to 12"),
         (with("len_train", &high), "len_train of sample 0 is 13; lengths are from 1 to 12"),
         (with("len_train", &halves), "len_train is float64 of shape [8]; it must be whole numbers of shape [8]"),
@@ -478,8 +478,8 @@ fn what_cannot_be_predicted_or_measured() {
     save(&desk, "hole.npz", &[("x", &hole), ("y", &y)]);
     save(&desk, "bare.npz", &[("x", &x)]);
     for (args, code, words) in [
-        (vec!["eval", "run", "--data", "classes.npz"], 7, "it has labels of sequences, of 0 to 5; the run"),
-        (vec!["eval", "run", "--data", "sums.npz"], 7, "the network takes [sample, time, 2]"),
+        (vec!["eval", "run", "--data", "classes.npz"], 7, "y has the label 5, but the run has learned only 0 to 1"),
+        (vec!["eval", "run", "--data", "sums.npz"], 7, "y_test is [10, 8, 1]; labels are [sample]"),
         (vec!["eval", "run", "--data", "wide.npz"], 7, "the network takes [sample, time, 2]"),
         (vec!["eval", "run", "--data", "hole.npz"], 7, "x is NaN at sample 2, step 7, channel 1"),
         (vec!["eval", "run", "--data", "bare.npz"], 7, "it lacks y; there are: x [6, 12, 2]"),

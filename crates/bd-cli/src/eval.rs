@@ -46,7 +46,7 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             (metrics, table::of_forecast(&report, mse))
         }
         Config::Network(config) => {
-            let (report, metrics) = evaluate_network(&run, config, device, args.data.as_deref())?;
+            let (report, metrics) = evaluate_network(&run, config, device, args.data.as_deref(), &progress)?;
             (metrics, table::of_network(&report))
         }
     };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
+use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights, Functions};
 use bd_kernel::models::expon::ExponConfig;
 use bd_kernel::models::gru::GruUnit;
 use bd_kernel::models::leaky_integrator::LeakyIntegratorConfig;
@@ -14,7 +14,9 @@ use bd_kernel::models::recurrent::RecurrentKernel;
 use bd_kernel::models::rnn::{Identity, LeakyRnnUnit, RnnUnit, Tanh};
 use bd_kernel::models::{Decay, OneStep};
 use bd_kernel::testing::Noise;
-use bd_kernel::{AnyKernel, Grads, Input, Instructions, Kernel, KernelChain, LANES, Numbers, Sizes, Tile, UnitKernel};
+use bd_kernel::{
+    AnyKernel, Grads, Input, Instructions, Kernel, KernelChain, LANES, Num, Numbers, Sizes, Tile, UnitKernel,
+};
 
 const STEPS: usize = 5;
 const DT_MS: f64 = 0.5;
@@ -124,6 +126,28 @@ fn assert_cell(name: &str, unit: impl CellUnit, gates: usize) {
     });
 }
 
+/// Two phases of two inputs and one, two numbers of state, and two that pass, one of which is an input as it is.
+#[derive(Debug, Clone, Copy)]
+struct TwoPhases;
+
+impl CellUnit for TwoPhases {
+    const NAME: &'static str = "two phases";
+    const PHASES: &'static [usize] = &[2, 1];
+    const FUNCTIONS: &'static [usize] = &[2, 2];
+    const STATES: usize = 2;
+    const PASSING: usize = 2;
+
+    fn phase<N: Num>(&self, phase: usize, a: &[N], s: &mut [N], f: &mut impl Functions<N>) -> N {
+        if phase == 0 {
+            (s[2], s[3]) = (f.sigmoid(a[0].clone()), a[1].clone());
+            return f.tanh(a[1].clone()) * s[0].clone() + s[1].clone();
+        }
+        s[1] = s[1].clone() * s[2].clone() + f.tanh(a[0].clone() + s[3].clone());
+        s[0] = s[0].clone().scale(0.5) + f.sigmoid(s[1].clone());
+        s[0].clone()
+    }
+}
+
 fn integrators(n: usize) -> AKernel {
     Arc::new(UnitKernel::new(n as i64, &LeakyIntegratorConfig { tau_ms: 2.0 }, DT_MS))
 }
@@ -155,6 +179,7 @@ fn cells() {
     assert_cell("leaky rnn", LeakyRnnUnit { activation: Identity, gain: 0.3 }, 1);
     assert_cell("gru", GruUnit, 3);
     assert_cell("lstm", LstmUnit, 4);
+    assert_cell("two phases", TwoPhases, 3);
 }
 
 #[test]

@@ -7,10 +7,11 @@ use bd_train::data::dataset::{Dataset, EvaluationSet};
 use serde_json::{Map, Value};
 use tch::Device;
 
-use super::network::{NetworkExperiment, evaluate, metrics};
+use super::network::{NetworkExperiment, counted_events, evaluate, metrics};
 use super::report::NetworkReport;
 use crate::Run;
 use crate::config::{Lessons, NetworkConfig};
+use crate::listener::Listener;
 
 /// The trained network of a run on the test part of its own data, on what it has learned where that has none, or on the test part
 /// of another file: what is found, and numbers by name.
@@ -19,6 +20,7 @@ pub fn evaluate_network(
     config: &NetworkConfig,
     device: Device,
     other: Option<&Path>,
+    listener: &dyn Listener,
 ) -> Result<(NetworkReport, Map<String, Value>)> {
     let weights = run.weights()?;
     let report = catch_torch(|| match other {
@@ -27,7 +29,7 @@ pub fn evaluate_network(
             experiment.pipeline().params.load(&weights)?;
             experiment.evaluate().map(|(report, _)| report)
         }
-        Some(file) => on_other(config, file, &weights, device),
+        Some(file) => on_other(config, file, &weights, device, listener),
     })?;
     let metrics = metrics(&report);
     Ok((report, metrics))
@@ -38,6 +40,7 @@ fn on_other(
     file: &Path,
     weights: &[(String, tch::Tensor)],
     device: Device,
+    listener: &dyn Listener,
 ) -> Result<NetworkReport> {
     let Some(targets) = config.data.targets else {
         return Err(Error::Config("other data are for a run that has learned from a file".into()));
@@ -45,6 +48,9 @@ fn on_other(
     let part = Dataset::read_test(file, config.accepted(), config.channels(), targets, config.binning())?;
     if config.model.is_spiking() {
         config.check_inputs(&part)?;
+    }
+    if let Some(left_out) = counted_events(part.merged_events, part.late_events) {
+        listener.say(&format!("note      {left_out}"));
     }
     let pipeline = super::pipeline(config, device)?;
     pipeline.params.load(weights)?;

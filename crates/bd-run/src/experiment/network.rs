@@ -3,6 +3,8 @@
 mod memory;
 mod words;
 
+pub(super) use self::words::counted_events;
+
 use bd_core::npz::save_npz;
 use bd_core::text::short;
 use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};

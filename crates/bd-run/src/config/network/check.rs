@@ -17,6 +17,9 @@ const MOST_RATE_UNITS: i64 = 1 << 13;
 /// Weights between two layers of so many neurons take 68 GB in float32, which memory is checked for.
 const MOST_NEURONS: i64 = 1 << 17;
 
+/// More batches in one update are a mistake in writing, and are all drawn before it.
+const MOST_ACCUMULATED: usize = 1 << 20;
+
 fn refused<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Config(message.into()))
 }
@@ -46,6 +49,9 @@ impl NetworkConfig {
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return refused(format!("{name} is 0; it must be at least 1"));
+        }
+        if self.accumulate > MOST_ACCUMULATED {
+            return Err(Error::setting("accumulate", self.accumulate, format!("from 1 to {MOST_ACCUMULATED}")));
         }
         if !(self.checkpoint_minutes > 0.0 && self.checkpoint_minutes <= MOST_MINUTES) {
             let minutes = self.checkpoint_minutes;

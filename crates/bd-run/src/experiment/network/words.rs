@@ -10,16 +10,49 @@ use tch::Device;
 use super::{Data, NetworkExperiment};
 use crate::listener::Listener;
 
+/// Of more steps, or of fewer spikes, times may be in milliseconds.
+const MANY_STEPS: usize = 10_000;
+const SPARSE: f64 = 1e-4;
+
+/// What became of events that are not in steps as they are, in words.
+pub(in crate::experiment) fn counted_events(merged: usize, late: usize) -> Option<String> {
+    let counted = [
+        (merged, "counted as one with another of the same channel and step"),
+        (late, "left out, which come after the last step"),
+    ];
+    let words = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} spikes {what}"));
+    words.reduce(|a, b| format!("{a}; {b}"))
+}
+
 impl NetworkExperiment {
     /// Says what data and network are, and which part of it a GPU does step by step.
     pub(crate) fn introduce(&self, listener: &dyn Listener) {
         listener.say(&self.describe());
         if let Data::File(data) = &self.data {
-            data.notes.iter().for_each(|note| listener.say(&format!("note      {note}")));
+            data.notes
+                .iter()
+                .cloned()
+                .chain(self.unlikely_times(data))
+                .for_each(|note| listener.say(&format!("note      {note}")));
         }
         if self.pipeline.on().1 != Device::Cpu && !has_form(&self.pipeline.net, &self.config.sha()) {
             listener.say("gpu       no kernels of bd's own for all of this network; libtorch does the rest, some of it step by step");
         }
+    }
+
+    /// What is said where spikes with times are spread over so many steps that their unit may be another one.
+    fn unlikely_times(&self, data: &Prepared) -> Option<String> {
+        let binning = self.config.binning().filter(|_| data.had_times)?;
+        let Inputs::Spikes(spikes) = data.train.inputs() else { return None };
+        let filled = spikes.count() as f64 / spikes.shape().iter().product::<usize>().max(1) as f64;
+        (binning.steps > MANY_STEPS || filled < SPARSE).then(|| {
+            format!(
+                "times are taken for seconds: {} steps of {} ms, with a spike in {} % of all channels and steps",
+                binning.steps,
+                binning.dt_ms,
+                short(100.0 * filled)
+            )
+        })
     }
 
     /// Lines for people about data and network.
@@ -68,13 +101,10 @@ impl NetworkExperiment {
         };
         let encoded = format!("encoded as {}{steps}", encoder.name());
         let Inputs::Spikes(_) = data.train.inputs() else { return format!("{encoded}, {dt}") };
-        let counted = [
-            (data.merged_events, "counted as one with another of the same channel and step"),
-            (data.late_events, "left out, which come after the last step"),
-        ];
-        let counted = counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("; {count} {what}"));
+        let counted = counted_events(data.merged_events, data.late_events);
+        let counted = counted.map_or_else(String::new, |counted| format!("; {counted}"));
         let from = if encoder == Encoder::None { String::new() } else { format!("{encoded}: ") };
-        format!("{from}{}, {dt}{}", spikes_in_words(data.train.inputs(), " for training"), counted.collect::<String>())
+        format!("{from}{}, {dt}{counted}", spikes_in_words(data.train.inputs(), " for training"))
     }
 }
 

@@ -1,16 +1,17 @@
 //! Columns of a text, separated by commas or the like.
 
-use std::borrow::Cow;
+mod layout;
+mod number;
+
 use std::path::Path;
 use std::{fmt, fs};
 
 use bd_core::{Error, Result};
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
+use self::layout::{decimal_commas, separator, single_spaces, take_separator_line, utf8};
+use self::number::{is_missing, is_number, number, spelled};
 use super::{Column, Columns, MAX_NUMBERS, numbered};
-
-/// A comma may be a decimal comma where there is a tab or a semicolon, and a space may follow any of them.
-const SEPARATORS: [u8; 4] = *b"\t;, ";
 
 pub(super) fn read(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Error::bad_file(path, reason);
@@ -37,46 +38,6 @@ pub(super) fn read(path: &Path) -> Result<Columns> {
         table.push(&record, Place { content: &content, end: reader.position().byte() as usize }).map_err(bad)?;
     }
     table.finish().map_err(bad)
-}
-
-/// As UTF-8, of UTF-16 too where a mark says that it is.
-fn utf8(content: Vec<u8>) -> Result<Vec<u8>, String> {
-    let units =
-        |of: fn([u8; 2]) -> u16| content[2..].as_chunks::<2>().0.iter().map(|pair| of(*pair)).collect::<Vec<_>>();
-    let units = match content.get(..2) {
-        Some([0xff, 0xfe]) => units(u16::from_le_bytes),
-        Some([0xfe, 0xff]) => units(u16::from_be_bytes),
-        _ => return Ok(content),
-    };
-    String::from_utf16(&units).map(String::into_bytes).map_err(|_| "it begins as UTF-16 text and is none".into())
-}
-
-/// Excel's first line `sep=;`, which is made empty: the separator of all lines.
-fn take_separator_line(content: &mut [u8]) -> Option<u8> {
-    let separator = *content.strip_prefix(b"sep=")?.first()?;
-    let ends = matches!(content.get(5), None | Some(b'\r' | b'\n'));
-    (ends && SEPARATORS.contains(&separator)).then(|| {
-        content[..5].copy_from_slice(b"     ");
-        separator
-    })
-}
-
-/// Whether numbers have a comma where others have a point: one at least has, and none a point.
-fn decimal_commas(content: &[u8]) -> bool {
-    let fields = content.split(|byte| b"\t; \r\n\"".contains(byte));
-    let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
-    let mut found = false;
-    for field in fields {
-        let field = field.strip_prefix(b"-").unwrap_or(field);
-        let Some(at) = field.iter().position(|byte| b".,".contains(byte)) else { continue };
-        if digits(&field[..at]) && field.get(at + 1).is_some_and(u8::is_ascii_digit) {
-            if field[at] == b'.' {
-                return false;
-            }
-            found = true;
-        }
-    }
-    found
 }
 
 /// Where a record ends. Its line is only counted when somebody asks: csv's own count leaves out remarks and empty lines.
@@ -109,23 +70,6 @@ fn line_ends(text: &[u8]) -> usize {
     text.iter().enumerate().filter(|&(i, byte)| ends((i, byte))).count()
 }
 
-/// With runs of spaces as one, and none at the ends of lines, so that aligned columns are columns.
-fn single_spaces(content: &[u8]) -> Vec<u8> {
-    let mut single: Vec<u8> = Vec::with_capacity(content.len());
-    for &byte in content {
-        let after = single.last().copied().unwrap_or(b'\n');
-        match byte {
-            b' ' if matches!(after, b' ' | b'\n') => {}
-            b'\n' | b'\r' if after == b' ' => *single.last_mut().expect("there is a space") = byte,
-            _ => single.push(byte),
-        }
-    }
-    if single.last() == Some(&b' ') {
-        single.pop();
-    }
-    single
-}
-
 fn trouble(content: &[u8], reader: &Reader<&[u8]>, error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::Utf8 { .. } => {
@@ -133,22 +77,6 @@ fn trouble(content: &[u8], reader: &Reader<&[u8]>, error: &csv::Error) -> String
         }
         _ => format!("cannot be read: {error}"),
     }
-}
-
-/// The first of the separators that the first line has outside of quotes. Where it has none, there is one column.
-fn separator(content: &[u8]) -> u8 {
-    let mut lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    let line = lines.find(|line| !line.is_empty() && !line.starts_with(b"#")).unwrap_or_default();
-    let mut quoted = false;
-    let outside: Vec<u8> = line
-        .iter()
-        .copied()
-        .filter(|&byte| {
-            quoted ^= byte == b'"';
-            !quoted
-        })
-        .collect();
-    SEPARATORS.into_iter().find(|separator| outside.contains(separator)).unwrap_or(b',')
 }
 
 #[derive(Default)]
@@ -274,55 +202,6 @@ impl<'a> Table<'a> {
 
 fn fields(n: usize) -> &'static str {
     if n == 1 { "field" } else { "fields" }
-}
-
-fn is_number(field: &str) -> bool {
-    spelled(field, false).parse::<f64>().is_ok() || spelled(field, true).parse::<f64>().is_ok()
-}
-
-/// A number as Rust reads it: of a decimal comma, a minus sign of typesetters, and an exponent of Fortran, `1.5D-03`. What is no number
-/// stays none.
-fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
-    let mut spelled = Cow::Borrowed(field);
-    if let Some(rest) = field.strip_prefix('\u{2212}') {
-        spelled = Cow::Owned(format!("-{rest}"));
-    }
-    if has_decimal_commas && spelled.matches(',').count() == 1 && !spelled.contains('.') {
-        spelled = Cow::Owned(spelled.replace(',', "."));
-    }
-    let exponent = spelled.find(['d', 'D']).filter(|at| {
-        let (before, after) = (&spelled[..*at], &spelled[at + 1..]);
-        before.parse::<f64>().is_ok() && after.parse::<i32>().is_ok()
-    });
-    match exponent {
-        Some(at) => Cow::Owned(format!("{}e{}", &spelled[..at], &spelled[at + 1..])),
-        None => spelled,
-    }
-}
-
-/// What programs write where a number is missing.
-fn is_missing(field: &str) -> bool {
-    ["na", "n/a", "nan", "null", "none", "missing", "-", "?"].contains(&field.to_ascii_lowercase().as_str())
-}
-
-fn number(field: &str, place: Place<'_>) -> Result<f64, String> {
-    if field.is_empty() {
-        return Err(format!("{place} is empty"));
-    }
-    if is_missing(field) {
-        return Err(format!("{place} is {field}"));
-    }
-    match field.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        Ok(number) => Err(format!("{place} is {field:?}, which float64 holds as {number}")),
-        Err(_) => {
-            let comma =
-                field.split_once(',').is_some_and(|(a, b)| a.parse::<i64>().is_ok() && b.parse::<u64>().is_ok());
-            let hint = if comma { " (numbers need a decimal point, not a comma)" } else { "" };
-            let shown: String = field.chars().take(40).collect();
-            Err(format!("{place} is {shown:?}, which is no number{hint}"))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -458,7 +337,7 @@ mod tests {
             ("a\n1\nnan\n", "line 3 is nan"),
             ("a\n1\n# a remark\nx\n", "line 4 is \"x\", which is no number"),
             ("a;b\n1,5;2.5\n", "line 2 is \"1,5\", which is no number (numbers need a decimal point, not a comma)"),
-            ("0,5;1\n0,6;2\n", "line 1 is \"0,5\", which is no number (numbers need a decimal point, not a comma)"),
+            ("0,5;1\n0,6;2.5\n", "line 1 is \"0,5\", which is no number (numbers need a decimal point, not a comma)"),
             ("a\n1\n\n3\n", "line 3 is empty"),
             ("a\r\n1\r\n\r\n3\r\n", "line 3 is empty"),
             ("a\r1\r\r3\r", "line 3 is empty"),

@@ -58,6 +58,8 @@ pub struct Prepared {
     pub merged_events: usize,
     /// Events of all parts after the last step, which were left out.
     pub late_events: usize,
+    /// Whether spikes came with times.
+    pub had_times: bool,
     /// What looks odd about the targets, in sentences.
     pub notes: Vec<String>,
 }
@@ -72,7 +74,7 @@ impl Prepared {
             dataset.train.merged_events + dataset.test.merged_events,
             dataset.train.late_events + dataset.test.late_events,
         );
-        let notes = notes(&dataset.train, dataset.targets)?;
+        let (notes, had_times) = (notes(&dataset.train, dataset.targets)?, dataset.train.had_times);
         let (part, held) = dataset.hold_out(validation, seed)?;
         let Dataset { train: whole, test, targets, .. } = dataset;
         drop(whole); // numbers in float64, which are not needed any more
@@ -83,7 +85,19 @@ impl Prepared {
         drop(part);
         let validation = held.map(|part| EvaluationSet::new(&part, transform)).transpose()?;
         let test = EvaluationSet::new(&test, transform)?;
-        Ok(Self { train, validation, test, baseline, targets, steps, channels, merged_events, late_events, notes })
+        Ok(Self {
+            train,
+            validation,
+            test,
+            baseline,
+            targets,
+            steps,
+            channels,
+            merged_events,
+            late_events,
+            had_times,
+            notes,
+        })
     }
 
     /// The examples of the validation part.

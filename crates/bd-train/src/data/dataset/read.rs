@@ -312,7 +312,7 @@ impl Reader<'_> {
         let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
         let value = numbers.double_value(&place);
         let place = place.iter().zip(names).map(|(at, name)| format!("{name} {at}")).collect::<Vec<_>>().join(", ");
-        self.bad(format!("{name} is {value} at {place} (counted from 0)"))
+        self.bad(format!("{name} is {value:?} at {place} (counted from 0)"))
     }
 }
 

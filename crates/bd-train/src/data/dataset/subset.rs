@@ -29,6 +29,8 @@ pub struct Subset {
     pub merged_events: usize,
     /// Events after the last step, which were left out.
     pub late_events: usize,
+    /// Whether the inputs were spikes with times before they were put in steps.
+    pub had_times: bool,
 }
 
 /// The steps and channels that events are put in.
@@ -45,7 +47,7 @@ pub struct Binning {
 impl Subset {
     /// A part of these sequences and targets, without padding.
     pub fn new(name: &'static str, inputs: SubsetInputs, targets: Tensor) -> Self {
-        Self { name, inputs, targets, lengths: None, merged_events: 0, late_events: 0 }
+        Self { name, inputs, targets, lengths: None, merged_events: 0, late_events: 0, had_times: false }
     }
 
     /// Number of sequences.
@@ -96,7 +98,7 @@ impl Subset {
         let SubsetInputs::Events(events) = &self.inputs else { return Ok(self) };
         let binned = catch_torch(|| events.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu)))?;
         let inputs = SubsetInputs::Steps(Inputs::Spikes(binned.spikes));
-        Ok(Self { inputs, merged_events: binned.merged, late_events: binned.late, ..self })
+        Ok(Self { inputs, merged_events: binned.merged, late_events: binned.late, had_times: true, ..self })
     }
 
     /// Of `[sample, time, n]` the steps that are no padding, `[step, n]`.
