@@ -363,3 +363,25 @@ fn what_cannot_be_predicted_or_measured() {
         refused_by(&desk, &args, code, words);
     }
 }
+
+/// What helps is named, and not what was done already.
+#[test]
+fn a_forecast_that_is_worse_than_none_gets_advice_that_is_left() {
+    let desk = Desk::new();
+    let mut rng = bd_core::Rng::new(3, "noise");
+    let walk: Vec<String> = (0..200)
+        .scan(0.0, |at, _| {
+            *at += rng.normal();
+            Some(format!("{at}\n"))
+        })
+        .collect();
+    std::fs::write(desk.path("walk.csv"), walk.concat()).unwrap();
+    let said = |more: &[&str]| desk.bd(&[&["train", "ngrc", "--data", "walk.csv"], more].concat()).stderr;
+    let both = said(&["--order", "3", "--delay", "9", "--stride", "1"]);
+    assert!(
+        both.contains("worse than none (persistence); try --order 1 or other delays or --alpha 1e-8..1e2"),
+        "{both}"
+    );
+    let one = said(&["--order", "1", "--delay", "60", "--stride", "1", "--alpha", "1e-8,1e-9"]);
+    assert!(one.contains("worse than none (persistence); try other delays\n"), "{one}");
+}

@@ -102,7 +102,18 @@ impl FitWords<'_> {
 }
 
 /// Says what is odd about forecasts.
-pub(super) fn say_oddities(forecasts: &[Forecast], channels: &[String], listener: &dyn Listener) {
+pub(super) fn say_oddities(
+    config: &ForecastConfig,
+    forecasts: &[Forecast],
+    channels: &[String],
+    listener: &dyn Listener,
+) {
+    let advice = [
+        ("--order 1", config.nvar.order.iter().any(|order| *order > 1)),
+        ("other delays", true),
+        ("--alpha 1e-8..1e2", config.ridge.alpha.len() == 1),
+    ];
+    let advice: Vec<&str> = advice.into_iter().filter(|(_, helps)| *helps).map(|(what, _)| what).collect();
     for forecast in forecasts {
         let horizon = forecast.horizon;
         for name in forecast.constant_channels().map(|channel| &channels[channel]) {
@@ -110,8 +121,9 @@ pub(super) fn say_oddities(forecasts: &[Forecast], channels: &[String], listener
         }
         if forecast.error.nrmse > forecast.persistence.nrmse {
             listener.say(&format!(
-                "warning   {} ahead the forecast is worse than none (persistence); try --order 1, other delays, or --alpha 1e-8..1e2",
-                plural(horizon, "step")
+                "warning   {} ahead the forecast is worse than none (persistence); try {}",
+                plural(horizon, "step"),
+                advice.join(" or ")
             ));
         }
     }

@@ -112,7 +112,7 @@ impl PreparedForecast {
         let units = Units::of(&data.series.stretch(split.train.clone()).squeeze_dim(0))?;
         let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
         let forecasts = catch_torch(|| measure.forecasts(split.test.clone()))?;
-        say_oddities(&forecasts, &data.series.channels, work.listener);
+        say_oddities(&config, &forecasts, &data.series.channels, work.listener);
         work.seconds.lap("test");
         heed!(work);
         let free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
@@ -280,7 +280,7 @@ pub fn evaluate_forecast(
     let units = Units::of(&data.series.stretch(known).squeeze_dim(0))?;
     let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
     let evaluation = measure.evaluate(part, &config.free_run)?;
-    say_oddities(&evaluation.forecasts, &data.series.channels, listener);
+    say_oddities(config, &evaluation.forecasts, &data.series.channels, listener);
     let metrics = metrics(&evaluation, &data);
     Ok((ForecastReport { data, evaluation, device: None }, metrics))
 }
