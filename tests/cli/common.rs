@@ -22,6 +22,13 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// `bd` with signals as they are by default: a shell starts what runs in its background with SIGINT ignored, which is inherited.
+pub(crate) fn bd_that_hears_signals() -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM,HUP,USR1").arg(env!("CARGO_BIN_EXE_bd"));
+    command
+}
+
 impl Desk {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }

@@ -11,7 +11,7 @@ use bd_core::npz::load_npz;
 use bd_core::{Checkpoint, Rng};
 use serde_json::Value;
 
-use crate::common::{Desk, ended};
+use crate::common::{Desk, bd_that_hears_signals, ended};
 
 /// A training of a small network on a task, of so many updates.
 const SMALL: [&str; 12] = [
@@ -30,7 +30,7 @@ const SMALL: [&str; 12] = [
 ];
 
 fn start(desk: &Desk, more: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
+    let mut command = bd_that_hears_signals();
     let command = command.args(SMALL).args(["10", "--out"]).arg(desk.path("run")).args(more);
     command.env_clear().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -45,7 +45,13 @@ fn wait_for_reports(desk: &Desk, child: &mut Child, lines: usize) {
 }
 
 fn send(child: &Child, signal: &str) {
-    assert!(Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().unwrap().success());
+    send_all(child, &[signal]);
+}
+
+/// One right after the other, by one process: starting one for each may take a second on a busy machine.
+fn send_all(child: &Child, signals: &[&str]) {
+    let script: String = signals.iter().map(|signal| format!("kill -s {signal} {} || exit 1\n", child.id())).collect();
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
 }
 
 fn json(path: &Path) -> Value {
@@ -68,9 +74,7 @@ fn signals_within_a_second_are_one_request_to_stop() {
         let desk = Desk::new();
         let mut child = start(&desk, &["--updates", "100000000"]);
         wait_for_reports(&desk, &mut child, 2);
-        for signal in signals {
-            send(&child, signal);
-        }
+        send_all(&child, signals);
         let said = ended(child.wait_with_output().unwrap());
         assert_eq!(said.code, code, "{signals:?}: {}", said.stderr);
         assert!(said.stderr.contains("bd train --resume") && said.stderr.contains("goes on"), "{}", said.stderr);

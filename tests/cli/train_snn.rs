@@ -158,9 +158,10 @@ fn a_run_whose_last_update_diverges_is_not_done() {
 #[test]
 fn a_signal_saves_a_checkpoint_before_the_run_stops() {
     let desk = Desk::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
-    command.args(small(&["--epochs", "1000000", "--out", "run"])).env_clear().current_dir(desk.path(""));
-    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut command = crate::common::bd_that_hears_signals();
+    // Nobody reads what it says, so that nothing may wait for a reader.
+    command.args(small(&["--epochs", "1000000", "--quiet", "--out", "run"])).env_clear().current_dir(desk.path(""));
+    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
     while fs::metadata(desk.path("run/metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
         std::thread::sleep(Duration::from_millis(5));
