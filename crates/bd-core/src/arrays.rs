@@ -9,6 +9,7 @@ use tch::Tensor;
 use crate::error::{Error, Result};
 use crate::files::{sha256_hex, tensors_of_bytes};
 use crate::npz;
+use crate::stored::Read;
 
 /// The arrays of a file by name, on the host. One that cannot be read is an error where it is wanted, and nowhere else: people keep
 /// names of classes, rates and notes beside their data.
@@ -21,12 +22,9 @@ use crate::npz;
 #[derive(Debug)]
 pub struct Arrays {
     path: PathBuf,
-    all: Vec<(String, Member)>,
+    all: Vec<(String, Read)>,
     sha256: String,
 }
-
-/// An array, or why it cannot be read, in a sentence.
-type Member = std::result::Result<Tensor, String>;
 
 impl Arrays {
     /// Reads a file, once: arrays and hash are of the same bytes, also if somebody replaces it meanwhile.

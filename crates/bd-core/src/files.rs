@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::named::kind_name;
-use crate::stored::Stored;
+use crate::stored::{Read, Stored};
 
 /// Writes a file in one step: a reader sees the old content or the new, also after a crash. Temporary file beside it,
 /// fsync, rename, fsync of the folder.
@@ -162,10 +162,7 @@ pub fn tensors_from_bytes(path: &Path, content: &[u8]) -> Result<Vec<(String, Te
 }
 
 /// The same, with the reason where one cannot be read.
-pub(crate) fn tensors_of_bytes(
-    path: &Path,
-    content: &[u8],
-) -> Result<Vec<(String, std::result::Result<Tensor, String>)>> {
+pub(crate) fn tensors_of_bytes(path: &Path, content: &[u8]) -> Result<Vec<(String, Read)>> {
     let file = SafeTensors::deserialize(content)
         .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
     let tensor = |name: &str, view: safetensors::tensor::TensorView<'_>| {

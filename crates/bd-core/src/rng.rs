@@ -98,7 +98,7 @@ mod tests {
         assert_ne!((0..5).map(|_| cold.bits()).collect::<Vec<_>>(), expected);
     }
 
-    /// What a seed has given once it gives for ever, on every machine. The hashes are of the first release.
+    /// What a seed has given once it gives for ever, on every machine. The hashes are of the numbers since they are drawn by [`portable`].
     #[test]
     fn a_seed_gives_the_same_bytes_everywhere() {
         let mut rng = Rng::new(0, "for ever");

@@ -2,6 +2,9 @@
 
 use tch::{Kind, Tensor};
 
+/// An array of a file, or why it cannot be read, in a sentence.
+pub(crate) type Read = Result<Tensor, String>;
+
 /// A number type of a file.
 ///
 /// libtorch has no unsigned whole numbers beyond a byte worth the name: they are read as the next wider signed ones. float16 is read as
@@ -35,7 +38,7 @@ impl Stored {
 
     /// The numbers of `data`, the first byte of each the least, in the order of rows; or what is wrong with them, in a sentence without
     /// its subject. There must be as many as the shape says.
-    pub(crate) fn tensor(self, data: &[u8], shape: &[i64]) -> Result<Tensor, String> {
+    pub(crate) fn tensor(self, data: &[u8], shape: &[i64]) -> Read {
         let of =
             |data: &[u8], kind: Kind| Tensor::f_from_data_size(data, shape, kind).map_err(|error| error.to_string());
         match self {

@@ -11,9 +11,13 @@ use bd_core::files::sha256_hex;
 use bd_core::npz::save_npz;
 use bd_core::tch::{Device, Kind, Tensor};
 use bd_core::{Error, Rng};
-use bd_run::{Ended, Layers, Listener, NetworkConfig, Resume, ResumeEnded, Run, Setting, Status, train};
+use bd_run::{Layers, Listener, NetworkConfig, Resume, ResumeEnded, Run, Setting, Status, train};
 use bd_train::{Checkpoints, Control, Seen};
 use serde_json::{Value, json};
+
+use common::done;
+
+mod common;
 
 /// A job and what is asked of it.
 struct Case {
@@ -72,16 +76,6 @@ fn go_on(run: &Path, stop: Option<u64>, set: &[&str]) -> (u64, bool) {
     let ended = Resume::open(run, &layers).unwrap().run(&listener.setting(None), &listener).unwrap();
     let ResumeEnded::Went(ended) = ended else { panic!("there was something to do") };
     (listener.seen.get(), done(ended))
-}
-
-fn done(ended: Ended) -> bool {
-    match ended {
-        Ended::Finished(outcome) => outcome.finish().map(|_| true).unwrap(),
-        Ended::Stopped { kept } => {
-            assert!(kept.is_some());
-            false
-        }
-    }
 }
 
 /// What must be the same, by name: hashes of files, the tensors of the last checkpoint, lines of metrics without seconds.

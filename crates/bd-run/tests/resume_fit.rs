@@ -7,8 +7,12 @@ use std::time::Instant;
 
 use bd_core::Error;
 use bd_core::tch::Device;
-use bd_run::{Ended, ForecastConfig, Layers, Listener, Resume, ResumeEnded, Run, Setting, Status, forecast};
+use bd_run::{ForecastConfig, Layers, Listener, Resume, ResumeEnded, Run, Setting, Status, forecast};
 use bd_train::{Checkpoints, Control};
+
+use common::done;
+
+mod common;
 
 /// Stops a fit after a number of chunks, as a signal would that came while the chunk was taken in.
 struct StopAfter {
@@ -54,16 +58,6 @@ fn go_on(run: &Path, set: &[&str], stop: Option<usize>) -> (usize, bool) {
     let ended = Resume::open(run, &layers(set)).unwrap().run(&listener.setting(None), &listener).unwrap();
     let ResumeEnded::Went(ended) = ended else { panic!("there was something to do") };
     (listener.seen.get(), done(ended))
-}
-
-fn done(ended: Ended) -> bool {
-    match ended {
-        Ended::Finished(outcome) => outcome.finish().map(|_| true).unwrap(),
-        Ended::Stopped { kept } => {
-            assert!(kept.is_some());
-            false
-        }
-    }
 }
 
 fn content(run: &Path) -> [Vec<u8>; 3] {

@@ -20,7 +20,7 @@ pub use write::save_npz;
 /// What an `.npy` file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// numpy's codes of the dtypes that are read, and those of libtorch's own kinds are written, without the byte order before them.
+/// numpy's codes of the dtypes that are read, without the byte order before them. Those that libtorch has are written too.
 const DTYPES: [(&str, Stored); 12] = [
     ("f2", Stored::F16),
     ("f4", Stored::As(Kind::Float)),

@@ -11,7 +11,7 @@ use zip::ZipArchive;
 use super::MAGIC;
 use super::header::Header;
 use crate::error::{Error, Result};
-use crate::stored::Stored;
+use crate::stored::{self, Stored};
 
 /// What the members of one `.npz` file may expand to together, 8 GiB, or the file's own length where that is more: a
 /// deflated member can hold a thousand times its length.
@@ -66,11 +66,7 @@ pub(super) fn read_npz(path: &Path, file: impl Read + Seek, left: u64) -> Result
 
 /// All arrays by name, or why one cannot be read. `left` is what they may expand to together. What is no array is passed over: folders,
 /// texts, and what macOS adds to every archive.
-pub(crate) fn members(
-    path: &Path,
-    file: impl Read + Seek,
-    mut left: u64,
-) -> Result<Vec<(String, std::result::Result<Tensor, String>)>> {
+pub(crate) fn members(path: &Path, file: impl Read + Seek, mut left: u64) -> Result<Vec<(String, stored::Read)>> {
     let whole = Source { path, member: None };
     let mut zip = ZipArchive::new(file).map_err(|error| whole.bad(format!("not an npz file: {error}")))?;
     if zip.has_duplicate_names() {

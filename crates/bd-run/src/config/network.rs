@@ -31,7 +31,7 @@ use super::{Dtype, check_threads, check_whole};
 pub struct NetworkData {
     /// A task, for networks of rates.
     pub task: Option<Task>,
-    /// An `.npz` file with examples.
+    /// A file of arrays with examples.
     pub file: Option<PathBuf>,
     /// SHA-256 of the file that a run has read. Null: whatever is in it.
     pub sha256: Option<String>,

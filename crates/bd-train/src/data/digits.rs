@@ -185,7 +185,7 @@ mod tests {
         assert_ne!(here, first(Digits { seed: 1, ..Digits::default() }, "train"));
     }
 
-    /// Recordings that were published with a seed stay what they were; the hash is of the first release.
+    /// Recordings that were published with a seed stay what they were.
     #[test]
     fn a_seed_gives_the_same_bytes_everywhere() {
         let (events, _) = Digits::default().draw("train", 20).unwrap();

@@ -140,7 +140,7 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
             let choice = self.choose(measure, &standing.factor)?;
             observe(&FitEvent::Chosen(&choice.1));
             if self.control.is_stopped() {
-                self.save(&standing)?;
+                self.write(&standing.factor, &standing.state)?;
                 return Ok(None);
             }
             // With the penalty chosen, the validation part is for training, too.
@@ -198,10 +198,6 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
         let (next, flow) = ridge.extend_while(factor, self.model, &sha, [&x, &y], state.share(), &mut after_chunk)?;
         standing.state = next;
         Ok(flow)
-    }
-
-    fn save(&self, standing: &Standing<M::State>) -> Result<()> {
-        self.write(&standing.factor, &standing.state)
     }
 
     fn write(&self, factor: &RidgeFactor, state: &M::State) -> Result<()> {
