@@ -27,6 +27,7 @@
 //! | [`state`](mod@state) | [`StateTree`], [`state!`]: named trees of tensors |
 //! | [`system`] | [`System`] (`step`, `scan`), [`Readout`], [`Chain`], [`scan_by_step`] |
 //! | [`dyn_system`] | [`DynSystem`]: a system whose type is not known until run time |
+//! | [`ensemble`] | [`Ensemble`]: networks side by side whose outputs are averaged |
 //! | [`stack`] | [`Stack`]: layers in a row, each under a name |
 //! | [`stepper`] | [`Stepper`]: a model driven step by step, checked, in constant memory |
 //! | [`tap`] | [`Tap`]: states recorded by name |
@@ -64,6 +65,7 @@ pub mod contract;
 pub mod cuda;
 pub mod device;
 pub mod dyn_system;
+pub mod ensemble;
 pub mod error;
 pub mod files;
 pub mod finite;
@@ -100,6 +102,7 @@ pub use bd_kernel::portable;
 pub use checkpoint::Checkpoint;
 pub use device::DeviceSpec;
 pub use dyn_system::{DynState, DynSystem};
+pub use ensemble::{Ensemble, EnsembleState, member_name};
 pub use error::{Error, Result, catch_torch};
 pub use finite::check_finite;
 pub use forecaster::Forecaster;

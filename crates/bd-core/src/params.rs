@@ -56,6 +56,28 @@ impl Params {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
     }
 
+    /// Takes over the parameters of a part that was made by itself, under `name`. Fails if there are parameters of these names.
+    pub fn adopt(&mut self, name: &str, part: Self) -> Result<()> {
+        for (of_part, tensor) in part.entries {
+            let full = join(name, &of_part);
+            if self.get(&full).is_some() {
+                return Err(twice(&full));
+            }
+            self.entries.push((full, tensor));
+        }
+        Ok(())
+    }
+
+    /// The parameters under `name`, by their names within it. They are handles on the same tensors.
+    pub fn part(&self, name: &str) -> Self {
+        let within = |full: &str| match name {
+            "" => Some(full.to_owned()),
+            _ => full.strip_prefix(name)?.strip_prefix('.').map(str::to_owned),
+        };
+        let entries = self.named().into_iter().filter_map(|(full, tensor)| Some((within(&full)?, tensor))).collect();
+        Self { entries, ..*self }
+    }
+
     /// Copies saved values into the parameters, which every handle on them sees. Names, shapes and dtypes must be the same;
     /// otherwise nothing is copied and [`Error::Mismatch`] lists every difference.
     pub fn load(&self, saved: &[(String, Tensor)]) -> Result<()> {
@@ -66,6 +88,10 @@ impl Params {
         }
         Ok(())
     }
+}
+
+fn twice(name: &str) -> Error {
+    Error::Config(format!("two parameters are called {name}; give the parts different names"))
 }
 
 /// Where in [`Params`] a part of a model makes its parameters.
@@ -107,7 +133,7 @@ impl ParamPath<'_> {
     fn make(&mut self, name: &str, kind: Kind, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
         let full = join(&self.path, name);
         if self.params.get(&full).is_some() {
-            return Err(Error::Config(format!("two parameters are called {full}; give the parts different names")));
+            return Err(twice(&full));
         }
         if !matches!(self.params.kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16) {
             let (expected, found) = ("a floating-point dtype, such as float32".into(), kind_name(self.params.kind));

@@ -78,7 +78,10 @@ pub trait StateTree {
 
 /// The name of `child` inside the tree called `path`.
 pub fn join(path: &str, child: &str) -> String {
-    if path.is_empty() { child.to_owned() } else { format!("{path}.{child}") }
+    match (path, child) {
+        (only, "") | ("", only) => only.to_owned(),
+        _ => format!("{path}.{child}"),
+    }
 }
 
 impl StateTree for Tensor {

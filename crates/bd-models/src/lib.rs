@@ -12,6 +12,7 @@
 //! | [`lstm`] | [`Lstm`]: long short-term memory |
 //! | [`rate_net`] | [`RateNetConfig`]: recurrent layers with a linear readout, from BrainPy's tutorial upwards |
 //! | [`expon`] | [`Expon`]: exponential synapses |
+//! | [`running_mean`] | [`RunningMean`]: inputs beside their mean so far, for readouts of whole sequences |
 //! | [`delay`] | [`Delay`]: one step |
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
 //! | [`cuba_lif`] | [`CubaLif`]: LIF neurons with exponential synapses, as one system |
@@ -48,6 +49,7 @@ pub mod pipeline;
 pub mod rate_net;
 pub mod recurrent;
 pub mod rnn;
+pub mod running_mean;
 pub mod snn;
 pub mod standardise;
 pub mod surrogate;
@@ -68,9 +70,10 @@ pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use pipeline::{Pipeline, Preparation};
-pub use rate_net::{Cell, RateNetConfig};
+pub use rate_net::{Cell, RateNetConfig, Reads};
 pub use recurrent::{Recurrent, RecurrentState};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
+pub use running_mean::{RunningMean, RunningMeanState};
 pub use snn::SnnConfig;
 pub use standardise::Standardise;
 pub use surrogate::Surrogate;

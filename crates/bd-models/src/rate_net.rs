@@ -11,6 +11,7 @@ use crate::gru::{Gru, GruConfig};
 use crate::linear::{Linear, LinearConfig};
 use crate::lstm::{Lstm, LstmConfig};
 use crate::rnn::{Rnn, RnnConfig};
+use crate::running_mean::RunningMean;
 
 /// What a recurrent layer is made of, by name: `rnn`, `gru` or `lstm`, each with its own settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,9 +64,10 @@ impl Cell {
 /// | `hidden` | 100 | units of each recurrent layer, one or more layers |
 /// | `n_out` | 1 | outputs |
 /// | `cell` | `rnn` | what all recurrent layers are made of |
+/// | `reads` | `state` | what the readout sees of the last recurrent layer: its `state`, or `state_and_mean`, which is beside it the mean of its states so far ([`RunningMean`]) |
 /// | `readout` | | the linear map at the end |
 ///
-/// Layers are called `r` and `o`; of several recurrent layers `r1`, `r2`, ..., `o`. A name prefixes states (`r.h`) and parameters
+/// Layers are called `r` and `o`, and between them `m` where there is a mean; of several recurrent layers `r1`, `r2`, ..., `o`. A name prefixes states (`r.h`) and parameters
 /// (`r.input_weight`, `o.weight`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -75,12 +77,31 @@ pub struct RateNetConfig {
     pub hidden: Vec<i64>,
     pub n_out: i64,
     pub cell: Cell,
+    pub reads: Reads,
     pub readout: LinearConfig,
+}
+
+/// What a readout sees of the layer before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reads {
+    /// Its output at the step.
+    #[default]
+    State,
+    /// The same, and beside it the mean of the outputs up to the step.
+    StateAndMean,
 }
 
 impl Default for RateNetConfig {
     fn default() -> Self {
-        Self { n_in: 1, hidden: vec![100], n_out: 1, cell: Cell::default(), readout: LinearConfig::default() }
+        Self {
+            n_in: 1,
+            hidden: vec![100],
+            n_out: 1,
+            cell: Cell::default(),
+            reads: Reads::State,
+            readout: LinearConfig::default(),
+        }
     }
 }
 
@@ -97,6 +118,10 @@ impl RateNetConfig {
             let layer = self.cell.build(&mut params.at(&name), n_from, n)?;
             layers.push((name, layer));
             n_from = n;
+        }
+        if self.reads == Reads::StateAndMean {
+            layers.push(("m".into(), DynSystem::new(RunningMean::new(n_from)?)));
+            n_from *= 2;
         }
         let readout = Linear::new(&mut params.at("o"), n_from, self.n_out, &self.readout)?;
         layers.push(("o".into(), DynSystem::new(readout)));

@@ -15,6 +15,8 @@ pub enum OverTime {
     Mean,
     /// That of the last step.
     Last,
+    /// Half the mean and half that of the last step: what was seen at any time counts, and so does what the state has gathered.
+    MeanLast,
     /// The sum: of spikes their number.
     Sum,
     /// None: every step has scores of its own.
@@ -36,8 +38,14 @@ impl OverTime {
                 let last = (lengths - 1).reshape([-1, 1, 1]).expand([batch, 1, n], false);
                 outputs.gather(1, &last, false).squeeze_dim(1)
             }
+            Self::MeanLast => self.of_both(|over| over.scores(outputs, Some(lengths))),
             Self::Sum | Self::Every => self.of_all_steps(&valid.fill(outputs, 0.0)),
         }
+    }
+
+    /// Half of each of [`Mean`](Self::Mean) and [`Last`](Self::Last).
+    fn of_both(self, scores: impl Fn(Self) -> Tensor) -> Tensor {
+        (scores(Self::Mean) + scores(Self::Last)) * 0.5
     }
 
     /// What the [`scores`](Self::scores) and their gradient make of tensors of the outputs' size, see
@@ -52,6 +60,7 @@ impl OverTime {
             Self::Max => max_over_time(&outputs.transpose(0, 1)),
             Self::Mean => outputs.mean_dim(1, false, outputs.kind()),
             Self::Last => outputs.select(1, -1),
+            Self::MeanLast => self.of_both(|over| over.of_all_steps(outputs)),
             Self::Sum => outputs.sum_dim_intlist(1, false, outputs.kind()),
             Self::Every => outputs.shallow_clone(),
         }
