@@ -35,6 +35,14 @@ pub struct NetworkData {
     pub file: Option<PathBuf>,
     /// SHA-256 of the file that a run has read. Null: whatever is in it.
     pub sha256: Option<String>,
+    /// A file with the test part. Null: that of the file, or of a file of `x` and `y` only a fraction.
+    pub test_file: Option<PathBuf>,
+    /// SHA-256 of that file.
+    pub test_sha256: Option<String>,
+    /// Fraction of a file of `x` and `y` only that is for testing. Null of a file with a test part.
+    pub test: Option<f64>,
+    /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each: training, validation or test.
+    pub group: Option<String>,
     /// What the targets of a file are.
     pub targets: Option<Targets>,
     /// Whether channels, and targets that are numbers, are standardised by the training part: for networks of rates.
@@ -53,6 +61,15 @@ pub struct NetworkData {
     pub rate_hz: Option<f64>,
     /// Sequences that a network is tested on after it was trained on a task.
     pub test_samples: usize,
+}
+
+impl NetworkData {
+    /// So that a run can be repeated from anywhere.
+    fn make_absolute(&mut self) {
+        for file in [&mut self.file, &mut self.test_file] {
+            *file = file.take().map(|path| absolute(&path));
+        }
+    }
 }
 
 /// A network, what it learns and how.
@@ -121,7 +138,7 @@ impl NetworkConfig {
         let mut layers = layers.tables()?;
         let lessons = Lessons::meant(job, &mut layers)?;
         let mut config = Self::of_value(laid_value(&Self::defaults(job, &lessons)?, &layers, &alternatives)?)?;
-        config.data.file = config.data.file.map(|path| absolute(&path));
+        config.data.make_absolute();
         check_threads(config.threads)?;
         let set = |pointer: &str| is_set(&layers, pointer);
         let lessons = config.complete(lessons, set)?;
@@ -149,7 +166,7 @@ impl NetworkConfig {
     /// The same with what the layers change of it. The data stay what they are; their file may lie elsewhere.
     pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
         let mut changed = Self::of_value(laid_value(self, &layers.tables()?, &alternatives)?)?;
-        changed.data.file = changed.data.file.map(|path| absolute(&path));
+        changed.data.make_absolute();
         check_threads(changed.threads)?;
         changed.check()?;
         Ok(changed)

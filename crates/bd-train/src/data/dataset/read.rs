@@ -31,19 +31,29 @@ pub(super) struct Reader<'a> {
 pub(super) struct Like<'a> {
     /// Of the training part, or of a run.
     pub(super) targets: Targets,
-    /// The training part, where it is in the same file.
-    pub(super) train: Option<&'a Subset>,
+    /// The training part, unless a run has learned from it.
+    pub(super) train: Option<TrainingPart<'a>>,
+}
+
+/// A training part with where it comes from.
+#[derive(Clone, Copy)]
+pub(super) struct TrainingPart<'a> {
+    pub(super) part: &'a Subset,
+    /// Of its arrays: `train`, or none.
+    pub(super) suffix: &'a str,
+    /// Whether the test part is in the same file.
+    pub(super) same_file: bool,
 }
 
 impl Like<'_> {
     /// Who has these targets.
-    fn whose(&self) -> &'static str {
-        if self.train.is_some() { "y_train has" } else { "the run has learned" }
+    fn whose(&self) -> String {
+        self.train.map_or("the run has learned".into(), |train| format!("{} has", named("y", train.suffix)))
     }
 }
 
 /// `x` and `train` are `x_train`; without a suffix `x`.
-fn named(what: &str, suffix: &str) -> String {
+pub(super) fn named(what: &str, suffix: &str) -> String {
     if suffix.is_empty() { what.to_owned() } else { format!("{what}_{suffix}") }
 }
 
@@ -79,6 +89,36 @@ impl Reader<'_> {
                 .bad(format!("it has spikes with times ({times}) and no {x}, but the model takes numbers, not spikes")),
             (events, ..) => Ok(events),
         }
+    }
+
+    /// The suffix of the arrays of a training part: `train`, or none where there are only examples without one.
+    pub(super) fn training_suffix(&self) -> &'static str {
+        let has = |suffix: &str| self.has(&named("x", suffix)) || self.has(&named("times", suffix));
+        if !has("train") && has("") { "" } else { "train" }
+    }
+
+    /// Refuses a file that lacks an array of the parts with these suffixes.
+    pub(super) fn check_parts(&self, suffixes: &[&str]) -> Result<()> {
+        let has_events = self.has_events(suffixes[0])?;
+        let inputs: &[&str] = if has_events { &["times", "units", "offsets"] } else { &["x"] };
+        let of = |part: &&str| inputs.iter().chain(&["y"]).map(|what| named(what, part)).collect::<Vec<_>>();
+        self.check_names(&suffixes.iter().flat_map(of).collect::<Vec<_>>())
+    }
+
+    /// The suffix of the arrays of a test part: `test`, or none where there are only examples without one.
+    pub(super) fn test_suffix(&self) -> &'static str {
+        if self.has("x_test") || self.has("times_test") { "test" } else { "" }
+    }
+
+    /// To which group each of `count` samples belongs, by an array of whole numbers.
+    pub(super) fn groups(&self, name: &str, suffix: &str, count: usize) -> Result<Vec<i64>> {
+        let name = named(name, suffix);
+        let groups = self.find(&name)?;
+        if !(whole(groups) || groups.kind() == Kind::Bool) || groups.size() != [count as i64] {
+            let found = format!("{} of shape {:?}", kind_name(groups.kind()), groups.size());
+            return self.bad(format!("{name} is {found}; groups are whole numbers or text of shape [{count}]"));
+        }
+        Ok(Vec::try_from(groups.to_kind(Kind::Int64))?)
     }
 
     /// Inputs, targets and perhaps lengths. A test part must be like the training part.
@@ -117,26 +157,30 @@ impl Reader<'_> {
     }
 
     /// `x_<suffix>` and perhaps `len_<suffix>`.
-    fn inputs(&self, suffix: &str, train: Option<&Subset>) -> Result<(Inputs, Option<Tensor>)> {
+    fn inputs(&self, suffix: &str, train: Option<TrainingPart<'_>>) -> Result<(Inputs, Option<Tensor>)> {
         let (x_name, len_name) = (named("x", suffix), named("len", suffix));
         let x = self.find(&x_name)?;
         let size = x.size();
         let [count, time, channels] = size[..] else {
-            return self.bad(format!("{x_name} is {size:?}; it must be [sample, time, channel]"));
+            let hint =
+                if size.len() == 2 { format!("; of one channel that is {x_name}[:, :, None]") } else { String::new() };
+            return self.bad(format!("{x_name} is {size:?}; it must be [sample, time, channel]{hint}"));
         };
         if size.contains(&0) {
             return self.bad(format!("{x_name} is {size:?}, with nothing in it"));
         }
-        if let Some(train) = train.map(Subset::channels).filter(|train| *train != channels) {
-            return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
+        if let Some(TrainingPart { part, suffix, .. }) = train.filter(|train| train.part.channels() != channels) {
+            let (known, found) = (named("x", suffix), part.channels());
+            return self.bad(format!("{known} has {found} channels, but {x_name} has {channels}"));
         }
         let lengths = match self.arrays.get(&len_name)? {
             Some(lengths) => Some(self.lengths(&len_name, lengths, count, time)?),
             None => None,
         };
-        if let Some(train) = train.filter(|train| train.lengths.is_some() != lengths.is_some()) {
-            let (there, missing) =
-                if train.lengths.is_some() { ("len_train", "len_test") } else { ("len_test", "len_train") };
+        let unlike = |train: &TrainingPart<'_>| train.same_file && train.part.lengths.is_some() != lengths.is_some();
+        if let Some(train) = train.filter(unlike) {
+            let of_train = named("len", train.suffix);
+            let (there, missing) = if lengths.is_some() { (len_name, of_train) } else { (of_train, len_name) };
             return self
                 .bad(format!("it has {there} and lacks {missing}: sequences of both parts are padded, or of none"));
         }
@@ -145,13 +189,14 @@ impl Reader<'_> {
             Ok::<_, Error>(Inputs::Dense(numbers.transpose(0, 1)))
         };
         let of_numbers =
-            self.accept != Accept::SpikesAndNumbers || train.is_some_and(|train| train.numbers().is_some());
+            self.accept != Accept::SpikesAndNumbers || train.is_some_and(|train| train.part.numbers().is_some());
         let inputs = match first_not_spike(x, lengths.as_ref()) {
             _ if of_numbers => numbers(lengths.as_ref())?,
             None => Inputs::Spikes(spikes_of(x, lengths.as_ref())?),
             Some(other) if train.is_some() => {
+                let train = named("x", train.map_or("train", |train| train.suffix));
                 return self
-                    .bad(format!("x_train holds zeros and ones only, which are spikes, but {x_name} is {other}"));
+                    .bad(format!("{train} holds zeros and ones only, which are spikes, but {x_name} is {other}"));
             }
             Some(_) => numbers(lengths.as_ref())?,
         };
@@ -233,7 +278,7 @@ impl Reader<'_> {
         let most = y.max().int64_value(&[]);
         let classes = match like {
             Some(Like { targets, .. }) if targets.are_labels() && most >= targets.n_out() => {
-                let (whose, last) = (like.map_or("", |like| like.whose()), targets.n_out() - 1);
+                let (whose, last) = (like.map_or(String::new(), |like| like.whose()), targets.n_out() - 1);
                 return self.bad(format!("{name} has the label {most}, but {whose} only 0 to {last}"));
             }
             Some(Like { targets, .. }) => targets.n_out(),

@@ -12,6 +12,8 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::data::Events;
 
+mod parts;
+
 const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// `x_train` `[4, 3, 2]` with numbers 0 to 23, `y_train` `[0, 1, 1, 0]`, and of these the first two for the test.
@@ -33,9 +35,7 @@ fn with(name: &str, array: Tensor) -> Vec<(String, Tensor)> {
 
 fn read(arrays: &[(String, Tensor)], accept: Accept) -> Result<Dataset> {
     let arrays = arrays.iter().map(|(name, array)| (name.clone(), array.shallow_clone())).collect();
-    let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), arrays), accept };
-    let (train, test, targets) = Dataset::parts(&reader)?;
-    Ok(Dataset { train, test, targets, sha256: String::new() })
+    Dataset::of_arrays(&Arrays::new(Path::new("a.npz"), arrays), &Reading::new(accept))
 }
 
 fn refused(arrays: &[(String, Tensor)], accept: Accept, words: &str) {
@@ -75,10 +75,10 @@ fn the_hash_is_that_of_the_file_and_the_arrays_are_its_arrays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let data = Dataset::read(&path, Accept::Numbers).unwrap();
+    let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
     assert_eq!(data.sha256, sha256_hex(&std::fs::read(&path).unwrap()));
     assert_eq!(data.test.numbers().unwrap(), Tensor::arange(12, F64).reshape([2, 3, 2]));
-    let error = Dataset::read(&folder.path().join("a.csv"), Accept::Numbers).unwrap_err().to_string();
+    let error = Dataset::read(&folder.path().join("a.csv"), &Reading::new(Accept::Numbers)).unwrap_err().to_string();
     assert!(error.contains("ends in .npz"), "{error}");
 }
 
@@ -233,7 +233,7 @@ fn events_that_do_not_fit_are_refused() {
     padded.push(("len_train".into(), Tensor::from_slice(&[1i64, 1])));
     refused(&padded, Accept::SpikesAndNumbers, "spikes with times have no padding");
     let data = read(&events(), Accept::SpikesAndNumbers).unwrap();
-    assert!(data.hold_out(0.0, 0).unwrap_err().to_string().contains("must be put in steps first"));
+    assert_eq!(data.hold_out(0.0, 0).unwrap().0.events().unwrap().count(), 2);
     assert!(data.train.examples(&Identity::new(F64)).unwrap_err().to_string().contains("must be put in steps first"));
     let few = Some(Binning { dt_ms: 2.0, steps: 3, channels: 2 });
     let error = data.in_steps(Path::new("a.npz"), few).unwrap_err().to_string();
@@ -256,8 +256,7 @@ fn a_fraction_of_each_class_is_held_out() {
     let x = Tensor::arange(18, F64).reshape([18, 1, 1]);
     let train =
         Subset::new("training", SubsetInputs::Steps(Inputs::batch_first(&x).unwrap()), Tensor::from_slice(&labels));
-    let test = train.named("test").unwrap();
-    let data = Dataset { train, test, targets: Targets::Labels { classes: 2 }, sha256: String::new() };
+    let data = Dataset { train, ..read(&arrays(), Accept::Numbers).unwrap() };
     let numbers = |part: &Subset| Vec::<f64>::try_from(part.numbers().unwrap().flatten(0, -1)).unwrap();
     let (kept, held) = data.hold_out(1.0 / 3.0, 5).unwrap();
     let held = held.unwrap();
@@ -280,12 +279,16 @@ fn nothing_is_held_out_of_nothing_and_both_parts_need_a_sample() {
     let (kept, held) = data.hold_out(0.0, 0).unwrap();
     assert!(held.is_none());
     assert_eq!(kept.numbers(), data.train.numbers());
-    for (fraction, words) in
-        [(0.1, "4 for training and 0 for validation"), (0.9, "0 for training and 4 for validation")]
-    {
-        let error = data.hold_out(fraction, 0).unwrap_err().to_string();
-        assert!(error.contains(words) && error.contains("of 4 training samples"), "{error}");
+    // Of two classes with two samples each, one of each at least is in both parts; of one sample nothing can be held out.
+    for fraction in [0.1, 0.9] {
+        assert_eq!(data.hold_out(fraction, 0).unwrap().1.unwrap().count(), 2);
     }
+    let single = Dataset { train: data.train.select(&[0], "training").unwrap(), ..data };
+    let error = single.hold_out(0.5, 0).unwrap_err().to_string();
+    assert!(
+        error.contains("a validation part of 0.5 of 1 samples leaves 1 for training and 0 for validation"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -430,7 +433,7 @@ fn targets_of_every_shape_are_read_with_and_without_padding() {
                 all.extend([(format!("x_{part}"), x), (format!("y_{part}"), y)]);
             }
             save_npz(&path, &all).unwrap();
-            let data = Dataset::read(&path, Accept::Numbers).unwrap();
+            let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
             let test = Dataset::read_test(&path, Accept::Numbers, 2, targets, None).unwrap();
             assert_eq!(data.targets, targets);
             for part in [&data.train, &data.test, &test] {
