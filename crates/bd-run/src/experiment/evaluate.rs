@@ -23,6 +23,13 @@ pub fn evaluate_network(
     listener: &dyn Listener,
 ) -> Result<(NetworkReport, Map<String, Value>)> {
     let weights = run.weights()?;
+    let other = match other {
+        Some(file) if config.has_divided(file)? => {
+            listener.say("note      the run has learned from a part of this file; it is tested on the rest");
+            None
+        }
+        other => other,
+    };
     let report = catch_torch(|| match other {
         None => {
             let experiment = NetworkExperiment::new(config.clone(), Lessons::again(config)?, device)?;

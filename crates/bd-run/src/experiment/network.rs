@@ -276,7 +276,7 @@ impl NetworkExperiment {
         metrics
     }
 
-    /// What `predictions.npz` has. Scores of samples that were learned by heart have the network's own dtype.
+    /// What `predictions.npz` has; of a file that was divided also which samples of it these are. Scores of samples that were learned by heart have the network's own dtype.
     fn arrays(&self, evaluation: &Evaluation) -> Vec<(String, Tensor)> {
         let arrays = evaluation.arrays();
         match &self.data {
@@ -287,7 +287,12 @@ impl NetworkExperiment {
                     (name, array)
                 })
                 .collect(),
-            _ => arrays,
+            Data::File(data) => {
+                let numbers = |samples: &Vec<usize>| samples.iter().map(|sample| *sample as i64).collect::<Vec<_>>();
+                let samples = data.test_samples.as_ref().map(|samples| Tensor::from_slice(&numbers(samples)));
+                arrays.into_iter().chain(samples.map(|samples| ("sample".to_owned(), samples))).collect()
+            }
+            Data::Task(..) => arrays,
         }
     }
 }

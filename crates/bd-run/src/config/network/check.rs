@@ -63,6 +63,7 @@ impl NetworkConfig {
         if let Some(channels) = self.data.channels.filter(|channels| !(1..=MOST_CHANNELS).contains(channels)) {
             return refused(format!("data.channels is {channels}; it is from 1 to {MOST_CHANNELS}"));
         }
+        self.check_test()?;
         self.data.encode.check()?;
         self.loss.check_parameters()?;
         self.training(1).check()?;
@@ -183,6 +184,23 @@ impl NetworkConfig {
             return refused("a file is seen in epochs: set epochs, and not updates");
         }
         Ok(())
+    }
+
+    /// Refuses a test part that cannot be.
+    fn check_test(&self) -> Result<()> {
+        let data = &self.data;
+        if data.file.is_none() && (data.test.is_some() || data.test_file.is_some() || data.group.is_some()) {
+            return refused("data.test, data.test_file and data.group are about a file of samples, data.file");
+        }
+        match data.test {
+            Some(test) if !(test > 0.0 && test < 1.0) => {
+                Err(Error::setting("data.test", test, "a fraction between 0 and 1"))
+            }
+            Some(_) if data.test_file.is_some() => {
+                refused("data.test divides a file, but data.test_file names one with the test part: set one of them")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a validation part, or a stop by it, that cannot be.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bd_core::text::{plural, short};
+use bd_core::text::plural;
 
 use super::read::Accept;
 use super::subset::Subset;
@@ -48,7 +48,7 @@ impl Reading {
             "the file has no test part: {} of {count} samples are for testing, {how}, by seed {} (data.test is {})",
             test.count(),
             self.seed,
-            short(fraction)
+            fraction
         )
     }
 }

@@ -32,7 +32,7 @@ fn a_file_without_a_test_part_is_divided_by_class() {
     assert_eq!(
         data.notes,
         [
-            "the file has no test part: 10 of 50 samples are for testing, an equal share of each class, by seed 3 (data.test is 0.2000)"
+            "the file has no test part: 10 of 50 samples are for testing, an equal share of each class, by seed 3 (data.test is 0.2)"
         ]
     );
     // Samples keep their numbers and targets, through the validation part too.
