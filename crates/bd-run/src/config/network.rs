@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bd_core::{DeviceSpec, Result, Shared};
 use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, Targets};
+use bd_train::data::dataset::{Binning, Learned, Targets};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -45,6 +45,8 @@ pub struct NetworkData {
     pub group: Option<String>,
     /// What the targets of a file are.
     pub targets: Option<Targets>,
+    /// The names of the classes by their labels. Null: they are numbers.
+    pub classes: Option<Vec<String>>,
     /// Whether channels, and targets that are numbers, are standardised by the training part: for networks of rates.
     pub scale: bool,
     /// How inputs that are numbers drive a spiking network.
@@ -218,6 +220,12 @@ impl NetworkConfig {
     pub fn binning(&self) -> Option<Binning> {
         let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
         Some(Binning { dt_ms: self.dt, steps, channels })
+    }
+
+    /// What a network of this configuration has learned, if that is the examples of a file.
+    pub(crate) fn learned(&self) -> Option<Learned<'_>> {
+        let (channels, classes) = (self.channels(), self.data.classes.as_deref());
+        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning() })
     }
 
     /// How inputs reach the network.

@@ -5,7 +5,7 @@ mod words;
 
 pub(super) use self::words::counted_events;
 
-use bd_core::npz::save_npz;
+use bd_core::npz::save_npz_with_text;
 use bd_core::text::short;
 use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};
 use bd_models::Pipeline;
@@ -173,7 +173,8 @@ impl NetworkExperiment {
             line["confusion"] = json!(report.evaluation.confusion);
             metrics.report(&line)?;
         }
-        save_npz(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation))?;
+        let names = self.config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
+        save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation), &names)?;
         let inputs = self.test().0.examples.inputs();
         match self.config.model.neurons().first() {
             Some(layer) => {
@@ -345,6 +346,7 @@ pub(super) fn evaluate(
         trained: None,
         accuracies: Vec::new(),
         evaluation,
+        classes: config.data.classes.clone(),
         split,
         baseline: None,
         activity: layer_activity(config, pipeline, &set.examples)?,

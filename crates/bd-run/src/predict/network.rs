@@ -161,8 +161,10 @@ impl Running {
             arrays.push(("use".into(), Tensor::from_slice(&uses)));
         }
         arrays.extend(tap.finish()?);
+        let class_names = self.config.data.classes.clone();
         let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
-        Ok(Prediction { arrays, words: vec![shapes.join(", ")], csv: None })
+        let names = class_names.as_ref().map(|names| format!("; class_names [{}] of text", names.len()));
+        Ok(Prediction { arrays, class_names, words: vec![shapes.join(", ") + &names.unwrap_or_default()], csv: None })
     }
 }
 

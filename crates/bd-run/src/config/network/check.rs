@@ -237,6 +237,10 @@ impl NetworkConfig {
 
     /// Refuses a network of other sizes than the examples of a file need.
     pub(super) fn check_sizes(&self, data: &Dataset) -> Result<()> {
+        if let Some(classes) = self.data.classes.as_ref().filter(|names| names.len() as i64 != data.targets.n_out()) {
+            let (found, needed) = (classes.len(), data.targets.describe());
+            return refused(format!("data.classes has {found} names, but the file has {needed}"));
+        }
         let encode = &self.data.encode;
         if data.targets.of_steps() && encode.substeps() > 1 {
             return refused(format!(

@@ -40,6 +40,7 @@ fn common(job: &str) -> NetworkConfig {
             test: None,
             group: None,
             targets: None,
+            classes: None,
             scale: false,
             encode: Encoder::None,
             steps: None,

@@ -181,6 +181,7 @@ impl NetworkConfig {
                 self.check_hashes(&file, &data)?;
                 self.data.sha256 = Some(data.sha256.clone());
                 self.data.test_sha256 = data.test_file.as_ref().map(|(_, sha256)| sha256.clone());
+                self.data.classes = data.classes.clone().or_else(|| self.data.classes.take());
                 self.data.test = data.division.map(|division| division.fraction);
                 if self.model.is_spiking() {
                     self.fit_to(&data.train, set)?;

@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Column>> {
     catch_torch(|| {
         let all = arrays.all().flat_map(|(name, array)| match array {
             Ok(array) => columns(name, array),
-            Err(reason) => unreadable(name, reason),
+            Err(reason) => unreadable(name, &reason),
         });
         Ok(all.collect())
     })

@@ -1,9 +1,11 @@
 //! [`Dataset`]: sequences with labels, with series, or with one vector each as targets, from a file of arrays.
 
+mod classes;
 mod divide;
 mod notes;
 mod prepared;
 mod read;
+mod read_targets;
 mod reading;
 mod spikes;
 mod subset;
@@ -16,8 +18,8 @@ use bd_core::{Arrays, Error, Result, catch_torch};
 use self::divide::Divided;
 pub use self::prepared::{EvaluationSet, Prepared};
 pub use self::read::{Accept, binned_events, sequences};
-use self::read::{Like, Reader, TrainingPart};
-pub use self::reading::{Division, Reading, USUAL_TEST, Use};
+use self::read::{Like, Part, Reader, TrainingPart};
+pub use self::reading::{Division, Learned, Reading, USUAL_TEST, Use};
 pub use self::spikes::{NumberAt, first_not_spike, spikes_of};
 pub(crate) use self::subset::padding;
 pub use self::subset::{Binning, Subset, SubsetInputs};
@@ -42,6 +44,9 @@ pub struct Dataset {
     pub test: Subset,
     /// What kind of targets both have.
     pub targets: Targets,
+    /// The names of the classes by their labels, where the file has them: of labels that are text these, in the order of `classes` or
+    /// `class_names`, if there is such an array, or of their letters.
+    pub classes: Option<Vec<String>>,
     /// SHA-256 of the file that they were read from, in hexadecimal.
     pub sha256: String,
     /// Another file that the test part was read from, and its SHA-256.
@@ -73,29 +78,37 @@ impl Dataset {
         }
         let needed = if is_divided || reading.test_file.is_some() { vec![suffix] } else { vec![suffix, "test"] };
         reader.check_parts(&needed)?;
-        let (mut train, targets) = catch_torch(|| reader.part(suffix, "training", None))?;
+        let Part { subset: mut train, targets, names } = catch_torch(|| reader.part(suffix, "training", None))?;
         let groups = reading.group.as_deref().map(|group| reader.groups(group, suffix, train.count()));
         train.groups = groups.transpose()?;
+        let unused = reader.class_names().filter(|_| targets.are_labels() && names.is_none());
+        let unused = unused.map(|names| {
+            format!("the {} names of classes are not used, for there are {}", names.len(), targets.describe())
+        });
         let data = |train, test| Self {
             train,
             test,
             targets,
+            classes: names.clone(),
             sha256: arrays.sha256().to_owned(),
             test_file: None,
             division: None,
-            notes: Vec::new(),
+            notes: unused.into_iter().collect(),
         };
         if is_divided {
             return Self::divided(train, reading, data);
         }
-        let like = |same_file| Like { targets, train: Some(TrainingPart { part: &train, suffix, same_file }) };
+        let like = |same_file| {
+            let train = Some(TrainingPart { part: &train, suffix, same_file });
+            Like { targets, train, names: names.as_deref() }
+        };
         let Some(file) = &reading.test_file else {
-            let (test, _) = catch_torch(|| reader.part("test", "test", Some(like(true))))?;
+            let test = catch_torch(|| reader.part("test", "test", Some(like(true))))?.subset;
             return Ok(data(train, test));
         };
         let arrays = Arrays::read(file)?;
         let reader = Reader { arrays: &arrays, accept: reading.accept };
-        let (test, _) = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like(false))))?;
+        let test = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like(false))))?.subset;
         Ok(Self { test_file: Some((file.clone(), arrays.sha256().to_owned())), ..data(train, test) })
     }
 
@@ -107,22 +120,18 @@ impl Dataset {
         let test = whole.select(&divided.held, "test")?;
         let note = reading.note(&test, count, fraction);
         let division = Some(Division { fraction, samples: count });
-        Ok(Self { division, notes: vec![note], ..data(whole.select(&divided.kept, "training")?, test) })
+        let mut data = Self { division, ..data(whole.select(&divided.kept, "training")?, test) };
+        data.notes.push(note);
+        Ok(data)
     }
 
-    /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a model that
-    /// takes `channels` channels and was trained on `targets`. Events are put in steps by `binning`.
-    pub fn read_test(
-        path: &Path,
-        accept: Accept,
-        channels: i64,
-        targets: Targets,
-        binning: Option<Binning>,
-    ) -> Result<Subset> {
+    /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a trained model.
+    pub fn read_test(path: &Path, accept: Accept, learned: &Learned<'_>) -> Result<Subset> {
         let arrays = Arrays::read(path)?;
         let reader = Reader { arrays: &arrays, accept };
-        let suffix = reader.test_suffix();
-        let (part, _) = catch_torch(|| reader.part(suffix, "test", Some(Like { targets, train: None })))?;
+        let Learned { channels, targets, classes: names, binning } = *learned;
+        let like = Like { targets, train: None, names };
+        let part = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like)))?.subset;
         let part = in_steps(part, path, binning)?;
         if part.channels() != channels {
             let size = part.shape();

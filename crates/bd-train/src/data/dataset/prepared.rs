@@ -76,7 +76,7 @@ impl Prepared {
             dataset.train.merged_events + dataset.test.merged_events,
             dataset.train.late_events + dataset.test.late_events,
         );
-        dataset.notes.extend(notes(&dataset.train, dataset.targets)?);
+        dataset.notes.extend(notes(&dataset.train, dataset.targets, dataset.classes.as_deref())?);
         let (had_times, test_samples) = (dataset.train.had_times, dataset.test.samples.take());
         let (part, held) = dataset.hold_out(validation, seed)?;
         let Dataset { train: whole, test, targets, notes, .. } = dataset;

@@ -4,6 +4,7 @@ use bd_core::text::plural;
 use bd_core::{Arrays, Error, Inputs, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
+use super::classes::Labelled;
 use super::spikes::{first_not_spike, spikes_of};
 use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
@@ -26,6 +27,14 @@ pub(super) struct Reader<'a> {
     pub(super) accept: Accept,
 }
 
+/// A part that was read.
+pub(super) struct Part {
+    pub(super) subset: Subset,
+    pub(super) targets: Targets,
+    /// The names of the classes, if they have some.
+    pub(super) names: Option<Vec<String>>,
+}
+
 /// What is known before a part is read, and goes before what its values look like.
 #[derive(Clone, Copy)]
 pub(super) struct Like<'a> {
@@ -33,6 +42,8 @@ pub(super) struct Like<'a> {
     pub(super) targets: Targets,
     /// The training part, unless a run has learned from it.
     pub(super) train: Option<TrainingPart<'a>>,
+    /// The names of the classes, if they have some.
+    pub(super) names: Option<&'a [String]>,
 }
 
 /// A training part with where it comes from.
@@ -47,7 +58,7 @@ pub(super) struct TrainingPart<'a> {
 
 impl Like<'_> {
     /// Who has these targets.
-    fn whose(&self) -> String {
+    pub(super) fn whose(&self) -> String {
         self.train.map_or("the run has learned".into(), |train| format!("{} has", named("y", train.suffix)))
     }
 }
@@ -66,7 +77,7 @@ impl Reader<'_> {
         self.arrays.has(name)
     }
 
-    fn find(&self, name: &str) -> Result<&Tensor> {
+    pub(super) fn find(&self, name: &str) -> Result<&Tensor> {
         self.check_names(&[name])?;
         Ok(self.arrays.get(name)?.expect("it was found"))
     }
@@ -113,6 +124,12 @@ impl Reader<'_> {
     /// To which group each of `count` samples belongs, by an array of whole numbers.
     pub(super) fn groups(&self, name: &str, suffix: &str, count: usize) -> Result<Vec<i64>> {
         let name = named(name, suffix);
+        if let Some(text) = self.arrays.text(&name).filter(|text| text.shape == [count as i64]) {
+            let mut distinct: Vec<&String> = text.items.iter().collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            return Ok(text.items.iter().map(|item| distinct.partition_point(|known| *known < item) as i64).collect());
+        }
         let groups = self.find(&name)?;
         if !(whole(groups) || groups.kind() == Kind::Bool) || groups.size() != [count as i64] {
             let found = format!("{} of shape {:?}", kind_name(groups.kind()), groups.size());
@@ -122,7 +139,7 @@ impl Reader<'_> {
     }
 
     /// Inputs, targets and perhaps lengths. A test part must be like the training part.
-    pub(super) fn part(&self, suffix: &str, name: &'static str, like: Option<Like<'_>>) -> Result<(Subset, Targets)> {
+    pub(super) fn part(&self, suffix: &str, name: &'static str, like: Option<Like<'_>>) -> Result<Part> {
         let y_name = named("y", suffix);
         let (x, lengths, shown, count, time) = if self.has_events(suffix)? {
             let events = self.events(suffix)?;
@@ -135,12 +152,18 @@ impl Reader<'_> {
             let size = self.find(&name)?.size();
             (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
-        let y = self.find(&y_name)?;
+        let is_valid = |at: usize, shape: &[i64]| match (&lengths, shape) {
+            (Some(lengths), [_, steps]) if Some(*steps) == time => {
+                (at as i64 % steps) < lengths.int64_value(&[(at as i64 / steps).min(count - 1)])
+            }
+            _ => true,
+        };
+        let Labelled { y, names } = self.labelled(suffix, like, is_valid)?;
         if y.size().first() != Some(&count) {
             return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both", y.size()));
         }
-        let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like)?;
-        Ok((Subset { lengths, ..Subset::new(name, x, y) }, targets))
+        let (y, targets, names) = self.targets(&y_name, &y, names, time, lengths.as_ref(), like)?;
+        Ok(Part { subset: Subset { lengths, ..Subset::new(name, x, y) }, targets, names })
     }
 
     fn events(&self, suffix: &str) -> Result<Events> {
@@ -218,129 +241,14 @@ impl Reader<'_> {
         Ok(lengths)
     }
 
-    /// `time` is the number of steps, where inputs are in steps.
-    fn targets(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
-        // True and false are two classes.
-        let are_labels = like.map_or_else(|| whole(y) || y.kind() == Kind::Bool, |like| like.targets.are_labels());
-        let (y, targets) = if are_labels {
-            self.labels(name, y, time, lengths, like)?
-        } else {
-            self.numbers(name, y, time, lengths, like)?
-        };
-        match like {
-            Some(like) if like.targets != targets => {
-                self.bad(format!("{} {}, but {name} has {targets}", like.whose(), like.targets))
-            }
-            _ => Ok((y, targets)),
-        }
-    }
-
-    fn labels(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
-        let size = y.size();
-        let (of_steps, y) = match size[..] {
-            [_] => (false, y.shallow_clone()),
-            [_, steps] if Some(steps) == time => (true, y.shallow_clone()),
-            // A column of labels.
-            [_, 1] => (false, y.squeeze_dim(1)),
-            [_, _] if is_one_hot(y) => {
-                return self.bad(format!(
-                    "{name} is {size:?}, with a single 1 in each row: labels are numbers of classes, {name}.argmax(axis=1)"
-                ));
-            }
-            _ => {
-                let or_steps = time.map_or(String::new(), |time| format!(" or [sample, {time}]"));
-                return self.bad(format!("{name} is {size:?}; labels are [sample]{or_steps}"));
-            }
-        };
-        let mut y = self.whole_numbers(name, &y)?;
-        // Labels of padding may be any, -1 or -100 often.
-        if let Some(lengths) = lengths.filter(|_| of_steps) {
-            y = y.masked_fill(&padding(lengths, size[1]), 0);
-        }
-        let (least, count) = (y.min().int64_value(&[]), y.numel() as i64);
-        if least < 0 {
-            return self.bad(format!("{name} has the label {least}; labels count from 0"));
-        }
-        let most = y.max().int64_value(&[]);
-        let classes = match like {
-            Some(Like { targets, .. }) if targets.are_labels() && most >= targets.n_out() => {
-                let (whose, last) = (like.map_or(String::new(), |like| like.whose()), targets.n_out() - 1);
-                return self.bad(format!("{name} has the label {most}, but {whose} only 0 to {last}"));
-            }
-            Some(Like { targets, .. }) => targets.n_out(),
-            // Counts or times that are whole numbers; a network would get an output for each.
-            None if most >= count => {
-                return self.bad(format!(
-                    "{name} has {count} labels and one of them is {most}: there would be more classes than labels. Number classes \
-                     from 0, or save what is no class as floats"
-                ));
-            }
-            None => most + 1,
-        };
-        Ok((y, if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } }))
-    }
-
-    /// In int64. Floats may stand for labels where that is what is wanted.
-    fn whole_numbers(&self, name: &str, y: &Tensor) -> Result<Tensor> {
-        let labels = y.to_kind(Kind::Int64);
-        if y.is_floating_point() {
-            let wrong = y.ne_tensor(&labels.to_kind(y.kind())).nonzero();
-            if wrong.size()[0] > 0 {
-                let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
-                let value = y.double_value(&place);
-                return self.bad(format!("{name} is {value} at {place:?} (counted from 0); labels are whole numbers"));
-            }
-        }
-        Ok(labels)
-    }
-
-    fn numbers(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
-        let size = y.size();
-        // Where there are as many outputs as steps, sizes leave two readings; what is known decides.
-        let are_vectors = |n: i64| matches!(like, Some(Like { targets: Targets::Vectors { n_out }, .. }) if n_out == n);
-        let of_steps = |steps: i64| Some(steps) == time;
-        let (y, targets, places) = match size[..] {
-            [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }, &["sample"][..]),
-            [_, steps] if of_steps(steps) && steps > 1 && !are_vectors(steps) => {
-                (y.unsqueeze(2), Targets::Series { n_out: 1 }, &["sample", "step"][..])
-            }
-            [_, n_out] if n_out > 0 => (y.shallow_clone(), Targets::Vectors { n_out }, &["sample", "output"][..]),
-            [_, steps, n_out] if of_steps(steps) && n_out > 0 => {
-                (y.shallow_clone(), Targets::Series { n_out }, &["sample", "step", "output"][..])
-            }
-            _ => {
-                let of_steps =
-                    time.map_or(String::new(), |time| format!("[sample, {time}, output] for each step, or "));
-                return self
-                    .bad(format!("{name} is {size:?}; targets are {of_steps}[sample, output] for each sequence"));
-            }
-        };
-        Ok((self.finite(name, &y, lengths.filter(|_| targets.of_steps()), places)?, targets))
-    }
-
     /// In float64, with every value finite, and 0 in padding, whatever stands there. `names` are those of the dimensions.
-    fn finite(&self, name: &str, array: &Tensor, lengths: Option<&Tensor>, names: &[&str]) -> Result<Tensor> {
+    pub(super) fn finite(
+        &self,
+        name: &str,
+        array: &Tensor,
+        lengths: Option<&Tensor>,
+        names: &[&str],
+    ) -> Result<Tensor> {
         let mut numbers = array.to_kind(Kind::Double);
         if let Some(lengths) = lengths {
             let mut padding = padding(lengths, numbers.size()[1]);
@@ -406,12 +314,6 @@ pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<(
     }
 }
 
-/// Whether every row has a single 1, and zeros.
-fn is_one_hot(y: &Tensor) -> bool {
-    let of_bits = y.eq(0).logical_or(&y.eq(1)).all().int64_value(&[]) == 1;
-    of_bits && y.sum_dim_intlist(1, false, Kind::Int64).eq(1).all().int64_value(&[]) == 1
-}
-
-fn whole(array: &Tensor) -> bool {
+pub(super) fn whole(array: &Tensor) -> bool {
     matches!(array.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
 }

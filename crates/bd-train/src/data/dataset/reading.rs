@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bd_core::text::plural;
 
 use super::read::Accept;
-use super::subset::Subset;
+use super::subset::{Binning, Subset};
+use super::targets::Targets;
 
 /// The fraction of a file without a test part that is for testing, where nobody says otherwise.
 pub const USUAL_TEST: f64 = 0.2;
@@ -51,6 +52,19 @@ impl Reading {
             fraction
         )
     }
+}
+
+/// What a trained model has learned, for the reading of other data.
+#[derive(Debug, Clone, Copy)]
+pub struct Learned<'a> {
+    /// Channels of the data.
+    pub channels: i64,
+    /// What kind of targets it was trained on.
+    pub targets: Targets,
+    /// The names of the classes, if they have some: labels of another file are those of their names.
+    pub classes: Option<&'a [String]>,
+    /// What events are put in.
+    pub binning: Option<Binning>,
 }
 
 /// How a file without a test part was divided.

@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::data::Events;
 
+mod classes;
 mod parts;
 
 const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -362,7 +363,8 @@ fn the_test_part_of_another_file_must_fit_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, channels, targets, None);
+    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None };
+    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, &learned(channels, targets));
     assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
     let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
     assert!(error.contains("its inputs are [2, 3, 2]; the network takes [sample, time, 3]"), "{error}");
@@ -380,7 +382,10 @@ fn the_test_part_of_another_file_must_fit_the_model() {
         [("x", arrays().remove(0).1), ("y", arrays().remove(1).1)].map(|(n, a)| (n.to_owned(), a)).into();
     let path = folder.path().join("b.npz");
     save_npz(&path, &bare).unwrap();
-    assert_eq!(Dataset::read_test(&path, Accept::Numbers, 2, Targets::Labels { classes: 2 }, None).unwrap().count(), 4);
+    assert_eq!(
+        Dataset::read_test(&path, Accept::Numbers, &learned(2, Targets::Labels { classes: 2 })).unwrap().count(),
+        4
+    );
 }
 
 /// Events that a program has in memory make a part without a file.
@@ -434,7 +439,8 @@ fn targets_of_every_shape_are_read_with_and_without_padding() {
             }
             save_npz(&path, &all).unwrap();
             let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
-            let test = Dataset::read_test(&path, Accept::Numbers, 2, targets, None).unwrap();
+            let learned = Learned { channels: 2, targets, classes: None, binning: None };
+            let test = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
             assert_eq!(data.targets, targets);
             for part in [&data.train, &data.test, &test] {
                 assert_eq!((part.targets.size(), part.lengths.is_some()), (size.clone(), padded), "{targets:?}");
@@ -471,7 +477,7 @@ fn what_a_model_has_learned_goes_before_what_values_look_like() {
     let part = |y: Tensor, targets| {
         let all = vec![("x".to_owned(), Tensor::ones([2, 3, 1], F64)), ("y".to_owned(), y)];
         let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), all), accept: Accept::Numbers };
-        reader.part("", "test", Some(Like { targets, train: None })).map(|(part, _)| part.targets)
+        reader.part("", "test", Some(Like { targets, train: None, names: None })).map(|part| part.subset.targets)
     };
     let labels = Targets::Labels { classes: 5 };
     assert_eq!(part(Tensor::from_slice(&[2i64, 4]), labels).unwrap(), Tensor::from_slice(&[2i64, 4]));
