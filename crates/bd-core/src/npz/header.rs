@@ -101,6 +101,9 @@ fn dtype_of(descr: &str) -> Result<(Element, bool), String> {
                     refused always. Save the array with a numeric dtype, for example array.astype('float64')"
             .into());
     }
+    if code.starts_with(['M', 'm']) {
+        return Err("it holds dates; save seconds as floats, (t - t[0]) / numpy.timedelta64(1, 's')".into());
+    }
     let length = |kind: char| code.strip_prefix(kind)?.parse().ok().filter(|length| *length > 0);
     match (order, length('U'), length('S')) {
         ('<' | '=' | '>', Some(length), _) => return Ok((Element::Unicode(length), order == '>')),
@@ -147,7 +150,9 @@ impl<'a> Scanner<'a> {
 
     fn dtype(&mut self) -> Result<(Element, bool), String> {
         if self.eat('[') {
-            return Err("its elements are records of several fields; save each field as an array of its own".into());
+            return Err("its elements are records of several fields; save each field as an array of its own: \
+                        numpy.savez(file, **{name: a[name] for name in a.dtype.names})"
+                .into());
         }
         dtype_of(self.string()?)
     }
@@ -248,7 +253,7 @@ mod tests {
             ("'<U0'", "dtype is \"<U0\"; floats of 16 to 64 bits"),
             ("'<f16'", "dtype is \"<f16\""),
             ("'f4'", "dtype is \"f4\""),
-            ("'<M8[ns]'", "dtype is \"<M8[ns]\""),
+            ("'<M8[ns]'", "it holds dates; save seconds as floats"),
             ("'<c8'", "dtype is \"<c8\""),
             ("''", "dtype is \"\""),
             ("'\u{1b}[31m'", "dtype is \"\\u{1b}[31m\""),

@@ -6,9 +6,9 @@ use bd_core::text::{plural, short};
 use bd_core::{Arrays, DataTransform, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name};
 use bd_models::Pipeline;
 use bd_train::data::Binned;
-use bd_train::data::dataset::{Targets, Use, binned_events, first_not_spike, sequences, spikes_of};
+use bd_train::data::dataset::{Sequences, Targets, Use, binned_events, first_not_spike, sequences, spikes_of};
 use bd_train::{Loss, OverTime, predict};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::{Input, Prediction, Prepared, PreparedData, refuse};
 use crate::Run;
@@ -86,8 +86,8 @@ impl Running {
             }
             None => {
                 let (name, channels) = (input.array.as_deref(), self.pipeline.channels());
-                let (x, lengths) = catch_torch(|| sequences(&arrays, name, channels))?;
-                let (inputs, form) = self.inputs(&x, lengths.as_ref())?;
+                let Sequences { x, lengths, kind } = catch_torch(|| sequences(&arrays, name, channels))?;
+                let (inputs, form) = self.inputs(&x, lengths.as_ref(), kind)?;
                 (inputs, self.pipeline.lengths(lengths.as_ref()), form)
             }
         };
@@ -108,7 +108,7 @@ impl Running {
             let expected = format!("[batch, time, {channels}]");
             return Err(Error::Shape { what: "inputs".into(), expected, found: size });
         }
-        let (inputs, form) = self.inputs(x, None)?;
+        let (inputs, form) = self.inputs(x, None, x.kind())?;
         Ok(self.prepared(inputs, None, &[], &form))
     }
 
@@ -124,15 +124,15 @@ impl Running {
     }
 
     /// Numbers `[batch, time, channel]` in the units of the data as the network takes them, and in words what that is.
-    fn inputs(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<(Inputs, String)> {
+    fn inputs(&self, x: &Tensor, lengths: Option<&Tensor>, stored: Kind) -> Result<(Inputs, String)> {
         let pipeline = &self.pipeline;
         catch_torch(|| {
             if let Some(words) = pipeline.preparation() {
-                return Ok((pipeline.inputs(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
+                return Ok((pipeline.inputs(x, lengths, "test")?, format!("{}, {words}", kind_name(stored))));
             }
             let (kind, device) = pipeline.on();
             if first_not_spike(x, lengths).is_some() {
-                let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));
+                let form = format!("{} that are not all 0 or 1, read as they are", kind_name(stored));
                 return Ok((Inputs::batch_first(&x.to_kind(kind).to_device(device))?, form));
             }
             let spikes = spikes_of(x, lengths)?.of_kind(kind).on_device(device);

@@ -7,7 +7,7 @@ use bd_core::{Error, Result, setting};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::columns::{Column, Columns, read_columns};
+use super::columns::{Column, Columns, Dates, read_columns};
 
 /// Which columns of a file are a series, and of what time.
 ///
@@ -53,12 +53,19 @@ impl Series {
     /// Reads a file, see [`read_columns`].
     pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
         config.dt.map_or(Ok(()), |dt| setting::above_zero("data.dt", dt))?;
-        let Columns { all: columns, guess } = read_columns(path)?;
+        let Columns { all: columns, mut guess } = read_columns(path)?;
         let table = Table { path, columns };
         let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
-        let times = time.map(|at| table.numbers(at)).transpose()?;
+        let times = time.map(|at| table.times(at)).transpose()?;
+        if let Some(Dates { first, .. }) = time.and_then(|at| table.columns[at].dates.as_ref()) {
+            let words = format!("times are seconds since {first}");
+            guess = Some(guess.map_or(words.clone(), |guess| format!("{guess}; {words}")));
+        }
         let chosen = table.choose(&config.columns, time)?;
-        let length = |column: &Column| column.numbers.as_ref().map_or(0, Vec::len);
+        let length = |column: &Column| match (&column.numbers, &column.dates) {
+            (Ok(numbers), _) => numbers.len(),
+            (Err(_), dates) => dates.as_ref().map_or(0, |dates| dates.seconds.len()),
+        };
         let first = &table.columns[chosen[0]];
         let mut all = chosen.iter().chain(&time).map(|&at| &table.columns[at]);
         if let Some(other) = all.find(|column| length(column) != length(first)) {
@@ -231,7 +238,25 @@ impl Table<'_> {
 
     fn numbers(&self, at: usize) -> Result<&[f64]> {
         let column = &self.columns[at];
-        column.numbers.as_deref().map_err(|reason| self.bad(format!("column {}: {reason}", column.name)))
+        column.numbers.as_deref().map_err(|reason| {
+            let hint =
+                if reason.ends_with(" is empty") { "; fill the gap first, or cut the file before it" } else { "" };
+            self.bad(format!("column {}: {reason}{hint}", column.name))
+        })
+    }
+
+    /// The times in a column, of dates in seconds.
+    fn times(&self, at: usize) -> Result<&[f64]> {
+        if let Some(dates) = &self.columns[at].dates {
+            return Ok(&dates.seconds);
+        }
+        self.numbers(at).map_err(|error| match error {
+            Error::BadFile { path, reason } => Error::BadFile {
+                path,
+                reason: format!("{reason}; times are numbers, or dates such as 2020-01-31T12:30:00"),
+            },
+            other => other,
+        })
     }
 
     /// What to do about a column that cannot be a channel.
@@ -306,6 +331,29 @@ mod tests {
         assert_eq!(read("s.csv", "1,2\n3,4\n", &["x"], None).unwrap().channels, ["x.0", "x.1"]);
     }
 
+    /// By the calendar: three days are 259,200 s, and points half a second apart over midnight.
+    #[test]
+    fn dates_are_times_in_seconds() {
+        let days = read("d.csv", "day,v\n2020-02-28,1\n2020-02-29,2\n2020-03-01,3\n", &[], Some("day")).unwrap();
+        assert_eq!((days.start, days.dt, days.channels.len(), days.time(3)), (0.0, 86_400.0, 1, 259_200.0));
+        assert_eq!(days.guess.as_deref(), Some("times are seconds since 2020-02-28"));
+        let text = "t,v\n2020-01-01T23:59:59.5Z,1\n2020-01-02T00:00:00Z,2\n2020-01-02 00:00:00.5Z,3\n";
+        assert_eq!(read("d.csv", text, &["v"], Some("t")).unwrap().dt, 0.5);
+        let gap = "day,v\n2020-01-01,1\n2020-01-02,2\n2020-01-04,3\n2020-01-05,4\n";
+        let error = read("d.csv", gap, &["v"], Some("day")).unwrap_err().to_string();
+        assert!(
+            error.contains("the time in day: points are not evenly spaced: usually 86400 apart, but point 2"),
+            "{error}"
+        );
+        let error = read("d.csv", "day,v\n01/02/2020,1\n02/02/2020,2\n", &["v"], Some("day")).unwrap_err().to_string();
+        assert!(
+            error.contains(
+                "\"01/02/2020\", which is no number; times are numbers, or dates such as 2020-01-31T12:30:00"
+            ),
+            "{error}"
+        );
+    }
+
     #[test]
     fn arrays_have_columns() {
         let folder = tempfile::tempdir().unwrap();
@@ -344,7 +392,11 @@ mod tests {
             (&["w"], None, "column w: line 4 is empty"),
             (&["v", "v"], None, "two channels would be called 'v'"),
             (&["v"], Some("v"), "v cannot be a channel and the time"),
-            (&["v"], Some("day"), "column day: line 2 is"),
+            (
+                &["v"],
+                Some("w"),
+                "column w: line 4 is empty; fill the gap first, or cut the file before it; times are numbers, or dates",
+            ),
         ] {
             let error = read("d.csv", dated, columns, time).unwrap_err().to_string();
             assert!(error.contains(words), "{words:?} not in: {error}");

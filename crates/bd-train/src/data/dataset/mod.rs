@@ -17,7 +17,7 @@ use bd_core::{Arrays, Error, Result, catch_torch};
 
 use self::divide::Divided;
 pub use self::prepared::{EvaluationSet, Prepared};
-pub use self::read::{Accept, binned_events, sequences};
+pub use self::read::{Accept, Sequences, binned_events, sequences};
 use self::read::{Like, Part, Reader, TrainingPart};
 pub use self::reading::{Division, Learned, Reading, USUAL_TEST, Use};
 pub use self::spikes::{NumberAt, first_not_spike, spikes_of};

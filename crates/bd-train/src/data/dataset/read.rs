@@ -280,10 +280,21 @@ pub fn binned_events(arrays: &Arrays, binning: Binning) -> Result<Option<Binned>
     binned.map(Some).or_else(|error| reader.bad(error.to_string()))
 }
 
+/// Sequences of a file, without targets.
+#[derive(Debug)]
+pub struct Sequences {
+    /// `[sample, time, channel]`; floats in float64.
+    pub x: Tensor,
+    /// Int64 `[sample]`: steps that are no padding, where sequences are padded.
+    pub lengths: Option<Tensor>,
+    /// The dtype that the file has.
+    pub kind: Kind,
+}
+
 /// Sequences `[sample, time, channel]` among the arrays of a file, without targets, for a model of `channels` channels: the array of a
 /// name, the only one, or `x` or `x_test`; of `[time, channel]` a batch of one is made. Beside an array `x` or `x_test` stand the lengths
 /// of sequences that are padded, if they are, as `len` or `len_test`: whole numbers `[sample]`, and what stands in padding is 0 then.
-pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<(Tensor, Option<Tensor>)> {
+pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<Sequences> {
     let reader = Reader { arrays, accept: Accept::SpikesAndNumbers };
     let mut names = arrays.names();
     let name = match (name, names.next(), names.next()) {
@@ -307,11 +318,13 @@ pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<(
         Some(lengths) => Some(reader.lengths(len.as_deref().unwrap_or("len"), lengths, size[0], size[1])?),
         None => None,
     };
+    let kind = x.kind();
     // Whole numbers and bools are finite, and spikes often, of which there may be many.
-    match x.is_floating_point() {
-        true => Ok((reader.finite(name, &x, lengths.as_ref(), &["sample", "step", "channel"])?, lengths)),
-        false => Ok((x, lengths)),
-    }
+    let x = match x.is_floating_point() {
+        true => reader.finite(name, &x, lengths.as_ref(), &["sample", "step", "channel"])?,
+        false => x,
+    };
+    Ok(Sequences { x, lengths, kind })
 }
 
 pub(super) fn whole(array: &Tensor) -> bool {

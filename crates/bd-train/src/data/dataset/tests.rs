@@ -450,7 +450,8 @@ fn targets_of_every_shape_are_read_with_and_without_padding() {
                 assert_eq!(sum, expected, "{targets:?}");
             }
             let arrays = Arrays::read(&path).unwrap();
-            let (found, lengths) = sequences(&arrays, None, 2).unwrap();
+            let Sequences { x: found, lengths, kind } = sequences(&arrays, None, 2).unwrap();
+            assert_eq!(kind, Kind::Double);
             assert_eq!((found, lengths.is_some()), (test.numbers().unwrap(), padded));
         }
     }

@@ -15,6 +15,9 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
     if let Some(rest) = field.strip_prefix('\u{2212}') {
         spelled = Cow::Owned(format!("-{rest}"));
     }
+    if let Some(plain) = without_thousands(&spelled) {
+        spelled = Cow::Owned(plain);
+    }
     if has_decimal_commas && spelled.matches(',').count() == 1 && !spelled.contains('.') {
         spelled = Cow::Owned(spelled.replace(',', "."));
     }
@@ -26,6 +29,19 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
         Some(at) => Cow::Owned(format!("{}e{}", &spelled[..at], &spelled[at + 1..])),
         None => spelled,
     }
+}
+
+/// `22,549.5` or `1,022,549` without its commas, which can only separate thousands: there is a point too, or there are several.
+fn without_thousands(field: &str) -> Option<String> {
+    let digits = field.strip_prefix('-').unwrap_or(field);
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut groups = whole.split(',');
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let first = groups.next().filter(|first| first.len() <= 3 && are_digits(first))?;
+    let rest: Vec<&str> = groups.collect();
+    let is_clear = rest.len() > 1 || (rest.len() == 1 && fraction.is_some());
+    let is_number = is_clear && !first.is_empty() && rest.iter().all(|group| group.len() == 3 && are_digits(group));
+    (is_number && fraction.is_none_or(are_digits)).then(|| field.replace(',', ""))
 }
 
 /// What programs write where a number is missing.
@@ -46,7 +62,8 @@ pub(super) fn number(field: &str, place: Place<'_>) -> Result<f64, String> {
         Err(_) => {
             let comma =
                 field.split_once(',').is_some_and(|(a, b)| a.parse::<i64>().is_ok() && b.parse::<u64>().is_ok());
-            let hint = if comma { " (numbers need a decimal point, not a comma)" } else { "" };
+            let hint =
+                if comma { " (numbers need a decimal point, and no comma, of decimals or of thousands)" } else { "" };
             let shown: String = field.chars().take(40).collect();
             Err(format!("{place} is {shown:?}, which is no number{hint}"))
         }
