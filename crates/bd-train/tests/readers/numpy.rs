@@ -107,7 +107,7 @@ fn half(value: f32) -> u16 {
     let bits = match exponent {
         0 => sign,
         0xff => sign | 0x7c00 | (fraction >> 13),
-        _ => sign | ((exponent - 127 + 15) << 10) | (fraction >> 13),
+        _ => sign | ((exponent + 15 - 127) << 10) | (fraction >> 13),
     };
     bits as u16
 }

@@ -28,7 +28,8 @@ enum Head {
 pub(crate) fn case(folder: &Path, draw: &mut Draw) {
     let (points, channels) = (draw.from(2, 12), draw.from(1, 4));
     let separator = draw.one(&[",", ";", "\t", " ", "   ", ", "]);
-    let has_decimal_commas = draw.chance(0.3) && separator == ";";
+    // A single column of decimal commas is two columns for all that can be seen.
+    let has_decimal_commas = draw.chance(0.3) && separator == ";" && channels > 1;
     let line_end = draw.one(&["\n", "\r\n", "\r"]);
     let head = draw.one(&[Head::None, Head::Names, Head::NamesAndUnits, Head::Remark]);
     let time = if head == Head::None { Time::None } else { draw.one(&[Time::None, Time::Numbers, Time::Dates]) };
@@ -58,7 +59,7 @@ pub(crate) fn case(folder: &Path, draw: &mut Draw) {
         match time {
             Time::None => {}
             Time::Numbers => fields.push(format!("{}.5", 3 * point)),
-            Time::Dates => fields.push(format!("2020-02-{:02}T00:00:00", 20 + point)),
+            Time::Dates => fields.push(format!("2020-02-{:02}T00:00:00", 1 + point)),
         }
         for _ in 0..channels {
             let number = draw.below(4000) as f64 - 2000.0 + 0.25;

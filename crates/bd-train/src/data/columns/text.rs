@@ -14,14 +14,15 @@ use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use jiff::Timestamp;
 
 use self::date::{date, seconds_between};
-use self::layout::{decimal_commas, separator, single_spaces, take_separator_line, utf8};
-use self::number::{is_missing, is_number, number, spelled};
+use self::layout::{decimal_commas, end_lines, separator, single_spaces, take_separator_line, utf8};
+use self::number::{is_missing, is_number, number, spelled, unquoted};
 use super::{Column, Columns, Dates, MAX_NUMBERS, numbered};
 
 pub(super) fn read(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Error::bad_file(path, reason);
     let content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
     let mut content = utf8(content).map_err(bad)?;
+    end_lines(&mut content);
     let separator = take_separator_line(&mut content).unwrap_or_else(|| separator(&content));
     if separator == b' ' {
         content = single_spaces(&content);
@@ -96,10 +97,13 @@ impl Entries {
     fn push(&mut self, field: &str, spelled: &str, place: Place<'_>) {
         match self {
             Self::Neither(_) => {}
-            Self::Dates(dates, _, reason) => match date(field) {
+            Self::Dates(dates, ..) => match date(field) {
                 Some(date) => dates.push(date),
                 None if field.is_empty() => *self = Self::Neither(format!("{place} is empty")),
-                None => *self = Self::Neither(std::mem::take(reason)),
+                None => {
+                    let shown: String = field.chars().take(40).collect();
+                    *self = Self::Neither(format!("{place} is {shown:?}, which is no date, as there are above it"));
+                }
             },
             Self::Numbers(numbers) => match number(spelled, place) {
                 Ok(number) => numbers.push(number),
@@ -172,7 +176,7 @@ impl<'a> Table<'a> {
         let span = Span { begin: after_line_end(place.content, self.end), place };
         self.end = place.end;
         let Some((first, first_place)) = &mut self.first else {
-            self.first = Some((record.iter().map(str::to_owned).collect(), place));
+            self.first = Some((record.iter().map(|field| unquoted(field).to_owned()).collect(), place));
             return Ok(());
         };
         if self.header.is_none() && first.len() + 1 == record.len() && !first.iter().any(|field| is_number(field)) {

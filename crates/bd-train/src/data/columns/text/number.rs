@@ -8,9 +8,15 @@ pub(super) fn is_number(field: &str) -> bool {
     spelled(field, false).parse::<f64>().is_ok() || spelled(field, true).parse::<f64>().is_ok()
 }
 
+/// Without the quotes of a field behind a separator and a space, which are part of it by the letter of the format.
+pub(super) fn unquoted(field: &str) -> &str {
+    field.strip_prefix('"').and_then(|field| field.strip_suffix('"')).unwrap_or(field)
+}
+
 /// A number as Rust reads it: of a decimal comma, a minus sign of typesetters, and an exponent of Fortran, `1.5D-03`. What is no number
 /// stays none.
 pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
+    let field = unquoted(field);
     let mut spelled = Cow::Borrowed(field);
     if let Some(rest) = field.strip_prefix('\u{2212}') {
         spelled = Cow::Owned(format!("-{rest}"));

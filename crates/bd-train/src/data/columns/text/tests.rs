@@ -110,10 +110,17 @@ fn separators_comments_and_line_ends() {
         "\u{feff}a\tb\n1\t2\n3\t4",
         "# made by numpy\n1.0e+00 2\n3 4\n\n",
         "\n\"a, or so\", b\n1, 2\n 3 ,4\n",
+        "\"a\", \"b\"\n\"1\", \"2\"\n3, \"4\"\n",
     ] {
         assert_eq!(size(text), (2, 2), "{text:?}");
     }
-    for text in ["  a   b\n  1   2\n 30   4  \n", "a,b,\n1,2,\n3,4,\n", "a,b\n1,2\n3,4\n   \n\n", "a,b\r1,2\r3,4\r"] {
+    for text in [
+        "  a   b\n  1   2\n 30   4  \n",
+        "a,b,\n1,2,\n3,4,\n",
+        "a,b\n1,2\n3,4\n   \n\n",
+        "a,b\r1,2\r3,4\r",
+        "# made by hand\ra,b\r1,2\r3,4\r",
+    ] {
         assert_eq!(size(text), (2, 2), "{text:?}");
     }
     assert_eq!(names("\u{feff}a,b\n1,2\n"), ["a", "b"]);
@@ -217,5 +224,7 @@ fn dates_are_seconds_since_the_first() {
     assert!(all[0].numbers.is_err() && all[1].dates.is_none());
     let gap = columns(b"day,v\n2020-01-01,1\n,2\n").unwrap();
     assert_eq!((&gap[0].dates, &gap[0].numbers), (&None, &Err("line 3 is empty".into())));
-    assert!(columns(b"day,v\n2020-01-01,1\nlater,2\n").unwrap()[0].dates.is_none());
+    let later = columns(b"day,v\n2020-02-29,1\n2020-02-30,2\n").unwrap();
+    let reason = "line 3 is \"2020-02-30\", which is no date, as there are above it";
+    assert_eq!((&later[0].dates, &later[0].numbers), (&None, &Err(reason.into())));
 }
