@@ -1,12 +1,13 @@
-//! Random files of samples and of series, written by the test, which knows what is in them: whatever a reader makes of one, it does not
+//! Random files of samples, of spikes and of series, written by the test, which knows what is in them: whatever a reader makes of one, it does not
 //! panic, counts nothing wrongly, accepts for a test what it accepts for training, and refuses what is broken.
 //!
 //! Cases are functions of their number. A short form has fixed ones; `BD_FUZZ_SECONDS=600 cargo test -p bd-train --test readers` goes on
-//! with further ones for that long, half of it for each of the two kinds of files.
+//! with further ones for that long, a third of it for each of three kinds of files.
 
 mod numpy;
 mod samples;
 mod series;
+mod spikes;
 mod tables;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +41,7 @@ impl Draw {
 fn try_all(name: &str, cases: u64, case: impl Fn(&Path, &mut Draw)) {
     let folder = tempfile::tempdir().unwrap();
     let seconds = std::env::var("BD_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
-    let (began, long) = (Instant::now(), Duration::from_secs(seconds / 2));
+    let (began, long) = (Instant::now(), Duration::from_secs(seconds / 3));
     let mut number = 0;
     while number < cases || began.elapsed() < long {
         let mut draw = Draw(Rng::new(number, name));
@@ -71,6 +72,11 @@ fn damaged(mut content: Vec<u8>, draw: &mut Draw) -> Vec<u8> {
 #[test]
 fn files_of_samples_are_read_as_they_were_written_or_refused() {
     try_all("samples", 1500, samples::case);
+}
+
+#[test]
+fn files_of_spikes_are_read_as_they_were_written_or_refused() {
+    try_all("spikes", 500, spikes::case);
 }
 
 #[test]

@@ -77,7 +77,12 @@ impl Dataset {
             )));
         }
         let needed = if is_divided || reading.test_file.is_some() { vec![suffix] } else { vec![suffix, "test"] };
-        reader.check_parts(&needed)?;
+        let way_out = if suffix == "train" && reader.test_suffix().is_empty() {
+            "; data.test_file names a file with the test part, and of x and y without a suffix a part is for testing"
+        } else {
+            ""
+        };
+        reader.check_parts(&needed, way_out)?;
         let Part { subset: mut train, targets, names } = catch_torch(|| reader.part(suffix, "training", None))?;
         let groups = reading.group.as_deref().map(|group| reader.groups(group, suffix, train.count()));
         train.groups = groups.transpose()?;

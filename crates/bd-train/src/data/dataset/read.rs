@@ -78,17 +78,17 @@ impl Reader<'_> {
     }
 
     pub(super) fn find(&self, name: &str) -> Result<&Tensor> {
-        self.check_names(&[name])?;
+        self.check_names(&[name], "")?;
         Ok(self.arrays.get(name)?.expect("it was found"))
     }
 
-    /// Refuses a file that lacks one of these arrays.
-    pub(super) fn check_names(&self, names: &[impl AsRef<str>]) -> Result<()> {
+    /// Refuses a file that lacks one of these arrays, and says what to do instead.
+    fn check_names(&self, names: &[impl AsRef<str>], way_out: &str) -> Result<()> {
         let missing: Vec<_> = names.iter().map(AsRef::as_ref).filter(|name| !self.has(name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        self.bad(format!("it lacks {}; there are: {}", missing.join(", "), self.arrays.describe()))
+        self.bad(format!("it lacks {}; there are: {}{way_out}", missing.join(", "), self.arrays.describe()))
     }
 
     /// Whether the inputs are events.
@@ -109,11 +109,11 @@ impl Reader<'_> {
     }
 
     /// Refuses a file that lacks an array of the parts with these suffixes.
-    pub(super) fn check_parts(&self, suffixes: &[&str]) -> Result<()> {
+    pub(super) fn check_parts(&self, suffixes: &[&str], way_out: &str) -> Result<()> {
         let has_events = self.has_events(suffixes[0])?;
         let inputs: &[&str] = if has_events { &["times", "units", "offsets"] } else { &["x"] };
         let of = |part: &&str| inputs.iter().chain(&["y"]).map(|what| named(what, part)).collect::<Vec<_>>();
-        self.check_names(&suffixes.iter().flat_map(of).collect::<Vec<_>>())
+        self.check_names(&suffixes.iter().flat_map(of).collect::<Vec<_>>(), way_out)
     }
 
     /// The suffix of the arrays of a test part: `test`, or none where there are only examples without one.
