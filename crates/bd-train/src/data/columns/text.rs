@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use self::date::{date, seconds_between};
 use self::layout::{decimal_commas, end_lines, separator, single_spaces, take_separator_line, utf8};
-use self::number::{is_missing, is_number, number, spelled, unquoted};
+use self::number::{has_thousands, is_missing, is_number, number, spelled, unquoted};
 use super::{Column, Columns, Dates, MAX_NUMBERS, numbered};
 
 pub(super) fn read(path: &Path) -> Result<Columns> {
@@ -160,6 +160,8 @@ struct Table<'a> {
     /// Whether the first line is a header, once there is a second one.
     header: Option<bool>,
     has_decimal_commas: bool,
+    /// The first number with commas of thousands.
+    thousands: Option<String>,
     guesses: Vec<String>,
     /// Lines of numbers so far.
     lines: usize,
@@ -256,6 +258,9 @@ impl<'a> Table<'a> {
         self.lines += 1;
         for ((column, used), field) in self.columns.iter_mut().zip(&mut self.used).zip(fields) {
             *used |= !field.is_empty();
+            if self.thousands.is_none() && has_thousands(field) {
+                self.thousands = Some(field.to_owned());
+            }
             column.push(field, &spelled(field, self.has_decimal_commas), place);
             self.numbers += 1;
         }
@@ -297,6 +302,8 @@ impl<'a> Table<'a> {
         if self.has_decimal_commas {
             self.guesses.insert(0, "numbers are read with a comma in place of the decimal point".to_owned());
         }
+        let thousands = self.thousands.map(|number| format!("commas are those of thousands, as in {number}"));
+        self.guesses.extend(thousands);
         Ok(Columns { all, guess: self.guesses.into_iter().reduce(|a, b| format!("{a}; {b}")) })
     }
 }

@@ -35,15 +35,18 @@ impl Subset {
     }
 }
 
-/// Draws about the fraction `fraction` of the samples, whose classes and perhaps groups are these.
+/// Draws about the fraction `fraction` of the samples, whose classes and perhaps groups are these: none or all where that is less than
+/// half a sample from it.
 ///
 /// Without groups that is the fraction of each class, rounded, but at least one sample and not all, where a class has two. With groups a
 /// group is in one part only; they are drawn so that both parts have about the same share of each class.
 pub(super) fn divide(fraction: f64, rng: &mut Rng, classes: &[i64], groups: Option<&[i64]>) -> Divided {
     let mut is_held = vec![false; classes.len()];
-    let held = match groups {
-        None => of_each_class(fraction, rng, classes),
-        Some(groups) => whole_groups(fraction, rng, classes, groups),
+    let held = match ((classes.len() as f64 * fraction).round() as usize, groups) {
+        (0, _) => Vec::new(),
+        (all, _) if all >= classes.len() => (0..classes.len()).collect(),
+        (_, None) => of_each_class(fraction, rng, classes),
+        (_, Some(groups)) => whole_groups(fraction, rng, classes, groups),
     };
     held.into_iter().for_each(|sample| is_held[sample] = true);
     let (held, kept) = (0..classes.len()).partition(|sample| is_held[*sample]);
@@ -137,12 +140,14 @@ mod tests {
     #[test]
     fn every_class_with_two_samples_is_in_both_parts() {
         let classes: Vec<i64> = [vec![0; 8], vec![7; 4], vec![2; 2], vec![5]].concat();
-        for (fraction, expected) in [(0.25, [2, 1, 1, 0]), (0.01, [1, 1, 1, 0]), (0.99, [7, 3, 1, 0])] {
+        for (fraction, expected) in [(0.25, [2, 1, 1, 0]), (0.04, [1, 1, 1, 0]), (0.96, [7, 3, 1, 0])] {
             let Divided { kept, held } = divided(fraction, 3, &classes, None);
             let found = [0, 7, 2, 5].map(|class| count(&held, |sample| classes[sample] == class));
             assert_eq!((found, kept.len() + held.len()), (expected, 15));
             assert!(kept.is_sorted() && held.is_sorted() && held.iter().all(|sample| !kept.contains(sample)));
         }
+        let none_or_all = [0.03, 0.97].map(|fraction| divided(fraction, 3, &classes, None).held.len());
+        assert_eq!(none_or_all, [0, 15]);
         assert_eq!(divided(0.25, 3, &classes, None), divided(0.25, 3, &classes, None));
         assert_ne!(divided(0.25, 3, &classes, None), divided(0.25, 4, &classes, None));
     }
@@ -166,7 +171,7 @@ mod tests {
 
     #[test]
     fn two_groups_are_one_each_and_one_is_not_divided() {
-        for fraction in [0.01, 0.25, 0.99] {
+        for fraction in [0.06, 0.25, 0.94] {
             let Divided { kept, held } = divided(fraction, 0, &[0; 9], Some(&[4, 4, 4, 4, 4, 4, 9, 9, 9]));
             assert!([3, 6].contains(&held.len()) && kept.len() + held.len() == 9, "{held:?}");
         }

@@ -74,7 +74,8 @@ pub(super) fn decimal_commas(content: &[u8]) -> bool {
         let field = field.strip_prefix(b"-").unwrap_or(field);
         let Some(at) = field.iter().position(|byte| b".,".contains(byte)) else { continue };
         if digits(&field[..at]) && field.get(at + 1).is_some_and(u8::is_ascii_digit) {
-            if field[at] == b'.' {
+            // A point, or commas of thousands.
+            if field[at] == b'.' || field[at + 1..].iter().any(|byte| b".,".contains(byte)) {
                 return false;
             }
             found = true;

@@ -21,8 +21,8 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
     if let Some(rest) = field.strip_prefix('\u{2212}') {
         spelled = Cow::Owned(format!("-{rest}"));
     }
-    if let Some(plain) = without_thousands(&spelled) {
-        spelled = Cow::Owned(plain);
+    if has_thousands(&spelled) {
+        spelled = Cow::Owned(spelled.replace(',', ""));
     }
     if has_decimal_commas && spelled.matches(',').count() == 1 && !spelled.contains('.') {
         spelled = Cow::Owned(spelled.replace(',', "."));
@@ -37,17 +37,18 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
     }
 }
 
-/// `22,549.5` or `1,022,549` without its commas, which can only separate thousands: there is a point too, or there are several.
-fn without_thousands(field: &str) -> Option<String> {
-    let digits = field.strip_prefix('-').unwrap_or(field);
+/// Whether the commas of a number can only separate thousands, for there is a point too, or there are several: `22,549.5`, `1,022,549`.
+pub(super) fn has_thousands(field: &str) -> bool {
+    if !field.contains(',') {
+        return false;
+    }
+    let digits = unquoted(field).trim_start_matches('-');
     let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
-    let mut groups = whole.split(',');
     let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let first = groups.next().filter(|first| first.len() <= 3 && are_digits(first))?;
-    let rest: Vec<&str> = groups.collect();
-    let is_clear = rest.len() > 1 || (rest.len() == 1 && fraction.is_some());
-    let is_number = is_clear && !first.is_empty() && rest.iter().all(|group| group.len() == 3 && are_digits(group));
-    (is_number && fraction.is_none_or(are_digits)).then(|| field.replace(',', ""))
+    let groups: Vec<&str> = whole.split(',').collect();
+    let is_clear = groups.len() > 2 || fraction.is_some();
+    let are_groups = groups[0].len() <= 3 && groups[1..].iter().all(|group| group.len() == 3);
+    is_clear && are_groups && groups.iter().all(|group| are_digits(group)) && fraction.is_none_or(are_digits)
 }
 
 /// What programs write where a number is missing.

@@ -210,6 +210,9 @@ fn commas_of_thousands_are_read_where_they_can_be_nothing_else() {
         numbers("a,b\n\"22,549.559\",1\n\"-1,022,549\",2\n999.5,3\n"),
         Ok(vec![22_549.559, -1_022_549.0, 999.5])
     );
+    let guess = table(b"a\tb\n1,022.5\t2\n").unwrap().guess.unwrap();
+    assert_eq!(guess, "commas are those of thousands, as in 1,022.5");
+    assert!(columns(b"a\tb\n1,022.5\t2\n1,500\t3\n").unwrap()[0].numbers.is_err(), "1500 or 1.5");
     for other in ["22,549", "2254,549.5", "22,54.5", "1,,000.5"] {
         let error = numbers(&format!("a,b\n\"{other}\",1\n")).unwrap_err();
         assert!(error.contains("which is no number"), "{error}");
