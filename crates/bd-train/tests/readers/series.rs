@@ -38,7 +38,7 @@ pub(crate) fn case(folder: &Path, draw: &mut Draw) {
         names.insert(0, "t".into());
     }
     let mut text = String::new();
-    let mut line = |fields: Vec<String>, text: &mut String| {
+    let line = |fields: Vec<String>, text: &mut String| {
         let _ = write!(text, "{}{line_end}", fields.join(separator));
     };
     match head {
