@@ -8,6 +8,7 @@ mod gpu_check;
 mod info;
 mod interrupted;
 mod own_series;
+mod parts;
 mod refusals;
 mod snn_data;
 mod train_ngrc;

@@ -111,7 +111,7 @@ fn every_kind_of_file_gives_the_same() {
     };
     fs::write(desk.path("a.csv"), text("x.0,x.1\n", ",")).unwrap();
     fs::write(desk.path("b.tsv"), text("", "\t")).unwrap();
-    fs::write(desk.path("c.txt"), text("# x y\n", " ")).unwrap();
+    fs::write(desk.path("c.txt"), text("# of two channels\n", " ")).unwrap();
     let named = [("x".to_owned(), series.shallow_clone())];
     bd_core::files::save_tensors(&desk.path("d.safetensors"), &named).unwrap();
     bd_core::npz::save_npz(&desk.path("e.npz"), &named).unwrap();

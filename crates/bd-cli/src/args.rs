@@ -334,6 +334,16 @@ pub(crate) struct Ngrc {
 /// Options of how a network is trained on examples.
 #[derive(Debug, Args)]
 pub(crate) struct Learning {
+    /// File with the test part, x_test and y_test or x and y [default: that of --data]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) test: Option<PathBuf>,
+    /// Fraction of a file that has only x and y that is for testing, of each class the same [default: 0.2]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) test_fraction: Option<f64>,
+    /// Array [sample] beside x, such as subject: samples of one value are all for training, for validation or for testing. Beside
+    /// x_train it is called <NAME>_train
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) group: Option<String>,
     /// Fraction of the training part of a file that says when to stop [default: 0.25]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) validation: Option<f64>,
@@ -377,8 +387,9 @@ pub(crate) struct Rnn {
     /// Task to learn, drawn anew for every update: integration, decision or flip_flop [default: integration]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
-    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test: x [sample, time, channel]; y whole numbers (labels) or
-    /// floats, for each sequence or each step; len_train, len_test where sequences are padded
+    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test, or with x and y, of which a part is for testing: x
+    /// [sample, time, channel]; y whole numbers (labels) or floats, for each sequence or each step; len_train, len_test where
+    /// sequences are padded
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     /// Whether channels are standardised by the training part [default: true for a file]
@@ -401,8 +412,8 @@ pub(crate) struct Rnn {
 
 #[derive(Debug, Args)]
 pub(crate) struct Snn {
-    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test: x [sample, time, channel] zeros and ones, or numbers
-    /// (see --encode); y labels. Or, for x, times_train (seconds), units_train (channels) and offsets_train (where the spikes of each
+    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test, or with x and y, of which a part is for testing: x
+    /// [sample, time, channel] zeros and ones, or numbers (see --encode); y labels. Or, for x, times_train (seconds), units_train (channels) and offsets_train (where the spikes of each
     /// sample begin), and the same for test
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,

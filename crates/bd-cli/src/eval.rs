@@ -4,7 +4,7 @@ use anyhow::Result;
 use bd_core::Error;
 use bd_core::device::device_name;
 use bd_run::experiment::{evaluate_forecast, evaluate_network};
-use bd_run::{Config, Input, Run, other_series};
+use bd_run::{Config, Input, Listener as _, Run, other_series};
 use bd_train::data::split_names;
 use serde_json::json;
 
@@ -31,7 +31,7 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
         _ => {}
     }
     let device = choose_device(args.reuse.device.as_deref().map_or(Ok(run.config().device()), str::parse)?, &progress)?;
-    run.use_threads(args.reuse.threads)?;
+    run.use_threads(args.reuse.threads)?.iter().for_each(|words| progress.say(&format!("note      {words}")));
     let (metrics, table) = match run.config() {
         Config::Forecast(config) => {
             let input = Input {

@@ -8,7 +8,7 @@ use bd_core::cuda::CudaProblem;
 const OPTIONS: [(&str, &str); 2] = [("`columns`", "--columns"), ("`dt`", "--dt")];
 
 /// Settings whose options are called otherwise than they are.
-const SETTINGS: [(&str, &str); 1] = [("model.hidden", "--hidden")];
+const SETTINGS: [(&str, &str); 2] = [("model.hidden", "--hidden"), ("data.test", "--test-fraction")];
 
 /// An error in the words of the command line, with what to do about it here.
 pub(crate) fn told(error: &anyhow::Error) -> String {

@@ -41,6 +41,9 @@ impl Given {
     }
 
     fn learning(&mut self, args: &args::Learning) -> Result<()> {
+        self.put("data.test_file", &file("--test", &args.test)?);
+        self.number("data.test", "--test-fraction", args.test_fraction)?;
+        self.put("data.group", &args.group);
         self.number("data.validation", "--validation", args.validation)?;
         self.put("model.hidden", &args.hidden);
         self.name("loss", &args.loss);

@@ -25,7 +25,7 @@ pub(crate) fn predict(args: &args::Predict) -> Result<()> {
         record: args.record.clone(),
     };
     let device = choose_device(args.reuse.device.as_deref().map_or(Ok(run.config().device()), str::parse)?, &progress)?;
-    run.use_threads(args.reuse.threads)?;
+    run.use_threads(args.reuse.threads)?.iter().for_each(|words| progress.say(&format!("note      {words}")));
     let predictor = run.predictor_on(device)?;
     let prepared = predictor.read(&args.input, &input)?;
     let is_series = matches!(run.config(), Config::Forecast(_));

@@ -42,7 +42,7 @@ pub(crate) fn of_network(report: &NetworkReport) -> String {
         row(&format!("tau of {layer}"), &format!("{} to {} ms", short(*least), short(*most)))
     };
     lines.extend(report.time_constants_ms.iter().map(range));
-    lines.extend(confusion(evaluation).filter(|_| *split == "test"));
+    lines.extend(confusion(evaluation, report.classes.as_deref()).filter(|_| *split == "test"));
     lines.join("\n")
 }
 
@@ -55,15 +55,22 @@ fn spike_rate(layer: &Activity, dt_ms: f64) -> String {
 }
 
 /// Rows are what it was, columns what it was taken for.
-fn confusion(evaluation: &Evaluation) -> Option<String> {
+fn confusion(evaluation: &Evaluation, names: Option<&[String]>) -> Option<String> {
     const MOST_CLASSES: usize = 12;
+    const MOST_LETTERS: usize = 14;
     let confusion = evaluation.confusion.as_ref().filter(|rows| rows.len() <= MOST_CLASSES)?;
-    let head: String = (0..confusion.len()).map(|class| format!("{class:>6}")).collect();
-    let line = |(class, counts): (usize, &Vec<i64>)| {
-        let counts: String = counts.iter().map(|count| format!("{count:>6}")).collect();
-        format!("\n{class:>14}  {counts}")
+    let name = |class: usize| match names {
+        Some(names) => names[class].chars().take(MOST_LETTERS).collect(),
+        None => class.to_string(),
     };
-    Some(row("is / taken for", &head) + &confusion.iter().enumerate().map(line).collect::<String>())
+    let names: Vec<String> = (0..confusion.len()).map(name).collect();
+    let width = names.iter().map(|name| name.chars().count() + 2).max().unwrap_or(0).max(6);
+    let head: String = names.iter().map(|name| format!("{name:>width$}")).collect();
+    let line = |(name, counts): (&String, &Vec<i64>)| {
+        let counts: String = counts.iter().map(|count| format!("{count:>width$}")).collect();
+        format!("\n{name:>14}  {counts}")
+    };
+    Some(row("is / taken for", &head) + &names.iter().zip(confusion).map(line).collect::<String>())
 }
 
 /// A row for each horizon, under a word for what the errors are of.

@@ -24,8 +24,8 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
     match (args.job, args.resume) {
         (Some(Train::Ngrc(args)), None) => {
             let layers = options::of_ngrc(&args)?;
-            job(&args.run, |work| {
-                let config = ForecastConfig::resolve(&layers)?;
+            job(&args.run, layers, |work, layers| {
+                let config = ForecastConfig::resolve(layers)?;
                 let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;
                 bd_run::forecast(config, &setting, &work.progress)
             })
@@ -45,8 +45,8 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
 }
 
 fn network(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
-    job(args, |work| {
-        let (config, lessons) = NetworkConfig::resolve(name, &layers)?;
+    job(args, layers, |work, layers| {
+        let (config, lessons) = NetworkConfig::resolve(name, layers)?;
         let setting = work.setting(&Config::Network(Box::new(config.clone())))?;
         bd_run::train(config, lessons, &setting, &work.progress)
     })
@@ -77,11 +77,16 @@ impl Work<'_> {
 }
 
 /// Sees a job through.
-fn job(args: &args::Run, job: impl FnOnce(&Work<'_>) -> bd_core::Result<Ended>) -> Result<()> {
+fn job(
+    args: &args::Run,
+    mut layers: Layers,
+    job: impl FnOnce(&Work<'_>, &Layers) -> bd_core::Result<Ended>,
+) -> Result<()> {
     let began = Instant::now();
     let watch = Watch::begin()?;
     let work = Work { began, watch: &watch, progress: Progress::new(args.quiet), out: args.out.as_deref() };
-    let ended = job(&work)?;
+    layers.fit_threads()?.iter().for_each(|words| work.progress.say(&format!("note      {words}")));
+    let ended = job(&work, &layers)?;
     finish(ended, &work, args.json, args.quiet)
 }
 

@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 use crate::named::kind_name;
-use crate::stored::{Read, Stored};
+use crate::stored::Stored;
 
 /// Writes a file in one step: a reader sees the old content or the new, also after a crash. Temporary file beside it,
 /// fsync, rename, fsync of the folder.
@@ -161,8 +161,11 @@ pub fn tensors_from_bytes(path: &Path, content: &[u8]) -> Result<Vec<(String, Te
     all.map(|(name, tensor)| Ok((name, tensor.map_err(|reason| Error::bad_file(path, reason))?))).collect()
 }
 
+/// A tensor by its name, or why it cannot be read.
+pub(crate) type NamedRead = (String, std::result::Result<Tensor, String>);
+
 /// The same, with the reason where one cannot be read.
-pub(crate) fn tensors_of_bytes(path: &Path, content: &[u8]) -> Result<Vec<(String, Read)>> {
+pub(crate) fn tensors_of_bytes(path: &Path, content: &[u8]) -> Result<Vec<NamedRead>> {
     let file = SafeTensors::deserialize(content)
         .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
     let tensor = |name: &str, view: safetensors::tensor::TensorView<'_>| {

@@ -115,6 +115,7 @@ pub use spikes::{Spike, Spikes};
 pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
 pub use stepper::{Stepper, check_state_finite};
+pub use stored::Text;
 pub use system::{Chain, ChainState, Features, Readout, System, scan_by_step};
 pub use tap::Tap;
 /// The `tch` whose tensors all of this takes and gives. Of a `tch` of your own the version has to be the same to the digit.

@@ -3,7 +3,23 @@
 use tch::{Kind, Tensor};
 
 /// An array of a file, or why it cannot be read, in a sentence.
-pub(crate) type Read = Result<Tensor, String>;
+pub(crate) type Read = Result<Member, String>;
+
+/// An array of a file.
+#[derive(Debug)]
+pub(crate) enum Member {
+    Numbers(Tensor),
+    Text(Text),
+}
+
+/// An array of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// Its dimensions.
+    pub shape: Vec<i64>,
+    /// Its elements in the order of rows.
+    pub items: Vec<String>,
+}
 
 /// A number type of a file.
 ///
@@ -38,7 +54,7 @@ impl Stored {
 
     /// The numbers of `data`, the first byte of each the least, in the order of rows; or what is wrong with them, in a sentence without
     /// its subject. There must be as many as the shape says.
-    pub(crate) fn tensor(self, data: &[u8], shape: &[i64]) -> Read {
+    pub(crate) fn tensor(self, data: &[u8], shape: &[i64]) -> Result<Tensor, String> {
         let of =
             |data: &[u8], kind: Kind| Tensor::f_from_data_size(data, shape, kind).map_err(|error| error.to_string());
         match self {

@@ -90,11 +90,14 @@ impl Run {
         Predictor::new(self, device)
     }
 
-    /// Sets the threads of our own loops to `threads`, or else to those of the run, as far as this machine has them.
-    pub fn use_threads(&self, threads: Option<usize>) -> Result<()> {
+    /// Sets the threads of our own loops to `threads`, or else to those of the run, as far as this machine has them, which give the same
+    /// bytes: what is to be said of that.
+    pub fn use_threads(&self, threads: Option<usize>) -> Result<Option<String>> {
         threads.map_or(Ok(()), crate::config::check_threads)?;
-        threads::set(threads.unwrap_or(self.config.threads().min(cores())));
-        Ok(())
+        let (of_run, most) = (self.config.threads(), cores());
+        threads::set(threads.unwrap_or(of_run.min(most)));
+        let fewer = threads.is_none() && of_run > most;
+        Ok(fewer.then(|| format!("the run was of {of_run} threads, and this machine has {most}, which are used")))
     }
 }
 

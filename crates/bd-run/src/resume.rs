@@ -16,7 +16,7 @@ use crate::open::Run;
 
 /// What may differ when a run goes on: how long it lasts, where it computes, what it reports and saves, where its file lies, which is
 /// known by its content. None of it changes what the next update is.
-const MAY_CHANGE: [&str; 9] = [
+const MAY_CHANGE: [&str; 10] = [
     "updates",
     "epochs",
     "device",
@@ -26,6 +26,7 @@ const MAY_CHANGE: [&str; 9] = [
     "checkpoint_minutes",
     "checkpoint_keep",
     "data.file",
+    "data.test_file",
 ];
 
 /// How going on ended.
@@ -61,7 +62,7 @@ impl Resume {
         for (name, was, is) in differences(run.config(), &config) {
             let line = format!("{name}: {was} -> {is}");
             // A file of which no hash is known could be any.
-            let may = MAY_CHANGE.contains(&name.as_str()) && (name != "data.file" || knows_file(&config));
+            let may = MAY_CHANGE.contains(&name.as_str()) && knows_file(&name, &config);
             if may { changes.push(line) } else { refused.push(line) }
         }
         if !refused.is_empty() {
@@ -188,12 +189,15 @@ fn changed(before: &Config, layers: &Layers) -> Result<(Config, bool)> {
     }
 }
 
-/// Whether the file of a configuration is known by its content.
-fn knows_file(config: &Config) -> bool {
-    match config {
-        Config::Network(config) => config.data.sha256.is_some(),
-        Config::Forecast(config) => config.data.sha256.is_some(),
-    }
+/// Whether the file that a setting names, if it names one, is known by its content.
+fn knows_file(setting: &str, config: &Config) -> bool {
+    let hash = match (setting, config) {
+        ("data.file", Config::Network(config)) => &config.data.sha256,
+        ("data.file", Config::Forecast(config)) => &config.data.sha256,
+        ("data.test_file", Config::Network(config)) => &config.data.test_sha256,
+        _ => return true,
+    };
+    hash.is_some()
 }
 
 /// Refuses a training that is to be shorter than it is.

@@ -6,10 +6,40 @@ use crate::stored::Stored;
 /// libtorch's and numpy's own limit.
 const MAX_DIMS: usize = 64;
 
+/// What the elements of an array are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Element {
+    Number(Stored),
+    /// Text of so many code points of four bytes, filled up with zeros: numpy's `U`.
+    Unicode(u32),
+    /// Text of so many bytes, filled up with zeros: numpy's `S`.
+    Bytes(u32),
+}
+
+impl Element {
+    /// Bytes of one element.
+    pub(super) fn size(self) -> usize {
+        match self {
+            Self::Number(stored) => stored.size(),
+            Self::Unicode(length) => 4 * length as usize,
+            Self::Bytes(length) => length as usize,
+        }
+    }
+
+    /// Bytes of what has a byte order.
+    pub(super) fn unit(self) -> usize {
+        match self {
+            Self::Number(stored) => stored.size(),
+            Self::Unicode(_) => 4,
+            Self::Bytes(_) => 1,
+        }
+    }
+}
+
 /// What the header says of the data.
 #[derive(Debug, PartialEq)]
 pub(super) struct Header {
-    pub(super) stored: Stored,
+    pub(super) element: Element,
     /// Whether the first byte of a number is the greatest.
     pub(super) big_endian: bool,
     pub(super) fortran_order: bool,
@@ -41,27 +71,27 @@ impl Header {
         if !scan.0.trim().is_empty() {
             return Err(format!("its header goes on after its end: {}", quoted(scan.0)));
         }
-        let (Some((stored, big_endian)), Some(fortran_order), Some(shape)) = (dtype, fortran_order, shape) else {
+        let (Some((element, big_endian)), Some(fortran_order), Some(shape)) = (dtype, fortran_order, shape) else {
             return Err("its header lacks one of descr, fortran_order and shape".into());
         };
-        let bytes = data_bytes(stored, &shape)?;
-        Ok(Self { stored, big_endian, fortran_order, shape, bytes })
+        let bytes = data_bytes(element, &shape)?;
+        Ok(Self { element, big_endian, fortran_order, shape, bytes })
     }
 }
 
 /// The product of the dimensions times the size of an element. An array with no element must have strides that can be
 /// computed, too: its zeros count as ones for the limit.
-fn data_bytes(stored: Stored, shape: &[i64]) -> Result<u64, String> {
+fn data_bytes(element: Element, shape: &[i64]) -> Result<u64, String> {
     if shape.len() > MAX_DIMS {
         return Err(format!("it has {} dimensions; at most {MAX_DIMS} can be read", shape.len()));
     }
-    let product = shape.iter().try_fold(stored.size() as i64, |bytes, &n| bytes.checked_mul(n.max(1)));
+    let product = shape.iter().try_fold(element.size() as i64, |bytes, &n| bytes.checked_mul(n.max(1)));
     let bytes = product.ok_or_else(|| format!("its shape {shape:?} is too large for any memory"))?;
     Ok(if shape.contains(&0) { 0 } else { bytes as u64 })
 }
 
-/// The number type, and whether it is big-endian.
-fn dtype_of(descr: &str) -> Result<(Stored, bool), String> {
+/// What the elements are, and whether they are big-endian.
+fn dtype_of(descr: &str) -> Result<(Element, bool), String> {
     let (order, code) = match descr.chars().next() {
         Some(order @ ('<' | '>' | '=' | '|')) => (order, &descr[1..]),
         _ => (' ', descr),
@@ -71,12 +101,22 @@ fn dtype_of(descr: &str) -> Result<(Stored, bool), String> {
                     refused always. Save the array with a numeric dtype, for example array.astype('float64')"
             .into());
     }
+    if code.starts_with(['M', 'm']) {
+        return Err("it holds dates; save seconds as floats, (t - t[0]) / numpy.timedelta64(1, 's')".into());
+    }
+    let length = |kind: char| code.strip_prefix(kind)?.parse().ok().filter(|length| *length > 0);
+    match (order, length('U'), length('S')) {
+        ('<' | '=' | '>', Some(length), _) => return Ok((Element::Unicode(length), order == '>')),
+        ('|', _, Some(length)) => return Ok((Element::Bytes(length), false)),
+        _ => {}
+    }
     let known = DTYPES.iter().find(|(known, _)| *known == code);
     match (order, known) {
-        ('<' | '=' | '|' | '>', Some((_, stored))) => Ok((*stored, order == '>')),
-        _ => {
-            Err(format!("its dtype is {}; floats of 16 to 64 bits, whole numbers and bool can be read", quoted(descr)))
-        }
+        ('<' | '=' | '|' | '>', Some((_, stored))) => Ok((Element::Number(*stored), order == '>')),
+        _ => Err(format!(
+            "its dtype is {}; floats of 16 to 64 bits, whole numbers, bool and text can be read",
+            quoted(descr)
+        )),
     }
 }
 
@@ -108,9 +148,11 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
-    fn dtype(&mut self) -> Result<(Stored, bool), String> {
+    fn dtype(&mut self) -> Result<(Element, bool), String> {
         if self.eat('[') {
-            return Err("its elements are records of several fields; save each field as an array of its own".into());
+            return Err("its elements are records of several fields; save each field as an array of its own: \
+                        numpy.savez(file, **{name: a[name] for name in a.dtype.names})"
+                .into());
         }
         dtype_of(self.string()?)
     }
@@ -171,7 +213,13 @@ mod tests {
     #[test]
     fn spellings_of_one_header() {
         let stored = Stored::As(tch::Kind::Int);
-        let expected = Header { stored, big_endian: false, fortran_order: true, shape: vec![3, 2], bytes: 24 };
+        let expected = Header {
+            element: Element::Number(stored),
+            big_endian: false,
+            fortran_order: true,
+            shape: vec![3, 2],
+            bytes: 24,
+        };
         for text in [
             "{'descr': '<i4', 'fortran_order': True, 'shape': (3, 2), }   \n",
             "{\"shape\":(3,2,),\"descr\":\"=i4\",\"fortran_order\":True}",
@@ -183,16 +231,29 @@ mod tests {
     }
 
     #[test]
+    fn text_has_a_length_and_perhaps_an_order() {
+        for (descr, element, big_endian, bytes) in [
+            ("<U5", Element::Unicode(5), false, 40),
+            (">U5", Element::Unicode(5), true, 40),
+            ("|S3", Element::Bytes(3), false, 6),
+        ] {
+            let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (2,)}}");
+            let expected = Header { element, big_endian, fortran_order: false, shape: vec![2], bytes };
+            assert_eq!(Header::parse(&text), Ok(expected));
+        }
+    }
+
+    #[test]
     fn headers_that_are_refused_say_what_is_wrong() {
         let with = |descr: &str, shape: &str| {
             Header::parse(&format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}")).unwrap_err()
         };
         for (descr, words) in [
             ("'|O'", "holds Python objects"),
-            ("'<U3'", "dtype is \"<U3\"; floats of 16 to 64 bits"),
+            ("'<U0'", "dtype is \"<U0\"; floats of 16 to 64 bits"),
             ("'<f16'", "dtype is \"<f16\""),
             ("'f4'", "dtype is \"f4\""),
-            ("'<M8[ns]'", "dtype is \"<M8[ns]\""),
+            ("'<M8[ns]'", "it holds dates; save seconds as floats"),
             ("'<c8'", "dtype is \"<c8\""),
             ("''", "dtype is \"\""),
             ("'\u{1b}[31m'", "dtype is \"\\u{1b}[31m\""),

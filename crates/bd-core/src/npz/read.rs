@@ -9,9 +9,9 @@ use tch::{Kind, Tensor};
 use zip::ZipArchive;
 
 use super::MAGIC;
-use super::header::Header;
+use super::header::{Element, Header};
 use crate::error::{Error, Result};
-use crate::stored::{self, Stored};
+use crate::stored::{self, Member, Stored, Text};
 
 /// What the members of one `.npz` file may expand to together, 8 GiB, or the file's own length where that is more: a
 /// deflated member can hold a thousand times its length.
@@ -20,8 +20,8 @@ pub const MAX_BYTES: u64 = 8 << 30;
 /// Only fields of records make a header longer than some hundred bytes, and these are not read.
 const MAX_HEADER: u64 = 1 << 16;
 
-/// Reads every array of an `.npz` file, stored or deflated, in the file's order, on the host. One that is not there is
-/// a bad file too, and so is one with an array that cannot be read; [`Arrays`](crate::Arrays) passes those over.
+/// Reads every array of numbers of an `.npz` file, stored or deflated, in the file's order, on the host. One that is not there is
+/// a bad file too, and so is one with an array that cannot be read; [`Arrays`](crate::Arrays) passes those over, and reads text too.
 pub fn load_npz(path: &Path) -> Result<Vec<(String, Tensor)>> {
     let file = open(path)?;
     let length = file.metadata().map_or(0, |meta| meta.len());
@@ -35,8 +35,8 @@ pub fn load_npy(path: &Path) -> Result<Tensor> {
 }
 
 /// The array of an `.npy` file of this content.
-pub(crate) fn npy_of_bytes(path: &Path, content: &[u8]) -> Result<Tensor> {
-    read_npy(&Source { path, member: None }, &mut std::io::Cursor::new(content), &mut { u64::MAX })
+pub(crate) fn npy_of_bytes(path: &Path, content: &[u8]) -> Result<Member> {
+    read_member(&Source { path, member: None }, &mut std::io::Cursor::new(content), &mut { u64::MAX })
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -61,7 +61,12 @@ impl Source<'_> {
 /// All arrays, each of which can be read.
 pub(super) fn read_npz(path: &Path, file: impl Read + Seek, left: u64) -> Result<Vec<(String, Tensor)>> {
     let all = members(path, file, left)?.into_iter();
-    all.map(|(name, array)| Ok((name, array.map_err(|reason| Error::bad_file(path, reason))?))).collect()
+    let numbers = |(name, array): (String, stored::Read)| match array {
+        Ok(Member::Numbers(tensor)) => Some(Ok((name, tensor))),
+        Ok(Member::Text(_)) => None,
+        Err(reason) => Some(Err(Error::bad_file(path, reason))),
+    };
+    all.filter_map(numbers).collect()
 }
 
 /// All arrays by name, or why one cannot be read. `left` is what they may expand to together. What is no array is passed over: folders,
@@ -85,8 +90,8 @@ pub(crate) fn members(path: &Path, file: impl Read + Seek, mut left: u64) -> Res
         let source = Source { path, member: Some(&name) };
         let Some(array) = name.strip_suffix(".npy").filter(|_| !name.starts_with("__MACOSX/")) else { continue };
         let read = zip.by_index(i).map_err(|error| source.bad(error));
-        match read.and_then(|mut member| read_npy(&source, &mut member, &mut left)) {
-            Ok(tensor) => tensors.push((array.to_owned(), Ok(tensor))),
+        match read.and_then(|mut member| read_member(&source, &mut member, &mut left)) {
+            Ok(member) => tensors.push((array.to_owned(), Ok(member))),
             Err(Error::BadFile { reason, .. }) => tensors.push((array.to_owned(), Err(reason))),
             Err(error) => return Err(error),
         }
@@ -94,8 +99,16 @@ pub(crate) fn members(path: &Path, file: impl Read + Seek, mut left: u64) -> Res
     Ok(tensors)
 }
 
-/// Reads an array that ends where `reader` ends, and takes its length from `left`.
+/// Reads an array of numbers that ends where `reader` ends, and takes its length from `left`.
 pub(super) fn read_npy(source: &Source, reader: &mut impl Read, left: &mut u64) -> Result<Tensor> {
+    match read_member(source, reader, left)? {
+        Member::Numbers(tensor) => Ok(tensor),
+        Member::Text(Text { shape, .. }) => Err(source.bad(format!("it is text {shape:?}, and no numbers"))),
+    }
+}
+
+/// Reads an array that ends where `reader` ends, and takes its length from `left`.
+fn read_member(source: &Source, reader: &mut impl Read, left: &mut u64) -> Result<Member> {
     let start = read_exactly(source, reader, 8, "start")?;
     if &start[..6] != MAGIC {
         return Err(source.bad("not an npy file: it does not begin as numpy writes it"));
@@ -127,19 +140,43 @@ pub(super) fn read_npy(source: &Source, reader: &mut impl Read, left: &mut u64) 
         return Err(source.bad(format!("it goes on after the {} bytes that its header tells of", header.bytes)));
     }
     if header.big_endian {
-        data.chunks_exact_mut(header.stored.size()).for_each(<[u8]>::reverse);
+        data.chunks_exact_mut(header.element.unit()).for_each(<[u8]>::reverse);
     }
-    if header.stored == Stored::As(Kind::Bool) && data.iter().any(|&byte| byte > 1) {
+    let stored = match header.element {
+        Element::Number(stored) => stored,
+        _ => return text_of(&header, &data).map(Member::Text).map_err(|reason| source.bad(reason)),
+    };
+    if stored == Stored::As(Kind::Bool) && data.iter().any(|&byte| byte > 1) {
         return Err(source.bad("a bool of it is neither 0 nor 1"));
     }
     // libtorch copies as many bytes as the shape says; `data` has just that many.
-    let tensor = |shape: &[i64]| header.stored.tensor(&data, shape).map_err(|reason| source.bad(reason));
+    let tensor = |shape: &[i64]| stored.tensor(&data, shape).map_err(|reason| source.bad(reason));
     if !header.fortran_order {
-        return tensor(&header.shape);
+        return tensor(&header.shape).map(Member::Numbers);
     }
     let reversed: Vec<i64> = header.shape.iter().rev().copied().collect();
     let dims: Vec<i64> = (0..reversed.len() as i64).rev().collect();
-    Ok(tensor(&reversed)?.f_permute(dims)?.f_contiguous()?)
+    Ok(Member::Numbers(tensor(&reversed)?.f_permute(dims)?.f_contiguous()?))
+}
+
+/// The text of `data`, without the zeros at the end of each element.
+fn text_of(header: &Header, data: &[u8]) -> std::result::Result<Text, String> {
+    if header.fortran_order && header.shape.len() > 1 {
+        return Err("it is text in the order of columns; save numpy.ascontiguousarray of it".into());
+    }
+    let element = |(at, bytes): (usize, &[u8])| {
+        let read = match header.element {
+            Element::Unicode(_) => {
+                let points = bytes.as_chunks::<4>().0.iter().map(|point| char::from_u32(u32::from_le_bytes(*point)));
+                points.collect::<Option<String>>()
+            }
+            _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        };
+        let text = read.ok_or_else(|| format!("its text {at} (counted from 0) is neither Unicode nor UTF-8"))?;
+        Ok(text.trim_end_matches('\0').to_owned())
+    };
+    let items = data.chunks_exact(header.element.size()).enumerate().map(element);
+    Ok(Text { shape: header.shape.clone(), items: items.collect::<std::result::Result<_, String>>()? })
 }
 
 /// Memory grows with what is read, whatever length a header claims.

@@ -15,13 +15,20 @@ use crate::stored::Stored;
 
 /// Writes named tensors as an `.npz` file in one step.
 pub fn save_npz(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    save_npz_with_text(path, tensors, &[])
+}
+
+/// The same with lists of text behind them, each under its name as an array of numpy's dtype `U`.
+pub fn save_npz_with_text(path: &Path, tensors: &[(String, Tensor)], texts: &[(&str, &[String])]) -> Result<()> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())
         .large_file(true);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, tensor) in tensors {
-        let member = npy(name, tensor)?;
+    let numbers = tensors.iter().map(|(name, tensor)| npy(name, tensor).map(|member| (name.as_str(), member)));
+    let texts = texts.iter().map(|(name, items)| Ok((*name, npy_of_text(items))));
+    for member in numbers.chain(texts) {
+        let (name, member) = member?;
         zip.start_file(format!("{name}.npy"), options)
             .and_then(|()| zip.write_all(&member).map_err(Into::into))
             .map_err(|error| Error::Config(format!("{name} cannot be written to an npz file: {error}")))?;
@@ -37,8 +44,21 @@ pub(super) fn npy(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
         return Err(Error::Config(format!("{name}: {} cannot be written as npy", kind_name(kind))));
     };
     let order = if kind.elt_size_in_bytes() == 1 { '|' } else { '<' };
-    let shape: String = tensor.size().iter().map(|n| format!("{n},")).collect();
-    let mut header = format!("{{'descr': '{order}{code}', 'fortran_order': False, 'shape': ({shape}), }}");
+    Ok(with_header(&format!("{order}{code}"), &tensor.size(), &host_bytes(tensor)?))
+}
+
+/// A list of text, of as many code points each as the longest has.
+fn npy_of_text(items: &[String]) -> Vec<u8> {
+    let longest = items.iter().map(|item| item.chars().count()).max().unwrap_or(0).max(1);
+    let filled =
+        |item: &String| item.chars().map(u32::from).chain(std::iter::repeat(0)).take(longest).collect::<Vec<_>>();
+    let data: Vec<u8> = items.iter().flat_map(filled).flat_map(u32::to_le_bytes).collect();
+    with_header(&format!("<U{longest}"), &[items.len() as i64], &data)
+}
+
+fn with_header(descr: &str, shape: &[i64], data: &[u8]) -> Vec<u8> {
+    let shape: String = shape.iter().map(|n| format!("{n},")).collect();
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     // Magic, version and length take ten bytes, the last one is a newline, and the data begin at a multiple of 64.
     let padding = (64 - (header.len() + 11) % 64) % 64;
     header.push_str(&" ".repeat(padding));
@@ -46,6 +66,6 @@ pub(super) fn npy(name: &str, tensor: &Tensor) -> Result<Vec<u8>> {
     let mut content = [MAGIC.as_slice(), &[1, 0]].concat();
     content.extend_from_slice(&u16::try_from(header.len()).expect("a header of a few dimensions").to_le_bytes());
     content.extend_from_slice(header.as_bytes());
-    content.extend_from_slice(&host_bytes(tensor)?);
-    Ok(content)
+    content.extend_from_slice(data);
+    content
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::cores;
 use super::overlay::{Alternatives, overlay, put, put_assignment, read, typed};
 
 /// What somebody asks of a configuration: a file, options, assignments. Each is stronger than the one before, and all are
@@ -22,6 +23,19 @@ pub struct Layers {
 }
 
 impl Layers {
+    /// Where the configuration file is of a machine with more threads, and nobody says otherwise, takes those that there are, which give
+    /// the same bytes: what is to be said of that.
+    pub fn fit_threads(&mut self) -> Result<Option<String>> {
+        let tables = self.tables()?;
+        let said_here = tables[usize::from(self.config.is_some())..].iter().any(|table| table.get("threads").is_some());
+        let (most, of_file) = (cores() as u64, tables[0]["threads"].as_u64().unwrap_or(0));
+        if said_here || of_file <= most {
+            return Ok(None);
+        }
+        self.options.push(("threads", json!(most)));
+        Ok(Some(format!("the configuration is of {of_file} threads, and this machine has {most}, which are used")))
+    }
+
     /// The layers as tables, weakest first.
     pub(super) fn tables(&self) -> Result<Vec<Value>> {
         let mut tables = Vec::new();
@@ -218,6 +232,21 @@ mod tests {
         let mut layers = [json!({"data": {"file": "a.npz"}}), json!({"data": {"task": {"pulse": 2}}})];
         let error = data_meant(&mut layers, "task", "integration", &OWN).unwrap_err().to_string();
         assert!(error.starts_with("data.task is set, but data.file names") && error.contains("a.npz"), "{error}");
+    }
+
+    #[test]
+    fn threads_of_another_machine_are_those_of_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("c.json");
+        std::fs::write(&config, r#"{"threads": 100000}"#).unwrap();
+        let of_file = Layers { config: Some(config), ..Layers::default() };
+        let mut layers = of_file.clone();
+        let said = layers.fit_threads().unwrap().unwrap();
+        assert_eq!(layers.options, [("threads", json!(cores()))]);
+        assert!(said.starts_with("the configuration is of 100000 threads"), "{said}");
+        // What somebody says here is refused elsewhere if it cannot be.
+        let mut layers = Layers { set: vec!["threads=100000".into()], ..of_file };
+        assert!(layers.fit_threads().unwrap().is_none() && layers.options.is_empty());
     }
 
     #[test]

@@ -16,12 +16,22 @@ pub use self::forecast::{ForecastConfig, RidgeChoice, SeriesData, SplitChoice, S
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 
-/// Of a file that a run has read, and that has changed since.
 /// Minutes between checkpoints where nobody says otherwise.
 pub(crate) const CHECKPOINT_MINUTES: f64 = 5.0;
 
-pub(crate) const CHANGED_FILE: &str = "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as \
-     it is now, --set data.sha256=null, and to test on it, bd eval --data";
+/// Refuses a file that has changed since a run has read it; `setting` is where the configuration has its hash.
+pub(crate) fn check_sha256(path: &Path, setting: &str, known: Option<&String>, found: &str) -> Result<()> {
+    match known {
+        Some(known) if known != found => Err(Error::bad_file(
+            path,
+            format!(
+                "it is not what the run has read: its SHA-256 is not that of the configuration; to train on it as it is now, \
+                 --set {setting}=null, and to test on it, bd eval --data"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
 
 /// Number type of parameters and states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

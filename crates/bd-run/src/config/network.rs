@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bd_core::{DeviceSpec, Result, Shared};
 use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, Targets};
+use bd_train::data::dataset::{Binning, Learned, Targets};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -35,8 +35,18 @@ pub struct NetworkData {
     pub file: Option<PathBuf>,
     /// SHA-256 of the file that a run has read. Null: whatever is in it.
     pub sha256: Option<String>,
+    /// A file with the test part. Null: that of the file, or of a file of `x` and `y` only a fraction.
+    pub test_file: Option<PathBuf>,
+    /// SHA-256 of that file.
+    pub test_sha256: Option<String>,
+    /// Fraction of a file of `x` and `y` only that is for testing. Null of a file with a test part.
+    pub test: Option<f64>,
+    /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each: training, validation or test.
+    pub group: Option<String>,
     /// What the targets of a file are.
     pub targets: Option<Targets>,
+    /// The names of the classes by their labels. Null: they are numbers.
+    pub classes: Option<Vec<String>>,
     /// Whether channels, and targets that are numbers, are standardised by the training part: for networks of rates.
     pub scale: bool,
     /// How inputs that are numbers drive a spiking network.
@@ -53,6 +63,15 @@ pub struct NetworkData {
     pub rate_hz: Option<f64>,
     /// Sequences that a network is tested on after it was trained on a task.
     pub test_samples: usize,
+}
+
+impl NetworkData {
+    /// So that a run can be repeated from anywhere.
+    fn make_absolute(&mut self) {
+        for file in [&mut self.file, &mut self.test_file] {
+            *file = file.take().map(|path| absolute(&path));
+        }
+    }
 }
 
 /// A network, what it learns and how.
@@ -121,7 +140,7 @@ impl NetworkConfig {
         let mut layers = layers.tables()?;
         let lessons = Lessons::meant(job, &mut layers)?;
         let mut config = Self::of_value(laid_value(&Self::defaults(job, &lessons)?, &layers, &alternatives)?)?;
-        config.data.file = config.data.file.map(|path| absolute(&path));
+        config.data.make_absolute();
         check_threads(config.threads)?;
         let set = |pointer: &str| is_set(&layers, pointer);
         let lessons = config.complete(lessons, set)?;
@@ -149,7 +168,7 @@ impl NetworkConfig {
     /// The same with what the layers change of it. The data stay what they are; their file may lie elsewhere.
     pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
         let mut changed = Self::of_value(laid_value(self, &layers.tables()?, &alternatives)?)?;
-        changed.data.file = changed.data.file.map(|path| absolute(&path));
+        changed.data.make_absolute();
         check_threads(changed.threads)?;
         changed.check()?;
         Ok(changed)
@@ -201,6 +220,12 @@ impl NetworkConfig {
     pub fn binning(&self) -> Option<Binning> {
         let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
         Some(Binning { dt_ms: self.dt, steps, channels })
+    }
+
+    /// What a network of this configuration has learned, if that is the examples of a file.
+    pub(crate) fn learned(&self) -> Option<Learned<'_>> {
+        let (channels, classes) = (self.channels(), self.data.classes.as_deref());
+        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning() })
     }
 
     /// How inputs reach the network.

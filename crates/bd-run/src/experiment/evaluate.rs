@@ -23,6 +23,13 @@ pub fn evaluate_network(
     listener: &dyn Listener,
 ) -> Result<(NetworkReport, Map<String, Value>)> {
     let weights = run.weights()?;
+    let other = match other {
+        Some(file) if config.has_divided(file)? => {
+            listener.say("note      the run has learned from a part of this file; it is tested on the rest");
+            None
+        }
+        other => other,
+    };
     let report = catch_torch(|| match other {
         None => {
             let experiment = NetworkExperiment::new(config.clone(), Lessons::again(config)?, device)?;
@@ -42,10 +49,10 @@ fn on_other(
     device: Device,
     listener: &dyn Listener,
 ) -> Result<NetworkReport> {
-    let Some(targets) = config.data.targets else {
+    let Some(learned) = config.learned() else {
         return Err(Error::Config("other data are for a run that has learned from a file".into()));
     };
-    let part = Dataset::read_test(file, config.accepted(), config.channels(), targets, config.binning())?;
+    let part = Dataset::read_test(file, config.accepted(), &learned)?;
     if config.model.is_spiking() {
         config.check_inputs(&part)?;
     }
@@ -54,6 +61,6 @@ fn on_other(
     }
     let pipeline = super::pipeline(config, device)?;
     pipeline.params.load(weights)?;
-    let criterion = bd_train::Criterion::for_targets(config.loss, targets)?;
+    let criterion = bd_train::Criterion::for_targets(config.loss, learned.targets)?;
     evaluate(config, &pipeline, criterion, &EvaluationSet::new(&part, &pipeline)?, "test")
 }

@@ -5,7 +5,7 @@ mod words;
 
 pub(super) use self::words::counted_events;
 
-use bd_core::npz::save_npz;
+use bd_core::npz::save_npz_with_text;
 use bd_core::text::short;
 use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};
 use bd_models::Pipeline;
@@ -173,7 +173,8 @@ impl NetworkExperiment {
             line["confusion"] = json!(report.evaluation.confusion);
             metrics.report(&line)?;
         }
-        save_npz(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation))?;
+        let names = self.config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
+        save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation), &names)?;
         let inputs = self.test().0.examples.inputs();
         match self.config.model.neurons().first() {
             Some(layer) => {
@@ -276,7 +277,7 @@ impl NetworkExperiment {
         metrics
     }
 
-    /// What `predictions.npz` has. Scores of samples that were learned by heart have the network's own dtype.
+    /// What `predictions.npz` has; of a file that was divided also which samples of it these are. Scores of samples that were learned by heart have the network's own dtype.
     fn arrays(&self, evaluation: &Evaluation) -> Vec<(String, Tensor)> {
         let arrays = evaluation.arrays();
         match &self.data {
@@ -287,7 +288,12 @@ impl NetworkExperiment {
                     (name, array)
                 })
                 .collect(),
-            _ => arrays,
+            Data::File(data) => {
+                let numbers = |samples: &Vec<usize>| samples.iter().map(|sample| *sample as i64).collect::<Vec<_>>();
+                let samples = data.test_samples.as_ref().map(|samples| Tensor::from_slice(&numbers(samples)));
+                arrays.into_iter().chain(samples.map(|samples| ("sample".to_owned(), samples))).collect()
+            }
+            Data::Task(..) => arrays,
         }
     }
 }
@@ -340,6 +346,7 @@ pub(super) fn evaluate(
         trained: None,
         accuracies: Vec::new(),
         evaluation,
+        classes: config.data.classes.clone(),
         split,
         baseline: None,
         activity: layer_activity(config, pipeline, &set.examples)?,

@@ -18,6 +18,8 @@ pub struct NetworkReport {
     pub accuracies: Vec<(u64, f64)>,
     /// On the test part, or on what was learned where there is none.
     pub evaluation: Evaluation,
+    /// The names of the classes by their labels, if they have some.
+    pub classes: Option<Vec<String>>,
     /// `test`, or `train` where there is no test part.
     pub split: &'static str,
     /// Accuracy of ridge regression on each channel's mean and standard deviation, where sequences have labels.

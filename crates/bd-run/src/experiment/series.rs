@@ -10,7 +10,7 @@ use bd_train::data::{Flow, Series, SeriesConfig};
 use bd_train::forecast::ValidTime;
 use tch::Tensor;
 
-use crate::config::{CHANGED_FILE, ForecastConfig, SystemConfig};
+use crate::config::{ForecastConfig, SystemConfig, check_sha256};
 use crate::listener::Listener;
 
 /// A series, and what is known of where it comes from.
@@ -35,9 +35,8 @@ impl SeriesSource {
         match (&data.file, &data.system, config.dt) {
             (Some(file), None, dt) => {
                 let found = Self::file(file, &data.series(dt))?;
-                if data.sha256.is_some() && data.sha256 != found.sha256 {
-                    return Err(Error::bad_file(file, CHANGED_FILE));
-                }
+                let sha256 = found.sha256.as_deref().unwrap_or_default();
+                check_sha256(file, "data.sha256", data.sha256.as_ref(), sha256)?;
                 Ok(found)
             }
             (None, Some(system), Some(dt)) => integrated(system, dt),

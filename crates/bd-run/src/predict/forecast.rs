@@ -91,6 +91,7 @@ impl Forecasting {
         let tables = catch_torch(|| self.tables(input))?;
         let data = &input.data;
         Ok(Prediction {
+            class_names: None,
             arrays: tables.iter().flat_map(Table::arrays).collect(),
             words: tables.iter().flat_map(|table| table.lines(data)).collect(),
             csv: Some(to_csv(data, &tables)?),

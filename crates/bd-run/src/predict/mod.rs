@@ -6,7 +6,7 @@ mod network;
 use std::path::{Path, PathBuf};
 
 use bd_core::files::write_atomic;
-use bd_core::npz::save_npz;
+use bd_core::npz::save_npz_with_text;
 use bd_core::{DataTransform as _, Error, Result};
 use bd_models::Pipeline;
 use serde_json::{Map, Value, json};
@@ -55,6 +55,8 @@ pub struct Prediction {
     pub arrays: Vec<(String, Tensor)>,
     /// What they are, for people.
     pub words: Vec<String>,
+    /// The names of the classes by their numbers, if they have some: `class_names` of the file.
+    pub class_names: Option<Vec<String>>,
     /// The same as a table, where it is one.
     csv: Option<String>,
 }
@@ -75,7 +77,10 @@ impl Prediction {
         }
         match (&self.csv, ending.as_str()) {
             (Some(csv), "csv") => write_atomic(path, csv.as_bytes()),
-            _ => save_npz(path, &self.arrays),
+            _ => {
+                let names = self.class_names.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
+                save_npz_with_text(path, &self.arrays, &names)
+            }
         }
     }
 

@@ -6,9 +6,9 @@ use bd_core::text::{plural, short};
 use bd_core::{Arrays, DataTransform, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name};
 use bd_models::Pipeline;
 use bd_train::data::Binned;
-use bd_train::data::dataset::{Binning, Targets, binned_events, first_not_spike, sequences, spikes_of};
+use bd_train::data::dataset::{Sequences, Targets, Use, binned_events, first_not_spike, sequences, spikes_of};
 use bd_train::{Loss, OverTime, predict};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::{Input, Prediction, Prepared, PreparedData, refuse};
 use crate::Run;
@@ -18,17 +18,14 @@ use crate::experiment::pipeline;
 /// A trained network.
 #[derive(Debug)]
 pub(super) struct Running {
-    job: String,
+    config: NetworkConfig,
     pipeline: Pipeline,
     /// Whether the output at the last step stands for a sequence.
     of_sequence: bool,
     /// Of the first step. The key is that of the evaluation, so that a network that draws noise predicts what it was judged by.
     sha: Shared,
-    time_unit: String,
     /// How scores of classes are made of outputs, if it tells classes.
     over: Option<OverTime>,
-    /// What spikes with times are put in, where the network takes them.
-    binning: Option<Binning>,
 }
 
 /// Sequences as the network takes them.
@@ -37,6 +34,8 @@ pub(super) struct SequencesInput {
     inputs: Inputs,
     lengths: Option<Tensor>,
     record: Vec<String>,
+    /// What the samples were for, where the run has learned from some of them.
+    uses: Option<Vec<Use>>,
 }
 
 impl Running {
@@ -48,13 +47,11 @@ impl Running {
             _ => None,
         };
         Ok(Self {
-            job: config.job.clone(),
+            config: config.clone(),
             pipeline,
             of_sequence: matches!(config.data.targets, Some(Targets::Vectors { .. })),
             sha: config.sha(),
-            time_unit: config.time_unit.clone(),
             over,
-            binning: config.binning(),
         })
     }
 
@@ -69,7 +66,7 @@ impl Running {
             ("--dt", input.dt.is_some()),
             ("--free-run", input.free_run > 0),
         ];
-        refuse(&self.job, &of_series)?;
+        refuse(&self.config.job, &of_series)?;
         let on = self.pipeline.on();
         let states: Vec<String> =
             self.pipeline.net.init_state(1, on).named().into_iter().map(|(name, _)| name).collect();
@@ -77,7 +74,7 @@ impl Running {
             return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))));
         }
         let arrays = Arrays::read(path)?;
-        let binned = match (self.binning, &input.array) {
+        let binned = match (self.config.binning(), &input.array) {
             (Some(binning), None) => catch_torch(|| binned_events(&arrays, binning))?,
             _ => None,
         };
@@ -89,12 +86,19 @@ impl Running {
             }
             None => {
                 let (name, channels) = (input.array.as_deref(), self.pipeline.channels());
-                let (x, lengths) = catch_torch(|| sequences(&arrays, name, channels))?;
-                let (inputs, form) = self.inputs(&x, lengths.as_ref())?;
+                let Sequences { x, lengths, kind } = catch_torch(|| sequences(&arrays, name, channels))?;
+                let (inputs, form) = self.inputs(&x, lengths.as_ref(), kind)?;
                 (inputs, self.pipeline.lengths(lengths.as_ref()), form)
             }
         };
-        Ok(self.prepared(inputs, lengths, &input.record, &form))
+        let mut prepared = self.prepared(inputs, lengths, &input.record, &form);
+        let of_all = input.array.as_deref().is_none_or(|name| name == "x");
+        let uses = if of_all { catch_torch(|| self.config.uses(path))? } else { None };
+        if let (PreparedData::Sequences(sequences), Some(uses)) = (&mut prepared.data, uses) {
+            prepared.words.push(seen(&uses));
+            sequences.uses = Some(uses);
+        }
+        Ok(prepared)
     }
 
     /// Sequences in memory.
@@ -104,28 +108,31 @@ impl Running {
             let expected = format!("[batch, time, {channels}]");
             return Err(Error::Shape { what: "inputs".into(), expected, found: size });
         }
-        let (inputs, form) = self.inputs(x, None)?;
+        let (inputs, form) = self.inputs(x, None, x.kind())?;
         Ok(self.prepared(inputs, None, &[], &form))
     }
 
     fn prepared(&self, inputs: Inputs, lengths: Option<Tensor>, record: &[String], form: &str) -> Prepared {
         let [samples, steps, channels] = inputs.shape().map(|n| n as usize);
         let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
-        let (dt, unit, all) = (self.sha.dt, &self.time_unit, short(steps as f64 * self.sha.dt));
+        let (dt, unit, all) = (self.sha.dt, &self.config.time_unit, short(steps as f64 * self.sha.dt));
         let words = vec![format!("{shape} of {dt} {unit}, {all} {unit} in all; {form}")];
-        Prepared { words, data: PreparedData::Sequences(SequencesInput { inputs, lengths, record: record.to_vec() }) }
+        Prepared {
+            words,
+            data: PreparedData::Sequences(SequencesInput { inputs, lengths, record: record.to_vec(), uses: None }),
+        }
     }
 
     /// Numbers `[batch, time, channel]` in the units of the data as the network takes them, and in words what that is.
-    fn inputs(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<(Inputs, String)> {
+    fn inputs(&self, x: &Tensor, lengths: Option<&Tensor>, stored: Kind) -> Result<(Inputs, String)> {
         let pipeline = &self.pipeline;
         catch_torch(|| {
             if let Some(words) = pipeline.preparation() {
-                return Ok((pipeline.inputs(x, lengths, "test")?, format!("{}, {words}", kind_name(x.kind()))));
+                return Ok((pipeline.inputs(x, lengths, "test")?, format!("{}, {words}", kind_name(stored))));
             }
             let (kind, device) = pipeline.on();
             if first_not_spike(x, lengths).is_some() {
-                let form = format!("{} that are not all 0 or 1, read as they are", kind_name(x.kind()));
+                let form = format!("{} that are not all 0 or 1, read as they are", kind_name(stored));
                 return Ok((Inputs::batch_first(&x.to_kind(kind).to_device(device))?, form));
             }
             let spikes = spikes_of(x, lengths)?.of_kind(kind).on_device(device);
@@ -135,7 +142,7 @@ impl Running {
     }
 
     pub(super) fn predict(&self, input: &SequencesInput) -> Result<Prediction> {
-        let SequencesInput { inputs, lengths, record } = input;
+        let SequencesInput { inputs, lengths, record, uses } = input;
         let mut tap = Tap::new(record.iter().cloned());
         let (outputs, _) = predict(&self.pipeline.net, &self.sha, inputs, None, &mut tap)?;
         let outputs = self.pipeline.outputs(&outputs);
@@ -149,8 +156,26 @@ impl Running {
         if self.of_sequence {
             arrays.push(("prediction".into(), catch_torch(|| Ok(OF_SEQUENCE.scores(&outputs, lengths.as_ref())))?));
         }
+        if let Some(uses) = uses {
+            let uses: Vec<i64> = uses.iter().map(|used| *used as i64).collect();
+            arrays.push(("use".into(), Tensor::from_slice(&uses)));
+        }
         arrays.extend(tap.finish()?);
+        let class_names = self.config.data.classes.clone();
         let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
-        Ok(Prediction { arrays, words: vec![shapes.join(", ")], csv: None })
+        let names = class_names.as_ref().map(|names| format!("; class_names [{}] of text", names.len()));
+        Ok(Prediction { arrays, class_names, words: vec![shapes.join(", ") + &names.unwrap_or_default()], csv: None })
     }
+}
+
+/// How many samples a network has seen before.
+fn seen(uses: &[Use]) -> String {
+    let count = |wanted| uses.iter().filter(|used| **used == wanted).count();
+    format!(
+        "the run has learned from this file: {} of {} samples were for training (use is 0), {} for validation (1), {} for testing (2)",
+        count(Use::Training),
+        uses.len(),
+        count(Use::Validation),
+        count(Use::Test)
+    )
 }

@@ -102,6 +102,28 @@ impl Events {
         Ok((Vec::try_from(of(&self.times, Kind::Double))?, Vec::try_from(of(&self.units, Kind::Int64))?))
     }
 
+    /// The spikes of some samples, in the given order. Fails if there is no such sample.
+    pub fn select(&self, samples: &[usize]) -> Result<Self> {
+        if let Some(sample) = samples.iter().find(|sample| **sample >= self.count()) {
+            let count = self.count();
+            return Err(Error::Config(format!("there is no sample {sample}; there are {count}, counted from 0")));
+        }
+        let (mut spikes, mut offsets) = (Vec::new(), vec![0]);
+        for &sample in samples {
+            spikes.extend((self.offsets[sample]..self.offsets[sample + 1]).map(|spike| spike as i64));
+            offsets.push(spikes.len());
+        }
+        let index = Tensor::from_slice(&spikes);
+        let [times, units] = [&self.times, &self.units].map(|of| of.f_index_select(0, &index));
+        Ok(Self { times: times?, units: units?, offsets })
+    }
+
+    /// The same spikes, which are shared, not copied.
+    pub fn shallow_clone(&self) -> Self {
+        let [times, units] = [&self.times, &self.units].map(Tensor::shallow_clone);
+        Self { times, units, offsets: self.offsets.clone() }
+    }
+
     /// How far a time may be from what was meant, as a fraction of it: a unit in the last place of its dtype, and a few of float64 for
     /// the arithmetic here.
     fn rounding(&self) -> f64 {
@@ -215,6 +237,10 @@ mod tests {
         assert_eq!((whole.late, whole.spikes.count()), (0, 5));
         let [times, units, offsets] = events.arrays();
         assert_eq!(Events::new(times, units, &offsets, NAMES).unwrap().steps(4.0).unwrap(), 6);
+        let some = events.select(&[2, 1, 0]).unwrap();
+        assert_eq!((some.count(), some.sample(0).unwrap()), (3, events.sample(2).unwrap()));
+        assert_eq!((some.sample(1).unwrap(), some.sample(2).unwrap()), ((vec![], vec![]), events.sample(0).unwrap()));
+        assert!(events.select(&[3]).unwrap_err().to_string().contains("no sample 3; there are 3"));
     }
 
     /// Times that are multiples of the step but for what float32 cannot hold.

@@ -1,13 +1,16 @@
 //! [`Series`]: measurements over time, from a file.
 
+mod table;
+
 use std::ops::Range;
 use std::path::Path;
 
-use bd_core::{Error, Result, setting};
+use bd_core::{Result, setting};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::columns::{Column, Columns, read_columns};
+use self::table::Table;
+use super::columns::{Column, Columns, Dates, read_columns};
 
 /// Which columns of a file are a series, and of what time.
 ///
@@ -53,12 +56,19 @@ impl Series {
     /// Reads a file, see [`read_columns`].
     pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
         config.dt.map_or(Ok(()), |dt| setting::above_zero("data.dt", dt))?;
-        let Columns { all: columns, guess } = read_columns(path)?;
+        let Columns { all: columns, mut guess } = read_columns(path)?;
         let table = Table { path, columns };
         let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
-        let times = time.map(|at| table.numbers(at)).transpose()?;
+        let times = time.map(|at| table.times(at)).transpose()?;
+        if let Some(Dates { first, .. }) = time.and_then(|at| table.columns[at].dates.as_ref()) {
+            let words = format!("times are seconds since {first}");
+            guess = Some(guess.map_or(words.clone(), |guess| format!("{guess}; {words}")));
+        }
         let chosen = table.choose(&config.columns, time)?;
-        let length = |column: &Column| column.numbers.as_ref().map_or(0, Vec::len);
+        let length = |column: &Column| match (&column.numbers, &column.dates) {
+            (Ok(numbers), _) => numbers.len(),
+            (Err(_), dates) => dates.as_ref().map_or(0, |dates| dates.seconds.len()),
+        };
         let first = &table.columns[chosen[0]];
         let mut all = chosen.iter().chain(&time).map(|&at| &table.columns[at]);
         if let Some(other) = all.find(|column| length(column) != length(first)) {
@@ -163,113 +173,6 @@ fn evenly(times: &[f64]) -> Result<(f64, f64), String> {
     ))
 }
 
-struct Table<'a> {
-    path: &'a Path,
-    columns: Vec<Column>,
-}
-
-impl Table<'_> {
-    fn bad(&self, reason: String) -> Error {
-        Error::bad_file(self.path, reason)
-    }
-
-    /// Columns of this name, or of the array of this name.
-    fn find(&self, name: &str) -> Result<Vec<usize>> {
-        let all = |fits: &dyn Fn(&Column) -> bool| -> Vec<usize> {
-            (0..self.columns.len()).filter(|&at| fits(&self.columns[at])).collect()
-        };
-        let named = all(&|column| column.name == name);
-        let found = if named.is_empty() { all(&|column| column.array.as_deref() == Some(name)) } else { named };
-        match found.len() {
-            0 => Err(self.bad(format!("no column is called '{name}'; there are: {}", self.listing()))),
-            2.. if self.columns[found[0]].name == name => {
-                Err(self.bad(format!("{} columns are called '{name}'; give them different names", found.len())))
-            }
-            _ => Ok(found),
-        }
-    }
-
-    fn single(&self, name: &str) -> Result<usize> {
-        match self.find(name)?[..] {
-            [at] => Ok(at),
-            _ => {
-                Err(self.bad(format!("{name} has several columns; name one of them for the time: {}", self.listing())))
-            }
-        }
-    }
-
-    /// The columns that are channels.
-    fn choose(&self, names: &[String], time: Option<usize>) -> Result<Vec<usize>> {
-        let mut arrays: Vec<_> = self.columns.iter().filter_map(|column| column.array.as_deref()).collect();
-        arrays.dedup();
-        let chosen: Vec<usize> = match names {
-            [] if arrays.len() > 1 => {
-                return Err(self.bad(format!("name its columns with `columns`; there are: {}", self.listing())));
-            }
-            [] => (0..self.columns.len()).filter(|at| Some(*at) != time).collect(),
-            names => names.iter().map(|name| self.find(name)).collect::<Result<Vec<_>>>()?.concat(),
-        };
-        for (i, &at) in chosen.iter().enumerate() {
-            let name = &self.columns[at].name;
-            if Some(at) == time {
-                return Err(self.bad(format!("{name} cannot be a channel and the time")));
-            }
-            if chosen[..i].iter().any(|&before| self.columns[before].name == *name) {
-                let way_out = if names.is_empty() { "give them different names" } else { "name each column once" };
-                return Err(self.bad(format!("two channels would be called '{name}'; {way_out}")));
-            }
-            if let Err(error) = self.numbers(at) {
-                // Only where the user has not named the columns can it be left out by naming the others.
-                return Err(if names.is_empty() { self.advise(at, time) } else { error });
-            }
-        }
-        if chosen.is_empty() {
-            return Err(self.bad("it has no column but the time".into()));
-        }
-        Ok(chosen)
-    }
-
-    fn numbers(&self, at: usize) -> Result<&[f64]> {
-        let column = &self.columns[at];
-        column.numbers.as_deref().map_err(|reason| self.bad(format!("column {}: {reason}", column.name)))
-    }
-
-    /// What to do about a column that cannot be a channel.
-    fn advise(&self, at: usize, time: Option<usize>) -> Error {
-        let column = &self.columns[at];
-        let reason = column.numbers.as_ref().err().map_or("", String::as_str);
-        let others: Vec<&str> = (0..self.columns.len())
-            .filter(|&other| Some(other) != time && self.columns[other].numbers.is_ok())
-            .map(|other| self.columns[other].name.as_str())
-            .collect();
-        // What can be pasted, and is not too long to be read.
-        let quoted =
-            |name: &&str| if name.contains([',', ' ', '"', '\'']) { format!("{name:?}") } else { (*name).to_owned() };
-        let advice = match others.len() {
-            0 => String::new(),
-            1..=20 => {
-                let others = others.iter().map(quoted).collect::<Vec<_>>().join(",");
-                let others = if others.contains('"') { format!("'{others}'") } else { others };
-                format!("; to leave it out, name the columns that are channels: `columns` {others}")
-            }
-            _ => "; to leave it out, name the columns that are channels with `columns`".into(),
-        };
-        self.bad(format!("column {}: {reason}{advice}", column.name))
-    }
-
-    fn listing(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
-        some(&names, ", ")
-    }
-}
-
-/// The first of many names.
-fn some(names: &[&str], separator: &str) -> String {
-    const MOST: usize = 20;
-    let shown = names[..names.len().min(MOST)].join(separator);
-    if names.len() > MOST { format!("{shown}{separator}... ({} in all)", names.len()) } else { shown }
-}
-
 #[cfg(test)]
 mod tests {
     use bd_core::npz::save_npz;
@@ -304,6 +207,29 @@ mod tests {
         assert_eq!((all.channels.len(), all.dt, all.counters()), (3, 1.0, vec!["t", "a", "b"]));
         assert_eq!(read("s.csv", "1,2\n3,4\n", &["x.1"], None).unwrap().channels, ["x.1"]);
         assert_eq!(read("s.csv", "1,2\n3,4\n", &["x"], None).unwrap().channels, ["x.0", "x.1"]);
+    }
+
+    /// By the calendar: three days are 259,200 s, and points half a second apart over midnight.
+    #[test]
+    fn dates_are_times_in_seconds() {
+        let days = read("d.csv", "day,v\n2020-02-28,1\n2020-02-29,2\n2020-03-01,3\n", &[], Some("day")).unwrap();
+        assert_eq!((days.start, days.dt, days.channels.len(), days.time(3)), (0.0, 86_400.0, 1, 259_200.0));
+        assert_eq!(days.guess.as_deref(), Some("times are seconds since 2020-02-28"));
+        let text = "t,v\n2020-01-01T23:59:59.5Z,1\n2020-01-02T00:00:00Z,2\n2020-01-02 00:00:00.5Z,3\n";
+        assert_eq!(read("d.csv", text, &["v"], Some("t")).unwrap().dt, 0.5);
+        let gap = "day,v\n2020-01-01,1\n2020-01-02,2\n2020-01-04,3\n2020-01-05,4\n";
+        let error = read("d.csv", gap, &["v"], Some("day")).unwrap_err().to_string();
+        assert!(
+            error.contains("the time in day: points are not evenly spaced: usually 86400 apart, but point 2"),
+            "{error}"
+        );
+        let error = read("d.csv", "day,v\n01/02/2020,1\n02/02/2020,2\n", &["v"], Some("day")).unwrap_err().to_string();
+        assert!(
+            error.contains(
+                "\"01/02/2020\", which is no number; times are numbers, or dates such as 2020-01-31T12:30:00"
+            ),
+            "{error}"
+        );
     }
 
     #[test]
@@ -344,7 +270,11 @@ mod tests {
             (&["w"], None, "column w: line 4 is empty"),
             (&["v", "v"], None, "two channels would be called 'v'"),
             (&["v"], Some("v"), "v cannot be a channel and the time"),
-            (&["v"], Some("day"), "column day: line 2 is"),
+            (
+                &["v"],
+                Some("w"),
+                "column w: line 4 is empty; fill the gap first, or cut the file before it; times are numbers, or dates",
+            ),
         ] {
             let error = read("d.csv", dated, columns, time).unwrap_err().to_string();
             assert!(error.contains(words), "{words:?} not in: {error}");

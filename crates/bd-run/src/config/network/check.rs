@@ -63,6 +63,7 @@ impl NetworkConfig {
         if let Some(channels) = self.data.channels.filter(|channels| !(1..=MOST_CHANNELS).contains(channels)) {
             return refused(format!("data.channels is {channels}; it is from 1 to {MOST_CHANNELS}"));
         }
+        self.check_test()?;
         self.data.encode.check()?;
         self.loss.check_parameters()?;
         self.training(1).check()?;
@@ -185,6 +186,23 @@ impl NetworkConfig {
         Ok(())
     }
 
+    /// Refuses a test part that cannot be.
+    fn check_test(&self) -> Result<()> {
+        let data = &self.data;
+        if data.file.is_none() && (data.test.is_some() || data.test_file.is_some() || data.group.is_some()) {
+            return refused("data.test, data.test_file and data.group are about a file of samples, data.file");
+        }
+        match data.test {
+            Some(test) if !(test > 0.0 && test < 1.0) => {
+                Err(Error::setting("data.test", test, "a fraction between 0 and 1"))
+            }
+            Some(_) if data.test_file.is_some() => {
+                refused("data.test divides a file, but data.test_file names one with the test part: set one of them")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a validation part, or a stop by it, that cannot be.
     fn check_held_out(&self) -> Result<()> {
         let validation = self.data.validation;
@@ -219,6 +237,10 @@ impl NetworkConfig {
 
     /// Refuses a network of other sizes than the examples of a file need.
     pub(super) fn check_sizes(&self, data: &Dataset) -> Result<()> {
+        if let Some(classes) = self.data.classes.as_ref().filter(|names| names.len() as i64 != data.targets.n_out()) {
+            let (found, needed) = (classes.len(), data.targets.describe());
+            return refused(format!("data.classes has {found} names, but the file has {needed}"));
+        }
         let encode = &self.data.encode;
         if data.targets.of_steps() && encode.substeps() > 1 {
             return refused(format!(

@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use bd_core::files::sha256_hex;
 use bd_core::{Error, Result};
 use bd_models::Encoder;
 use bd_train::Task;
-use bd_train::data::dataset::{Accept, Dataset, Subset};
+use bd_train::data::dataset::{Accept, Dataset, Reading, Subset, Use};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Model, NetworkConfig, OWN};
-use crate::config::CHANGED_FILE;
-use crate::config::layers::{Meant, data_meant};
+use crate::config::check_sha256;
+use crate::config::layers::{Meant, absolute, data_meant};
 use crate::config::overlay::{alternative, typed};
 
 /// What a network learns.
@@ -33,17 +35,51 @@ fn accepted(spiking: bool, encodes: bool) -> Accept {
     }
 }
 
+/// What the strongest layer says that says something at a JSON pointer.
+fn said<'a>(layers: &'a [Value], pointer: &str) -> Option<&'a Value> {
+    layers.iter().rev().find_map(|layer| layer.pointer(pointer))
+}
+
+/// The same as a value, or the default of its type.
+fn said_as<T: DeserializeOwned + Default>(layers: &[Value], pointer: &str) -> Result<T> {
+    let name = pointer.trim_start_matches('/').replace('/', ".");
+    said(layers, pointer).map_or(Ok(T::default()), |value| typed(value.clone(), &name))
+}
+
 /// Whether the strongest layer that speaks of an encoding names one.
 fn encodes(layers: &[Value]) -> bool {
-    let said = layers.iter().rev().find_map(|layer| layer.pointer("/data/encode"));
-    let name = said.map(|encode| encode.get("name").unwrap_or(encode));
+    let name = said(layers, "/data/encode").map(|encode| encode.get("name").unwrap_or(encode));
     name.and_then(Value::as_str).is_some_and(|name| name != Encoder::None.name())
 }
 
+/// How the file of a job is to be read, by what the layers say.
+fn reading(job: &str, layers: &[Value]) -> Result<Reading> {
+    let test_file: Option<PathBuf> = said_as(layers, "/data/test_file")?;
+    Ok(Reading {
+        accept: accepted(job == "snn", encodes(layers)),
+        test_file: test_file.map(|path| absolute(&path)),
+        test: said_as(layers, "/data/test")?,
+        group: said_as(layers, "/data/group")?,
+        seed: said_as(layers, "/seed")?,
+    })
+}
+
+/// The hash of a test file that a stronger layer replaces is void.
+fn forget_other_tests(layers: &mut [Value]) {
+    let Some(named) = layers.iter().rposition(|layer| layer.pointer("/data/test_file").is_some()) else { return };
+    for layer in &mut layers[..named] {
+        if let Some(data) = layer.get_mut("data").and_then(Value::as_object_mut) {
+            data.shift_remove("test_sha256");
+            data.shift_remove("test");
+        }
+    }
+}
+
 /// The examples of a file. Where a network of rates is given spikes with times, it says which job learns from them.
-fn read(file: &Path, accept: Accept) -> Result<Dataset> {
-    Dataset::read(file, accept).map_err(|error| match Dataset::read(file, Accept::SpikesAndNumbers) {
-        Ok(spikes) if accept == Accept::Numbers && spikes.train.events().is_some() => Error::bad_file(
+fn read(file: &Path, reading: &Reading) -> Result<Dataset> {
+    let of_spikes = Reading { accept: Accept::SpikesAndNumbers, ..reading.clone() };
+    Dataset::read(file, reading).map_err(|error| match Dataset::read(file, &of_spikes) {
+        Ok(spikes) if reading.accept == Accept::Numbers && spikes.train.events().is_some() => Error::bad_file(
             file,
             "it has spikes with times (times_train), which bd train snn learns from, and no x_train",
         ),
@@ -57,7 +93,8 @@ impl Lessons {
         let usual = if job == "snn" { "random spikes" } else { "integration" };
         match data_meant(layers, "task", usual, &OWN)? {
             Meant::File(file) => {
-                let data = read(&file, accepted(job == "snn", encodes(layers)))?;
+                forget_other_tests(layers);
+                let data = read(&file, &reading(job, layers)?)?;
                 Ok(Self::File(file, Box::new(data)))
             }
             Meant::Generated(_) if job == "snn" => Ok(Self::Random),
@@ -73,18 +110,11 @@ impl Lessons {
             (Some(task), _) => Ok(Self::Task(*task)),
             (None, None) => Ok(Self::Random),
             (None, Some(file)) => {
-                let data = Dataset::read(file, config.accepted())?;
-                check_sha256(config, &file.clone(), &data)?;
+                let data = Dataset::read(file, &config.reading())?;
+                config.check_hashes(file, &data)?;
                 Ok(Self::File(file.clone(), Box::new(data.in_steps(file, config.binning())?)))
             }
         }
-    }
-}
-
-fn check_sha256(config: &NetworkConfig, file: &Path, data: &Dataset) -> Result<()> {
-    match &config.data.sha256 {
-        Some(known) if *known != data.sha256 => Err(Error::bad_file(file, CHANGED_FILE)),
-        _ => Ok(()),
     }
 }
 
@@ -92,6 +122,40 @@ impl NetworkConfig {
     /// Which inputs it takes.
     pub(crate) fn accepted(&self) -> Accept {
         accepted(self.model.is_spiking(), self.data.encode != Encoder::None)
+    }
+
+    /// How its file is read.
+    pub(crate) fn reading(&self) -> Reading {
+        let data = &self.data;
+        Reading {
+            accept: self.accepted(),
+            test_file: data.test_file.clone(),
+            test: data.test,
+            group: data.group.clone(),
+            seed: self.seed,
+        }
+    }
+
+    /// What each sample of a file is for, if it is the one that the run has read and divided.
+    pub(crate) fn uses(&self, path: &Path) -> Result<Option<Vec<Use>>> {
+        if !self.has_divided(path)? {
+            return Ok(None);
+        }
+        Dataset::read(path, &self.reading())?.uses(self.data.validation, self.seed)
+    }
+
+    /// Whether a file is the one that the run has read and divided.
+    pub(crate) fn has_divided(&self, path: &Path) -> Result<bool> {
+        let (Some(_), Some(known)) = (self.data.test, &self.data.sha256) else { return Ok(false) };
+        let content = std::fs::read(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
+        Ok(sha256_hex(&content) == *known)
+    }
+
+    fn check_hashes(&self, file: &Path, data: &Dataset) -> Result<()> {
+        check_sha256(file, "data.sha256", self.data.sha256.as_ref(), &data.sha256)?;
+        data.test_file.as_ref().map_or(Ok(()), |(file, found)| {
+            check_sha256(file, "data.test_sha256", self.data.test_sha256.as_ref(), found)
+        })
     }
 
     /// Sets what nobody has set and follows from what is learned, and refuses what does not fit it.
@@ -114,8 +178,11 @@ impl NetworkConfig {
             Lessons::Task(_) => Ok(Lessons::Task(self.data.task.expect("it was checked"))),
             Lessons::Random => Ok(Lessons::Random),
             Lessons::File(file, data) => {
-                check_sha256(self, &file, &data)?;
+                self.check_hashes(&file, &data)?;
                 self.data.sha256 = Some(data.sha256.clone());
+                self.data.test_sha256 = data.test_file.as_ref().map(|(_, sha256)| sha256.clone());
+                self.data.classes = data.classes.clone().or_else(|| self.data.classes.take());
+                self.data.test = data.division.map(|division| division.fraction);
                 if self.model.is_spiking() {
                     self.fit_to(&data.train, set)?;
                     self.check_inputs(&data.train)?;

@@ -14,12 +14,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<Column>> {
         return Err(Error::bad_file(path, format!("it has {numbers} numbers; at most {MAX_NUMBERS} are read")));
     }
     let unreadable = |name: &str, reason: &str| {
-        vec![Column { name: name.to_owned(), array: Some(name.to_owned()), numbers: Err(reason.to_owned()) }]
+        vec![Column {
+            name: name.to_owned(),
+            array: Some(name.to_owned()),
+            numbers: Err(reason.to_owned()),
+            dates: None,
+        }]
     };
     catch_torch(|| {
         let all = arrays.all().flat_map(|(name, array)| match array {
             Ok(array) => columns(name, array),
-            Err(reason) => unreadable(name, reason),
+            Err(reason) => unreadable(name, &reason),
         });
         Ok(all.collect())
     })
@@ -33,7 +38,7 @@ fn columns(name: &str, array: &Tensor) -> Vec<Column> {
         [_, width] if width > 0 => Ok(array.shallow_clone()),
         _ => Err(format!("it is {:?}; a series is [time] or [time, channel]", array.size())),
     };
-    let column = |column: String, numbers| Column { name: column, array: Some(name.to_owned()), numbers };
+    let column = |column: String, numbers| Column { name: column, array: Some(name.to_owned()), numbers, dates: None };
     match table {
         Err(reason) => vec![column(name.to_owned(), Err(reason))],
         Ok(table) => {

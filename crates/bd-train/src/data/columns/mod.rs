@@ -22,6 +22,17 @@ pub struct Column {
     pub array: Option<String>,
     /// Its numbers, all finite, in float64; or why they are none, for example `line 7 is "abc", which is no number`.
     pub numbers: Result<Vec<f64>, String>,
+    /// Of a column of dates the seconds since the first one.
+    pub dates: Option<Dates>,
+}
+
+/// Dates as times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dates {
+    /// The first one, as the file has it.
+    pub first: String,
+    /// Seconds since it, one for each point.
+    pub seconds: Vec<f64>,
 }
 
 /// The columns of a file.
@@ -36,10 +47,12 @@ pub struct Columns {
 /// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
 ///
 /// Text is UTF-8, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these that the first line has.
-/// Fields may be in double quotes; lines that begin with `#` are passed over, and so is a last column that is empty everywhere. A line
+/// Fields may be in double quotes; lines that begin with `#` are passed over. A line
 /// that is empty is passed over unless there are numbers before and after it: there it is a point that is missing. The first line is a
 /// header if none of its fields is a number, or if it has a word or nothing over a number. One that counts its columns from 0, as pandas
-/// does, is a header over numbers that are not whole; that is a [guess](Columns::guess). Arrays are `[time]` or `[time, channel]`.
+/// does, is a header over numbers that are not whole; that is a [guess](Columns::guess). So are names in the last remark before the first
+/// line, as `numpy.savetxt` writes them, and a second line of words over columns of numbers, which are their units. Columns that are empty
+/// everywhere are passed over. Arrays are `[time]` or `[time, channel]`.
 ///
 /// A column that is not of finite numbers is no error here, for nobody may want it. What makes the whole file unusable is
 /// [`Error::BadFile`], also that there is none.

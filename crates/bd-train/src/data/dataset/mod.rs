@@ -1,19 +1,25 @@
 //! [`Dataset`]: sequences with labels, with series, or with one vector each as targets, from a file of arrays.
 
+mod classes;
+mod divide;
 mod notes;
 mod prepared;
 mod read;
+mod read_targets;
+mod reading;
 mod spikes;
 mod subset;
 mod targets;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bd_core::{Arrays, Error, Result, Rng, catch_torch};
+use bd_core::{Arrays, Error, Result, catch_torch};
 
+use self::divide::Divided;
 pub use self::prepared::{EvaluationSet, Prepared};
-pub use self::read::{Accept, binned_events, sequences};
-use self::read::{Like, Reader};
+pub use self::read::{Accept, Sequences, binned_events, sequences};
+use self::read::{Like, Part, Reader, TrainingPart};
+pub use self::reading::{Division, Learned, Reading, USUAL_TEST, Use};
 pub use self::spikes::{NumberAt, first_not_spike, spikes_of};
 pub(crate) use self::subset::padding;
 pub use self::subset::{Binning, Subset, SubsetInputs};
@@ -27,6 +33,9 @@ pub use self::targets::Targets;
 /// | `len_train`, `len_test` | `[sample]`, whole numbers | steps of each sequence that are no padding; optional |
 /// | `times_*`, `units_*`, `offsets_*` | `[spike]`, `[spike]`, `[sample + 1]` | spikes with times in place of `x_*`, see [`Events`](super::Events) |
 /// | `y_train`, `y_test` | see [`Targets`] | targets: whole numbers are labels, floats are numbers |
+///
+/// A file may have the same arrays without a suffix, `x`, `y` and so on. Then a [fraction](Reading::test) of the samples is for testing,
+/// unless another file has the test part.
 #[derive(Debug)]
 pub struct Dataset {
     /// For training and, after [`hold_out`](Self::hold_out), for validation.
@@ -35,8 +44,17 @@ pub struct Dataset {
     pub test: Subset,
     /// What kind of targets both have.
     pub targets: Targets,
+    /// The names of the classes by their labels, where the file has them: of labels that are text these, in the order of `classes` or
+    /// `class_names`, if there is such an array, or of their letters.
+    pub classes: Option<Vec<String>>,
     /// SHA-256 of the file that they were read from, in hexadecimal.
     pub sha256: String,
+    /// Another file that the test part was read from, and its SHA-256.
+    pub test_file: Option<(PathBuf, String)>,
+    /// How the file was divided, if it had no test part.
+    pub division: Option<Division>,
+    /// How the samples came to their parts, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -44,35 +62,81 @@ impl Dataset {
     /// further classes.
     ///
     /// Fails with [`Error::BadFile`], which names the array and the place, if an array is missing, has another shape, or
-    /// holds a number that is not finite.
-    pub fn read(path: &Path, accept: Accept) -> Result<Self> {
-        let arrays = Arrays::read(path)?;
-        let (train, test, targets) = Self::parts(&Reader { arrays: &arrays, accept })?;
-        Ok(Self { train, test, targets, sha256: arrays.sha256().to_owned() })
+    /// holds a number that is not finite; and with [`Error::Config`] if the file cannot be divided as `reading` says.
+    pub fn read(path: &Path, reading: &Reading) -> Result<Self> {
+        Self::of_arrays(&Arrays::read(path)?, reading)
     }
 
-    fn parts(reader: &Reader<'_>) -> Result<(Subset, Subset, Targets)> {
-        let inputs: &[&str] = if reader.has_events("train")? { &["times", "units", "offsets"] } else { &["x"] };
-        let of = |part: &str| inputs.iter().chain(&["y"]).map(|what| format!("{what}_{part}")).collect::<Vec<_>>();
-        reader.check_names(&[of("train"), of("test")].concat())?;
-        let (train, targets) = catch_torch(|| reader.part("train", "training", None))?;
-        let (test, _) = catch_torch(|| reader.part("test", "test", Some(Like { targets, train: Some(&train) })))?;
-        Ok((train, test, targets))
+    fn of_arrays(arrays: &Arrays, reading: &Reading) -> Result<Self> {
+        let reader = Reader { arrays, accept: reading.accept };
+        let suffix = reader.training_suffix();
+        let is_divided = reading.test_file.is_none() && suffix.is_empty() && reader.test_suffix().is_empty();
+        if let Some(fraction) = reading.test.filter(|_| !is_divided) {
+            return Err(Error::Config(format!(
+                "data.test is {fraction}, which divides a file of x and y, but there is a test part already"
+            )));
+        }
+        let needed = if is_divided || reading.test_file.is_some() { vec![suffix] } else { vec![suffix, "test"] };
+        let way_out = if suffix == "train" && reader.test_suffix().is_empty() {
+            "; data.test_file names a file with the test part, and of x and y without a suffix a part is for testing"
+        } else {
+            ""
+        };
+        reader.check_parts(&needed, way_out)?;
+        let Part { subset: mut train, targets, names } = catch_torch(|| reader.part(suffix, "training", None))?;
+        let groups = reading.group.as_deref().map(|group| reader.groups(group, suffix, train.count()));
+        train.groups = groups.transpose()?;
+        let unused = reader.class_names().filter(|_| targets.are_labels() && names.is_none());
+        let unused = unused.map(|names| {
+            format!("the {} names of classes are not used, for there are {}", names.len(), targets.describe())
+        });
+        let data = |train, test| Self {
+            train,
+            test,
+            targets,
+            classes: names.clone(),
+            sha256: arrays.sha256().to_owned(),
+            test_file: None,
+            division: None,
+            notes: unused.into_iter().collect(),
+        };
+        if is_divided {
+            return Self::divided(train, reading, data);
+        }
+        let like = |same_file| {
+            let train = Some(TrainingPart { part: &train, suffix, same_file });
+            Like { targets, train, names: names.as_deref() }
+        };
+        let Some(file) = &reading.test_file else {
+            let test = catch_torch(|| reader.part("test", "test", Some(like(true))))?.subset;
+            return Ok(data(train, test));
+        };
+        let arrays = Arrays::read(file)?;
+        let reader = Reader { arrays: &arrays, accept: reading.accept };
+        let test = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like(false))))?.subset;
+        Ok(Self { test_file: Some((file.clone(), arrays.sha256().to_owned())), ..data(train, test) })
     }
 
-    /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a model that
-    /// takes `channels` channels and was trained on `targets`. Events are put in steps by `binning`.
-    pub fn read_test(
-        path: &Path,
-        accept: Accept,
-        channels: i64,
-        targets: Targets,
-        binning: Option<Binning>,
-    ) -> Result<Subset> {
+    /// All samples of a file that has no test part, divided.
+    fn divided(whole: Subset, reading: &Reading, data: impl FnOnce(Subset, Subset) -> Self) -> Result<Self> {
+        let (fraction, count) = (reading.test.unwrap_or(USUAL_TEST), whole.count());
+        let whole = Subset { samples: Some((0..count).collect()), ..whole };
+        let divided = whole.divide(fraction, reading.seed, "test")?;
+        let test = whole.select(&divided.held, "test")?;
+        let note = reading.note(&test, count, fraction);
+        let division = Some(Division { fraction, samples: count });
+        let mut data = Self { division, ..data(whole.select(&divided.kept, "training")?, test) };
+        data.notes.push(note);
+        Ok(data)
+    }
+
+    /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a trained model.
+    pub fn read_test(path: &Path, accept: Accept, learned: &Learned<'_>) -> Result<Subset> {
         let arrays = Arrays::read(path)?;
         let reader = Reader { arrays: &arrays, accept };
-        let suffix = if reader.has("x_test") || reader.has("times_test") { "test" } else { "" };
-        let (part, _) = catch_torch(|| reader.part(suffix, "test", Some(Like { targets, train: None })))?;
+        let Learned { channels, targets, classes: names, binning } = *learned;
+        let like = Like { targets, train: None, names };
+        let part = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like)))?.subset;
         let part = in_steps(part, path, binning)?;
         if part.channels() != channels {
             let size = part.shape();
@@ -84,48 +148,34 @@ impl Dataset {
     /// With the events of both parts put in steps by `binning`; `path` names the file in messages. Without `binning`, and for what
     /// is in steps already, nothing changes.
     pub fn in_steps(self, path: &Path, binning: Option<Binning>) -> Result<Self> {
-        let (train, test) = (in_steps(self.train, path, binning)?, in_steps(self.test, path, binning)?);
-        Ok(Self { train, test, ..self })
+        let test_path = self.test_file.as_ref().map_or(path, |(file, _)| file);
+        let test = in_steps(self.test, test_path, binning)?;
+        Ok(Self { train: in_steps(self.train, path, binning)?, test, ..self })
     }
 
     /// Divides the training part: what is left for training, and the fraction `fraction` of it for validation, none where that is 0.
-    /// Of each class the same fraction, rounded, is drawn by `seed`; the order of samples is kept.
+    /// Of each class the same fraction, rounded, is drawn by `seed`, or of groups whole ones; the order of samples is kept.
     ///
-    /// Fails if either part would be empty, or if the inputs are events.
+    /// Fails if either part would be empty.
     pub fn hold_out(&self, fraction: f64, seed: u64) -> Result<(Subset, Option<Subset>)> {
         if fraction == 0.0 {
-            return Ok((self.train.named("training")?, None));
+            return Ok((self.train.named("training"), None));
         }
-        let (kept, held) = self.draw_held_out(fraction, seed)?;
-        if held.is_empty() || kept.is_empty() {
-            let (count, kept, held) = (self.train.count(), kept.len(), held.len());
-            return Err(Error::Config(format!(
-                "a validation part of {fraction} of {count} training samples leaves {kept} for training and {held} for validation; \
-                 both need one"
-            )));
-        }
+        let Divided { kept, held } = self.train.divide(fraction, seed, "validation")?;
         Ok((self.train.select(&kept, "training")?, Some(self.train.select(&held, "validation")?)))
     }
 
-    /// Numbers of the samples for training and for validation.
-    fn draw_held_out(&self, fraction: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-        let labels = match self.targets {
-            Targets::Labels { .. } => Vec::<i64>::try_from(&self.train.targets)?,
-            _ => vec![0; self.train.count()],
-        };
-        let mut rng = Rng::new(seed, "validation");
-        let mut drawn: Vec<(i64, f64, usize)> =
-            labels.into_iter().enumerate().map(|(sample, label)| (label, rng.uniform(), sample)).collect();
-        drawn.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
-        let (mut kept, mut held) = (Vec::new(), Vec::new());
-        for class in drawn.chunk_by(|a, b| a.0 == b.0) {
-            let count = (class.len() as f64 * fraction).round() as usize;
-            held.extend(class[..count].iter().map(|(_, _, sample)| *sample));
-            kept.extend(class[count..].iter().map(|(_, _, sample)| *sample));
+    /// What each sample of the file is for, in its order, if [`hold_out`](Self::hold_out) with the same numbers follows; `None` of a file
+    /// that was not divided.
+    pub fn uses(&self, fraction: f64, seed: u64) -> Result<Option<Vec<Use>>> {
+        let (Some(division), Some(train)) = (self.division, &self.train.samples) else { return Ok(None) };
+        let mut uses = vec![Use::Test; division.samples];
+        train.iter().for_each(|sample| uses[*sample] = Use::Training);
+        if fraction > 0.0 {
+            let held = self.train.divide(fraction, seed, "validation")?.held;
+            held.iter().for_each(|at| uses[train[*at]] = Use::Validation);
         }
-        kept.sort_unstable();
-        held.sort_unstable();
-        Ok((kept, held))
+        Ok(Some(uses))
     }
 }
 

@@ -3,6 +3,7 @@
 use bd_core::Result;
 use tch::{Kind, Tensor};
 
+use super::classes::shown;
 use super::subset::Subset;
 use super::targets::Targets;
 
@@ -12,22 +13,31 @@ const MOST_CLASSES: usize = 20;
 const TIMES_SEEN: usize = 3;
 
 /// What whoever has made the file may not have meant.
-pub(super) fn notes(train: &Subset, targets: Targets) -> Result<Vec<String>> {
+pub(super) fn notes(train: &Subset, targets: Targets, names: Option<&[String]>) -> Result<Vec<String>> {
     let note = match targets {
-        Targets::Labels { classes } | Targets::LabelsOfSteps { classes } => missing_classes(train, classes)?,
+        Targets::Labels { classes } | Targets::LabelsOfSteps { classes } => missing_classes(train, classes, names)?,
         Targets::Series { .. } | Targets::Vectors { .. } => whole_numbers(train)?,
     };
     Ok(note.into_iter().collect())
 }
 
-fn missing_classes(train: &Subset, classes: i64) -> Result<Option<String>> {
+fn missing_classes(train: &Subset, classes: i64, names: Option<&[String]>) -> Result<Option<String>> {
     let labels = match train.targets.dim() {
         1 => train.targets.shallow_clone(),
         _ => train.valid_steps(&train.targets.unsqueeze(2)).flatten(0, -1),
     };
     let counts = Vec::<i64>::try_from(labels.f_bincount::<Tensor>(None, classes)?)?;
-    let missing: Vec<String> =
-        counts.iter().enumerate().filter(|(_, n)| **n == 0).map(|(i, _)| i.to_string()).collect();
+    let missing = counts.iter().enumerate().filter(|(_, n)| **n == 0);
+    if let Some(names) = names {
+        let missing: Vec<String> = missing.map(|(label, _)| names[label].clone()).collect();
+        return Ok((!missing.is_empty()).then(|| {
+            format!(
+                "the training part has no sample of {}; the network has an output for each all the same",
+                shown(&missing)
+            )
+        }));
+    }
+    let missing: Vec<String> = missing.map(|(label, _)| label.to_string()).collect();
     Ok((!missing.is_empty()).then(|| {
         let (shown, more) = (missing[..missing.len().min(8)].join(", "), if missing.len() > 8 { ", ..." } else { "" });
         format!(
@@ -73,22 +83,23 @@ mod tests {
 
     #[test]
     fn classes_without_a_sample_are_named() {
-        let found =
-            |labels: &[i64], classes| notes(&part(Tensor::from_slice(labels)), Targets::Labels { classes }).unwrap();
+        let found = |labels: &[i64], classes| {
+            notes(&part(Tensor::from_slice(labels)), Targets::Labels { classes }, None).unwrap()
+        };
         assert!(found(&[0, 1, 2, 0], 3).is_empty());
         assert!(found(&[1, 2, 1, 2], 3)[0].contains("has no label 0, and the network an output for each from 0 to 2"));
         assert!(found(&[0, 10, 20, 0], 21)[0].contains("no label 1, 2, 3, 4, 5, 6, 7, 8, ..., and"));
         // Padding has no label.
         let steps = Tensor::from_slice(&[1i64, 0, 0, 1, 1, 0]).reshape([2, 3]);
         let padded = Subset { lengths: Some(Tensor::from_slice(&[1i64, 2])), ..part(steps) };
-        assert!(notes(&padded, Targets::LabelsOfSteps { classes: 2 }).unwrap()[0].contains("has no label 0"));
+        assert!(notes(&padded, Targets::LabelsOfSteps { classes: 2 }, None).unwrap()[0].contains("has no label 0"));
     }
 
     #[test]
     fn classes_saved_as_floats_are_told() {
         let found = |numbers: &[f64]| {
             let y = Tensor::from_slice(numbers).unsqueeze(1);
-            notes(&part(y), Targets::Vectors { n_out: 1 }).unwrap()
+            notes(&part(y), Targets::Vectors { n_out: 1 }, None).unwrap()
         };
         assert!(found(&[0.0, 1.0, 2.0, 1.0, 0.0, 2.0, 1.0, 1.0, 0.0])[0].contains("3 different ones, saved as floats"));
         for other in [&[0.0, 1.0, 2.0, 1.5, 0.0, 2.0, 1.0, 1.0, 0.0][..], &[0.0, 1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]] {

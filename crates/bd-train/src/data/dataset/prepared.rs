@@ -60,7 +60,9 @@ pub struct Prepared {
     pub late_events: usize,
     /// Whether spikes came with times.
     pub had_times: bool,
-    /// What looks odd about the targets, in sentences.
+    /// The numbers of the test samples in the file, where that was divided.
+    pub test_samples: Option<Vec<usize>>,
+    /// How samples came to their parts, and what looks odd about the targets, in sentences.
     pub notes: Vec<String>,
 }
 
@@ -69,14 +71,15 @@ impl Prepared {
     /// parts to the model.
     ///
     /// Fails as [`Dataset::hold_out`] and [`Subset::examples`] do.
-    pub fn new(dataset: Dataset, transform: &impl DataTransform, validation: f64, seed: u64) -> Result<Self> {
+    pub fn new(mut dataset: Dataset, transform: &impl DataTransform, validation: f64, seed: u64) -> Result<Self> {
         let (merged_events, late_events) = (
             dataset.train.merged_events + dataset.test.merged_events,
             dataset.train.late_events + dataset.test.late_events,
         );
-        let (notes, had_times) = (notes(&dataset.train, dataset.targets)?, dataset.train.had_times);
+        dataset.notes.extend(notes(&dataset.train, dataset.targets, dataset.classes.as_deref())?);
+        let (had_times, test_samples) = (dataset.train.had_times, dataset.test.samples.take());
         let (part, held) = dataset.hold_out(validation, seed)?;
-        let Dataset { train: whole, test, targets, .. } = dataset;
+        let Dataset { train: whole, test, targets, notes, .. } = dataset;
         drop(whole); // numbers in float64, which are not needed any more
         part.fit(transform)?;
         let baseline = LinearBaseline::new(&part, &test, targets)?;
@@ -96,6 +99,7 @@ impl Prepared {
             merged_events,
             late_events,
             had_times,
+            test_samples,
             notes,
         })
     }

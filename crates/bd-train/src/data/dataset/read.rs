@@ -4,6 +4,7 @@ use bd_core::text::plural;
 use bd_core::{Arrays, Error, Inputs, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
+use super::classes::Labelled;
 use super::spikes::{first_not_spike, spikes_of};
 use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
@@ -26,24 +27,44 @@ pub(super) struct Reader<'a> {
     pub(super) accept: Accept,
 }
 
+/// A part that was read.
+pub(super) struct Part {
+    pub(super) subset: Subset,
+    pub(super) targets: Targets,
+    /// The names of the classes, if they have some.
+    pub(super) names: Option<Vec<String>>,
+}
+
 /// What is known before a part is read, and goes before what its values look like.
 #[derive(Clone, Copy)]
 pub(super) struct Like<'a> {
     /// Of the training part, or of a run.
     pub(super) targets: Targets,
-    /// The training part, where it is in the same file.
-    pub(super) train: Option<&'a Subset>,
+    /// The training part, unless a run has learned from it.
+    pub(super) train: Option<TrainingPart<'a>>,
+    /// The names of the classes, if they have some.
+    pub(super) names: Option<&'a [String]>,
+}
+
+/// A training part with where it comes from.
+#[derive(Clone, Copy)]
+pub(super) struct TrainingPart<'a> {
+    pub(super) part: &'a Subset,
+    /// Of its arrays: `train`, or none.
+    pub(super) suffix: &'a str,
+    /// Whether the test part is in the same file.
+    pub(super) same_file: bool,
 }
 
 impl Like<'_> {
     /// Who has these targets.
-    fn whose(&self) -> &'static str {
-        if self.train.is_some() { "y_train has" } else { "the run has learned" }
+    pub(super) fn whose(&self) -> String {
+        self.train.map_or("the run has learned".into(), |train| format!("{} has", named("y", train.suffix)))
     }
 }
 
 /// `x` and `train` are `x_train`; without a suffix `x`.
-fn named(what: &str, suffix: &str) -> String {
+pub(super) fn named(what: &str, suffix: &str) -> String {
     if suffix.is_empty() { what.to_owned() } else { format!("{what}_{suffix}") }
 }
 
@@ -56,18 +77,18 @@ impl Reader<'_> {
         self.arrays.has(name)
     }
 
-    fn find(&self, name: &str) -> Result<&Tensor> {
-        self.check_names(&[name])?;
+    pub(super) fn find(&self, name: &str) -> Result<&Tensor> {
+        self.check_names(&[name], "")?;
         Ok(self.arrays.get(name)?.expect("it was found"))
     }
 
-    /// Refuses a file that lacks one of these arrays.
-    pub(super) fn check_names(&self, names: &[impl AsRef<str>]) -> Result<()> {
+    /// Refuses a file that lacks one of these arrays, and says what to do instead.
+    fn check_names(&self, names: &[impl AsRef<str>], way_out: &str) -> Result<()> {
         let missing: Vec<_> = names.iter().map(AsRef::as_ref).filter(|name| !self.has(name)).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        self.bad(format!("it lacks {}; there are: {}", missing.join(", "), self.arrays.describe()))
+        self.bad(format!("it lacks {}; there are: {}{way_out}", missing.join(", "), self.arrays.describe()))
     }
 
     /// Whether the inputs are events.
@@ -81,8 +102,44 @@ impl Reader<'_> {
         }
     }
 
+    /// The suffix of the arrays of a training part: `train`, or none where there are only examples without one.
+    pub(super) fn training_suffix(&self) -> &'static str {
+        let has = |suffix: &str| self.has(&named("x", suffix)) || self.has(&named("times", suffix));
+        if !has("train") && has("") { "" } else { "train" }
+    }
+
+    /// Refuses a file that lacks an array of the parts with these suffixes.
+    pub(super) fn check_parts(&self, suffixes: &[&str], way_out: &str) -> Result<()> {
+        let has_events = self.has_events(suffixes[0])?;
+        let inputs: &[&str] = if has_events { &["times", "units", "offsets"] } else { &["x"] };
+        let of = |part: &&str| inputs.iter().chain(&["y"]).map(|what| named(what, part)).collect::<Vec<_>>();
+        self.check_names(&suffixes.iter().flat_map(of).collect::<Vec<_>>(), way_out)
+    }
+
+    /// The suffix of the arrays of a test part: `test`, or none where there are only examples without one.
+    pub(super) fn test_suffix(&self) -> &'static str {
+        if self.has("x_test") || self.has("times_test") { "test" } else { "" }
+    }
+
+    /// To which group each of `count` samples belongs, by an array of whole numbers.
+    pub(super) fn groups(&self, name: &str, suffix: &str, count: usize) -> Result<Vec<i64>> {
+        let name = named(name, suffix);
+        if let Some(text) = self.arrays.text(&name).filter(|text| text.shape == [count as i64]) {
+            let mut distinct: Vec<&String> = text.items.iter().collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            return Ok(text.items.iter().map(|item| distinct.partition_point(|known| *known < item) as i64).collect());
+        }
+        let groups = self.find(&name)?;
+        if !(whole(groups) || groups.kind() == Kind::Bool) || groups.size() != [count as i64] {
+            let found = format!("{} of shape {:?}", kind_name(groups.kind()), groups.size());
+            return self.bad(format!("{name} is {found}; groups are whole numbers or text of shape [{count}]"));
+        }
+        Ok(Vec::try_from(groups.to_kind(Kind::Int64))?)
+    }
+
     /// Inputs, targets and perhaps lengths. A test part must be like the training part.
-    pub(super) fn part(&self, suffix: &str, name: &'static str, like: Option<Like<'_>>) -> Result<(Subset, Targets)> {
+    pub(super) fn part(&self, suffix: &str, name: &'static str, like: Option<Like<'_>>) -> Result<Part> {
         let y_name = named("y", suffix);
         let (x, lengths, shown, count, time) = if self.has_events(suffix)? {
             let events = self.events(suffix)?;
@@ -95,12 +152,18 @@ impl Reader<'_> {
             let size = self.find(&name)?.size();
             (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
-        let y = self.find(&y_name)?;
+        let is_valid = |at: usize, shape: &[i64]| match (&lengths, shape) {
+            (Some(lengths), [_, steps]) if Some(*steps) == time => {
+                (at as i64 % steps) < lengths.int64_value(&[(at as i64 / steps).min(count - 1)])
+            }
+            _ => true,
+        };
+        let Labelled { y, names } = self.labelled(suffix, like, is_valid)?;
         if y.size().first() != Some(&count) {
             return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both", y.size()));
         }
-        let (y, targets) = self.targets(&y_name, y, time, lengths.as_ref(), like)?;
-        Ok((Subset { lengths, ..Subset::new(name, x, y) }, targets))
+        let (y, targets, names) = self.targets(&y_name, &y, names, time, lengths.as_ref(), like)?;
+        Ok(Part { subset: Subset { lengths, ..Subset::new(name, x, y) }, targets, names })
     }
 
     fn events(&self, suffix: &str) -> Result<Events> {
@@ -117,26 +180,30 @@ impl Reader<'_> {
     }
 
     /// `x_<suffix>` and perhaps `len_<suffix>`.
-    fn inputs(&self, suffix: &str, train: Option<&Subset>) -> Result<(Inputs, Option<Tensor>)> {
+    fn inputs(&self, suffix: &str, train: Option<TrainingPart<'_>>) -> Result<(Inputs, Option<Tensor>)> {
         let (x_name, len_name) = (named("x", suffix), named("len", suffix));
         let x = self.find(&x_name)?;
         let size = x.size();
         let [count, time, channels] = size[..] else {
-            return self.bad(format!("{x_name} is {size:?}; it must be [sample, time, channel]"));
+            let hint =
+                if size.len() == 2 { format!("; of one channel that is {x_name}[:, :, None]") } else { String::new() };
+            return self.bad(format!("{x_name} is {size:?}; it must be [sample, time, channel]{hint}"));
         };
         if size.contains(&0) {
             return self.bad(format!("{x_name} is {size:?}, with nothing in it"));
         }
-        if let Some(train) = train.map(Subset::channels).filter(|train| *train != channels) {
-            return self.bad(format!("x_train has {train} channels, but {x_name} has {channels}"));
+        if let Some(TrainingPart { part, suffix, .. }) = train.filter(|train| train.part.channels() != channels) {
+            let (known, found) = (named("x", suffix), part.channels());
+            return self.bad(format!("{known} has {found} channels, but {x_name} has {channels}"));
         }
         let lengths = match self.arrays.get(&len_name)? {
             Some(lengths) => Some(self.lengths(&len_name, lengths, count, time)?),
             None => None,
         };
-        if let Some(train) = train.filter(|train| train.lengths.is_some() != lengths.is_some()) {
-            let (there, missing) =
-                if train.lengths.is_some() { ("len_train", "len_test") } else { ("len_test", "len_train") };
+        let unlike = |train: &TrainingPart<'_>| train.same_file && train.part.lengths.is_some() != lengths.is_some();
+        if let Some(train) = train.filter(unlike) {
+            let of_train = named("len", train.suffix);
+            let (there, missing) = if lengths.is_some() { (len_name, of_train) } else { (of_train, len_name) };
             return self
                 .bad(format!("it has {there} and lacks {missing}: sequences of both parts are padded, or of none"));
         }
@@ -145,13 +212,14 @@ impl Reader<'_> {
             Ok::<_, Error>(Inputs::Dense(numbers.transpose(0, 1)))
         };
         let of_numbers =
-            self.accept != Accept::SpikesAndNumbers || train.is_some_and(|train| train.numbers().is_some());
+            self.accept != Accept::SpikesAndNumbers || train.is_some_and(|train| train.part.numbers().is_some());
         let inputs = match first_not_spike(x, lengths.as_ref()) {
             _ if of_numbers => numbers(lengths.as_ref())?,
             None => Inputs::Spikes(spikes_of(x, lengths.as_ref())?),
             Some(other) if train.is_some() => {
+                let train = named("x", train.map_or("train", |train| train.suffix));
                 return self
-                    .bad(format!("x_train holds zeros and ones only, which are spikes, but {x_name} is {other}"));
+                    .bad(format!("{train} holds zeros and ones only, which are spikes, but {x_name} is {other}"));
             }
             Some(_) => numbers(lengths.as_ref())?,
         };
@@ -173,129 +241,14 @@ impl Reader<'_> {
         Ok(lengths)
     }
 
-    /// `time` is the number of steps, where inputs are in steps.
-    fn targets(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
-        // True and false are two classes.
-        let are_labels = like.map_or_else(|| whole(y) || y.kind() == Kind::Bool, |like| like.targets.are_labels());
-        let (y, targets) = if are_labels {
-            self.labels(name, y, time, lengths, like)?
-        } else {
-            self.numbers(name, y, time, lengths, like)?
-        };
-        match like {
-            Some(like) if like.targets != targets => {
-                self.bad(format!("{} {}, but {name} has {targets}", like.whose(), like.targets))
-            }
-            _ => Ok((y, targets)),
-        }
-    }
-
-    fn labels(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
-        let size = y.size();
-        let (of_steps, y) = match size[..] {
-            [_] => (false, y.shallow_clone()),
-            [_, steps] if Some(steps) == time => (true, y.shallow_clone()),
-            // A column of labels.
-            [_, 1] => (false, y.squeeze_dim(1)),
-            [_, _] if is_one_hot(y) => {
-                return self.bad(format!(
-                    "{name} is {size:?}, with a single 1 in each row: labels are numbers of classes, {name}.argmax(axis=1)"
-                ));
-            }
-            _ => {
-                let or_steps = time.map_or(String::new(), |time| format!(" or [sample, {time}]"));
-                return self.bad(format!("{name} is {size:?}; labels are [sample]{or_steps}"));
-            }
-        };
-        let mut y = self.whole_numbers(name, &y)?;
-        // Labels of padding may be any, -1 or -100 often.
-        if let Some(lengths) = lengths.filter(|_| of_steps) {
-            y = y.masked_fill(&padding(lengths, size[1]), 0);
-        }
-        let (least, count) = (y.min().int64_value(&[]), y.numel() as i64);
-        if least < 0 {
-            return self.bad(format!("{name} has the label {least}; labels count from 0"));
-        }
-        let most = y.max().int64_value(&[]);
-        let classes = match like {
-            Some(Like { targets, .. }) if targets.are_labels() && most >= targets.n_out() => {
-                let (whose, last) = (like.map_or("", |like| like.whose()), targets.n_out() - 1);
-                return self.bad(format!("{name} has the label {most}, but {whose} only 0 to {last}"));
-            }
-            Some(Like { targets, .. }) => targets.n_out(),
-            // Counts or times that are whole numbers; a network would get an output for each.
-            None if most >= count => {
-                return self.bad(format!(
-                    "{name} has {count} labels and one of them is {most}: there would be more classes than labels. Number classes \
-                     from 0, or save what is no class as floats"
-                ));
-            }
-            None => most + 1,
-        };
-        Ok((y, if of_steps { Targets::LabelsOfSteps { classes } } else { Targets::Labels { classes } }))
-    }
-
-    /// In int64. Floats may stand for labels where that is what is wanted.
-    fn whole_numbers(&self, name: &str, y: &Tensor) -> Result<Tensor> {
-        let labels = y.to_kind(Kind::Int64);
-        if y.is_floating_point() {
-            let wrong = y.ne_tensor(&labels.to_kind(y.kind())).nonzero();
-            if wrong.size()[0] > 0 {
-                let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
-                let value = y.double_value(&place);
-                return self.bad(format!("{name} is {value} at {place:?} (counted from 0); labels are whole numbers"));
-            }
-        }
-        Ok(labels)
-    }
-
-    fn numbers(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
-        let size = y.size();
-        // Where there are as many outputs as steps, sizes leave two readings; what is known decides.
-        let are_vectors = |n: i64| matches!(like, Some(Like { targets: Targets::Vectors { n_out }, .. }) if n_out == n);
-        let of_steps = |steps: i64| Some(steps) == time;
-        let (y, targets, places) = match size[..] {
-            [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }, &["sample"][..]),
-            [_, steps] if of_steps(steps) && steps > 1 && !are_vectors(steps) => {
-                (y.unsqueeze(2), Targets::Series { n_out: 1 }, &["sample", "step"][..])
-            }
-            [_, n_out] if n_out > 0 => (y.shallow_clone(), Targets::Vectors { n_out }, &["sample", "output"][..]),
-            [_, steps, n_out] if of_steps(steps) && n_out > 0 => {
-                (y.shallow_clone(), Targets::Series { n_out }, &["sample", "step", "output"][..])
-            }
-            _ => {
-                let of_steps =
-                    time.map_or(String::new(), |time| format!("[sample, {time}, output] for each step, or "));
-                return self
-                    .bad(format!("{name} is {size:?}; targets are {of_steps}[sample, output] for each sequence"));
-            }
-        };
-        Ok((self.finite(name, &y, lengths.filter(|_| targets.of_steps()), places)?, targets))
-    }
-
     /// In float64, with every value finite, and 0 in padding, whatever stands there. `names` are those of the dimensions.
-    fn finite(&self, name: &str, array: &Tensor, lengths: Option<&Tensor>, names: &[&str]) -> Result<Tensor> {
+    pub(super) fn finite(
+        &self,
+        name: &str,
+        array: &Tensor,
+        lengths: Option<&Tensor>,
+        names: &[&str],
+    ) -> Result<Tensor> {
         let mut numbers = array.to_kind(Kind::Double);
         if let Some(lengths) = lengths {
             let mut padding = padding(lengths, numbers.size()[1]);
@@ -327,10 +280,21 @@ pub fn binned_events(arrays: &Arrays, binning: Binning) -> Result<Option<Binned>
     binned.map(Some).or_else(|error| reader.bad(error.to_string()))
 }
 
+/// Sequences of a file, without targets.
+#[derive(Debug)]
+pub struct Sequences {
+    /// `[sample, time, channel]`; floats in float64.
+    pub x: Tensor,
+    /// Int64 `[sample]`: steps that are no padding, where sequences are padded.
+    pub lengths: Option<Tensor>,
+    /// The dtype that the file has.
+    pub kind: Kind,
+}
+
 /// Sequences `[sample, time, channel]` among the arrays of a file, without targets, for a model of `channels` channels: the array of a
 /// name, the only one, or `x` or `x_test`; of `[time, channel]` a batch of one is made. Beside an array `x` or `x_test` stand the lengths
 /// of sequences that are padded, if they are, as `len` or `len_test`: whole numbers `[sample]`, and what stands in padding is 0 then.
-pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<(Tensor, Option<Tensor>)> {
+pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<Sequences> {
     let reader = Reader { arrays, accept: Accept::SpikesAndNumbers };
     let mut names = arrays.names();
     let name = match (name, names.next(), names.next()) {
@@ -354,19 +318,15 @@ pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<(
         Some(lengths) => Some(reader.lengths(len.as_deref().unwrap_or("len"), lengths, size[0], size[1])?),
         None => None,
     };
+    let kind = x.kind();
     // Whole numbers and bools are finite, and spikes often, of which there may be many.
-    match x.is_floating_point() {
-        true => Ok((reader.finite(name, &x, lengths.as_ref(), &["sample", "step", "channel"])?, lengths)),
-        false => Ok((x, lengths)),
-    }
+    let x = match x.is_floating_point() {
+        true => reader.finite(name, &x, lengths.as_ref(), &["sample", "step", "channel"])?,
+        false => x,
+    };
+    Ok(Sequences { x, lengths, kind })
 }
 
-/// Whether every row has a single 1, and zeros.
-fn is_one_hot(y: &Tensor) -> bool {
-    let of_bits = y.eq(0).logical_or(&y.eq(1)).all().int64_value(&[]) == 1;
-    of_bits && y.sum_dim_intlist(1, false, Kind::Int64).eq(1).all().int64_value(&[]) == 1
-}
-
-fn whole(array: &Tensor) -> bool {
+pub(super) fn whole(array: &Tensor) -> bool {
     matches!(array.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
 }

@@ -31,6 +31,10 @@ pub struct Subset {
     pub late_events: usize,
     /// Whether the inputs were spikes with times before they were put in steps.
     pub had_times: bool,
+    /// The numbers of the sequences in their file, where that was divided.
+    pub samples: Option<Vec<usize>>,
+    /// The group of each sequence, where groups are not to be divided.
+    pub groups: Option<Vec<i64>>,
 }
 
 /// The steps and channels that events are put in.
@@ -47,7 +51,17 @@ pub struct Binning {
 impl Subset {
     /// A part of these sequences and targets, without padding.
     pub fn new(name: &'static str, inputs: SubsetInputs, targets: Tensor) -> Self {
-        Self { name, inputs, targets, lengths: None, merged_events: 0, late_events: 0, had_times: false }
+        Self {
+            name,
+            inputs,
+            targets,
+            lengths: None,
+            merged_events: 0,
+            late_events: 0,
+            had_times: false,
+            samples: None,
+            groups: None,
+        }
     }
 
     /// Number of sequences.
@@ -113,26 +127,38 @@ impl Subset {
         }
     }
 
-    /// Some of the sequences, in the given order, as a part of another name. Fails for events.
+    /// Some of the sequences, in the given order, as a part of another name.
     pub fn select(&self, samples: &[usize], name: &'static str) -> Result<Self> {
-        let SubsetInputs::Steps(inputs) = &self.inputs else { return Err(not_in_steps()) };
         let numbers: Vec<i64> = samples.iter().map(|sample| *sample as i64).collect();
         let index = Tensor::from_slice(&numbers);
-        let inputs = match inputs {
+        let inputs = match &self.inputs {
             // Sample by sample in memory, as they were read.
-            Inputs::Dense(xs) => Inputs::Dense(xs.transpose(0, 1).f_index_select(0, &index)?.transpose(0, 1)),
-            Inputs::Spikes(spikes) => Inputs::Spikes(spikes.select(samples)?),
+            SubsetInputs::Steps(Inputs::Dense(xs)) => {
+                SubsetInputs::Steps(Inputs::Dense(xs.transpose(0, 1).f_index_select(0, &index)?.transpose(0, 1)))
+            }
+            SubsetInputs::Steps(Inputs::Spikes(spikes)) => SubsetInputs::Steps(Inputs::Spikes(spikes.select(samples)?)),
+            SubsetInputs::Events(events) => SubsetInputs::Events(events.select(samples)?),
         };
         let lengths = self.lengths.as_ref().map(|lengths| lengths.f_index_select(0, &index)).transpose()?;
-        let part = Self::new(name, SubsetInputs::Steps(inputs), self.targets.f_index_select(0, &index)?);
-        Ok(Self { lengths, ..part })
+        let part = Self::new(name, inputs, self.targets.f_index_select(0, &index)?);
+        let groups = self.groups.as_ref().map(|groups| samples.iter().map(|sample| groups[*sample]).collect());
+        let numbers = self.samples.as_ref().map(|known| samples.iter().map(|sample| known[*sample]).collect());
+        Ok(Self { lengths, groups, samples: numbers, had_times: self.had_times, ..part })
     }
 
-    /// The same sequences as a part of another name. Numbers and spikes are shared, not copied. Fails for events.
-    pub fn named(&self, name: &'static str) -> Result<Self> {
-        let SubsetInputs::Steps(inputs) = &self.inputs else { return Err(not_in_steps()) };
-        let part = Self::new(name, SubsetInputs::Steps(inputs.clone()), self.targets.shallow_clone());
-        Ok(Self { lengths: self.lengths.as_ref().map(Tensor::shallow_clone), ..part })
+    /// The same sequences as a part of another name. Numbers and spikes are shared, not copied.
+    pub fn named(&self, name: &'static str) -> Self {
+        let inputs = match &self.inputs {
+            SubsetInputs::Steps(inputs) => SubsetInputs::Steps(inputs.clone()),
+            SubsetInputs::Events(events) => SubsetInputs::Events(events.shallow_clone()),
+        };
+        Self {
+            lengths: self.lengths.as_ref().map(Tensor::shallow_clone),
+            samples: self.samples.clone(),
+            groups: self.groups.clone(),
+            had_times: self.had_times,
+            ..Self::new(name, inputs, self.targets.shallow_clone())
+        }
     }
 
     /// Lets `transform` learn from the steps that are no padding: from inputs if they are numbers, and from targets if they are.

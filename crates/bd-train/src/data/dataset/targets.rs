@@ -49,6 +49,15 @@ impl Targets {
         }
     }
 
+    /// The same labels, of so many classes; numbers stay what they are.
+    pub(super) fn with_classes(self, classes: i64) -> Self {
+        match self {
+            Self::Labels { .. } => Self::Labels { classes },
+            Self::LabelsOfSteps { .. } => Self::LabelsOfSteps { classes },
+            numbers => numbers,
+        }
+    }
+
     /// Whether they are labels, and not numbers.
     pub fn are_labels(self) -> bool {
         matches!(self, Self::Labels { .. } | Self::LabelsOfSteps { .. })

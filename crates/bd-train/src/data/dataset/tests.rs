@@ -12,6 +12,9 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::data::Events;
 
+mod classes;
+mod parts;
+
 const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// `x_train` `[4, 3, 2]` with numbers 0 to 23, `y_train` `[0, 1, 1, 0]`, and of these the first two for the test.
@@ -33,9 +36,7 @@ fn with(name: &str, array: Tensor) -> Vec<(String, Tensor)> {
 
 fn read(arrays: &[(String, Tensor)], accept: Accept) -> Result<Dataset> {
     let arrays = arrays.iter().map(|(name, array)| (name.clone(), array.shallow_clone())).collect();
-    let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), arrays), accept };
-    let (train, test, targets) = Dataset::parts(&reader)?;
-    Ok(Dataset { train, test, targets, sha256: String::new() })
+    Dataset::of_arrays(&Arrays::new(Path::new("a.npz"), arrays), &Reading::new(accept))
 }
 
 fn refused(arrays: &[(String, Tensor)], accept: Accept, words: &str) {
@@ -75,10 +76,10 @@ fn the_hash_is_that_of_the_file_and_the_arrays_are_its_arrays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let data = Dataset::read(&path, Accept::Numbers).unwrap();
+    let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
     assert_eq!(data.sha256, sha256_hex(&std::fs::read(&path).unwrap()));
     assert_eq!(data.test.numbers().unwrap(), Tensor::arange(12, F64).reshape([2, 3, 2]));
-    let error = Dataset::read(&folder.path().join("a.csv"), Accept::Numbers).unwrap_err().to_string();
+    let error = Dataset::read(&folder.path().join("a.csv"), &Reading::new(Accept::Numbers)).unwrap_err().to_string();
     assert!(error.contains("ends in .npz"), "{error}");
 }
 
@@ -233,7 +234,7 @@ fn events_that_do_not_fit_are_refused() {
     padded.push(("len_train".into(), Tensor::from_slice(&[1i64, 1])));
     refused(&padded, Accept::SpikesAndNumbers, "spikes with times have no padding");
     let data = read(&events(), Accept::SpikesAndNumbers).unwrap();
-    assert!(data.hold_out(0.0, 0).unwrap_err().to_string().contains("must be put in steps first"));
+    assert_eq!(data.hold_out(0.0, 0).unwrap().0.events().unwrap().count(), 2);
     assert!(data.train.examples(&Identity::new(F64)).unwrap_err().to_string().contains("must be put in steps first"));
     let few = Some(Binning { dt_ms: 2.0, steps: 3, channels: 2 });
     let error = data.in_steps(Path::new("a.npz"), few).unwrap_err().to_string();
@@ -256,8 +257,7 @@ fn a_fraction_of_each_class_is_held_out() {
     let x = Tensor::arange(18, F64).reshape([18, 1, 1]);
     let train =
         Subset::new("training", SubsetInputs::Steps(Inputs::batch_first(&x).unwrap()), Tensor::from_slice(&labels));
-    let test = train.named("test").unwrap();
-    let data = Dataset { train, test, targets: Targets::Labels { classes: 2 }, sha256: String::new() };
+    let data = Dataset { train, ..read(&arrays(), Accept::Numbers).unwrap() };
     let numbers = |part: &Subset| Vec::<f64>::try_from(part.numbers().unwrap().flatten(0, -1)).unwrap();
     let (kept, held) = data.hold_out(1.0 / 3.0, 5).unwrap();
     let held = held.unwrap();
@@ -284,7 +284,7 @@ fn nothing_is_held_out_of_nothing_and_both_parts_need_a_sample() {
         [(0.1, "4 for training and 0 for validation"), (0.9, "0 for training and 4 for validation")]
     {
         let error = data.hold_out(fraction, 0).unwrap_err().to_string();
-        assert!(error.contains(words) && error.contains("of 4 training samples"), "{error}");
+        assert!(error.contains(words) && error.contains("of 4 samples") && error.contains("both need one"), "{error}");
     }
 }
 
@@ -359,7 +359,8 @@ fn the_test_part_of_another_file_must_fit_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, channels, targets, None);
+    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None };
+    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, &learned(channels, targets));
     assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
     let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
     assert!(error.contains("its inputs are [2, 3, 2]; the network takes [sample, time, 3]"), "{error}");
@@ -377,7 +378,10 @@ fn the_test_part_of_another_file_must_fit_the_model() {
         [("x", arrays().remove(0).1), ("y", arrays().remove(1).1)].map(|(n, a)| (n.to_owned(), a)).into();
     let path = folder.path().join("b.npz");
     save_npz(&path, &bare).unwrap();
-    assert_eq!(Dataset::read_test(&path, Accept::Numbers, 2, Targets::Labels { classes: 2 }, None).unwrap().count(), 4);
+    assert_eq!(
+        Dataset::read_test(&path, Accept::Numbers, &learned(2, Targets::Labels { classes: 2 })).unwrap().count(),
+        4
+    );
 }
 
 /// Events that a program has in memory make a part without a file.
@@ -430,8 +434,9 @@ fn targets_of_every_shape_are_read_with_and_without_padding() {
                 all.extend([(format!("x_{part}"), x), (format!("y_{part}"), y)]);
             }
             save_npz(&path, &all).unwrap();
-            let data = Dataset::read(&path, Accept::Numbers).unwrap();
-            let test = Dataset::read_test(&path, Accept::Numbers, 2, targets, None).unwrap();
+            let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
+            let learned = Learned { channels: 2, targets, classes: None, binning: None };
+            let test = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
             assert_eq!(data.targets, targets);
             for part in [&data.train, &data.test, &test] {
                 assert_eq!((part.targets.size(), part.lengths.is_some()), (size.clone(), padded), "{targets:?}");
@@ -441,7 +446,8 @@ fn targets_of_every_shape_are_read_with_and_without_padding() {
                 assert_eq!(sum, expected, "{targets:?}");
             }
             let arrays = Arrays::read(&path).unwrap();
-            let (found, lengths) = sequences(&arrays, None, 2).unwrap();
+            let Sequences { x: found, lengths, kind } = sequences(&arrays, None, 2).unwrap();
+            assert_eq!(kind, Kind::Double);
             assert_eq!((found, lengths.is_some()), (test.numbers().unwrap(), padded));
         }
     }
@@ -468,7 +474,7 @@ fn what_a_model_has_learned_goes_before_what_values_look_like() {
     let part = |y: Tensor, targets| {
         let all = vec![("x".to_owned(), Tensor::ones([2, 3, 1], F64)), ("y".to_owned(), y)];
         let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), all), accept: Accept::Numbers };
-        reader.part("", "test", Some(Like { targets, train: None })).map(|(part, _)| part.targets)
+        reader.part("", "test", Some(Like { targets, train: None, names: None })).map(|part| part.subset.targets)
     };
     let labels = Targets::Labels { classes: 5 };
     assert_eq!(part(Tensor::from_slice(&[2i64, 4]), labels).unwrap(), Tensor::from_slice(&[2i64, 4]));

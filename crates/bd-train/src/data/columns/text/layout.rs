@@ -15,6 +15,13 @@ pub(super) fn utf8(content: Vec<u8>) -> Result<Vec<u8>, String> {
     String::from_utf16(&units).map(String::into_bytes).map_err(|_| "it begins as UTF-16 text and is none".into())
 }
 
+/// With the line ends of old Macintosh programs, which are all that ends a line, as others have them: csv ends no remark by them.
+pub(super) fn end_lines(content: &mut [u8]) {
+    if !content.contains(&b'\n') {
+        content.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
+    }
+}
+
 /// Excel's first line `sep=;`, which is made empty: the separator of all lines.
 pub(super) fn take_separator_line(content: &mut [u8]) -> Option<u8> {
     let separator = *content.strip_prefix(b"sep=")?.first()?;
@@ -67,7 +74,8 @@ pub(super) fn decimal_commas(content: &[u8]) -> bool {
         let field = field.strip_prefix(b"-").unwrap_or(field);
         let Some(at) = field.iter().position(|byte| b".,".contains(byte)) else { continue };
         if digits(&field[..at]) && field.get(at + 1).is_some_and(u8::is_ascii_digit) {
-            if field[at] == b'.' {
+            // A point, or commas of thousands.
+            if field[at] == b'.' || field[at + 1..].iter().any(|byte| b".,".contains(byte)) {
                 return false;
             }
             found = true;

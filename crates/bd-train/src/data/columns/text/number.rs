@@ -8,12 +8,21 @@ pub(super) fn is_number(field: &str) -> bool {
     spelled(field, false).parse::<f64>().is_ok() || spelled(field, true).parse::<f64>().is_ok()
 }
 
+/// Without the quotes of a field behind a separator and a space, which are part of it by the letter of the format.
+pub(super) fn unquoted(field: &str) -> &str {
+    field.strip_prefix('"').and_then(|field| field.strip_suffix('"')).unwrap_or(field)
+}
+
 /// A number as Rust reads it: of a decimal comma, a minus sign of typesetters, and an exponent of Fortran, `1.5D-03`. What is no number
 /// stays none.
 pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
+    let field = unquoted(field);
     let mut spelled = Cow::Borrowed(field);
     if let Some(rest) = field.strip_prefix('\u{2212}') {
         spelled = Cow::Owned(format!("-{rest}"));
+    }
+    if has_thousands(&spelled) {
+        spelled = Cow::Owned(spelled.replace(',', ""));
     }
     if has_decimal_commas && spelled.matches(',').count() == 1 && !spelled.contains('.') {
         spelled = Cow::Owned(spelled.replace(',', "."));
@@ -26,6 +35,20 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
         Some(at) => Cow::Owned(format!("{}e{}", &spelled[..at], &spelled[at + 1..])),
         None => spelled,
     }
+}
+
+/// Whether the commas of a number can only separate thousands, for there is a point too, or there are several: `22,549.5`, `1,022,549`.
+pub(super) fn has_thousands(field: &str) -> bool {
+    if !field.contains(',') {
+        return false;
+    }
+    let digits = unquoted(field).trim_start_matches('-');
+    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let groups: Vec<&str> = whole.split(',').collect();
+    let is_clear = groups.len() > 2 || fraction.is_some();
+    let are_groups = groups[0].len() <= 3 && groups[1..].iter().all(|group| group.len() == 3);
+    is_clear && are_groups && groups.iter().all(|group| are_digits(group)) && fraction.is_none_or(are_digits)
 }
 
 /// What programs write where a number is missing.
@@ -46,7 +69,8 @@ pub(super) fn number(field: &str, place: Place<'_>) -> Result<f64, String> {
         Err(_) => {
             let comma =
                 field.split_once(',').is_some_and(|(a, b)| a.parse::<i64>().is_ok() && b.parse::<u64>().is_ok());
-            let hint = if comma { " (numbers need a decimal point, not a comma)" } else { "" };
+            let hint =
+                if comma { " (numbers need a decimal point, and no comma, of decimals or of thousands)" } else { "" };
             let shown: String = field.chars().take(40).collect();
             Err(format!("{place} is {shown:?}, which is no number{hint}"))
         }
