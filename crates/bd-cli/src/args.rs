@@ -371,6 +371,10 @@ pub(crate) struct Learning {
     /// Samples of a batch [default: rnn 128, for a file 16; snn all of them, for a file 32]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
+    /// Networks of which the outputs are averaged, trained one after the other, each with a validation part of its own [default: 1;
+    /// for a file 3]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) ensemble: Option<usize>,
     /// Batches of an update: what does not fit into memory at once [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) accumulate: Option<usize>,

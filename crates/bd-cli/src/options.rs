@@ -52,6 +52,7 @@ impl Given {
         self.number("penalty.l2", "--l2", args.l2)?;
         self.put("epochs", &args.epochs);
         self.put("batch", &args.batch);
+        self.put("ensemble", &args.ensemble);
         self.put("accumulate", &args.accumulate);
         self.put("truncate", &args.truncate);
         self.0.extend(args.patience.map(|patience| ("early_stopping", json!({"patience": patience}))));

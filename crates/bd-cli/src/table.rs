@@ -22,7 +22,7 @@ fn row(name: &str, value: &str) -> String {
 pub(crate) fn of_network(report: &NetworkReport) -> String {
     let NetworkReport { evaluation, split, .. } = report;
     let mut lines = Vec::new();
-    if let (Some(trained), "test") = (&report.trained, *split) {
+    if let (Some(trained), "test") = (report.trained.first(), *split) {
         lines.push(row("train loss", &format!("{} (mean of the last 100 updates)", short(trained.mean_of_last(100)))));
     }
     lines.push(row(&format!("{split} loss"), &short(evaluation.loss)));

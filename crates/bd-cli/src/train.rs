@@ -138,7 +138,7 @@ fn json_of(outcome: &Outcome) -> Value {
     });
     match &outcome.report {
         Report::Network(report) => {
-            if let Some(trained) = &report.trained {
+            if let Some(trained) = report.trained.first() {
                 let at = |fraction| trained.seconds_at(fraction);
                 seconds.insert("update".into(), json!({"median": at(0.5), "p10": at(0.1), "p90": at(0.9)}));
                 seconds.insert("drawing".into(), json!(trained.drawing_s));

@@ -93,7 +93,7 @@ fn of_network(report: &NetworkReport) -> Vec<(String, Result<Figure>)> {
             }
         }
     }
-    if let Some(trained) = &report.trained {
+    if let Some(trained) = report.trained.first() {
         figures.push(("training".to_owned(), Ok(course(trained, &report.accuracies))));
     }
     if let Some(inputs) = &report.inputs {

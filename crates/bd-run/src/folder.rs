@@ -68,7 +68,7 @@ impl RunFolder {
         read_manifest(path)?;
         let lock = lock(path)?;
         let manifest = read_manifest(path)?;
-        Checkpoints::sweep(&path.join("checkpoints"))?;
+        sweep_checkpoints(&path.join("checkpoints"))?;
         sweep_temporaries(path)?;
         // Nothing is changed before the run [goes on](Self::go_on).
         Ok(Self { path: path.to_path_buf(), made_parents: Vec::new(), manifest, ended: true, _lock: lock })
@@ -297,6 +297,13 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// Removes the temporary files of a process that was killed while it wrote.
+/// Of the first member of an ensemble, and of the others in folders of their own.
+fn sweep_checkpoints(folder: &Path) -> Result<()> {
+    Checkpoints::sweep(folder)?;
+    let others = (2..).map(|number| folder.join(format!("member-{number}"))).take_while(|folder| folder.is_dir());
+    others.into_iter().try_for_each(|folder| Checkpoints::sweep(&folder))
+}
+
 fn sweep_temporaries(folder: &Path) -> Result<()> {
     let entries = fs::read_dir(folder).map_err(Error::storage("read", folder))?;
     for entry in entries.filter_map(std::result::Result::ok) {

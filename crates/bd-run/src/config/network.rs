@@ -8,9 +8,9 @@ mod source;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bd_core::{DeviceSpec, Result, Shared};
+use bd_core::{DeviceSpec, Result, Shared, join, member_name};
 use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, Learned, Targets};
+use bd_train::data::dataset::{Binning, HoldOut, Learned, Targets};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -96,6 +96,9 @@ pub struct NetworkConfig {
     pub data: NetworkData,
     /// The network.
     pub model: Model,
+    /// Networks of which the outputs are averaged, trained one after the other: each with initial weights, an order of examples and a
+    /// validation part of its own.
+    pub ensemble: usize,
     /// What training makes small.
     pub loss: Loss,
     /// On the parameters, added to the loss.
@@ -193,6 +196,17 @@ impl NetworkConfig {
             early_stopping: self.early_stopping,
             report_every: self.report_every,
         }
+    }
+
+    /// Names of the layers of neurons that spike, of all members.
+    pub(crate) fn neurons(&self) -> Vec<String> {
+        let members = (0..self.ensemble).map(|i| member_name(i, self.ensemble));
+        members.flat_map(|member| self.model.neurons().into_iter().map(move |layer| join(&member, &layer))).collect()
+    }
+
+    /// How the training part of a file is divided.
+    pub(crate) fn hold_out(&self) -> HoldOut {
+        HoldOut { fraction: self.data.validation, seed: self.seed, members: self.ensemble }
     }
 
     /// The checkpoints of a run, if there are to be some.

@@ -34,7 +34,7 @@ pub fn evaluate_network(
         None => {
             let experiment = NetworkExperiment::new(config.clone(), Lessons::again(config)?, device)?;
             experiment.pipeline().params.load(&weights)?;
-            experiment.evaluate().map(|(report, _)| report)
+            experiment.evaluate()
         }
         Some(file) => on_other(config, file, &weights, device, listener),
     })?;

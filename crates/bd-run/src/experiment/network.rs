@@ -1,24 +1,26 @@
 //! [`NetworkExperiment`]: a network with what it learns, trained, tested and written.
 
+mod members;
 mod memory;
 mod words;
 
+pub(crate) use self::members::pipeline;
 pub(super) use self::words::counted_events;
 
 use bd_core::npz::save_npz_with_text;
-use bd_core::text::short;
-use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};
+use bd_core::{DataTransform, Ensemble, Result, Shared, Stack, System, catch_torch};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{Activity, Criterion, End, Evaluation, Newest, Source, Task, Trained, Trainer, activity};
+use bd_train::{Activity, Criterion, Evaluation, Newest, Task, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
+use self::members::AllTrained;
 use self::memory::{batch_of_task, bytes_of_task, needs};
 use super::random::RandomSpikes;
 use super::report::{NetworkReport, Recorded, first_inputs, time_constants_ms};
-use super::reporter::{Relay, Reporter, spike_rates};
+use super::reporter::spike_rates;
 use super::{Found, Report, Stage, Work, heed};
 use crate::config::{Lessons, NetworkConfig};
 use crate::folder::RunFolder;
@@ -33,7 +35,7 @@ const WATCHED: usize = 64;
 #[derive(Debug)]
 pub struct NetworkExperiment {
     config: NetworkConfig,
-    pipeline: Pipeline,
+    pipeline: Pipeline<Ensemble>,
     criterion: Criterion,
     data: Data,
 }
@@ -49,13 +51,6 @@ enum Data {
     /// Examples that are learned by heart.
     Random(EvaluationSet),
     File(Box<Prepared>),
-}
-
-/// The network of a configuration, with what drives it.
-pub(crate) fn pipeline(config: &NetworkConfig, device: Device) -> Result<Pipeline> {
-    let params = Params::new(config.seed, (config.dtype.kind(), device));
-    let (preparation, scaled) = (config.preparation(), config.scaled_targets());
-    Pipeline::new(params, config.channels(), preparation, scaled, |params| config.model.build(params))
 }
 
 impl NetworkExperiment {
@@ -81,9 +76,7 @@ impl NetworkExperiment {
                 let examples = random.draw(pipeline.on())?;
                 Data::Random(EvaluationSet { truth: examples.targets().shallow_clone(), examples })
             }
-            Lessons::File(_, dataset) => {
-                Data::File(Box::new(Prepared::new(*dataset, &pipeline, config.data.validation, config.seed)?))
-            }
+            Lessons::File(_, dataset) => Data::File(Box::new(Prepared::new(*dataset, &pipeline, config.hold_out())?)),
         };
         Ok(Self { config, pipeline, criterion, data })
     }
@@ -99,7 +92,7 @@ impl NetworkExperiment {
     }
 
     /// The network, with what stands before and behind it.
-    pub fn pipeline(&self) -> &Pipeline {
+    pub fn pipeline(&self) -> &Pipeline<Ensemble> {
         &self.pipeline
     }
 
@@ -112,13 +105,6 @@ impl NetworkExperiment {
         }
     }
 
-    fn validation(&self) -> Option<&Examples> {
-        match &self.data {
-            Data::File(data) => data.held_out(),
-            _ => None,
-        }
-    }
-
     /// What it is tested on, or has learned where there is no test part.
     fn test(&self) -> (&EvaluationSet, &'static str) {
         match &self.data {
@@ -128,20 +114,20 @@ impl NetworkExperiment {
         }
     }
 
-    /// How much each layer of neurons spikes.
-    pub(super) fn activity(&self, examples: &Examples) -> Result<Vec<Activity>> {
-        layer_activity(&self.config, &self.pipeline, examples)
+    /// How much each layer of neurons of a member spikes.
+    pub(super) fn activity(&self, net: &Stack, examples: &Examples) -> Result<Vec<Activity>> {
+        layer_activity(&self.config, net, &self.config.model.neurons(), examples)
     }
 
     /// By which samples it is watched how much the neurons spike: of all classes, where a file has one after the other.
-    fn watched(&self) -> Result<Option<Examples>> {
-        match (&self.data, self.config.model.is_spiking()) {
-            (_, false) | (Data::Task(..), _) => Ok(None),
-            (Data::Random(set), true) => Ok(Some(set.examples.clone())),
-            (Data::File(data), true) => {
-                let every = data.train.count().div_ceil(WATCHED);
-                let watched: Vec<usize> = (0..data.train.count()).step_by(every).collect();
-                data.train.select(&watched).map(Some)
+    fn watched(&self, train: Option<&Examples>) -> Result<Option<Examples>> {
+        match (&self.data, train.filter(|_| self.config.model.is_spiking())) {
+            (_, None) | (Data::Task(..), _) => Ok(None),
+            (Data::Random(_), Some(train)) => Ok(Some(train.clone())),
+            (Data::File(_), Some(train)) => {
+                let every = train.count().div_ceil(WATCHED);
+                let watched: Vec<usize> = (0..train.count()).step_by(every).collect();
+                train.select(&watched).map(Some)
             }
         }
     }
@@ -155,17 +141,19 @@ impl NetworkExperiment {
     ) -> Result<Stage<Found>> {
         heed!(work);
         let mut metrics = Metrics::open(folder.path())?;
-        let Stage::Done((trained, accuracies)) = self.train(folder, from, &mut metrics, work)? else {
+        let Stage::Done(AllTrained { trained, validation, accuracies }) =
+            self.train(folder, from, &mut metrics, work)?
+        else {
             return Ok(Stage::Stopped);
         };
         work.seconds.lap("train");
         // Before anything else: what was trained must not be lost to whatever follows.
         folder.write_weights(&self.pipeline.params)?;
         heed!(work);
-        let (mut report, validation) = catch_torch(|| self.evaluate())?;
+        let mut report = catch_torch(|| self.evaluate())?;
         work.seconds.lap("evaluate");
         heed!(work);
-        (report.trained, report.accuracies) = (Some(trained), accuracies);
+        (report.trained, report.accuracies) = (trained, accuracies);
         let found = self.metrics(&report, validation);
         if report.split == "test" {
             let mut line = json!({"split": "test"});
@@ -176,7 +164,7 @@ impl NetworkExperiment {
         let names = self.config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
         save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation), &names)?;
         let inputs = self.test().0.examples.inputs();
-        match self.config.model.neurons().first() {
+        match self.config.neurons().first() {
             Some(layer) => {
                 report.recorded = Some(Recorded::of(layer, &self.pipeline.net, &self.config.sha(), inputs)?);
             }
@@ -186,93 +174,25 @@ impl NetworkExperiment {
         Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found }))
     }
 
-    fn train(
-        &self,
-        folder: &RunFolder,
-        from: Option<Newest>,
-        metrics: &mut Metrics,
-        work: &mut Work<'_>,
-    ) -> Result<Stage<(Trained, Accuracies)>> {
-        let config = &self.config;
-        let training = config.training(self.examples().map_or(usize::MAX, Examples::count));
-        let draw = |number: u64| match &self.data {
-            Data::Task(task, _) => task_batch(config, &self.pipeline, task, number, config.batch.unwrap_or(1)),
-            _ => unreachable!("examples are not drawn"),
-        };
-        let source = match (self.examples(), &self.data) {
-            (Some(examples), _) => Source::Examples(examples),
-            (None, Data::Task(task, _)) => {
-                Source::Drawn { updates: config.updates.unwrap_or(0), draw: &draw, steps: task.steps() }
-            }
-            (None, _) => unreachable!("only a task has no examples"),
-        };
-        let updates = source.updates(training.epochs, training.batch, training.accumulate, training.truncate);
-        let whole = self.examples().filter(|examples| training.batch >= examples.count());
-        let mut reporter = Reporter {
-            experiment: self,
-            listener: work.listener,
-            metrics,
-            watched: self.watched()?,
-            labels: whole.filter(|_| matches!(self.data, Data::Random(_))).map(|all| all.targets().shallow_clone()),
-            an_epoch: updates / training.epochs.max(1),
-            warned: Vec::new(),
-            accuracies: Vec::new(),
-        };
-        let mut relay = Relay(work.listener);
-        let mut trainer =
-            Trainer::new(&self.pipeline.net, &self.pipeline.params, self.criterion, &training, config.sha())?
-                .control(work.control.clone())
-                .observe(&mut reporter)
-                .observe(&mut relay);
-        if let Some(checkpoints) = config.checkpoints(folder.checkpoints()) {
-            trainer = trainer.checkpoints(checkpoints);
-        }
-        if let Some(validation) = self.validation() {
-            trainer = trainer.validation(validation);
-        }
-        if let Some(Newest { path, checkpoint, .. }) = from {
-            trainer.resume(checkpoint).map_err(|error| match error {
-                Error::Config(reason) => Error::bad_file(path, reason),
-                error => error,
-            })?;
-        }
-        work.listener.on_training(updates, trainer.bptt().optimizer().step());
-        let trained = trainer.fit(source);
-        drop(trainer);
-        work.listener.on_trained();
-        let trained = trained?;
-        if trained.end == End::Stopped {
-            return Ok(Stage::Stopped);
-        }
-        if let Some(best) = &trained.best {
-            let loss = short(best.loss);
-            work.listener.say(&format!(
-                "best      of the validation part after {} updates, loss {loss}; its weights are kept",
-                best.step
-            ));
-        }
-        Ok(Stage::Done((trained, reporter.accuracies)))
-    }
-
-    /// On the test part, or on what was learned; with the accuracy on the validation part, where there is one.
-    pub(super) fn evaluate(&self) -> Result<(NetworkReport, Option<f64>)> {
+    /// On the test part, or on what was learned.
+    pub(super) fn evaluate(&self) -> Result<NetworkReport> {
         let (set, split) = self.test();
         let mut report = evaluate(&self.config, &self.pipeline, self.criterion, set, split)?;
-        let Data::File(data) = &self.data else { return Ok((report, None)) };
-        report.baseline = data.baseline.as_ref().map(|baseline| baseline.accuracy()).transpose()?;
-        let (config, net) = (&self.config, &self.pipeline);
-        let validation =
-            data.validation_accuracy(&self.criterion, &net.net, net, &config.sha(), config.test_batch())?;
-        Ok((report, validation))
+        if let Data::File(data) = &self.data {
+            report.baseline = data.baseline.as_ref().map(|baseline| baseline.accuracy()).transpose()?;
+        }
+        Ok(report)
     }
 
     fn metrics(&self, report: &NetworkReport, validation: Option<f64>) -> Map<String, Value> {
         let mut metrics = metrics(report);
         metrics.extend(validation.map(|accuracy| ("validation_accuracy".to_owned(), json!(accuracy))));
-        let trained = report.trained.as_ref();
-        if let Some(best) = trained.and_then(|trained| trained.best.as_ref()) {
-            metrics.insert("best_step".into(), json!(best.step));
-            metrics.insert("best_validation_loss".into(), json!(best.loss));
+        // Of several members the means.
+        let best: Vec<_> = report.trained.iter().filter_map(|trained| trained.best.as_ref()).collect();
+        if let count @ 1.. = best.len() {
+            metrics.insert("best_step".into(), json!(best.iter().map(|best| best.step).sum::<u64>() / count as u64));
+            let loss = best.iter().map(|best| best.loss).sum::<f64>() / count as f64;
+            metrics.insert("best_validation_loss".into(), json!(loss));
         }
         metrics
     }
@@ -310,7 +230,7 @@ fn criterion(config: &NetworkConfig) -> Result<Criterion> {
 /// A batch of a task, as the network takes it.
 fn task_batch(
     config: &NetworkConfig,
-    pipeline: &Pipeline,
+    pipeline: &Pipeline<Ensemble>,
     task: &Task,
     number: u64,
     samples: usize,
@@ -323,16 +243,21 @@ fn task_batch(
     examples.with_inputs(inputs)
 }
 
-fn layer_activity(config: &NetworkConfig, pipeline: &Pipeline, examples: &Examples) -> Result<Vec<Activity>> {
-    match config.model.neurons() {
-        neurons if neurons.is_empty() => Ok(Vec::new()),
-        neurons => activity(&pipeline.net, &config.sha(), examples.inputs(), examples.lengths(), &neurons),
+fn layer_activity<S: System>(
+    config: &NetworkConfig,
+    net: &S,
+    neurons: &[String],
+    examples: &Examples,
+) -> Result<Vec<Activity>> {
+    if neurons.is_empty() {
+        return Ok(Vec::new());
     }
+    activity(net, &config.sha(), examples.inputs(), examples.lengths(), neurons)
 }
 
 pub(super) fn evaluate(
     config: &NetworkConfig,
-    pipeline: &Pipeline,
+    pipeline: &Pipeline<Ensemble>,
     criterion: Criterion,
     set: &EvaluationSet,
     split: &'static str,
@@ -343,13 +268,13 @@ pub(super) fn evaluate(
     let evaluation = criterion.evaluate(&pipeline.net, pipeline, &sha, set, batch)?;
     Ok(NetworkReport {
         what: config.data.task.map_or("examples", |task| task.name()).to_owned(),
-        trained: None,
+        trained: Vec::new(),
         accuracies: Vec::new(),
         evaluation,
         classes: config.data.classes.clone(),
         split,
         baseline: None,
-        activity: layer_activity(config, pipeline, &set.examples)?,
+        activity: layer_activity(config, &pipeline.net, &config.neurons(), &set.examples)?,
         dt_ms: config.dt,
         time_constants_ms: time_constants_ms(&pipeline.params),
         inputs: None,

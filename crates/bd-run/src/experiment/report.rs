@@ -1,6 +1,6 @@
 //! [`NetworkReport`]: what a training of a network found, for pictures and tables.
 
-use bd_core::{Inputs, Params, Result, Shared, Stack, Tap};
+use bd_core::{Inputs, Params, Result, Shared, System, Tap};
 use bd_train::{Activity, Evaluation, Trained, predict};
 use tch::{Device, Kind, Tensor};
 
@@ -12,8 +12,8 @@ const MOST_PICTURED: usize = 15;
 pub struct NetworkReport {
     /// What was learned, in a word: the name of a task, or `examples`.
     pub what: String,
-    /// The training; `None` of a network that was only evaluated.
-    pub trained: Option<Trained>,
+    /// The training of each member of an ensemble, or of the network; empty of one that was only evaluated.
+    pub trained: Vec<Trained>,
     /// Accuracy on the batch of each reported update, where that is all examples: number of the update, accuracy.
     pub accuracies: Vec<(u64, f64)>,
     /// On the test part, or on what was learned where there is none.
@@ -49,7 +49,7 @@ pub struct Recorded {
 
 impl Recorded {
     /// Over the first samples of these inputs.
-    pub(super) fn of(layer: &str, net: &Stack, sha: &Shared, inputs: &Inputs) -> Result<Self> {
+    pub(super) fn of(layer: &str, net: &impl System, sha: &Shared, inputs: &Inputs) -> Result<Self> {
         let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
         let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
         let mut tap = Tap::new([&v, &spike]);

@@ -1,6 +1,6 @@
 //! [`Reporter`]: writes `metrics.jsonl` while a network is trained.
 
-use bd_core::Result;
+use bd_core::{Result, Stack};
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
 use bd_train::{Activity, Observer, Seen};
@@ -14,6 +14,10 @@ use crate::metrics::Metrics;
 /// Writes what is reported, and warns of layers that do not spike or always do.
 pub(super) struct Reporter<'a> {
     pub(super) experiment: &'a NetworkExperiment,
+    /// The member that is trained.
+    pub(super) net: &'a Stack,
+    /// Its number, from 1, where it is not alone.
+    pub(super) member: Option<usize>,
     pub(super) listener: &'a dyn Listener,
     pub(super) metrics: &'a mut Metrics,
     /// By which spikes are counted.
@@ -29,7 +33,7 @@ pub(super) struct Reporter<'a> {
 
 impl Reporter<'_> {
     fn activity(&self) -> Result<Vec<Activity>> {
-        self.watched.as_ref().map_or(Ok(Vec::new()), |examples| self.experiment.activity(examples))
+        self.watched.as_ref().map_or(Ok(Vec::new()), |examples| self.experiment.activity(self.net, examples))
     }
 
     /// Warns of a layer that is silent or never still, once of each.
@@ -70,13 +74,16 @@ impl Observer for Reporter<'_> {
             "samples_per_s": report.samples_per_s,
         });
         let line_of = line.as_object_mut().expect("an object");
+        line_of.extend(self.member.map(|member| ("member".to_owned(), json!(member))));
         line_of.extend(found.map(|found| ("accuracy".to_owned(), json!(found))));
         line_of.extend(spike_rates(&active, self.experiment.config().dt));
         self.metrics.report(&line)
     }
 
     fn on_epoch(&mut self, step: u64, validation: f64, is_best: bool) -> Result<()> {
-        self.metrics.report(&json!({"step": step, "split": "validation", "loss": validation, "best": is_best}))
+        let mut line = json!({"step": step, "split": "validation", "loss": validation, "best": is_best});
+        line.as_object_mut().expect("an object").extend(self.member.map(|member| ("member".to_owned(), json!(member))));
+        self.metrics.report(&line)
     }
 
     fn save(&mut self) -> Result<Value> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::files::write_atomic;
 use bd_core::npz::save_npz_with_text;
-use bd_core::{DataTransform as _, Error, Result};
+use bd_core::{DataTransform as _, Ensemble, Error, Result};
 use bd_models::Pipeline;
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
@@ -149,7 +149,7 @@ impl Predictor {
     }
 
     /// The network of rnn and snn, with what stands before and behind it: to embed it where samples come one by one.
-    pub fn pipeline(&self) -> Option<&Pipeline> {
+    pub fn pipeline(&self) -> Option<&Pipeline<Ensemble>> {
         match &self.model {
             Trained::Forecast(_) => None,
             Trained::Network(model) => Some(model.pipeline()),

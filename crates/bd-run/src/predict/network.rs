@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use bd_core::text::{plural, short};
-use bd_core::{Arrays, DataTransform, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name};
+use bd_core::{
+    Arrays, DataTransform, Ensemble, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name,
+};
 use bd_models::Pipeline;
 use bd_train::data::Binned;
 use bd_train::data::dataset::{Sequences, Targets, Use, binned_events, first_not_spike, sequences, spikes_of};
@@ -19,7 +21,7 @@ use crate::experiment::pipeline;
 #[derive(Debug)]
 pub(super) struct Running {
     config: NetworkConfig,
-    pipeline: Pipeline,
+    pipeline: Pipeline<Ensemble>,
     /// Whether the output at the last step stands for a sequence.
     of_sequence: bool,
     /// Of the first step. The key is that of the evaluation, so that a network that draws noise predicts what it was judged by.
@@ -55,7 +57,7 @@ impl Running {
         })
     }
 
-    pub(super) fn pipeline(&self) -> &Pipeline {
+    pub(super) fn pipeline(&self) -> &Pipeline<Ensemble> {
         &self.pipeline
     }
 

@@ -20,6 +20,9 @@ const MOST_NEURONS: i64 = 1 << 17;
 /// More batches in one update are a mistake in writing, and are all drawn before it.
 const MOST_ACCUMULATED: usize = 1 << 20;
 
+/// More networks than this of one run are a mistake in writing.
+const MOST_MEMBERS: usize = 100;
+
 fn refused<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Config(message.into()))
 }
@@ -49,6 +52,9 @@ impl NetworkConfig {
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return refused(format!("{name} is 0; it must be at least 1"));
+        }
+        if !(1..=MOST_MEMBERS).contains(&self.ensemble) {
+            return Err(Error::setting("ensemble", self.ensemble, format!("from 1 to {MOST_MEMBERS}")));
         }
         if self.accumulate > MOST_ACCUMULATED {
             return Err(Error::setting("accumulate", self.accumulate, format!("from 1 to {MOST_ACCUMULATED}")));

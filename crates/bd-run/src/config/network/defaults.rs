@@ -1,7 +1,7 @@
 //! The defaults of a network's configuration, by what is learned.
 
 use bd_core::{DeviceSpec, Result};
-use bd_models::{Cell, Encoder, Init, LifConfig, RateNetConfig, SnnConfig, Surrogate, SynapseConfig};
+use bd_models::{Cell, Encoder, Init, LifConfig, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig};
 use bd_train::data::dataset::Dataset;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
@@ -19,6 +19,38 @@ impl NetworkConfig {
             (_, Lessons::Task(task)) => of_task(common, task),
             (_, Lessons::Random) => unreachable!("only spiking networks learn random spikes"),
         })
+    }
+}
+
+/// Of small sets an epoch is a few updates. Training then lasts at least so many updates, and so many without a better loss.
+const LEAST_UPDATES: u64 = 2000;
+const LEAST_PATIENCE: u64 = 500;
+
+impl NetworkConfig {
+    /// Lengthens a training on `samples` examples of a file to what small sets need, where nobody has set how long it lasts.
+    pub(super) fn lengthen(&mut self, samples: usize, set: &impl Fn(&str) -> bool) {
+        let learned = (samples as f64 * (1.0 - self.data.validation)).ceil().max(1.0);
+        let an_update = self.batch.map_or(learned, |batch| (batch * self.accumulate) as f64);
+        let epochs_of = |updates: u64| updates.div_ceil((learned / an_update).ceil().max(1.0) as u64);
+        if !set("/epochs") {
+            self.epochs = self.epochs.map(|epochs| epochs.max(epochs_of(LEAST_UPDATES)));
+        }
+        if let Some(stopping) = self.early_stopping.as_mut().filter(|_| !set("/early_stopping/patience")) {
+            stopping.patience = stopping.patience.max(epochs_of(LEAST_PATIENCE));
+        }
+    }
+
+    /// What a network of rates reads of sequences that are cut in pieces, where nobody has set it: the mean of each piece, for their last
+    /// step is in one piece only.
+    pub(super) fn read_pieces(&mut self, set: &impl Fn(&str) -> bool) {
+        let Model::Rate(model) = &mut self.model else { return };
+        let Loss::CrossEntropy { over: over @ OverTime::Last } = &mut self.loss else { return };
+        if self.truncate.is_some() && !set("/loss") {
+            *over = OverTime::Mean;
+            if !set("/model/reads") {
+                model.reads = Reads::State;
+            }
+        }
     }
 }
 
@@ -51,6 +83,7 @@ fn common(job: &str) -> NetworkConfig {
             test_samples: 1000,
         },
         model: Model::Rate(RateNetConfig::default()),
+        ensemble: 1,
         loss: Loss::Mse,
         penalty: Penalty::default(),
         optim: OptimConfig::default(),
@@ -94,6 +127,11 @@ fn of_task(common: NetworkConfig, task: &Task) -> NetworkConfig {
 
 /// A network of rates for examples of one's own.
 fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> NetworkConfig {
+    let of_sequence = !data.targets.of_steps();
+    let loss = match data.targets.loss() {
+        Loss::CrossEntropy { .. } if of_sequence => Loss::CrossEntropy { over: OverTime::Last },
+        loss => loss,
+    };
     NetworkConfig {
         data: NetworkData {
             file: Some(path.to_path_buf()),
@@ -107,13 +145,15 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
             hidden: vec![64],
             n_out: data.targets.n_out(),
             cell: Cell::all()[1],
+            reads: if of_sequence { Reads::StateAndMean } else { Reads::State },
             ..RateNetConfig::default()
         }),
-        loss: data.targets.loss(),
+        ensemble: 3,
+        loss,
         clip: Some(1.0),
         epochs: Some(200),
         batch: Some(16),
-        early_stopping: Some(EarlyStopping { patience: 40, min_delta: 0.0 }),
+        early_stopping: Some(EarlyStopping { patience: 20, min_delta: 0.0 }),
         report_every: 50,
         ..common
     }

@@ -141,7 +141,12 @@ impl NetworkConfig {
         if !self.has_divided(path)? {
             return Ok(None);
         }
-        Dataset::read(path, &self.reading())?.uses(self.data.validation, self.seed)
+        Dataset::read(path, &self.reading())?.uses(self.validation_of_all(), self.seed)
+    }
+
+    /// The fraction of the training part that no network has learned from: of several members each part is learned by some.
+    fn validation_of_all(&self) -> f64 {
+        if self.ensemble > 1 { 0.0 } else { self.data.validation }
     }
 
     /// Whether a file is the one that the run has read and divided.
@@ -172,6 +177,10 @@ impl NetworkConfig {
         }
         if self.data.validation == 0.0 && !set("/early_stopping") {
             self.early_stopping = None;
+        }
+        if let Lessons::File(_, data) = &lessons {
+            self.read_pieces(&set);
+            self.lengthen(data.train.count(), &set);
         }
         self.check()?;
         match lessons {

@@ -1,6 +1,6 @@
 //! What an update takes of memory, before it is made.
 
-use bd_core::Result;
+use bd_core::{Ensemble, Result, member_name};
 use bd_models::Pipeline;
 use bd_train::{BatchOf, Criterion, MemoryNeeds, MemoryReport, Task, Trainer};
 
@@ -30,14 +30,15 @@ impl NetworkExperiment {
 /// What an update takes of memory.
 pub(super) fn needs(
     config: &NetworkConfig,
-    pipeline: &Pipeline,
+    pipeline: &Pipeline<Ensemble>,
     criterion: Criterion,
     batch: &BatchOf,
 ) -> Result<Option<MemoryNeeds>> {
     let advice = "take a smaller --batch, perhaps with more of --accumulate, fewer steps or samples, or cut the sequences by \
                   --truncate";
-    let trainer =
-        Trainer::new(&pipeline.net, &pipeline.params, criterion, &config.training(batch.samples), config.sha())?;
+    // Members are trained one after the other, each like the first.
+    let (net, params) = (&pipeline.net.members()[0], pipeline.params.part(&member_name(0, config.ensemble)));
+    let trainer = Trainer::new(net, &params, criterion, &config.training(batch.samples), config.sha())?;
     Ok(trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice)))
 }
 

@@ -33,6 +33,15 @@ impl Subset {
             "a {what} part of {fraction} of {count} samples leaves {kept} for training and {held} for {what}; {needs}"
         )))
     }
+
+    /// What is left for training, and the fraction `fraction` for validation, see [`Dataset::hold_out`](super::Dataset::hold_out).
+    pub(super) fn hold_out(&self, fraction: f64, seed: u64) -> Result<(Self, Option<Self>)> {
+        if fraction == 0.0 {
+            return Ok((self.named("training"), None));
+        }
+        let Divided { kept, held } = self.divide(fraction, seed, "validation")?;
+        Ok((self.select(&kept, "training")?, Some(self.select(&held, "validation")?)))
+    }
 }
 
 /// Draws about the fraction `fraction` of the samples, whose classes and perhaps groups are these: none or all where that is less than

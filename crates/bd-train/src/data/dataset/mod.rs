@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::{Arrays, Error, Result, catch_torch};
 
-use self::divide::Divided;
-pub use self::prepared::{EvaluationSet, Prepared};
+pub use self::prepared::{EvaluationSet, HoldOut, Prepared};
 pub use self::read::{Accept, Sequences, binned_events, sequences};
 use self::read::{Like, Part, Reader, TrainingPart};
 pub use self::reading::{Division, Learned, Reading, USUAL_TEST, Use};
@@ -158,11 +157,7 @@ impl Dataset {
     ///
     /// Fails if either part would be empty.
     pub fn hold_out(&self, fraction: f64, seed: u64) -> Result<(Subset, Option<Subset>)> {
-        if fraction == 0.0 {
-            return Ok((self.train.named("training"), None));
-        }
-        let Divided { kept, held } = self.train.divide(fraction, seed, "validation")?;
-        Ok((self.train.select(&kept, "training")?, Some(self.train.select(&held, "validation")?)))
+        self.train.hold_out(fraction, seed)
     }
 
     /// What each sample of the file is for, in its order, if [`hold_out`](Self::hold_out) with the same numbers follows; `None` of a file

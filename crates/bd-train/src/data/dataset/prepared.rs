@@ -1,7 +1,7 @@
 //! [`Prepared`]: the parts of a data set as a model takes them.
 
 use bd_core::text::plural;
-use bd_core::{DataTransform, Result, Shared, System};
+use bd_core::{DataTransform, Result};
 use tch::Tensor;
 
 use super::Dataset;
@@ -10,7 +10,6 @@ use super::subset::Subset;
 use super::targets::Targets;
 use crate::baseline::LinearBaseline;
 use crate::data::Examples;
-use crate::evaluate::Criterion;
 
 /// Examples to evaluate a model on: as the model takes them, and with their targets in the units of the data.
 #[derive(Debug)]
@@ -28,6 +27,12 @@ impl EvaluationSet {
     }
 }
 
+impl EvaluationSet {
+    fn handle(&self) -> Self {
+        Self { examples: self.examples.clone(), truth: self.truth.shallow_clone() }
+    }
+}
+
 impl From<Examples> for EvaluationSet {
     /// Examples whose targets are not scaled.
     fn from(examples: Examples) -> Self {
@@ -36,14 +41,28 @@ impl From<Examples> for EvaluationSet {
     }
 }
 
+/// How the training part of a data set is divided: the fraction for validation, drawn by `seed`, and how many members of an ensemble
+/// have parts of their own, each drawn by the next seed.
+#[derive(Debug, Clone, Copy)]
+pub struct HoldOut {
+    /// For validation, from 0 up to less than 1.
+    pub fraction: f64,
+    /// Of the first draw.
+    pub seed: u64,
+    /// From 1.
+    pub members: usize,
+}
+
 /// The parts of a data set as a model takes them, ready for training, for early stopping, and for the test. The sequences in the units
-/// of the data are not kept.
+/// of the data are kept only where several members of an ensemble need other parts of them.
 #[derive(Debug)]
 pub struct Prepared {
-    /// For training.
+    /// For training: of several members the first one's.
     pub train: Examples,
     /// Held out of the training part, if a fraction was.
     pub validation: Option<EvaluationSet>,
+    /// All of the training part, in the units of the data, and how it is divided: of several members.
+    whole: Option<(Subset, HoldOut)>,
     /// For the test.
     pub test: EvaluationSet,
     /// What a linear map of each channel's mean and deviation tells, where sequences have a label each.
@@ -67,21 +86,22 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Holds the fraction `validation` of the training part out, drawn by `seed`, lets `transform` learn from the rest, and brings all
-    /// parts to the model.
+    /// Divides the training part as `held` says, lets `transform` learn from what is for training, and brings all parts to the model.
+    /// Of several members `transform` learns from the whole training part, for each sample of it trains some of them.
     ///
     /// Fails as [`Dataset::hold_out`] and [`Subset::examples`] do.
-    pub fn new(mut dataset: Dataset, transform: &impl DataTransform, validation: f64, seed: u64) -> Result<Self> {
+    pub fn new(mut dataset: Dataset, transform: &impl DataTransform, hold_out: HoldOut) -> Result<Self> {
         let (merged_events, late_events) = (
             dataset.train.merged_events + dataset.test.merged_events,
             dataset.train.late_events + dataset.test.late_events,
         );
         dataset.notes.extend(notes(&dataset.train, dataset.targets, dataset.classes.as_deref())?);
         let (had_times, test_samples) = (dataset.train.had_times, dataset.test.samples.take());
-        let (part, held) = dataset.hold_out(validation, seed)?;
+        let (part, held) = dataset.hold_out(hold_out.fraction, hold_out.seed)?;
         let Dataset { train: whole, test, targets, notes, .. } = dataset;
-        drop(whole); // numbers in float64, which are not needed any more
-        part.fit(transform)?;
+        // Numbers in float64, which one member alone does not need any more.
+        let whole = (hold_out.members > 1).then_some((whole, hold_out));
+        whole.as_ref().map_or(&part, |(whole, _)| whole).fit(transform)?;
         let baseline = LinearBaseline::new(&part, &test, targets)?;
         let (steps, channels) = (part.steps().unwrap_or(0), part.channels());
         let train = part.examples(transform)?;
@@ -91,6 +111,7 @@ impl Prepared {
         Ok(Self {
             train,
             validation,
+            whole,
             test,
             baseline,
             targets,
@@ -102,6 +123,16 @@ impl Prepared {
             test_samples,
             notes,
         })
+    }
+
+    /// What member `i` of an ensemble, counted from 0, learns from, and what is held out for it. `transform` is that of the whole.
+    pub fn of_member(&self, i: usize, transform: &impl DataTransform) -> Result<(Examples, Option<EvaluationSet>)> {
+        let (Some((whole, hold_out)), 1..) = (&self.whole, i) else {
+            return Ok((self.train.clone(), self.validation.as_ref().map(EvaluationSet::handle)));
+        };
+        let (part, held) = whole.hold_out(hold_out.fraction, hold_out.seed.wrapping_add(i as u64))?;
+        let held = held.map(|part| EvaluationSet::new(&part, transform)).transpose()?;
+        Ok((part.examples(transform)?, held))
     }
 
     /// The examples of the validation part.
@@ -120,19 +151,5 @@ impl Prepared {
             plural(self.channels as usize, "channel"),
             self.targets.describe(),
         )
-    }
-
-    /// Accuracy of `model` on the validation part, from 0 to 1; `None` without such a part or without labels. `batch` sequences are
-    /// run at once.
-    pub fn validation_accuracy<S: System>(
-        &self,
-        criterion: &Criterion,
-        model: &S,
-        transform: &impl DataTransform,
-        sha: &Shared,
-        batch: usize,
-    ) -> Result<Option<f64>> {
-        let Some(part) = &self.validation else { return Ok(None) };
-        Ok(criterion.evaluate(model, transform, sha, part, batch)?.accuracy)
     }
 }

@@ -307,7 +307,7 @@ fn a_pipeline_is_fitted_to_the_training_part_and_applied_to_both() {
         Linear::new(&mut params.at("o"), 2, 2, &LinearConfig::default())
     });
     let pipeline = pipeline.unwrap();
-    let prepared = Prepared::new(data, &pipeline, 0.0, 0).unwrap();
+    let prepared = Prepared::new(data, &pipeline, HoldOut { fraction: 0.0, seed: 0, members: 1 }).unwrap();
     let std = (4.0 * (144.0 - 1.0) / 12.0f64).sqrt();
     let expected = (Tensor::arange(12, F64).reshape([2, 3, 2]) - Tensor::from_slice(&[11.0, 12.0])) / std;
     assert_close("test", &prepared.test.examples.inputs().to_dense(), &expected, 1e-14);
