@@ -198,15 +198,12 @@ impl NetworkConfig {
         if data.file.is_none() && (data.test.is_some() || data.test_file.is_some() || data.group.is_some()) {
             return refused("data.test, data.test_file and data.group are about a file of samples, data.file");
         }
-        match data.test {
-            Some(test) if !(test > 0.0 && test < 1.0) => {
-                Err(Error::setting("data.test", test, "a fraction between 0 and 1"))
-            }
-            Some(_) if data.test_file.is_some() => {
-                refused("data.test divides a file, but data.test_file names one with the test part: set one of them")
-            }
-            _ => Ok(()),
+        if data.test.is_some() && data.test_file.is_some() {
+            return refused(
+                "data.test divides a file, but data.test_file names one with the test part: set one of them",
+            );
         }
+        Ok(())
     }
 
     /// Refuses a validation part, or a stop by it, that cannot be.

@@ -70,6 +70,7 @@ impl Dataset {
         let reader = Reader { arrays, accept: reading.accept };
         let suffix = reader.training_suffix();
         let is_divided = reading.test_file.is_none() && suffix.is_empty() && reader.test_suffix().is_empty();
+        reading.check()?;
         if let Some(fraction) = reading.test.filter(|_| !is_divided) {
             return Err(Error::Config(format!(
                 "data.test is {fraction}, which divides a file of x and y, but there is a test part already"

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bd_core::text::plural;
+use bd_core::{Error, Result};
 
 use super::read::Accept;
 use super::subset::{Binning, Subset};
@@ -31,6 +32,14 @@ impl Reading {
     /// For a model that takes these inputs; a file without a test part is divided by seed 0.
     pub fn new(accept: Accept) -> Self {
         Self { accept, test_file: None, test: None, group: None, seed: 0 }
+    }
+
+    /// Refuses a fraction that is none.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.test.filter(|test| !(*test > 0.0 && *test < 1.0)) {
+            Some(test) => Err(Error::setting("data.test", test, "a fraction between 0 and 1")),
+            None => Ok(()),
+        }
     }
 
     /// How a file of `count` samples was divided, in a sentence.

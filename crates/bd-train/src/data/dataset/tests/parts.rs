@@ -158,4 +158,9 @@ fn the_test_part_of_another_file_is_like_the_training_part() {
         both.contains("data.test is 0.5, which divides a file of x and y, but there is a test part already"),
         "{both}"
     );
+    for wrong in [0.0, 1.0, f64::NAN, -0.5] {
+        let reading = Reading { test: Some(wrong), ..Reading::new(Accept::Numbers) };
+        let error = read_as(&train, &reading).unwrap_err().to_string();
+        assert!(error.contains(&format!("data.test is {wrong}; it must be a fraction between 0 and 1")), "{error}");
+    }
 }
