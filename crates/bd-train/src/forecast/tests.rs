@@ -1,7 +1,7 @@
 //! A linear map whose forecasts are known, on series that are known.
 
 use bd_core::testing::assert_close;
-use bd_core::{Features, Forecaster, Inputs, ParamPath, Params, Readout, Result, Shared, System, Tap};
+use bd_core::{Features, Forecaster, Inputs, ParamPath, Params, Readout, Result, Rng, Shared, System, Tap};
 use bd_models::{Ngrc, NgrcConfig, NvarConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -170,6 +170,32 @@ fn the_best_penalty_wins_and_both_parts_are_fitted() {
     }
 }
 
+/// What is compared among models is what a fit finds on the validation part: of several penalties their scores, of one its forecasts.
+/// Without a validation part there is nothing to compare by.
+#[test]
+fn a_model_is_scored_on_the_validation_part_alone() {
+    let noise = Rng::new(4, "noise").tensor(&[80, 2], ON, Rng::normal);
+    let series = series(circle(80, 0.3).values + noise * 0.2);
+    let split = split(0, 40, 20, 20);
+    let map = || Map::new(&mut Params::new(0, ON).at("o"), 2, 2);
+    let scored = |config: &ForecastConfig| Fitter::new(&map(), &series, &split, config).validate().map(Option::unwrap);
+    for select in [Select::OneStep, Select::FreeRun] {
+        let several = ForecastConfig { select, ..config(&[1, 3], &[1e-6, 1.0, 100.0]) };
+        let fitted = fit(&map(), &series, &split, &several, &mut |_| ()).unwrap();
+        assert_eq!(scored(&several).unwrap(), fitted.candidates);
+    }
+    let one = config(&[1, 3], &[0.5]);
+    let found = fit(&map(), &series, &split, &one, &mut |_| ()).unwrap().validation;
+    let errors: Vec<f64> = found.iter().map(|forecast| forecast.error.nrmse).collect();
+    let mean_nrmse = (errors[0] + errors[1]) / 2.0;
+    let score = Score::OneStep { horizon: 1, mse: found[0].error.mse, nrmse: errors[0], mean_nrmse };
+    assert_eq!(score.rank(), [0.0, 0.0, -mean_nrmse]);
+    assert_eq!(scored(&one).unwrap(), [Candidate { alpha: 0.5, score: Ok(score), chosen: true }]);
+    let none = Split { train: 0..60, validation: 60..60, ..split.clone() };
+    let error = Fitter::new(&map(), &series, &none, &one).validate().unwrap_err().to_string();
+    assert!(error.contains("the validation part has 0 points, too few to choose by a forecast 3 steps"), "{error}");
+}
+
 /// A validation part that nothing is chosen by has its errors, and events come in the order of the work.
 #[test]
 fn events_come_in_order() {
@@ -265,17 +291,33 @@ fn a_known_map_runs_freely() {
     let config = FreeRunConfig { starts: 5, steps: Some(20), threshold: 1e-9 };
     let found = measure.evaluate(20..100, &config).unwrap();
     let free = FreeRunSummary::from(&found.free.unwrap());
-    let expected =
-        FreeRunSummary { runs: 5, steps: 20, compared: 20, median_valid_steps: 20.0, valid_throughout: 5, bounded: 5 };
-    assert_eq!(free, expected);
+    let expected = FreeRunSummary {
+        runs: 5,
+        steps: 20,
+        compared: 20,
+        median_valid_steps: 20.0,
+        valid_throughout: 5,
+        bounded: 5,
+        mean_valid_steps: 20.0,
+        error: free.error,
+    };
+    assert!(free == expected && free.error < 1e-9, "{free:?}");
     assert!(found.forecasts[0].error.nrmse < 1e-13);
 }
 
 /// 30 steps of 0.1 with an exponent of 0.9 are 2.7 Lyapunov times.
 #[test]
 fn valid_times_are_in_lyapunov_times_where_the_exponent_is_known() {
-    let free =
-        FreeRunSummary { runs: 4, steps: 80, compared: 40, median_valid_steps: 30.0, valid_throughout: 1, bounded: 3 };
+    let free = FreeRunSummary {
+        runs: 4,
+        steps: 80,
+        compared: 40,
+        median_valid_steps: 30.0,
+        valid_throughout: 1,
+        bounded: 3,
+        mean_valid_steps: 28.0,
+        error: 0.5,
+    };
     let known = ValidTime::of(free, 0.1, Some(0.9));
     assert!((known.value - 2.7).abs() < 1e-12 && known.unit == "Lyapunov times");
     let words = "valid for 2.700 Lyapunov times, the median of 4 starts (1 for all 40 steps that could be compared); 3 of them \
