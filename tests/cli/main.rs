@@ -9,6 +9,7 @@ mod info;
 mod interrupted;
 mod own_series;
 mod refusals;
+mod series_choice;
 mod snn_data;
 mod train_ngrc;
 mod train_rnn;

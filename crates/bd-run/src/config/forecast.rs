@@ -200,6 +200,11 @@ impl ForecastConfig {
         SplitConfig { warmup, split }.divide(points)
     }
 
+    /// Whether something is to be chosen by the validation part.
+    pub(crate) fn chooses(&self) -> bool {
+        self.ridge.alpha.len() > 1 || self.nvar.is_open()
+    }
+
     /// The farthest horizon.
     pub fn farthest(&self) -> usize {
         self.horizon.iter().copied().max().unwrap_or(0)
@@ -223,7 +228,7 @@ impl ForecastConfig {
         let nvar = self.nvar();
         let Some(reach) = nvar.reach() else { return Nvar::new(1, &nvar).map(|_| ()) };
         let file = self.data.file.is_some();
-        let choice = self.ridge.alpha.len() > 1 || self.nvar.is_open();
+        let choice = self.chooses();
         if !file {
             self.split.warmup.get_or_insert(0.2);
         } else if !self.nvar.is_open() {
@@ -261,8 +266,7 @@ impl ForecastConfig {
         }
         self.nvar.check()?;
         self.ridge.check()?;
-        let choice = self.ridge.alpha.len() > 1 || self.nvar.is_open();
-        if let (true, Select::FreeRun, false) = (choice, self.select, self.horizon.contains(&1)) {
+        if let (true, Select::FreeRun, false) = (self.chooses(), self.select, self.horizon.contains(&1)) {
             return config(format!(
                 "select is free-run, and a model runs freely by its forecasts one step ahead: horizon must have 1, it is {:?}",
                 self.horizon

@@ -122,8 +122,8 @@ impl TriedDelay {
         let mut line = match &self.best {
             Ok((alpha, score)) => {
                 let mut line = score_line(score);
-                if let Score::OneStep { mean_nrmse, .. } = score {
-                    line["mean_nrmse"] = json!(mean_nrmse);
+                if let Score::OneStep { mean_error, .. } = score {
+                    line["mean_error"] = json!(mean_error);
                 }
                 line["alpha"] = json!(alpha);
                 line
@@ -142,6 +142,19 @@ impl TriedDelay {
     }
 }
 
+/// Why some delays are not tried.
+pub(super) fn words_of_left_out(delays: &[usize]) -> String {
+    format!(
+        "note      not tried: delay {}, which leaves a part too short, or fewer than {SAMPLES_PER_WEIGHT} training samples for each weight",
+        listed(delays)
+    )
+}
+
+/// Numbers in a row.
+pub(super) fn listed(numbers: &[usize]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// What was tried, in one line.
 pub(super) fn words(tried: &[TriedDelay], config: &ForecastConfig, data: &SeriesSource) -> String {
     let measure = match (config.select, config.horizon.len()) {
@@ -150,7 +163,7 @@ pub(super) fn words(tried: &[TriedDelay], config: &ForecastConfig, data: &Series
         (Select::FreeRun, _) => "median valid time",
     };
     let found = tried.iter().map(|TriedDelay { delay, best, .. }| match best {
-        Ok((_, Score::OneStep { mean_nrmse, .. })) => format!("{delay} {}", short(*mean_nrmse)),
+        Ok((_, Score::OneStep { mean_error, .. })) => format!("{delay} {}", short(*mean_error)),
         Ok((_, Score::FreeRun(free))) => format!("{delay} {}", short(data.valid_time(*free).value)),
         Err(_) => format!("{delay} refused"),
     });

@@ -11,6 +11,9 @@ use crate::config::ForecastConfig;
 use crate::listener::Listener;
 use crate::seconds::Seconds;
 
+/// Forecasts of the validation part below which a choice by them is mostly luck.
+const FEW: usize = 10;
+
 /// Says what happens in a fit, and takes its times.
 pub(super) struct FitWords<'a> {
     pub(super) config: &'a ForecastConfig,
@@ -113,6 +116,18 @@ fn beyond(candidates: &[Candidate]) -> Option<f64> {
         _ => false,
     };
     (!is_flat).then_some(end.alpha)
+}
+
+/// Says if a choice rests on few forecasts.
+pub(super) fn say_few(config: &ForecastConfig, validation: usize, listener: &dyn Listener) {
+    let forecasts = validation.saturating_sub(config.farthest());
+    if config.chooses() && forecasts < FEW {
+        listener.say(&format!(
+            "warning   the choice of delay and alpha rests on {}; give the validation part more with --split, or set --delay and \
+             --alpha",
+            plural(forecasts, "forecast")
+        ));
+    }
 }
 
 /// Says what is odd about forecasts.

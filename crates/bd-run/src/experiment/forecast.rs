@@ -13,8 +13,8 @@ use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use super::delay::{self, TriedDelay};
-use super::fit_words::{FitWords, say_oddities, validation_lines};
+use super::delay::{self, TriedDelay, listed};
+use super::fit_words::{FitWords, say_few, say_oddities, validation_lines};
 use super::series::SeriesSource;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
 use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
@@ -67,8 +67,9 @@ impl PreparedForecast {
             config.dt = Some(data.series.dt);
             config.data.sha256 = data.sha256.clone();
         }
+        let is_open = config.nvar.is_open();
         let left_out = delay::leave_out(&mut config, data.series.points(), data.series.channels.len());
-        let split = divide(&config, &data)?;
+        let split = divide(&config, &data, is_open)?;
         Ok(Self { config, data, split, left_out })
     }
 
@@ -87,9 +88,9 @@ impl PreparedForecast {
         let [warmup, train, validation, test] = [warmup, train, validation, test].map(|part| part.len());
         listener.say(&format!("split     warm-up {warmup}, training {train}, validation {validation}, test {test}"));
         if !self.left_out.is_empty() {
-            let left_out = self.left_out.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            listener.say(&format!("note      the series is too short to try the delays {left_out}"));
+            listener.say(&delay::words_of_left_out(&self.left_out));
         }
+        say_few(&self.config, validation, listener);
         let found = catch_torch(|| self.fit_and_test(setting.device, from, &mut folder, &mut work));
         end(found, folder, work.seconds, None, listener)
     }
@@ -126,7 +127,7 @@ impl PreparedForecast {
         let (params, model) = model(&config, channels, choice.as_ref().map_or(device, RidgeDevice::device))?;
         let (features, horizons) = (model.n_features(), plural(config.horizon.len(), "horizon"));
         let NvarConfig { delay, stride, order, .. } = config.nvar();
-        let order = order.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let order = listed(&order);
         work.listener.say(&format!(
             "model     ngrc: {features} features of delay {delay}, stride {stride} and order {order}; {horizons}"
         ));
@@ -231,8 +232,9 @@ fn metrics(found: &ForecastEvaluation, data: &SeriesSource) -> Map<String, Value
     found.metrics("test", &data.series.channels, time.as_ref())
 }
 
-/// Divides the series, and refuses a division that leaves a part without what it needs.
-fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
+/// Divides the series, and refuses a division that leaves a part without what it needs: the validation part what it needs for a choice
+/// of the delay, if that `is_open`.
+fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result<Split> {
     let (points, farthest) = (data.series.points(), config.farthest());
     let all = format!("the series has {points} points ({})", plural(data.series.channels.len(), "channel"));
     // Of several delays the longest one that is tried.
@@ -248,7 +250,7 @@ fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
     check_free_run(config, data.series.channels.len())?;
     let split = config.divide(points)?;
     let fit = config.fit();
-    let for_choice = || config.nvar.is_open().then(|| fit.short_for_choice(&split, reach)).flatten();
+    let for_choice = || is_open.then(|| fit.short_for_choice(&split, reach)).flatten();
     let Some(short) = fit.short_part(&split, reach).or_else(for_choice) else { return Ok(split) };
     Err(Error::Config(match short {
         ShortPart::Training { points: train, .. } => format!(
@@ -257,7 +259,7 @@ fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
             split.warmup.len()
         ),
         ShortPart::Choice { .. } | ShortPart::FreeRuns { .. } => {
-            format!("{short}; give it more with --split, for example 0.5,0.25,0.25")
+            format!("{short}; lower --horizon, or give it more with --split, for example 0.5,0.25,0.25")
         }
         ShortPart::Test { points: test, .. } => format!(
             "{all}, and the test part {test} of them: too few to test a forecast {farthest} steps ahead; lower --horizon, or \

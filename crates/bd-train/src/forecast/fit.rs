@@ -44,8 +44,8 @@ pub enum Score {
         mse: f64,
         /// See [`ForecastError::nrmse`](crate::metrics::ForecastError::nrmse).
         nrmse: f64,
-        /// Mean of the normalised errors of all horizons.
-        mean_nrmse: f64,
+        /// Mean over all horizons of the normalised errors or, where targets are constant and have none, of the mean square errors.
+        mean_error: f64,
     },
     /// By free runs.
     FreeRun(FreeRunSummary),
@@ -56,7 +56,7 @@ impl Score {
     /// the one with the greater [score](FreeRunSummary::score).
     pub fn rank(&self) -> [f64; 3] {
         match self {
-            Self::OneStep { mean_nrmse, .. } => [0.0, 0.0, -mean_nrmse],
+            Self::OneStep { mean_error, .. } => [0.0, 0.0, -mean_error],
             Self::FreeRun(free) => free.score(),
         }
     }

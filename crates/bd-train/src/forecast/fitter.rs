@@ -13,7 +13,7 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::fit::{Candidate, FitEvent, ForecastFit, Score};
-use super::measure::Measure;
+use super::measure::{Forecast, Measure};
 use super::settings::{ForecastConfig, Select, ShortPart};
 use crate::data::{Series, Split};
 use crate::free_runs::{FreeRunSummary, Units};
@@ -322,11 +322,14 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
         let score = |_: &M| match config.select {
             Select::OneStep => {
                 let forecasts = measure.forecasts(part.clone())?;
-                let mean_nrmse = forecasts.iter().map(|one| one.error.nrmse).sum::<f64>() / forecasts.len() as f64;
+                // All models have the same targets: if these are constant for one, they are for all.
+                let has_nrmse = forecasts.iter().all(|one| !one.error.nrmse.is_nan());
+                let error = |one: &Forecast| if has_nrmse { one.error.nrmse } else { one.error.mse };
+                let mean_error = forecasts.iter().map(error).sum::<f64>() / forecasts.len() as f64;
                 let forecast = &forecasts[nearest];
                 let (mse, nrmse) = (forecast.error.mse, forecast.error.nrmse);
-                found.push(Score::OneStep { horizon: forecast.horizon, mse, nrmse, mean_nrmse });
-                Ok([0.0, 0.0, -nrmse])
+                found.push(Score::OneStep { horizon: forecast.horizon, mse, nrmse, mean_error });
+                Ok([0.0, 0.0, -error(forecast)])
             }
             Select::FreeRun => {
                 let Some(free) = measure.free_runs(part.clone(), &config.free_run)? else {

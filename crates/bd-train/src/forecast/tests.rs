@@ -177,22 +177,30 @@ fn a_model_is_scored_on_the_validation_part_alone() {
     let noise = Rng::new(4, "noise").tensor(&[80, 2], ON, Rng::normal);
     let series = series(circle(80, 0.3).values + noise * 0.2);
     let split = split(0, 40, 20, 20);
-    let map = || Map::new(&mut Params::new(0, ON).at("o"), 2, 2);
-    let scored = |config: &ForecastConfig| Fitter::new(&map(), &series, &split, config).validate().map(Option::unwrap);
+    let map = |horizons| Map::new(&mut Params::new(0, ON).at("o"), 2, horizons);
+    let scored = |split: &Split, config: &ForecastConfig| {
+        Fitter::new(&map(config.horizons.len() as i64), &series, split, config).validate().map(Option::unwrap)
+    };
     for select in [Select::OneStep, Select::FreeRun] {
         let several = ForecastConfig { select, ..config(&[1, 3], &[1e-6, 1.0, 100.0]) };
-        let fitted = fit(&map(), &series, &split, &several, &mut |_| ()).unwrap();
-        assert_eq!(scored(&several).unwrap(), fitted.candidates);
+        let fitted = fit(&map(2), &series, &split, &several, &mut |_| ()).unwrap();
+        assert_eq!(scored(&split, &several).unwrap(), fitted.candidates);
     }
     let one = config(&[1, 3], &[0.5]);
-    let found = fit(&map(), &series, &split, &one, &mut |_| ()).unwrap().validation;
+    let found = fit(&map(2), &series, &split, &one, &mut |_| ()).unwrap().validation;
     let errors: Vec<f64> = found.iter().map(|forecast| forecast.error.nrmse).collect();
-    let mean_nrmse = (errors[0] + errors[1]) / 2.0;
-    let score = Score::OneStep { horizon: 1, mse: found[0].error.mse, nrmse: errors[0], mean_nrmse };
-    assert_eq!(score.rank(), [0.0, 0.0, -mean_nrmse]);
-    assert_eq!(scored(&one).unwrap(), [Candidate { alpha: 0.5, score: Ok(score), chosen: true }]);
+    let mean_error = (errors[0] + errors[1]) / 2.0;
+    let score = Score::OneStep { horizon: 1, mse: found[0].error.mse, nrmse: errors[0], mean_error };
+    assert_eq!(score.rank(), [0.0, 0.0, -mean_error]);
+    assert_eq!(scored(&split, &one).unwrap(), [Candidate { alpha: 0.5, score: Ok(score), chosen: true }]);
+    // A single target is constant, and has no normalised error.
+    let short = Split { train: 0..58, validation: 58..60, ..split.clone() };
+    for Candidate { score, .. } in &scored(&short, &config(&[1], &[1e-6, 1.0])).unwrap() {
+        let Ok(Score::OneStep { mse, nrmse, mean_error, .. }) = score else { panic!("{score:?}") };
+        assert!(nrmse.is_nan() && mse == mean_error, "{score:?}");
+    }
     let none = Split { train: 0..60, validation: 60..60, ..split.clone() };
-    let error = Fitter::new(&map(), &series, &none, &one).validate().unwrap_err().to_string();
+    let error = scored(&none, &one).unwrap_err().to_string();
     assert!(error.contains("the validation part has 0 points, too few to choose by a forecast 3 steps"), "{error}");
 }
 
@@ -339,7 +347,7 @@ fn metrics_have_names_of_horizons_and_channels() {
     let time = ValidTime::of(found.free.as_ref().unwrap(), 1.0, None);
     let metrics = found.metrics("test", &series.channels, Some(&time));
     for name in
-        ["test_mse.1", "test_nmse.1", "test_nrmse.1.c1", "baseline_persistence_mse.1", "baseline_mean_nrmse.1", "vpt"]
+        ["test_mse.1", "test_nmse.1", "test_nrmse.1.c1", "baseline_persistence_mse.1", "baseline_mean_error.1", "vpt"]
     {
         assert!(metrics.contains_key(name), "no {name} in {metrics:?}");
     }
