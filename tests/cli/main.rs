@@ -10,6 +10,7 @@ mod interrupted;
 mod own_series;
 mod parts;
 mod refusals;
+mod series_choice;
 mod snn_data;
 mod train_ngrc;
 mod train_rnn;

@@ -35,7 +35,7 @@ fn configuration() {
         (vec!["--config", "other.json"], "a job 'rnn', not of 'ngrc'"),
         (vec!["--config", "plain.txt"], "ends in .toml or .json"),
         (vec!["--set", "ridge.alhpa=1"], "did you mean ridge.alpha?"),
-        (vec!["--set", "nvar.delay=many"], "nvar.delay: invalid type"),
+        (vec!["--set", "nvar.delay=many"], "nvar.delay: expected a whole number of points, or a list of such numbers"),
         (vec!["--set", "nvar"], "expected NAME=VALUE"),
         (vec!["--set", "data.system.params.rhoo=1"], "did you mean data.system.params.rho?"),
         (vec!["--set", "data.system.name=lorentz"], "unknown system 'lorentz'; there are: lorenz, rossler"),
@@ -138,6 +138,9 @@ fn data_files() {
         refused(&desk, &["--data", file, "--columns", column], code, words);
     }
     let far = ["--data", "all.npz", "--columns", "series", "--horizon", "100"];
+    let words = "the validation part has 20 points, too few to choose by a forecast 100 steps ahead; lower --horizon";
+    refused(&desk, &far, 2, words);
+    let far = [&far[..], &["--delay", "1", "--alpha", "1"]].concat();
     refused(&desk, &far, 2, "too few to test a forecast 100 steps ahead");
     for file in ["all.safetensors", "all.npz"] {
         refused(&desk, &["--data", file], 7, "name its columns with --columns; there are: ");
@@ -154,6 +157,7 @@ fn tables() {
         ("text.csv", "a,b\n1,2\n3,oops\n5,6\n".into()),
         ("nan.csv", "a,b\n1,2\n3,nan\n5,6\n".into()),
         ("dated.csv", "day,v\n2020-01-01,1\n2020-01-02,2\n".into()),
+        ("tiny.csv", "1\n3\n2\n".into()),
         ("short.csv", (0..12).map(|i| format!("{i}.5\n")).collect()),
         ("gap.csv", "t,v\n0,1\n1,2\n2,3\n4,4\n5,5\n".into()),
         ("even.csv", "t,v\n0,1\n1,2\n2,3\n".into()),
@@ -174,12 +178,18 @@ fn tables() {
             "column day: line 2 is \"2020-01-01\", which is no number; to leave it out, name the columns that are channels: --columns v",
         ),
         (&["dated.csv", "--columns", "w"], 7, "no column is called 'w'; there are: day, v"),
-        (&["short.csv"], 2, "too few: the lags of delay 4 and stride 5 reach 15 points back"),
-        (&["short.csv", "--stride", "3"], 2, "too few to"),
+        (
+            &["short.csv", "--delay", "4", "--stride", "5"],
+            2,
+            "too few: the lags of delay 4 and stride 5 reach 15 points",
+        ),
+        (&["short.csv", "--delay", "4", "--stride", "3", "--alpha", "1"], 2, "too few to"),
+        (&["short.csv", "--delay", "5,0"], 2, "nvar.delay is [5, 0]; each number of points is at least 1"),
+        (&["tiny.csv"], 2, "the validation part has 0 points, too few to choose by a forecast 1 steps ahead"),
         (&["gap.csv", "--time", "t", "--delay", "1"], 7, "point 3 (counted from 0) is at 4, 2 after the one before"),
         (&["even.csv", "--time", "t", "--dt", "2"], 7, "points are 1 apart by the time in t, but should be 2 apart"),
         (&["gap.csv", "--time", "s"], 7, "no column is called 's'"),
-        (&["wide.csv", "--delay", "1"], 2, "features, allowed are"),
+        (&["wide.csv", "--delay", "1", "--alpha", "1"], 2, "features, allowed are"),
     ] {
         refused(&desk, &[&["--data"], args].concat(), code, words);
     }

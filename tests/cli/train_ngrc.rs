@@ -10,7 +10,15 @@ fn json_file(desk: &Desk, name: &str) -> Value {
 }
 
 /// The tutorial's settings for a file, where those of files are others.
-const TUTORIAL: [&str; 11] = [
+const TUTORIAL: [&str; 19] = [
+    "--delay",
+    "4",
+    "--stride",
+    "5",
+    "--order",
+    "2",
+    "--alpha",
+    "1e-6",
     "--horizon",
     "1,10,100",
     "--warmup",

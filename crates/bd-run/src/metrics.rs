@@ -66,9 +66,13 @@ impl Metrics {
         self.cut_to(mark)
     }
 
-    /// Cuts off all lines: of a job that reports nothing before its end, when it is made again.
-    pub(crate) fn clear(&mut self) -> Result<()> {
-        self.cut_to(Mark { bytes: 0, lines: 0 })
+    /// Cuts off the first line that is none of `these`, and all that follow.
+    pub(crate) fn keep_first(&mut self, these: impl Fn(&Value) -> bool) -> Result<()> {
+        let text = std::fs::read(&self.path).map_err(Error::storage("read", &self.path))?;
+        let is_one =
+            |line: &&[u8]| line.ends_with(b"\n") && serde_json::from_slice(line).is_ok_and(|line| these(&line));
+        let kept: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').take_while(is_one).collect();
+        self.cut_to(Mark { bytes: kept.iter().map(|line| line.len() as u64).sum(), lines: kept.len() as u64 })
     }
 
     fn cut_to(&mut self, Mark { bytes, lines }: Mark) -> Result<()> {
@@ -100,6 +104,26 @@ mod tests {
         metrics.cut(&mark).unwrap();
         metrics.report(&json!({"step": 2.5})).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2.5}\n");
+    }
+
+    #[test]
+    fn lines_are_kept_up_to_the_first_of_another_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let is_tried = |line: &Value| line.get("delay").is_some();
+        for (text, kept) in [
+            ("", ""),
+            ("{\"loss\":1}\n{\"delay\":1}\n", ""),
+            ("{\"delay\":1}\n{\"delay\":2}\n{\"loss\":1}\n{\"delay\":3}\n", "{\"delay\":1}\n{\"delay\":2}\n"),
+            ("{\"delay\":1}\n{\"delay\":2}", "{\"delay\":1}\n"), // a line that was cut off
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let mut metrics = Metrics::open(folder.path()).unwrap();
+            metrics.keep_first(is_tried).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+            let lines = kept.lines().count();
+            assert_eq!(metrics.mark().unwrap(), json!({"bytes": kept.len(), "lines": lines}));
+        }
     }
 
     #[test]

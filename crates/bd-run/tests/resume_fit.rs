@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bd_core::Error;
 use bd_core::tch::Device;
-use bd_run::{ForecastConfig, Layers, Listener, Resume, ResumeEnded, Run, Setting, Status, forecast};
+use bd_run::{Ended, ForecastConfig, Layers, Listener, Resume, ResumeEnded, Run, Setting, Status, forecast};
 use bd_train::{Checkpoints, Control};
 
 use common::done;
@@ -80,9 +80,10 @@ fn a_fit_that_is_stopped_goes_on_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: String| folder.path().join(name);
     let file = format!("data.file={}", recording(folder.path()).display());
-    let cases: [(&str, &[&str]); 3] = [
-        ("one penalty", &[&file, "ridge.chunk_rows=100", "horizon=[1,3]"]),
-        ("a choice", &[&file, "ridge.chunk_rows=90", "ridge.alpha=[1e-6,1e-3,1]", "threads=1"]),
+    let cases: [(&str, &[&str]); 4] = [
+        ("nothing to choose", &[&file, "ridge.chunk_rows=100", "horizon=[1,3]", "nvar.delay=16", "ridge.alpha=1e-6"]),
+        ("a choice of the penalty", &[&file, "ridge.chunk_rows=90", "nvar.delay=2", "nvar.order=2", "threads=1"]),
+        ("a choice of the delay, too", &[&file, "ridge.chunk_rows=80", "horizon=[1,3]"]),
         // A first chunk of fewer samples than features: its factor has fewer rows than columns.
         ("float32, small chunks", &[&file, "ridge.chunk_rows=7", "dtype=f32", "nvar.delay=4"]),
     ];
@@ -130,6 +131,44 @@ fn the_file_of_a_fit_may_lie_elsewhere_and_must_be_the_same() {
     assert!(error.contains("ridge.chunk_rows: 100 -> 50"), "{error}");
     assert!(go_on(&run, &[&format!("data.file={}", moved.display())], None).1);
     assert_eq!(content(&run), content(&whole));
+}
+
+/// Stops when a line begins so.
+struct StopAt {
+    control: Control,
+    line: &'static str,
+}
+
+impl Listener for StopAt {
+    fn say(&self, message: &str) {
+        if message.starts_with(self.line) {
+            self.control.stop();
+        }
+    }
+}
+
+/// A fit that is stopped while the delay is chosen leaves nothing behind; after the choice it goes on with what was chosen.
+#[test]
+fn a_fit_is_stopped_before_and_after_the_choice_of_the_delay() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = [&format!("data.file={}", recording(folder.path()).display()), "ridge.chunk_rows=100"];
+    let stopped = |line: &'static str, out: &Path| {
+        let listener = StopAt { control: Control::default(), line };
+        let setting = StopAfter { control: listener.control.clone(), ..StopAfter::new(None) }.setting(Some(out.into()));
+        match forecast(ForecastConfig::resolve(&layers(&set)).unwrap(), &setting, &listener).unwrap() {
+            Ended::Stopped { kept } => kept,
+            Ended::Finished(_) => panic!("it was not stopped"),
+        }
+    };
+    let (before, after, whole) =
+        (folder.path().join("before"), folder.path().join("after"), folder.path().join("whole"));
+    assert!(stopped("split", &before).is_none() && !before.exists());
+    assert_eq!(stopped("delay", &after).as_ref(), Some(&after));
+    begin(&set, &whole, None);
+    assert!(go_on(&after, &[], None).1);
+    assert_eq!(content(&after), content(&whole));
+    let config = |run: &Path| fs::read_to_string(run.join("config.json")).unwrap();
+    assert_eq!(config(&after), config(&whole));
 }
 
 /// The three numbers by which a checkpoint is known are checked before anything is used.

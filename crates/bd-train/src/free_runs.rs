@@ -98,14 +98,6 @@ impl FreeRuns {
     pub fn bounded(&self) -> usize {
         self.bounded.iter().filter(|&&bounded| bounded).count()
     }
-
-    /// Of two models the better one has the greater score: more runs that stay bounded; then more valid steps, in the mean, for the
-    /// median often is the same; then a smaller error.
-    pub fn score(&self) -> [f64; 3] {
-        let runs = self.starts.len() as f64;
-        let error = if self.error.is_finite() { -self.error } else { f64::NEG_INFINITY };
-        [self.bounded() as f64 / runs, self.valid_steps.iter().sum::<usize>() as f64 / runs, error]
-    }
 }
 
 /// [`FreeRuns`] in a few numbers, without the runs themselves.
@@ -123,6 +115,19 @@ pub struct FreeRunSummary {
     pub valid_throughout: usize,
     /// Runs that stay bounded.
     pub bounded: usize,
+    /// The mean of the valid steps.
+    pub mean_valid_steps: f64,
+    /// See [`FreeRuns::error`].
+    pub error: f64,
+}
+
+impl FreeRunSummary {
+    /// Of two models the better one has the greater score: more runs that stay bounded; then more valid steps, in the mean, for the
+    /// median often is the same; then a smaller error.
+    pub fn score(&self) -> [f64; 3] {
+        let error = if self.error.is_finite() { -self.error } else { f64::NEG_INFINITY };
+        [self.bounded as f64 / self.runs as f64, self.mean_valid_steps, error]
+    }
 }
 
 impl From<&FreeRuns> for FreeRunSummary {
@@ -135,6 +140,8 @@ impl From<&FreeRuns> for FreeRunSummary {
             median_valid_steps: free.median_valid_steps(),
             valid_throughout: free.valid_steps.iter().filter(|&&steps| steps == compared).count(),
             bounded: free.bounded(),
+            mean_valid_steps: free.valid_steps.iter().sum::<usize>() as f64 / free.starts.len() as f64,
+            error: free.error,
         }
     }
 }
@@ -281,7 +288,7 @@ mod tests {
     fn what_is_not_a_number_is_neither_valid_nor_bounded() {
         let runs = runs(&Line(f64::NAN), 10, FreeRunConfig::default()).unwrap();
         assert_eq!((runs.bounded(), runs.median_valid_steps()), (0, 0.0));
-        assert_eq!(runs.score(), [0.0, 0.0, f64::NEG_INFINITY]);
+        assert_eq!(FreeRunSummary::from(&runs).score(), [0.0, 0.0, f64::NEG_INFINITY]);
     }
 
     #[test]

@@ -8,11 +8,12 @@ use bd_models::{NgrcConfig, Nvar, NvarConfig, Target};
 use bd_train::data::chaos::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
 use bd_train::forecast::{self, Select};
-use bd_train::{FreeRunConfig, Ridge, Solver};
+use bd_train::{FreeRunConfig, Ridge};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::layers::{Layers, Meant, absolute, data_meant, laid};
+use super::choice::{NvarChoice, RidgeChoice, SplitChoice, UNCHOSEN_ALPHA, UNCHOSEN_DELAY, ladder};
+use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
 use super::{Dtype, check_threads, check_whole, cores};
 
 /// A chaotic system to integrate.
@@ -52,41 +53,6 @@ impl SeriesData {
     }
 }
 
-/// [`SplitConfig`], with values that depend on others where nobody sets them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SplitChoice {
-    /// Null: for a file what the lags reach back, for a system 0.2.
-    pub warmup: Option<f64>,
-    /// Null: a validation part only if there is something to choose.
-    pub split: Option<[f64; 3]>,
-    /// Whether the targets of the last points of a part lie in the part after it, as in BrainPy's tutorial. Otherwise a part
-    /// ends with its last target.
-    pub targets_beyond: bool,
-}
-
-/// [`Ridge`] with any number of penalties to choose from.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RidgeChoice {
-    /// Penalties, of which the validation part chooses one.
-    pub alpha: Vec<f64>,
-    /// How the regression is solved.
-    pub solver: Solver,
-    /// Whether the penalty holds down the intercept, too.
-    pub penalise_intercept: bool,
-    /// Samples that are factorised at once.
-    pub chunk_rows: usize,
-}
-
-impl RidgeChoice {
-    /// With one penalty.
-    pub fn with(&self, alpha: f64) -> Ridge {
-        let Self { solver, penalise_intercept, chunk_rows, .. } = *self;
-        Ridge { alpha, solver, penalise_intercept, chunk_rows }
-    }
-}
-
 /// What is to be forecast, by which model, fitted how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,14 +76,14 @@ pub struct ForecastConfig {
     /// Which part of it is for what.
     pub split: SplitChoice,
     /// The features.
-    pub nvar: NvarConfig,
+    pub nvar: NvarChoice,
     /// What is fitted.
     pub target: Target,
     /// Whether inputs are standardised by the training part.
     pub scale: bool,
     /// How it is fitted.
     pub ridge: RidgeChoice,
-    /// What a choice of the penalty is by.
+    /// What a choice of the penalty and of the delay is by.
     pub select: Select,
     /// Steps ahead to forecast.
     pub horizon: Vec<usize>,
@@ -126,7 +92,7 @@ pub struct ForecastConfig {
 }
 
 impl ForecastConfig {
-    /// The tutorial's job, on `flow` or, without one, on a file that is still to be named.
+    /// The tutorial's job on `flow` or, without one, a linear forecast of a file that is still to be named.
     fn defaults(flow: Option<&Flow>) -> Self {
         let system = flow.map(|flow| SystemConfig {
             name: flow.name.into(),
@@ -134,7 +100,8 @@ impl ForecastConfig {
             start: flow.start.to_vec(),
             duration: 10_000.0 * flow.dt,
         });
-        let Ridge { alpha, solver, penalise_intercept, chunk_rows } = Ridge::default();
+        let Ridge { solver, penalise_intercept, chunk_rows, .. } = Ridge::default();
+        let nvar = if flow.is_some() { NvarConfig::default().into() } else { NvarChoice::of_a_file() };
         Self {
             job: "ngrc".into(),
             device: DeviceSpec::Cpu,
@@ -146,12 +113,12 @@ impl ForecastConfig {
             split: SplitChoice { warmup: None, split: None, targets_beyond: flow.is_some() },
             horizon: if flow.is_some() { vec![1, 10, 100] } else { vec![1] },
             data: SeriesData { file: None, columns: vec![], time: None, sha256: None, system },
-            nvar: NvarConfig::default(),
+            nvar,
             target: Target::default(),
             // In whatever units and with whatever offset a recording comes, a penalty should mean the same. The tutorial has neither.
             scale: flow.is_none(),
             ridge: RidgeChoice {
-                alpha: vec![alpha],
+                alpha: if flow.is_some() { vec![UNCHOSEN_ALPHA] } else { ladder() },
                 solver,
                 penalise_intercept: penalise_intercept && flow.is_some(),
                 chunk_rows,
@@ -163,7 +130,9 @@ impl ForecastConfig {
 
     /// The configuration that the layers make, with what nobody has set filled in where it follows from the rest.
     pub fn resolve(layers: &Layers) -> Result<Self> {
-        let mut config = Self::of_layers(&mut layers.tables()?)?;
+        let mut layers = layers.tables()?;
+        let mut config = Self::of_layers(&mut layers)?;
+        config.without_choice(&layers);
         config.data.file = config.data.file.map(|path| absolute(&path));
         check_threads(config.threads)?;
         config.check()?;
@@ -196,9 +165,19 @@ impl ForecastConfig {
         laid(&Self::defaults(flow), layers, &no_alternative)
     }
 
+    /// The features: those of the first delay, where one is still to be chosen.
+    pub fn nvar(&self) -> NvarConfig {
+        self.nvar.with(self.nvar.delay[0])
+    }
+
+    /// The same with one delay.
+    pub(crate) fn with_delay(&self, delay: usize) -> Self {
+        Self { nvar: NvarChoice { delay: vec![delay], ..self.nvar.clone() }, ..self.clone() }
+    }
+
     /// The model.
     pub fn model(&self) -> NgrcConfig {
-        NgrcConfig { nvar: self.nvar.clone(), target: self.target, scale: self.scale }
+        NgrcConfig { nvar: self.nvar(), target: self.target, scale: self.scale }
     }
 
     /// The settings of the fit.
@@ -221,16 +200,40 @@ impl ForecastConfig {
         SplitConfig { warmup, split }.divide(points)
     }
 
+    /// Whether something is to be chosen by the validation part.
+    pub(crate) fn chooses(&self) -> bool {
+        self.ridge.alpha.len() > 1 || self.nvar.is_open()
+    }
+
     /// The farthest horizon.
     pub fn farthest(&self) -> usize {
         self.horizon.iter().copied().max().unwrap_or(0)
     }
 
-    /// Sets what depends on other values and was left open.
+    /// Where a file has no validation part, nothing is chosen: of the lists that nobody has set one value each is left.
+    fn without_choice(&mut self, layers: &[Value]) {
+        if self.data.file.is_none() || self.split.split.is_none_or(|[_, validation, _]| validation > 0.0) {
+            return;
+        }
+        if !is_set(layers, "/nvar/delay") {
+            self.nvar.delay = vec![UNCHOSEN_DELAY];
+        }
+        if !is_set(layers, "/ridge/alpha") {
+            self.ridge.alpha = vec![UNCHOSEN_ALPHA];
+        }
+    }
+
+    /// Sets what depends on other values and was left open. A warm-up that several delays share depends on the series, too.
     fn complete(&mut self) -> Result<()> {
-        let Some(reach) = self.nvar.reach() else { return Nvar::new(1, &self.nvar).map(|_| ()) };
-        let (file, choice) = (self.data.file.is_some(), self.ridge.alpha.len() > 1);
-        self.split.warmup.get_or_insert(if file { reach as f64 } else { 0.2 });
+        let nvar = self.nvar();
+        let Some(reach) = nvar.reach() else { return Nvar::new(1, &nvar).map(|_| ()) };
+        let file = self.data.file.is_some();
+        let choice = self.chooses();
+        if !file {
+            self.split.warmup.get_or_insert(0.2);
+        } else if !self.nvar.is_open() {
+            self.split.warmup.get_or_insert(reach as f64);
+        }
         // On a system a choice takes nothing from the training, for the chosen model is fitted to both parts in the end.
         self.split.split.get_or_insert(match (file, choice) {
             (true, false) => [0.8, 0.0, 0.2],
@@ -261,15 +264,9 @@ impl ForecastConfig {
         if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
             return config(format!("horizon is {:?}; each number of steps can be named once", self.horizon));
         }
-        let alphas = &self.ridge.alpha;
-        if alphas.is_empty() {
-            return config("ridge.alpha is empty; it is one penalty, or several to choose from".into());
-        }
-        alphas.iter().try_for_each(|&alpha| self.ridge.with(alpha).check())?;
-        if let Some(twice) = alphas.iter().enumerate().find(|(i, alpha)| alphas[..*i].contains(alpha)) {
-            return config(format!("ridge.alpha has {:e} twice, in {alphas:?}", twice.1));
-        }
-        if let (true, Select::FreeRun, false) = (alphas.len() > 1, self.select, self.horizon.contains(&1)) {
+        self.nvar.check()?;
+        self.ridge.check()?;
+        if let (true, Select::FreeRun, false) = (self.chooses(), self.select, self.horizon.contains(&1)) {
             return config(format!(
                 "select is free-run, and a model runs freely by its forecasts one step ahead: horizon must have 1, it is {:?}",
                 self.horizon
@@ -284,53 +281,6 @@ fn no_alternative(path: &str, name: &str) -> Result<Value> {
     Err(Error::Config(format!("{path} cannot be '{name}'")))
 }
 
-/// Penalties as text, separated by commas; `1e-8..1e2` stands for each power of ten from one to the other.
-pub fn penalties(text: &str) -> Result<Vec<f64>> {
-    let bad = |part: &str, why: &str| Error::Config(format!("--alpha {part}: {why}"));
-    let number = |part: &str| match part.trim().parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value),
-        Ok(value) => Err(Error::Config(format!("--alpha is {value}; it must be a number"))),
-        Err(_) => Err(bad(part, "expected numbers separated by commas, or a range of powers of ten such as 1e-8..1e2")),
-    };
-    let mut all = Vec::new();
-    for part in text.split(',') {
-        let Some((from, to)) = part.split_once("..") else {
-            all.push(number(part)?);
-            continue;
-        };
-        let [from, to] = [number(from)?, number(to)?].map(|end| if end > 0.0 { end.log10() } else { f64::NAN });
-        if !(from <= to && from.fract() == 0.0 && to.fract() == 0.0) {
-            return Err(bad(part, "a range goes from a power of ten to a greater one"));
-        }
-        // Read from text, as it would be if it were written out: 10^-5 by multiplication is not quite 1e-5.
-        let powers = (from as i32..=to as i32).map(|power| format!("1e{power}").parse().expect("a power of ten"));
-        all.extend(powers.collect::<Vec<f64>>());
-    }
-    Ok(all)
-}
-
 /// The data of a configuration and what is said about them: void where other data are meant.
 const OWN: [&str; 8] =
     ["split", "dt", "data.file", "data.columns", "data.time", "data.system", "data.sha256", "time_unit"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn penalties_are_a_list_or_powers_of_ten() {
-        assert_eq!(penalties("0.5").unwrap(), [0.5]);
-        assert_eq!(penalties("0,1e-6..1e-3, 2").unwrap(), [0.0, 1e-6, 1e-5, 1e-4, 1e-3, 2.0]);
-        for (text, words) in [
-            ("1e-3..1e-6", "a range goes from"),
-            ("0..1", "a range goes from"),
-            ("2..20", "a range goes from"),
-            ("many", "--alpha many: expected numbers"),
-            ("", "--alpha : expected numbers"),
-            ("NaN", "--alpha is NaN"),
-        ] {
-            let error = penalties(text).unwrap_err().to_string();
-            assert!(error.contains(words), "{words:?} not in: {error}");
-        }
-    }
-}

@@ -1,5 +1,6 @@
 //! What a run is to do, as one configuration: defaults, then a file, then options, then assignments.
 
+mod choice;
 mod forecast;
 mod layers;
 mod network;
@@ -12,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Kind;
 
-pub use self::forecast::{ForecastConfig, RidgeChoice, SeriesData, SplitChoice, SystemConfig, penalties};
+pub use self::choice::{NvarChoice, RidgeChoice, SplitChoice, penalties};
+pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 

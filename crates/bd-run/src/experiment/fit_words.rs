@@ -1,6 +1,7 @@
 //! [`FitWords`]: what is said of a fit while it goes on, and what of it is written.
 
 use bd_core::text::{plural, short};
+use bd_models::Target;
 use bd_train::RidgeReport;
 use bd_train::forecast::{Candidate, FitEvent, Forecast, ForecastFit, Score, Select};
 use serde_json::{Value, json};
@@ -9,6 +10,9 @@ use super::series::SeriesSource;
 use crate::config::ForecastConfig;
 use crate::listener::Listener;
 use crate::seconds::Seconds;
+
+/// Forecasts of the validation part below which a choice by them is mostly luck.
+const FEW: usize = 10;
 
 /// Says what happens in a fit, and takes its times.
 pub(super) struct FitWords<'a> {
@@ -61,11 +65,7 @@ impl FitWords<'_> {
             let mark = if *chosen { ", chosen" } else { "" };
             self.listener.say(&format!("alpha     {alpha:e}: {sentence}{mark}"));
         }
-        let alphas = &self.config.ridge.alpha;
-        let (least, most) = alphas.iter().fold((f64::MAX, 0.0f64), |(a, b), &x| (a.min(x), b.max(x)));
-        let best = candidates.iter().find(|candidate| candidate.chosen).map(|candidate| candidate.alpha);
-        let is_at_end = |alpha: f64| (alpha == least && least > 0.0) || alpha == most;
-        if let Some(alpha) = best.filter(|&alpha| is_at_end(alpha) && alphas.len() > 2) {
+        if let Some(alpha) = beyond(candidates) {
             self.listener
                 .say(&format!("note      alpha {alpha:e} is at an end of the list; a better one may lie beyond"));
         }
@@ -101,6 +101,35 @@ impl FitWords<'_> {
     }
 }
 
+/// The best of several penalties if it is the least or the greatest, unless the next one is nearly as good: then one that lies beyond
+/// would be, too.
+fn beyond(candidates: &[Candidate]) -> Option<f64> {
+    let mut sorted: Vec<&Candidate> = candidates.iter().collect();
+    sorted.sort_unstable_by(|a, b| a.alpha.total_cmp(&b.alpha));
+    let (end, next) = match &sorted[..] {
+        [end, next, _, ..] if end.chosen && end.alpha > 0.0 => (end, next),
+        [_, .., next, end] if end.chosen && sorted.len() > 2 => (end, next),
+        _ => return None,
+    };
+    let is_flat = match (&end.score, &next.score) {
+        (Ok(Score::OneStep { nrmse: best, .. }), Ok(Score::OneStep { nrmse, .. })) => *nrmse < best * 1.01,
+        _ => false,
+    };
+    (!is_flat).then_some(end.alpha)
+}
+
+/// Says if a choice rests on few forecasts.
+pub(super) fn say_few(config: &ForecastConfig, validation: usize, listener: &dyn Listener) {
+    let forecasts = validation.saturating_sub(config.farthest());
+    if config.chooses() && forecasts < FEW {
+        listener.say(&format!(
+            "warning   the choice of delay and alpha rests on {}; give the validation part more with --split, or set --delay and \
+             --alpha",
+            plural(forecasts, "forecast")
+        ));
+    }
+}
+
 /// Says what is odd about forecasts.
 pub(super) fn say_oddities(
     config: &ForecastConfig,
@@ -110,8 +139,9 @@ pub(super) fn say_oddities(
 ) {
     let advice = [
         ("--order 1", config.nvar.order.iter().any(|order| *order > 1)),
-        ("other delays", true),
+        ("--target increment", config.target == Target::Value),
         ("--alpha 1e-8..1e2", config.ridge.alpha.len() == 1),
+        ("other delays", true),
     ];
     let advice: Vec<&str> = advice.into_iter().filter(|(_, helps)| *helps).map(|(what, _)| what).collect();
     for forecast in forecasts {
@@ -129,14 +159,21 @@ pub(super) fn say_oddities(
     }
 }
 
+/// What a score says of the validation part, for a line of `metrics.jsonl`.
+pub(super) fn score_line(score: &Score) -> Value {
+    match score {
+        Score::OneStep { horizon, mse, nrmse, .. } => json!({"horizon": horizon, "mse": mse, "nrmse": nrmse}),
+        Score::FreeRun(free) => {
+            json!({"vpt_steps": free.median_valid_steps, "bounded": free.bounded, "runs": free.runs})
+        }
+    }
+}
+
 /// What is found of the validation part, as lines of `metrics.jsonl`.
 pub(super) fn validation_lines(fit: &ForecastFit, channels: &[String]) -> Vec<Value> {
     let tried = fit.candidates.iter().map(|candidate| {
         let mut line = match &candidate.score {
-            Ok(Score::OneStep { horizon, mse, nrmse }) => json!({"horizon": horizon, "mse": mse, "nrmse": nrmse}),
-            Ok(Score::FreeRun(free)) => {
-                json!({"vpt_steps": free.median_valid_steps, "bounded": free.bounded, "runs": free.runs})
-            }
+            Ok(score) => score_line(score),
             Err(refusal) => json!({"refused": refusal}),
         };
         line["split"] = json!("validation");

@@ -13,7 +13,8 @@ use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use super::fit_words::{FitWords, say_oddities, validation_lines};
+use super::delay::{self, TriedDelay, listed};
+use super::fit_words::{FitWords, say_few, say_oddities, validation_lines};
 use super::series::SeriesSource;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
 use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
@@ -43,6 +44,8 @@ pub(crate) struct PreparedForecast {
     config: ForecastConfig,
     data: SeriesSource,
     split: Split,
+    /// Delays that the series is too short for.
+    left_out: Vec<usize>,
 }
 
 /// Carries out what a configuration says.
@@ -64,8 +67,10 @@ impl PreparedForecast {
             config.dt = Some(data.series.dt);
             config.data.sha256 = data.sha256.clone();
         }
-        let split = divide(&config, &data)?;
-        Ok(Self { config, data, split })
+        let is_open = config.nvar.is_open();
+        let left_out = delay::leave_out(&mut config, data.series.points(), data.series.channels.len());
+        let split = divide(&config, &data, is_open)?;
+        Ok(Self { config, data, split, left_out })
     }
 
     /// Fits, tests and writes, from the beginning or from a checkpoint.
@@ -82,6 +87,10 @@ impl PreparedForecast {
         let Split { warmup, train, validation, test } = &self.split;
         let [warmup, train, validation, test] = [warmup, train, validation, test].map(|part| part.len());
         listener.say(&format!("split     warm-up {warmup}, training {train}, validation {validation}, test {test}"));
+        if !self.left_out.is_empty() {
+            listener.say(&delay::words_of_left_out(&self.left_out));
+        }
+        say_few(&self.config, validation, listener);
         let found = catch_torch(|| self.fit_and_test(setting.device, from, &mut folder, &mut work));
         end(found, folder, work.seconds, None, listener)
     }
@@ -94,7 +103,22 @@ impl PreparedForecast {
         work: &mut Work<'_>,
     ) -> Result<Stage<Found>> {
         heed!(work);
-        let Self { config, data, split } = self;
+        let Self { mut config, data, split, .. } = self;
+        let mut lines = Metrics::open(folder.path())?;
+        // What a run that goes on has tried stays. The rest is written in the end.
+        lines.keep_first(TriedDelay::is_of)?;
+        if config.nvar.is_open() {
+            let Stage::Done(tried) = delay::choose(&config, &data, &split, device, work.control)? else {
+                return Ok(Stage::Stopped);
+            };
+            work.listener.say(&delay::words(&tried, &config, &data));
+            tried.iter().try_for_each(|one| lines.report(&one.line()))?;
+            let chosen = tried.iter().find(|one| one.chosen).expect("one delay is the best");
+            config = config.with_delay(chosen.delay);
+            folder.write_config(&Config::Forecast(Box::new(config.clone())))?;
+            work.seconds.lap("delay");
+        }
+        let tried = lines.mark()?;
         let channels = data.series.channels.len();
         let choice = ridge_device(&config, channels, split.train.len(), device)?;
         if let Some(choice) = &choice {
@@ -102,7 +126,11 @@ impl PreparedForecast {
         }
         let (params, model) = model(&config, channels, choice.as_ref().map_or(device, RidgeDevice::device))?;
         let (features, horizons) = (model.n_features(), plural(config.horizon.len(), "horizon"));
-        work.listener.say(&format!("model     ngrc: {features} features, {horizons}"));
+        let NvarConfig { delay, stride, order, .. } = config.nvar();
+        let order = listed(&order);
+        work.listener.say(&format!(
+            "model     ngrc: {features} features of delay {delay}, stride {stride} and order {order}; {horizons}"
+        ));
         let Stage::Done(fitted) = fit(&config, &data, &split, &model, from, folder, work)? else {
             return Ok(Stage::Stopped);
         };
@@ -118,13 +146,13 @@ impl PreparedForecast {
         let free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
         let evaluation = ForecastEvaluation { forecasts, free };
         work.seconds.lap("free_run");
-        let mut lines = Metrics::open(folder.path())?;
-        lines.clear()?;
+        lines.cut(&tried)?;
         validation_lines(&fitted, &data.series.channels).iter().try_for_each(|line| lines.report(line))?;
         write(folder, &mut lines, &data, &evaluation)?;
         work.seconds.lap("write");
         let mut metrics = metrics(&evaluation, &data);
         metrics.insert("alpha".into(), json!(fitted.alpha));
+        metrics.insert("delay".into(), json!(config.nvar().delay));
         metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
         let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice }));
         Ok(Stage::Done(Found { report, metrics }))
@@ -166,8 +194,13 @@ pub(crate) fn model(config: &ForecastConfig, channels: usize, device: Device) ->
 }
 
 /// Where model and data go, if there is a choice.
-fn ridge_device(config: &ForecastConfig, channels: usize, rows: usize, device: Device) -> Result<Option<RidgeDevice>> {
-    let features = Nvar::new(channels, &config.nvar)?.n_out() as usize;
+pub(super) fn ridge_device(
+    config: &ForecastConfig,
+    channels: usize,
+    rows: usize,
+    device: Device,
+) -> Result<Option<RidgeDevice>> {
+    let features = Nvar::new(channels, &config.nvar())?.n_out() as usize;
     Ok(RidgeDevice::choose(device, rows, features, channels * config.horizon.len()))
 }
 
@@ -199,12 +232,15 @@ fn metrics(found: &ForecastEvaluation, data: &SeriesSource) -> Map<String, Value
     found.metrics("test", &data.series.channels, time.as_ref())
 }
 
-/// Divides the series, and refuses a division that leaves a part without what it needs.
-fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
+/// Divides the series, and refuses a division that leaves a part without what it needs: the validation part what it needs for a choice
+/// of the delay, if that `is_open`.
+fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result<Split> {
     let (points, farthest) = (data.series.points(), config.farthest());
     let all = format!("the series has {points} points ({})", plural(data.series.channels.len(), "channel"));
-    let NvarConfig { delay, stride, .. } = config.nvar;
-    let reach = config.nvar.reach().unwrap_or(usize::MAX);
+    // Of several delays the longest one that is tried.
+    let nvar = config.nvar.with(config.nvar.delay.iter().copied().max().unwrap_or(0));
+    let NvarConfig { delay, stride, .. } = nvar;
+    let reach = nvar.reach().unwrap_or(usize::MAX);
     if data.sha256.is_some() && points <= reach.saturating_add(farthest) {
         return Err(Error::Config(format!(
             "{all}, too few: the lags of delay {delay} and stride {stride} reach {reach} points back, and the farthest forecast \
@@ -213,7 +249,9 @@ fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
     }
     check_free_run(config, data.series.channels.len())?;
     let split = config.divide(points)?;
-    let Some(short) = config.fit().short_part(&split, reach) else { return Ok(split) };
+    let fit = config.fit();
+    let for_choice = || is_open.then(|| fit.short_for_choice(&split, reach)).flatten();
+    let Some(short) = fit.short_part(&split, reach).or_else(for_choice) else { return Ok(split) };
     Err(Error::Config(match short {
         ShortPart::Training { points: train, .. } => format!(
             "{all}, and the training part {train} of them after a warm-up of {}: too few to learn a forecast {farthest} steps ahead; \
@@ -221,7 +259,7 @@ fn divide(config: &ForecastConfig, data: &SeriesSource) -> Result<Split> {
             split.warmup.len()
         ),
         ShortPart::Choice { .. } | ShortPart::FreeRuns { .. } => {
-            format!("{short}; give it more with --split, for example 0.5,0.25,0.25")
+            format!("{short}; lower --horizon, or give it more with --split, for example 0.5,0.25,0.25")
         }
         ShortPart::Test { points: test, .. } => format!(
             "{all}, and the test part {test} of them: too few to test a forecast {farthest} steps ahead; lower --horizon, or \

@@ -1,5 +1,6 @@
 //! Experiments: what a configuration says, carried out in a run folder.
 
+mod delay;
 mod evaluate;
 mod fit_words;
 mod forecast;

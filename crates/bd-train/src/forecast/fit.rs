@@ -44,9 +44,22 @@ pub enum Score {
         mse: f64,
         /// See [`ForecastError::nrmse`](crate::metrics::ForecastError::nrmse).
         nrmse: f64,
+        /// Mean over all horizons of the normalised errors or, where targets are constant and have none, of the mean square errors.
+        mean_error: f64,
     },
     /// By free runs.
     FreeRun(FreeRunSummary),
+}
+
+impl Score {
+    /// Of two models the better one has the greater rank: by the errors of all horizons the one with the smaller mean, by free runs
+    /// the one with the greater [score](FreeRunSummary::score).
+    pub fn rank(&self) -> [f64; 3] {
+        match self {
+            Self::OneStep { mean_error, .. } => [0.0, 0.0, -mean_error],
+            Self::FreeRun(free) => free.score(),
+        }
+    }
 }
 
 /// What happens in a fit, in this order, for whoever wants to report it.

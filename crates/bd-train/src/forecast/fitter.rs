@@ -13,10 +13,10 @@ use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::fit::{Candidate, FitEvent, ForecastFit, Score};
-use super::measure::Measure;
+use super::measure::{Forecast, Measure};
 use super::settings::{ForecastConfig, Select, ShortPart};
 use crate::data::{Series, Split};
-use crate::free_runs::Units;
+use crate::free_runs::{FreeRunSummary, Units};
 use crate::predict::predict;
 use crate::ridge::RidgeFactor;
 use crate::trainer::{Checkpoints, Control};
@@ -96,9 +96,31 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
     ///
     /// Fails as [`fit`](super::fit()) does, or if a checkpoint cannot be written.
     pub fn fit(mut self, observe: &mut dyn FnMut(&FitEvent<'_>)) -> Result<Option<ForecastFit>> {
-        let Self { model, series, split, config, .. } = self;
+        let Self { split, config, .. } = self;
+        self.check(config.short_part(split, self.model.memory()))?;
+        let from = self.from.take();
+        self.measured(|fitter, measure| fitter.run(measure, from, observe))
+    }
+
+    /// Fits to the training part alone, and scores each penalty, of which there may be one, on the validation part; or `None` if it was
+    /// stopped. The model has the weights of the best. So models are compared that are not the same, such as those of other delays.
+    ///
+    /// Fails as [`fit`](super::fit()) does, or if a checkpoint cannot be written.
+    pub fn validate(self) -> Result<Option<Vec<Candidate>>> {
+        let Self { split, config, .. } = self;
+        let memory = self.model.memory();
+        self.check(config.short_part(split, memory).or_else(|| config.short_for_choice(split, memory)))?;
+        self.measured(|fitter, measure| {
+            let Some(standing) = fitter.trained(None, &mut |_| {})? else { return Ok(None) };
+            Ok(Some(fitter.choose(measure, &standing.factor)?.1))
+        })
+    }
+
+    /// Refuses settings that are not allowed, and a part that is too short for its use. The test part has none here.
+    fn check(&self, short: Option<ShortPart>) -> Result<()> {
+        let Self { series, split, config, .. } = *self;
         config.check()?;
-        match config.short_part(split, model.memory()) {
+        match short {
             None | Some(ShortPart::Test { .. }) => {}
             Some(short) => return Err(short.into()),
         }
@@ -111,12 +133,34 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
                 series.points()
             )));
         }
-        let from = self.from.take();
+        Ok(())
+    }
+
+    /// Does `work` with what measures the model in units of the training part.
+    fn measured<T>(&self, work: impl FnOnce(&Self, &Measure<'_, M>) -> Result<T>) -> Result<T> {
+        let Self { model, series, split, config, .. } = *self;
         catch_torch(|| {
             let known = series.stretch(split.train.clone()).squeeze_dim(0);
-            let measure = Measure::new(model, series, &config.horizons, Units::of(&known)?)?;
-            self.run(&measure, from, observe)
+            work(self, &Measure::new(model, series, &config.horizons, Units::of(&known)?)?)
         })
+    }
+
+    /// The regression with all samples of the training part, or `None` if it was stopped.
+    fn trained(
+        &self,
+        from: Option<Standing<M::State>>,
+        observe: &mut dyn FnMut(&FitEvent<'_>),
+    ) -> Result<Option<Standing<M::State>>> {
+        let Self { model, series, split, config, .. } = *self;
+        model.fit_scale(&series.stretch(split.train.clone()).to_device(self.on().1))?;
+        let mut standing = match from {
+            Some(standing) => standing,
+            None => Standing { factor: self.no_factor(), state: self.warm_up(observe)? },
+        };
+        let rows = config.rows(&split.train);
+        observe(&FitEvent::Started { rows: rows.len(), columns: model.n_features() + 1 });
+        let flow = self.take_in(&mut standing, rows, observe)?;
+        Ok(flow.is_continue().then_some(standing))
     }
 
     fn run(
@@ -126,16 +170,7 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
         observe: &mut dyn FnMut(&FitEvent<'_>),
     ) -> Result<Option<ForecastFit>> {
         let Self { model, series, split, config, .. } = *self;
-        model.fit_scale(&series.stretch(split.train.clone()).to_device(self.on().1))?;
-        let mut standing = match from {
-            Some(standing) => standing,
-            None => Standing { factor: self.no_factor(), state: self.warm_up(observe)? },
-        };
-        let rows = config.rows(&split.train);
-        observe(&FitEvent::Started { rows: rows.len(), columns: model.n_features() + 1 });
-        if self.take_in(&mut standing, rows.clone(), observe)?.is_break() {
-            return Ok(None);
-        }
+        let Some(mut standing) = self.trained(from, observe)? else { return Ok(None) };
         let (alpha, candidates) = if config.alphas.len() > 1 {
             let choice = self.choose(measure, &standing.factor)?;
             observe(&FitEvent::Chosen(&choice.1));
@@ -145,7 +180,7 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
             }
             // With the penalty chosen, the validation part is for training, too.
             let Standing { factor, state } = &mut standing;
-            let more = rows.end..config.rows(&split.validation).end;
+            let more = config.rows(&split.train).end..config.rows(&split.validation).end;
             let sha = Shared::new(series.dt).ahead(more.start);
             let (x, y) = (self.stretch(more.clone()), self.targets(&more));
             config.ridge_with(0.0).extend(factor, model, &sha, &x, &y, state.share())?;
@@ -286,16 +321,22 @@ impl<'a, M: Forecaster> Fitter<'a, M> {
         // The greatest score wins: for one step ahead the error with its sign turned.
         let score = |_: &M| match config.select {
             Select::OneStep => {
-                let forecast = &measure.forecasts(part.clone())?[nearest];
+                let forecasts = measure.forecasts(part.clone())?;
+                // All models have the same targets: if these are constant for one, they are for all.
+                let has_nrmse = forecasts.iter().all(|one| !one.error.nrmse.is_nan());
+                let error = |one: &Forecast| if has_nrmse { one.error.nrmse } else { one.error.mse };
+                let mean_error = forecasts.iter().map(error).sum::<f64>() / forecasts.len() as f64;
+                let forecast = &forecasts[nearest];
                 let (mse, nrmse) = (forecast.error.mse, forecast.error.nrmse);
-                found.push(Score::OneStep { horizon: forecast.horizon, mse, nrmse });
-                Ok([0.0, 0.0, -nrmse])
+                found.push(Score::OneStep { horizon: forecast.horizon, mse, nrmse, mean_error });
+                Ok([0.0, 0.0, -error(forecast)])
             }
             Select::FreeRun => {
                 let Some(free) = measure.free_runs(part.clone(), &config.free_run)? else {
                     return Err(ShortPart::FreeRuns { points: part.len() }.into());
                 };
-                found.push(Score::FreeRun((&free).into()));
+                let free = FreeRunSummary::from(&free);
+                found.push(Score::FreeRun(free));
                 Ok(free.score())
             }
         };

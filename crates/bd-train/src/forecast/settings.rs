@@ -93,18 +93,22 @@ impl ForecastConfig {
     /// `memory` points.
     pub fn short_part(&self, split: &Split, memory: usize) -> Option<ShortPart> {
         let farthest = self.farthest();
-        let chooses = self.alphas.len() > 1;
         if self.rows(&split.train).is_empty() {
             return Some(ShortPart::Training { points: split.train.len(), farthest });
         }
-        if chooses && split.validation.len() <= farthest {
-            return Some(ShortPart::Choice { points: split.validation.len(), farthest });
-        }
-        if chooses && self.select == Select::FreeRun && runs_in(&split.validation, memory, &self.free_run).is_none() {
-            return Some(ShortPart::FreeRuns { points: split.validation.len() });
-        }
         let points = split.test.len();
-        (points <= farthest).then_some(ShortPart::Test { points, farthest })
+        let test = (points <= farthest).then_some(ShortPart::Test { points, farthest });
+        if self.alphas.len() > 1 { self.short_for_choice(split, memory).or(test) } else { test }
+    }
+
+    /// What the validation part is too short for, if something is to be chosen by it.
+    pub fn short_for_choice(&self, split: &Split, memory: usize) -> Option<ShortPart> {
+        let (points, farthest) = (split.validation.len(), self.farthest());
+        if points <= farthest {
+            return Some(ShortPart::Choice { points, farthest });
+        }
+        let is_short = self.select == Select::FreeRun && runs_in(&split.validation, memory, &self.free_run).is_none();
+        is_short.then_some(ShortPart::FreeRuns { points })
     }
 }
 
@@ -146,7 +150,7 @@ impl fmt::Display for ShortPart {
                 ("training", points, format!("learn a forecast {farthest} steps ahead"))
             }
             Self::Choice { points, farthest } => {
-                ("validation", points, format!("choose among penalties by a forecast {farthest} steps ahead"))
+                ("validation", points, format!("choose by a forecast {farthest} steps ahead"))
             }
             Self::FreeRuns { points } => ("validation", points, "run freely on".into()),
             Self::Test { points, farthest } => ("test", points, format!("test a forecast {farthest} steps ahead")),
