@@ -1,7 +1,7 @@
 //! The defaults of a network's configuration, by what is learned.
 
 use bd_core::{DeviceSpec, Result};
-use bd_models::{Cell, Encoder, Init, LifConfig, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig};
+use bd_models::{Cell, Encoder, Init, LifConfig, LifTrained, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig};
 use bd_train::data::dataset::Dataset;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
@@ -40,16 +40,17 @@ impl NetworkConfig {
         }
     }
 
-    /// What a network of rates reads of sequences that are cut in pieces, where nobody has set it: the mean of each piece, for their last
-    /// step is in one piece only.
+    /// What a network reads of sequences that are cut in pieces, where nobody has set it: the mean of each piece, for their last step is
+    /// in one piece only.
     pub(super) fn read_pieces(&mut self, set: &impl Fn(&str) -> bool) {
-        let Model::Rate(model) = &mut self.model else { return };
-        let Loss::CrossEntropy { over: over @ OverTime::Last } = &mut self.loss else { return };
-        if self.truncate.is_some() && !set("/loss") {
-            *over = OverTime::Mean;
-            if !set("/model/reads") {
-                model.reads = Reads::State;
-            }
+        let Loss::CrossEntropy { over: over @ (OverTime::Last | OverTime::MeanLast) } = &mut self.loss else { return };
+        if self.truncate.is_none() || set("/loss") {
+            return;
+        }
+        *over = OverTime::Mean;
+        match &mut self.model {
+            Model::Rate(model) if !set("/model/reads") => model.reads = Reads::State,
+            _ => {}
         }
     }
 }
@@ -128,10 +129,6 @@ fn of_task(common: NetworkConfig, task: &Task) -> NetworkConfig {
 /// A network of rates for examples of one's own.
 fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> NetworkConfig {
     let of_sequence = !data.targets.of_steps();
-    let loss = match data.targets.loss() {
-        Loss::CrossEntropy { .. } if of_sequence => Loss::CrossEntropy { over: OverTime::Last },
-        loss => loss,
-    };
     NetworkConfig {
         data: NetworkData {
             file: Some(path.to_path_buf()),
@@ -149,13 +146,21 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
             ..RateNetConfig::default()
         }),
         ensemble: 3,
-        loss,
+        loss: loss_of(data, OverTime::Last),
         clip: Some(1.0),
         epochs: Some(200),
         batch: Some(16),
         early_stopping: Some(EarlyStopping { patience: 20, min_delta: 0.0 }),
-        report_every: 50,
+        report_every: 100,
         ..common
+    }
+}
+
+/// The loss for the targets of a file; a label of a whole sequence is told by the outputs `over` time.
+fn loss_of(data: &Dataset, over: OverTime) -> Loss {
+    match data.targets.loss() {
+        Loss::CrossEntropy { .. } if !data.targets.of_steps() => Loss::CrossEntropy { over },
+        loss => loss,
     }
 }
 
@@ -195,15 +200,22 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             hidden: vec![128],
             n_out: data.targets.n_out(),
             synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..model.synapse },
-            lif: LifConfig { surrogate: Surrogate::Sigmoid { alpha: 4.0 }, ..LifConfig::default() },
+            lif: LifConfig {
+                surrogate: Surrogate::Sigmoid { alpha: 4.0 },
+                trained: LifTrained { tau: true, ..LifTrained::default() },
+                ..LifConfig::default()
+            },
+            recurrent: true,
             ..model
         }),
-        loss: data.targets.loss(),
+        ensemble: 3,
+        loss: loss_of(data, OverTime::MeanLast),
+        optim: OptimConfig { lr: 1e-2, ..tutorial.optim },
         clip: Some(1.0),
         epochs: Some(100),
-        batch: Some(32),
+        batch: Some(16),
         early_stopping: Some(EarlyStopping { patience: 20, min_delta: 0.0 }),
-        report_every: 50,
+        report_every: 100,
         ..tutorial
     }
 }

@@ -228,8 +228,8 @@ impl NetworkConfig {
         if !set("/model/n_in") {
             model.n_in = encode.channels(channels);
         }
-        // What a neuron has seen ten steps of the data ago still counts a third.
-        let tau_ms = 10.0 * self.dt * encode.substeps() as f64;
+        // Where the training of neurons' time constants begins: short, for sequences of one's own may have a few dozen steps.
+        let tau_ms = 3.0 * self.dt * encode.substeps() as f64;
         let (synapse, lif) = (&mut model.synapse.tau_ms, &mut model.lif.tau_ms);
         for (pointer, value) in [("/model/synapse/tau_ms", synapse), ("/model/lif/tau_ms", lif)] {
             if !set(pointer) {
