@@ -357,23 +357,24 @@ pub(crate) struct Learning {
     /// sgd, momentum, nesterov, rms_prop, adam or adam_w [default: adam]
     #[arg(long, value_name = "NAME")]
     pub(crate) optimizer: Option<String>,
-    /// Learning rate [default: rnn 0.001, for integration 0.025; snn 0.002]
+    /// Learning rate [default: rnn 0.001, for integration 0.025; snn 0.002, for a file 0.01]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// What is added to the loss for the squares of all weights [default: 0; for integration 2e-4]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) l2: Option<f64>,
-    /// Maximum number of epochs [default: rnn 200, of a file; snn 1500, for a file 100]
+    /// Maximum number of epochs [default: snn 1500; for a file rnn 200, snn 100, or more for 2000 updates]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) epochs: Option<u64>,
-    /// Epochs without a better loss on the validation part of a file after which training ends [default: rnn 40; snn 20]
+    /// Epochs without a better loss on the validation part of a file after which training ends [default: 20, or
+    /// more for 500 updates]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) patience: Option<u64>,
-    /// Samples of a batch [default: rnn 128, for a file 16; snn all of them, for a file 32]
+    /// Samples of a batch [default: rnn 128; snn all of them; for a file 16]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
     /// Networks of which the outputs are averaged, trained one after the other, each with a validation part of its own [default: 1;
-    /// for a file 3]
+    /// for a file of fewer than 1000 training samples 3]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) ensemble: Option<usize>,
     /// Batches of an update: what does not fit into memory at once [default: 1]
@@ -382,7 +383,7 @@ pub(crate) struct Learning {
     /// Cut sequences in pieces of N steps, each of which makes an update and hands on its state
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) truncate: Option<usize>,
-    /// Updates between two reports [default: rnn 500; snn 100; for a file 50]
+    /// Updates between two reports [default: rnn 500; snn 100; for a file 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) report_every: Option<u64>,
 }

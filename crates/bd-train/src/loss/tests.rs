@@ -14,7 +14,7 @@ fn outputs() -> Tensor {
 #[test]
 fn cross_entropy_is_its_formula() {
     let (ys, labels) = (outputs(), Tensor::from_slice(&[2i64, 0, 3]));
-    for over in [OverTime::Max, OverTime::Mean, OverTime::Last, OverTime::Sum] {
+    for over in [OverTime::Max, OverTime::Mean, OverTime::Last, OverTime::MeanLast, OverTime::Sum] {
         let mut expected = 0.0;
         for b in 0..3 {
             let series = |c: i64| (0..5).map(|t| ys.double_value(&[b, t, c])).collect::<Vec<_>>();
@@ -22,6 +22,7 @@ fn cross_entropy_is_its_formula() {
                 OverTime::Max => series(c).into_iter().fold(f64::NEG_INFINITY, f64::max),
                 OverTime::Mean => series(c).iter().sum::<f64>() / 5.0,
                 OverTime::Last => series(c)[4],
+                OverTime::MeanLast => series(c).iter().sum::<f64>() / 10.0 + series(c)[4] / 2.0,
                 OverTime::Sum => series(c).iter().sum(),
                 OverTime::Every => unreachable!("it is tested below"),
             };
@@ -107,7 +108,7 @@ fn padding_does_not_count() {
     let (lengths, time) = ([5i64, 1, 3], 5);
     let padding = Valid::new(&Tensor::from_slice(&lengths), time);
     let labels = Tensor::from_slice(&[2i64, 0, 3]);
-    let overs = [OverTime::Max, OverTime::Mean, OverTime::Last, OverTime::Sum, OverTime::Every];
+    let overs = [OverTime::Max, OverTime::Mean, OverTime::Last, OverTime::MeanLast, OverTime::Sum, OverTime::Every];
     let cross = overs.map(|over| (Loss::CrossEntropy { over }, labels.shallow_clone()));
     let label_of_each = padding.fill(&labels.unsqueeze(1).repeat([1, 5]), -100.0);
     let every = [(Loss::CrossEntropy { over: OverTime::Every }, label_of_each)];

@@ -1,7 +1,9 @@
 //! The defaults of a network's configuration, by what is learned.
 
 use bd_core::{DeviceSpec, Result};
-use bd_models::{Cell, Encoder, Init, LifConfig, LifTrained, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig};
+use bd_models::{
+    Cell, Encoder, Init, LifConfig, LifTrained, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig,
+};
 use bd_train::data::dataset::Dataset;
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
@@ -43,7 +45,7 @@ impl NetworkConfig {
     /// What a network reads of sequences that are cut in pieces, where nobody has set it: the mean of each piece, for their last step is
     /// in one piece only.
     pub(super) fn read_pieces(&mut self, set: &impl Fn(&str) -> bool) {
-        let Loss::CrossEntropy { over: over @ (OverTime::Last | OverTime::MeanLast) } = &mut self.loss else { return };
+        let Loss::CrossEntropy { over: over @ OverTime::MeanLast } = &mut self.loss else { return };
         if self.truncate.is_none() || set("/loss") {
             return;
         }
@@ -145,8 +147,8 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
             reads: if of_sequence { Reads::StateAndMean } else { Reads::State },
             ..RateNetConfig::default()
         }),
-        ensemble: 3,
-        loss: loss_of(data, OverTime::Last),
+        ensemble: members(data),
+        loss: loss_of(data),
         clip: Some(1.0),
         epochs: Some(200),
         batch: Some(16),
@@ -156,10 +158,16 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
     }
 }
 
-/// The loss for the targets of a file; a label of a whole sequence is told by the outputs `over` time.
-fn loss_of(data: &Dataset, over: OverTime) -> Loss {
+/// Small sets are learned by a few networks: that is quick, and their mean errs less.
+fn members(data: &Dataset) -> usize {
+    const SMALL: usize = 1000;
+    if data.train.count() < SMALL { 3 } else { 1 }
+}
+
+/// The loss for the targets of a file. A label of a whole sequence is told by what was seen at any time and by what was gathered.
+fn loss_of(data: &Dataset) -> Loss {
     match data.targets.loss() {
-        Loss::CrossEntropy { .. } if !data.targets.of_steps() => Loss::CrossEntropy { over },
+        Loss::CrossEntropy { .. } if !data.targets.of_steps() => Loss::CrossEntropy { over: OverTime::MeanLast },
         loss => loss,
     }
 }
@@ -208,8 +216,8 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             recurrent: true,
             ..model
         }),
-        ensemble: 3,
-        loss: loss_of(data, OverTime::MeanLast),
+        ensemble: members(data),
+        loss: loss_of(data),
         optim: OptimConfig { lr: 1e-2, ..tutorial.optim },
         clip: Some(1.0),
         epochs: Some(100),

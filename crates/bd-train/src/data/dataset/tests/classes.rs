@@ -47,7 +47,7 @@ fn labels_that_are_text_are_numbered_by_their_letters() {
         (order[0].to_vec(), vec![0, 2, 1, 2], vec![1, 0])
     );
     assert_eq!(data.targets, Targets::Labels { classes: 4 });
-    let prepared = Prepared::new(data, &Identity::new(F64), 0.0, 0).unwrap();
+    let prepared = Prepared::new(data, &Identity::new(F64), HoldOut { fraction: 0.0, seed: 0, members: 1 }).unwrap();
     assert!(prepared.notes[0].contains("no sample of up; the network has an output for each"), "{:?}", prepared.notes);
     // Names that do not name all labels are none of theirs.
     let path = file(folder.path(), &with(order[1]), &[("x_train", x(4)), ("x_test", x(2))]);
