@@ -138,9 +138,14 @@ impl Events {
         if self.units.numel() == 0 { 1 } else { self.units.to_kind(Kind::Int64).max().int64_value(&[]) + 1 }
     }
 
+    /// The time of the last spike in seconds, 0 if there is none.
+    pub fn last_s(&self) -> f64 {
+        if self.times.numel() == 0 { 0.0 } else { self.times.max().double_value(&[]) }
+    }
+
     /// Steps of `dt_ms` that all times need; at least 1. Fails where there would be more than [`MOST_STEPS`].
     pub fn steps(&self, dt_ms: f64) -> Result<usize> {
-        let last = if self.times.numel() == 0 { 0.0 } else { self.times.max().double_value(&[]) };
+        let last = self.last_s();
         let step = step_of(last, dt_ms, self.rounding());
         if step >= MOST_STEPS as f64 {
             return Err(Error::Config(format!(

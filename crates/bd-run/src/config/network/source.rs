@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use bd_core::files::sha256_hex;
+use bd_core::text::short;
 use bd_core::{Error, Result};
 use bd_models::Encoder;
 use bd_train::Task;
+use bd_train::data::Events;
 use bd_train::data::dataset::{Accept, Dataset, Reading, Subset, Use};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -203,10 +205,28 @@ impl NetworkConfig {
         }
     }
 
+    /// The steps of spikes with times that have a target for each step: those of the targets, whose length must have been set.
+    fn steps_of_targets(&self, steps: usize, events: &Events, has_dt: bool) -> Result<usize> {
+        if let Some(set) = self.data.steps.filter(|set| *set != steps) {
+            return Err(Error::setting("data.steps", set, format!("{steps}, for each of which the file has a target")));
+        }
+        if !has_dt {
+            let least_ms = events.last_s() * 1000.0 / steps as f64;
+            return Err(Error::Config(format!(
+                "the file has a target for each of {steps} steps, and spikes with times: set dt, the length of a step in ms. The last                  spike of the training part is within the last step if dt is about {}",
+                short(least_ms)
+            )));
+        }
+        Ok(steps)
+    }
+
     /// Takes steps, channels and time constants of a spiking network from a training part.
     fn fit_to(&mut self, train: &Subset, set: impl Fn(&str) -> bool) -> Result<()> {
         let needed = match train.events() {
-            Some(events) => events.steps(self.dt)?,
+            Some(events) => match train.steps_of_targets() {
+                Some(steps) => self.steps_of_targets(steps, events, set("/dt"))?,
+                None => events.steps(self.dt)?,
+            },
             None => train.steps().unwrap_or(1),
         };
         let there = [

@@ -8,7 +8,7 @@ use super::subset::padding;
 use super::targets::Targets;
 
 impl Reader<'_> {
-    /// `time` is the number of steps, where inputs are in steps. Names that are too few for the labels are none.
+    /// `time` is the number of steps, where inputs are in steps; spikes with times are put in as many as the targets have. Names that are too few for the labels are none.
     pub(super) fn targets(
         &self,
         name: &str,
@@ -20,6 +20,7 @@ impl Reader<'_> {
     ) -> Result<(Tensor, Targets, Option<Vec<String>>)> {
         // True and false are two classes.
         let are_labels = like.map_or_else(|| whole(y) || y.kind() == Kind::Bool, |like| like.targets.are_labels());
+        let time = time.or_else(|| steps_of(y, are_labels));
         let (y, mut targets) = if are_labels {
             self.labels(name, y, time, lengths, like)?
         } else {
@@ -134,6 +135,15 @@ impl Reader<'_> {
             }
         };
         Ok((self.finite(name, &y, lengths.filter(|_| targets.of_steps()), places)?, targets))
+    }
+}
+
+/// How many steps targets for each step are of, by their shape alone.
+fn steps_of(y: &Tensor, are_labels: bool) -> Option<i64> {
+    match y.size()[..] {
+        [_, steps, _] if !are_labels => Some(steps),
+        [_, steps] if are_labels && steps > 1 && !is_one_hot(y) => Some(steps),
+        _ => None,
     }
 }
 

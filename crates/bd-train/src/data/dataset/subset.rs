@@ -110,9 +110,22 @@ impl Subset {
     /// With events put in steps, see [`Events::bin`]. What is in steps already stays as it is. Fails if a unit is no channel.
     pub fn binned(self, Binning { dt_ms, steps, channels }: Binning) -> Result<Self> {
         let SubsetInputs::Events(events) = &self.inputs else { return Ok(self) };
+        if let Some(found) = self.steps_of_targets().filter(|found| *found != steps) {
+            return Err(Error::Config(format!(
+                "the {} part has targets for {found} steps, but its spikes are put in {steps}",
+                self.name
+            )));
+        }
         let binned = catch_torch(|| events.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu)))?;
         let inputs = SubsetInputs::Steps(Inputs::Spikes(binned.spikes));
         Ok(Self { inputs, merged_events: binned.merged, late_events: binned.late, had_times: true, ..self })
+    }
+
+    /// How many steps the targets are of, where there is one for each step.
+    pub fn steps_of_targets(&self) -> Option<usize> {
+        let size = self.targets.size();
+        let of_steps = size.len() == 3 || size.len() == 2 && self.targets.kind() == Kind::Int64;
+        of_steps.then(|| size[1] as usize)
     }
 
     /// Of `[sample, time, n]` the steps that are no padding, `[step, n]`.

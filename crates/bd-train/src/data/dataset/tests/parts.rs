@@ -164,3 +164,27 @@ fn the_test_part_of_another_file_is_like_the_training_part() {
         assert!(error.contains(&format!("data.test is {wrong}; it must be a fraction between 0 and 1")), "{error}");
     }
 }
+
+/// Two samples with a target, or a label, for each of three steps of 2 ms: as many steps as targets, whatever the times are.
+#[test]
+fn spikes_with_times_may_have_a_target_for_each_step() {
+    let numbers = Tensor::arange(6, F64).reshape([2, 3, 1]);
+    let labels = Tensor::from_slice(&[0i64, 1, 1, 1, 0, 1]).reshape([2, 3]);
+    for (y, expected) in [(numbers, Targets::Series { n_out: 1 }), (labels, Targets::LabelsOfSteps { classes: 2 })] {
+        let with = |y: &Tensor| {
+            let arrays = events().into_iter().filter(|(name, _)| !name.starts_with("y_"));
+            arrays.chain(["y_train", "y_test"].map(|name| (name.to_owned(), y.shallow_clone()))).collect::<Vec<_>>()
+        };
+        let data = read(&with(&y), Accept::SpikesAndNumbers).unwrap();
+        assert_eq!((data.targets, data.train.steps_of_targets()), (expected, Some(3)));
+        let binned = |steps| data_in_steps(&with(&y), steps);
+        assert_eq!(binned(3).unwrap().train.shape(), vec![2, 3, 4]);
+        let error = binned(4).unwrap_err().to_string();
+        assert!(error.contains("part has targets for 3 steps, but its spikes are put in 4"), "{error}");
+    }
+}
+
+fn data_in_steps(arrays: &[(String, Tensor)], steps: usize) -> Result<Dataset> {
+    let binning = Binning { dt_ms: 2.0, steps, channels: 4 };
+    read(arrays, Accept::SpikesAndNumbers).unwrap().in_steps(Path::new("a.npz"), Some(binning))
+}
