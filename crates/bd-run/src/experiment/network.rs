@@ -11,7 +11,7 @@ use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{Activity, Criterion, End, Evaluation, Newest, Source, Task, Trained, Trainer, activity};
+use bd_train::{Activity, Baselines, Criterion, End, Evaluation, Newest, Source, Task, Trained, Trainer, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -243,12 +243,8 @@ impl NetworkExperiment {
         if trained.end == End::Stopped {
             return Ok(Stage::Stopped);
         }
-        if let Some(best) = &trained.best {
-            let loss = short(best.loss);
-            work.listener.say(&format!(
-                "best      of the validation part after {} updates, loss {loss}; its weights are kept",
-                best.step
-            ));
+        for line in end_of_training(&trained, config.epochs()) {
+            work.listener.say(&line);
         }
         Ok(Stage::Done((trained, reporter.accuracies)))
     }
@@ -258,7 +254,7 @@ impl NetworkExperiment {
         let (set, split) = self.test();
         let mut report = evaluate(&self.config, &self.pipeline, self.criterion, set, split)?;
         let Data::File(data) = &self.data else { return Ok((report, None)) };
-        report.baseline = data.baseline.as_ref().map(|baseline| baseline.accuracy()).transpose()?;
+        report.baselines = data.baselines.clone();
         let (config, net) = (&self.config, &self.pipeline);
         let validation =
             data.validation_accuracy(&self.criterion, &net.net, net, &config.sha(), config.test_batch())?;
@@ -341,7 +337,7 @@ pub(super) fn evaluate(
         accuracies: Vec::new(),
         evaluation,
         split,
-        baseline: None,
+        baselines: Baselines::default(),
         activity: layer_activity(config, pipeline, &set.examples)?,
         dt_ms: config.dt,
         time_constants_ms: time_constants_ms(&pipeline.params),
@@ -353,7 +349,7 @@ pub(super) fn evaluate(
 /// Numbers by name.
 pub(super) fn metrics(report: &NetworkReport) -> Map<String, Value> {
     let mut metrics = report.evaluation.metrics(report.split);
-    metrics.extend(report.baseline.map(|accuracy| ("baseline_accuracy".to_owned(), json!(accuracy))));
+    metrics.extend(report.baselines.metrics());
     metrics.extend(spike_rates(&report.activity, report.dt_ms));
     metrics
 }

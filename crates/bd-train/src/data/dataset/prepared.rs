@@ -8,7 +8,7 @@ use super::Dataset;
 use super::notes::notes;
 use super::subset::Subset;
 use super::targets::Targets;
-use crate::baseline::LinearBaseline;
+use crate::baseline::Baselines;
 use crate::data::Examples;
 use crate::evaluate::Criterion;
 
@@ -46,8 +46,8 @@ pub struct Prepared {
     pub validation: Option<EvaluationSet>,
     /// For the test.
     pub test: EvaluationSet,
-    /// What a linear map of each channel's mean and deviation tells, where sequences have a label each.
-    pub baseline: Option<LinearBaseline>,
+    /// What simple methods reach on the test part, fitted to all of the training part.
+    pub baselines: Baselines,
     /// What kind of targets there are.
     pub targets: Targets,
     /// Steps of the data.
@@ -75,11 +75,11 @@ impl Prepared {
             dataset.train.late_events + dataset.test.late_events,
         );
         let (notes, had_times) = (notes(&dataset.train, dataset.targets)?, dataset.train.had_times);
+        let baselines = Baselines::of(&dataset.train, &dataset.test, dataset.targets)?;
         let (part, held) = dataset.hold_out(validation, seed)?;
         let Dataset { train: whole, test, targets, .. } = dataset;
         drop(whole); // numbers in float64, which are not needed any more
         part.fit(transform)?;
-        let baseline = LinearBaseline::new(&part, &test, targets)?;
         let (steps, channels) = (part.steps().unwrap_or(0), part.channels());
         let train = part.examples(transform)?;
         drop(part);
@@ -89,7 +89,7 @@ impl Prepared {
             train,
             validation,
             test,
-            baseline,
+            baselines,
             targets,
             steps,
             channels,
