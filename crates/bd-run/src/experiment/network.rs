@@ -6,7 +6,6 @@ mod words;
 pub(super) use self::words::counted_events;
 
 use bd_core::npz::save_npz;
-use bd_core::text::short;
 use bd_core::{DataTransform, Error, Params, Result, Shared, catch_torch};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
@@ -243,9 +242,7 @@ impl NetworkExperiment {
         if trained.end == End::Stopped {
             return Ok(Stage::Stopped);
         }
-        for line in end_of_training(&trained, config.epochs()) {
-            work.listener.say(&line);
-        }
+        work.listener.say(&self.end_of_training(&trained));
         Ok(Stage::Done((trained, reporter.accuracies)))
     }
 
