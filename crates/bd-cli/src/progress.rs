@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use bd_core::text::short;
 use bd_run::Listener;
-use bd_train::Seen;
+use bd_train::{Report, Seen};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::console;
@@ -29,10 +29,16 @@ impl Progress {
         *self.bar.borrow_mut() = bar;
     }
 
-    /// The line that BrainPy's users know.
-    fn say_update(&self, step: u64, wall_s: f64, loss: f64) {
-        self.say(&format!("Train {step} steps, use {wall_s:.4} s, train loss {}", short(loss)));
+    /// The line that BrainPy's users know; `held_out` follows it.
+    fn say_update(&self, step: u64, wall_s: f64, loss: f64, held_out: &str) {
+        self.say(&format!("Train {step} steps, use {wall_s:.4} s, train loss {}{held_out}", short(loss)));
     }
+}
+
+/// Loss and accuracy of the validation part, as far as there are any.
+fn held_out(report: &Report) -> String {
+    let named = [(report.validation, "validation loss"), (report.validation_accuracy, "accuracy")];
+    named.iter().filter_map(|(value, name)| value.map(|value| format!(", {name} {}", short(value)))).collect()
 }
 
 impl Listener for Progress {
@@ -66,7 +72,7 @@ impl Listener for Progress {
         drop(bar);
         match seen.report {
             Some(report) => {
-                self.say_update(report.step, seen.wall_s, report.loss);
+                self.say_update(report.step, seen.wall_s, report.loss, &held_out(report));
                 self.unsaid.take();
             }
             None => {
@@ -80,7 +86,7 @@ impl Listener for Progress {
     fn on_trained(&self) {
         self.bar.borrow().finish_and_clear();
         if let Some((step, wall_s, loss)) = self.unsaid.take() {
-            self.say_update(step, wall_s, loss);
+            self.say_update(step, wall_s, loss, "");
         }
     }
 }

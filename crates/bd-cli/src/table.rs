@@ -5,6 +5,8 @@ use bd_run::Report;
 use bd_run::experiment::{ForecastReport, NetworkReport};
 use bd_train::{Activity, Evaluation};
 
+mod baselines;
+
 /// What a run has found.
 pub(crate) fn of(report: &Report) -> String {
     match report {
@@ -33,10 +35,7 @@ pub(crate) fn of_network(report: &NetworkReport) -> String {
     if let (Some(mse), Some(nmse)) = (evaluation.mse, evaluation.nmse) {
         lines.push(row("test MSE", &format!("{} ({} of the variance)", short(mse), short(nmse))));
     }
-    if let Some(accuracy) = report.baseline {
-        let what = "ridge regression on each channel's mean and deviation";
-        lines.push(row("linear", &format!("{} ({what})", short(accuracy))));
-    }
+    lines.extend(baselines::of(report));
     lines.extend(report.activity.iter().map(|layer| spike_rate(layer, report.dt_ms)));
     let range = |(layer, least, most): &(String, f64, f64)| {
         row(&format!("tau of {layer}"), &format!("{} to {} ms", short(*least), short(*most)))

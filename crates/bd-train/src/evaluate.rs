@@ -136,6 +136,13 @@ impl Objective for Criterion {
         delegate!(self, weight(outputs, lengths))
     }
 
+    fn accuracy(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Option<f64> {
+        let Self::Steps(Loss::CrossEntropy { .. }) = self else { return None };
+        let [scores, labels] = [&self.scores(outputs, lengths), targets].map(|t| t.to_device(Device::Cpu));
+        let by_step = scores.dim() == 3;
+        accuracy(&rows(&scores, lengths, by_step), &rows(&labels, lengths, by_step && labels.dim() > 1)).ok()
+    }
+
     fn by_step(&self) -> bool {
         delegate!(self, by_step())
     }

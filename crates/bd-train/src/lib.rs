@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
 //! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
-//! | [`baseline`] | [`LinearBaseline`]: what ridge regression on mean and deviation of each channel tells |
+//! | [`baseline`] | [`Baselines`]: what simple methods reach on the same sequences |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
 //! | [`early_stopping`] | [`EarlyStopping`]: when a validation loss has stopped falling |
 //! | [`trainer`] | [`Trainer`]: a training from its first update to its last, with validation, checkpoints and going on |
@@ -43,7 +43,7 @@ pub mod task;
 pub mod trainer;
 
 pub use activity::{Activity, activity};
-pub use baseline::LinearBaseline;
+pub use baseline::{Baseline, Baselines, Score};
 pub use bptt::{BatchOf, Bptt, Penalty, Update, UpdateBytes};
 pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use evaluate::{Criterion, Evaluation};

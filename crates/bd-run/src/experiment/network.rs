@@ -12,7 +12,7 @@ use bd_core::{DataTransform, Ensemble, Result, Shared, Stack, System, catch_torc
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{Activity, Criterion, Evaluation, Newest, Task, activity};
+use bd_train::{Activity, Baselines, Criterion, Evaluation, Newest, Task, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -179,7 +179,7 @@ impl NetworkExperiment {
         let (set, split) = self.test();
         let mut report = evaluate(&self.config, &self.pipeline, self.criterion, set, split)?;
         if let Data::File(data) = &self.data {
-            report.baseline = data.baseline.as_ref().map(|baseline| baseline.accuracy()).transpose()?;
+            report.baselines = data.baselines.clone();
         }
         Ok(report)
     }
@@ -273,7 +273,7 @@ pub(super) fn evaluate(
         evaluation,
         classes: config.data.classes.clone(),
         split,
-        baseline: None,
+        baselines: Baselines::default(),
         activity: layer_activity(config, &pipeline.net, &config.neurons(), &set.examples)?,
         dt_ms: config.dt,
         time_constants_ms: time_constants_ms(&pipeline.params),
@@ -285,7 +285,7 @@ pub(super) fn evaluate(
 /// Numbers by name.
 pub(super) fn metrics(report: &NetworkReport) -> Map<String, Value> {
     let mut metrics = report.evaluation.metrics(report.split);
-    metrics.extend(report.baseline.map(|accuracy| ("baseline_accuracy".to_owned(), json!(accuracy))));
+    metrics.extend(report.baselines.metrics());
     metrics.extend(spike_rates(&report.activity, report.dt_ms));
     metrics
 }

@@ -1,7 +1,7 @@
 //! [`NetworkReport`]: what a training of a network found, for pictures and tables.
 
 use bd_core::{Inputs, Params, Result, Shared, System, Tap};
-use bd_train::{Activity, Evaluation, Trained, predict};
+use bd_train::{Activity, Baselines, Evaluation, Trained, predict};
 use tch::{Device, Kind, Tensor};
 
 /// More samples than this nobody looks at in one picture.
@@ -22,8 +22,8 @@ pub struct NetworkReport {
     pub classes: Option<Vec<String>>,
     /// `test`, or `train` where there is no test part.
     pub split: &'static str,
-    /// Accuracy of ridge regression on each channel's mean and standard deviation, where sequences have labels.
-    pub baseline: Option<f64>,
+    /// What simple methods reach on the test part; none where there is no data set.
+    pub baselines: Baselines,
     /// Of each layer of neurons that spike.
     pub activity: Vec<Activity>,
     /// Length of a step in milliseconds.

@@ -76,6 +76,8 @@ impl Observer for Reporter<'_> {
         let line_of = line.as_object_mut().expect("an object");
         line_of.extend(self.member.map(|member| ("member".to_owned(), json!(member))));
         line_of.extend(found.map(|found| ("accuracy".to_owned(), json!(found))));
+        let held = report.validation_accuracy;
+        line_of.extend(held.map(|accuracy| ("validation_accuracy".to_owned(), json!(accuracy))));
         line_of.extend(spike_rates(&active, self.experiment.config().dt));
         self.metrics.report(&line)
     }

@@ -277,6 +277,26 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// The objective over batches as if they were one, without the penalty: a validation loss. Nothing is kept for gradients, the
     /// phase is [`Phase::Predict`], and parameters stay as they are. Inputs are scanned whole.
     pub fn evaluate(&self, batches: impl IntoIterator<Item = Result<Examples>>) -> Result<f64> {
+        self.evaluate_and(batches, |_, _, _| ())
+    }
+
+    /// [`evaluate`](Self::evaluate), and the [accuracy](Objective::accuracy) where the objective has one.
+    pub fn loss_and_accuracy(&self, batches: impl IntoIterator<Item = Result<Examples>>) -> Result<(f64, Option<f64>)> {
+        let (mut right, mut weights) = (Some(0.0), 0.0);
+        let loss = self.evaluate_and(batches, |outputs, batch, weight| {
+            let accuracy = self.objective.accuracy(outputs, batch.targets(), batch.lengths());
+            right = right.zip(accuracy).map(|(right, accuracy)| right + accuracy * weight);
+            weights += weight;
+        })?;
+        Ok((loss, right.map(|right| right / weights)))
+    }
+
+    /// [`evaluate`](Self::evaluate), and shows the outputs of each batch with its weight.
+    fn evaluate_and(
+        &self,
+        batches: impl IntoIterator<Item = Result<Examples>>,
+        mut see: impl FnMut(&Tensor, &Examples, f64),
+    ) -> Result<f64> {
         self.wait()?;
         let _guard = tch::no_grad_guard();
         let sha = self.sha.in_phase(Phase::Predict);
@@ -290,6 +310,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
                 let weight = self.weight(&batch);
                 sum += self.judge(&outputs, &batch, tap)?.double_value(&[]) * weight;
                 weights += weight;
+                see(&outputs, &batch, weight);
                 Ok(())
             })?;
         }

@@ -36,6 +36,12 @@ pub trait Objective {
         outputs[0] as f64
     }
 
+    /// The fraction of labels that have the greatest score, from 0 to 1; `None` where targets are no labels. Over several batches it is
+    /// weighted as the loss is.
+    fn accuracy(&self, _outputs: &Tensor, _targets: &Tensor, _lengths: Option<&Tensor>) -> Option<f64> {
+        None
+    }
+
     /// Whether each step is judged alone: targets are then `[batch, time, ..]`, or `[batch]` for all steps.
     fn by_step(&self) -> bool {
         false

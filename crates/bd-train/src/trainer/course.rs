@@ -205,10 +205,13 @@ impl Course<'_, '_> {
             None => None,
             Some(update) => {
                 let TrainConfig { optim, batch, accumulate, .. } = self.config;
+                let held = self.validation.map(|part| part.batches(self.config.batch, None));
+                let judged = held.map(|batches| bptt.loss_and_accuracy(batches)).transpose()?;
                 Some(Report {
                     step,
                     loss: update.loss,
-                    validation: self.validate(bptt)?,
+                    validation: judged.map(|(loss, _)| loss),
+                    validation_accuracy: judged.and_then(|(_, accuracy)| accuracy),
                     lr: optim.lr * optim.schedule.factor(step - 1),
                     gradient_norm: update.gradient_norm,
                     samples_per_s: step as f64 * (*batch as f64 * *accumulate as f64) / wall_s,
@@ -243,7 +246,8 @@ impl Course<'_, '_> {
         }
         // Nothing is said of an epoch before it is known that all its updates were made.
         bptt.wait()?;
-        let Some(loss) = self.validate(bptt)? else { return Ok(Verdict::Worse) };
+        let Some(part) = self.validation else { return Ok(Verdict::Worse) };
+        let loss = bptt.evaluate(part.batches(self.config.batch, None))?;
         let step = bptt.optimizer().step();
         let verdict = self.progress.watch.as_mut().map_or(Verdict::Worse, |watch| watch.see(step, loss));
         if verdict == Verdict::Better {
@@ -252,10 +256,6 @@ impl Course<'_, '_> {
         let is_best = verdict == Verdict::Better;
         self.observers.iter_mut().try_for_each(|observer| observer.on_epoch(step, loss, is_best))?;
         Ok(verdict)
-    }
-
-    fn validate<S: System, O: Objective>(&self, bptt: &Bptt<'_, S, O>) -> Result<Option<f64>> {
-        self.validation.map(|part| bptt.evaluate(part.batches(self.config.batch, None))).transpose()
     }
 
     /// A last checkpoint, where there are checkpoints: of a training that has ended so, or that has failed.

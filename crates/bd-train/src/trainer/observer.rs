@@ -30,6 +30,8 @@ pub struct Report {
     pub loss: f64,
     /// The loss of the validation part after it, where there is one.
     pub validation: Option<f64>,
+    /// The accuracy on the validation part after it, from 0 to 1, where targets are labels.
+    pub validation_accuracy: Option<f64>,
     /// Its learning rate.
     pub lr: f64,
     /// Euclidean norm of the gradient before clipping.

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use bd_core::text::short;
 use bd_core::{Ensemble, Error, Params, Result, Stack, member_name};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
@@ -191,13 +190,7 @@ impl NetworkExperiment {
         if trained.end == End::Stopped {
             return Ok(Stage::Stopped);
         }
-        if let Some(best) = &trained.best {
-            let loss = short(best.loss);
-            work.listener.say(&format!(
-                "best      of the validation part after {} updates, loss {loss}; its weights are kept",
-                best.step
-            ));
-        }
+        work.listener.say(&self.end_of_training(&trained));
         Ok(Stage::Done((trained, reporter.accuracies)))
     }
 }

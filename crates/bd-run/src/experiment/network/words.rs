@@ -5,6 +5,7 @@ use bd_core::text::{plural, short};
 use bd_core::{DataTransform, Inputs};
 use bd_models::Encoder;
 use bd_train::data::dataset::Prepared;
+use bd_train::{EarlyStopping, End, Trained};
 use tch::Device;
 
 use super::{Data, NetworkExperiment};
@@ -24,6 +25,9 @@ pub(in crate::experiment) fn counted_events(merged: usize, late: usize) -> Optio
     words.reduce(|a, b| format!("{a}; {b}"))
 }
 
+/// The part of all updates at the end in which a least validation loss means that it was still falling.
+const STILL_FALLING: f64 = 0.1;
+
 impl NetworkExperiment {
     /// Says what data and network are, and which part of it a GPU does step by step.
     pub(crate) fn introduce(&self, listener: &dyn Listener) {
@@ -38,6 +42,35 @@ impl NetworkExperiment {
         if self.pipeline.on().1 != Device::Cpu && !has_form(&self.pipeline.net, &self.config.sha()) {
             listener.say("gpu       no kernels of bd's own for all of this network; libtorch does the rest, some of it step by step");
         }
+    }
+
+    /// Why the training ended, and whose weights are kept.
+    pub(super) fn end_of_training(&self, trained: &Trained) -> String {
+        let updates = trained.losses.len() as u64;
+        let length = match self.config.epochs {
+            Some(epochs) => format!("all {}", plural(epochs as usize, "epoch")),
+            None => format!("all {}", plural(updates as usize, "update")),
+        };
+        let mut words = match (trained.end, self.config.early_stopping) {
+            (End::Patience, Some(EarlyStopping { patience, .. })) => format!(
+                "ended     after {}: the validation loss has not improved for {}",
+                plural(updates as usize, "update"),
+                plural(patience as usize, "epoch")
+            ),
+            _ => format!("ended     after {length}"),
+        };
+        let Some(best) = &trained.best else { return words };
+        if let (End::Done, Some(epochs)) = (trained.end, self.config.epochs)
+            && (updates - best.step) as f64 <= STILL_FALLING * updates as f64
+        {
+            words += &format!(", still improving; --epochs {} may help", epochs.saturating_mul(2));
+        }
+        let loss = short(best.loss);
+        words
+            + &format!(
+                "\nbest      of the validation part after {} updates, loss {loss}; its weights are kept",
+                best.step
+            )
     }
 
     /// What is said where spikes with times are spread over so many steps that their unit may be another one.

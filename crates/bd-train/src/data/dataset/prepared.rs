@@ -8,7 +8,7 @@ use super::Dataset;
 use super::notes::notes;
 use super::subset::Subset;
 use super::targets::Targets;
-use crate::baseline::LinearBaseline;
+use crate::baseline::Baselines;
 use crate::data::Examples;
 
 /// Examples to evaluate a model on: as the model takes them, and with their targets in the units of the data.
@@ -65,8 +65,8 @@ pub struct Prepared {
     whole: Option<(Subset, HoldOut)>,
     /// For the test.
     pub test: EvaluationSet,
-    /// What a linear map of each channel's mean and deviation tells, where sequences have a label each.
-    pub baseline: Option<LinearBaseline>,
+    /// What simple methods reach on the test part, fitted to all of the training part.
+    pub baselines: Baselines,
     /// What kind of targets there are.
     pub targets: Targets,
     /// Steps of the data.
@@ -97,12 +97,12 @@ impl Prepared {
         );
         dataset.notes.extend(notes(&dataset.train, dataset.targets, dataset.classes.as_deref())?);
         let (had_times, test_samples) = (dataset.train.had_times, dataset.test.samples.take());
+        let baselines = Baselines::of(&dataset.train, &dataset.test, dataset.targets)?;
         let (part, held) = dataset.hold_out(hold_out.fraction, hold_out.seed)?;
         let Dataset { train: whole, test, targets, notes, .. } = dataset;
         // Numbers in float64, which one member alone does not need any more.
         let whole = (hold_out.members > 1).then_some((whole, hold_out));
         whole.as_ref().map_or(&part, |(whole, _)| whole).fit(transform)?;
-        let baseline = LinearBaseline::new(&part, &test, targets)?;
         let (steps, channels) = (part.steps().unwrap_or(0), part.channels());
         let train = part.examples(transform)?;
         drop(part);
@@ -113,7 +113,7 @@ impl Prepared {
             validation,
             whole,
             test,
-            baseline,
+            baselines,
             targets,
             steps,
             channels,

@@ -316,7 +316,7 @@ fn a_pipeline_is_fitted_to_the_training_part_and_applied_to_both() {
         prepared.describe(),
         "4 for training, 0 for validation, 2 for testing, of 3 steps, 2 channels; 2 classes"
     );
-    assert!(prepared.held_out().is_none() && prepared.baseline.is_some());
+    assert!(prepared.held_out().is_none() && !prepared.baselines.all.is_empty());
 }
 
 /// Padding neither scales nor drives: the scaling of 1, 3 with a 0 in padding has mean 2 and deviation 1.

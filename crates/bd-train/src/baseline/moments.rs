@@ -1,74 +1,38 @@
-//! [`LinearBaseline`]: a classifier without recurrence, by ridge regression on the mean and the standard deviation of each
-//! channel over time.
+//! Ridge regression on the mean and the standard deviation of each channel over time.
 
-use bd_core::{Inputs, Result, Spikes, catch_torch};
+use bd_core::{Inputs, Result, Spikes};
 use tch::{Device, Kind, Tensor};
 
+use super::regression::{apply, solutions};
+use super::sequences::Scale;
+use super::{Baseline, as_numbers};
 use crate::data::dataset::padding;
 use crate::data::{Subset, SubsetInputs, Targets};
-use crate::loss::accuracy;
-use crate::ridge::{Ridge, RidgeFactor};
 
-/// A classifier of sequences to compare others with: a linear map from each channel's mean and standard deviation over time to the
-/// classes (one-hot targets), fitted by ridge regression with a penalty of 1 on standardised features.
-///
-/// It holds the features of all sequences, `[sample, 2 channel]`, and not the sequences.
-#[derive(Debug)]
-pub struct LinearBaseline {
-    train: Labelled,
-    test: Labelled,
-    classes: i64,
-}
+const PENALTY: f64 = 1.0;
 
-/// Features with the labels that belong to them.
-#[derive(Debug)]
-struct Labelled {
-    features: Tensor,
-    labels: Tensor,
-}
-
-impl Labelled {
-    fn of(part: &Subset) -> Result<Self> {
-        Ok(Self { features: features(part)?, labels: part.targets.shallow_clone() })
+/// On standardised features.
+pub(super) fn baseline(train: &Subset, test: &Subset, targets: Targets) -> Result<Option<Baseline>> {
+    let (of_train, of_test) = (features(train), features(test));
+    let scale = Scale::of(&of_train);
+    let (x, test_x) = (scale.apply(&of_train), scale.apply(&of_test));
+    if x.isfinite().all().int64_value(&[]) == 0 {
+        return Ok(None);
     }
-}
-
-impl LinearBaseline {
-    /// Of two parts of a data set. `None` where sequences have no label each, or where they are events, which have no steps.
-    pub fn new(train: &Subset, test: &Subset, targets: Targets) -> Result<Option<Self>> {
-        let Targets::Labels { classes } = targets else { return Ok(None) };
-        if train.events().is_some() || test.events().is_some() {
-            return Ok(None);
-        }
-        catch_torch(|| Ok(Some(Self { train: Labelled::of(train)?, test: Labelled::of(test)?, classes })))
-    }
-
-    /// Fits the map to the training part and gives the accuracy on the test part, from 0 to 1.
-    pub fn accuracy(&self) -> Result<f64> {
-        catch_torch(|| {
-            let train = &self.train.features;
-            let (mean, std) = (train.mean_dim(0, false, Kind::Double), train.std_dim(0, false, false).clamp_min(1e-12));
-            let scaled = |features: &Tensor| (features - &mean) / &std;
-            let targets = self.train.labels.one_hot(self.classes).to_kind(Kind::Double);
-            let mut factor = RidgeFactor::new(train.size()[1], self.classes, true, Device::Cpu);
-            factor.update(&scaled(train), &targets)?;
-            let solution = factor.solve(&Ridge { alpha: 1.0, penalise_intercept: false, ..Ridge::default() })?;
-            let scores = scaled(&self.test.features).matmul(&solution.weight)
-                + solution.bias.unwrap_or_else(|| Tensor::zeros([1], (Kind::Double, Device::Cpu)));
-            accuracy(&scores, &self.test.labels)
-        })
-    }
+    let solution = solutions(&x, &as_numbers(train, targets), &[PENALTY])?.remove(0);
+    let method = "ridge regression on each channel's mean and deviation".to_owned();
+    Baseline::new("moments", method, apply(&solution, &test_x), test)
 }
 
 /// Mean and standard deviation of each channel over the steps that are no padding, `[sample, 2 channel]`.
-fn features(part: &Subset) -> Result<Tensor> {
+fn features(part: &Subset) -> Tensor {
     let lengths = part.lengths.as_ref();
     let [mean, variance] = match &part.inputs {
         SubsetInputs::Steps(Inputs::Dense(xs)) => moments(&xs.transpose(0, 1), lengths),
         SubsetInputs::Steps(Inputs::Spikes(spikes)) => moments_of_spikes(spikes, lengths),
         SubsetInputs::Events(_) => unreachable!("there is no baseline of events"),
     };
-    Ok(Tensor::cat(&[mean, variance.sqrt()], 1))
+    Tensor::cat(&[mean, variance.sqrt()], 1)
 }
 
 /// Mean and variance (of the population) over time of numbers `[sample, time, channel]`, each `[sample, channel]`.
@@ -108,6 +72,7 @@ mod tests {
     use bd_core::Rng;
     use bd_core::testing::assert_close;
 
+    use super::super::Score;
     use super::*;
 
     const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -163,18 +128,10 @@ mod tests {
         let apart = noise + Tensor::from_slice(&labels).to_kind(Kind::Double).reshape([6, 1, 1]);
         let part = labelled(&apart, &labels);
         let targets = Targets::Labels { classes: 2 };
-        assert_eq!(LinearBaseline::new(&part, &part, targets).unwrap().unwrap().accuracy().unwrap(), 1.0);
+        assert_eq!(baseline(&part, &part, targets).unwrap().unwrap().score, Score::Accuracy(1.0));
         let (up, down) = ([0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0]);
         let order = Tensor::from_slice(&[up, down, up, down].concat()).reshape([4, 4, 1]);
         let part = labelled(&order, &[0, 1, 0, 1]);
-        assert_eq!(LinearBaseline::new(&part, &part, targets).unwrap().unwrap().accuracy().unwrap(), 0.5);
-    }
-
-    #[test]
-    fn without_a_label_for_each_sequence_there_is_none() {
-        let part = labelled(&Tensor::ones([2, 3, 1], ON), &[0, 1]);
-        for targets in [Targets::LabelsOfSteps { classes: 2 }, Targets::Vectors { n_out: 1 }] {
-            assert!(LinearBaseline::new(&part, &part, targets).unwrap().is_none());
-        }
+        assert_eq!(baseline(&part, &part, targets).unwrap().unwrap().score, Score::Accuracy(0.5));
     }
 }
