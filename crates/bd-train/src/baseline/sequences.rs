@@ -21,7 +21,8 @@ pub(super) struct Sequences {
 }
 
 impl Sequences {
-    /// Of the steps as they are (`by_step`), or of spikes counted in windows. `None` beyond the cap.
+    /// Of the steps as they are (`by_step`), or of spikes counted in windows. `None` beyond the cap, and for numbers whose squares are
+    /// not finite.
     pub(super) fn of(train: &Subset, test: &Subset, by_step: bool) -> Result<Option<Self>> {
         let steps = [train, test].map(|part| part.steps().unwrap_or(0) as i64);
         let time = steps[0].max(steps[1]);
@@ -49,7 +50,9 @@ impl Sequences {
             let missing = windows.unwrap_or(time) - scaled.size()[1];
             Ok(scaled.constant_pad_nd([0, 0, 0, missing]))
         };
-        Ok(Some(Self { train: standardised(train)?, test: standardised(test)?, windows }))
+        let found = Self { train: standardised(train)?, test: standardised(test)?, windows };
+        let finite = |x: &Tensor| x.isfinite().all().int64_value(&[]) == 1;
+        Ok((finite(&found.train) && finite(&found.test)).then_some(found))
     }
 }
 
