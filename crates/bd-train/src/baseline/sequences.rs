@@ -111,7 +111,7 @@ impl Scale {
     }
 }
 
-/// Which fold of `folds` each row belongs to, int64 `[row]`, where `samples[row]` is the number of its sequence: whole sequences in
+/// Which fold of `folds` each row belongs to, int64 `[row]`, by the number of its sequence, `sample_of_row`: whole sequences in
 /// turn, or stretches of rows where there are fewer sequences than folds.
 pub(super) fn folds(sample_of_row: &Tensor, samples: i64, folds: i64) -> Tensor {
     if samples >= folds {
