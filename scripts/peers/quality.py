@@ -11,8 +11,8 @@ Penalties, and the spectral radius, leak and input scale of the echo state netwo
 of targets at each step in 5 folds of whole sequences.
 Sequences of unequal lengths are padded with zeros. What is drawn at random is drawn for each seed.
 
-`scripts/bench` reads one JSON object from the last line of standard output: for each file and peer the `scores` by seed, and
-`seconds` of each.
+`scripts/bench` reads one JSON object from the last line of standard output: for each file what its inputs are, and for each peer the
+`scores` by seed, and `seconds` of each.
 """
 import argparse
 import importlib.metadata
@@ -193,9 +193,9 @@ def main():
     warm_up()
     sets = {}
     for path in options.files:
-        train, test = quality_data.read(path)
+        inputs, train, test = quality_data.read(path)
         metric = "accuracy" if is_labels(train) else "nmse"
-        sets[path.stem] = {"metric": metric, "peers": measure(train, test, options.seeds)}
+        sets[path.stem] = inputs | {"metric": metric, "peers": measure(train, test, options.seeds)}
     versions = {name: importlib.metadata.version(name) for name in ("aeon", "scikit-learn", "numpy")}
     print(json.dumps({"sets": sets, "versions": versions | {"python": platform.python_version()}}))
 

@@ -21,7 +21,7 @@ class Part:
 
 
 def read(path):
-    """Training and test part, on as many steps; channels standardised by the steps of the training part that are no padding."""
+    """What the inputs are, and training and test part, on as many steps; channels standardised by the steps of the training part that are no padding."""
     arrays = dict(np.load(path))
     spikes = "times_train" in arrays
     inputs = counts(arrays) if spikes else {name: arrays[f"x_{name}"] for name in ("train", "test")}
@@ -31,13 +31,21 @@ def read(path):
     mean, std = rows.mean(0), rows.std(0)
     for each in (train, test):
         each.x = (each.x - mean) / np.where(std > 0, std, 1) * each.valid()[:, :, None]
-    return train, test
+    return inputs_of(arrays), train, test
 
 
 def part(arrays, name, x, steps):
     lengths = arrays.get(f"len_{name}", np.full(len(x), x.shape[1]))
     x = np.pad(x, [(0, 0), (0, steps - x.shape[1]), (0, 0)])
     return Part(x, arrays[f"y_{name}"], lengths)
+
+
+def inputs_of(arrays):
+    """`events`, `spikes` or `numbers`, and of events the milliseconds of a step, or nothing where no target says how many there are."""
+    if "times_train" in arrays:
+        steps = steps_of_targets(arrays)
+        return {"inputs": "events"} | ({"dt_ms": 1e3 * duration(arrays) / steps} if steps else {})
+    return {"inputs": "spikes" if np.isin(arrays["x_train"], [0, 1]).all() else "numbers"}
 
 
 def duration(arrays):

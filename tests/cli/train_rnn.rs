@@ -186,7 +186,11 @@ fn labels_of_sequences_are_learned_from_a_file() {
     let desk = Desk::new();
     save_labelled(&desk, "two.npz");
     let result = desk.bd_json(&file("two.npz", &["--epochs", "25", "--out", "run"]));
-    assert_eq!((metric(&result, "test_accuracy"), metric(&result, "baseline_accuracy")), (1.0, 1.0), "{result}");
+    assert_eq!(
+        (metric(&result, "test_accuracy"), metric(&result, "baseline_moments_accuracy")),
+        (1.0, 1.0),
+        "{result}"
+    );
     let test = reports(&desk, "run").pop().unwrap();
     assert_eq!(test["confusion"], json!([[11, 0], [0, 10]]));
     let (score, label) = (array(&desk, "run/predictions.npz", "score"), array(&desk, "run/predictions.npz", "label"));
@@ -197,7 +201,7 @@ fn labels_of_sequences_are_learned_from_a_file() {
     // `bd eval` finds the same; on other data what is true of them: with the labels swapped nothing is right.
     let before = desk.files();
     let again = desk.bd_json(&["eval", "run"]);
-    for name in ["test_accuracy", "test_loss", "baseline_accuracy"] {
+    for name in ["test_accuracy", "test_loss", "baseline_moments_accuracy"] {
         assert_eq!(metric(&again, name), metric(&result, name), "{name}");
     }
     assert_eq!(desk.files(), before, "nothing is written");
@@ -241,7 +245,12 @@ fn labels_of_steps_are_learned_from_a_file() {
     save(&desk, "steps.npz", &[("x_train", &x), ("y_train", &y), ("x_test", &x_test), ("y_test", &y_test)]);
     let result = desk.bd_json(&file("steps.npz", &["--epochs", "30", "--truncate", "5", "--out", "run"]));
     assert!(metric(&result, "test_accuracy") > 0.85, "{result}");
-    assert!(result["metrics"]["baseline_accuracy"].is_null(), "{result}");
+    let metrics = &result["metrics"];
+    assert!(metric(&result, "baseline_majority_accuracy") < metric(&result, "baseline_ridge_accuracy"), "{result}");
+    assert!(
+        metrics["baseline_moments_accuracy"].is_null() && metrics["baseline_nearest_accuracy"].is_null(),
+        "{result}"
+    );
     let test = reports(&desk, "run").pop().unwrap();
     let confusion: Vec<Vec<i64>> = serde_json::from_value(test["confusion"].clone()).unwrap();
     assert_eq!(confusion.iter().flatten().sum::<i64>(), 200);
@@ -347,8 +356,10 @@ fn training_stops_early_and_keeps_the_best_weights() {
     assert!(losses.len() < 300, "{} epochs", losses.len());
     let best = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap();
     assert_eq!(losses.len(), best + 1 + 5, "{losses:?}"); // 18 of 24 are trained on: an epoch is an update
-    let words = format!("best      of the validation part after {} updates", best + 1);
-    assert!(ended.stderr.contains(&words), "{words:?} not in {}", ended.stderr);
+    let why = format!("ended     after {} updates: the validation loss has not improved for 5 epochs", best + 6);
+    for words in [why, format!("best      of the validation part after {} updates", best + 1)] {
+        assert!(ended.stderr.contains(&words), "{words:?} not in {}", ended.stderr);
+    }
     // A run that ends there has the same weights.
     let epochs = (best + 1).to_string();
     desk.bd_json(&["train", "rnn", "--config", "run/config.json", "--epochs", &epochs, "--out", "short"]);

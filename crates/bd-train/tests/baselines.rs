@@ -142,7 +142,7 @@ fn padding_and_constant_channels_count_nowhere() {
         ..part
     };
     let of = |x: &Tensor, longer: i64| {
-        let [train, _] = parts(&x, &y, TRAIN).map(length);
+        let [train, _] = parts(x, &y, TRAIN).map(length);
         let [_, test] = parts(&x.constant_pad_nd([0, 0, 0, longer]), &y, TRAIN).map(length);
         Baselines::of(&train, &test, Targets::Vectors { n_out: 1 }).unwrap()
     };

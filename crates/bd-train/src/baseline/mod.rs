@@ -121,6 +121,7 @@ impl Baselines {
             let name = baseline.name;
             named(baseline)
                 .into_iter()
+                .filter(|(_, value)| value.is_finite())
                 .map(move |(measure, value)| (format!("baseline_{name}_{measure}"), json!(value)))
         };
         self.all.iter().flat_map(entries).collect()

@@ -21,7 +21,8 @@ pub(super) struct Sequences {
 }
 
 impl Sequences {
-    /// Of the steps as they are (`by_step`), or of spikes counted in windows. `None` beyond the cap.
+    /// Of the steps as they are (`by_step`), or of spikes counted in windows. `None` beyond the cap, and for numbers whose squares are
+    /// not finite.
     pub(super) fn of(train: &Subset, test: &Subset, by_step: bool) -> Result<Option<Self>> {
         let steps = [train, test].map(|part| part.steps().unwrap_or(0) as i64);
         let time = steps[0].max(steps[1]);
@@ -49,7 +50,9 @@ impl Sequences {
             let missing = windows.unwrap_or(time) - scaled.size()[1];
             Ok(scaled.constant_pad_nd([0, 0, 0, missing]))
         };
-        Ok(Some(Self { train: standardised(train)?, test: standardised(test)?, windows }))
+        let found = Self { train: standardised(train)?, test: standardised(test)?, windows };
+        let finite = |x: &Tensor| x.isfinite().all().int64_value(&[]) == 1;
+        Ok((finite(&found.train) && finite(&found.test)).then_some(found))
     }
 }
 
@@ -108,7 +111,7 @@ impl Scale {
     }
 }
 
-/// Which fold of `folds` each row belongs to, int64 `[row]`, where `samples[row]` is the number of its sequence: whole sequences in
+/// Which fold of `folds` each row belongs to, int64 `[row]`, by the number of its sequence, `sample_of_row`: whole sequences in
 /// turn, or stretches of rows where there are fewer sequences than folds.
 pub(super) fn folds(sample_of_row: &Tensor, samples: i64, folds: i64) -> Tensor {
     if samples >= folds {

@@ -168,3 +168,17 @@ fn a_criterion_is_its_loss() {
     assert_eq!(of.loss(&outputs, &Tensor::zeros([1, 1], ON), None).double_value(&[]), 16.0);
     assert!(!of.by_step());
 }
+
+/// By hand: of three steps that are no padding two have the greatest score at their label.
+#[test]
+fn accuracy_of_steps_leaves_padding_out() {
+    let criterion =
+        Criterion::for_targets(Loss::CrossEntropy { over: OverTime::Every }, Targets::LabelsOfSteps { classes: 2 });
+    let scores = Tensor::from_slice(&[1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 9.0, 0.0]).reshape([2, 2, 2]);
+    let labels = Tensor::from_slice(&[0i64, 0, 1, 1]).reshape([2, 2]);
+    let lengths = Tensor::from_slice(&[2i64, 1]);
+    let found = criterion.unwrap().accuracy(&scores, &labels, Some(&lengths)).unwrap();
+    assert!((found - 2.0 / 3.0).abs() < 1e-15);
+    let numbers = Criterion::for_targets(Loss::Mse, Targets::Vectors { n_out: 2 }).unwrap();
+    assert_eq!(numbers.accuracy(&scores, &labels, None), None);
+}
