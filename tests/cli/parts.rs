@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 use crate::common::{Desk, array, json_of, metric, noise, refused_by, same_bytes, save};
 
 fn train<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["train", "rnn", "--data", name, "--hidden", "6", "--epochs", "3"], more].concat()
+    [&["train", "rnn", "--data", name, "--hidden", "6", "--epochs", "3", "--ensemble", "1"], more].concat()
 }
 
 /// `count` sequences of 12 steps and 2 channels of noise, in turn of label 0 and mean -1 or of label 1 and mean 1.

@@ -21,7 +21,7 @@ fn task<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// A small job on a file: 6 units.
 fn file<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["train", "rnn", "--data", name, "--hidden", "6", "--lr", "0.02"], more].concat()
+    [&["train", "rnn", "--data", name, "--hidden", "6", "--lr", "0.02", "--ensemble", "1"], more].concat()
 }
 
 /// `count` sequences of 12 steps and 2 channels: noise, and in the first one of mean -1 (label 0) or 1 (label 1).
@@ -220,8 +220,8 @@ fn labels_of_sequences_are_learned_from_a_file() {
     let on = (Kind::Float, Device::Cpu);
     let mut params = bd_core::Params::new(0, on);
     let scale = bd_models::Standardise::new(&mut params.at("scale"), 2).unwrap();
-    let cell = bd_models::Cell::all()[1];
-    let config = bd_models::RateNetConfig { n_in: 2, hidden: vec![6], n_out: 2, cell, ..Default::default() };
+    let (cell, reads) = (bd_models::Cell::all()[1], bd_models::Reads::StateAndMean);
+    let config = bd_models::RateNetConfig { n_in: 2, hidden: vec![6], n_out: 2, cell, reads, ..Default::default() };
     let net = config.build(&mut params).unwrap();
     params.load(&load_tensors(&desk.path("run/model.safetensors")).unwrap()).unwrap();
     let xs = scale.apply(&x.to_kind(Kind::Float)).transpose(0, 1).contiguous();
@@ -348,8 +348,11 @@ fn training_stops_early_and_keeps_the_best_weights() {
     let (y, y_test) = (noise("y", &[24, 1]), noise("y_test", &[6, 1]));
     save(&desk, "noise.npz", &[("x_train", &x), ("y_train", &y), ("x_test", &x_test), ("y_test", &y_test)]);
     let options = ["--epochs", "300", "--patience", "5", "--batch", "18", "--lr", "0.05", "--report-every", "1"];
-    let ended =
-        desk.bd(&[&["train", "rnn", "--data", "noise.npz", "--hidden", "6", "--out", "run"], &options[..]].concat());
+    let ended = desk.bd(&[
+        &["train", "rnn", "--data", "noise.npz", "--hidden", "6", "--ensemble", "1", "--out", "run"],
+        &options[..],
+    ]
+    .concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let lines = reports(&desk, "run");
     let losses: Vec<f64> = lines.iter().filter_map(|line| line["validation_loss"].as_f64()).collect();
@@ -499,7 +502,7 @@ fn what_cannot_be_predicted_or_measured() {
         (
             vec!["predict", "run", "--input", "bare.npz", "--output", "out.npz", "--record", "r.c"],
             2,
-            "no state is called 'r.c'; there are: r.h",
+            "no state is called 'r.c'; there are: r.h, m.mean",
         ),
     ] {
         refused_by(&desk, &args, code, words);

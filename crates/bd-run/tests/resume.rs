@@ -79,7 +79,7 @@ fn go_on(run: &Path, stop: Option<u64>, set: &[&str]) -> (u64, bool) {
 fn cases(folder: &Path) -> Vec<Case> {
     let [numbers, spikes] = examples(folder).map(|path| format!("data.file={}", path.display()));
     let case = |name, job, set: &[&str]| {
-        let common = ["threads=1", "report_every=4", "checkpoint_every=1000"];
+        let common = ["threads=1", "report_every=4", "checkpoint_every=1000", "ensemble=1"];
         Case { name, job, set: common.iter().chain(set).map(ToString::to_string).collect() }
     };
     vec![
