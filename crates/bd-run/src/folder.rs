@@ -7,6 +7,7 @@
 //! | `metrics.jsonl` | one object a report |
 //! | `model.safetensors` | the trained parameters |
 //! | `checkpoints/step-00000500/` | where training can go on from, see [`Checkpoint`](bd_core::Checkpoint) |
+//! | `checkpoints/member-2/` | the same of another member of an ensemble, from 2 on |
 //! | `predictions.npz`, `plots/` | where the job makes them |
 //! | `.lock` | held by the process at work in the folder; its content says which |
 
@@ -300,8 +301,13 @@ fn lock(folder: &Path) -> Result<File> {
 /// Of the first member of an ensemble, and of the others in folders of their own.
 fn sweep_checkpoints(folder: &Path) -> Result<()> {
     Checkpoints::sweep(folder)?;
-    let others = (2..).map(|number| folder.join(format!("member-{number}"))).take_while(|folder| folder.is_dir());
+    let others = (1..).map(|i| member_checkpoints(folder, i)).take_while(|folder| folder.is_dir());
     others.into_iter().try_for_each(|folder| Checkpoints::sweep(&folder))
+}
+
+/// The folder of the checkpoints of member `i` of an ensemble, counted from 0, where `folder` is that of a run's.
+pub(crate) fn member_checkpoints(folder: &Path, i: usize) -> PathBuf {
+    if i == 0 { folder.to_path_buf() } else { folder.join(format!("member-{}", i + 1)) }
 }
 
 fn sweep_temporaries(folder: &Path) -> Result<()> {

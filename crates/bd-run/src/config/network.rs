@@ -97,7 +97,7 @@ pub struct NetworkConfig {
     /// The network.
     pub model: Model,
     /// Networks of which the outputs are averaged, trained one after the other: each with initial weights, an order of examples and a
-    /// validation part of its own.
+    /// validation part of its own. The batches of a task are the same for all.
     pub ensemble: usize,
     /// What training makes small.
     pub loss: Loss,

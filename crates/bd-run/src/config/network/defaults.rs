@@ -32,7 +32,8 @@ impl NetworkConfig {
     /// Lengthens a training on `samples` examples of a file to what small sets need, where nobody has set how long it lasts.
     pub(super) fn lengthen(&mut self, samples: usize, set: &impl Fn(&str) -> bool) {
         let learned = (samples as f64 * (1.0 - self.data.validation)).ceil().max(1.0);
-        let an_update = self.batch.map_or(learned, |batch| (batch * self.accumulate) as f64);
+        // What cannot be is refused later.
+        let an_update = self.batch.map_or(learned, |batch| (batch as f64 * self.accumulate as f64).max(1.0));
         let epochs_of = |updates: u64| updates.div_ceil((learned / an_update).ceil().max(1.0) as u64);
         if !set("/epochs") {
             self.epochs = self.epochs.map(|epochs| epochs.max(epochs_of(LEAST_UPDATES)));

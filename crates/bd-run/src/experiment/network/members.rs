@@ -1,6 +1,6 @@
 //! The members of an ensemble, trained one after the other; a network alone is the only member.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bd_core::{Ensemble, Error, Params, Result, Stack, member_name};
 use bd_models::Pipeline;
@@ -14,7 +14,7 @@ use super::{Accuracies, Data, NetworkExperiment, task_batch};
 use crate::config::NetworkConfig;
 use crate::experiment::reporter::{Relay, Reporter};
 use crate::experiment::{Stage, Work};
-use crate::folder::RunFolder;
+use crate::folder::{RunFolder, member_checkpoints};
 use crate::metrics::Metrics;
 
 /// The network of a configuration, with what drives it. Each member has the initial weights of a network alone whose seed is that of
@@ -31,11 +31,6 @@ pub(crate) fn pipeline(config: &NetworkConfig, device: Device) -> Result<Pipelin
         };
         Ensemble::new((0..config.ensemble).map(member).collect::<Result<_>>()?)
     })
-}
-
-/// The folder of the checkpoints of member `i`, counted from 0, where `folder` is that of a run's.
-fn folder_of(folder: &Path, i: usize) -> PathBuf {
-    if i == 0 { folder.to_path_buf() } else { folder.join(format!("member-{}", i + 1)) }
 }
 
 /// What a training of all members came to.
@@ -90,26 +85,26 @@ impl NetworkExperiment {
     pub(super) fn train(
         &self,
         folder: &RunFolder,
-        mut from: Option<Newest>,
+        from: Option<Newest>,
         metrics: &mut Metrics,
         work: &mut Work<'_>,
     ) -> Result<Stage<AllTrained>> {
         let mut all = AllTrained { trained: Vec::new(), validation: None, accuracies: Vec::new() };
         let mut validation = Vec::new();
         let checkpoints = folder.checkpoints();
+        let newest = |i| Checkpoints::newest(&member_checkpoints(&checkpoints, i));
+        let others = (1..self.config.ensemble).map(newest).collect::<Result<Vec<_>>>()?;
+        let mut from = std::iter::once(from).chain(others).peekable();
         for number in 0..self.config.ensemble {
             if self.config.ensemble > 1 {
                 work.listener.say(&format!("member    {} of {}", number + 1, self.config.ensemble));
             }
-            if number > 0 {
-                from = Checkpoints::newest(&folder_of(&checkpoints, number))?;
-            }
             let member = self.member(number)?;
+            let own = from.next().flatten();
             // Its reports are in the file already, and so may be those of the next one.
-            let is_past = number + 1 < self.config.ensemble
-                && Checkpoints::newest(&folder_of(&checkpoints, number + 1))?.is_some();
+            let is_past = from.peek().is_some_and(Option::is_some);
             let Stage::Done((trained, accuracies)) =
-                self.train_member(&member, &checkpoints, from.take(), is_past, metrics, work)?
+                self.train_member(&member, &checkpoints, own, is_past, metrics, work)?
             else {
                 return Ok(Stage::Stopped);
             };
@@ -170,7 +165,7 @@ impl NetworkExperiment {
         for observer in observers {
             trainer = trainer.observe(observer);
         }
-        if let Some(checkpoints) = config.checkpoints(folder_of(checkpoints, member.number)) {
+        if let Some(checkpoints) = config.checkpoints(member_checkpoints(checkpoints, member.number)) {
             trainer = trainer.checkpoints(checkpoints);
         }
         if let Some(validation) = &member.validation {

@@ -107,7 +107,8 @@ impl Subset {
         }
     }
 
-    /// With events put in steps, see [`Events::bin`]. What is in steps already stays as it is. Fails if a unit is no channel.
+    /// With events put in steps, see [`Events::bin`]. What is in steps already stays as it is. Fails if a unit is no
+    /// channel, or if there are targets for another number of steps.
     pub fn binned(self, Binning { dt_ms, steps, channels }: Binning) -> Result<Self> {
         let SubsetInputs::Events(events) = &self.inputs else { return Ok(self) };
         if let Some(found) = self.steps_of_targets().filter(|found| *found != steps) {
