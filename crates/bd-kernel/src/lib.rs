@@ -11,6 +11,7 @@
 //! | [`Instructions`], [`vectorised`] | loops compiled for several processors, chosen when they run |
 //! | [`product`], [`add_outer_product`], [`Sparse`] | products of matrices, dense and of what is mostly zero |
 //! | [`models`] | the loops of models |
+//! | [`convolutions`] | features of whole sequences by random convolutions |
 //! | [`portable`] | functions that give the same bytes on every machine |
 //! | [`Block`], [`Workspaces`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
 //!
@@ -19,6 +20,7 @@
 mod bits;
 mod block;
 mod chain;
+pub mod convolutions;
 mod cpu;
 mod dual;
 mod error;
