@@ -3,7 +3,11 @@
 //! The two do not mix: libtorch's threads go on spinning for a while after each operation and take the cores from ours. So
 //! [`set`] gives libtorch one. Neither number changes a result of a fused scan.
 
+mod parallel;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use self::parallel::in_parallel;
 
 /// 0: as many as there are cores. The one setting of the process that is ours, beside libtorch's own.
 static KERNEL_THREADS: AtomicUsize = AtomicUsize::new(0);

@@ -11,6 +11,7 @@
 //! | [`gru`] | [`Gru`]: gated recurrent units |
 //! | [`lstm`] | [`Lstm`]: long short-term memory |
 //! | [`rate_net`] | [`RateNetConfig`]: recurrent layers with a linear readout, from BrainPy's tutorial upwards |
+//! | [`random_convolutions`] | [`RandomConvolutions`]: features of whole sequences by random convolutions, with a linear readout |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`running_mean`] | [`RunningMean`]: inputs beside their mean so far, for readouts of whole sequences |
 //! | [`delay`] | [`Delay`]: one step |
@@ -46,6 +47,7 @@ pub mod lstm;
 pub mod ngrc;
 pub mod nvar;
 pub mod pipeline;
+pub mod random_convolutions;
 pub mod rate_net;
 pub mod recurrent;
 pub mod rnn;
@@ -70,6 +72,7 @@ pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use pipeline::{Pipeline, Preparation};
+pub use random_convolutions::{RandomConvolutions, RandomConvolutionsConfig};
 pub use rate_net::{Cell, RateNetConfig, Reads};
 pub use recurrent::{Recurrent, RecurrentState};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};

@@ -52,7 +52,7 @@ pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRec
 pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
-pub use ridge::{Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, Solver};
+pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, RidgeSpectrum, Solver};
 pub use schedule::Schedule;
 pub use task::Task;
 pub use trainer::{

@@ -11,6 +11,7 @@
 
 mod algebra;
 mod place;
+mod spectrum;
 
 use std::ops::ControlFlow;
 
@@ -21,6 +22,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
 pub use self::place::RidgeCost;
+pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
 use crate::layout::{check_as_inputs, check_pair, time_first};
 
 /// How the weights are computed from the factor. "Dependent" means: as far as float64 can tell.

@@ -5,9 +5,9 @@ use tch::{Device, Kind, Tensor};
 
 use super::Element;
 use super::driver::memory::{Blocks, host};
-use super::driver::parallel::in_parallel;
 use crate::autograd::attach_saving;
 use crate::threads;
+use crate::threads::in_parallel;
 
 /// `[time, ..]` to `[..]`: the greatest of each series, not a number if one of its numbers is not. Steps that are tied share
 /// the gradient equally.

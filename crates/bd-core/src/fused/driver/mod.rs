@@ -2,7 +2,6 @@
 
 mod bytes;
 pub(super) mod memory;
-pub(super) mod parallel;
 mod parts;
 mod plan;
 

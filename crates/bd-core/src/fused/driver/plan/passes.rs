@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::fused::Element;
 use crate::fused::driver::Outcome;
 use crate::fused::driver::memory::{Beyond, Blocks, FlushTiny, Strided, host, uninitialised};
-use crate::fused::driver::parallel::in_parallel;
 use crate::fused::driver::parts::GradientParts;
 use crate::spikes::Spikes;
+use crate::threads::in_parallel;
 
 impl Plan {
     /// Outputs, last state and records, and what the backward pass needs of each tile (nothing unless `record`).

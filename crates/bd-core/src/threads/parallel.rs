@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// `work(0), work(1), ...`, in order, done by some threads, each with room of its own. Which thread does what is left to
-/// chance and must not matter.
+/// The results of `work(0)` to `work(n - 1)`, in this order, by some threads, each with a workspace of its own. Which thread does which
+/// work is left to chance and must not matter.
 ///
 /// The threads are rayon's, which wait for the next call: starting some for each cost an update of 2 ms a fifteenth of it. A
 /// program that uses rayon itself shares them.
-pub(in crate::fused) fn in_parallel<W, R: Send>(
+pub fn in_parallel<W, R: Send>(
     n: usize,
     threads: usize,
     workspace: impl Fn() -> W + Sync,

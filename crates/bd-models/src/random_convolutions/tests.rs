@@ -1,0 +1,97 @@
+use super::*;
+
+fn model(channels: usize, n_out: i64, features: usize) -> RandomConvolutions {
+    let params = Params::new(3, (Kind::Float, Device::Cpu));
+    let config = RandomConvolutionsConfig { features };
+    RandomConvolutions::new(params, [30, channels], n_out, true, &config).unwrap()
+}
+
+/// `[sample, time, channel]` in units of its own.
+fn series(samples: i64, channels: i64) -> Tensor {
+    let at = Tensor::arange(samples * 30 * channels, (Kind::Double, Device::Cpu));
+    (&at * &at * 0.754_877_666).fmod(1.0).reshape([samples, 30, channels]) * 20.0 + 1e4
+}
+
+#[test]
+fn features_of_the_fitted_sequences_are_standardised() {
+    let model = model(2, 1, 500);
+    let x = series(40, 2);
+    let z = model.fit_features(&x, None).unwrap();
+    assert_eq!((z.size(), model.n_features()), (vec![40, 420], 420));
+    let std = z.std_dim(0, false, false);
+    let varied = std.gt(0.0);
+    assert!(varied.sum(Kind::Int64).int64_value(&[]) > 400);
+    assert!((std - 1.0).masked_select(&varied).abs().max().double_value(&[]) < 1e-12);
+    assert!(z.mean_dim(0, false, Kind::Double).abs().max().double_value(&[]) < 1e-12);
+    assert_eq!(model.features(&x, None).unwrap(), z);
+}
+
+/// What stands in padding is nothing, and neither are the samples beside one.
+#[test]
+fn padding_does_not_count() {
+    let model = model(2, 1, 300);
+    let x = series(12, 2);
+    let lengths = Tensor::from_slice(&[30i64, 7, 12, 30, 1, 30, 29, 3, 30, 30, 8, 9]);
+    let z = model.fit_features(&x, Some(&lengths)).unwrap();
+    let beyond = Tensor::arange(30, (Kind::Int64, Device::Cpu)).unsqueeze(0).ge_tensor(&lengths.unsqueeze(1));
+    let other = x.masked_fill(&beyond.unsqueeze(2), 1e9);
+    assert_eq!(model.features(&other, Some(&lengths)).unwrap(), z);
+    let alone = model.features(&x.narrow(0, 1, 1).narrow(1, 0, 7), None).unwrap();
+    assert_eq!(alone, z.narrow(0, 1, 1));
+    let fitted = self::model(2, 1, 300);
+    fitted.fit_features(&other, Some(&lengths)).unwrap();
+    assert_eq!(fitted.params.named(), model.params.named());
+}
+
+/// The unit of a channel and where its zero lies change nothing but the last bits, which move hardly a step over a threshold.
+#[test]
+fn units_of_channels_do_not_count() {
+    let [a, b] = [model(2, 1, 500), model(2, 1, 500)];
+    let x = series(30, 2);
+    let other = &x * Tensor::from_slice(&[1e-3, 7.0]) - Tensor::from_slice(&[5.0, 1e6]);
+    let apart = a.fit_features(&x, None).unwrap() - b.fit_features(&other, None).unwrap();
+    assert!(apart.abs().gt(1e-6).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]) < 1e-3);
+}
+
+#[test]
+fn outputs_are_in_the_units_of_the_targets() {
+    let model = model(1, 2, 84);
+    let x = series(300, 1);
+    let y = Tensor::from_slice(&[100.0, -2.0, 300.0, -4.0]).reshape([2, 2]).repeat([150, 1]);
+    let z = model.fit_features(&x, None).unwrap();
+    let scaled = model.fit_targets(&y).unwrap();
+    assert_eq!(scaled.get(0), Tensor::from_slice(&[-1.0, 1.0]));
+    let weight = Tensor::zeros([84, 2], (Kind::Double, Device::Cpu));
+    let _ = weight.get(5).fill_(1.0);
+    model.set_readout(&weight, &Tensor::from_slice(&[0.5, -0.5])).unwrap();
+    // 100 times the standardised feature, and 150: mean 200 and deviation 100, half a deviation more. In chunks and at once the same.
+    let expected = z.select(1, 5) * 100.0 + 250.0;
+    let found = model.predict(&x, None).unwrap();
+    assert!((found.select(1, 0) - expected).abs().max().double_value(&[]) < 1e-9);
+    assert_eq!(found.size(), [300, 2]);
+}
+
+#[test]
+fn a_loaded_model_gives_the_same_bytes() {
+    let [a, b] = [model(3, 1, 200), model(3, 1, 200)];
+    let x = series(20, 3);
+    let z = a.fit_features(&x, None).unwrap();
+    b.params.load(&a.params.named()).unwrap();
+    assert_eq!(b.features(&x, None).unwrap(), z);
+}
+
+#[test]
+fn what_is_no_batch_of_sequences_is_refused() {
+    let model = model(2, 1, 84);
+    for size in [vec![3, 30], vec![3, 30, 1], vec![0, 30, 2], vec![3, 0, 2]] {
+        let error = model.features(&Tensor::zeros(&size, (Kind::Double, Device::Cpu)), None).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
+    }
+    let x = series(2, 2);
+    for lengths in [vec![1i64], vec![0, 5], vec![5, 31]] {
+        assert!(model.features(&x, Some(&Tensor::from_slice(&lengths))).is_err());
+    }
+    let _ = x.get(1).get(2).fill_(f64::NAN);
+    assert!(matches!(model.features(&x, None), Err(Error::NotFinite { .. })));
+    assert!(RandomConvolutionsConfig { features: 83 }.check().is_err());
+}
