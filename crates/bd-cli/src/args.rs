@@ -232,6 +232,61 @@ pub(crate) enum Train {
     /// BrainPy's tutorial, 100 inputs, 10 LIF neurons and 2 leaky integrators that learn random spike trains with random labels.
     #[command(after_help = EXIT_CODES)]
     Snn(Box<Snn>),
+    /// Random convolutions of sequences (MiniRocket's features) and a linear readout in closed form, on examples of your own (--data FILE)
+    /// with a label or numbers for each sequence. Fitted in seconds.
+    #[command(after_help = EXIT_CODES)]
+    Conv(Box<Conv>),
+    /// Try conv, rnn and snn on examples of your own (--data FILE) within a time, and keep what is best on samples that are held out.
+    #[command(after_help = EXIT_CODES)]
+    Auto(Box<Auto>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conv {
+    /// Examples to learn, an .npz file as of bd train rnn, with one target for each sequence
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+    /// Features, rounded down to a multiple of 84 [default: 9996; beyond 3000 training samples 3024]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) features: Option<usize>,
+    /// Penalty of the readout, or several of which the one is taken that is best at training samples that are left out one by one
+    /// [default: 1e-3..1e6]
+    #[arg(long, value_name = "X,X", allow_hyphen_values = true)]
+    pub(crate) alpha: Option<String>,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Auto {
+    /// Examples to learn, an .npz file as of bd train rnn or, with spikes, of bd train snn
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) parts: Parts,
+    /// Seconds for all tries together; a network whose share is over is as good as it is then
+    #[arg(long, value_name = "S", default_value_t = bd_run::experiment::USUAL_BUDGET_S, allow_negative_numbers = true)]
+    pub(crate) budget: f64,
+    /// Where networks are trained: auto, cpu, cuda or cuda:N [default: cpu]
+    #[arg(long, value_name = "DEVICE", help_heading = "Run")]
+    pub(crate) device: Option<String>,
+    /// Seed of everything random [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub(crate) seed: Option<u64>,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    pub(crate) threads: Option<usize>,
+    /// Folder to create, with a run folder for each job [default: runs/auto-<UTC time>-<4 hex>]
+    #[arg(long, value_name = "DIR", help_heading = "Run")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there
+    #[arg(long, help_heading = "Run")]
+    pub(crate) json: bool,
+    /// Print nothing but errors (and JSON, if asked for)
+    #[arg(long, help_heading = "Run")]
+    pub(crate) quiet: bool,
 }
 
 /// Options that every job has.
@@ -332,9 +387,9 @@ pub(crate) struct Ngrc {
     pub(crate) run: Run,
 }
 
-/// Options of how a network is trained on examples.
+/// Options of which sequences of a file are for what.
 #[derive(Debug, Args)]
-pub(crate) struct Learning {
+pub(crate) struct Parts {
     /// File with the test part, x_test and y_test or x and y [default: that of --data]
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) test: Option<PathBuf>,
@@ -345,9 +400,17 @@ pub(crate) struct Learning {
     /// x_train it is called <NAME>_train
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) group: Option<String>,
-    /// Fraction of the training part of a file that says when to stop [default: 0.25]
+    /// Fraction of the training part of a file that is held out: it says when to stop, and of conv and auto how good a model is
+    /// [default: 0.25]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) validation: Option<f64>,
+}
+
+/// Options of how a network is trained on examples.
+#[derive(Debug, Args)]
+pub(crate) struct Learning {
+    #[command(flatten)]
+    pub(crate) parts: Parts,
     /// Units of each hidden layer [default: rnn 100, for a file 64; snn 10, for a file 128]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) hidden: Option<Vec<i64>>,

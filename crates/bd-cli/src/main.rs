@@ -3,6 +3,7 @@
 //! Here are flags, words, the progress bar, tables and signals, and nothing else: what a run is and does is in `bd-run`.
 
 mod args;
+mod auto;
 mod check;
 mod console;
 mod data;

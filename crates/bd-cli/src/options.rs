@@ -1,8 +1,8 @@
 //! Options as values of the configuration: which flag sets what.
 
 use bd_core::{Error, Result};
-use bd_run::Layers;
 use bd_run::config::penalties;
+use bd_run::{AutoConfig, Layers};
 use bd_train::data::split_names;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,11 +40,15 @@ impl Given {
         Ok(())
     }
 
-    fn learning(&mut self, args: &args::Learning) -> Result<()> {
+    fn parts(&mut self, args: &args::Parts) -> Result<()> {
         self.put("data.test_file", &file("--test", &args.test)?);
         self.number("data.test", "--test-fraction", args.test_fraction)?;
         self.put("data.group", &args.group);
-        self.number("data.validation", "--validation", args.validation)?;
+        self.number("data.validation", "--validation", args.validation)
+    }
+
+    fn learning(&mut self, args: &args::Learning) -> Result<()> {
+        self.parts(&args.parts)?;
         self.put("model.hidden", &args.hidden);
         self.name("loss", &args.loss);
         self.name("optim.rule", &args.optimizer);
@@ -131,6 +135,25 @@ pub(crate) fn of_snn(args: &args::Snn) -> Result<Layers> {
     given.put("model.recurrent", &args.recurrent.then_some(true));
     given.learning(&args.learning)?;
     Ok(given.layers(&args.run))
+}
+
+pub(crate) fn of_conv(args: &args::Conv) -> Result<Layers> {
+    let mut given = Given::of_run(&args.run);
+    given.put("data.file", &file("--data", &args.data)?);
+    given.parts(&args.parts)?;
+    given.put("model.features", &args.features);
+    given.put("ridge.alpha", &args.alpha.as_deref().map(penalties).transpose()?);
+    Ok(given.layers(&args.run))
+}
+
+/// What is said to every job that is tried.
+pub(crate) fn of_auto(args: &args::Auto) -> Result<AutoConfig> {
+    let mut given = Given(Vec::new());
+    given.put("seed", &args.seed);
+    given.put("threads", &args.threads);
+    given.parts(&args.parts)?;
+    file("--data", &Some(args.data.clone()))?;
+    Ok(AutoConfig { file: args.data.clone(), options: given.0, device: args.device.clone(), budget_s: args.budget })
 }
 
 /// What may change when a run goes on.

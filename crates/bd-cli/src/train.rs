@@ -7,11 +7,13 @@ use anyhow::Result;
 use bd_core::device::{Device, device_name};
 use bd_core::{DeviceSpec, Error, libtorch, text, threads};
 use bd_run::{
-    Config, Ended, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume, ResumeEnded, Setting,
+    Config, ConvConfig, Ended, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume, ResumeEnded,
+    Setting,
 };
 use serde_json::{Value, json};
 
 use crate::args::{self, Train};
+use crate::auto;
 use crate::console;
 use crate::figures;
 use crate::info::{VERSION, git_hash};
@@ -32,6 +34,12 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
         }
         (Some(Train::Rnn(args)), None) => network(&args.run, "rnn", options::of_rnn(&args)?),
         (Some(Train::Snn(args)), None) => network(&args.run, "snn", options::of_snn(&args)?),
+        (Some(Train::Conv(args)), None) => job(&args.run, options::of_conv(&args)?, |work, layers| {
+            let (config, data) = ConvConfig::resolve(layers)?;
+            let setting = work.setting(&Config::Conv(Box::new(config.clone())))?;
+            bd_run::convolve(config, data, &setting, &work.progress)
+        }),
+        (Some(Train::Auto(args)), None) => auto::auto(&args),
         (None, Some(run)) => resume(&run, &args.changes),
         (Some(_), Some(run)) => Err(Error::Config(format!(
             "--resume goes on with a run as it is and takes no job: bd train --resume {}",
@@ -39,7 +47,8 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
         ))
         .into()),
         (None, None) => {
-            Err(Error::Config("name a job (ngrc, rnn or snn), or a run to go on with by --resume".into()).into())
+            Err(Error::Config("name a job (ngrc, rnn, snn, conv or auto), or a run to go on with by --resume".into())
+                .into())
         }
     }
 }

@@ -29,6 +29,8 @@ const LOCK: &str = ".lock";
 /// The trained parameters.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 const MANIFEST: &str = "manifest.json";
+/// In a folder of several runs, which of them is the best.
+pub(crate) const AUTO: &str = "auto.json";
 /// Names that are drawn for a folder before something else must be wrong.
 const MOST_TRIES: usize = 64;
 
@@ -195,6 +197,32 @@ impl Drop for RunFolder {
         }
         let _ = fs::remove_dir_all(&self.path);
         remove_empty(&self.made_parents);
+    }
+}
+
+/// Creates a folder for several runs: `out`, which must not exist, or else `runs/<name>-<UTC time>-<4 hex>`.
+pub(crate) fn make_folder(out: Option<&Path>, name: &str) -> Result<PathBuf> {
+    let made = match out {
+        Some(path) => MadeFolders::make(path)?,
+        None => MadeFolders::make_first_free(|| default_path(name))?,
+    };
+    let path = made.path.clone();
+    made.keep();
+    Ok(path)
+}
+
+/// The folder of a run: the best one's where this is a folder of several.
+pub(crate) fn of_best(path: &Path) -> Result<PathBuf> {
+    let file = path.join(AUTO);
+    let text = match fs::read(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_path_buf()),
+        text => text.map_err(Error::storage("read", &file))?,
+    };
+    let best: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| Error::bad_file(&file, error.to_string()))?;
+    match best["best"].as_str().filter(|best| !best.contains(['/', '\\']) && *best != "..") {
+        Some(best) => Ok(path.join(best)),
+        None => Err(Error::bad_file(&file, "it does not say which run is the best")),
     }
 }
 

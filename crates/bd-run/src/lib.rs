@@ -27,9 +27,13 @@ pub mod resume;
 mod seconds;
 
 pub use config::{
-    Config, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData, SystemConfig,
+    Config, ConvConfig, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData,
+    SystemConfig,
 };
-pub use experiment::{Ended, NetworkExperiment, Outcome, Report, Setting, forecast, train};
+pub use experiment::{
+    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, Setting, auto, convolve, forecast,
+    train,
+};
 pub use folder::RunFolder;
 pub use listener::Listener;
 pub use manifest::{Manifest, Resumed, Status, Versions};

@@ -9,7 +9,7 @@ use tch::{Device, Tensor};
 
 use crate::Config;
 use crate::config::cores;
-use crate::folder::{WEIGHTS, read_manifest};
+use crate::folder::{WEIGHTS, of_best, read_manifest};
 use crate::manifest::Manifest;
 use crate::predict::Predictor;
 
@@ -34,10 +34,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// Opens the folder of a run of any job. Fails if its configuration is not whole, or not the one that the manifest has the
+    /// Opens the folder of a run of any job, or of [several](crate::auto()): then that of the best. Fails if its configuration is not whole, or not the one that the manifest has the
     /// hash of.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        let path = &of_best(path.as_ref())?;
         let file = path.join("config.json");
         let text = fs::read(&file).map_err(Error::storage("read", &file))?;
         let config = Config::of_text(&file, &text)?;

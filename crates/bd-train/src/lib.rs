@@ -9,6 +9,7 @@
 //! | [`early_stopping`] | [`EarlyStopping`]: when a validation loss has stopped falling |
 //! | [`trainer`] | [`Trainer`]: a training from its first update to its last, with validation, checkpoints and going on |
 //! | [`evaluate`] | [`Criterion`], [`Evaluation`]: a trained model on examples, by its loss and beyond |
+//! | [`held_out`] | [`HeldOut`]: a model on samples that it has not learned from, and how surely that is known |
 //! | [`loss`] | losses by name; [`Objective`], a loss of one's own |
 //! | [`optim`] | [`Optimizer`]: SGD, Adam and others, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
@@ -30,6 +31,7 @@ pub mod early_stopping;
 pub mod evaluate;
 pub mod forecast;
 pub mod free_runs;
+pub mod held_out;
 mod host;
 mod layout;
 pub mod loss;
@@ -48,6 +50,7 @@ pub use bptt::{BatchOf, Bptt, Penalty, Update, UpdateBytes};
 pub use early_stopping::{EarlyStopping, Verdict, Watch};
 pub use evaluate::{Criterion, Evaluation};
 pub use free_runs::{FreeRunConfig, FreeRunSummary, FreeRuns, Units, free_runs};
+pub use held_out::HeldOut;
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};

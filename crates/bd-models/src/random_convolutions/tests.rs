@@ -39,7 +39,7 @@ fn padding_does_not_count() {
     let alone = model.features(&x.narrow(0, 1, 1).narrow(1, 0, 7), None).unwrap();
     assert_eq!(alone, z.narrow(0, 1, 1));
     let fitted = self::model(2, 1, 300);
-    fitted.fit_features(&other, Some(&lengths)).unwrap();
+    let _ = fitted.fit_features(&other, Some(&lengths)).unwrap();
     assert_eq!(fitted.params.named(), model.params.named());
 }
 

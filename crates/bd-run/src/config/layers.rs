@@ -113,7 +113,7 @@ impl Meant {
 }
 
 /// So that a run can be repeated from anywhere.
-pub(super) fn absolute(path: &Path) -> PathBuf {
+pub(crate) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 

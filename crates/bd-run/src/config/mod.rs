@@ -1,6 +1,8 @@
 //! What a run is to do, as one configuration: defaults, then a file, then options, then assignments.
 
 mod choice;
+mod conv;
+mod examples;
 mod forecast;
 mod layers;
 mod network;
@@ -14,6 +16,7 @@ use serde_json::Value;
 use tch::Kind;
 
 pub use self::choice::{NvarChoice, RidgeChoice, SplitChoice, penalties};
+pub use self::conv::{ConvConfig, ConvData, ConvRidge};
 pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
@@ -56,6 +59,8 @@ impl Dtype {
     }
 }
 
+pub(crate) use self::layers::absolute;
+
 /// The configuration of a run of any job.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
@@ -64,6 +69,8 @@ pub enum Config {
     Forecast(Box<ForecastConfig>),
     /// `rnn` and `snn`.
     Network(Box<NetworkConfig>),
+    /// `conv`.
+    Conv(Box<ConvConfig>),
 }
 
 impl Config {
@@ -79,18 +86,20 @@ impl Config {
         match config["job"].as_str() {
             Some("ngrc") => ForecastConfig::of_run(config).map(|config| Self::Forecast(Box::new(config))),
             Some("rnn" | "snn") => NetworkConfig::of_run(config).map(|config| Self::Network(Box::new(config))),
+            Some("conv") => ConvConfig::of_run(config).map(|config| Self::Conv(Box::new(config))),
             job => {
                 let job = job.unwrap_or("");
-                Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, rnn, snn")))
+                Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, rnn, snn, conv")))
             }
         }
     }
 
-    /// `ngrc`, `rnn` or `snn`.
+    /// `ngrc`, `rnn`, `snn` or `conv`.
     pub fn job(&self) -> &str {
         match self {
             Self::Forecast(config) => &config.job,
             Self::Network(config) => &config.job,
+            Self::Conv(config) => &config.job,
         }
     }
 
@@ -99,6 +108,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.device,
             Self::Network(config) => config.device,
+            Self::Conv(config) => config.device,
         }
     }
 
@@ -107,6 +117,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.dtype,
             Self::Network(config) => config.dtype,
+            Self::Conv(_) => ConvConfig::dtype(),
         }
     }
 
@@ -115,6 +126,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.seed,
             Self::Network(config) => config.seed,
+            Self::Conv(config) => config.seed,
         }
     }
 
@@ -123,6 +135,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.threads,
             Self::Network(config) => config.threads,
+            Self::Conv(config) => config.threads,
         }
     }
 }

@@ -18,6 +18,7 @@ use bd_train::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub(super) use self::defaults::{USUAL_VALIDATION, usual_members};
 pub use self::model::Model;
 pub use self::source::Lessons;
 use super::layers::{Layers, absolute, is_set, laid_value};

@@ -24,7 +24,7 @@ pub fn evaluate_network(
 ) -> Result<(NetworkReport, Map<String, Value>)> {
     let weights = run.weights()?;
     let other = match other {
-        Some(file) if config.has_divided(file)? => {
+        Some(file) if config.examples_file().has_divided(file)? => {
             listener.say("note      the run has learned from a part of this file; it is tested on the rest");
             None
         }

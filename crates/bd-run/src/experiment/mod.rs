@@ -1,5 +1,7 @@
 //! Experiments: what a configuration says, carried out in a run folder.
 
+mod auto;
+mod conv;
 mod delay;
 mod evaluate;
 mod fit_words;
@@ -18,6 +20,9 @@ use bd_train::{Control, MemoryReport, Newest};
 use serde_json::{Map, Value};
 use tch::Device;
 
+pub use self::auto::{AutoConfig, AutoEnded, AutoOutcome, Came, Tried, TriedModel, USUAL_BUDGET_S, auto};
+pub(crate) use self::conv::model as conv_model;
+pub use self::conv::{convolve, evaluate_conv};
 pub use self::evaluate::evaluate_network;
 pub use self::forecast::{ForecastReport, evaluate_forecast};
 pub(crate) use self::forecast::{PreparedForecast, loaded};

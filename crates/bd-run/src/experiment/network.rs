@@ -12,7 +12,7 @@ use bd_core::{DataTransform, Ensemble, Result, Shared, Stack, System, catch_torc
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{Activity, Baselines, Criterion, Evaluation, Newest, Task, activity};
+use bd_train::{Activity, Baselines, Criterion, Evaluation, HeldOut, Newest, Task, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -154,7 +154,8 @@ impl NetworkExperiment {
         work.seconds.lap("evaluate");
         heed!(work);
         (report.trained, report.accuracies) = (trained, accuracies);
-        let found = self.metrics(&report, validation);
+        let found = self.metrics(&report, &validation);
+        report.validation = validation;
         if report.split == "test" {
             let mut line = json!({"split": "test"});
             line.as_object_mut().expect("an object").extend(found.clone());
@@ -184,9 +185,9 @@ impl NetworkExperiment {
         Ok(report)
     }
 
-    fn metrics(&self, report: &NetworkReport, validation: Option<f64>) -> Map<String, Value> {
+    fn metrics(&self, report: &NetworkReport, validation: &HeldOut) -> Map<String, Value> {
         let mut metrics = metrics(report);
-        metrics.extend(validation.map(|accuracy| ("validation_accuracy".to_owned(), json!(accuracy))));
+        metrics.extend(validation.metrics());
         // Of several members the means.
         let best: Vec<_> = report.trained.iter().filter_map(|trained| trained.best.as_ref()).collect();
         if let count @ 1.. = best.len() {
@@ -273,6 +274,7 @@ pub(super) fn evaluate(
         evaluation,
         classes: config.data.classes.clone(),
         split,
+        validation: HeldOut::default(),
         baselines: Baselines::default(),
         activity: layer_activity(config, &pipeline.net, &config.neurons(), &set.examples)?,
         dt_ms: config.dt,

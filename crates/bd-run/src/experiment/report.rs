@@ -1,7 +1,7 @@
 //! [`NetworkReport`]: what a training of a network found, for pictures and tables.
 
 use bd_core::{Inputs, Params, Result, Shared, System, Tap};
-use bd_train::{Activity, Baselines, Evaluation, Trained, predict};
+use bd_train::{Activity, Baselines, Evaluation, HeldOut, Trained, predict};
 use tch::{Device, Kind, Tensor};
 
 /// More samples than this nobody looks at in one picture.
@@ -22,6 +22,8 @@ pub struct NetworkReport {
     pub classes: Option<Vec<String>>,
     /// `test`, or `train` where there is no test part.
     pub split: &'static str,
+    /// What the members reach on samples that were held out, each on its own; empty of a network that was only evaluated.
+    pub validation: HeldOut,
     /// What simple methods reach on the test part; none where there is no data set.
     pub baselines: Baselines,
     /// Of each layer of neurons that spike.
@@ -34,6 +36,27 @@ pub struct NetworkReport {
     pub inputs: Option<Tensor>,
     /// Of a spiking network the first layer over the first samples.
     pub recorded: Option<Recorded>,
+}
+
+impl NetworkReport {
+    /// Of a model that is fitted in closed form, without baselines.
+    pub(super) fn of_closed_form(evaluation: Evaluation, classes: Option<Vec<String>>) -> Self {
+        Self {
+            what: "examples".into(),
+            trained: Vec::new(),
+            accuracies: Vec::new(),
+            evaluation,
+            classes,
+            split: "test",
+            validation: HeldOut::default(),
+            baselines: Baselines::default(),
+            activity: Vec::new(),
+            dt_ms: 1.0,
+            time_constants_ms: Vec::new(),
+            inputs: None,
+            recorded: None,
+        }
+    }
 }
 
 /// States of a layer of neurons over time, float64 on the host.
@@ -58,6 +81,11 @@ impl Recorded {
         let host = |name: &str| records[name].to_device(Device::Cpu).to_kind(Kind::Double);
         Ok(Self { v: host(&v), spike: host(&spike), layer: layer.to_owned() })
     }
+}
+
+/// The first samples of `[sample, time, channel]`.
+pub(super) fn first_numbers(x: &Tensor) -> Tensor {
+    x.narrow(0, 0, x.size()[0].min(MOST_PICTURED as i64)).shallow_clone()
 }
 
 /// The inputs of the first samples.

@@ -1,5 +1,6 @@
 //! [`Predictor`]: a trained model run over data of one's own.
 
+mod conv;
 mod forecast;
 mod network;
 
@@ -9,9 +10,11 @@ use bd_core::files::write_atomic;
 use bd_core::npz::save_npz_with_text;
 use bd_core::{DataTransform as _, Ensemble, Error, Result};
 use bd_models::Pipeline;
+use bd_train::data::dataset::Use;
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
+use self::conv::Convolving;
 use self::forecast::Forecasting;
 pub use self::forecast::other_series;
 use self::network::Running;
@@ -46,6 +49,7 @@ pub struct Prepared {
 enum PreparedData {
     Series(forecast::SeriesInput),
     Sequences(network::SequencesInput),
+    Numbers(conv::NumbersInput),
 }
 
 /// What a model says of data.
@@ -62,6 +66,13 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// Of sequences, in words by names and shapes.
+    fn of_sequences(arrays: Vec<(String, Tensor)>, class_names: Option<Vec<String>>) -> Self {
+        let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
+        let names = class_names.as_ref().map(|names| format!("; class_names [{}] of text", names.len()));
+        Self { arrays, class_names, words: vec![shapes.join(", ") + &names.unwrap_or_default()], csv: None }
+    }
+
     /// Writes a `.npz` file or, of a forecast, also a `.csv` table. A file that is there is not touched.
     pub fn save(&self, path: &Path) -> Result<()> {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
@@ -106,6 +117,7 @@ pub struct Predictor {
 enum Trained {
     Forecast(Box<Forecasting>),
     Network(Box<Running>),
+    Conv(Box<Convolving>),
 }
 
 impl Predictor {
@@ -113,6 +125,7 @@ impl Predictor {
         let model = match run.config() {
             Config::Forecast(config) => Trained::Forecast(Box::new(Forecasting::new(run, config, device)?)),
             Config::Network(config) => Trained::Network(Box::new(Running::new(run, config, device)?)),
+            Config::Conv(config) => Trained::Conv(Box::new(Convolving::new(run, config)?)),
         };
         Ok(Self { path: run.path().to_path_buf(), model })
     }
@@ -124,6 +137,7 @@ impl Predictor {
         match &self.model {
             Trained::Forecast(model) => model.read(path, input),
             Trained::Network(model) => model.read(path, input),
+            Trained::Conv(model) => model.read(path, input),
         }
     }
 
@@ -133,6 +147,7 @@ impl Predictor {
         let prepared = match &self.model {
             Trained::Forecast(model) => model.prepare(x)?,
             Trained::Network(model) => model.prepare(x)?,
+            Trained::Conv(model) => model.prepare(x)?,
         };
         self.predict_prepared(&prepared)
     }
@@ -142,6 +157,7 @@ impl Predictor {
         match (&self.model, &prepared.data) {
             (Trained::Forecast(model), PreparedData::Series(series)) => model.predict(series),
             (Trained::Network(model), PreparedData::Sequences(sequences)) => model.predict(sequences),
+            (Trained::Conv(model), PreparedData::Numbers(numbers)) => model.predict(numbers),
             _ => {
                 Err(Error::Config(format!("the data were read for another model than that of {}", self.path.display())))
             }
@@ -151,7 +167,7 @@ impl Predictor {
     /// The network of rnn and snn, with what stands before and behind it: to embed it where samples come one by one.
     pub fn pipeline(&self) -> Option<&Pipeline<Ensemble>> {
         match &self.model {
-            Trained::Forecast(_) => None,
+            Trained::Forecast(_) | Trained::Conv(_) => None,
             Trained::Network(model) => Some(model.pipeline()),
         }
     }
@@ -161,6 +177,7 @@ impl Predictor {
         match &self.model {
             Trained::Forecast(model) => model.device(),
             Trained::Network(model) => model.pipeline().on().1,
+            Trained::Conv(_) => Device::Cpu,
         }
     }
 }
@@ -171,4 +188,16 @@ fn refuse(job: &str, options: &[(&'static str, bool)]) -> Result<()> {
         Some((name, _)) => Err(Error::Config(format!("{name} is not for a run of {job}, which this is"))),
         None => Ok(()),
     }
+}
+
+/// How many samples a model has seen before.
+fn seen(uses: &[Use]) -> String {
+    let count = |wanted| uses.iter().filter(|used| **used == wanted).count();
+    format!(
+        "the run has learned from this file: {} of {} samples were for training (use is 0), {} for validation (1), {} for testing (2)",
+        count(Use::Training),
+        uses.len(),
+        count(Use::Validation),
+        count(Use::Test)
+    )
 }

@@ -12,7 +12,7 @@ use bd_train::data::dataset::{Sequences, Targets, Use, binned_events, first_not_
 use bd_train::{Loss, OverTime, predict};
 use tch::{Device, Kind, Tensor};
 
-use super::{Input, Prediction, Prepared, PreparedData, refuse};
+use super::{Input, Prediction, Prepared, PreparedData, refuse, seen};
 use crate::Run;
 use crate::config::{NetworkConfig, OF_SEQUENCE};
 use crate::experiment::pipeline;
@@ -95,7 +95,8 @@ impl Running {
         };
         let mut prepared = self.prepared(inputs, lengths, &input.record, &form);
         let of_all = input.array.as_deref().is_none_or(|name| name == "x");
-        let uses = if of_all { catch_torch(|| self.config.uses(path))? } else { None };
+        let uses =
+            if of_all { catch_torch(|| self.config.examples_file().uses(path, self.config.accepted()))? } else { None };
         if let (PreparedData::Sequences(sequences), Some(uses)) = (&mut prepared.data, uses) {
             prepared.words.push(seen(&uses));
             sequences.uses = Some(uses);
@@ -163,21 +164,6 @@ impl Running {
             arrays.push(("use".into(), Tensor::from_slice(&uses)));
         }
         arrays.extend(tap.finish()?);
-        let class_names = self.config.data.classes.clone();
-        let shapes: Vec<String> = arrays.iter().map(|(name, array)| format!("{name} {:?}", array.size())).collect();
-        let names = class_names.as_ref().map(|names| format!("; class_names [{}] of text", names.len()));
-        Ok(Prediction { arrays, class_names, words: vec![shapes.join(", ") + &names.unwrap_or_default()], csv: None })
+        Ok(Prediction::of_sequences(arrays, self.config.data.classes.clone()))
     }
-}
-
-/// How many samples a network has seen before.
-fn seen(uses: &[Use]) -> String {
-    let count = |wanted| uses.iter().filter(|used| **used == wanted).count();
-    format!(
-        "the run has learned from this file: {} of {} samples were for training (use is 0), {} for validation (1), {} for testing (2)",
-        count(Use::Training),
-        uses.len(),
-        count(Use::Validation),
-        count(Use::Test)
-    )
 }

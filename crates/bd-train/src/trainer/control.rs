@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// A handle on a training from another thread, an observer or a signal. Clones are the same handle.
 ///
@@ -10,12 +11,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Control {
     stop: Arc<AtomicBool>,
     save: Arc<AtomicBool>,
+    deadline: Option<Instant>,
 }
 
 impl Control {
     /// With flags that somebody else sets, such as handlers of signals.
     pub fn of_flags(stop: Arc<AtomicBool>, save: Arc<AtomicBool>) -> Self {
-        Self { stop, save }
+        Self { stop, save, deadline: None }
+    }
+
+    /// The same handle, for trainings that [end](super::End::Time) at this time: after the update that passes it the model is judged by
+    /// the validation part, and the parameters are the best so far. How many updates that allows is not reproducible.
+    pub fn ending_at(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// The same handle for the first of `parts` trainings that follow each other, which share what is left of the time equally.
+    pub fn first_of(&self, parts: usize) -> Self {
+        let now = Instant::now();
+        let share = |deadline: Instant| {
+            now + deadline.saturating_duration_since(now) / u32::try_from(parts.max(1)).unwrap_or(u32::MAX)
+        };
+        Self { deadline: self.deadline.map(share), ..self.clone() }
+    }
+
+    /// Whether the time is over.
+    pub fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Ends the training, with a checkpoint where there are checkpoints: [`End::Stopped`](super::End::Stopped).

@@ -182,6 +182,11 @@ impl Course<'_, '_> {
                     return Ok(End::Stopped);
                 }
                 self.progress.place = Place { epoch, batches: done + group.len() };
+                if self.control.is_over() {
+                    self.after_epoch(bptt)?;
+                    bptt.wait()?;
+                    return Ok(End::Time);
+                }
             }
             if self.after_epoch(bptt)? == Verdict::Stop {
                 return Ok(End::Patience);

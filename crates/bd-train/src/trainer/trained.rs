@@ -10,6 +10,8 @@ pub enum End {
     Done,
     /// The validation loss had stopped falling.
     Patience,
+    /// Its [time](super::Control::ending_at) was over.
+    Time,
     /// It was [stopped](super::Control::stop).
     Stopped,
 }

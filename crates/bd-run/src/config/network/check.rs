@@ -198,12 +198,7 @@ impl NetworkConfig {
         if data.file.is_none() && (data.test.is_some() || data.test_file.is_some() || data.group.is_some()) {
             return refused("data.test, data.test_file and data.group are about a file of samples, data.file");
         }
-        if data.test.is_some() && data.test_file.is_some() {
-            return refused(
-                "data.test divides a file, but data.test_file names one with the test part: set one of them",
-            );
-        }
-        Ok(())
+        self.examples_file().check()
     }
 
     /// Refuses a validation part, or a stop by it, that cannot be.

@@ -137,7 +137,7 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
             file: Some(path.to_path_buf()),
             targets: Some(data.targets),
             scale: true,
-            validation: 0.25,
+            validation: USUAL_VALIDATION,
             ..common.data
         },
         model: Model::Rate(RateNetConfig {
@@ -148,7 +148,7 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
             reads: if of_sequence { Reads::StateAndMean } else { Reads::State },
             ..RateNetConfig::default()
         }),
-        ensemble: members(data),
+        ensemble: usual_members(data.train.count()),
         loss: loss_of(data),
         clip: Some(1.0),
         epochs: Some(200),
@@ -159,11 +159,15 @@ fn of_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> Net
     }
 }
 
-/// Small sets are learned by a few networks: that is quick, and their mean errs less.
-fn members(data: &Dataset) -> usize {
+/// Small sets of `samples` training samples are learned by a few networks, each with a validation part of its own: that is quick, and their
+/// mean errs less.
+pub(in crate::config) fn usual_members(samples: usize) -> usize {
     const SMALL: usize = 1000;
-    if data.train.count() < SMALL { 3 } else { 1 }
+    if samples < SMALL { 3 } else { 1 }
 }
+
+/// Fraction of the training part of a file that is held out.
+pub(in crate::config) const USUAL_VALIDATION: f64 = 0.25;
 
 /// The loss for the targets of a file. A label of a whole sequence is told by what was seen at any time and by what was gathered.
 fn loss_of(data: &Dataset) -> Loss {
@@ -199,7 +203,7 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             file: Some(path.to_path_buf()),
             targets: Some(data.targets),
             steps: None,
-            validation: 0.25,
+            validation: USUAL_VALIDATION,
             samples: None,
             rate_hz: None,
             ..tutorial.data
@@ -217,7 +221,7 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             recurrent: true,
             ..model
         }),
-        ensemble: members(data),
+        ensemble: usual_members(data.train.count()),
         loss: loss_of(data),
         optim: OptimConfig { lr: 1e-2, ..tutorial.optim },
         clip: Some(1.0),

@@ -1,20 +1,18 @@
 //! [`Lessons`]: what a network learns, and what follows from it for the configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use bd_core::files::sha256_hex;
 use bd_core::text::short;
 use bd_core::{Error, Result};
 use bd_models::Encoder;
 use bd_train::Task;
 use bd_train::data::Events;
-use bd_train::data::dataset::{Accept, Dataset, Reading, Subset, Use};
-use serde::de::DeserializeOwned;
+use bd_train::data::dataset::{Accept, Dataset, Subset};
 use serde_json::Value;
 
 use super::{Model, NetworkConfig, OWN};
-use crate::config::check_sha256;
-use crate::config::layers::{Meant, absolute, data_meant};
+use crate::config::examples::{ExamplesFile, forget_other_tests, read, reading, said};
+use crate::config::layers::{Meant, data_meant};
 use crate::config::overlay::{alternative, typed};
 
 /// What a network learns.
@@ -37,56 +35,10 @@ fn accepted(spiking: bool, encodes: bool) -> Accept {
     }
 }
 
-/// What the strongest layer says that says something at a JSON pointer.
-fn said<'a>(layers: &'a [Value], pointer: &str) -> Option<&'a Value> {
-    layers.iter().rev().find_map(|layer| layer.pointer(pointer))
-}
-
-/// The same as a value, or the default of its type.
-fn said_as<T: DeserializeOwned + Default>(layers: &[Value], pointer: &str) -> Result<T> {
-    let name = pointer.trim_start_matches('/').replace('/', ".");
-    said(layers, pointer).map_or(Ok(T::default()), |value| typed(value.clone(), &name))
-}
-
 /// Whether the strongest layer that speaks of an encoding names one.
 fn encodes(layers: &[Value]) -> bool {
     let name = said(layers, "/data/encode").map(|encode| encode.get("name").unwrap_or(encode));
     name.and_then(Value::as_str).is_some_and(|name| name != Encoder::None.name())
-}
-
-/// How the file of a job is to be read, by what the layers say.
-fn reading(job: &str, layers: &[Value]) -> Result<Reading> {
-    let test_file: Option<PathBuf> = said_as(layers, "/data/test_file")?;
-    Ok(Reading {
-        accept: accepted(job == "snn", encodes(layers)),
-        test_file: test_file.map(|path| absolute(&path)),
-        test: said_as(layers, "/data/test")?,
-        group: said_as(layers, "/data/group")?,
-        seed: said_as(layers, "/seed")?,
-    })
-}
-
-/// The hash of a test file that a stronger layer replaces is void.
-fn forget_other_tests(layers: &mut [Value]) {
-    let Some(named) = layers.iter().rposition(|layer| layer.pointer("/data/test_file").is_some()) else { return };
-    for layer in &mut layers[..named] {
-        if let Some(data) = layer.get_mut("data").and_then(Value::as_object_mut) {
-            data.shift_remove("test_sha256");
-            data.shift_remove("test");
-        }
-    }
-}
-
-/// The examples of a file. Where a network of rates is given spikes with times, it says which job learns from them.
-fn read(file: &Path, reading: &Reading) -> Result<Dataset> {
-    let of_spikes = Reading { accept: Accept::SpikesAndNumbers, ..reading.clone() };
-    Dataset::read(file, reading).map_err(|error| match Dataset::read(file, &of_spikes) {
-        Ok(spikes) if reading.accept == Accept::Numbers && spikes.train.events().is_some() => Error::bad_file(
-            file,
-            "it has spikes with times (times_train), which bd train snn learns from, and no x_train",
-        ),
-        _ => error,
-    })
 }
 
 impl Lessons {
@@ -96,7 +48,8 @@ impl Lessons {
         match data_meant(layers, "task", usual, &OWN)? {
             Meant::File(file) => {
                 forget_other_tests(layers);
-                let data = read(&file, &reading(job, layers)?)?;
+                let accept = accepted(job == "snn", encodes(layers));
+                let data = read(&file, &reading(accept, layers)?)?;
                 Ok(Self::File(file, Box::new(data)))
             }
             Meant::Generated(_) if job == "snn" => Ok(Self::Random),
@@ -112,8 +65,8 @@ impl Lessons {
             (Some(task), _) => Ok(Self::Task(*task)),
             (None, None) => Ok(Self::Random),
             (None, Some(file)) => {
-                let data = Dataset::read(file, &config.reading())?;
-                config.check_hashes(file, &data)?;
+                let data = Dataset::read(file, &config.examples_file().reading(config.accepted()))?;
+                config.examples_file().check_hashes(file, &data)?;
                 Ok(Self::File(file.clone(), Box::new(data.in_steps(file, config.binning())?)))
             }
         }
@@ -126,43 +79,19 @@ impl NetworkConfig {
         accepted(self.model.is_spiking(), self.data.encode != Encoder::None)
     }
 
-    /// How its file is read.
-    pub(crate) fn reading(&self) -> Reading {
+    /// What it says of its file.
+    pub(crate) fn examples_file(&self) -> ExamplesFile<'_> {
         let data = &self.data;
-        Reading {
-            accept: self.accepted(),
-            test_file: data.test_file.clone(),
+        ExamplesFile {
+            sha256: data.sha256.as_ref(),
+            test_file: data.test_file.as_ref(),
+            test_sha256: data.test_sha256.as_ref(),
             test: data.test,
-            group: data.group.clone(),
+            group: data.group.as_ref(),
+            // Of several members each part of the file is learned by some.
+            held_out: if self.ensemble > 1 { 0.0 } else { data.validation },
             seed: self.seed,
         }
-    }
-
-    /// What each sample of a file is for, if it is the one that the run has read and divided.
-    pub(crate) fn uses(&self, path: &Path) -> Result<Option<Vec<Use>>> {
-        if !self.has_divided(path)? {
-            return Ok(None);
-        }
-        Dataset::read(path, &self.reading())?.uses(self.validation_of_all(), self.seed)
-    }
-
-    /// The fraction of the training part that no network has learned from: of several members each part is learned by some.
-    fn validation_of_all(&self) -> f64 {
-        if self.ensemble > 1 { 0.0 } else { self.data.validation }
-    }
-
-    /// Whether a file is the one that the run has read and divided.
-    pub(crate) fn has_divided(&self, path: &Path) -> Result<bool> {
-        let (Some(_), Some(known)) = (self.data.test, &self.data.sha256) else { return Ok(false) };
-        let content = std::fs::read(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
-        Ok(sha256_hex(&content) == *known)
-    }
-
-    fn check_hashes(&self, file: &Path, data: &Dataset) -> Result<()> {
-        check_sha256(file, "data.sha256", self.data.sha256.as_ref(), &data.sha256)?;
-        data.test_file.as_ref().map_or(Ok(()), |(file, found)| {
-            check_sha256(file, "data.test_sha256", self.data.test_sha256.as_ref(), found)
-        })
     }
 
     /// Sets what nobody has set and follows from what is learned, and refuses what does not fit it.
@@ -189,7 +118,7 @@ impl NetworkConfig {
             Lessons::Task(_) => Ok(Lessons::Task(self.data.task.expect("it was checked"))),
             Lessons::Random => Ok(Lessons::Random),
             Lessons::File(file, data) => {
-                self.check_hashes(&file, &data)?;
+                self.examples_file().check_hashes(&file, &data)?;
                 self.data.sha256 = Some(data.sha256.clone());
                 self.data.test_sha256 = data.test_file.as_ref().map(|(_, sha256)| sha256.clone());
                 self.data.classes = data.classes.clone().or_else(|| self.data.classes.take());

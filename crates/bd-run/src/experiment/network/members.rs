@@ -6,7 +6,7 @@ use bd_core::{Ensemble, Error, Params, Result, Stack, member_name};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::EvaluationSet;
-use bd_train::{Checkpoints, End, Newest, Observer, Source, Trained, Trainer};
+use bd_train::{Checkpoints, End, HeldOut, Newest, Observer, Source, Trained, Trainer};
 use serde_json::Value;
 use tch::Device;
 
@@ -37,8 +37,8 @@ pub(crate) fn pipeline(config: &NetworkConfig, device: Device) -> Result<Pipelin
 pub(super) struct AllTrained {
     /// Of each member.
     pub(super) trained: Vec<Trained>,
-    /// Mean accuracy of the members on their validation parts.
-    pub(super) validation: Option<f64>,
+    /// What the members reach on their validation parts, if there are some.
+    pub(super) validation: HeldOut,
     /// At the reports of a member alone.
     pub(super) accuracies: Accuracies,
 }
@@ -89,8 +89,7 @@ impl NetworkExperiment {
         metrics: &mut Metrics,
         work: &mut Work<'_>,
     ) -> Result<Stage<AllTrained>> {
-        let mut all = AllTrained { trained: Vec::new(), validation: None, accuracies: Vec::new() };
-        let mut validation = Vec::new();
+        let mut all = AllTrained { trained: Vec::new(), validation: HeldOut::default(), accuracies: Vec::new() };
         let checkpoints = folder.checkpoints();
         let newest = |i| Checkpoints::newest(&member_checkpoints(&checkpoints, i));
         let others = (1..self.config.ensemble).map(newest).collect::<Result<Vec<_>>>()?;
@@ -110,12 +109,12 @@ impl NetworkExperiment {
             };
             if let Some(part) = &member.validation {
                 let (sha, batch) = (self.config.sha(), self.config.test_batch());
-                validation.extend(self.criterion.evaluate(member.net, &self.pipeline, &sha, part, batch)?.accuracy);
+                let found = self.criterion.evaluate(member.net, &self.pipeline, &sha, part, batch)?;
+                all.validation.add(&found, part.examples.lengths())?;
             }
             all.accuracies = accuracies;
             all.trained.push(trained);
         }
-        all.validation = (!validation.is_empty()).then(|| validation.iter().sum::<f64>() / validation.len() as f64);
         Ok(Stage::Done(all))
     }
 
@@ -161,7 +160,7 @@ impl NetworkExperiment {
         let observers: [&mut dyn Observer; 2] =
             if is_past { [&mut blind, &mut blind_too] } else { [&mut reporter, &mut relay] };
         let mut trainer = Trainer::new(member.net, &member.params, self.criterion, &training, config.sha())?
-            .control(work.control.clone());
+            .control(work.control.first_of(config.ensemble - member.number));
         for observer in observers {
             trainer = trainer.observe(observer);
         }

@@ -57,6 +57,7 @@ impl NetworkExperiment {
                 plural(updates as usize, "update"),
                 plural(patience as usize, "epoch")
             ),
+            (End::Time, _) => format!("ended     after {}: its time was over", plural(updates as usize, "update")),
             _ => format!("ended     after {length}"),
         };
         let Some(best) = &trained.best else { return words };

@@ -161,6 +161,12 @@ impl Dataset {
         self.train.hold_out(fraction, seed)
     }
 
+    /// How the samples came to their parts, and what looks odd about the targets, in sentences.
+    pub fn remarks(&self) -> Result<Vec<String>> {
+        let of_targets = notes::notes(&self.train, self.targets, self.classes.as_deref())?;
+        Ok(self.notes.iter().cloned().chain(of_targets).collect())
+    }
+
     /// What each sample of the file is for, in its order, if [`hold_out`](Self::hold_out) with the same numbers follows; `None` of a file
     /// that was not divided.
     pub fn uses(&self, fraction: f64, seed: u64) -> Result<Option<Vec<Use>>> {

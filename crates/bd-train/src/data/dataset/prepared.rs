@@ -5,7 +5,6 @@ use bd_core::{DataTransform, Result};
 use tch::Tensor;
 
 use super::Dataset;
-use super::notes::notes;
 use super::subset::Subset;
 use super::targets::Targets;
 use crate::baseline::Baselines;
@@ -95,11 +94,11 @@ impl Prepared {
             dataset.train.merged_events + dataset.test.merged_events,
             dataset.train.late_events + dataset.test.late_events,
         );
-        dataset.notes.extend(notes(&dataset.train, dataset.targets, dataset.classes.as_deref())?);
+        let notes = dataset.remarks()?;
         let (had_times, test_samples) = (dataset.train.had_times, dataset.test.samples.take());
         let baselines = Baselines::of(&dataset.train, &dataset.test, dataset.targets)?;
         let (part, held) = dataset.hold_out(hold_out.fraction, hold_out.seed)?;
-        let Dataset { train: whole, test, targets, notes, .. } = dataset;
+        let Dataset { train: whole, test, targets, .. } = dataset;
         // Numbers in float64, which one member alone does not need any more.
         let whole = (hold_out.members > 1).then_some((whole, hold_out));
         whole.as_ref().map_or(&part, |(whole, _)| whole).fit(transform)?;

@@ -1,0 +1,231 @@
+//! [`ConvConfig`]: random convolutions of sequences with a readout in closed form, on the examples of a file.
+
+use std::path::PathBuf;
+
+use bd_core::{DeviceSpec, Error, Result};
+use bd_models::RandomConvolutionsConfig;
+use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::choice::penalties;
+use super::examples::{ExamplesFile, forget_other_tests, read, reading};
+use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
+use super::network::{USUAL_VALIDATION, usual_members};
+use super::{Dtype, check_threads, check_whole, cores};
+
+/// Beyond so many training sequences there are fewer features, for the regression takes the cube of the fewer of both.
+const MANY_SEQUENCES: usize = 3000;
+const FEATURES_OF_MANY: usize = 3024;
+
+/// The examples of a file. What does not apply is null.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvData {
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// SHA-256 of the file that a run has read. Null: whatever is in it.
+    pub sha256: Option<String>,
+    /// A file with the test part. Null: that of the file, or of a file of `x` and `y` only a fraction.
+    pub test_file: Option<PathBuf>,
+    /// SHA-256 of that file.
+    pub test_sha256: Option<String>,
+    /// Fraction of a file of `x` and `y` only that is for testing. Null of a file with a test part.
+    pub test: Option<f64>,
+    /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each.
+    pub group: Option<String>,
+    /// What the targets are.
+    pub targets: Option<Targets>,
+    /// The names of the classes by their labels. Null: they are numbers.
+    pub classes: Option<Vec<String>>,
+    /// Steps of the longest training sequence, which the longest dilation follows from.
+    pub steps: Option<usize>,
+    /// Channels.
+    pub channels: Option<usize>,
+    /// Fraction of the training part that is held out to say how good the model is, before it is fitted to all of it; 0 is none.
+    pub validation: f64,
+    /// How many such parts are drawn.
+    pub validation_draws: usize,
+}
+
+/// Penalties of the readout, of which the one with the least error at left-out samples is taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvRidge {
+    /// One or more, above 0.
+    pub alpha: Vec<f64>,
+}
+
+/// Random convolutions, what they learn and how.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvConfig {
+    /// `conv`.
+    pub job: String,
+    /// Where to compute: the CPU.
+    pub device: DeviceSpec,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Threads of our own loops.
+    pub threads: usize,
+    /// What is learned.
+    pub data: ConvData,
+    /// The features.
+    pub model: RandomConvolutionsConfig,
+    /// The readout.
+    pub ridge: ConvRidge,
+}
+
+/// What belongs to the data of a configuration.
+const OWN: [&str; 2] = ["data", "model.features"];
+
+impl ConvConfig {
+    fn defaults(sequences: usize) -> Self {
+        let usual = RandomConvolutionsConfig::default();
+        let features = if sequences > MANY_SEQUENCES { FEATURES_OF_MANY } else { usual.features };
+        Self {
+            job: "conv".into(),
+            device: DeviceSpec::Cpu,
+            seed: 0,
+            threads: cores(),
+            data: ConvData {
+                file: None,
+                sha256: None,
+                test_file: None,
+                test_sha256: None,
+                test: None,
+                group: None,
+                targets: None,
+                classes: None,
+                steps: None,
+                channels: None,
+                validation: USUAL_VALIDATION,
+                validation_draws: usual_members(sequences),
+            },
+            model: RandomConvolutionsConfig { features },
+            ridge: ConvRidge { alpha: penalties("1e-3..1e6").expect("it is a range of powers of ten") },
+        }
+    }
+
+    /// The configuration that the layers make of the defaults, and the examples of the file that they name, which is read.
+    pub fn resolve(layers: &Layers) -> Result<(Self, Dataset)> {
+        let mut layers = layers.tables()?;
+        let Meant::File(file) = data_meant(&mut layers, "task", "", &OWN)? else {
+            return Err(Error::Config("conv learns from a file of sequences: name it by --data FILE".into()));
+        };
+        forget_other_tests(&mut layers);
+        let data = read(&file, &reading(Accept::Numbers, &layers)?)?;
+        let mut config: Self = laid(&Self::defaults(data.train.count()), &layers, &no_alternative)?;
+        for path in [&mut config.data.file, &mut config.data.test_file] {
+            *path = path.take().map(|path| absolute(&path));
+        }
+        check_threads(config.threads)?;
+        config.examples_file().check_hashes(&file, &data)?;
+        config.complete(&data, |pointer| is_set(&layers, pointer));
+        config.check()?;
+        Ok((config, data))
+    }
+
+    /// That of a run, perhaps of another machine.
+    pub(super) fn of_run(config: Value) -> Result<Self> {
+        let plan: Self = super::overlay::typed(config.clone(), "")?;
+        plan.check()?;
+        check_whole(&plan, &config)?;
+        Ok(plan)
+    }
+
+    /// The examples of the run's file, read again.
+    pub(crate) fn dataset(&self) -> Result<Dataset> {
+        let Some(file) = &self.data.file else { return Err(Error::Config("data.file must be set".into())) };
+        let data = read(file, &self.examples_file().reading(Accept::Numbers))?;
+        self.examples_file().check_hashes(file, &data)?;
+        Ok(data)
+    }
+
+    fn complete(&mut self, data: &Dataset, is_set: impl Fn(&str) -> bool) {
+        let own = &mut self.data;
+        own.sha256 = Some(data.sha256.clone());
+        own.test_sha256 = data.test_file.as_ref().map(|(_, sha256)| sha256.clone());
+        own.test = data.division.map(|division| division.fraction);
+        own.targets = Some(data.targets);
+        own.classes = data.classes.clone().or_else(|| own.classes.take());
+        if !is_set("/data/steps") {
+            own.steps = data.train.steps();
+        }
+        own.channels = usize::try_from(data.train.channels()).ok();
+    }
+
+    fn check(&self) -> Result<()> {
+        let config = |message: String| Err(Error::Config(message));
+        if self.device != DeviceSpec::Cpu {
+            return config(format!("device is {}; random convolutions are computed on the CPU", self.device));
+        }
+        let data = &self.data;
+        if !(0.0..1.0).contains(&data.validation) {
+            return config(format!("data.validation is {}; it is a fraction from 0 to below 1", data.validation));
+        }
+        if !(1..=MOST_DRAWS).contains(&data.validation_draws) {
+            return Err(Error::setting("data.validation_draws", data.validation_draws, format!("1 to {MOST_DRAWS}")));
+        }
+        if data.steps.is_none_or(|steps| steps == 0) || data.channels.is_none_or(|channels| channels == 0) {
+            return config("data.steps and data.channels must be set, and at least 1".into());
+        }
+        match data.targets {
+            None => return config("data.targets must be set".into()),
+            Some(targets) if targets.of_steps() => {
+                return config(format!(
+                    "the targets are {targets}; random convolutions give one output for a sequence. bd train rnn learns targets of steps"
+                ));
+            }
+            Some(targets) => {
+                if let Some(names) = data.classes.as_ref().filter(|names| names.len() as i64 != targets.n_out()) {
+                    let (found, needed) = (names.len(), targets.describe());
+                    return config(format!("data.classes has {found} names, but the file has {needed}"));
+                }
+            }
+        }
+        if self.ridge.alpha.is_empty() || self.ridge.alpha.iter().any(|alpha| !(*alpha > 0.0 && alpha.is_finite())) {
+            return config(format!("ridge.alpha is {:?}; it is one or more numbers above 0", self.ridge.alpha));
+        }
+        self.examples_file().check()?;
+        self.model.check()
+    }
+
+    /// What it says of its file.
+    pub(crate) fn examples_file(&self) -> ExamplesFile<'_> {
+        let data = &self.data;
+        ExamplesFile {
+            sha256: data.sha256.as_ref(),
+            test_file: data.test_file.as_ref(),
+            test_sha256: data.test_sha256.as_ref(),
+            test: data.test,
+            group: data.group.as_ref(),
+            // In the end it is fitted to all of the training part.
+            held_out: 0.0,
+            seed: self.seed,
+        }
+    }
+
+    /// How the training part is divided to say how good the model is.
+    pub(crate) fn hold_out(&self) -> HoldOut {
+        HoldOut { fraction: self.data.validation, seed: self.seed, members: self.data.validation_draws }
+    }
+
+    /// What it has learned, for the reading of other data.
+    pub(crate) fn learned(&self) -> Option<Learned<'_>> {
+        let channels = i64::try_from(self.data.channels?).ok()?;
+        let classes = self.data.classes.as_deref();
+        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: None })
+    }
+
+    /// Features are computed in float32, the readout in float64.
+    pub(crate) fn dtype() -> Dtype {
+        Dtype::F64
+    }
+}
+
+const MOST_DRAWS: usize = 100;
+
+fn no_alternative(path: &str, name: &str) -> Result<Value> {
+    Err(Error::Config(format!("{path} cannot be '{name}'")))
+}

@@ -1,0 +1,207 @@
+//! Random convolutions of sequences: features, readout, test.
+
+use std::path::Path;
+
+use bd_core::npz::save_npz_with_text;
+use bd_core::text::{plural, short};
+use bd_core::{Error, Params, Result, catch_torch};
+use bd_models::RandomConvolutions;
+use bd_train::data::dataset::{Accept, Dataset, Subset};
+use bd_train::{Baselines, ChosenPenalty, Evaluation, HeldOut, RidgeSpectrum};
+use serde_json::{Map, Value, json};
+use tch::{Device, Kind, Tensor};
+
+use super::network::metrics;
+use super::report::{NetworkReport, first_numbers};
+use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
+use crate::config::ConvConfig;
+use crate::folder::RunFolder;
+use crate::listener::Listener;
+use crate::manifest::Manifest;
+use crate::metrics::Metrics;
+use crate::seconds::Seconds;
+use crate::{Config, Run};
+
+/// Fits random convolutions as a configuration says, on the examples of its file, which were read.
+pub fn convolve(config: ConvConfig, data: Dataset, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+    introduce(&config, &data, listener)?;
+    let whole = Config::Conv(Box::new(config.clone()));
+    let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
+    let mut folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
+    let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+    work.seconds.lap("setup");
+    let found = catch_torch(|| run(&config, &data, &mut folder, &mut work));
+    end(found, folder, work.seconds, None, listener)
+}
+
+fn introduce(config: &ConvConfig, data: &Dataset, listener: &dyn Listener) -> Result<()> {
+    let file = config.data.file.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+    listener.say(&format!(
+        "data      {file}: {} for training, {} for testing, of {}, {}; {}",
+        data.train.count(),
+        data.test.count(),
+        plural(config.data.steps.unwrap_or(0), "step"),
+        plural(data.train.channels() as usize, "channel"),
+        data.targets.describe()
+    ));
+    listener.say(&format!(
+        "model     {} by random convolutions, a linear readout of them",
+        plural(config.model.features, "feature")
+    ));
+    data.remarks()?.iter().for_each(|note| listener.say(&format!("note      {note}")));
+    Ok(())
+}
+
+fn run(config: &ConvConfig, data: &Dataset, folder: &mut RunFolder, work: &mut Work<'_>) -> Result<Stage<Found>> {
+    heed!(work);
+    let mut metrics_file = Metrics::open(folder.path())?;
+    let mut held_out = HeldOut::default();
+    for (kept, held) in parts(config, data)? {
+        let (model, _) = fit(config, &kept)?;
+        let found = evaluate(&model, &held)?;
+        held_out.add(&found, held.lengths.as_ref())?;
+        heed!(work);
+    }
+    let (model, chosen) = fit(config, &data.train)?;
+    say_fit(&chosen, &held_out, work.listener);
+    work.seconds.lap("train");
+    folder.write_weights(&model.params)?;
+    heed!(work);
+    let evaluation = evaluate(&model, &data.test)?;
+    let report = NetworkReport {
+        validation: held_out,
+        baselines: Baselines::of(&data.train, &data.test, data.targets)?,
+        inputs: Some(first_numbers(&numbers(&data.test)?)),
+        ..NetworkReport::of_closed_form(evaluation, config.data.classes.clone())
+    };
+    work.seconds.lap("evaluate");
+    let mut found = metrics(&report);
+    found.extend(report.validation.metrics());
+    found.insert("alpha".into(), json!(chosen.alpha));
+    let mut line = json!({"split": "test"});
+    line.as_object_mut().expect("an object").extend(found.clone());
+    line["confusion"] = json!(report.evaluation.confusion);
+    metrics_file.report(&line)?;
+    let names = config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
+    save_npz_with_text(&folder.file("predictions.npz")?, &arrays(&report.evaluation, &data.test), &names)?;
+    work.seconds.lap("write");
+    Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found }))
+}
+
+/// The parts of the training part that models are fitted to and judged on.
+fn parts(config: &ConvConfig, data: &Dataset) -> Result<Vec<(Subset, Subset)>> {
+    let hold_out = config.hold_out();
+    let part = |i: usize| {
+        let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed.wrapping_add(i as u64))?;
+        Ok(held.map(|held| (kept, held)))
+    };
+    (0..hold_out.members).filter_map(|i| part(i).transpose()).collect()
+}
+
+/// A model of the configuration, whose readout is zero.
+pub(crate) fn model(config: &ConvConfig) -> Result<RandomConvolutions> {
+    let data = &config.data;
+    let (Some(steps), Some(channels), Some(targets)) = (data.steps, data.channels, data.targets) else {
+        return Err(Error::Config("data.steps, data.channels and data.targets must be set".into()));
+    };
+    let params = Params::new(config.seed, (Kind::Float, Device::Cpu));
+    RandomConvolutions::new(params, [steps, channels], targets.n_out(), !targets.are_labels(), &config.model)
+}
+
+/// Fitted to sequences.
+fn fit(config: &ConvConfig, train: &Subset) -> Result<(RandomConvolutions, ChosenPenalty)> {
+    let model = model(config)?;
+    let features = model.fit_features(&numbers(train)?, train.lengths.as_ref())?;
+    let targets = match train.targets.kind() {
+        Kind::Int64 => one_hot(&train.targets, config),
+        _ => model.fit_targets(&train.targets)?,
+    };
+    let spectrum = RidgeSpectrum::new(&features, &targets)?;
+    let chosen = spectrum.choose(&config.ridge.alpha)?;
+    let solution = spectrum.solve(chosen.alpha)?;
+    let bias = solution.bias.as_ref().expect("there is an intercept");
+    model.set_readout(&solution.weight, bias)?;
+    Ok((model, chosen))
+}
+
+/// 1 for the class and 0 for the others, float64 `[sample, class]`.
+fn one_hot(labels: &Tensor, config: &ConvConfig) -> Tensor {
+    let classes = config.data.targets.map_or(0, |targets| targets.n_out());
+    labels.one_hot(classes).to_kind(Kind::Double)
+}
+
+fn numbers(part: &Subset) -> Result<Tensor> {
+    part.numbers().ok_or_else(|| Error::Config("random convolutions learn from numbers in steps".into()))
+}
+
+/// The loss is the mean square error of the regression: of scores from 1 for the class and 0 for the others, or of standardised targets.
+fn evaluate(model: &RandomConvolutions, part: &Subset) -> Result<Evaluation> {
+    let outputs = model.predict(&numbers(part)?, part.lengths.as_ref())?;
+    let error = match part.targets.kind() {
+        Kind::Int64 => &outputs - part.targets.one_hot(outputs.size()[1]).to_kind(Kind::Double),
+        _ => model.targets(&outputs) - model.targets(&part.targets),
+    };
+    let loss = error.square().mean(Kind::Double).double_value(&[]);
+    Evaluation::new(loss, outputs, &part.targets, None)
+}
+
+fn say_fit(chosen: &ChosenPenalty, held_out: &HeldOut, listener: &dyn Listener) {
+    let penalties = plural(chosen.errors.len(), "penalty").replace("penaltys", "penalties");
+    let how = if chosen.errors.len() > 1 {
+        format!(", of {penalties} the best at training samples that are left out one by one")
+    } else {
+        String::new()
+    };
+    listener.say(&format!("ridge     alpha {:e}{how}", chosen.alpha));
+    if held_out.samples() > 0 {
+        let what = if held_out.are_labels() { "accuracy" } else { "error over variance" };
+        listener.say(&format!(
+            "held out  {what} {} (standard error {}) on {} samples that were held out of the training part; then all of it was fitted",
+            short(held_out.mean()),
+            short(held_out.standard_error()),
+            held_out.samples()
+        ));
+    }
+}
+
+/// What `predictions.npz` has.
+fn arrays(evaluation: &Evaluation, test: &Subset) -> Vec<(String, Tensor)> {
+    let samples = test.samples.as_ref().map(|samples| {
+        let numbers: Vec<i64> = samples.iter().map(|sample| *sample as i64).collect();
+        ("sample".to_owned(), Tensor::from_slice(&numbers))
+    });
+    evaluation.arrays().into_iter().chain(samples).collect()
+}
+
+/// The fitted model of a run on the test part of its own data, or of another file: what is found, and numbers by name.
+pub fn evaluate_conv(
+    run: &Run,
+    config: &ConvConfig,
+    other: Option<&Path>,
+    listener: &dyn Listener,
+) -> Result<(NetworkReport, Map<String, Value>)> {
+    let weights = run.weights()?;
+    let other = match other {
+        Some(file) if config.examples_file().has_divided(file)? => {
+            listener.say("note      the run has learned from a part of this file; it is tested on the rest");
+            None
+        }
+        other => other,
+    };
+    let report = catch_torch(|| {
+        let model = model(config)?;
+        model.params.load(&weights)?;
+        let of =
+            |part: &Subset| Ok(NetworkReport::of_closed_form(evaluate(&model, part)?, config.data.classes.clone()));
+        match (other, config.learned()) {
+            (Some(file), Some(learned)) => of(&Dataset::read_test(file, Accept::Numbers, &learned)?),
+            _ => {
+                let data = config.dataset()?;
+                let baselines = Baselines::of(&data.train, &data.test, data.targets)?;
+                Ok(NetworkReport { baselines, ..of(&data.test)? })
+            }
+        }
+    })?;
+    let metrics = metrics(&report);
+    Ok((report, metrics))
+}

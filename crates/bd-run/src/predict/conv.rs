@@ -1,0 +1,95 @@
+//! Random convolutions over sequences.
+
+use std::path::Path;
+
+use bd_core::text::plural;
+use bd_core::{Arrays, Error, Result, catch_torch, kind_name};
+use bd_models::RandomConvolutions;
+use bd_train::data::dataset::{Accept, Sequences, Targets, Use, sequences};
+use tch::Tensor;
+
+use super::{Input, Prediction, Prepared, PreparedData, refuse, seen};
+use crate::Run;
+use crate::config::ConvConfig;
+use crate::experiment::conv_model;
+
+/// Fitted random convolutions.
+#[derive(Debug)]
+pub(super) struct Convolving {
+    config: ConvConfig,
+    model: RandomConvolutions,
+}
+
+/// Sequences in the units of the data.
+#[derive(Debug)]
+pub(super) struct NumbersInput {
+    x: Tensor,
+    lengths: Option<Tensor>,
+    /// What the samples were for, where the run has learned from some of them.
+    uses: Option<Vec<Use>>,
+}
+
+impl Convolving {
+    pub(super) fn new(run: &Run, config: &ConvConfig) -> Result<Self> {
+        let model = catch_torch(|| conv_model(config))?;
+        model.params.load(&run.weights()?)?;
+        Ok(Self { config: config.clone(), model })
+    }
+
+    pub(super) fn read(&self, path: &Path, input: &Input) -> Result<Prepared> {
+        let of_others = [
+            ("--columns", input.columns.is_some()),
+            ("--time", input.time.is_some()),
+            ("--dt", input.dt.is_some()),
+            ("--free-run", input.free_run > 0),
+            ("--record", !input.record.is_empty()),
+        ];
+        refuse("conv", &of_others)?;
+        let arrays = Arrays::read(path)?;
+        let Sequences { x, lengths, kind } =
+            catch_torch(|| sequences(&arrays, input.array.as_deref(), self.model.channels()))?;
+        let of_all = input.array.as_deref().is_none_or(|name| name == "x");
+        let uses = match of_all {
+            true => catch_torch(|| self.config.examples_file().uses(path, Accept::Numbers))?,
+            false => None,
+        };
+        let mut prepared = self.prepared(x, lengths, &kind_name(kind));
+        if let (PreparedData::Numbers(numbers), Some(uses)) = (&mut prepared.data, uses) {
+            prepared.words.push(seen(&uses));
+            numbers.uses = Some(uses);
+        }
+        Ok(prepared)
+    }
+
+    /// Sequences in memory.
+    pub(super) fn prepare(&self, x: &Tensor) -> Result<Prepared> {
+        let (size, channels) = (x.size(), self.model.channels());
+        if size.len() != 3 || size[2] != channels || size.contains(&0) {
+            let expected = format!("[batch, time, {channels}]");
+            return Err(Error::Shape { what: "inputs".into(), expected, found: size });
+        }
+        Ok(self.prepared(x.shallow_clone(), None, &kind_name(x.kind())))
+    }
+
+    fn prepared(&self, x: Tensor, lengths: Option<Tensor>, form: &str) -> Prepared {
+        let [samples, steps, channels] = [0, 1, 2].map(|dim| x.size()[dim] as usize);
+        let shape = [plural(samples, "sample"), plural(steps, "step"), plural(channels, "channel")].join(", ");
+        let numbers = NumbersInput { x, lengths, uses: None };
+        Prepared { words: vec![format!("{shape}; {form}")], data: PreparedData::Numbers(numbers) }
+    }
+
+    pub(super) fn predict(&self, input: &NumbersInput) -> Result<Prediction> {
+        let outputs = self.model.predict(&input.x, input.lengths.as_ref())?;
+        let mut arrays = match self.config.data.targets {
+            Some(Targets::Labels { .. }) => {
+                vec![("class".to_owned(), outputs.f_argmax(-1, false)?), ("score".to_owned(), outputs)]
+            }
+            _ => vec![("prediction".to_owned(), outputs)],
+        };
+        if let Some(uses) = &input.uses {
+            let uses: Vec<i64> = uses.iter().map(|used| *used as i64).collect();
+            arrays.push(("use".into(), Tensor::from_slice(&uses)));
+        }
+        Ok(Prediction::of_sequences(arrays, self.config.data.classes.clone()))
+    }
+}
