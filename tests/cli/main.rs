@@ -12,6 +12,7 @@ mod parts;
 mod refusals;
 mod series_choice;
 mod snn_data;
+mod train_auto;
 mod train_ngrc;
 mod train_rnn;
 mod train_snn;

@@ -266,6 +266,9 @@ pub(crate) struct Auto {
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) parts: Parts,
+    /// Length of a step in ms, as of bd train snn
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) dt: Option<f64>,
     /// Seconds for all tries together; a network whose share is over is as good as it is then
     #[arg(long, value_name = "S", default_value_t = bd_run::experiment::USUAL_BUDGET_S, allow_negative_numbers = true)]
     pub(crate) budget: f64,

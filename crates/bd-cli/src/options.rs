@@ -153,7 +153,10 @@ pub(crate) fn of_auto(args: &args::Auto) -> Result<AutoConfig> {
     given.put("threads", &args.threads);
     given.parts(&args.parts)?;
     file("--data", &Some(args.data.clone()))?;
-    Ok(AutoConfig { file: args.data.clone(), options: given.0, device: args.device.clone(), budget_s: args.budget })
+    let mut of_networks = Given(Vec::new());
+    of_networks.put("device", &args.device);
+    of_networks.number("dt", "--dt", args.dt)?;
+    Ok(AutoConfig { file: args.data.clone(), options: given.0, of_networks: of_networks.0, budget_s: args.budget })
 }
 
 /// What may change when a run goes on.

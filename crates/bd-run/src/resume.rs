@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::Config;
 use crate::config::{ForecastConfig, Layers, Lessons, NetworkConfig, cores};
 use crate::experiment::{Ended, NetworkExperiment, PreparedForecast, Setting, carry_out};
-use crate::folder::RunFolder;
+use crate::folder::{RunFolder, of_best};
 use crate::listener::Listener;
 use crate::manifest::{Resumed, Status, Versions, utc_now};
 use crate::open::Run;
@@ -55,6 +55,7 @@ impl Resume {
     ///
     /// Fails with [`Error::Locked`] while another process is at work in the folder.
     pub fn open(path: &Path, layers: &Layers) -> Result<Self> {
+        let path = &of_best(path)?;
         let folder = RunFolder::reopen(path)?;
         let run = Run::open(path)?;
         let (config, is_longer) = changed(run.config(), layers)?;

@@ -29,8 +29,8 @@ pub struct AutoConfig {
     pub file: PathBuf,
     /// What is said of it and of all jobs, such as `data.test_file` and `seed`; see [`Layers::options`].
     pub options: Vec<(&'static str, Value)>,
-    /// The device of networks, as [`NetworkConfig::device`].
-    pub device: Option<String>,
+    /// What is said of networks alone, such as `device` and `dt`.
+    pub of_networks: Vec<(&'static str, Value)>,
     /// The time of all tries together in seconds. A network that is being trained when its share is over is as good as it is then.
     pub budget_s: f64,
 }
@@ -161,6 +161,9 @@ pub fn auto(
     Ok(AutoEnded::Finished(outcome))
 }
 
+/// The part of the time that trainings may take; tests and figures follow each of them.
+const FOR_TRAINING: f64 = 0.95;
+
 /// A year.
 const MOST_BUDGET_S: f64 = 31_536_000.0;
 
@@ -179,8 +182,8 @@ fn plans(config: &AutoConfig) -> Result<Vec<Plan>> {
     };
     let data = Dataset::read(&config.file, &reading)?;
     let (has_events, has_numbers) = (data.train.events().is_some(), data.train.numbers().is_some());
-    let of_numbers = |job| match has_events {
-        true => Err(format!("{job} takes numbers in steps, and the file has spikes with times")),
+    let of_numbers = || match has_events {
+        true => Err("it takes numbers in steps, and the file has spikes with times".to_owned()),
         false => Ok(Vec::new()),
     };
     Ok(JOBS
@@ -192,7 +195,7 @@ fn plans(config: &AutoConfig) -> Result<Vec<Plan>> {
                 }
                 "snn" if has_numbers => Ok(vec![("data.encode", json!({"name": "current"}))]),
                 "snn" => Ok(Vec::new()),
-                job => of_numbers(job),
+                _ => of_numbers(),
             };
             (job, plan)
         })
@@ -209,7 +212,7 @@ struct Tries<'a> {
 
 impl Tries<'_> {
     fn all(&mut self, plans: Vec<Plan>) -> Result<Vec<Tried>> {
-        let deadline = self.setting.began + Duration::from_secs_f64(self.config.budget_s);
+        let deadline = self.setting.began + Duration::from_secs_f64(self.config.budget_s * FOR_TRAINING);
         let whole = self.setting.control.clone().ending_at(deadline);
         let mut left = plans.iter().filter(|(_, plan)| plan.is_ok()).count();
         let mut tried = Vec::new();
@@ -272,7 +275,7 @@ impl Tries<'_> {
             let device = Config::Conv(Box::new(config.clone())).device().resolve()?;
             return convolve(config, data, &Setting { device, ..setting }, self.listener);
         }
-        options.extend(self.config.device.as_ref().map(|device| ("device", json!(device))));
+        options.extend(self.config.of_networks.iter().cloned());
         let (config, lessons) = NetworkConfig::resolve(job, &Layers { options, ..Layers::default() })?;
         train(config, lessons, &setting, self.listener)
     }
@@ -300,4 +303,42 @@ fn choose(scores: &[(&'static str, &HeldOut)]) -> Option<&'static str> {
 fn in_words(held: &HeldOut) -> String {
     let what = if held.are_labels() { "held-out accuracy" } else { "held-out error over variance" };
     format!("{what} {} +- {}", short(held.mean()), short(held.standard_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_train::Evaluation;
+    use tch::Tensor;
+
+    use super::*;
+
+    /// Of `count` labels `right` are told.
+    fn held(right: i64, count: i64) -> HeldOut {
+        let scores = Tensor::from_slice(&[1.0, 0.0]).expand([count, 2], false).contiguous();
+        let labels: Vec<i64> = (0..count).map(|i| i64::from(i >= right)).collect();
+        let found = Evaluation::new(0.0, scores, &Tensor::from_slice(&labels), None).unwrap();
+        let mut held = HeldOut::default();
+        held.add(&found, None).unwrap();
+        held
+    }
+
+    fn chosen(scores: &[(&'static str, HeldOut)]) -> Option<&'static str> {
+        choose(&scores.iter().map(|(job, held)| (*job, held)).collect::<Vec<_>>())
+    }
+
+    /// 90 of 100 have a standard error of 0.030: 88 are as good, 86 are not.
+    #[test]
+    fn the_simplest_within_a_standard_error_is_taken() {
+        assert_eq!(chosen(&[("conv", held(88, 100)), ("rnn", held(90, 100)), ("snn", held(70, 100))]), Some("conv"));
+        assert_eq!(chosen(&[("conv", held(86, 100)), ("rnn", held(90, 100)), ("snn", held(90, 100))]), Some("rnn"));
+        assert_eq!(chosen(&[("conv", held(95, 100)), ("rnn", held(90, 100))]), Some("conv"));
+        // Where all are right there is no error left.
+        assert_eq!(chosen(&[("conv", held(99, 100)), ("rnn", held(100, 100))]), Some("rnn"));
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_is_not_the_best() {
+        assert_eq!(chosen(&[("conv", HeldOut::default()), ("snn", held(3, 10))]), Some("snn"));
+        assert_eq!((chosen(&[("conv", HeldOut::default())]), chosen(&[])), (None, None));
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub struct Control {
     stop: Arc<AtomicBool>,
     save: Arc<AtomicBool>,
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Control {

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bd_core::{Inputs, Params, Rng, Stack};
 use bd_models::{Cell, RateNetConfig};
@@ -20,6 +21,8 @@ struct Case {
     padded: bool,
     validation: bool,
     device: bool,
+    /// There is no time left.
+    over: bool,
 }
 
 /// What it came to.
@@ -92,6 +95,7 @@ fn train(case: &Case, folder: &Path, stop_after: Option<u64>) -> Came {
     let (train, held) = (examples("train", case.padded), examples("held", case.padded));
     let draw = |number: u64| Ok(examples(&format!("batch {number}"), case.padded));
     let control = Control::default();
+    let control = if case.over { control.ending_at(Instant::now()) } else { control };
     let mut recorder = Recorder { stop_after, control: control.clone(), ..Recorder::default() };
     let mut trainer = Trainer::new(&net, &params, Loss::Mse, &case.config, Shared::new(1.0))
         .unwrap()
@@ -182,6 +186,35 @@ fn a_training_that_is_stopped_after_any_update_goes_on_bit_for_bit() {
             assert_eq!(train(&case, folder.path(), None), whole, "{name}, stopped after {stop}");
         }
     }
+}
+
+/// After the first update the time is over: the parameters are judged by then, and without judgement the training goes on as it was.
+#[test]
+fn a_training_whose_time_is_over_ends_after_an_update() {
+    for (name, case) in cases() {
+        // On a device updates are known later, and of pieces an update is one of several of a batch.
+        if case.config.truncate.is_some() {
+            continue;
+        }
+        let (whole, folder) = (train(&case, tempfile::tempdir().unwrap().path(), None), tempfile::tempdir().unwrap());
+        let over = train(&Case { over: true, ..case.clone() }, folder.path(), None);
+        assert_eq!((over.end, &over.losses[..]), (End::Time, &whole.losses[..1]), "{name}");
+        if case.config.early_stopping.is_some() {
+            assert_eq!(over.best.map(|(step, _)| step), Some(1), "{name}");
+        } else {
+            assert_eq!(train(&case, folder.path(), None), whole, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_time_that_is_left_is_shared() {
+    let left = |control: &Control| control.deadline.unwrap().saturating_duration_since(Instant::now()).as_secs();
+    let control = Control::default().ending_at(Instant::now() + Duration::from_secs(3600));
+    let [first, only] = [4, 1].map(|parts| left(&control.first_of(parts)));
+    assert!((850..=900).contains(&first) && (3550..=3600).contains(&only), "{first} {only}");
+    control.first_of(4).stop();
+    assert!(control.is_stopped() && Control::default().first_of(3).deadline.is_none());
 }
 
 #[test]

@@ -142,7 +142,8 @@ impl NetworkConfig {
         if !has_dt {
             let least_ms = events.last_s() * 1000.0 / steps as f64;
             return Err(Error::Config(format!(
-                "the file has a target for each of {steps} steps, and spikes with times: set dt, the length of a step in ms. The last                  spike of the training part is within the last step if dt is about {}",
+                "the file has a target for each of {steps} steps, and spikes with times: set dt, the length of a step in ms. The last \
+                 spike of the training part is within the last step if dt is about {}",
                 short(least_ms)
             )));
         }
