@@ -1,6 +1,6 @@
 """`scripts/bench quality --data FOLDER`: how good `bd train` with its defaults is on every .npz set of a folder, beside other methods.
 
-Of `bd train rnn`, `snn` and, where the program has it, `auto` each seed is a training. The others are those of peers/quality.py: the
+Of `bd train rnn`, `snn`, `conv` and `auto` each seed is a training. The others are those of peers/quality.py: the
 nearest neighbour, ridge regression, an echo state network and MiniRocket. A row has the score on the test part, its median over the
 seeds with least and most, and the seconds of one run: of bd those of the whole program, of the others those of fit and prediction.
 
@@ -32,16 +32,13 @@ def arguments(given):
     return options, [file.resolve() for file in files]
 
 
-def jobs_of(bd, about):
-    """Options of `bd train` by job for a set: without a network for what it does not take."""
-    jobs = {"rnn": [], "snn": ["--encode", "current"]}
-    if about["inputs"] == "spikes":
-        jobs["snn"] = []
+def jobs_of(about):
+    """Options of `bd train` by job for a set: without a job for what it does not take."""
     if about["inputs"] == "events":
-        jobs = {"snn": ["--dt", repr(about["dt_ms"])] if "dt_ms" in about else []}
-    listed = subprocess.run([*bd, "train", "--help"], capture_output=True, text=True).stdout
-    has_auto = any(line.split()[:1] == ["auto"] for line in listed.splitlines())
-    return jobs | ({"auto": []} if has_auto else {})
+        dt = ["--dt", repr(about["dt_ms"])] if "dt_ms" in about else []
+        return {"snn": dt, "auto": dt}
+    encode = [] if about["inputs"] == "spikes" else ["--encode", "current"]
+    return {"rnn": [], "snn": encode, "conv": [], "auto": []}
 
 
 def train(bd, job, extra, file, seeds, metric, measure, say):
@@ -79,7 +76,7 @@ def main(given, build, environment, measure, say):
     for file in files:
         about = told["sets"][file.stem]
         programs = {}
-        for job, extra in jobs_of(bd, about).items() if bd else ():
+        for job, extra in jobs_of(about).items() if bd else ():
             if found := train(bd, job, extra, file, options.seeds, about["metric"], measure, say):
                 programs[f"bd {job}"] = found
                 say(f"{file.stem}: bd {job}: {median(found['scores']):.3f}")
