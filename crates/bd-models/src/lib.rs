@@ -11,6 +11,7 @@
 //! | [`gru`] | [`Gru`]: gated recurrent units |
 //! | [`lstm`] | [`Lstm`]: long short-term memory |
 //! | [`rate_net`] | [`RateNetConfig`]: recurrent layers with a linear readout, from BrainPy's tutorial upwards |
+//! | [`reservoir`] | [`Reservoir`]: a fixed recurrent network of rates, of which only a readout is fitted |
 //! | [`random_convolutions`] | [`RandomConvolutions`]: features of whole sequences by random convolutions, with a linear readout |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`running_mean`] | [`RunningMean`]: inputs beside their mean so far, for readouts of whole sequences |
@@ -50,6 +51,7 @@ pub mod pipeline;
 pub mod random_convolutions;
 pub mod rate_net;
 pub mod recurrent;
+pub mod reservoir;
 pub mod rnn;
 pub mod running_mean;
 pub mod snn;
@@ -75,6 +77,7 @@ pub use pipeline::{Pipeline, Preparation};
 pub use random_convolutions::{RandomConvolutions, RandomConvolutionsConfig};
 pub use rate_net::{Cell, RateNetConfig, Reads};
 pub use recurrent::{Recurrent, RecurrentState};
+pub use reservoir::{Reservoir, ReservoirConfig};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use running_mean::{RunningMean, RunningMeanState};
 pub use snn::SnnConfig;

@@ -89,7 +89,7 @@ impl Rnn {
 }
 
 /// The rates of potentials.
-fn activate(activation: Activation, a: &Tensor) -> Tensor {
+pub(crate) fn activate(activation: Activation, a: &Tensor) -> Tensor {
     match activation {
         Activation::Relu => a.relu(),
         Activation::Tanh => a.tanh(),

@@ -48,7 +48,6 @@ impl Weights {
     }
 
     /// Weights that are there already.
-    #[cfg(test)]
     pub(crate) fn of(input: Tensor, recurrent: Tensor, bias: Tensor) -> Self {
         Self { input, recurrent, bias }
     }
