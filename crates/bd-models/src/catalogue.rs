@@ -5,9 +5,10 @@ use bd_core::{Error, Forecaster, Params, Rng};
 use tch::Tensor;
 
 use crate::{
-    Activation, Cell, CubaLif, Delay, Expon, ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig,
-    Lif, LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep,
-    RateNetConfig, Recurrent, Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
+    Activation, Cell, CubaLif, Delay, Esn, EsnConfig, Expon, ExponConfig, Gru, GruConfig, Init, LeakyIntegrator,
+    LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, Ngrc, NgrcConfig, Nvar,
+    NvarConfig, OneStep, RateNetConfig, Recurrent, RecurrentMatrix, Reservoir, ReservoirConfig, Reset, Rnn, RnnConfig,
+    SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
 };
 /// All of them, under different names.
 pub fn all() -> Vec<Subject> {
@@ -72,6 +73,28 @@ fn rates() -> Vec<Subject> {
     let lstm = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
     all.push(Subject::smooth("gru", move |params, n| Gru::new(&mut params.at("r"), 2, n, &gru)));
     all.push(Subject::smooth("lstm", move |params, n| Lstm::new(&mut params.at("r"), 2, n, &lstm)));
+    for (matrix, activation) in RecurrentMatrix::all().into_iter().zip(Activation::all()) {
+        let name = format!("reservoir, {}, {}", matrix.name(), name_of(&activation));
+        let of = move |units: i64| ReservoirConfig {
+            units,
+            leak: 0.4,
+            bias_scaling: 0.2,
+            matrix,
+            activation,
+            ..ReservoirConfig::default()
+        };
+        all.push(Subject::smooth(name, move |params, n| Reservoir::new(&mut params.at("r"), 2, &of(n.max(10)))));
+    }
+    for target in [Target::Value, Target::Increment] {
+        let name = if target == Target::Value { "esn" } else { "esn, increment, scaled" };
+        all.push(Subject::smooth(name, move |params, n| {
+            let reservoir = ReservoirConfig { units: n.max(10), leak: 0.7, ..ReservoirConfig::default() };
+            let scale = target == Target::Increment;
+            let esn = Esn::new(params, 2, 2, &EsnConfig { reservoir, target, scale, ..EsnConfig::default() })?;
+            esn.fit_scale(&data(params, 2))?;
+            Ok::<_, Error>(esn)
+        }));
+    }
     for cell in Cell::all() {
         all.push(Subject::smooth(format!("two layers of {}", cell.name()), move |params, n| {
             RateNetConfig { n_in: 2, hidden: vec![n, 4], n_out: 3, cell, ..RateNetConfig::default() }.build(params)

@@ -5,6 +5,7 @@
 //! | [`linear`] | [`Linear`]: `y = x W + b`, the readout of everything that is fitted in closed form |
 //! | [`nvar`] | [`Nvar`]: nonlinear vector autoregression, lagged inputs and their products |
 //! | [`ngrc`] | [`Ngrc`]: next-generation reservoir computing, `Nvar` and `Linear` |
+//! | [`esn`] | [`Esn`]: echo state networks, a [`Reservoir`] and lagged inputs beside it, with a linear readout |
 //! | [`lif`] | [`Lif`]: leaky integrate-and-fire neurons, with a surrogate gradient |
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
 //! | [`rnn`] | [`Rnn`]: recurrent networks of rates, with or without a leak |
@@ -38,6 +39,8 @@ pub mod cuba_lif;
 pub mod decay;
 pub mod delay;
 pub mod encode;
+mod ends;
+pub mod esn;
 pub mod expon;
 pub mod gru;
 pub mod init;
@@ -64,6 +67,7 @@ pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
 pub use encode::{Encoder, Scaling};
+pub use esn::{Esn, EsnConfig, EsnState};
 pub use expon::{Expon, ExponConfig};
 pub use gru::{Gru, GruConfig, GruState};
 pub use init::Init;
@@ -77,7 +81,7 @@ pub use pipeline::{Pipeline, Preparation};
 pub use random_convolutions::{RandomConvolutions, RandomConvolutionsConfig};
 pub use rate_net::{Cell, RateNetConfig, Reads};
 pub use recurrent::{Recurrent, RecurrentState};
-pub use reservoir::{Reservoir, ReservoirConfig};
+pub use reservoir::{Entries, RecurrentMatrix, Reservoir, ReservoirConfig};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use running_mean::{RunningMean, RunningMeanState};
 pub use snn::SnnConfig;

@@ -11,20 +11,10 @@ use bd_core::{Features, Forecaster, Inputs, Params, Readout, Result, Shared, Sys
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::ends::Ends;
+pub use crate::ends::Target;
 use crate::linear::{Linear, LinearConfig};
 use crate::nvar::{Nvar, NvarConfig, NvarState};
-use crate::standardise::Standardise;
-
-/// What the readout of an [`Ngrc`] is fitted to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// The value to come.
-    #[default]
-    Value,
-    /// Its difference from the present one, which the model then adds.
-    Increment,
-}
 
 /// Settings of an [`Ngrc`].
 ///
@@ -58,31 +48,16 @@ pub struct Ngrc {
     pub r: Nvar,
     /// The readout.
     pub o: Linear,
-    target: Target,
-    scale: Option<Standardise>,
+    ends: Ends,
 }
 
 impl Ngrc {
     /// A model of `n_in` channels that forecasts each of them `horizons` times: outputs are `[horizon, channel]`, flattened.
     pub fn new(params: &mut Params, n_in: usize, horizons: usize, config: &NgrcConfig) -> Result<Self> {
         let r = Nvar::new(n_in, &config.nvar)?;
-        let scale = config.scale.then(|| Standardise::new(&mut params.at("scale"), n_in as i64)).transpose()?;
+        let ends = Ends::new(&mut params.at("scale"), [n_in, horizons], config.target, config.scale)?;
         let o = Linear::new(&mut params.at("o"), r.n_out(), (n_in * horizons) as i64, &LinearConfig::default())?;
-        Ok(Self { r, o, target: config.target, scale })
-    }
-
-    fn scaled(&self, x: &Tensor) -> Tensor {
-        self.scale.as_ref().map_or_else(|| x.shallow_clone(), |scale| scale.apply(x))
-    }
-
-    /// What is added to the readout of inputs `[.., n_in]`.
-    fn added(&self, x: &Tensor) -> Option<Tensor> {
-        let horizons = self.n_out() / self.n_in();
-        match self.target {
-            Target::Value => None,
-            Target::Increment if horizons == 1 => Some(x.shallow_clone()),
-            Target::Increment => Some(Tensor::cat(&vec![x; horizons as usize], -1)),
-        }
+        Ok(Self { r, o, ends })
     }
 }
 
@@ -106,9 +81,9 @@ impl System for Ngrc {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &NgrcState) -> (Tensor, NgrcState) {
-        let (features, r) = self.r.step(&sha.within("r"), &self.scaled(x), &s.r);
+        let (features, r) = self.r.step(&sha.within("r"), &self.ends.scaled(x), &s.r);
         let y = self.o.step(&sha.within("o"), &features, &()).0;
-        (self.added(x).map_or_else(|| y.shallow_clone(), |added| &y + added), NgrcState { r })
+        (self.ends.output(x, y), NgrcState { r })
     }
 
     fn scan(&self, sha: &Shared, inputs: &Inputs, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
@@ -121,9 +96,9 @@ impl System for Ngrc {
 impl Readout for Ngrc {
     fn features(&self, sha: &Shared, inputs: &Inputs, s: NgrcState, tap: &mut Tap) -> (Features, NgrcState) {
         let xs = &inputs.time_first();
-        let scaled = Inputs::Dense(self.scaled(xs));
+        let scaled = Inputs::Dense(self.ends.scaled(xs));
         let (values, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), &scaled, s.r, tap));
-        (Features { values, added: self.added(xs) }, NgrcState { r })
+        (Features { values, added: self.ends.added(xs) }, NgrcState { r })
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
@@ -139,18 +114,13 @@ impl Forecaster for Ngrc {
 
     fn horizon(&self, index: usize) -> Self {
         let (first, channels) = (index as i64 * self.n_in(), self.n_in());
-        Self {
-            r: self.r.clone(),
-            o: self.o.outputs(first..first + channels),
-            target: self.target,
-            scale: self.scale.as_ref().map(Standardise::share),
-        }
+        Self { r: self.r.clone(), o: self.o.outputs(first..first + channels), ends: self.ends.of_one_horizon() }
     }
 
     /// Takes mean and standard deviation of each channel from data `[.., n_in]`, see [`Standardise::fit`]. Without `scale` in the
     /// settings there is nothing to do.
     fn fit_scale(&self, x: &Tensor) -> Result<()> {
-        self.scale.as_ref().map_or(Ok(()), |scale| scale.fit(x))
+        self.ends.fit_scale(x)
     }
 }
 

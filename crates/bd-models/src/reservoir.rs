@@ -118,6 +118,11 @@ impl Reservoir {
         Ok(Self { weights: Weights::of(input, recurrent, bias), config: *config })
     }
 
+    /// The same with handles on the same parameters.
+    pub(crate) fn share(&self) -> Self {
+        Self { weights: self.weights.share(), config: self.config }
+    }
+
     /// The settings.
     pub fn config(&self) -> &ReservoirConfig {
         &self.config

@@ -52,6 +52,12 @@ impl Weights {
         Self { input, recurrent, bias }
     }
 
+    /// Handles on the same tensors.
+    pub(crate) fn share(&self) -> Self {
+        let [input, recurrent, bias] = self.tensors().map(Tensor::shallow_clone);
+        Self { input, recurrent, bias }
+    }
+
     /// Dtype and device.
     pub(crate) fn on(&self) -> (Kind, Device) {
         (self.input.kind(), self.input.device())

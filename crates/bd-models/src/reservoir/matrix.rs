@@ -46,6 +46,15 @@ impl RecurrentMatrix {
         [Self::default(), Self::Orthogonal, Self::Ring]
     }
 
+    /// Its name, as in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Random { .. } => "random",
+            Self::Orthogonal => "orthogonal",
+            Self::Ring => "ring",
+        }
+    }
+
     /// Refuses a density that cannot be.
     pub(super) fn check(self) -> Result<()> {
         match self {
