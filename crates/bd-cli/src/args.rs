@@ -224,6 +224,10 @@ pub(crate) enum Train {
     /// BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
     Ngrc(Box<Ngrc>),
+    /// An echo state network: a fixed random reservoir whose readout is fitted by ridge regression, on a series of your own (--data FILE).
+    /// Without options: BrainPy's tutorial on Lorenz.
+    #[command(after_help = EXIT_CODES)]
+    Esn(Box<Esn>),
     /// A recurrent network of rates, trained by back-propagation through time, on examples of your own (--data FILE) or on a task
     /// (--task NAME). Without options: BrainPy's tutorial, 100 units that learn to integrate white noise.
     #[command(after_help = EXIT_CODES)]
@@ -326,8 +330,9 @@ pub(crate) struct Run {
     pub(crate) quiet: bool,
 }
 
+/// Options of a forecast of a series, by whatever model.
 #[derive(Debug, Args)]
-pub(crate) struct Ngrc {
+pub(crate) struct Series {
     /// Series to learn, instead of Lorenz: .csv, .tsv, .txt or .dat, .npy, .npz or .safetensors
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
@@ -352,19 +357,6 @@ pub(crate) struct Ngrc {
     /// Steps ahead to forecast [default: 1; for Lorenz 1,10,100]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) horizon: Option<Vec<usize>>,
-    /// Points of the past that are features, the present one included, or several numbers of which the validation part chooses
-    /// one [default: 1,2,3,5,9,12,18,24, or 9 without a validation part; for Lorenz 4]
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    pub(crate) delay: Option<Vec<usize>>,
-    /// Steps between these points [default: 1; for Lorenz 5]
-    #[arg(long, value_name = "N")]
-    pub(crate) stride: Option<usize>,
-    /// Orders of the products of these points; 1 is linear only [default: 1; for Lorenz 2]
-    #[arg(long, value_name = "N,N", value_delimiter = ',')]
-    pub(crate) order: Option<Vec<usize>>,
-    /// A constant among the features
-    #[arg(long)]
-    pub(crate) constant: bool,
     /// Whether each channel is standardised by mean and standard deviation of the training part; forecasts are in the data's units
     /// all the same [default: true; for Lorenz false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -388,6 +380,52 @@ pub(crate) struct Ngrc {
     pub(crate) free_run: Option<usize>,
     #[command(flatten)]
     pub(crate) run: Run,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ngrc {
+    /// Points of the past that are features, the present one included, or several numbers of which the validation part chooses
+    /// one [default: 1,2,3,5,9,12,18,24, or 9 without a validation part; for Lorenz 4]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) delay: Option<Vec<usize>>,
+    /// Steps between these points [default: 1; for Lorenz 5]
+    #[arg(long, value_name = "N")]
+    pub(crate) stride: Option<usize>,
+    /// Orders of the products of these points; 1 is linear only [default: 1; for Lorenz 2]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub(crate) order: Option<Vec<usize>>,
+    /// A constant among the features
+    #[arg(long)]
+    pub(crate) constant: bool,
+    #[command(flatten)]
+    pub(crate) series: Series,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Esn {
+    /// Units of the reservoir [default: 500]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) units: Option<i64>,
+    /// How much of its new value a unit takes on in a step, above 0 and at most 1 [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) leak: Option<f64>,
+    /// Greatest absolute eigenvalue of the recurrent matrix [default: 0.9]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) spectral_radius: Option<f64>,
+    /// Greatest weight of an input [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) input_scaling: Option<f64>,
+    /// Greatest bias of a unit [default: 0]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) bias_scaling: Option<f64>,
+    /// Recurrent matrix: random, orthogonal or ring [default: random, a tenth of the entries normal]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) matrix: Option<String>,
+    /// Steps after which a state no longer depends on where it began; they are for warming up [default: 100]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) washout: Option<usize>,
+    #[command(flatten)]
+    pub(crate) series: Series,
 }
 
 /// Options of which sequences of a file are for what.

@@ -81,7 +81,8 @@ fn file(option: &str, path: &Option<std::path::PathBuf>) -> Result<Option<String
     }
 }
 
-pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
+/// What is said of a series, its forecast and its run, whatever the model.
+fn of_series(args: &args::Series) -> Result<Given> {
     let mut given = Given::of_run(&args.run);
     if let Some(split) = args.split.as_ref().filter(|split| split.len() != 3) {
         let found = split.len();
@@ -96,10 +97,6 @@ pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
     given.number("dt", "--dt", args.dt)?;
     given.number("split.warmup", "--warmup", args.warmup)?;
     given.put("split.split", &args.split);
-    given.put("nvar.delay", &args.delay);
-    given.put("nvar.order", &args.order);
-    given.put("nvar.stride", &args.stride);
-    given.put("nvar.constant", &args.constant.then_some(true));
     given.put("target", &args.target);
     given.put("scale", &args.scale);
     given.put("ridge.alpha", &alphas);
@@ -107,7 +104,28 @@ pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
     given.put("select", &args.select);
     given.put("horizon", &args.horizon);
     given.put("free_run.steps", &args.free_run);
-    Ok(given.layers(&args.run))
+    Ok(given)
+}
+
+pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
+    let mut given = of_series(&args.series)?;
+    given.put("nvar.delay", &args.delay);
+    given.put("nvar.order", &args.order);
+    given.put("nvar.stride", &args.stride);
+    given.put("nvar.constant", &args.constant.then_some(true));
+    Ok(given.layers(&args.series.run))
+}
+
+pub(crate) fn of_esn(args: &args::Esn) -> Result<Layers> {
+    let mut given = of_series(&args.series)?;
+    given.put("reservoir.units", &args.units);
+    given.number("reservoir.leak", "--leak", args.leak)?;
+    given.number("reservoir.spectral_radius", "--spectral-radius", args.spectral_radius)?;
+    given.number("reservoir.input_scaling", "--input-scaling", args.input_scaling)?;
+    given.number("reservoir.bias_scaling", "--bias-scaling", args.bias_scaling)?;
+    given.name("reservoir.matrix", &args.matrix);
+    given.put("washout", &args.washout);
+    Ok(given.layers(&args.series.run))
 }
 
 pub(crate) fn of_rnn(args: &args::Rnn) -> Result<Layers> {

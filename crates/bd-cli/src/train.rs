@@ -24,14 +24,8 @@ use crate::table;
 
 pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
     match (args.job, args.resume) {
-        (Some(Train::Ngrc(args)), None) => {
-            let layers = options::of_ngrc(&args)?;
-            job(&args.run, layers, |work, layers| {
-                let config = ForecastConfig::resolve(layers)?;
-                let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;
-                bd_run::forecast(config, &setting, &work.progress)
-            })
-        }
+        (Some(Train::Ngrc(args)), None) => forecast(&args.series.run, "ngrc", options::of_ngrc(&args)?),
+        (Some(Train::Esn(args)), None) => forecast(&args.series.run, "esn", options::of_esn(&args)?),
         (Some(Train::Rnn(args)), None) => network(&args.run, "rnn", options::of_rnn(&args)?),
         (Some(Train::Snn(args)), None) => network(&args.run, "snn", options::of_snn(&args)?),
         (Some(Train::Conv(args)), None) => job(&args.run, options::of_conv(&args)?, |work, layers| {
@@ -46,11 +40,19 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
             run.display()
         ))
         .into()),
-        (None, None) => {
-            Err(Error::Config("name a job (ngrc, rnn, snn, conv or auto), or a run to go on with by --resume".into())
-                .into())
-        }
+        (None, None) => Err(Error::Config(
+            "name a job (ngrc, esn, rnn, snn, conv or auto), or a run to go on with by --resume".into(),
+        )
+        .into()),
     }
+}
+
+fn forecast(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
+    job(args, layers, |work, layers| {
+        let config = ForecastConfig::resolve(name, layers)?;
+        let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;
+        bd_run::forecast(config, &setting, &work.progress)
+    })
 }
 
 fn network(args: &args::Run, name: &str, layers: Layers) -> Result<()> {

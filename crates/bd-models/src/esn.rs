@@ -197,7 +197,7 @@ mod tests {
         assert_eq!((esn.horizon(1).horizons(), esn.horizon(1).n_out()), (1, 2));
         let far = EsnConfig { washout: 2, ..config(Target::Value) };
         assert_eq!(Esn::new(&mut Params::new(0, ON), 2, 3, &far).unwrap().memory(), 3);
-        let xs = Inputs::of_steps(&Rng::new(1, "x").tensor(&[7, 1, 2], ON, Rng::normal));
+        let xs = Inputs::of_steps(Rng::new(1, "x").tensor(&[7, 1, 2], ON, Rng::normal));
         let sha = Shared::default();
         let found = esn.features(&sha, &xs, esn.init_state(1, ON), &mut Tap::none()).0.values;
         let lagged = esn.i.scan(&sha, &xs, esn.i.init_state(1, ON), &mut Tap::none()).0;

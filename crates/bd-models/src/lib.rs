@@ -6,6 +6,7 @@
 //! | [`nvar`] | [`Nvar`]: nonlinear vector autoregression, lagged inputs and their products |
 //! | [`ngrc`] | [`Ngrc`]: next-generation reservoir computing, `Nvar` and `Linear` |
 //! | [`esn`] | [`Esn`]: echo state networks, a [`Reservoir`] and lagged inputs beside it, with a linear readout |
+//! | [`any_forecaster`] | [`AnyForecaster`]: one of the models that forecast a series |
 //! | [`lif`] | [`Lif`]: leaky integrate-and-fire neurons, with a surrogate gradient |
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
 //! | [`rnn`] | [`Rnn`]: recurrent networks of rates, with or without a leak |
@@ -33,6 +34,7 @@
 //! Every model is a [`bd_core::System`]: its `step` is the definition, its `scan` equals it. This crate knows no
 //! trainer.
 
+pub mod any_forecaster;
 pub mod catalogue;
 mod cell;
 pub mod cuba_lif;
@@ -63,6 +65,7 @@ pub mod surrogate;
 pub mod synapse;
 pub mod unit_range;
 
+pub use any_forecaster::{AnyForecaster, AnyForecasterConfig};
 pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};

@@ -48,7 +48,7 @@ fn layers(set: &[&str]) -> Layers {
 /// How many chunks were taken in, and whether the run has ended.
 fn begin(set: &[&str], out: &Path, stop: Option<usize>) -> (usize, bool) {
     let listener = StopAfter::new(stop);
-    let config = ForecastConfig::resolve(&layers(set)).unwrap();
+    let config = ForecastConfig::resolve("ngrc", &layers(set)).unwrap();
     let ended = forecast(config, &listener.setting(Some(out.to_path_buf())), &listener).unwrap();
     (listener.seen.get(), done(ended))
 }
@@ -155,7 +155,7 @@ fn a_fit_is_stopped_before_and_after_the_choice_of_the_delay() {
     let stopped = |line: &'static str, out: &Path| {
         let listener = StopAt { control: Control::default(), line };
         let setting = StopAfter { control: listener.control.clone(), ..StopAfter::new(None) }.setting(Some(out.into()));
-        match forecast(ForecastConfig::resolve(&layers(&set)).unwrap(), &setting, &listener).unwrap() {
+        match forecast(ForecastConfig::resolve("ngrc", &layers(&set)).unwrap(), &setting, &listener).unwrap() {
             Ended::Stopped { kept } => kept,
             Ended::Finished(_) => panic!("it was not stopped"),
         }

@@ -62,7 +62,7 @@ fn hessenberg(w: &Tensor, columns: i64) -> Tensor {
         // Once is not enough in floating point, twice is (Kahan and Parlett).
         for _ in 0..2 {
             let along = known.mv(&next);
-            next = next - known.tr().mv(&along);
+            next -= known.tr().mv(&along);
             let _ = projection.select(1, k).narrow(0, 0, k + 1).g_add_(&along);
         }
         let length = next.norm().double_value(&[]);

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bd_core::{DeviceSpec, Error, Result};
-use bd_models::{NgrcConfig, Nvar, NvarConfig, Target};
+use bd_models::{
+    AnyForecasterConfig, EsnConfig, NgrcConfig, Nvar, NvarConfig, RecurrentMatrix, ReservoirConfig, Target,
+};
 use bd_train::data::chaos::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
 use bd_train::forecast::{self, Select};
@@ -14,6 +16,7 @@ use serde_json::Value;
 
 use super::choice::{NvarChoice, RidgeChoice, SplitChoice, UNCHOSEN_ALPHA, UNCHOSEN_DELAY, ladder};
 use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
+use super::overlay::alternative;
 use super::{Dtype, check_threads, check_whole, cores};
 
 /// A chaotic system to integrate.
@@ -57,7 +60,7 @@ impl SeriesData {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
-    /// `ngrc`.
+    /// `ngrc` or `esn`.
     pub job: String,
     /// Where to compute.
     pub device: DeviceSpec,
@@ -75,8 +78,14 @@ pub struct ForecastConfig {
     pub data: SeriesData,
     /// Which part of it is for what.
     pub split: SplitChoice,
-    /// The features.
+    /// The features: lagged inputs, of esn those beside the states of the reservoir.
     pub nvar: NvarChoice,
+    /// The reservoir of esn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reservoir: Option<ReservoirConfig>,
+    /// Of esn, steps after which a state no longer depends on where it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub washout: Option<usize>,
     /// What is fitted.
     pub target: Target,
     /// Whether inputs are standardised by the training part.
@@ -93,7 +102,8 @@ pub struct ForecastConfig {
 
 impl ForecastConfig {
     /// The tutorial's job on `flow` or, without one, a linear forecast of a file that is still to be named.
-    fn defaults(flow: Option<&Flow>) -> Self {
+    fn defaults(job: &str, flow: Option<&Flow>) -> Self {
+        let is_esn = job == ESN;
         let system = flow.map(|flow| SystemConfig {
             name: flow.name.into(),
             params: flow.params.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
@@ -101,9 +111,13 @@ impl ForecastConfig {
             duration: 10_000.0 * flow.dt,
         });
         let Ridge { solver, penalise_intercept, chunk_rows, .. } = Ridge::default();
-        let nvar = if flow.is_some() { NvarConfig::default().into() } else { NvarChoice::of_a_file() };
+        let nvar = match (is_esn, flow) {
+            (true, _) => EsnConfig::default().nvar.into(),
+            (false, Some(_)) => NvarConfig::default().into(),
+            (false, None) => NvarChoice::of_a_file(),
+        };
         Self {
-            job: "ngrc".into(),
+            job: job.into(),
             device: DeviceSpec::Cpu,
             dtype: Dtype::F64,
             seed: 0,
@@ -114,6 +128,8 @@ impl ForecastConfig {
             horizon: if flow.is_some() { vec![1, 10, 100] } else { vec![1] },
             data: SeriesData { file: None, columns: vec![], time: None, sha256: None, system },
             nvar,
+            reservoir: is_esn.then(ReservoirConfig::default),
+            washout: is_esn.then_some(EsnConfig::default().washout),
             target: Target::default(),
             // In whatever units and with whatever offset a recording comes, a penalty should mean the same. The tutorial has neither.
             scale: flow.is_none(),
@@ -129,9 +145,10 @@ impl ForecastConfig {
     }
 
     /// The configuration that the layers make, with what nobody has set filled in where it follows from the rest.
-    pub fn resolve(layers: &Layers) -> Result<Self> {
+    /// `job` is `ngrc` or `esn`.
+    pub fn resolve(job: &str, layers: &Layers) -> Result<Self> {
         let mut layers = layers.tables()?;
-        let mut config = Self::of_layers(&mut layers)?;
+        let mut config = Self::of_layers(job, &mut layers)?;
         config.without_choice(&layers);
         config.data.file = config.data.file.map(|path| absolute(&path));
         check_threads(config.threads)?;
@@ -142,7 +159,7 @@ impl ForecastConfig {
 
     /// The same with what the layers change of it. The data stay what they are; their file may lie elsewhere.
     pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
-        let mut changed: Self = laid(self, &layers.tables()?, &no_alternative)?;
+        let mut changed: Self = laid(self, &layers.tables()?, &alternatives)?;
         changed.data.file = changed.data.file.map(|path| absolute(&path));
         check_threads(changed.threads)?;
         changed.check()?;
@@ -151,18 +168,19 @@ impl ForecastConfig {
 
     /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
     pub(super) fn of_run(config: Value) -> Result<Self> {
-        let plan = Self::of_layers(&mut [config.clone()])?;
+        let job = config["job"].as_str().unwrap_or_default().to_owned();
+        let plan = Self::of_layers(&job, &mut [config.clone()])?;
         plan.check()?;
         check_whole(&plan, &config)?;
         Ok(plan)
     }
 
-    fn of_layers(layers: &mut [Value]) -> Result<Self> {
+    fn of_layers(job: &str, layers: &mut [Value]) -> Result<Self> {
         let flow = match data_meant(layers, "system", "lorenz", &OWN)? {
             Meant::File(_) => None,
             Meant::Generated(name) => Some(Flow::named(&name)?),
         };
-        laid(&Self::defaults(flow), layers, &no_alternative)
+        laid(&Self::defaults(job, flow), layers, &alternatives)
     }
 
     /// The features: those of the first delay, where one is still to be chosen.
@@ -176,8 +194,23 @@ impl ForecastConfig {
     }
 
     /// The model.
-    pub fn model(&self) -> NgrcConfig {
-        NgrcConfig { nvar: self.nvar(), target: self.target, scale: self.scale }
+    pub fn model(&self) -> AnyForecasterConfig {
+        let Self { target, scale, .. } = *self;
+        let nvar = self.nvar();
+        match self.reservoir {
+            None => AnyForecasterConfig::Ngrc(NgrcConfig { nvar, target, scale }),
+            Some(reservoir) => {
+                let washout = self.washout.unwrap_or(0);
+                AnyForecasterConfig::Esn(EsnConfig { reservoir, nvar, washout, target, scale })
+            }
+        }
+    }
+
+    /// Points before the present one that the model's state depends on, if that is a number of points: of several delays with the
+    /// longest.
+    pub(crate) fn reach(&self) -> Option<usize> {
+        let longest = self.nvar.delay.iter().copied().max().unwrap_or(0);
+        Some(self.nvar.with(longest).reach()?.max(self.washout.unwrap_or(0)))
     }
 
     /// The settings of the fit.
@@ -225,8 +258,7 @@ impl ForecastConfig {
 
     /// Sets what depends on other values and was left open. A warm-up that several delays share depends on the series, too.
     fn complete(&mut self) -> Result<()> {
-        let nvar = self.nvar();
-        let Some(reach) = nvar.reach() else { return Nvar::new(1, &nvar).map(|_| ()) };
+        let Some(reach) = self.reach() else { return Nvar::new(1, &self.nvar()).map(|_| ()) };
         let file = self.data.file.is_some();
         let choice = self.chooses();
         if !file {
@@ -265,6 +297,17 @@ impl ForecastConfig {
             return config(format!("horizon is {:?}; each number of steps can be named once", self.horizon));
         }
         self.nvar.check()?;
+        match (&self.reservoir, self.washout, self.job == ESN) {
+            (Some(reservoir), Some(_), true) => {
+                reservoir.check()?;
+                if reservoir.units > MOST_UNITS {
+                    return Err(Error::setting("reservoir.units", reservoir.units, format!("1 to {MOST_UNITS}")));
+                }
+            }
+            (None, None, false) => {}
+            (_, _, true) => return config("reservoir and washout must be set for esn".into()),
+            (_, _, false) => return config("reservoir and washout are for esn".into()),
+        }
         self.ridge.check()?;
         if let (true, Select::FreeRun, false) = (self.chooses(), self.select, self.horizon.contains(&1)) {
             return config(format!(
@@ -276,9 +319,18 @@ impl ForecastConfig {
     }
 }
 
-/// Nothing in the configuration has parameters that go with its name: the defaults are those of the system that is named.
-fn no_alternative(path: &str, name: &str) -> Result<Value> {
-    Err(Error::Config(format!("{path} cannot be '{name}'")))
+/// The job whose model has a reservoir.
+const ESN: &str = "esn";
+
+/// A dense matrix of so many units takes 3 GB.
+const MOST_UNITS: i64 = 20_000;
+
+/// What can be chosen by name. Of a system the defaults are those of the one that is named.
+fn alternatives(path: &str, name: &str) -> Result<Value> {
+    match path {
+        "reservoir.matrix" => alternative(&RecurrentMatrix::all(), path, name),
+        _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
+    }
 }
 
 /// The data of a configuration and what is said about them: void where other data are meant.

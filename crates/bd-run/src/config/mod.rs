@@ -65,7 +65,7 @@ pub(crate) use self::layers::absolute;
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Config {
-    /// `ngrc`.
+    /// `ngrc` and `esn`.
     Forecast(Box<ForecastConfig>),
     /// `rnn` and `snn`.
     Network(Box<NetworkConfig>),
@@ -84,17 +84,17 @@ impl Config {
     /// From the whole configuration of a run.
     pub fn of_json(config: Value) -> Result<Self> {
         match config["job"].as_str() {
-            Some("ngrc") => ForecastConfig::of_run(config).map(|config| Self::Forecast(Box::new(config))),
+            Some("ngrc" | "esn") => ForecastConfig::of_run(config).map(|config| Self::Forecast(Box::new(config))),
             Some("rnn" | "snn") => NetworkConfig::of_run(config).map(|config| Self::Network(Box::new(config))),
             Some("conv") => ConvConfig::of_run(config).map(|config| Self::Conv(Box::new(config))),
             job => {
                 let job = job.unwrap_or("");
-                Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, rnn, snn, conv")))
+                Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, esn, rnn, snn, conv")))
             }
         }
     }
 
-    /// `ngrc`, `rnn`, `snn` or `conv`.
+    /// `ngrc`, `esn`, `rnn`, `snn` or `conv`.
     pub fn job(&self) -> &str {
         match self {
             Self::Forecast(config) => &config.job,

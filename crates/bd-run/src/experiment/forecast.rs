@@ -5,7 +5,7 @@ use std::time::Duration;
 use bd_core::npz::save_npz;
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
-use bd_models::{Ngrc, Nvar, NvarConfig};
+use bd_models::{AnyForecaster, Nvar, NvarConfig};
 use bd_train::data::Split;
 use bd_train::data::columns::MAX_NUMBERS;
 use bd_train::forecast::{Fitter, ForecastEvaluation, ForecastFit, Measure, RidgeDevice, ShortPart};
@@ -126,11 +126,7 @@ impl PreparedForecast {
         }
         let (params, model) = model(&config, channels, choice.as_ref().map_or(device, RidgeDevice::device))?;
         let (features, horizons) = (model.n_features(), plural(config.horizon.len(), "horizon"));
-        let NvarConfig { delay, stride, order, .. } = config.nvar();
-        let order = listed(&order);
-        work.listener.say(&format!(
-            "model     ngrc: {features} features of delay {delay}, stride {stride} and order {order}; {horizons}"
-        ));
+        work.listener.say(&format!("model     {}; {horizons}", model_words(&config, features)));
         let Stage::Done(fitted) = fit(&config, &data, &split, &model, from, folder, work)? else {
             return Ok(Stage::Stopped);
         };
@@ -164,7 +160,7 @@ fn fit(
     config: &ForecastConfig,
     data: &SeriesSource,
     split: &Split,
-    model: &Ngrc,
+    model: &AnyForecaster,
     from: Option<Newest>,
     folder: &RunFolder,
     work: &mut Work<'_>,
@@ -186,10 +182,26 @@ fn fit(
     })
 }
 
+/// The features of a model in words.
+fn model_words(config: &ForecastConfig, features: usize) -> String {
+    let NvarConfig { delay, stride, order, .. } = config.nvar();
+    let order = listed(&order);
+    match &config.reservoir {
+        None => format!("ngrc: {features} features of delay {delay}, stride {stride} and order {order}"),
+        Some(reservoir) => format!(
+            "esn: {} ({} matrix of radius {}, leak {}), {features} features with inputs of delay {delay}, stride {stride} and order {order}",
+            plural(reservoir.units as usize, "unit"),
+            reservoir.matrix.name(),
+            reservoir.spectral_radius,
+            reservoir.leak,
+        ),
+    }
+}
+
 /// The model of a configuration.
-pub(crate) fn model(config: &ForecastConfig, channels: usize, device: Device) -> Result<(Params, Ngrc)> {
+pub(crate) fn model(config: &ForecastConfig, channels: usize, device: Device) -> Result<(Params, AnyForecaster)> {
     let mut params = Params::new(config.seed, (config.dtype.kind(), device));
-    let model = catch_torch(|| Ngrc::new(&mut params, channels, config.horizon.len(), &config.model()))?;
+    let model = catch_torch(|| AnyForecaster::new(&mut params, channels, config.horizon.len(), &config.model()))?;
     Ok((params, model))
 }
 
@@ -200,7 +212,8 @@ pub(super) fn ridge_device(
     rows: usize,
     device: Device,
 ) -> Result<Option<RidgeDevice>> {
-    let features = Nvar::new(channels, &config.nvar())?.n_out() as usize;
+    let units = config.reservoir.map_or(0, |reservoir| reservoir.units);
+    let features = (Nvar::new(channels, &config.nvar())?.n_out() + units) as usize;
     Ok(RidgeDevice::choose(device, rows, features, channels * config.horizon.len()))
 }
 
@@ -240,11 +253,14 @@ fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result
     // Of several delays the longest one that is tried.
     let nvar = config.nvar.with(config.nvar.delay.iter().copied().max().unwrap_or(0));
     let NvarConfig { delay, stride, .. } = nvar;
-    let reach = nvar.reach().unwrap_or(usize::MAX);
+    let reach = config.reach().unwrap_or(usize::MAX);
+    let (memory, options) = match config.washout {
+        None => (format!("the lags of delay {delay} and stride {stride}"), "--delay, --stride or --horizon"),
+        Some(_) => ("the washout and the lags".to_owned(), "--washout or --horizon"),
+    };
     if data.sha256.is_some() && points <= reach.saturating_add(farthest) {
         return Err(Error::Config(format!(
-            "{all}, too few: the lags of delay {delay} and stride {stride} reach {reach} points back, and the farthest forecast \
-             is {farthest} ahead; lower --delay, --stride or --horizon"
+            "{all}, too few: {memory} reach {reach} points back, and the farthest forecast is {farthest} ahead; lower {options}"
         )));
     }
     check_free_run(config, data.series.channels.len())?;
@@ -324,7 +340,7 @@ pub fn evaluate_forecast(
 }
 
 /// The model of a run with its weights, for a series of so many channels.
-pub(crate) fn loaded(run: &Run, config: &ForecastConfig, channels: usize, device: Device) -> Result<Ngrc> {
+pub(crate) fn loaded(run: &Run, config: &ForecastConfig, channels: usize, device: Device) -> Result<AnyForecaster> {
     let (params, model) = model(config, channels, device)?;
     let trained = Some(config.data.columns.len()).filter(|&count| count > 0);
     params.load(&run.weights()?).map_err(|error| match error {

@@ -6,7 +6,7 @@ use crate::Layers;
 
 fn config() -> Config {
     let layers = Layers { options: vec![("threads", json!(1))], ..Layers::default() };
-    Config::Forecast(Box::new(crate::ForecastConfig::resolve(&layers).unwrap()))
+    Config::Forecast(Box::new(crate::ForecastConfig::resolve("ngrc", &layers).unwrap()))
 }
 
 fn create(out: &Path) -> Result<RunFolder> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Result, Shared, StateTree, System, Tap, catch_torch};
-use bd_models::Ngrc;
+use bd_models::AnyForecaster;
 use bd_train::data::{Series, SeriesConfig};
 use bd_train::{free_run, predict};
 use tch::{Device, Kind, Tensor};
@@ -26,7 +26,7 @@ pub(super) struct Forecasting {
 #[derive(Debug)]
 pub(super) struct SeriesInput {
     data: SeriesSource,
-    model: Ngrc,
+    model: AnyForecaster,
     free_run: usize,
 }
 
@@ -41,7 +41,7 @@ impl Forecasting {
     }
 
     pub(super) fn read(&self, path: &Path, input: &Input) -> Result<Prepared> {
-        refuse("ngrc", &[("--array", input.array.is_some()), ("--record", !input.record.is_empty())])?;
+        refuse(&self.config.job, &[("--array", input.array.is_some()), ("--record", !input.record.is_empty())])?;
         let data = other_series(&self.config, path, input)?;
         self.prepared(data, input.free_run, &path.display().to_string())
     }
@@ -84,7 +84,7 @@ impl Forecasting {
             )));
         }
         let words = data.words();
-        Ok(Prepared { words, data: PreparedData::Series(SeriesInput { data, model, free_run }) })
+        Ok(Prepared { words, data: PreparedData::Series(Box::new(SeriesInput { data, model, free_run })) })
     }
 
     pub(super) fn predict(&self, input: &SeriesInput) -> Result<Prediction> {

@@ -47,7 +47,7 @@ pub struct Prepared {
 
 #[derive(Debug)]
 enum PreparedData {
-    Series(forecast::SeriesInput),
+    Series(Box<forecast::SeriesInput>),
     Sequences(network::SequencesInput),
     Numbers(conv::NumbersInput),
 }
