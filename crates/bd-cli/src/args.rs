@@ -224,8 +224,8 @@ pub(crate) enum Train {
     /// BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
     Ngrc(Box<Ngrc>),
-    /// An echo state network: a fixed random reservoir whose readout is fitted by ridge regression, on a series of your own (--data FILE).
-    /// Without options: BrainPy's tutorial on Lorenz.
+    /// An echo state network: a fixed random reservoir whose readout is fitted by ridge regression, on a series of your own, or
+    /// on sequences with a target for each (--data FILE). Without options: BrainPy's tutorial on Lorenz.
     #[command(after_help = EXIT_CODES)]
     Esn(Box<Esn>),
     /// A recurrent network of rates, trained by back-propagation through time, on examples of your own (--data FILE) or on a task
@@ -424,6 +424,11 @@ pub(crate) struct Esn {
     /// Steps after which a state no longer depends on where it began; they are for warming up [default: 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) washout: Option<usize>,
+    /// Sequences: settings of the reservoir that are drawn and tried, of which the best at left-out samples are taken [default: 20]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) search: Option<usize>,
+    #[command(flatten)]
+    pub(crate) parts: Parts,
     #[command(flatten)]
     pub(crate) series: Series,
 }

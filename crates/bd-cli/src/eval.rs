@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bd_core::Error;
 use bd_core::device::device_name;
-use bd_run::experiment::{evaluate_conv, evaluate_forecast, evaluate_network};
+use bd_run::experiment::{evaluate_features, evaluate_forecast, evaluate_network};
 use bd_run::{Config, Input, Listener as _, Run, other_series};
 use bd_train::data::split_names;
 use serde_json::json;
@@ -28,7 +28,7 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
         (Config::Network(config), None) if args.data.is_some() && config.data.file.is_none() => {
             return refused("bd eval --data is for a run that has learned from a file".into());
         }
-        (Config::Conv(_), Some(option)) => {
+        (Config::Features(_), Some(option)) => {
             return refused(format!("{option} is for runs of ngrc, and this is one of conv"));
         }
         _ => {}
@@ -52,8 +52,8 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             let (report, metrics) = evaluate_network(&run, config, device, args.data.as_deref(), &progress)?;
             (metrics, table::of_network(&report))
         }
-        Config::Conv(config) => {
-            let (report, metrics) = evaluate_conv(&run, config, args.data.as_deref(), &progress)?;
+        Config::Features(config) => {
+            let (report, metrics) = evaluate_features(&run, config, args.data.as_deref(), &progress)?;
             (metrics, table::of_network(&report))
         }
     };

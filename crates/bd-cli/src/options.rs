@@ -118,6 +118,8 @@ pub(crate) fn of_ngrc(args: &args::Ngrc) -> Result<Layers> {
 
 pub(crate) fn of_esn(args: &args::Esn) -> Result<Layers> {
     let mut given = of_series(&args.series)?;
+    given.parts(&args.parts)?;
+    given.put("search", &args.search);
     given.put("reservoir.units", &args.units);
     given.number("reservoir.leak", "--leak", args.leak)?;
     given.number("reservoir.spectral_radius", "--spectral-radius", args.spectral_radius)?;
@@ -126,6 +128,33 @@ pub(crate) fn of_esn(args: &args::Esn) -> Result<Layers> {
     given.name("reservoir.matrix", &args.matrix);
     given.put("washout", &args.washout);
     Ok(given.layers(&args.series.run))
+}
+
+/// The same where the data are sequences with targets: the settings of the reservoir stand below `model` then.
+pub(crate) fn of_esn_on_sequences(args: &args::Esn) -> Result<Layers> {
+    let below_model = |(path, value): (&'static str, Value)| match RESERVOIR.iter().find(|(own, _)| *own == path) {
+        Some((_, path)) => (*path, value),
+        None => (path, value),
+    };
+    let layers = of_esn(args)?;
+    Ok(Layers { options: layers.options.into_iter().map(below_model).collect(), ..layers })
+}
+
+/// Settings of a reservoir, of a forecast and of sequences.
+const RESERVOIR: [(&str, &str); 6] = [
+    ("reservoir.units", "model.reservoir.units"),
+    ("reservoir.leak", "model.reservoir.leak"),
+    ("reservoir.spectral_radius", "model.reservoir.spectral_radius"),
+    ("reservoir.input_scaling", "model.reservoir.input_scaling"),
+    ("reservoir.bias_scaling", "model.reservoir.bias_scaling"),
+    ("reservoir.matrix", "model.reservoir.matrix"),
+];
+
+/// Which data are meant, and nothing else.
+pub(crate) fn of_data(args: &args::Series) -> Result<Layers> {
+    let mut given = Given(Vec::new());
+    given.put("data.file", &file("--data", &args.data)?);
+    Ok(given.layers(&args.run))
 }
 
 pub(crate) fn of_rnn(args: &args::Rnn) -> Result<Layers> {

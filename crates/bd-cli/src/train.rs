@@ -7,8 +7,8 @@ use anyhow::Result;
 use bd_core::device::{Device, device_name};
 use bd_core::{DeviceSpec, Error, libtorch, text, threads};
 use bd_run::{
-    Config, ConvConfig, Ended, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume, ResumeEnded,
-    Setting,
+    Config, Ended, FeaturesConfig, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume,
+    ResumeEnded, Setting,
 };
 use serde_json::{Value, json};
 
@@ -25,14 +25,10 @@ use crate::table;
 pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
     match (args.job, args.resume) {
         (Some(Train::Ngrc(args)), None) => forecast(&args.series.run, "ngrc", options::of_ngrc(&args)?),
-        (Some(Train::Esn(args)), None) => forecast(&args.series.run, "esn", options::of_esn(&args)?),
+        (Some(Train::Esn(args)), None) => esn(&args),
         (Some(Train::Rnn(args)), None) => network(&args.run, "rnn", options::of_rnn(&args)?),
         (Some(Train::Snn(args)), None) => network(&args.run, "snn", options::of_snn(&args)?),
-        (Some(Train::Conv(args)), None) => job(&args.run, options::of_conv(&args)?, |work, layers| {
-            let (config, data) = ConvConfig::resolve(layers)?;
-            let setting = work.setting(&Config::Conv(Box::new(config.clone())))?;
-            bd_run::convolve(config, data, &setting, &work.progress)
-        }),
+        (Some(Train::Conv(args)), None) => features(&args.run, "conv", options::of_conv(&args)?),
         (Some(Train::Auto(args)), None) => auto::auto(&args),
         (None, Some(run)) => resume(&run, &args.changes),
         (Some(_), Some(run)) => Err(Error::Config(format!(
@@ -53,6 +49,23 @@ fn forecast(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
         let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;
         bd_run::forecast(config, &setting, &work.progress)
     })
+}
+
+fn features(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
+    job(args, layers, |work, layers| {
+        let (config, data) = FeaturesConfig::resolve(name, layers)?;
+        let setting = work.setting(&Config::Features(Box::new(config.clone())))?;
+        bd_run::fit_features(config, data, &setting, &work.progress)
+    })
+}
+
+/// An echo state network forecasts a series, or learns the targets of sequences, by what is in the file.
+fn esn(args: &args::Esn) -> Result<()> {
+    let run = &args.series.run;
+    match FeaturesConfig::are_examples(&options::of_data(&args.series)?)? {
+        true => features(run, "esn", options::of_esn_on_sequences(args)?),
+        false => forecast(run, "esn", options::of_esn(args)?),
+    }
 }
 
 fn network(args: &args::Run, name: &str, layers: Layers) -> Result<()> {

@@ -14,7 +14,8 @@
 //! | [`lstm`] | [`Lstm`]: long short-term memory |
 //! | [`rate_net`] | [`RateNetConfig`]: recurrent layers with a linear readout, from BrainPy's tutorial upwards |
 //! | [`reservoir`] | [`Reservoir`]: a fixed recurrent network of rates, of which only a readout is fitted |
-//! | [`random_convolutions`] | [`RandomConvolutions`]: features of whole sequences by random convolutions, with a linear readout |
+//! | [`random_convolutions`], [`sequence_reservoir`] | [`RandomConvolutions`], [`SequenceReservoir`]: features of whole sequences |
+//! | [`sequence_readout`] | [`SequenceReadout`]: such features with a linear readout that is fitted in closed form |
 //! | [`expon`] | [`Expon`]: exponential synapses |
 //! | [`running_mean`] | [`RunningMean`]: inputs beside their mean so far, for readouts of whole sequences |
 //! | [`delay`] | [`Delay`]: one step |
@@ -59,6 +60,8 @@ pub mod recurrent;
 pub mod reservoir;
 pub mod rnn;
 pub mod running_mean;
+pub mod sequence_readout;
+pub mod sequence_reservoir;
 pub mod snn;
 pub mod standardise;
 pub mod surrogate;
@@ -87,6 +90,8 @@ pub use recurrent::{Recurrent, RecurrentState};
 pub use reservoir::{Entries, RecurrentMatrix, Reservoir, ReservoirConfig};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use running_mean::{RunningMean, RunningMeanState};
+pub use sequence_readout::{SequenceFeatures, SequenceReadout};
+pub use sequence_reservoir::{ReadStates, SequenceReservoir, SequenceReservoirConfig};
 pub use snn::SnnConfig;
 pub use standardise::Standardise;
 pub use surrogate::Surrogate;

@@ -27,12 +27,12 @@ pub mod resume;
 mod seconds;
 
 pub use config::{
-    Config, ConvConfig, Dtype, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData,
+    Config, Dtype, FeaturesConfig, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData,
     SystemConfig,
 };
 pub use experiment::{
-    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, Setting, auto, convolve, forecast,
-    train,
+    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, Setting, auto, fit_features,
+    forecast, train,
 };
 pub use folder::RunFolder;
 pub use listener::Listener;

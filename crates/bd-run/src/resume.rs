@@ -90,7 +90,7 @@ impl Resume {
         match self.config.clone() {
             Config::Network(config) => self.train(*config, newest, setting, listener),
             Config::Forecast(config) => self.forecast(*config, newest, setting, listener),
-            Config::Conv(_) => Err(nothing_to_resume()),
+            Config::Features(_) => Err(nothing_to_resume()),
         }
     }
 
@@ -188,14 +188,14 @@ fn changed(before: &Config, layers: &Layers) -> Result<(Config, bool)> {
             let now = ForecastConfig { threads, ..ForecastConfig::clone(before) }.changed(layers)?;
             Ok((Config::Forecast(Box::new(now)), false))
         }
-        Config::Conv(_) => Err(nothing_to_resume()),
+        Config::Features(_) => Err(nothing_to_resume()),
     }
 }
 
 /// A fit in closed form takes seconds and has no checkpoints.
 fn nothing_to_resume() -> Error {
     Error::Config(
-        "a run of conv is fitted at once and cannot go on; repeat it: bd train conv --config RUN/config.json".into(),
+        "a run of conv, or of esn on sequences, is fitted at once and cannot go on; repeat it by --config RUN/config.json".into(),
     )
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::choice::{NvarChoice, RidgeChoice, SplitChoice, UNCHOSEN_ALPHA, UNCHOSEN_DELAY, ladder};
 use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
 use super::overlay::alternative;
-use super::{Dtype, check_threads, check_whole, cores};
+use super::{Dtype, ESN, check_threads, check_whole, cores};
 
 /// A chaotic system to integrate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -318,9 +318,6 @@ impl ForecastConfig {
         self.free_run.check()
     }
 }
-
-/// The job whose model has a reservoir.
-const ESN: &str = "esn";
 
 /// A dense matrix of so many units takes 3 GB.
 const MOST_UNITS: i64 = 20_000;

@@ -1,8 +1,8 @@
 //! What a run is to do, as one configuration: defaults, then a file, then options, then assignments.
 
 mod choice;
-mod conv;
 mod examples;
+mod features;
 mod forecast;
 mod layers;
 mod network;
@@ -16,10 +16,13 @@ use serde_json::Value;
 use tch::Kind;
 
 pub use self::choice::{NvarChoice, RidgeChoice, SplitChoice, penalties};
-pub use self::conv::{ConvConfig, ConvData, ConvRidge};
+pub use self::features::{FeaturesConfig, FeaturesData, FeaturesRidge};
 pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
+
+/// The job whose model is a reservoir.
+const ESN: &str = "esn";
 
 /// Minutes between checkpoints where nobody says otherwise.
 pub(crate) const CHECKPOINT_MINUTES: f64 = 5.0;
@@ -69,8 +72,8 @@ pub enum Config {
     Forecast(Box<ForecastConfig>),
     /// `rnn` and `snn`.
     Network(Box<NetworkConfig>),
-    /// `conv`.
-    Conv(Box<ConvConfig>),
+    /// `conv`, and `esn` of sequences.
+    Features(Box<FeaturesConfig>),
 }
 
 impl Config {
@@ -84,9 +87,13 @@ impl Config {
     /// From the whole configuration of a run.
     pub fn of_json(config: Value) -> Result<Self> {
         match config["job"].as_str() {
+            // A forecast has horizons.
+            Some("esn") if config.get("horizon").is_none() => {
+                FeaturesConfig::of_run(config).map(|config| Self::Features(Box::new(config)))
+            }
             Some("ngrc" | "esn") => ForecastConfig::of_run(config).map(|config| Self::Forecast(Box::new(config))),
             Some("rnn" | "snn") => NetworkConfig::of_run(config).map(|config| Self::Network(Box::new(config))),
-            Some("conv") => ConvConfig::of_run(config).map(|config| Self::Conv(Box::new(config))),
+            Some("conv") => FeaturesConfig::of_run(config).map(|config| Self::Features(Box::new(config))),
             job => {
                 let job = job.unwrap_or("");
                 Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, esn, rnn, snn, conv")))
@@ -99,7 +106,7 @@ impl Config {
         match self {
             Self::Forecast(config) => &config.job,
             Self::Network(config) => &config.job,
-            Self::Conv(config) => &config.job,
+            Self::Features(config) => &config.job,
         }
     }
 
@@ -108,7 +115,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.device,
             Self::Network(config) => config.device,
-            Self::Conv(config) => config.device,
+            Self::Features(config) => config.device,
         }
     }
 
@@ -117,7 +124,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.dtype,
             Self::Network(config) => config.dtype,
-            Self::Conv(_) => ConvConfig::dtype(),
+            Self::Features(_) => FeaturesConfig::dtype(),
         }
     }
 
@@ -126,7 +133,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.seed,
             Self::Network(config) => config.seed,
-            Self::Conv(config) => config.seed,
+            Self::Features(config) => config.seed,
         }
     }
 
@@ -135,7 +142,7 @@ impl Config {
         match self {
             Self::Forecast(config) => config.threads,
             Self::Network(config) => config.threads,
-            Self::Conv(config) => config.threads,
+            Self::Features(config) => config.threads,
         }
     }
 }

@@ -10,11 +10,11 @@ use bd_train::data::dataset::{Accept, Dataset, Reading};
 use bd_train::{Control, HeldOut};
 use serde_json::{Map, Value, json};
 
-use super::{Ended, Outcome, Report, Setting, convolve, train};
+use super::{Ended, Outcome, Report, Setting, fit_features, train};
 use crate::config::absolute;
 use crate::folder::{AUTO, make_folder};
 use crate::listener::Listener;
-use crate::{Config, ConvConfig, Layers, NetworkConfig};
+use crate::{Config, FeaturesConfig, Layers, NetworkConfig};
 
 /// The time of all tries together where nobody sets it, in seconds.
 pub const USUAL_BUDGET_S: f64 = 60.0;
@@ -271,9 +271,9 @@ impl Tries<'_> {
         options.extend(own);
         let setting = Setting { out: Some(self.path.join(job)), control, began, ..self.setting.clone() };
         if job == "conv" {
-            let (config, data) = ConvConfig::resolve(&Layers { options, ..Layers::default() })?;
-            let device = Config::Conv(Box::new(config.clone())).device().resolve()?;
-            return convolve(config, data, &Setting { device, ..setting }, self.listener);
+            let (config, data) = FeaturesConfig::resolve(job, &Layers { options, ..Layers::default() })?;
+            let device = Config::Features(Box::new(config.clone())).device().resolve()?;
+            return fit_features(config, data, &Setting { device, ..setting }, self.listener);
         }
         options.extend(self.config.of_networks.iter().cloned());
         let (config, lessons) = NetworkConfig::resolve(job, &Layers { options, ..Layers::default() })?;

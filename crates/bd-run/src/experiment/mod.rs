@@ -1,9 +1,9 @@
 //! Experiments: what a configuration says, carried out in a run folder.
 
 mod auto;
-mod conv;
 mod delay;
 mod evaluate;
+mod features;
 mod fit_words;
 mod forecast;
 mod network;
@@ -21,9 +21,9 @@ use serde_json::{Map, Value};
 use tch::Device;
 
 pub use self::auto::{AutoConfig, AutoEnded, AutoOutcome, Came, Tried, TriedModel, USUAL_BUDGET_S, auto};
-pub(crate) use self::conv::model as conv_model;
-pub use self::conv::{convolve, evaluate_conv};
 pub use self::evaluate::evaluate_network;
+pub(crate) use self::features::model as features_model;
+pub use self::features::{evaluate_features, fit_features};
 pub use self::forecast::{ForecastReport, evaluate_forecast};
 pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::network::NetworkExperiment;

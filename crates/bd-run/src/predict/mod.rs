@@ -1,6 +1,6 @@
 //! [`Predictor`]: a trained model run over data of one's own.
 
-mod conv;
+mod features;
 mod forecast;
 mod network;
 
@@ -14,7 +14,7 @@ use bd_train::data::dataset::Use;
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use self::conv::Convolving;
+use self::features::Featuring;
 use self::forecast::Forecasting;
 pub use self::forecast::other_series;
 use self::network::Running;
@@ -49,7 +49,7 @@ pub struct Prepared {
 enum PreparedData {
     Series(Box<forecast::SeriesInput>),
     Sequences(network::SequencesInput),
-    Numbers(conv::NumbersInput),
+    Numbers(features::NumbersInput),
 }
 
 /// What a model says of data.
@@ -117,7 +117,7 @@ pub struct Predictor {
 enum Trained {
     Forecast(Box<Forecasting>),
     Network(Box<Running>),
-    Conv(Box<Convolving>),
+    Features(Box<Featuring>),
 }
 
 impl Predictor {
@@ -125,7 +125,7 @@ impl Predictor {
         let model = match run.config() {
             Config::Forecast(config) => Trained::Forecast(Box::new(Forecasting::new(run, config, device)?)),
             Config::Network(config) => Trained::Network(Box::new(Running::new(run, config, device)?)),
-            Config::Conv(config) => Trained::Conv(Box::new(Convolving::new(run, config)?)),
+            Config::Features(config) => Trained::Features(Box::new(Featuring::new(run, config)?)),
         };
         Ok(Self { path: run.path().to_path_buf(), model })
     }
@@ -137,7 +137,7 @@ impl Predictor {
         match &self.model {
             Trained::Forecast(model) => model.read(path, input),
             Trained::Network(model) => model.read(path, input),
-            Trained::Conv(model) => model.read(path, input),
+            Trained::Features(model) => model.read(path, input),
         }
     }
 
@@ -147,7 +147,7 @@ impl Predictor {
         let prepared = match &self.model {
             Trained::Forecast(model) => model.prepare(x)?,
             Trained::Network(model) => model.prepare(x)?,
-            Trained::Conv(model) => model.prepare(x)?,
+            Trained::Features(model) => model.prepare(x)?,
         };
         self.predict_prepared(&prepared)
     }
@@ -157,7 +157,7 @@ impl Predictor {
         match (&self.model, &prepared.data) {
             (Trained::Forecast(model), PreparedData::Series(series)) => model.predict(series),
             (Trained::Network(model), PreparedData::Sequences(sequences)) => model.predict(sequences),
-            (Trained::Conv(model), PreparedData::Numbers(numbers)) => model.predict(numbers),
+            (Trained::Features(model), PreparedData::Numbers(numbers)) => model.predict(numbers),
             _ => {
                 Err(Error::Config(format!("the data were read for another model than that of {}", self.path.display())))
             }
@@ -167,7 +167,7 @@ impl Predictor {
     /// The network of rnn and snn, with what stands before and behind it: to embed it where samples come one by one.
     pub fn pipeline(&self) -> Option<&Pipeline<Ensemble>> {
         match &self.model {
-            Trained::Forecast(_) | Trained::Conv(_) => None,
+            Trained::Forecast(_) | Trained::Features(_) => None,
             Trained::Network(model) => Some(model.pipeline()),
         }
     }
@@ -177,7 +177,7 @@ impl Predictor {
         match &self.model {
             Trained::Forecast(model) => model.device(),
             Trained::Network(model) => model.pipeline().on().1,
-            Trained::Conv(_) => Device::Cpu,
+            Trained::Features(_) => Device::Cpu,
         }
     }
 }

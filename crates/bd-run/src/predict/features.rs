@@ -1,23 +1,23 @@
-//! Random convolutions over sequences.
+//! Features of sequences with their readout.
 
 use std::path::Path;
 
 use bd_core::text::plural;
 use bd_core::{Arrays, Error, Result, catch_torch, kind_name};
-use bd_models::RandomConvolutions;
+use bd_models::SequenceReadout;
 use bd_train::data::dataset::{Accept, Sequences, Targets, Use, sequences};
 use tch::Tensor;
 
 use super::{Input, Prediction, Prepared, PreparedData, refuse, seen};
 use crate::Run;
-use crate::config::ConvConfig;
-use crate::experiment::conv_model;
+use crate::config::FeaturesConfig;
+use crate::experiment::features_model;
 
-/// Fitted random convolutions.
+/// A fitted readout of features.
 #[derive(Debug)]
-pub(super) struct Convolving {
-    config: ConvConfig,
-    model: RandomConvolutions,
+pub(super) struct Featuring {
+    config: FeaturesConfig,
+    model: SequenceReadout,
 }
 
 /// Sequences in the units of the data.
@@ -29,9 +29,9 @@ pub(super) struct NumbersInput {
     uses: Option<Vec<Use>>,
 }
 
-impl Convolving {
-    pub(super) fn new(run: &Run, config: &ConvConfig) -> Result<Self> {
-        let model = catch_torch(|| conv_model(config))?;
+impl Featuring {
+    pub(super) fn new(run: &Run, config: &FeaturesConfig) -> Result<Self> {
+        let model = catch_torch(|| features_model(config))?;
         model.params.load(&run.weights()?)?;
         Ok(Self { config: config.clone(), model })
     }
@@ -44,7 +44,7 @@ impl Convolving {
             ("--free-run", input.free_run > 0),
             ("--record", !input.record.is_empty()),
         ];
-        refuse("conv", &of_others)?;
+        refuse(&self.config.job, &of_others)?;
         let arrays = Arrays::read(path)?;
         let Sequences { x, lengths, kind } =
             catch_torch(|| sequences(&arrays, input.array.as_deref(), self.model.channels()))?;

@@ -1,11 +1,13 @@
-//! Random convolutions of sequences: features, readout, test.
+//! Features of sequences with a readout in closed form: random convolutions, or a reservoir whose settings are chosen.
 
 use std::path::Path;
 
 use bd_core::npz::save_npz_with_text;
 use bd_core::text::{plural, short};
-use bd_core::{Error, Params, Result, catch_torch};
-use bd_models::RandomConvolutions;
+use bd_core::{Error, Params, Result, Rng, catch_torch};
+use bd_models::{
+    RandomConvolutionsConfig, ReservoirConfig, SequenceFeatures, SequenceReadout, SequenceReservoirConfig,
+};
 use bd_train::data::dataset::{Accept, Dataset, Subset};
 use bd_train::{Baselines, ChosenPenalty, Evaluation, HeldOut, RidgeSpectrum};
 use serde_json::{Map, Value, json};
@@ -14,7 +16,7 @@ use tch::{Device, Kind, Tensor};
 use super::network::metrics;
 use super::report::{NetworkReport, first_numbers};
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
-use crate::config::ConvConfig;
+use crate::config::FeaturesConfig;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::Manifest;
@@ -22,19 +24,24 @@ use crate::metrics::Metrics;
 use crate::seconds::Seconds;
 use crate::{Config, Run};
 
-/// Fits random convolutions as a configuration says, on the examples of its file, which were read.
-pub fn convolve(config: ConvConfig, data: Dataset, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+/// Fits a readout of features as a configuration says, on the examples of its file, which were read.
+pub fn fit_features(
+    config: FeaturesConfig,
+    data: Dataset,
+    setting: &Setting,
+    listener: &dyn Listener,
+) -> Result<Ended> {
     introduce(&config, &data, listener)?;
-    let whole = Config::Conv(Box::new(config.clone()));
+    let whole = Config::Features(Box::new(config.clone()));
     let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
     let mut folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
     let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
     work.seconds.lap("setup");
-    let found = catch_torch(|| run(&config, &data, &mut folder, &mut work));
+    let found = catch_torch(|| run(config, &data, &mut folder, &mut work));
     end(found, folder, work.seconds, None, listener)
 }
 
-fn introduce(config: &ConvConfig, data: &Dataset, listener: &dyn Listener) -> Result<()> {
+fn introduce(config: &FeaturesConfig, data: &Dataset, listener: &dyn Listener) -> Result<()> {
     let file = config.data.file.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     listener.say(&format!(
         "data      {file}: {} for training, {} for testing, of {}, {}; {}",
@@ -44,25 +51,50 @@ fn introduce(config: &ConvConfig, data: &Dataset, listener: &dyn Listener) -> Re
         plural(data.train.channels() as usize, "channel"),
         data.targets.describe()
     ));
-    listener.say(&format!(
-        "model     {} by random convolutions, a linear readout of them",
-        plural(config.model.features, "feature")
-    ));
+    listener.say(&format!("model     {}", model_words(config)));
     data.remarks()?.iter().for_each(|note| listener.say(&format!("note      {note}")));
     Ok(())
 }
 
-fn run(config: &ConvConfig, data: &Dataset, folder: &mut RunFolder, work: &mut Work<'_>) -> Result<Stage<Found>> {
+/// Features and readout in words.
+fn model_words(config: &FeaturesConfig) -> String {
+    match &config.model {
+        SequenceFeatures::Convolutions(RandomConvolutionsConfig { features }) => {
+            format!("{} by random convolutions, a linear readout of them", plural(*features, "feature"))
+        }
+        SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, .. }) => {
+            let units = plural(reservoir.units as usize, "unit");
+            format!(
+                "a reservoir of {units}, a linear readout of its states; settings are the best of {}",
+                config.search + 1
+            )
+        }
+    }
+}
+
+fn run(
+    mut config: FeaturesConfig,
+    data: &Dataset,
+    folder: &mut RunFolder,
+    work: &mut Work<'_>,
+) -> Result<Stage<Found>> {
     heed!(work);
     let mut metrics_file = Metrics::open(folder.path())?;
     let mut held_out = HeldOut::default();
-    for (kept, held) in parts(config, data)? {
-        let (model, _) = fit(config, &kept)?;
+    // Settings are chosen anew for each part, without what is held out.
+    for (kept, held) in parts(&config, data)? {
+        let Stage::Done(Fitted { model, .. }) = search(&config, &kept, work)? else { return Ok(Stage::Stopped) };
         let found = evaluate(&model, &held)?;
         held_out.add(&found, held.lengths.as_ref())?;
-        heed!(work);
     }
-    let (model, chosen) = fit(config, &data.train)?;
+    let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work)? else {
+        return Ok(Stage::Stopped);
+    };
+    if config.search > 0 {
+        (config.model, config.search) = (features, 0);
+        work.listener.say(&format!("chosen    {}", settings_words(&config)));
+        folder.write_config(&Config::Features(Box::new(config.clone())))?;
+    }
     say_fit(&chosen, &held_out, work.listener);
     work.seconds.lap("train");
     folder.write_weights(&model.params)?;
@@ -89,7 +121,7 @@ fn run(config: &ConvConfig, data: &Dataset, folder: &mut RunFolder, work: &mut W
 }
 
 /// The parts of the training part that models are fitted to and judged on.
-fn parts(config: &ConvConfig, data: &Dataset) -> Result<Vec<(Subset, Subset)>> {
+fn parts(config: &FeaturesConfig, data: &Dataset) -> Result<Vec<(Subset, Subset)>> {
     let hold_out = config.hold_out();
     let part = |i: usize| {
         let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed.wrapping_add(i as u64))?;
@@ -99,17 +131,79 @@ fn parts(config: &ConvConfig, data: &Dataset) -> Result<Vec<(Subset, Subset)>> {
 }
 
 /// A model of the configuration, whose readout is zero.
-pub(crate) fn model(config: &ConvConfig) -> Result<RandomConvolutions> {
+pub(crate) fn model(config: &FeaturesConfig) -> Result<SequenceReadout> {
     let data = &config.data;
     let (Some(steps), Some(channels), Some(targets)) = (data.steps, data.channels, data.targets) else {
         return Err(Error::Config("data.steps, data.channels and data.targets must be set".into()));
     };
     let params = Params::new(config.seed, (Kind::Float, Device::Cpu));
-    RandomConvolutions::new(params, [steps, channels], targets.n_out(), !targets.are_labels(), &config.model)
+    SequenceReadout::new(params, [steps, channels], targets.n_out(), !targets.are_labels(), &config.model)
+}
+
+/// A model that is fitted to sequences.
+struct Fitted {
+    model: SequenceReadout,
+    chosen: ChosenPenalty,
+    /// The settings of its features.
+    features: SequenceFeatures,
+}
+
+impl Fitted {
+    /// The mean square error at samples that are left out.
+    fn error(&self) -> f64 {
+        let own = self.chosen.errors.iter().find(|(alpha, _)| *alpha == self.chosen.alpha);
+        own.map_or(f64::NAN, |(_, error)| *error)
+    }
+}
+
+/// The best of the settings of a configuration and of those that are drawn beside them, by the error at samples that are left out.
+fn search(config: &FeaturesConfig, train: &Subset, work: &Work<'_>) -> Result<Stage<Fitted>> {
+    let mut best: Option<Fitted> = None;
+    for features in candidates(config) {
+        heed!(work);
+        let fitted = fit(&FeaturesConfig { model: features, ..config.clone() }, train)?;
+        if best.as_ref().is_none_or(|best| fitted.error() < best.error()) {
+            best = Some(fitted);
+        }
+    }
+    Ok(Stage::Done(best.expect("the settings of the configuration are a candidate")))
+}
+
+/// The settings of a configuration, and those that are drawn beside them: of a reservoir its radius from 0.05 to 1.5, leak from 0.03 to 1,
+/// input scaling from 0.05 to 2, each evenly over its logarithm, and bias scaling from 0 to 1.
+fn candidates(config: &FeaturesConfig) -> Vec<SequenceFeatures> {
+    let mut all = vec![config.model.clone()];
+    if let SequenceFeatures::Reservoir(usual) = &config.model {
+        let mut rng = Rng::new(config.seed, "search");
+        let mut log_uniform = |least: f64, most: f64| least * (most / least).powf(rng.uniform());
+        for _ in 0..config.search {
+            let reservoir = ReservoirConfig {
+                spectral_radius: log_uniform(0.05, 1.5),
+                leak: log_uniform(0.03, 1.0),
+                input_scaling: log_uniform(0.05, 2.0),
+                bias_scaling: log_uniform(1.0, 2.0) - 1.0,
+                ..usual.reservoir
+            };
+            all.push(SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, ..*usual }));
+        }
+    }
+    all
+}
+
+/// The settings of a reservoir that were chosen.
+fn settings_words(config: &FeaturesConfig) -> String {
+    let SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, .. }) = &config.model else {
+        return String::new();
+    };
+    let ReservoirConfig { spectral_radius, leak, input_scaling, bias_scaling, .. } = *reservoir;
+    let [radius, leak, input, bias] = [spectral_radius, leak, input_scaling, bias_scaling].map(short);
+    format!(
+        "radius {radius}, leak {leak}, input scaling {input}, bias scaling {bias}: the least error at left-out samples"
+    )
 }
 
 /// Fitted to sequences.
-fn fit(config: &ConvConfig, train: &Subset) -> Result<(RandomConvolutions, ChosenPenalty)> {
+fn fit(config: &FeaturesConfig, train: &Subset) -> Result<Fitted> {
     let model = model(config)?;
     let features = model.fit_features(&numbers(train)?, train.lengths.as_ref())?;
     let targets = match train.targets.kind() {
@@ -121,21 +215,21 @@ fn fit(config: &ConvConfig, train: &Subset) -> Result<(RandomConvolutions, Chose
     let solution = spectrum.solve(chosen.alpha)?;
     let bias = solution.bias.as_ref().expect("there is an intercept");
     model.set_readout(&solution.weight, bias)?;
-    Ok((model, chosen))
+    Ok(Fitted { model, chosen, features: config.model.clone() })
 }
 
 /// 1 for the class and 0 for the others, float64 `[sample, class]`.
-fn one_hot(labels: &Tensor, config: &ConvConfig) -> Tensor {
+fn one_hot(labels: &Tensor, config: &FeaturesConfig) -> Tensor {
     let classes = config.data.targets.map_or(0, |targets| targets.n_out());
     labels.one_hot(classes).to_kind(Kind::Double)
 }
 
 fn numbers(part: &Subset) -> Result<Tensor> {
-    part.numbers().ok_or_else(|| Error::Config("random convolutions learn from numbers in steps".into()))
+    part.numbers().ok_or_else(|| Error::Config("features are of numbers in steps".into()))
 }
 
 /// The loss is the mean square error of the regression: of scores from 1 for the class and 0 for the others, or of standardised targets.
-fn evaluate(model: &RandomConvolutions, part: &Subset) -> Result<Evaluation> {
+fn evaluate(model: &SequenceReadout, part: &Subset) -> Result<Evaluation> {
     let outputs = model.predict(&numbers(part)?, part.lengths.as_ref())?;
     let error = match part.targets.kind() {
         Kind::Int64 => &outputs - part.targets.one_hot(outputs.size()[1]).to_kind(Kind::Double),
@@ -174,9 +268,9 @@ fn arrays(evaluation: &Evaluation, test: &Subset) -> Vec<(String, Tensor)> {
 }
 
 /// The fitted model of a run on the test part of its own data, or of another file: what is found, and numbers by name.
-pub fn evaluate_conv(
+pub fn evaluate_features(
     run: &Run,
-    config: &ConvConfig,
+    config: &FeaturesConfig,
     other: Option<&Path>,
     listener: &dyn Listener,
 ) -> Result<(NetworkReport, Map<String, Value>)> {

@@ -1,9 +1,9 @@
 use super::*;
 
-fn model(channels: usize, n_out: i64, features: usize) -> RandomConvolutions {
+fn model(channels: usize, n_out: i64, features: usize) -> SequenceReadout {
     let params = Params::new(3, (Kind::Float, Device::Cpu));
-    let config = RandomConvolutionsConfig { features };
-    RandomConvolutions::new(params, [30, channels], n_out, true, &config).unwrap()
+    let config = SequenceFeatures::Convolutions(RandomConvolutionsConfig { features });
+    SequenceReadout::new(params, [30, channels], n_out, true, &config).unwrap()
 }
 
 /// `[sample, time, channel]` in units of its own.

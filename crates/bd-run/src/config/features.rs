@@ -1,9 +1,10 @@
-//! [`ConvConfig`]: random convolutions of sequences with a readout in closed form, on the examples of a file.
+//! [`FeaturesConfig`]: features of sequences with a readout in closed form, on the examples of a file: random convolutions (`conv`), or
+//! states of a reservoir (`esn`).
 
 use std::path::PathBuf;
 
-use bd_core::{DeviceSpec, Error, Result};
-use bd_models::RandomConvolutionsConfig;
+use bd_core::{Arrays, DeviceSpec, Error, Result};
+use bd_models::{RandomConvolutionsConfig, RecurrentMatrix, SequenceFeatures, SequenceReservoirConfig};
 use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,8 @@ use super::choice::penalties;
 use super::examples::{ExamplesFile, forget_other_tests, read, reading};
 use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
 use super::network::{USUAL_VALIDATION, usual_members};
-use super::{Dtype, check_threads, check_whole, cores};
+use super::overlay::alternative;
+use super::{Dtype, ESN, check_threads, check_whole, cores};
 
 /// Beyond so many training sequences there are fewer features, for the regression takes the cube of the fewer of both.
 const MANY_SEQUENCES: usize = 3000;
@@ -21,7 +23,7 @@ const FEATURES_OF_MANY: usize = 3024;
 /// The examples of a file. What does not apply is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConvData {
+pub struct FeaturesData {
     /// The file.
     pub file: Option<PathBuf>,
     /// SHA-256 of the file that a run has read. Null: whatever is in it.
@@ -51,16 +53,16 @@ pub struct ConvData {
 /// Penalties of the readout, of which the one with the least error at left-out samples is taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConvRidge {
+pub struct FeaturesRidge {
     /// One or more, above 0.
     pub alpha: Vec<f64>,
 }
 
-/// Random convolutions, what they learn and how.
+/// Features of sequences, what is learned by them and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ConvConfig {
-    /// `conv`.
+pub struct FeaturesConfig {
+    /// `conv` or `esn`.
     pub job: String,
     /// Where to compute: the CPU.
     pub device: DeviceSpec,
@@ -69,26 +71,39 @@ pub struct ConvConfig {
     /// Threads of our own loops.
     pub threads: usize,
     /// What is learned.
-    pub data: ConvData,
+    pub data: FeaturesData,
     /// The features.
-    pub model: RandomConvolutionsConfig,
+    pub model: SequenceFeatures,
+    /// Settings of a reservoir that are drawn and tried beside those of `model`, of which the ones with the least error at training
+    /// samples that are left out are taken. What a run has chosen is in its `model`, and this is 0 then.
+    pub search: usize,
     /// The readout.
-    pub ridge: ConvRidge,
+    pub ridge: FeaturesRidge,
 }
 
 /// What belongs to the data of a configuration.
 const OWN: [&str; 2] = ["data", "model.features"];
 
-impl ConvConfig {
-    fn defaults(sequences: usize) -> Self {
-        let usual = RandomConvolutionsConfig::default();
-        let features = if sequences > MANY_SEQUENCES { FEATURES_OF_MANY } else { usual.features };
+/// Settings of a reservoir that are tried where nobody says how many.
+const USUAL_SEARCH: usize = 20;
+
+/// More than this are a mistake in writing.
+const MOST_SEARCHED: usize = 100_000;
+
+impl FeaturesConfig {
+    fn defaults(job: &str, sequences: usize) -> Self {
+        let usual = RandomConvolutionsConfig::default().features;
+        let features = if sequences > MANY_SEQUENCES { FEATURES_OF_MANY } else { usual };
+        let (model, search) = match job {
+            ESN => (SequenceFeatures::Reservoir(SequenceReservoirConfig::default()), USUAL_SEARCH),
+            _ => (SequenceFeatures::Convolutions(RandomConvolutionsConfig { features }), 0),
+        };
         Self {
-            job: "conv".into(),
+            job: job.into(),
             device: DeviceSpec::Cpu,
             seed: 0,
             threads: cores(),
-            data: ConvData {
+            data: FeaturesData {
                 file: None,
                 sha256: None,
                 test_file: None,
@@ -102,20 +117,22 @@ impl ConvConfig {
                 validation: USUAL_VALIDATION,
                 validation_draws: usual_members(sequences),
             },
-            model: RandomConvolutionsConfig { features },
-            ridge: ConvRidge { alpha: penalties("1e-3..1e6").expect("it is a range of powers of ten") },
+            model,
+            search,
+            ridge: FeaturesRidge { alpha: penalties("1e-3..1e6").expect("it is a range of powers of ten") },
         }
     }
 
     /// The configuration that the layers make of the defaults, and the examples of the file that they name, which is read.
-    pub fn resolve(layers: &Layers) -> Result<(Self, Dataset)> {
+    /// `job` is `conv` or `esn`.
+    pub fn resolve(job: &str, layers: &Layers) -> Result<(Self, Dataset)> {
         let mut layers = layers.tables()?;
         let Meant::File(file) = data_meant(&mut layers, "task", "", &OWN)? else {
-            return Err(Error::Config("conv learns from a file of sequences: name it by --data FILE".into()));
+            return Err(Error::Config(format!("{job} learns from a file of sequences: name it by --data FILE")));
         };
         forget_other_tests(&mut layers);
         let data = read(&file, &reading(Accept::Numbers, &layers)?)?;
-        let mut config: Self = laid(&Self::defaults(data.train.count()), &layers, &no_alternative)?;
+        let mut config: Self = laid(&Self::defaults(job, data.train.count()), &layers, &alternatives)?;
         for path in [&mut config.data.file, &mut config.data.test_file] {
             *path = path.take().map(|path| absolute(&path));
         }
@@ -124,6 +141,14 @@ impl ConvConfig {
         config.complete(&data, |pointer| is_set(&layers, pointer));
         config.check()?;
         Ok((config, data))
+    }
+
+    /// Whether the file that the layers name has examples with targets, and not a series. Where they name none, or one that cannot be
+    /// read, it has not.
+    pub fn are_examples(layers: &Layers) -> Result<bool> {
+        let mut layers = layers.tables()?;
+        let Meant::File(file) = data_meant(&mut layers, "system", "", &[])? else { return Ok(false) };
+        Ok(Arrays::read(&file).is_ok_and(|arrays| arrays.has("y") || arrays.has("y_train")))
     }
 
     /// That of a run, perhaps of another machine.
@@ -158,7 +183,7 @@ impl ConvConfig {
     fn check(&self) -> Result<()> {
         let config = |message: String| Err(Error::Config(message));
         if self.device != DeviceSpec::Cpu {
-            return config(format!("device is {}; random convolutions are computed on the CPU", self.device));
+            return config(format!("device is {}; features of sequences are computed on the CPU", self.device));
         }
         let data = &self.data;
         if !(0.0..1.0).contains(&data.validation) {
@@ -174,7 +199,8 @@ impl ConvConfig {
             None => return config("data.targets must be set".into()),
             Some(targets) if targets.of_steps() => {
                 return config(format!(
-                    "the targets are {targets}; random convolutions give one output for a sequence. bd train rnn learns targets of steps"
+                    "the targets are {targets}; {} gives one output for a sequence. bd train rnn learns targets of steps",
+                    self.job
                 ));
             }
             Some(targets) => {
@@ -186,6 +212,13 @@ impl ConvConfig {
         }
         if self.ridge.alpha.is_empty() || self.ridge.alpha.iter().any(|alpha| !(*alpha > 0.0 && alpha.is_finite())) {
             return config(format!("ridge.alpha is {:?}; it is one or more numbers above 0", self.ridge.alpha));
+        }
+        if self.search > MOST_SEARCHED {
+            return Err(Error::setting("search", self.search, format!("at most {MOST_SEARCHED}")));
+        }
+        match (&self.model, self.job == ESN) {
+            (SequenceFeatures::Reservoir(_), true) | (SequenceFeatures::Convolutions(_), false) => {}
+            _ => return config(format!("model.name is not that of a run of {}", self.job)),
         }
         self.examples_file().check()?;
         self.model.check()
@@ -226,6 +259,10 @@ impl ConvConfig {
 
 const MOST_DRAWS: usize = 100;
 
-fn no_alternative(path: &str, name: &str) -> Result<Value> {
-    Err(Error::Config(format!("{path} cannot be '{name}'")))
+/// What can be chosen by name.
+fn alternatives(path: &str, name: &str) -> Result<Value> {
+    match path {
+        "model.reservoir.matrix" => alternative(&RecurrentMatrix::all(), path, name),
+        _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
+    }
 }

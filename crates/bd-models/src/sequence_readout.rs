@@ -1,0 +1,233 @@
+//! [`SequenceReadout`]: features of whole sequences, and a linear map of them that is fitted in closed form.
+//!
+//! ```text
+//! x       inputs, each channel standardised by the training part
+//! f       features of a sequence, by random convolutions or by a reservoir
+//! z       f, each standardised by the training part
+//! y       z W + b, with W and b by ridge regression
+//! ```
+//!
+//! Nothing is trained step by step, and there is an output for a sequence as a whole, not for a step.
+
+use bd_core::{Error, Params, Result, System as _, catch_torch, setting};
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use crate::random_convolutions::{RandomConvolutions, RandomConvolutionsConfig};
+use crate::sequence_reservoir::{SequenceReservoir, SequenceReservoirConfig};
+use crate::standardise::Standardise;
+
+/// Sequences whose features are computed at once.
+const CHUNK: i64 = 256;
+
+/// What the features of a [`SequenceReadout`] are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum SequenceFeatures {
+    /// Random convolutions.
+    Convolutions(RandomConvolutionsConfig),
+    /// States of a reservoir.
+    Reservoir(SequenceReservoirConfig),
+}
+
+impl SequenceFeatures {
+    /// Each kind, with its usual settings.
+    pub fn all() -> [Self; 2] {
+        [Self::Convolutions(RandomConvolutionsConfig::default()), Self::Reservoir(SequenceReservoirConfig::default())]
+    }
+
+    /// Refuses settings that cannot be.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Convolutions(config) => config.check(),
+            Self::Reservoir(config) => config.check(),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Features {
+    Convolutions(RandomConvolutions),
+    Reservoir(SequenceReservoir),
+}
+
+impl Features {
+    fn count(&self) -> usize {
+        match self {
+            Self::Convolutions(features) => features.n_features(),
+            Self::Reservoir(features) => features.n_features(),
+        }
+    }
+
+    fn fit(&self, sequences: &[Tensor]) -> Result<()> {
+        match self {
+            Self::Convolutions(features) => features.fit(sequences),
+            Self::Reservoir(_) => Ok(()),
+        }
+    }
+
+    fn of(&self, sequences: &[Tensor]) -> Result<Tensor> {
+        match self {
+            Self::Convolutions(features) => features.features(sequences),
+            Self::Reservoir(features) => features.features(sequences),
+        }
+    }
+}
+
+/// Features with a linear readout. What is drawn and what is taken from data stands among its parameters: `scale` (mean and deviation of
+/// channels), those of the features, `feature` (mean and deviation of each) and `readout`, and `target` where targets are standardised.
+#[derive(Debug)]
+pub struct SequenceReadout {
+    /// To be saved and loaded.
+    pub params: Params,
+    scale: Standardise,
+    features: Features,
+    feature_scale: Standardise,
+    weight: Tensor,
+    bias: Tensor,
+    target_scale: Option<Standardise>,
+}
+
+impl SequenceReadout {
+    /// For sequences of `channels` channels and about `steps` steps, with `n_out` outputs. With `scale_targets` they are numbers, which
+    /// are standardised for the regression. What is random follows from the seed of `params`, which are on the CPU; scaling and readout
+    /// do nothing until they are [fitted](Self::fit_features).
+    pub fn new(
+        mut params: Params,
+        [steps, channels]: [usize; 2],
+        n_out: i64,
+        scale_targets: bool,
+        config: &SequenceFeatures,
+    ) -> Result<Self> {
+        setting::at_least("steps", steps, 1)?;
+        setting::at_least("n_out", n_out, 1)?;
+        let scale = Standardise::new(&mut params.at("scale"), channels as i64)?;
+        let features = match config {
+            SequenceFeatures::Convolutions(config) => {
+                Features::Convolutions(RandomConvolutions::new(&mut params, [steps, channels], config)?)
+            }
+            SequenceFeatures::Reservoir(config) => {
+                Features::Reservoir(SequenceReservoir::new(&mut params.at("r"), channels as i64, config)?)
+            }
+        };
+        let count = features.count() as i64;
+        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Double, Device::Cpu));
+        let feature_scale = Standardise::new(&mut params.at("feature"), count)?;
+        let target_scale = scale_targets.then(|| Standardise::new(&mut params.at("target"), n_out)).transpose()?;
+        let mut readout = params.at("readout");
+        let weight = readout.constant("weight", |_| zeros(&[count, n_out]))?;
+        let bias = readout.constant("bias", |_| zeros(&[n_out]))?;
+        Ok(Self { params, scale, features, feature_scale, weight, bias, target_scale })
+    }
+
+    /// Number of features.
+    pub fn n_features(&self) -> usize {
+        self.features.count()
+    }
+
+    /// Channels of the inputs.
+    pub fn channels(&self) -> i64 {
+        self.scale.n_in()
+    }
+
+    /// Takes the scaling of channels and features, and what else features take from data, from sequences `x` `[sample, time, channel]`, of
+    /// which `lengths` `[sample]` has the steps that are no padding, if there is some. Returns their features, as
+    /// [`features`](Self::features).
+    pub fn fit_features(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
+        let sequences = self.sequences(x, lengths)?;
+        catch_torch(|| {
+            let _guard = tch::no_grad_guard();
+            self.scale.fit(&Tensor::cat(&sequences, 0))?;
+            let sequences = self.scaled(&sequences);
+            self.features.fit(&sequences)?;
+            let features = self.features.of(&sequences)?;
+            self.feature_scale.fit(&features)?;
+            Ok(self.feature_scale.apply(&features))
+        })
+    }
+
+    /// Standardised features of sequences, float64 `[sample, feature]`.
+    pub fn features(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
+        let sequences = self.sequences(x, lengths)?;
+        catch_torch(|| {
+            let _guard = tch::no_grad_guard();
+            Ok(self.feature_scale.apply(&self.features.of(&self.scaled(&sequences))?))
+        })
+    }
+
+    /// Targets `[sample, output]` as the readout is to be fitted to: standardised, where they are. The scaling is taken from them.
+    pub fn fit_targets(&self, y: &Tensor) -> Result<Tensor> {
+        self.target_scale.as_ref().map_or(Ok(()), |scale| scale.fit(y))?;
+        Ok(self.targets(y))
+    }
+
+    /// Targets standardised, where they are, by what was fitted.
+    pub fn targets(&self, y: &Tensor) -> Tensor {
+        let y = y.to_kind(Kind::Double);
+        self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.apply(&y))
+    }
+
+    /// Sets the readout: `weight` `[feature, output]`, `bias` `[output]`.
+    pub fn set_readout(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        self.weight.shallow_clone().f_copy_(weight)?;
+        self.bias.shallow_clone().f_copy_(bias)?;
+        Ok(())
+    }
+
+    /// Outputs of standardised features, float64 `[sample, output]`, in the units of the targets.
+    pub fn readout(&self, features: &Tensor) -> Result<Tensor> {
+        let y = self.bias.f_addmm(features, &self.weight)?;
+        Ok(self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.undo(&y)))
+    }
+
+    /// Outputs of sequences, float64 `[sample, output]`, in the units of the targets.
+    pub fn predict(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
+        let samples = x.size().first().copied().unwrap_or(0);
+        let chunk = |first: i64| {
+            let count = CHUNK.min(samples - first);
+            let lengths = lengths.map(|lengths| lengths.narrow(0, first, count));
+            self.readout(&self.features(&x.narrow(0, first, count), lengths.as_ref())?)
+        };
+        if samples == 0 {
+            return Err(self.misshapen(x));
+        }
+        Ok(Tensor::f_cat(&(0..samples).step_by(CHUNK as usize).map(chunk).collect::<Result<Vec<_>>>()?, 0)?)
+    }
+
+    fn misshapen(&self, x: &Tensor) -> Error {
+        let expected = format!("[sample, time, {}], not empty", self.channels());
+        Error::Shape { what: "inputs".into(), expected, found: x.size() }
+    }
+
+    /// Each sequence without its padding, `[time, channel]` in float64.
+    fn sequences(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Vec<Tensor>> {
+        let size = x.size();
+        if size.len() != 3 || size[2] != self.channels() || size.contains(&0) {
+            return Err(self.misshapen(x));
+        }
+        bd_core::check_finite("an input", x)?;
+        let x = x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
+        let steps = steps_of(&x, lengths)?;
+        Ok(steps.iter().zip(0..).map(|(&steps, i)| x.get(i).narrow(0, 0, steps)).collect())
+    }
+
+    fn scaled(&self, sequences: &[Tensor]) -> Vec<Tensor> {
+        sequences.iter().map(|sequence| self.scale.apply(sequence)).collect()
+    }
+}
+
+/// The steps of each sequence that are no padding. Fails if there is not a length for each, or one that no sequence has.
+fn steps_of(x: &Tensor, lengths: Option<&Tensor>) -> Result<Vec<i64>> {
+    let [samples, time] = [0, 1].map(|dim| x.size()[dim]);
+    let Some(lengths) = lengths else { return Ok(vec![time; samples as usize]) };
+    let steps = Vec::<i64>::try_from(lengths.f_to_device(Device::Cpu)?.f_to_kind(Kind::Int64)?)?;
+    if lengths.size() != [samples] || steps.iter().any(|steps| !(1..=time).contains(steps)) {
+        let expected = format!("[{samples}], each from 1 to {time}");
+        return Err(Error::Shape { what: "lengths".into(), expected, found: lengths.size() });
+    }
+    Ok(steps)
+}
+
+#[cfg(test)]
+mod tests;
