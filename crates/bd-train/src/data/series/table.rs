@@ -90,7 +90,7 @@ impl Table<'_> {
         self.numbers(at).map_err(|error| match error {
             Error::BadFile { path, reason } => Error::BadFile {
                 path,
-                reason: format!("{reason}; times are numbers, or dates such as 2020-01-31T12:30:00"),
+                reason: format!("{reason}; times are numbers, or dates such as 2020-01-31T12:30:00, or times of day such as 12:30:00.5"),
             },
             other => other,
         })
