@@ -103,7 +103,7 @@ impl Entries {
                     *self = Self::Neither(format!("{place} is {shown:?}, which is no date, as there are above it"));
                 }
             },
-            Self::Numbers(numbers) => match number(spelled, place) {
+            Self::Numbers(numbers) => match number(field, spelled, place) {
                 Ok(number) => numbers.push(number),
                 Err(reason) => {
                     *self = match Clock::read(field).filter(|_| numbers.is_empty()) {

@@ -29,7 +29,7 @@ impl Clock {
 }
 
 /// A date, with or without a time of day and a distance from UTC: `2020-01-31`, `2020-01-31 12:30:00.5`, `2020-01-31T12:30Z`; with
-/// slashes where the year is first, `2020/01/31`; or a month, `2020-01`. Without a distance it is taken for one of UTC, in which no hour is
+/// slashes where the year is first, `2020/01/31`; with points where the day is first, `31.01.2020`; or a month, `2020-01`. Without a distance it is taken for one of UTC, in which no hour is
 /// missing or comes twice.
 fn date(field: &str) -> Option<Timestamp> {
     // A number is none, such as 20200131.
@@ -37,6 +37,9 @@ fn date(field: &str) -> Option<Timestamp> {
     let field = match field.as_bytes() {
         [_, _, _, _, b'/', ..] if begins_with_a_year => field.replace('/', "-"),
         [_, _, _, _, b'-', _, _] if begins_with_a_year => format!("{field}-01"),
+        [_, _, b'.', _, _, b'.', year @ ..] if year.len() >= 4 && field.is_ascii() => {
+            format!("{}-{}-{}{}", &field[6..10], &field[3..5], &field[..2], &field[10..])
+        }
         _ if field.contains('-') => field.to_owned(),
         _ => return None,
     };
@@ -83,14 +86,26 @@ mod tests {
             ("2020-01-01T01:00:00+01:00", "2020-01-01T00:00:00.25Z", 0.25),
             ("2020-01-01T00:00:00.001", "2020-01-01T00:00:00.004", 0.003),
             ("2020/01/31 23:59:59", "2020/02/01", 1.0),
+            ("31.01.2020", "01.02.2020 00:00:01.5", 86_401.5),
             ("2020-02", "2020-03", 29.0 * 86_400.0),
         ] {
             let found = seconds_between(date(start).unwrap(), date(end).unwrap());
             assert!((found - seconds).abs() < 1e-9, "{start} to {end}: {found}");
         }
-        for other in
-            ["20200101", "-5", "1e-3", "01/02/2020", "2020-13-01", "2020-1-1", "a-b", "2020-13", "1/2", "12:30"]
-        {
+        for other in [
+            "20200101",
+            "-5",
+            "1e-3",
+            "01/02/2020",
+            "2020-13-01",
+            "2020-1-1",
+            "a-b",
+            "2020-13",
+            "1/2",
+            "12:30",
+            "1.2.2020",
+            "01.02.20",
+        ] {
             assert!(date(other).is_none(), "{other}");
         }
     }

@@ -109,22 +109,28 @@ pub(super) fn outside_of_quotes(line: &[u8]) -> impl Iterator<Item = (usize, u8)
     })
 }
 
-/// Whether numbers have a comma where others have a point: one at least has, and none a point, but between thousands.
+/// Whether numbers have a comma where others have a point: one at least has, and none a point, but between thousands. A point before
+/// three digits may be either.
 pub(super) fn decimal_commas(content: &str) -> bool {
-    let mut found = false;
-    for field in content.split(['\t', ';', ' ', '\r', '\n', '"']) {
+    let (mut has_comma, mut has_point) = (false, false);
+    let lines = content.lines().filter(|line| !line.starts_with('#'));
+    for field in lines.flat_map(|line| line.split(['\t', ';', ' ', '"'])) {
         let digits = field.trim_start_matches(['-', '+']);
         let Some(at) = digits.find(['.', ',']) else { continue };
         let (before, after) = (&digits[..at], &digits[at + 1..]);
-        let begins_a_number = !before.is_empty() && before.chars().all(|c| c.is_ascii_digit() || MARKS.contains(&c));
-        if !begins_a_number || !after.starts_with(|c: char| c.is_ascii_digit()) {
+        let is_whole = !before.is_empty() && before.chars().all(|c| c.is_ascii_digit() || MARKS.contains(&c));
+        if !is_whole || !after.starts_with(|c: char| c.is_ascii_digit()) {
             continue;
         }
-        // A point, or commas of thousands.
-        if (digits[at..].starts_with('.') || after.contains(['.', ','])) && without_thousands(field, ',').is_none() {
-            return false;
+        match (digits.as_bytes()[at], after.contains(['.', ','])) {
+            // 1.234,5 or 1.234.567, and not 31.01.2024.
+            (b'.', true) if without_thousands(field, ',').is_some() => return true,
+            (b'.', true) => {}
+            (b'.', false) if after.len() == 3 => has_point = true,
+            // 1.5, 1,234.5 or 1,234,567.
+            (b'.', false) | (_, true) => return false,
+            _ => has_comma = true,
         }
-        found = true;
     }
-    found
+    has_comma && !has_point
 }

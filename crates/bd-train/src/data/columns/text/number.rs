@@ -24,8 +24,18 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
     if let Some(plain) = without_thousands(&spelled, if has_decimal_commas { ',' } else { '.' }) {
         spelled = Cow::Owned(plain);
     }
-    if has_decimal_commas && spelled.matches(',').count() == 1 && !spelled.contains('.') {
-        spelled = Cow::Owned(spelled.replace(',', "."));
+    if has_decimal_commas && spelled.contains(['.', ',']) {
+        // A point is none of a number here, and is made what no number has.
+        let swapped = spelled.chars().map(|c| {
+            if c == ',' {
+                '.'
+            } else if c == '.' {
+                ','
+            } else {
+                c
+            }
+        });
+        spelled = Cow::Owned(swapped.collect());
     }
     let exponent = spelled.find(['d', 'D']).filter(|at| {
         let (before, after) = (&spelled[..*at], &spelled[at + 1..]);
@@ -63,23 +73,31 @@ pub(super) fn is_missing(field: &str) -> bool {
     ["na", "n/a", "nan", "null", "none", "missing", "-", "?"].contains(&field.to_ascii_lowercase().as_str())
 }
 
-pub(super) fn number(field: &str, place: Place<'_>) -> Result<f64, String> {
-    if field.is_empty() {
+/// The number of a field, which is [`spelled`] so.
+pub(super) fn number(field: &str, spelled: &str, place: Place<'_>) -> Result<f64, String> {
+    if spelled.is_empty() {
         return Err(format!("{place} is empty"));
     }
-    if is_missing(field) {
-        return Err(format!("{place} is {field}"));
+    if is_missing(spelled) {
+        return Err(format!("{place} is {spelled}"));
     }
-    match field.parse::<f64>() {
+    match spelled.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
         Ok(number) => Err(format!("{place} is {field:?}, which float64 holds as {number}")),
         Err(_) => {
-            let comma =
-                field.split_once(',').is_some_and(|(a, b)| a.parse::<i64>().is_ok() && b.parse::<u64>().is_ok());
-            let hint =
-                if comma { " (numbers need a decimal point, and no comma, of decimals or of thousands)" } else { "" };
-            let shown: String = field.chars().take(40).collect();
-            Err(format!("{place} is {shown:?}, which is no number{hint}"))
+            let shown: String = unquoted(field).chars().take(40).collect();
+            Err(format!("{place} is {shown:?}, which is no number{}", hint(field)))
         }
+    }
+}
+
+/// What may be wrong with a field that is no number.
+fn hint(field: &str) -> &'static str {
+    if field.parse::<f64>().is_ok() {
+        return " (others of this file have a decimal comma)";
+    }
+    match field.split_once(',').is_some_and(|(a, b)| a.parse::<i64>().is_ok() && b.parse::<u64>().is_ok()) {
+        true => " (numbers need a decimal point, and no comma, of decimals or of thousands)",
+        false => "",
     }
 }
