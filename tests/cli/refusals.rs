@@ -133,7 +133,7 @@ fn data_files() {
         ("empty.safetensors", "series", 7, "not a safetensors file"),
         ("series.xls", "series", 7, "ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors"),
         ("absent.safetensors", "series", 7, "cannot be read: No such file"),
-        ("folder.csv", "series", 7, "folder.csv: it is not a file"),
+        ("folder.csv", "series", 7, "folder.csv: it is a folder, and not a file"),
     ] {
         refused(&desk, &["--data", file, "--columns", column], code, words);
     }

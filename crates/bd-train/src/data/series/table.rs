@@ -116,7 +116,11 @@ impl Table<'_> {
             }
             _ => "; to leave it out, name the columns that are channels with `columns`".into(),
         };
-        self.bad(format!("column {}: {reason}{advice}", column.name))
+        let of_times = match (time, &column.dates) {
+            (None, Some(_)) => format!("; to take its times, say `time` {}", quoted(&column.name.as_str())),
+            _ => String::new(),
+        };
+        self.bad(format!("column {}: {reason}{advice}{of_times}", column.name))
     }
 
     fn listing(&self) -> String {
