@@ -202,7 +202,11 @@ mod tests {
         save_npz(&at("b.npz"), &[("y".to_owned(), Tensor::from(3i64))]).unwrap();
         assert!(Arrays::read(&at("b.npz")).unwrap().has("y"));
         fs::write(at("a.csv"), "").unwrap();
-        for (name, words) in [("a.csv", "ends in .npz, .npy or .safetensors"), ("none.npz", "cannot be read"), ("-", "it is standard input")] {
+        for (name, words) in [
+            ("a.csv", "ends in .npz, .npy or .safetensors"),
+            ("none.npz", "cannot be read"),
+            ("-", "it is standard input"),
+        ] {
             let error = Arrays::read(&at(name)).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }

@@ -64,8 +64,8 @@ pub(crate) fn parent(path: &Path) -> &Path {
 /// pipe or a device cannot hold them.
 pub fn data_bytes(path: &Path) -> Result<u64> {
     let bad = |reason: String| Error::bad_file(path, reason);
-    let again = "it is standard input, a pipe or a device, and a run reads its data again to be tested and repeated; save them as a \
-                 file, and name that";
+    let again = "it is standard input, a pipe or a device, and a run reads its data again to be tested and repeated; save the data \
+                 as a file, and name that";
     match path.metadata() {
         Ok(meta) if meta.is_file() => Ok(meta.len()),
         Ok(meta) if meta.is_dir() => Err(bad("it is a folder, and not a file".into())),
