@@ -255,7 +255,7 @@ fn of_spikes() -> Vec<Case> {
             7,
             "its inputs are [6, 30, 2]; the network takes [sample, time, 8]",
         ),
-        ("events.eval.npz", with_units(&units * 0), eval("current", &[]), 2, "the inputs are spikes already"),
+        ("events.eval.npz", with_units(units.zeros_like()), eval("current", &[]), 2, "the inputs are spikes already"),
     ]
 }
 

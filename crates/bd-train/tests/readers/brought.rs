@@ -144,6 +144,7 @@ fn what_an_instrument_writes_above_its_table_is_passed_over() {
     for (above, lines) in [
         ("Device: scope 9\nRate,100\n\n", 3),
         ("Device: scope 9\nRate,100\n", 2),
+        ("Device,4711\n\n", 2),
         ("\"Lab, left\",2024-01-31,x\nOperator\n", 2),
         ("# exported\nSamples\n\n\n", 4),
         ("\u{feff}Channels\n", 1),

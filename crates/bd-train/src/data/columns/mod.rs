@@ -48,8 +48,8 @@ pub struct Columns {
 /// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
 ///
 /// Text is UTF-8, UTF-16 with its mark, or Latin-1, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these
-/// that the first line has. Fields may be in double quotes; lines that begin with `#` or `%` are passed over, and so are lines above the names
-/// that have another number of fields. A line
+/// that the first line has. Fields may be in double quotes; lines that begin with `#` or `%` are passed over, and so is what stands above the names
+/// with another number of fields. A line
 /// that is empty is passed over unless there are numbers before and after it: there it is a point that is missing. The first line is a
 /// header if none of its fields is a number, or if it has a word or nothing over a number. One that counts its columns from 0, as pandas
 /// does, is a header over numbers that are not whole; that is a [guess](Columns::guess). So are names in the last remark before the first

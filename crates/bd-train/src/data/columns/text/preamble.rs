@@ -10,7 +10,7 @@ const MOST_LINES: usize = 200;
 /// Turns the lines above the names of the columns into remarks, and returns how many they are with the empty ones among them.
 ///
 /// They are those above a line of words that has as many fields as the line of numbers below it, if one of them has another number of
-/// fields. A second line of words is one of units.
+/// fields, or a number and an empty line follows. A second line of words is one of units.
 pub(super) fn take_preamble(content: &mut [u8]) -> usize {
     let (begins, end) = {
         let lines: Vec<&str> = content
@@ -34,7 +34,9 @@ fn preamble(lines: &[&str], separator: u8) -> Option<usize> {
     let names = (0..numbers).rev().find(|&at| !rows[at].is_empty())?;
     let is_name = |at: usize| rows[at].len() == rows[numbers].len() && !rows[at].iter().any(|field| is_number(field));
     let odd = |row: &Vec<&str>| !row.is_empty() && row.len() != rows[numbers].len();
-    if !is_name(names) || !rows[..names].iter().any(odd) {
+    let is_apart =
+        names > 0 && rows[names - 1].is_empty() && rows[..names].iter().flatten().any(|field| is_number(field));
+    if !is_name(names) || !(is_apart || rows[..names].iter().any(odd)) {
         return None;
     }
     let has_units = names > 0 && is_name(names - 1) && rows[..names - 1].iter().any(odd);
