@@ -33,14 +33,14 @@ fn preamble(lines: &[&str], separator: u8) -> Option<usize> {
     let numbers = rows.iter().position(|row| row.len() > 1 && is_of_numbers(row))?;
     let names = (0..numbers).rev().find(|&at| !rows[at].is_empty())?;
     let is_name = |at: usize| rows[at].len() == rows[numbers].len() && !rows[at].iter().any(|field| is_number(field));
-    let odd = |row: &Vec<&str>| !row.is_empty() && row.len() != rows[numbers].len();
-    let is_apart =
-        names > 0 && rows[names - 1].is_empty() && rows[..names].iter().flatten().any(|field| is_number(field));
-    if !is_name(names) || !(is_apart || rows[..names].iter().any(odd)) {
+    if !is_name(names) {
         return None;
     }
-    let has_units = names > 0 && is_name(names - 1) && rows[..names - 1].iter().any(odd);
-    Some(if has_units { names - 1 } else { names })
+    let begin = if names > 0 && is_name(names - 1) { names - 1 } else { names };
+    let above = &rows[..begin];
+    let is_odd = above.iter().any(|row| !row.is_empty() && row.len() != rows[numbers].len());
+    let is_apart = above.last().is_some_and(Vec::is_empty) && above.iter().flatten().any(|field| is_number(field));
+    (is_odd || is_apart).then_some(begin)
 }
 
 /// None of an empty line, and of a remark.
