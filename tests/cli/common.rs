@@ -80,24 +80,29 @@ pub(crate) fn refused_by(desk: &Desk, args: &[&str], code: i32, words: &str) {
 /// The same where some variables are set; what was said.
 #[track_caller]
 pub(crate) fn refused_in(desk: &Desk, env: &[(&str, &str)], args: &[&str], code: i32, words: &str) -> String {
-    let before = desk.files();
-    let ended = desk.bd_in(env, args);
-    let shown = format!("{args:?} ended with {}:\n{}", ended.code, ended.stderr);
-    assert!(ended.stderr.contains(words), "{words:?} not in what {shown}");
-    assert_eq!(ended.code, code, "{shown}");
-    assert_eq!(ended.stderr.matches(words).count(), 1, "{words:?} is said more than once: {shown}");
-    assert!(!ended.stderr.contains("panicked") && !ended.stderr.contains("frame #"), "{shown}");
-    assert_eq!(ended.stdout, "", "{shown}");
-    assert_eq!(desk.files(), before, "{args:?} left something behind");
-    ended.stderr
+    refusal(desk, env, args, code, words).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// Of jobs that learn from examples: no file, and one of another kind.
-#[track_caller]
-pub(crate) fn refuses_what_is_no_npz(desk: &Desk, args: impl Fn(&'static str) -> Vec<&'static str>) {
-    refused_by(desk, &args("absent.npz"), 7, "absent.npz");
-    fs::write(desk.path("text.csv"), "1,2").unwrap();
-    refused_by(desk, &args("text.csv"), 7, "a file of arrays ends in .npz, .npy or .safetensors");
+/// What was said by a run of `bd` that ended with `code`, said `words` once and left nothing behind; or what was otherwise.
+pub(crate) fn refusal(
+    desk: &Desk,
+    env: &[(&str, &str)],
+    args: &[&str],
+    code: i32,
+    words: &str,
+) -> Result<String, String> {
+    let before = desk.files();
+    let Ended { code: found, stdout, stderr } = desk.bd_in(env, args);
+    let fault = match stderr.matches(words).count() {
+        0 => format!("{words:?} is not said"),
+        2.. => format!("{words:?} is said more than once"),
+        _ if found != code => format!("the code is not {code}"),
+        _ if stderr.contains("panicked") || stderr.contains("frame #") => "it panicked".into(),
+        _ if !stdout.is_empty() => format!("it printed {stdout:?}"),
+        _ if desk.files() != before => "it left something behind".into(),
+        _ => return Ok(stderr),
+    };
+    Err(format!("{fault}; {args:?} ended with {found}:\n{stderr}"))
 }
 
 pub(crate) fn ended(output: Output) -> Ended {

@@ -7,6 +7,7 @@ mod examples;
 mod gpu_check;
 mod info;
 mod interrupted;
+mod odd;
 mod own_series;
 mod parts;
 mod refusals;

@@ -5,9 +5,7 @@ use std::fs;
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{
-    Desk, array, json_of, metric, noise, refused_by, refuses_what_is_no_npz, reports, same_bytes, save,
-};
+use crate::common::{Desk, array, json_of, metric, noise, refused_by, reports, same_bytes, save};
 
 const ENCODERS: [&str; 4] = ["current", "rate", "latency", "delta"];
 
@@ -20,7 +18,7 @@ fn file<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// `count` samples of 30 steps and 8 channels in bytes: with label 0 the first half of the channels spikes more, with 1 the second.
-fn spikes(name: &str, count: i64) -> (Tensor, Tensor) {
+pub(crate) fn spikes(name: &str, count: i64) -> (Tensor, Tensor) {
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(2);
     let half = Tensor::arange(8, (Kind::Int64, Device::Cpu)).ge(4).to_kind(Kind::Int64);
     let often = labels.reshape([-1, 1, 1]).eq_tensor(&half.reshape([1, 1, 8])).to_kind(Kind::Double);
@@ -34,7 +32,7 @@ fn save_spikes(desk: &Desk, name: &str) {
 }
 
 /// The ones of `x` as times in the middle of steps of 4 ms, with units and offsets.
-fn events(x: &Tensor) -> [Tensor; 3] {
+pub(crate) fn events(x: &Tensor) -> [Tensor; 3] {
     let places = x.nonzero();
     let [sample, step, unit] = [0, 1, 2].map(|column| places.select(1, column).contiguous());
     let counts: Tensor = sample.bincount::<Tensor>(None, x.size()[0]);
@@ -43,7 +41,7 @@ fn events(x: &Tensor) -> [Tensor; 3] {
 }
 
 /// Arrays under these names, with the suffix of a part.
-fn of_part(part: &str, arrays: [Tensor; 3], y: Tensor) -> Vec<(String, Tensor)> {
+pub(crate) fn of_part(part: &str, arrays: [Tensor; 3], y: Tensor) -> Vec<(String, Tensor)> {
     let [times, units, offsets] = arrays;
     let named = [("times", times), ("units", units), ("offsets", offsets), ("y", y)];
     named.map(|(name, array)| (format!("{name}_{part}"), array)).into()
@@ -57,7 +55,7 @@ fn save_events(desk: &Desk, name: &str) {
 }
 
 /// Waves of two channels with noise, 48 steps: with label 1 the second is a quarter late, with 0 early.
-fn waves(name: &str, count: i64) -> (Tensor, Tensor) {
+pub(crate) fn waves(name: &str, count: i64) -> (Tensor, Tensor) {
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(2);
     let time = Tensor::arange(48, (Kind::Double, Device::Cpu)).reshape([1, -1]) * (std::f64::consts::TAU / 24.0);
     let late = (&labels * 2 - 1).to_kind(Kind::Double).reshape([-1, 1]) * std::f64::consts::FRAC_PI_2;
@@ -362,120 +360,6 @@ fn wrong_settings_are_refused() {
         7,
         "it has spikes with times (times_train), which bd train snn",
     );
-}
-
-#[test]
-fn wrong_files_are_refused() {
-    let desk = Desk::new();
-    let ((x, y), (x_test, y_test)) = (spikes("train", 12), spikes("test", 4));
-    let all = || {
-        let test = of_part("test", events(&x_test), y_test.copy());
-        of_part("train", events(&x), y.copy()).into_iter().chain(test)
-    };
-    let with = |name: &str, array: Tensor| -> Vec<(String, Tensor)> {
-        let others = all().filter(|(known, _)| known != name);
-        others.chain([(name.to_owned(), array)]).collect()
-    };
-    let without = |name: &str| -> Vec<(String, Tensor)> { all().filter(|(known, _)| known != name).collect() };
-    let [times, units, offsets] = events(&x);
-    let [times_test, units_test, _] = events(&x_test);
-    let count = times.size()[0];
-    let changed = |t: &Tensor, at: i64, value: f64| {
-        let changed = t.copy();
-        let _ = changed.get(at).fill_(value);
-        changed
-    };
-    let second = offsets.int64_value(&[1]);
-    for (arrays, words) in [
-        (without("units_train"), "it lacks units_train; there are: times_train".to_owned()),
-        (without("y_test"), "it lacks y_test; there are".into()),
-        (without("offsets_test"), "it lacks offsets_test; there are".into()),
-        (with("x_train", x.copy()), "it has times_train and x_train; inputs are one of them".into()),
-        (
-            with("len_train", y.copy()),
-            "it has len_train, the lengths of padded sequences, but spikes with times".into(),
-        ),
-        (with("times_train", times.to_kind(Kind::Int64)), "times_train is int64 of shape".into()),
-        (with("units_train", units.to_kind(Kind::Double)), "units_train is float64 of shape".into()),
-        (with("offsets_train", offsets.to_kind(Kind::Double)), "offsets_train is float64 of shape [13]".into()),
-        (with("units_train", units.narrow(0, 0, 5)), format!("times_train has {count} spikes, but units_train has 5")),
-        (with("offsets_train", &offsets + 1), format!("offsets_train goes from 1 to {}; it begins with 0", count + 1)),
-        (with("offsets_train", changed(&offsets, 1, 1e6)), "offsets_train falls from 1000000 to".into()),
-        (
-            with("offsets_train", changed(&offsets, 12, 3.0)),
-            "offsets_train goes from 0 to 3; it begins with 0 and ends".into(),
-        ),
-        (with("times_train", changed(&times, second, -0.5)), "times_train of sample 1 is -0.5 at its spike 0".into()),
-        (with("times_test", changed(&times_test, 3, f64::NAN)), "times_test of sample 0 is NaN at its spike 3".into()),
-        (
-            with("times_train", changed(&times, 0, f64::INFINITY)),
-            "times_train of sample 0 is inf at its spike 0".into(),
-        ),
-        (with("units_train", changed(&units, 2, -1.0)), "units_train of sample 0 is -1 at its spike 2".into()),
-        (
-            with("units_test", changed(&units_test, 1, 8.0)),
-            "sample 0 has a spike of unit 8 (its spike 1); there are 8 channels".into(),
-        ),
-        (
-            with("y_train", y.narrow(0, 0, 11)),
-            "offsets_train is for 12 samples, but y_train is [11]: there must be as many".into(),
-        ),
-        (with("y_test", &y_test + 1), "y_test has the label 2, but y_train has only 0 to 1".into()),
-        (with("y_train", &y - 1), "y_train has the label -1; labels count from 0".into()),
-        (
-            with("y_train", Tensor::stack(&[&y, &y], 1)),
-            "y_train has labels of steps, of 0 to 1, but y_test has labels of sequences".into(),
-        ),
-    ] {
-        bd_core::npz::save_npz(&desk.path("wrong.npz"), &arrays).unwrap();
-        refused_by(&desk, &file("wrong.npz", &["--out", "run"]), 7, &words);
-    }
-    let odd = x_test.copy();
-    let _ = odd.get(1).get(2).get(3).fill_(5);
-    for (x_test, words) in [
-        (odd, "x_train holds zeros and ones only, which are spikes, but x_test is 5 at sample 1, step 2, channel 3"),
-        (x_test.narrow(2, 0, 5), "x_train has 8 channels, but x_test has 5"),
-    ] {
-        save(&desk, "wrong.npz", &[("x_train", &x), ("y_train", &y), ("x_test", &x_test), ("y_test", &y_test)]);
-        refused_by(&desk, &file("wrong.npz", &["--out", "run"]), 7, words);
-    }
-    refuses_what_is_no_npz(&desk, |name| file(name, &[]));
-}
-
-#[test]
-fn what_cannot_be_predicted_or_measured() {
-    let desk = Desk::new();
-    save_events(&desk, "events.npz");
-    save_waves(&desk, "waves.npz");
-    desk.bd_json(&file("events.npz", &["--epochs", "1", "--out", "run"]));
-    desk.bd_json(&file("waves.npz", &["--epochs", "1", "--encode", "delta", "--out", "delta"]));
-    let (x, y) = waves("more", 6);
-    let (spiking, _) = spikes("more", 6);
-    let [times, units, offsets] = events(&spiking);
-    let parts = [("times", &times), ("units", &(&units + 3)), ("offsets", &offsets), ("y", &y)];
-    save(&desk, "units.npz", &parts);
-    save(&desk, "numbers.npz", &[("x", &Tensor::cat(&[&x, &x, &x, &x], 2)), ("y", &y)]);
-    save(&desk, "spikes.npz", &[("x", &spiking.narrow(2, 0, 2)), ("y", &y)]);
-    save(&desk, "narrow.npz", &[("x", &spiking.narrow(2, 0, 2)), ("y", &y)]);
-    let out = ["--output", "out.npz"];
-    for (args, code, words) in [
-        (vec!["eval", "run", "--data", "units.npz"], 7, "there are 8 channels, counted from 0"),
-        (vec!["predict", "run", "--input", "units.npz"], 7, "there are 8 channels, counted from 0"),
-        (vec!["eval", "run", "--data", "numbers.npz"], 2, "the inputs are numbers, not spikes"),
-        (
-            vec!["eval", "run", "--data", "narrow.npz"],
-            7,
-            "its inputs are [6, 30, 2]; the network takes [sample, time, 8]",
-        ),
-        (vec!["eval", "run", "--columns", "x"], 2, "--columns is for runs of ngrc, and this is one of snn"),
-        (vec!["predict", "delta", "--input", "numbers.npz"], 7, "the network takes [batch, time, 2]"),
-        (vec!["predict", "run", "--input", "narrow.npz"], 7, "the network takes [batch, time, 8]"),
-    ] {
-        let args = if args[0] == "predict" { [&args[..], &out].concat() } else { args };
-        refused_by(&desk, &args, code, words);
-    }
-    save_waves(&desk, "events.npz");
-    refused_by(&desk, &["eval", "run"], 7, "it is not what the run has read");
 }
 
 #[test]

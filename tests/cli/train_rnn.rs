@@ -8,9 +8,7 @@ use bd_core::{Checkpoint, Shared, System, Tap};
 use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{
-    Desk, array, json_of, metric, noise, refused_by, refuses_what_is_no_npz, reports, same_bytes, save,
-};
+use crate::common::{Desk, array, json_of, metric, noise, refused_by, reports, same_bytes, save};
 
 /// A small job on a task: 8 units, and 40 updates if nothing else is said.
 fn task<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -25,7 +23,7 @@ fn file<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// `count` sequences of 12 steps and 2 channels: noise, and in the first one of mean -1 (label 0) or 1 (label 1).
-fn told_apart_by_mean(name: &str, count: i64) -> (Tensor, Tensor) {
+pub(crate) fn told_apart_by_mean(name: &str, count: i64) -> (Tensor, Tensor) {
     let labels = Tensor::arange(count, (Kind::Int64, Device::Cpu)).remainder(2);
     let x = noise(name, &[count, 12, 2]) * 0.5;
     let mean = (&labels * 2 - 1).to_kind(Kind::Double).reshape([count, 1]);
@@ -429,85 +427,4 @@ fn wrong_settings_are_refused() {
     ] {
         refused_by(&desk, &[&["train", "rnn"], &args[..]].concat(), 2, words);
     }
-}
-
-#[test]
-fn wrong_files_are_refused() {
-    let desk = Desk::new();
-    let ((x, y), (x_test, y_test)) = (told_apart_by_mean("train", 8), told_apart_by_mean("test", 4));
-    let numbers = noise("y", &[8, 3]);
-    let hole = x.copy();
-    let _ = hole.get(2).get(7).get(1).fill_(f64::NAN);
-    let endless = numbers.copy();
-    let _ = endless.get(5).get(1).fill_(f64::INFINITY);
-    let (low, high, unknown) = (&y - 1, Tensor::full([8], 13, (Kind::Int64, Device::Cpu)), &y_test + 1);
-    let whole = Tensor::full([8], 12, (Kind::Int64, Device::Cpu));
-    let (none, halves) = (whole.masked_fill(&y.eq(1), 0), whole.to_kind(Kind::Double));
-    let all = [("x_train", &x), ("y_train", &y), ("x_test", &x_test), ("y_test", &y_test)];
-    let with = |name: &'static str, array: &Tensor| {
-        let mut arrays: Vec<_> = all.iter().filter(|(known, _)| *known != name).map(|(n, t)| (*n, t.copy())).collect();
-        arrays.push((name, array.copy()));
-        arrays
-    };
-    let without = |names: &[&str]| -> Vec<(&'static str, Tensor)> {
-        all.iter().filter(|(name, _)| !names.contains(name)).map(|(name, t)| (*name, t.copy())).collect()
-    };
-    for (arrays, words) in [
-        (without(&["y_train", "x_test"]), "it lacks y_train, x_test; there are: x_train [8, 12, 2], y_test [4]"),
-        (with("y_train", &y.narrow(0, 0, 7)), "x_train is [8, 12, 2], but y_train is [7]: there must be as many"),
-        (with("x_train", &x.select(2, 0)), "x_train is [8, 12]; it must be [sample, time, channel]"),
-        (with("x_train", &hole), "x_train is NaN at sample 2, step 7, channel 1 (counted from 0)"),
-        (with("y_train", &endless), "y_train is inf at sample 5, output 1 (counted from 0)"),
-        (with("y_test", &unknown), "y_test has the label 2, but y_train has only 0 to 1"),
-        (with("y_train", &low), "y_train has the label -1; labels count from 0"),
-        (with("y_test", &(&y_test - 1)), "y_test has the label -1; labels count from 0"),
-        (with("x_test", &x_test.narrow(2, 0, 1)), "x_train has 2 channels, but x_test has 1"),
-        (with("y_test", &(y_test.to_kind(Kind::Double) + 0.5)), "at [0] (counted from 0); labels are whole numbers"),
-        (with("y_train", &Tensor::stack(&[&y, &y], 1)), "y_train is [8, 2]; labels are [sample] or [sample, 12]"),
-        (with("y_train", &numbers.reshape([8, 3, 1])), "y_train is [8, 3, 1]; targets are [sample, 12, output]"),
-        (with("len_train", &none), "len_train of sample 1 is 0; lengths are from 1 to 12"),
-        (with("len_train", &high), "len_train of sample 0 is 13; lengths are from 1 to 12"),
-        (with("len_train", &halves), "len_train is float64 of shape [8]; it must be whole numbers of shape [8]"),
-        (with("len_test", &high), "len_test is int64 of shape [8]; it must be whole numbers of shape [4]"),
-    ] {
-        let arrays: Vec<_> = arrays.iter().map(|(name, array)| (*name, array)).collect();
-        save(&desk, "wrong.npz", &arrays);
-        refused_by(&desk, &file("wrong.npz", &["--out", "run"]), 7, words);
-    }
-    refuses_what_is_no_npz(&desk, |name| file(name, &[]));
-}
-
-#[test]
-fn what_cannot_be_predicted_or_measured() {
-    let desk = Desk::new();
-    save_labelled(&desk, "two.npz");
-    save_sums(&desk, "sums.npz");
-    desk.bd_json(&file("two.npz", &["--epochs", "1", "--out", "run"]));
-    desk.bd_json(&task(&["--updates", "1", "--out", "task"]));
-    let (x, y) = told_apart_by_mean("more", 6);
-    let hole = x.copy();
-    let _ = hole.get(2).get(7).get(1).fill_(f64::NAN);
-    save(&desk, "classes.npz", &[("x", &x), ("y", &(&y * 5))]);
-    save(&desk, "wide.npz", &[("x", &Tensor::cat(&[&x, &x], 2)), ("y", &y)]);
-    save(&desk, "hole.npz", &[("x", &hole), ("y", &y)]);
-    save(&desk, "bare.npz", &[("x", &x)]);
-    for (args, code, words) in [
-        (vec!["eval", "run", "--data", "classes.npz"], 7, "y has the label 5, but the run has learned only 0 to 1"),
-        (vec!["eval", "run", "--data", "sums.npz"], 7, "y_test is [10, 8, 1]; labels are [sample]"),
-        (vec!["eval", "run", "--data", "wide.npz"], 7, "the network takes [sample, time, 2]"),
-        (vec!["eval", "run", "--data", "hole.npz"], 7, "x is NaN at sample 2, step 7, channel 1"),
-        (vec!["eval", "run", "--data", "bare.npz"], 7, "it lacks y; there are: x [6, 12, 2]"),
-        (vec!["eval", "task", "--data", "two.npz"], 2, "is for a run that has learned from a file"),
-        (vec!["predict", "run", "--input", "hole.npz", "--output", "out.npz"], 7, "x is NaN at sample 2, step 7"),
-        (
-            vec!["predict", "run", "--input", "bare.npz", "--output", "out.npz", "--record", "r.c"],
-            2,
-            "no state is called 'r.c'; there are: r.h, m.mean",
-        ),
-    ] {
-        refused_by(&desk, &args, code, words);
-    }
-    // A file that is another one by now is not what the run has learned.
-    save_sums(&desk, "two.npz");
-    refused_by(&desk, &["eval", "run"], 7, "it is not what the run has read");
 }

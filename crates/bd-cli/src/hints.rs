@@ -5,7 +5,7 @@ use bd_core::Error;
 use bd_core::cuda::CudaProblem;
 
 /// Settings as messages of the crates name them, in backticks, and their options.
-const OPTIONS: [(&str, &str); 2] = [("`columns`", "--columns"), ("`dt`", "--dt")];
+const OPTIONS: [(&str, &str); 3] = [("`columns`", "--columns"), ("`dt`", "--dt"), ("`time`", "--time")];
 
 /// Settings whose options are called otherwise than they are.
 const SETTINGS: [(&str, &str); 2] = [("model.hidden", "--hidden"), ("data.test", "--test-fraction")];

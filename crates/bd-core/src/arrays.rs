@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::files::{sha256_hex, tensors_of_bytes};
+use crate::files::{data_bytes, sha256_hex, tensors_of_bytes};
 use crate::npz;
 use crate::stored::{Member, Read, Text};
 
@@ -31,6 +31,7 @@ impl Arrays {
     ///
     /// Fails with [`Error::BadFile`] if it is of none of these kinds, or no arrays can be found in it.
     pub fn read(path: &Path) -> Result<Self> {
+        data_bytes(path)?;
         let kind = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if !["npz", "npy", "safetensors"].contains(&kind.as_str()) {
             return Err(Error::bad_file(path, "a file of arrays ends in .npz, .npy or .safetensors"));
@@ -200,7 +201,12 @@ mod tests {
         assert_eq!(arrays.get("x").unwrap().unwrap().int64_value(&[0]), 258); // 1 * 256 + 2
         save_npz(&at("b.npz"), &[("y".to_owned(), Tensor::from(3i64))]).unwrap();
         assert!(Arrays::read(&at("b.npz")).unwrap().has("y"));
-        for (name, words) in [("a.csv", "ends in .npz, .npy or .safetensors"), ("none.npz", "cannot be read")] {
+        fs::write(at("a.csv"), "").unwrap();
+        for (name, words) in [
+            ("a.csv", "ends in .npz, .npy or .safetensors"),
+            ("none.npz", "cannot be read"),
+            ("-", "it is standard input"),
+        ] {
             let error = Arrays::read(&at(name)).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }

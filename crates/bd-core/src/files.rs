@@ -58,6 +58,23 @@ pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Bytes of a file of data.
+///
+/// Fails with [`Error::BadFile`] if there is none, or it is no file: data are read again by whoever repeats a run, so that standard input, a
+/// pipe or a device cannot hold them.
+pub fn data_bytes(path: &Path) -> Result<u64> {
+    let bad = |reason: String| Error::bad_file(path, reason);
+    let again = "it is standard input, a pipe or a device, and a run reads its data again to be tested and repeated; save the data \
+                 as a file, and name that";
+    match path.metadata() {
+        Ok(meta) if meta.is_file() => Ok(meta.len()),
+        Ok(meta) if meta.is_dir() => Err(bad("it is a folder, and not a file".into())),
+        Ok(_) => Err(bad(again.into())),
+        Err(_) if path.file_name().is_some_and(|name| name == "-") => Err(bad(again.into())),
+        Err(error) => Err(bad(format!("cannot be read: {error}"))),
+    }
+}
+
 /// SHA-256 in hexadecimal, as `sha256sum` prints it.
 pub fn sha256_hex(content: &[u8]) -> String {
     hex(&Sha256::digest(content))

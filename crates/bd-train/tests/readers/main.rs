@@ -2,8 +2,9 @@
 //! panic, counts nothing wrongly, accepts for a test what it accepts for training, and refuses what is broken.
 //!
 //! Cases are functions of their number. A short form has fixed ones; `BD_FUZZ_SECONDS=600 cargo test -p bd-train --test readers` goes on
-//! with further ones for that long, a third of it for each of three kinds of files.
+//! with further ones for that long, a third of it for each of three kinds of files. Beside them stand files as other programs write them.
 
+mod brought;
 mod numpy;
 mod samples;
 mod series;

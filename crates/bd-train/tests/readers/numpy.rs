@@ -112,7 +112,7 @@ fn half(value: f32) -> u16 {
     bits as u16
 }
 
-fn npy(descr: &str, is_fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {
+pub(crate) fn npy(descr: &str, is_fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {
     let order = if is_fortran { "True" } else { "False" };
     let shape: String = shape.iter().map(|n| format!("{n},")).collect();
     let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}\n");
@@ -122,11 +122,19 @@ fn npy(descr: &str, is_fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {
 /// An `.npz` file, as `numpy.savez` or `numpy.savez_compressed` writes it.
 pub(crate) fn npz(members: &[(String, Member)], is_deflated: bool) -> Vec<u8> {
     let method = if is_deflated { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    zipped(members.iter().map(|(name, member)| (name.as_str(), member.npy())), method)
+}
+
+/// An archive of `.npy` files.
+pub(crate) fn zipped<'a>(
+    members: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
+    method: zip::CompressionMethod,
+) -> Vec<u8> {
     let options = SimpleFileOptions::default().compression_method(method);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, member) in members {
+    for (name, content) in members {
         zip.start_file(format!("{name}.npy"), options).unwrap();
-        zip.write_all(&member.npy()).unwrap();
+        zip.write_all(&content).unwrap();
     }
     zip.finish().unwrap().into_inner()
 }

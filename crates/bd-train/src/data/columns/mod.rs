@@ -5,6 +5,7 @@ mod text;
 
 use std::path::Path;
 
+use bd_core::files::data_bytes;
 use bd_core::{Error, Result};
 
 /// Larger files are refused, 4 GiB.
@@ -22,11 +23,11 @@ pub struct Column {
     pub array: Option<String>,
     /// Its numbers, all finite, in float64; or why they are none, for example `line 7 is "abc", which is no number`.
     pub numbers: Result<Vec<f64>, String>,
-    /// Of a column of dates the seconds since the first one.
+    /// Of a column of dates or times of day the seconds since the first one.
     pub dates: Option<Dates>,
 }
 
-/// Dates as times.
+/// Dates or times of day as times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dates {
     /// The first one, as the file has it.
@@ -46,8 +47,9 @@ pub struct Columns {
 
 /// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
 ///
-/// Text is UTF-8, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these that the first line has.
-/// Fields may be in double quotes; lines that begin with `#` are passed over. A line
+/// Text is UTF-8, UTF-16 with its mark, or Latin-1, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these
+/// that the first line has. Fields may be in double quotes; lines that begin with `#` or `%` are passed over, and so is what stands above the names
+/// with another number of fields. A line
 /// that is empty is passed over unless there are numbers before and after it: there it is a point that is missing. The first line is a
 /// header if none of its fields is a number, or if it has a word or nothing over a number. One that counts its columns from 0, as pandas
 /// does, is a header over numbers that are not whole; that is a [guess](Columns::guess). So are names in the last remark before the first
@@ -58,13 +60,9 @@ pub struct Columns {
 /// [`Error::BadFile`], also that there is none.
 pub fn read_columns(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
-    let meta = match path.metadata() {
-        Ok(meta) if meta.is_file() => meta,
-        Ok(_) => return bad("it is not a file".into()),
-        Err(error) => return bad(format!("cannot be read: {error}")),
-    };
-    if meta.len() > MAX_FILE_BYTES {
-        return bad(format!("it has {} bytes; at most {MAX_FILE_BYTES} (4 GiB) are read", meta.len()));
+    let bytes = data_bytes(path)?;
+    if bytes > MAX_FILE_BYTES {
+        return bad(format!("it has {bytes} bytes; at most {MAX_FILE_BYTES} (4 GiB) are read"));
     }
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let columns = match extension.as_deref() {

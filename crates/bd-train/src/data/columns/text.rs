@@ -3,6 +3,7 @@
 mod date;
 mod layout;
 mod number;
+mod preamble;
 #[cfg(test)]
 mod tests;
 
@@ -10,19 +11,24 @@ use std::path::Path;
 use std::{fmt, fs};
 
 use bd_core::{Error, Result};
-use csv::{Reader, ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord, Trim};
 use jiff::Timestamp;
 
-use self::date::{date, seconds_between};
-use self::layout::{decimal_commas, end_lines, separator, single_spaces, take_separator_line, utf8};
-use self::number::{has_thousands, is_missing, is_number, number, spelled, unquoted};
+use self::date::{Clock, seconds_between};
+use self::layout::{
+    decimal_commas, end_lines, line_ends, separator, single_spaces, take_percents, take_separator_line, utf8,
+};
+use self::number::{is_missing, is_number, number, spelled, unquoted, without_thousands};
+use self::preamble::take_preamble;
 use super::{Column, Columns, Dates, MAX_NUMBERS, numbered};
 
 pub(super) fn read(path: &Path) -> Result<Columns> {
     let bad = |reason: String| Error::bad_file(path, reason);
     let content = fs::read(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
-    let mut content = utf8(content).map_err(bad)?;
+    let (mut content, is_latin) = utf8(content).map_err(bad)?;
     end_lines(&mut content);
+    take_percents(&mut content);
+    let preamble = take_preamble(&mut content);
     let separator = take_separator_line(&mut content).unwrap_or_else(|| separator(&content));
     if separator == b' ' {
         content = single_spaces(&content);
@@ -34,9 +40,16 @@ pub(super) fn read(path: &Path) -> Result<Columns> {
         .comment(Some(b'#'))
         .trim(Trim::All)
         .from_reader(&content[..]);
-    let mut table = Table { has_decimal_commas: separator != b',' && decimal_commas(&content), ..Table::default() };
+    let text = str::from_utf8(&content).map_err(|_| bad("it is not UTF-8 text".into()))?;
+    let mut table = Table { has_decimal_commas: separator != b',' && decimal_commas(text), ..Table::default() };
+    if is_latin {
+        table.guesses.push("the text is not UTF-8, and is read as Latin-1".to_owned());
+    }
+    if preamble > 0 {
+        table.guesses.push(format!("lines 1 to {preamble} are no table, and are passed over"));
+    }
     let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| bad(trouble(&content, &reader, &error)))? {
+    while reader.read_record(&mut record).map_err(|error| bad(format!("cannot be read: {error}")))? {
         // A line of spaces.
         if record.len() == 1 && record[0].is_empty() && table.first.as_ref().is_none_or(|(first, _)| first.len() > 1) {
             continue;
@@ -70,26 +83,11 @@ fn after_line_end(content: &[u8], end: usize) -> usize {
     end + usize::from(within)
 }
 
-/// A line ends in `\n`, `\r\n` or `\r`.
-fn line_ends(text: &[u8]) -> usize {
-    let ends = |(i, byte): (usize, &u8)| *byte == b'\n' || (*byte == b'\r' && text.get(i + 1) != Some(&b'\n'));
-    text.iter().enumerate().filter(|&(i, byte)| ends((i, byte))).count()
-}
-
-fn trouble(content: &[u8], reader: &Reader<&[u8]>, error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Utf8 { .. } => {
-            format!("{}: it is not UTF-8 text", Place { content, end: reader.position().byte() as usize })
-        }
-        _ => format!("cannot be read: {error}"),
-    }
-}
-
 /// What a column has so far.
 enum Entries {
     Numbers(Vec<f64>),
-    /// Dates, and why they are no numbers.
-    Dates(Vec<Timestamp>, String, String),
+    /// Dates or times of day, the first one, and why they are no numbers.
+    Dates(Clock, Vec<Timestamp>, String, String),
     Neither(String),
 }
 
@@ -97,7 +95,7 @@ impl Entries {
     fn push(&mut self, field: &str, spelled: &str, place: Place<'_>) {
         match self {
             Self::Neither(_) => {}
-            Self::Dates(dates, ..) => match date(field) {
+            Self::Dates(clock, dates, ..) => match clock.time(field) {
                 Some(date) => dates.push(date),
                 None if field.is_empty() => *self = Self::Neither(format!("{place} is empty")),
                 None => {
@@ -105,11 +103,11 @@ impl Entries {
                     *self = Self::Neither(format!("{place} is {shown:?}, which is no date, as there are above it"));
                 }
             },
-            Self::Numbers(numbers) => match number(spelled, place) {
+            Self::Numbers(numbers) => match number(field, spelled, place) {
                 Ok(number) => numbers.push(number),
                 Err(reason) => {
-                    *self = match date(field).filter(|_| numbers.is_empty()) {
-                        Some(date) => Self::Dates(vec![date], field.to_owned(), reason),
+                    *self = match Clock::read(field).filter(|_| numbers.is_empty()) {
+                        Some((clock, first)) => Self::Dates(clock, vec![first], field.to_owned(), reason),
                         None => Self::Neither(reason),
                     }
                 }
@@ -131,7 +129,7 @@ impl Entries {
         match self {
             Self::Numbers(numbers) => Column { name, array, numbers: Ok(numbers), dates: None },
             Self::Neither(reason) => Column { name, array, numbers: Err(reason), dates: None },
-            Self::Dates(dates, first, reason) => {
+            Self::Dates(_, dates, first, reason) => {
                 let seconds = dates.iter().map(|date| seconds_between(dates[0], *date)).collect();
                 Column { name, array, numbers: Err(reason), dates: Some(Dates { first, seconds }) }
             }
@@ -149,7 +147,7 @@ struct Span<'a> {
 /// Whether a line has words and no numbers, as units under names.
 fn has_words_only(line: &StringRecord) -> bool {
     let mut words = line.iter().filter(|field| !field.is_empty()).peekable();
-    words.peek().is_some() && words.all(|field| is_word(field) && date(field).is_none())
+    words.peek().is_some() && words.all(|field| is_word(field) && Clock::read(field).is_none())
 }
 
 #[derive(Default)]
@@ -160,13 +158,15 @@ struct Table<'a> {
     /// Whether the first line is a header, once there is a second one.
     header: Option<bool>,
     has_decimal_commas: bool,
-    /// The first number with commas of thousands.
+    /// The first number with marks of thousands.
     thousands: Option<String>,
     guesses: Vec<String>,
     /// Lines of numbers so far.
     lines: usize,
     columns: Vec<Entries>,
-    /// Whether any field of a column has been other than empty.
+    /// Whether the header has a name less than there are columns.
+    lacks_a_name: bool,
+    /// Whether any number or word of a column has been other than empty.
     used: Vec<bool>,
     numbers: usize,
     /// Where the record before ended.
@@ -178,12 +178,16 @@ impl<'a> Table<'a> {
         let span = Span { begin: after_line_end(place.content, self.end), place };
         self.end = place.end;
         let Some((first, first_place)) = &mut self.first else {
-            self.first = Some((record.iter().map(|field| unquoted(field).to_owned()).collect(), place));
+            self.first = Some((record.iter().map(|field| on_one_line(unquoted(field))).collect(), place));
             return Ok(());
         };
         if self.header.is_none() && first.len() + 1 == record.len() && !first.iter().any(|field| is_number(field)) {
-            // R's names of rows have no name.
+            // R's names of rows have no name; or lines end in a separator, which is seen at the end.
             first.insert(0, String::new());
+            self.lacks_a_name = true;
+        }
+        if self.header.is_none() && first.len() == record.len() + 1 && first.last().is_some_and(String::is_empty) {
+            first.pop();
         }
         if first.len() != record.len() {
             let (n, m) = (first.len(), record.len());
@@ -246,7 +250,7 @@ impl<'a> Table<'a> {
         }
         self.header = Some(header);
         self.columns = first.iter().map(|_| Entries::Numbers(Vec::new())).collect();
-        self.used = first.iter().map(|field| header && !field.is_empty()).collect();
+        self.used = vec![false; first.len()];
         if !header {
             // It has as many fields as itself and is no more than the limit.
             let _ = self.fields(first.iter().map(String::as_str), place);
@@ -256,9 +260,10 @@ impl<'a> Table<'a> {
 
     fn fields<'f>(&mut self, fields: impl Iterator<Item = &'f str>, place: Place<'_>) -> Result<(), String> {
         self.lines += 1;
+        let decimal = if self.has_decimal_commas { ',' } else { '.' };
         for ((column, used), field) in self.columns.iter_mut().zip(&mut self.used).zip(fields) {
             *used |= !field.is_empty();
-            if self.thousands.is_none() && has_thousands(field) {
+            if self.thousands.is_none() && without_thousands(field, decimal).is_some() {
                 self.thousands = Some(field.to_owned());
             }
             column.push(field, &spelled(field, self.has_decimal_commas), place);
@@ -288,11 +293,15 @@ impl<'a> Table<'a> {
             self.guesses.push(format!("names of columns are those of the remark above: {}", names.join(", ")));
         }
         header |= names.is_some();
-        let names = names.unwrap_or(first);
+        let mut names = names.unwrap_or(first);
+        if self.lacks_a_name && self.used.last() == Some(&false) {
+            names.rotate_left(1);
+        }
         // What two separators in a row leave, or one at the end of every line.
-        let columns = self.columns.into_iter().zip(names).zip(self.used);
-        let columns: Vec<(Entries, String)> =
-            columns.filter(|(_, used)| *used || self.lines == 0).map(|(column, _)| column).collect();
+        let is_column = |(name, used): (&String, bool)| used || (header && !name.is_empty()) || self.lines == 0;
+        let kept: Vec<bool> = names.iter().zip(self.used).map(is_column).collect();
+        let columns = self.columns.into_iter().zip(names).zip(kept);
+        let columns: Vec<(Entries, String)> = columns.filter(|(_, kept)| *kept).map(|(column, _)| column).collect();
         let numbered = numbered("x", columns.len());
         let named = |((entries, name), number): ((Entries, String), String)| match header && !name.is_empty() {
             true => entries.column(name, None),
@@ -302,7 +311,7 @@ impl<'a> Table<'a> {
         if self.has_decimal_commas {
             self.guesses.insert(0, "numbers are read with a comma in place of the decimal point".to_owned());
         }
-        let thousands = self.thousands.map(|number| format!("commas are those of thousands, as in {number}"));
+        let thousands = self.thousands.map(|number| format!("thousands are set apart, as in {number}"));
         self.guesses.extend(thousands);
         Ok(Columns { all, guess: self.guesses.into_iter().reduce(|a, b| format!("{a}; {b}")) })
     }
@@ -323,6 +332,11 @@ fn names_of_remark(first: Place<'_>, count: usize) -> Option<Vec<String>> {
 
 fn is_word(field: &str) -> bool {
     !field.is_empty() && !is_number(field) && !is_missing(field)
+}
+
+/// Names with a line end in them, as spreadsheets have them, are hard to name again.
+fn on_one_line(field: &str) -> String {
+    if field.contains(['\n', '\r']) { field.split_whitespace().collect::<Vec<_>>().join(" ") } else { field.to_owned() }
 }
 
 fn fields(n: usize) -> &'static str {

@@ -4,6 +4,7 @@ use bd_core::Result;
 use tch::{Kind, Tensor};
 
 use super::classes::shown;
+use super::read_targets::is_one_hot;
 use super::subset::Subset;
 use super::targets::Targets;
 
@@ -49,6 +50,13 @@ fn missing_classes(train: &Subset, classes: i64, names: Option<&[String]>) -> Re
 }
 
 fn whole_numbers(train: &Subset) -> Result<Option<String>> {
+    if train.targets.dim() == 2 && is_one_hot(&train.targets) {
+        return Ok(Some(
+            "each target has a single 1 among zeros, and is learned as numbers; to learn classes, save their numbers \
+             (y.argmax(axis=1))"
+                .to_owned(),
+        ));
+    }
     let numbers = match train.targets.dim() {
         3 => train.valid_steps(&train.targets),
         _ => train.targets.shallow_clone(),
@@ -102,6 +110,9 @@ mod tests {
             notes(&part(y), Targets::Vectors { n_out: 1 }, None).unwrap()
         };
         assert!(found(&[0.0, 1.0, 2.0, 1.0, 0.0, 2.0, 1.0, 1.0, 0.0])[0].contains("3 different ones, saved as floats"));
+        let one_hot = Tensor::eye(3, (Kind::Double, tch::Device::Cpu)).repeat([4, 1]);
+        let told = notes(&part(one_hot), Targets::Vectors { n_out: 3 }, None).unwrap();
+        assert!(told[0].contains("save their numbers (y.argmax(axis=1))"), "{told:?}");
         for other in [&[0.0, 1.0, 2.0, 1.5, 0.0, 2.0, 1.0, 1.0, 0.0][..], &[0.0, 1.0, 2.0, 3.0], &[2.0, 2.0, 2.0]] {
             assert!(found(other).is_empty(), "{other:?}");
         }

@@ -160,7 +160,12 @@ impl Reader<'_> {
         };
         let Labelled { y, names } = self.labelled(suffix, like, is_valid)?;
         if y.size().first() != Some(&count) {
-            return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both", y.size()));
+            let is_time_first = time.is_some() && y.size().first() == time.as_ref();
+            let hint = match is_time_first {
+                true => format!("; where time is first, save {}.swapaxes(0, 1)", named("x", suffix)),
+                false => String::new(),
+            };
+            return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both{hint}", y.size()));
         }
         let (y, targets, names) = self.targets(&y_name, &y, names, time, lengths.as_ref(), like)?;
         Ok(Part { subset: Subset { lengths, ..Subset::new(name, x, y) }, targets, names })
@@ -264,8 +269,17 @@ impl Reader<'_> {
         }
         let place: Vec<i64> = Vec::try_from(wrong.get(0)).unwrap_or_default();
         let value = numbers.double_value(&place);
+        let padding_hint = match (lengths, &place[..], name.strip_prefix('x')) {
+            (None, [sample, step, _], Some(suffix)) if value.is_nan() => {
+                let rest = numbers.get(*sample).narrow(0, *step, numbers.size()[1] - step);
+                (rest.isnan().all().int64_value(&[]) == 1)
+                    .then(|| format!("; if that is padding, save lengths as len{suffix}"))
+            }
+            _ => None,
+        };
+        let padding_hint = padding_hint.unwrap_or_default();
         let place = place.iter().zip(names).map(|(at, name)| format!("{name} {at}")).collect::<Vec<_>>().join(", ");
-        self.bad(format!("{name} is {value:?} at {place} (counted from 0)"))
+        self.bad(format!("{name} is {value:?} at {place} (counted from 0){padding_hint}"))
     }
 }
 

@@ -147,8 +147,8 @@ fn steps_of(y: &Tensor, are_labels: bool) -> Option<i64> {
     }
 }
 
-/// Whether every row has a single 1, and zeros.
-fn is_one_hot(y: &Tensor) -> bool {
+/// Whether every row has a single 1, and zeros. A single column has no class but one.
+pub(super) fn is_one_hot(y: &Tensor) -> bool {
     let of_bits = y.eq(0).logical_or(&y.eq(1)).all().int64_value(&[]) == 1;
-    of_bits && y.sum_dim_intlist(1, false, Kind::Int64).eq(1).all().int64_value(&[]) == 1
+    of_bits && y.size()[1] > 1 && y.sum_dim_intlist(1, false, Kind::Int64).eq(1).all().int64_value(&[]) == 1
 }

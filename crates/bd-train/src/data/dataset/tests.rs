@@ -79,6 +79,7 @@ fn the_hash_is_that_of_the_file_and_the_arrays_are_its_arrays() {
     let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
     assert_eq!(data.sha256, sha256_hex(&std::fs::read(&path).unwrap()));
     assert_eq!(data.test.numbers().unwrap(), Tensor::arange(12, F64).reshape([2, 3, 2]));
+    std::fs::copy(&path, folder.path().join("a.csv")).unwrap();
     let error = Dataset::read(&folder.path().join("a.csv"), &Reading::new(Accept::Numbers)).unwrap_err().to_string();
     assert!(error.contains("ends in .npz"), "{error}");
 }

@@ -90,7 +90,7 @@ impl Table<'_> {
         self.numbers(at).map_err(|error| match error {
             Error::BadFile { path, reason } => Error::BadFile {
                 path,
-                reason: format!("{reason}; times are numbers, or dates such as 2020-01-31T12:30:00"),
+                reason: format!("{reason}; times are numbers, or dates such as 2020-01-31T12:30:00, or times of day such as 12:30:00.5"),
             },
             other => other,
         })
@@ -116,7 +116,11 @@ impl Table<'_> {
             }
             _ => "; to leave it out, name the columns that are channels with `columns`".into(),
         };
-        self.bad(format!("column {}: {reason}{advice}", column.name))
+        let of_times = match (time, &column.dates) {
+            (None, Some(_)) => format!("; to take its times, say `time` {}", quoted(&column.name.as_str())),
+            _ => String::new(),
+        };
+        self.bad(format!("column {}: {reason}{advice}{of_times}", column.name))
     }
 
     fn listing(&self) -> String {
