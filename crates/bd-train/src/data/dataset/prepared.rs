@@ -6,6 +6,7 @@ use tch::Tensor;
 
 use super::Dataset;
 use super::notes::notes;
+use super::shown::Shown;
 use super::subset::Subset;
 use super::targets::Targets;
 use crate::baseline::Baselines;
@@ -53,8 +54,8 @@ pub struct HoldOut {
     pub members: usize,
 }
 
-/// The parts of a data set as a model takes them, ready for training, for early stopping, and for the test. The sequences in the units
-/// of the data are kept only where several members of an ensemble need other parts of them.
+/// The parts of a data set as a model takes them, ready for training, for early stopping, and for the test. The training sequences in
+/// the units of the data are kept only where several members of an ensemble need other parts of them.
 #[derive(Debug)]
 pub struct Prepared {
     /// For training: of several members the first one's.
@@ -65,6 +66,8 @@ pub struct Prepared {
     whole: Option<(Subset, HoldOut)>,
     /// For the test.
     pub test: EvaluationSet,
+    /// Samples of the test part in the units of the data, to be shown; none of spikes that are not in steps.
+    pub shown: Option<Shown>,
     /// What simple methods reach on the test part, fitted to all of the training part.
     pub baselines: Baselines,
     /// What kind of targets there are.
@@ -107,12 +110,14 @@ impl Prepared {
         let train = part.examples(transform)?;
         drop(part);
         let validation = held.map(|part| EvaluationSet::new(&part, transform)).transpose()?;
+        let shown = Shown::of(&test)?;
         let test = EvaluationSet::new(&test, transform)?;
         Ok(Self {
             train,
             validation,
             whole,
             test,
+            shown,
             baselines,
             targets,
             steps,
