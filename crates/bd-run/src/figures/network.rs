@@ -13,7 +13,7 @@ use super::{channels, numbers};
 use crate::experiment::{NetworkReport, Pictured, Recorded};
 
 /// Characters of a class above a sample: of many samples side by side, and of a few.
-const NAMES: [usize; 2] = [10, 18];
+const NAMES: [usize; 2] = [12, 18];
 
 /// Every figure of a network, see [`of`](super::of).
 pub(super) fn of(report: &NetworkReport) -> Vec<(String, Result<Figure>)> {
