@@ -212,7 +212,7 @@ fn with_numbers(report: &NetworkReport, pictured: &Pictured) -> Result<Titled> {
 /// Samples that cover the classes and include mistakes.
 fn classified(report: &NetworkReport, pictured: &Pictured) -> Result<Titled> {
     let found = &report.evaluation;
-    let [class, taken_for] = [&found.targets, &found.outputs.argmax(-1, false)].map(|t| Vec::<i64>::try_from(t));
+    let [class, taken_for] = [&found.targets, &found.outputs.argmax(-1, false)].map(Vec::<i64>::try_from);
     let all: Vec<Classified> = class?.into_iter().zip(taken_for?).collect();
     let samples = &pictured.shown.samples;
     let shown: Vec<Classified> = samples.iter().map(|sample| all[*sample]).collect();
