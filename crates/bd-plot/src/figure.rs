@@ -27,7 +27,7 @@ pub struct Figure {
     pub x_range: Option<Range<f64>>,
     /// Names of the lines of every panel in the order of their colours, below the title.
     pub key: Vec<String>,
-    /// Whether each panel is a square of [`panel_height`](Self::panel_height) with axes of its own, as far as the columns leave the
+    /// Whether each panel is a square, `panel_height` wide and high, with axes of its own, as far as the columns leave the
     /// width for it.
     pub squares: bool,
 }
