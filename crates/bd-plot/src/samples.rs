@@ -44,11 +44,11 @@ pub struct Common<'a> {
 pub enum Inputs {
     /// `[channel][step]`.
     Numbers(Vec<Vec<f64>>),
-    /// Step and channel of each spike, of a sample of so many steps.
+    /// Spikes.
     Spikes {
-        /// Of the sample.
+        /// Steps of the sample.
         steps: usize,
-        /// Each as step and channel.
+        /// Step and channel of each spike.
         spikes: Vec<(usize, usize)>,
     },
 }

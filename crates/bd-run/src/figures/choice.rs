@@ -15,13 +15,13 @@ pub(super) fn cover(samples: &[Classified], most: usize) -> Vec<usize> {
     let classes: BTreeSet<i64> = samples.iter().map(|(class, _)| *class).collect();
     let (right, wrong): (Vec<usize>, Vec<usize>) = (0..samples.len()).partition(|&i| samples[i].0 == samples[i].1);
     let places = most.saturating_sub(RIGHT_OF_A_CLASS * classes.len()).clamp(most / 3, most / 2).min(wrong.len());
-    let (first, next): (Vec<_>, Vec<_>) = in_turn(samples, &right)
+    let (first, next): (Vec<_>, Vec<_>) = alternating(samples, &right)
         .into_iter()
         .filter(|(place, _)| *place < RIGHT_OF_A_CLASS)
         .partition(|(place, _)| *place == 0);
     let first = &first[..first.len().min(most - places)];
     let shown: BTreeSet<i64> = first.iter().map(|&(_, i)| samples[i].0).collect();
-    let mut wrong = in_turn(samples, &wrong);
+    let mut wrong = alternating(samples, &wrong);
     wrong.sort_by_key(|&(place, i)| (place, shown.contains(&samples[i].0)));
     let needed = wrong.iter().filter(|&&(place, i)| place == 0 && !shown.contains(&samples[i].0)).count();
     let (wrong, others) = wrong.split_at(places.max(needed));
@@ -31,8 +31,9 @@ pub(super) fn cover(samples: &[Classified], most: usize) -> Vec<usize> {
     chosen
 }
 
-/// Some of the samples, of each class in turn one, with how many of its class are before it: first one of each that it was taken for.
-fn in_turn(samples: &[Classified], some: &[usize]) -> Vec<(usize, usize)> {
+/// Some of the samples, of each class one before a second one of any, with how many of its class are before it: first one of each class
+/// that it was taken for.
+fn alternating(samples: &[Classified], some: &[usize]) -> Vec<(usize, usize)> {
     fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, key: K) -> usize {
         let count = counts.entry(key).or_default();
         *count += 1;
@@ -83,7 +84,7 @@ mod tests {
         assert_eq!(cover(&samples, 3), [1, 3, 2]);
     }
 
-    /// Four classes on twelve places leave four for mistakes: of each class in turn, and of each kind before a second one of it.
+    /// Four classes on twelve places leave four for mistakes: of each class alternately, and of each kind before a second one of it.
     #[test]
     fn mistakes_are_of_different_kinds() {
         let right = (0..4).flat_map(|class| [(class, class); 3]);
