@@ -72,12 +72,19 @@ fn table(outcome: &AutoOutcome) -> String {
             Came::Model(model) => {
                 let (held, test) = (&model.held_out, short(test_score(model, are_labels)));
                 let (mean, error, seconds) = (short(held.mean()), short(held.standard_error()), short(model.seconds));
-                row(tried.job, &mean, &error, &test, &seconds) + if tried.job == outcome.best { "  best" } else { "" }
+                let marks = [(tried.job == outcome.best, "  best"), (ended_by_time(model), "  its time was over")];
+                let marks: String = marks.iter().filter(|(applies, _)| *applies).map(|(_, words)| *words).collect();
+                row(tried.job, &mean, &error, &test, &seconds) + &marks
             }
             Came::Nothing(why) => format!("{:>8}  {why}", tried.job),
         });
     }
     lines.join("\n") + &reason(outcome)
+}
+
+/// Whether a network of it was still being trained.
+fn ended_by_time(model: &TriedModel) -> bool {
+    model.metrics.get("ended").and_then(Value::as_array).is_some_and(|ends| ends.iter().any(|end| end == "time"))
 }
 
 fn test_score(model: &TriedModel, are_labels: bool) -> f64 {

@@ -251,7 +251,9 @@ impl Tries<'_> {
             Err(error @ Error::Storage { .. }) => return Err(error),
             Err(error) => return Ok(Came::Nothing(error.to_string())),
         };
-        let Ended::Finished(outcome) = ended else { return Ok(Came::Nothing("it was stopped".into())) };
+        let Ended::Finished(outcome) = ended else {
+            return Ok(Came::Nothing("its part of the time was over before there was a model".into()));
+        };
         let metrics = outcome.metrics.clone();
         let Report::Network(report) = &outcome.report else { unreachable!("these jobs learn sequences") };
         let held_out = report.validation.clone();

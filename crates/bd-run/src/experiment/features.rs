@@ -83,12 +83,15 @@ fn run(
     let mut held_out = HeldOut::default();
     // Settings are chosen anew for each part, without what is held out.
     for part in parts(&config, data) {
+        if held_out.samples() > 0 && work.control.is_over() {
+            break;
+        }
         let (kept, held) = part?;
-        let Stage::Done(Fitted { model, .. }) = search(&config, &kept, work)? else { return Ok(Stage::Stopped) };
+        let Stage::Done(Fitted { model, .. }) = search(&config, &kept, work, false)? else { return Ok(Stage::Stopped) };
         let found = evaluate(&model, &held)?;
         held_out.add(&found, held.identities().as_deref(), held.lengths.as_ref())?;
     }
-    let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work)? else {
+    let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work, true)? else {
         return Ok(Stage::Stopped);
     };
     if config.search > 0 {
@@ -158,7 +161,7 @@ impl Fitted {
 }
 
 /// The best of the settings of a configuration and of those that are drawn beside them, by the error at samples that are left out.
-fn search(config: &FeaturesConfig, train: &Subset, work: &Work<'_>) -> Result<Stage<Fitted>> {
+fn search(config: &FeaturesConfig, train: &Subset, work: &Work<'_>, is_last: bool) -> Result<Stage<Fitted>> {
     let mut best: Option<Fitted> = None;
     for features in candidates(config) {
         // What is chosen among is what there was time for.
@@ -166,7 +169,7 @@ fn search(config: &FeaturesConfig, train: &Subset, work: &Work<'_>) -> Result<St
             break;
         }
         let candidate = FeaturesConfig { model: features, ..config.clone() };
-        let Stage::Done(fitted) = fit(&candidate, train, work)? else { return Ok(Stage::Stopped) };
+        let Stage::Done(fitted) = fit(&candidate, train, work, is_last)? else { return Ok(Stage::Stopped) };
         if best.as_ref().is_none_or(|best| fitted.error() < best.error()) {
             best = Some(fitted);
         }
@@ -207,10 +210,12 @@ fn settings_words(config: &FeaturesConfig) -> String {
     )
 }
 
-/// Fitted to sequences.
-fn fit(config: &FeaturesConfig, train: &Subset, work: &Work<'_>) -> Result<Stage<Fitted>> {
+/// Fitted to sequences, for good if this is the last fit.
+fn fit(config: &FeaturesConfig, train: &Subset, work: &Work<'_>, is_last: bool) -> Result<Stage<Fitted>> {
     let model = model(config)?;
-    let go_on = || !work.control.is_stopped();
+    // Time that is over ends what is held out and what is tried; a model that was judged is still fitted to all of the training part.
+    let has_time = || is_last || !work.control.is_over();
+    let go_on = || !work.control.is_stopped() && has_time();
     let features = model.fit_features(&numbers(train)?, train.lengths.as_ref(), &go_on)?;
     let Some(features) = features else { return Ok(Stage::Stopped) };
     let targets = match train.targets.kind() {
