@@ -124,7 +124,7 @@ fn run(
 fn parts(config: &FeaturesConfig, data: &Dataset) -> Result<Vec<(Subset, Subset)>> {
     let hold_out = config.hold_out();
     let part = |i: usize| {
-        let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed.wrapping_add(i as u64))?;
+        let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed_of(i))?;
         Ok(held.map(|held| (kept, held)))
     };
     (0..hold_out.members).filter_map(|i| part(i).transpose()).collect()

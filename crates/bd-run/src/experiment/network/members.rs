@@ -5,7 +5,7 @@ use std::path::Path;
 use bd_core::{Ensemble, Error, Params, Result, Stack, member_name};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
-use bd_train::data::dataset::EvaluationSet;
+use bd_train::data::dataset::{EvaluationSet, member_seed};
 use bd_train::{Checkpoints, End, HeldOut, Newest, Observer, Source, Trained, Trainer};
 use serde_json::Value;
 use tch::Device;
@@ -17,14 +17,13 @@ use crate::experiment::{Stage, Work};
 use crate::folder::{RunFolder, member_checkpoints};
 use crate::metrics::Metrics;
 
-/// The network of a configuration, with what drives it. Each member has the initial weights of a network alone whose seed is that of
-/// the configuration and the number of the member, counted from 0.
+/// The network of a configuration, with what drives it. Each member has the initial weights of a network alone of its [`member_seed`].
 pub(crate) fn pipeline(config: &NetworkConfig, device: Device) -> Result<Pipeline<Ensemble>> {
     let params = Params::new(config.seed, (config.dtype.kind(), device));
     let (preparation, scaled) = (config.preparation(), config.scaled_targets());
     Pipeline::new(params, config.channels(), preparation, scaled, |params| {
         let member = |i: usize| {
-            let mut own = Params::new(config.seed.wrapping_add(i as u64), params.on());
+            let mut own = Params::new(member_seed(config.seed, i), params.on());
             let net = config.model.build(&mut own)?;
             params.adopt(&member_name(i, config.ensemble), own)?;
             Ok(net)
@@ -129,7 +128,7 @@ impl NetworkExperiment {
     ) -> Result<Stage<(Trained, Accuracies)>> {
         let config = &self.config;
         let mut training = config.training(member.train.as_ref().map_or(usize::MAX, Examples::count));
-        training.seed = training.seed.wrapping_add(member.number as u64);
+        training.seed = member_seed(training.seed, member.number);
         let draw = |number: u64| match &self.data {
             Data::Task(task, _) => task_batch(config, &self.pipeline, task, number, config.batch.unwrap_or(1)),
             _ => unreachable!("examples are not drawn"),
