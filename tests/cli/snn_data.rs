@@ -92,7 +92,8 @@ fn spikes_in_steps_are_learned_and_the_folder_is_complete() {
         assert!(ended.stdout.contains(words), "{words:?} not in {}", ended.stdout);
     }
     let files = ["config.json", "manifest.json", "metrics.jsonl", "model.safetensors", "predictions.npz"];
-    let plots = ["plots/raster.svg", "plots/training.svg", "plots/voltages.svg"];
+    let plots = ["confusion", "raster", "samples", "training", "voltages"].map(|name| format!("plots/{name}.svg"));
+    let plots = plots.each_ref().map(String::as_str);
     files.iter().chain(&plots).for_each(|name| assert!(desk.path("run").join(name).is_file(), "{name}"));
 
     let lines = reports(&desk, "run");

@@ -83,7 +83,7 @@ fn what_convolutions_cannot_learn_is_refused() {
     save(&desk, "steps.npz", &[("x", &x), ("y", &y)]);
     save_labelled(&desk, "d.npz");
     for (args, words) in [
-        (&["--data", "steps.npz"][..], "random convolutions give one output for a sequence"),
+        (&["--data", "steps.npz"][..], "conv gives one output for a sequence"),
         (&["--data", "d.npz", "--features", "83"], "model.features"),
         (&["--data", "d.npz", "--alpha", "0"], "ridge.alpha"),
         (&["--data", "d.npz", "--validation", "1"], "data.validation is 1"),
@@ -94,7 +94,84 @@ fn what_convolutions_cannot_learn_is_refused() {
     }
     desk.bd_json(&["train", "conv", "--data", "d.npz", "--features", "84", "--out", "run"]);
     refused_by(&desk, &["train", "--resume", "run"], 2, "a run of conv");
+    refused_by(&desk, &["train", "conv", "--data", "d.npz", "--alpha", "1e-300"], 2, "round-off");
     refused_by(&desk, &["predict", "run", "--input", "d.npz", "--output", "p.npz", "--record", "r.h"], 2, "--record");
+}
+
+/// All jobs with time enough, and networks that are trained in a moment.
+fn quick<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let networks = ["--set", "epochs=3", "--set", "model.hidden=[4]", "--set", "early_stopping=null"];
+    [&["train", "auto", "--budget", "100000"][..], &networks, more].concat()
+}
+
+/// Convolutions see no level far from the ends, and the label of each sequence is that of its last step's sign; conv is still tried, and
+/// the best is not always the first.
+#[test]
+fn the_first_job_is_not_the_best_where_another_is() {
+    let desk = Desk::new();
+    let part = |name: &str, count: i64| {
+        let x = noise(name, &[count, 40, 1]);
+        let y = x.select(1, 39).squeeze_dim(1).gt(0.0).to_kind(Kind::Int64);
+        (x, y)
+    };
+    let ((x, y), (x_test, y_test)) = (part("train", 300), part("test", 100));
+    save(&desk, "d.npz", &[("x_train", &x), ("y_train", &y), ("x_test", &x_test), ("y_test", &y_test)]);
+    let ended = desk.bd(&quick(&["--data", "d.npz", "--json", "--out", "all"]));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(found["best"], "esn", "{found}");
+    assert!(metric(&found, "test_accuracy") > 0.9, "{found}");
+}
+
+/// Numbers that are all the same have no variance to measure errors by.
+#[test]
+fn numbers_that_do_not_vary_are_learned_all_the_same() {
+    let desk = Desk::new();
+    let x = noise("x", &[12, 9, 1]);
+    let y = Tensor::from_slice(&[2.5f64; 12]);
+    save(&desk, "d.npz", &[("x", &x), ("y", &y)]);
+    let ended = desk.bd(&quick(&["--data", "d.npz", "--out", "all"]));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(desk.path("all/auto.json").is_file());
+}
+
+#[test]
+fn a_reservoir_learns_sequences_with_settings_that_it_chooses() {
+    let desk = Desk::new();
+    save_labelled(&desk, "d.npz");
+    let args = ["train", "esn", "--data", "d.npz", "--units", "40", "--search", "3"];
+    let found = desk.bd_json(&[&args[..], &["--out", "run"]].concat());
+    assert!(metric(&found, "test_accuracy") > 0.9, "{found}");
+    let config = json_of(&desk, "run/config.json");
+    assert_eq!((&config["search"], &config["model"]["reservoir"]["units"]), (&0.into(), &40.into()));
+    desk.bd_json(&["train", "esn", "--config", "run/config.json", "--out", "again"]);
+    assert!(
+        same_bytes(&desk, "model.safetensors", "run", "again") && same_bytes(&desk, "predictions.npz", "run", "again")
+    );
+    let (x, y) = early_or_late("test", 21);
+    save(&desk, "other.npz", &[("x", &x), ("y", &y)]);
+    desk.bd_json(&["predict", "run", "--input", "other.npz", "--output", "p.npz"]);
+    assert_eq!(array(&desk, "p.npz", "score"), array(&desk, "run/predictions.npz", "score"));
+}
+
+#[test]
+fn an_echo_state_network_forecasts_and_goes_on() {
+    let desk = Desk::new();
+    let found = desk.bd_json(&["train", "esn", "--units", "60", "--out", "run"]);
+    let one = found["metrics"].as_object().unwrap();
+    assert!(
+        one.iter().any(|(name, value)| name.contains("nrmse") && value.as_f64().is_some_and(|x| x < 0.05)),
+        "{found}"
+    );
+    desk.bd_json(&["train", "esn", "--config", "run/config.json", "--out", "again"]);
+    assert!(
+        same_bytes(&desk, "model.safetensors", "run", "again") && same_bytes(&desk, "predictions.npz", "run", "again")
+    );
+    assert_eq!(metric(&desk.bd_json(&["eval", "run"]), "test_mse.1"), metric(&found, "test_mse.1"));
+    refused_by(&desk, &["train", "esn", "--leak", "0"], 2, "reservoir.leak");
+    refused_by(&desk, &["train", "esn", "--spectral-radius", "-1"], 2, "reservoir.spectral_radius");
+    refused_by(&desk, &["train", "esn", "--washout", "100000"], 2, "--washout");
+    refused_by(&desk, &["train", "ngrc", "--set", "reservoir.units=3"], 2, "unknown configuration key reservoir");
 }
 
 /// The folder stands for the run of the best.
@@ -102,11 +179,14 @@ fn what_convolutions_cannot_learn_is_refused() {
 fn the_best_of_all_jobs_is_chosen_on_samples_that_were_held_out() {
     let desk = Desk::new();
     save_labelled(&desk, "d.npz");
-    let ended = desk.bd(&["train", "auto", "--data", "d.npz", "--budget", "2", "--json", "--out", "all"]);
+    let ended = desk.bd(&quick(&["--data", "d.npz", "--json", "--out", "all"]));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let found: Value = serde_json::from_str(&ended.stdout).unwrap();
     let tried = found["tried"].as_array().unwrap();
-    assert_eq!(tried.iter().map(|tried| tried["job"].as_str().unwrap()).collect::<Vec<_>>(), ["conv", "rnn", "snn"]);
+    assert_eq!(
+        tried.iter().map(|tried| tried["job"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["conv", "esn", "rnn", "snn"]
+    );
     assert_eq!(found["best"], "conv", "{found}");
     assert_eq!(found["metrics"], tried[0]["metrics"]);
     assert!(tried.iter().all(|tried| tried["metrics"]["validation_accuracy"].is_number()), "{found}");
@@ -120,7 +200,7 @@ fn the_best_of_all_jobs_is_chosen_on_samples_that_were_held_out() {
     assert!(same_bytes(&desk, "p.npz", "all", "all/conv"));
     assert_eq!(
         metric(&desk.bd_json(&["eval", "all/rnn"]), "test_loss"),
-        tried[1]["metrics"]["test_loss"].as_f64().unwrap()
+        tried[2]["metrics"]["test_loss"].as_f64().unwrap()
     );
     refused_by(&desk, &["train", "--resume", "all"], 2, "a run of conv");
 }
@@ -130,7 +210,7 @@ fn jobs_that_a_file_is_not_for_are_left_out_in_words() {
     let desk = Desk::new();
     let x = noise("x", &[20, 8, 1]);
     save(&desk, "steps.npz", &[("x", &x), ("y", &x.cumsum(1, Kind::Double))]);
-    let ended = desk.bd(&["train", "auto", "--data", "steps.npz", "--budget", "1", "--out", "all"]);
+    let ended = desk.bd(&quick(&["--data", "steps.npz", "--out", "all"]));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stdout.contains("conv  it gives one output for a sequence"), "{}", ended.stdout);
     assert!(!desk.path("all/conv").exists() && desk.path("all/rnn/model.safetensors").is_file());
@@ -143,6 +223,7 @@ fn a_file_that_no_job_can_learn_leaves_nothing() {
     for (args, words) in [
         (&["--budget", "0"][..], "budget"),
         (&["--validation", "2"], "no job could learn the file"),
+        (&["--validation", "0"], "data.validation is 0"),
         (&["--test-fraction", "0.5"], "there is a test part already"),
         (&["--threads", "0"], "threads is 0"),
     ] {

@@ -240,7 +240,8 @@ pub(crate) enum Train {
     /// with a label or numbers for each sequence. Fitted in seconds.
     #[command(after_help = EXIT_CODES)]
     Conv(Box<Conv>),
-    /// Try conv, rnn and snn on examples of your own (--data FILE) within a time, and keep what is best on samples that are held out.
+    /// Try conv, esn, rnn and snn on examples of your own (--data FILE) within a time. The best on samples that are held out is kept: of
+    /// those that are as good but for chance the first in this order. Commands take the folder for the run of the best.
     #[command(after_help = EXIT_CODES)]
     Auto(Box<Auto>),
 }
@@ -273,9 +274,13 @@ pub(crate) struct Auto {
     /// Length of a step in ms, as of bd train snn
     #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
-    /// Seconds for all tries together; a network whose share is over is as good as it is then
+    /// Seconds for all tries together. What is left of them is divided equally among the jobs that are left; a training whose part is
+    /// over ends with the best weights so far, so that results depend on the machine
     #[arg(long, value_name = "S", default_value_t = bd_run::experiment::USUAL_BUDGET_S, allow_negative_numbers = true)]
     pub(crate) budget: f64,
+    /// Set any value of the configuration of the networks, for example model.hidden=32
+    #[arg(long, value_name = "A.B=C", help_heading = "Run")]
+    pub(crate) set: Vec<String>,
     /// Where networks are trained: auto, cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE", help_heading = "Run")]
     pub(crate) device: Option<String>,

@@ -88,10 +88,10 @@ fn test_score(model: &TriedModel, are_labels: bool) -> f64 {
 /// Why the best is the best, where it has not the best score on held-out samples.
 fn reason(outcome: &AutoOutcome) -> String {
     let Some(best) = outcome.best() else { return String::new() };
-    let better = |tried: &&Tried| tried.model().is_some_and(|model| model.held_out.gain_over(&best.held_out) > 0.0);
+    let better = |tried: &&Tried| tried.model().is_some_and(|model| model.held_out.gain_over(&best.held_out).0 > 0.0);
     match outcome.tried.iter().find(better) {
         Some(tried) => format!(
-            "\n{:>8}  {} is simpler than {}, and the difference is within a standard error",
+            "\n{:>8}  {} is simpler than {}, which is not better by more than a standard error of the difference",
             "", outcome.best, tried.job
         ),
         None => String::new(),

@@ -53,7 +53,7 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             (metrics, table::of_network(&report))
         }
         Config::Features(config) => {
-            let (report, metrics) = evaluate_features(&run, config, args.data.as_deref(), &progress)?;
+            let (report, metrics) = evaluate_features(&run, config, device, args.data.as_deref(), &progress)?;
             (metrics, table::of_network(&report))
         }
     };

@@ -203,7 +203,8 @@ pub(crate) fn of_auto(args: &args::Auto) -> Result<AutoConfig> {
     let mut of_networks = Given(Vec::new());
     of_networks.put("device", &args.device);
     of_networks.number("dt", "--dt", args.dt)?;
-    Ok(AutoConfig { file: args.data.clone(), options: given.0, of_networks: of_networks.0, budget_s: args.budget })
+    let (of_networks, set) = (of_networks.0, args.set.clone());
+    Ok(AutoConfig { file: args.data.clone(), options: given.0, of_networks, set, budget_s: args.budget })
 }
 
 /// What may change when a run goes on.

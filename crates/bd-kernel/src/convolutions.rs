@@ -18,8 +18,11 @@ mod tests;
 
 use self::layout::Dilation;
 pub use self::layout::KERNELS;
-use self::layout::{PLACES, SPAN};
+use self::layout::{MOST_CHANNELS, PLACES, SPAN};
 use crate::{Cpu, Instructions, Loops, vectorised};
+
+/// Numbers of a row of [`Convolutions::rows`].
+pub const ROW: usize = 2 + KERNELS * MOST_CHANNELS;
 
 /// A sequence: `[channel][step]`.
 #[derive(Debug, Clone, Copy)]
@@ -66,15 +69,49 @@ impl Convolutions {
     /// About `features` of them, at least [`KERNELS`] and a multiple of that, for sequences of up to `steps` steps and `channels`
     /// channels. `uniform` draws from `[0, 1)` which channels a convolution adds up: between 1 and 9 of them, few more often than many.
     pub fn new(steps: usize, channels: usize, features: usize, mut uniform: impl FnMut() -> f64) -> Self {
+        let mut deck = layout::Deck::new(channels);
         let dilations = layout::dilations(steps, features / KERNELS)
             .into_iter()
             .map(|(steps, thresholds)| Dilation {
                 steps,
                 thresholds,
-                channels: (0..KERNELS).map(|_| layout::draw_channels(channels, &mut uniform)).collect(),
+                channels: (0..KERNELS).map(|_| deck.draw(&mut uniform)).collect(),
             })
             .collect();
         Self { channels, dilations }
+    }
+
+    /// As numbers that can be saved: of each dilation its steps, its thresholds, and of each kernel its channels with -1 behind them,
+    /// [`ROW`] in all.
+    pub fn rows(&self) -> Vec<[i64; ROW]> {
+        let row = |dilation: &Dilation| {
+            let mut row = [-1; ROW];
+            (row[0], row[1]) = (dilation.steps as i64, dilation.thresholds as i64);
+            for (channels, place) in dilation.channels.iter().zip(row[2..].chunks_exact_mut(MOST_CHANNELS)) {
+                channels.iter().zip(place).for_each(|(channel, place)| *place = *channel as i64);
+            }
+            row
+        };
+        self.dilations.iter().map(row).collect()
+    }
+
+    /// Those of [`rows`](Self::rows), for `channels` channels; `None` if they are of no such convolutions.
+    pub fn of_rows(channels: usize, rows: &[[i64; ROW]]) -> Option<Self> {
+        let dilation = |row: &[i64; ROW]| {
+            let of_kernel = |place: &[i64]| {
+                let known: Option<Vec<usize>> = place
+                    .iter()
+                    .filter(|channel| **channel != -1)
+                    .map(|channel| usize::try_from(*channel).ok())
+                    .collect();
+                known.filter(|known| !known.is_empty() && known.iter().all(|channel| *channel < channels))
+            };
+            let all: Option<Vec<_>> = row[2..].chunks_exact(MOST_CHANNELS).map(of_kernel).collect();
+            let [steps, thresholds] = [row[0], row[1]].map(|number| usize::try_from(number).ok().filter(|n| *n > 0));
+            Some(Dilation { steps: steps?, thresholds: thresholds?, channels: all? })
+        };
+        let dilations: Option<Vec<Dilation>> = rows.iter().map(dilation).collect();
+        dilations.map(|dilations| Self { channels, dilations })
     }
 
     /// How many features there are.

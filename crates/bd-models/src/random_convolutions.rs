@@ -5,10 +5,13 @@
 //! [`SequenceReadout`](crate::SequenceReadout) is a linear map of them.
 
 use bd_core::threads::{in_parallel, kernel_threads};
-use bd_core::{Error, Params, Result, Rng};
-use bd_kernel::convolutions::{Convolutions, Scratch, Sequence};
+use bd_core::{Error, Params, Result, Rng, setting};
+use bd_kernel::convolutions::{Convolutions, ROW, Scratch, Sequence};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
+
+/// Longer sequences are a mistake in writing.
+const MOST_STEPS: usize = 1 << 24;
 
 /// Settings of [`RandomConvolutions`].
 ///
@@ -38,11 +41,14 @@ impl RandomConvolutionsConfig {
     }
 }
 
-/// Random convolutions with their thresholds, the fixed parameter `thresholds` `[feature]`.
+/// Random convolutions with their thresholds. Fixed parameters: `convolutions` `[dilation, ..]`, which says what they are (rows of
+/// [`Convolutions::rows`]), and `thresholds` `[feature]`.
 #[derive(Debug)]
 pub struct RandomConvolutions {
     seed: u64,
-    convolutions: Convolutions,
+    channels: usize,
+    count: usize,
+    rows: Tensor,
     thresholds: Tensor,
 }
 
@@ -51,24 +57,38 @@ impl RandomConvolutions {
     /// zero until they are [fitted](Self::fit).
     pub fn new(params: &mut Params, [steps, channels]: [usize; 2], config: &RandomConvolutionsConfig) -> Result<Self> {
         config.check()?;
+        setting::at_least("channels", channels, 1)?;
+        setting::check("steps", steps, (1..=MOST_STEPS).contains(&steps), &format!("1 to {MOST_STEPS}"))?;
         let seed = params.seed();
         let mut rng = Rng::new(seed, "convolutions");
         let convolutions = Convolutions::new(steps, channels, config.features, || rng.uniform());
         let zeros = |_: &mut Rng| Tensor::zeros([convolutions.n_features() as i64], (Kind::Float, Device::Cpu));
+        let (rows, count) = (convolutions.rows(), convolutions.n_features());
+        let rows = |_: &mut Rng| Tensor::from_slice(&rows.concat()).reshape([-1, ROW as i64]);
+        let rows = params.at("").constant("convolutions", rows)?;
         let thresholds = params.at("").constant("thresholds", zeros)?;
-        Ok(Self { seed, convolutions, thresholds })
+        Ok(Self { seed, channels, count, rows, thresholds })
+    }
+
+    /// What the parameters say. They may have been loaded.
+    fn convolutions(&self) -> Result<Convolutions> {
+        let numbers = Vec::<i64>::try_from(self.rows.f_to_kind(Kind::Int64)?.f_flatten(0, -1)?)?;
+        let rows: Vec<[i64; ROW]> = numbers.chunks_exact(ROW).map(|row| row.try_into().expect("a whole row")).collect();
+        Convolutions::of_rows(self.channels, &rows)
+            .filter(|convolutions| convolutions.n_features() == self.count)
+            .ok_or_else(|| Error::Config("the parameter convolutions is of no convolutions of this model".into()))
     }
 
     /// Number of features.
     pub fn n_features(&self) -> usize {
-        self.convolutions.n_features()
+        self.count
     }
 
     /// Takes the thresholds from sequences `[time, channel]`.
     pub fn fit(&self, sequences: &[Tensor]) -> Result<()> {
         let sequences = owned(sequences)?;
         let mut rng = Rng::new(self.seed, "thresholds");
-        let thresholds = self.convolutions.thresholds(|| {
+        let thresholds = self.convolutions()?.thresholds(|| {
             let drawn = (rng.uniform() * sequences.len() as f64) as usize;
             sequences[drawn.min(sequences.len() - 1)].borrow()
         });
@@ -80,7 +100,7 @@ impl RandomConvolutions {
     pub fn features(&self, sequences: &[Tensor]) -> Result<Tensor> {
         let sequences = owned(sequences)?;
         let thresholds = Vec::<f32>::try_from(&self.thresholds)?;
-        let convolutions = &self.convolutions;
+        let convolutions = &self.convolutions()?;
         let of_sequence = |scratch: &mut Scratch, i: usize| {
             let mut features = vec![0.0; convolutions.n_features()];
             convolutions.features(sequences[i].borrow(), &thresholds, &mut features, scratch);

@@ -18,7 +18,7 @@ use crate::sequence_reservoir::{SequenceReservoir, SequenceReservoirConfig};
 use crate::standardise::Standardise;
 
 /// Sequences whose features are computed at once.
-const CHUNK: i64 = 256;
+const CHUNK: usize = 64;
 
 /// What the features of a [`SequenceReadout`] are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,17 +133,37 @@ impl SequenceReadout {
     /// Takes the scaling of channels and features, and what else features take from data, from sequences `x` `[sample, time, channel]`, of
     /// which `lengths` `[sample]` has the steps that are no padding, if there is some. Returns their features, as
     /// [`features`](Self::features).
-    pub fn fit_features(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
+    ///
+    /// `go_on` is asked before each 64 sequences; if it says no, there are none. Fails if there is a number that is not finite, in
+    /// float32 after scaling.
+    pub fn fit_features(
+        &self,
+        x: &Tensor,
+        lengths: Option<&Tensor>,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Tensor>> {
         let sequences = self.sequences(x, lengths)?;
         catch_torch(|| {
             let _guard = tch::no_grad_guard();
             self.scale.fit(&Tensor::cat(&sequences, 0))?;
-            let sequences = self.scaled(&sequences);
+            let sequences = self.scaled(&sequences)?;
             self.features.fit(&sequences)?;
-            let features = self.features.of(&sequences)?;
+            let Some(features) = self.raw(&sequences, go_on)? else { return Ok(None) };
             self.feature_scale.fit(&features)?;
-            Ok(self.feature_scale.apply(&features))
+            Ok(Some(self.feature_scale.apply(&features)))
         })
+    }
+
+    /// Features as they are, chunk by chunk.
+    fn raw(&self, sequences: &[Tensor], go_on: &dyn Fn() -> bool) -> Result<Option<Tensor>> {
+        let mut all = Vec::new();
+        for chunk in sequences.chunks(CHUNK) {
+            if !go_on() {
+                return Ok(None);
+            }
+            all.push(self.features.of(chunk)?);
+        }
+        Ok(Some(Tensor::f_cat(&all, 0)?))
     }
 
     /// Standardised features of sequences, float64 `[sample, feature]`.
@@ -151,27 +171,43 @@ impl SequenceReadout {
         let sequences = self.sequences(x, lengths)?;
         catch_torch(|| {
             let _guard = tch::no_grad_guard();
-            Ok(self.feature_scale.apply(&self.features.of(&self.scaled(&sequences))?))
+            let features = self.raw(&self.scaled(&sequences)?, &|| true)?;
+            Ok(self.feature_scale.apply(&features.expect("it goes on")))
         })
     }
 
     /// Targets `[sample, output]` as the readout is to be fitted to: standardised, where they are. The scaling is taken from them.
     pub fn fit_targets(&self, y: &Tensor) -> Result<Tensor> {
+        self.check_outputs("targets", y)?;
         self.target_scale.as_ref().map_or(Ok(()), |scale| scale.fit(y))?;
-        Ok(self.targets(y))
+        self.targets(y)
     }
 
     /// Targets standardised, where they are, by what was fitted.
-    pub fn targets(&self, y: &Tensor) -> Tensor {
-        let y = y.to_kind(Kind::Double);
-        self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.apply(&y))
+    pub fn targets(&self, y: &Tensor) -> Result<Tensor> {
+        self.check_outputs("targets", y)?;
+        let y = y.f_to_kind(Kind::Double)?;
+        Ok(self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.apply(&y)))
+    }
+
+    fn check_outputs(&self, what: &str, y: &Tensor) -> Result<()> {
+        let (size, n_out) = (y.size(), self.weight.size()[1]);
+        if size.len() == 2 && size[1] == n_out {
+            return Ok(());
+        }
+        Err(Error::Shape { what: what.into(), expected: format!("[sample, {n_out}]"), found: size })
     }
 
     /// Sets the readout: `weight` `[feature, output]`, `bias` `[output]`.
     pub fn set_readout(&self, weight: &Tensor, bias: &Tensor) -> Result<()> {
         let _guard = tch::no_grad_guard();
-        self.weight.shallow_clone().f_copy_(weight)?;
-        self.bias.shallow_clone().f_copy_(bias)?;
+        for (what, own, new) in [("weight", &self.weight, weight), ("bias", &self.bias, bias)] {
+            if own.size() != new.size() {
+                let expected = format!("{:?}", own.size());
+                return Err(Error::Shape { what: format!("the readout's {what}"), expected, found: new.size() });
+            }
+            own.shallow_clone().f_copy_(new)?;
+        }
         Ok(())
     }
 
@@ -183,28 +219,22 @@ impl SequenceReadout {
 
     /// Outputs of sequences, float64 `[sample, output]`, in the units of the targets.
     pub fn predict(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
-        let samples = x.size().first().copied().unwrap_or(0);
-        let chunk = |first: i64| {
-            let count = CHUNK.min(samples - first);
-            let lengths = lengths.map(|lengths| lengths.narrow(0, first, count));
-            self.readout(&self.features(&x.narrow(0, first, count), lengths.as_ref())?)
-        };
-        if samples == 0 {
-            return Err(self.misshapen(x));
-        }
-        Ok(Tensor::f_cat(&(0..samples).step_by(CHUNK as usize).map(chunk).collect::<Result<Vec<_>>>()?, 0)?)
-    }
-
-    fn misshapen(&self, x: &Tensor) -> Error {
-        let expected = format!("[sample, time, {}], not empty", self.channels());
-        Error::Shape { what: "inputs".into(), expected, found: x.size() }
+        let sequences = self.sequences(x, lengths)?;
+        catch_torch(|| {
+            let _guard = tch::no_grad_guard();
+            let scaled = self.scaled(&sequences)?;
+            // Features of many sequences take more memory than their outputs.
+            let of_chunk = |chunk| self.readout(&self.feature_scale.apply(&self.features.of(chunk)?));
+            Ok(Tensor::f_cat(&scaled.chunks(CHUNK).map(of_chunk).collect::<Result<Vec<_>>>()?, 0)?)
+        })
     }
 
     /// Each sequence without its padding, `[time, channel]` in float64.
     fn sequences(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Vec<Tensor>> {
         let size = x.size();
         if size.len() != 3 || size[2] != self.channels() || size.contains(&0) {
-            return Err(self.misshapen(x));
+            let expected = format!("[sample, time, {}], not empty", self.channels());
+            return Err(Error::Shape { what: "inputs".into(), expected, found: size });
         }
         bd_core::check_finite("an input", x)?;
         let x = x.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
@@ -212,8 +242,21 @@ impl SequenceReadout {
         Ok(steps.iter().zip(0..).map(|(&steps, i)| x.get(i).narrow(0, 0, steps)).collect())
     }
 
-    fn scaled(&self, sequences: &[Tensor]) -> Vec<Tensor> {
-        sequences.iter().map(|sequence| self.scale.apply(sequence)).collect()
+    /// Scaled, in float32, in which features are computed.
+    fn scaled(&self, sequences: &[Tensor]) -> Result<Vec<Tensor>> {
+        let scaled = |(sample, sequence): (usize, &Tensor)| {
+            let scaled = self.scale.apply(sequence).to_kind(Kind::Float);
+            match scaled.isfinite().all().int64_value(&[]) {
+                1 => Ok(scaled),
+                _ => Err(Error::NotFinite {
+                    what: "an input".into(),
+                    where_: format!(
+                        "sample {sample} (counted from 0), in float32 after scaling: it is too far from the training part"
+                    ),
+                }),
+            }
+        };
+        sequences.iter().enumerate().map(scaled).collect()
     }
 }
 

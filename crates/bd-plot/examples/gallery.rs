@@ -7,9 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use bd_plot::forecast::{self, Orbit, Series};
-use bd_plot::samples::{self, Sample};
+use bd_plot::samples::{self, Common, Inputs, Sample};
 use bd_plot::spikes::{self, Recording};
-use bd_plot::{Figure, training};
+use bd_plot::{Figure, confusion, prediction, training};
 
 const DT: f64 = 0.01;
 
@@ -22,6 +22,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("attractor", attractor()),
         ("training", training()),
         ("samples", samples()),
+        ("confusion", confusion_of(9)?),
+        ("confusion-40", confusion_of(40)?),
+        ("prediction", two_outputs()),
         ("voltages", spikes::voltages(&recording)),
         ("raster", spikes::raster(&recording)),
     ];
@@ -96,9 +99,35 @@ fn samples() -> Figure {
         };
         let targets: Vec<f64> = inputs.iter().scan(0.0, sum).collect();
         let outputs = targets.iter().enumerate().map(|(i, y)| y + 0.02 * (i as f64).cos()).collect();
-        Sample { inputs: vec![inputs], targets: vec![targets], outputs: vec![outputs] }
+        Sample {
+            title: format!("sample {seed}"),
+            inputs: Inputs::Numbers(vec![inputs]),
+            targets: vec![targets],
+            outputs: vec![outputs],
+        }
     };
-    samples::figure("integration", DT, &[sample(0.0), sample(100.0)])
+    let common = Common { time_label: "time (s)", dt: DT, channels: 1, outputs: 1, ..Common::default() };
+    samples::figure("integration", &common, &[sample(0.0), sample(100.0)])
+}
+
+/// Classes of which some are taken for their neighbours.
+fn confusion_of(classes: i64) -> Result<Figure, Box<dyn Error>> {
+    let names: Vec<String> = (0..classes).map(|class| format!("movement {class}")).collect();
+    let count = |class: i64, taken_for: i64| match (class - taken_for).abs() {
+        0 => 20 + class % 7,
+        1 => 3 * (class % 4),
+        _ => 0,
+    };
+    let row = |class| (0..classes).map(|taken_for| count(class, taken_for)).collect();
+    let counts: Vec<Vec<i64>> = (0..classes).map(row).collect();
+    confusion::figure("confusion", &names, &counts).ok_or_else(|| "too many classes".into())
+}
+
+/// Two outputs, of which one is too small.
+fn two_outputs() -> Figure {
+    let truth: Vec<f64> = (0..200).map(|i| f64::from(i) / 100.0).collect();
+    let predicted = |slope: f64| truth.iter().map(|y| slope * y + 0.2 * (37.0 * y).sin()).collect::<Vec<_>>();
+    prediction::figure("prediction", &[truth.clone(), truth.clone()], &[predicted(1.0), predicted(0.6)])
 }
 
 /// Ten neurons that charge and spike, faster from sample to sample: leaky integrators with a reset.

@@ -35,6 +35,11 @@ impl Axis {
         Self { range, ticks }
     }
 
+    /// Places with their words.
+    pub(crate) fn ticks(&self) -> &[Tick] {
+        &self.ticks
+    }
+
     /// What stands beside a tick.
     pub(crate) fn words(&self, tick: f64) -> String {
         self.ticks.iter().find(|(at, _)| *at == tick).map_or_else(String::new, |(_, words)| words.clone())

@@ -4,15 +4,18 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 
+use crate::cells::Cell;
 use crate::pen::Pen;
+use crate::squares::Squares;
+use crate::words;
 use crate::{Error, Result};
 
-/// Panels with a common horizontal axis, row by row.
+/// Panels row by row, with a common horizontal axis or as squares with two axes each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     /// Above all panels.
     pub title: String,
-    /// Below the lowest panel of each column.
+    /// Below the lowest panel of each column, or below each square.
     pub x_label: String,
     /// Row by row.
     pub panels: Vec<Panel>,
@@ -22,6 +25,11 @@ pub struct Figure {
     pub columns: usize,
     /// What the horizontal axis shows, if not just all points.
     pub x_range: Option<Range<f64>>,
+    /// Names of the lines of every panel in the order of their colours, below the title.
+    pub key: Vec<String>,
+    /// Whether each panel is a square, `panel_height` wide and high, with axes of its own, as far as the columns leave the
+    /// width for it.
+    pub squares: bool,
 }
 
 /// One panel.
@@ -41,6 +49,14 @@ pub struct Panel {
     pub y_ticks: Option<Vec<(f64, String)>>,
     /// Heights of thin lines across the panel.
     pub rules: Vec<f64>,
+    /// Whether a thin line shows where both coordinates are equal.
+    pub diagonal: bool,
+    /// What the horizontal axis of a square shows, if not just all points.
+    pub x_range: Option<Range<f64>>,
+    /// Ticks of the horizontal axis of a square with their words, if not round numbers.
+    pub x_ticks: Option<Vec<(f64, String)>>,
+    /// Fields of a table, below the lines.
+    pub cells: Vec<Cell>,
     /// Where something happens on the horizontal axis, and what: thin lines upwards with words beside them.
     pub events: Vec<(f64, String)>,
 }
@@ -88,7 +104,8 @@ pub enum Mark {
 /// Pixels of a bitmap for each pixel as shown: sharp on fine screens.
 pub(crate) const PIXELS: u32 = 2;
 pub(crate) const WIDTH: u32 = 900 * PIXELS;
-pub(crate) const TITLE_HEIGHT: u32 = 34 * PIXELS;
+const TITLE_HEIGHT: u32 = 34 * PIXELS;
+const KEY_HEIGHT: u32 = 18 * PIXELS;
 pub(crate) const X_AXIS_HEIGHT: u32 = 46 * PIXELS;
 /// Of one panel: its margins, and a line of text.
 const MIN_PANEL_HEIGHT: u32 = 40;
@@ -106,6 +123,8 @@ impl Default for Figure {
             panel_height: 260,
             columns: 1,
             x_range: None,
+            key: Vec::new(),
+            squares: false,
         }
     }
 }
@@ -121,13 +140,22 @@ impl Figure {
         self.panel_height.clamp(MIN_PANEL_HEIGHT, MOST_HEIGHT)
     }
 
+    /// Height of what is above the panels, in pixels of the bitmap.
+    pub(crate) fn head(&self) -> u32 {
+        TITLE_HEIGHT + if self.key.is_empty() { 0 } else { KEY_HEIGHT }
+    }
+
     /// Width and height, in pixels of the bitmap.
     fn size(&self) -> Result<(u32, u32)> {
         let rows = self.panels.len().div_ceil(self.columns());
-        let panels = rows.saturating_mul((self.panel_height() * PIXELS) as usize);
+        let (row, below) = match self.squares {
+            true => (Squares::of(self).tile().1, 0),
+            false => (self.panel_height() * PIXELS, X_AXIS_HEIGHT),
+        };
+        let panels = rows.saturating_mul(row as usize);
         match panels <= (MOST_HEIGHT * PIXELS) as usize {
-            true => Ok((WIDTH, TITLE_HEIGHT + panels as u32 + X_AXIS_HEIGHT)),
-            false => Err(Error::Size { rows, height: self.panel_height(), most: MOST_HEIGHT }),
+            true => Ok((WIDTH, self.head() + panels as u32 + below)),
+            false => Err(Error::Size { rows, height: row / PIXELS, most: MOST_HEIGHT }),
         }
     }
 
@@ -136,6 +164,7 @@ impl Figure {
     /// # Errors
     /// [`Error::Size`] where the panels together are higher than 20,000 pixels.
     pub fn to_svg(&self) -> Result<String> {
+        words::register()?;
         let (width, height) = self.size()?;
         let mut text = String::new();
         self.draw(&SVGBackend::with_string(&mut text, (width, height)).into_drawing_area())?;
@@ -150,6 +179,7 @@ impl Figure {
     /// # Errors
     /// [`Error::Size`] where the panels together are higher than 20,000 pixels.
     pub fn to_png(&self) -> Result<Vec<u8>> {
+        words::register()?;
         let (width, height) = self.size()?;
         let mut pixels = vec![0; width as usize * height as usize * 3];
         self.draw(&Pen(BitMapBackend::with_buffer(&mut pixels, (width, height))).into_drawing_area())?;

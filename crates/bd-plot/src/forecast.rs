@@ -1,5 +1,7 @@
 //! Series over time, forecasts of them, and the picture of an attractor.
 
+use std::ops::Range;
+
 use crate::axis::{contains, extent};
 use crate::ticks::between;
 use crate::{Figure, Line, Mark, Panel, thin};
@@ -11,6 +13,8 @@ pub const MOST_POINTS: usize = 20_000;
 
 /// What is shown beyond the range of the truth, as a fraction of that.
 const BEYOND: f64 = 0.25;
+/// How far beyond it a run does not come back from, likewise.
+const AWAY: f64 = 2.0;
 
 /// Channels over common times.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,20 +42,44 @@ pub fn forecast(title: &str, truth: &Series<'_>, prediction: &[Vec<f64>]) -> Fig
 /// A model on its own outputs, `[channel][step]`, over the truth, a panel for each channel.
 ///
 /// Where it leaves the range of the truth by more than a quarter of that, the panel ends there and says when: a model that runs away
-/// would flatten everything else.
+/// would flatten everything else. A line that goes beyond twice that range, or to what is no number, ends where it leaves.
 pub fn free_run(title: &str, truth: &Series<'_>, prediction: &[Vec<f64>]) -> Figure {
-    let mut figure = truth.compared(title, prediction, "the model on its own outputs");
+    let exits: Vec<_> = truth.values.iter().zip(prediction).map(|(truth, run)| Exit::of(truth, run)).collect();
+    let end = |exit: &Option<Exit>| exit.as_ref().and_then(|exit| exit.is_final.then_some(exit.step + 1));
+    let cut = |(run, exit): (&Vec<f64>, _)| run[..end(exit).unwrap_or(run.len())].to_vec();
+    let drawn: Vec<Vec<f64>> = prediction.iter().zip(&exits).map(cut).collect();
+    let mut figure = truth.compared(title, &drawn, "the model on its own outputs");
     let steps = truth.times.len().min(prediction.first().map_or(0, Vec::len));
     let times = extent(truth.times[..steps].iter().copied(), 0.0);
-    for ((panel, values), prediction) in figure.panels.iter_mut().zip(&truth.values).zip(prediction) {
-        let range = extent(values.iter().copied(), BEYOND);
-        let left = truth.times.iter().zip(prediction).find(|(_, value)| !contains(&range, **value));
-        if let Some((time, _)) = left {
-            panel.events = vec![(*time, format!("leaves the range of the truth at {}", between(*time, &times)))];
-            panel.y_range = Some(range);
-        }
+    for (panel, exit) in figure.panels.iter_mut().zip(exits) {
+        let Some(exit) = exit else { continue };
+        let Some(&time) = truth.times.get(exit.step) else { continue };
+        let cut = if exit.is_final { " and is cut there" } else { "" };
+        panel.events = vec![(time, format!("leaves the range of the truth at {}{cut}", between(time, &times)))];
+        panel.y_range = Some(exit.range);
     }
     figure
+}
+
+/// Where a run leaves the range of the truth.
+struct Exit {
+    /// The first step outside.
+    step: usize,
+    /// What is shown: the range of the truth and something beyond it.
+    range: Range<f64>,
+    /// Whether it runs away then.
+    is_final: bool,
+}
+
+impl Exit {
+    /// Of a channel; `None` if the run stays.
+    fn of(truth: &[f64], run: &[f64]) -> Option<Self> {
+        let within = |margin| extent(truth.iter().copied(), margin);
+        let range = within(BEYOND);
+        let step = run.iter().position(|value| !contains(&range, *value))?;
+        let far = within(AWAY);
+        Some(Self { step, range, is_final: run[step..].iter().any(|value| !contains(&far, *value)) })
+    }
 }
 
 /// A curve in the plane of two channels, with its words in the legend.
@@ -142,13 +170,32 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_leaves_is_clipped_to_the_truth_with_a_margin_and_says_when() {
-        for beyond in [5.5, -1.5, 4e275, f64::NAN, f64::NEG_INFINITY] {
-            let figure = run([0.0, 2.0, beyond, 2.0, f64::INFINITY]);
+    fn a_run_that_leaves_and_returns_is_clipped_to_the_truth_with_a_margin_and_says_when() {
+        for beyond in [5.5, -1.5, -8.0, 12.0] {
+            let figure = run([0.0, 2.0, beyond, 2.0, 1.0]);
             let panel = &figure.panels[0];
             assert_eq!(panel.y_range, Some(-1.0..5.0), "{beyond}");
             assert_eq!(panel.events, [(12.0, "leaves the range of the truth at 12".to_owned())]);
-            assert!(figure.to_svg().unwrap().contains("leaves the range of the truth at 12"));
+            assert_eq!(panel.lines[1].points.len(), 5);
+        }
+    }
+
+    /// The truth is from 0 to 4: twice that beyond it is from -8 to 12.
+    #[test]
+    fn a_run_that_runs_away_ends_where_it_leaves() {
+        for (run_away, end) in [
+            ([0.0, 2.0, 4e275, 2.0, 2.0], 12.0),
+            ([0.0, 2.0, 5.5, 12.1, 2.0], 12.0),
+            ([0.0, 2.0, 2.0, f64::NAN, 2.0], 13.0),
+            ([0.0, 2.0, 2.0, 2.0, f64::NEG_INFINITY], 14.0),
+        ] {
+            let figure = run(run_away);
+            let panel = &figure.panels[0];
+            assert_eq!(panel.lines[1].points.last().unwrap().0, end, "{run_away:?}");
+            let words = format!("leaves the range of the truth at {end} and is cut there");
+            assert_eq!(panel.events, [(end, words.clone())]);
+            assert_eq!((&panel.y_range, panel.lines[0].points.len()), (&Some(-1.0..5.0), 5), "the truth is whole");
+            assert!(figure.to_svg().unwrap().contains(&words));
         }
     }
 

@@ -1,8 +1,8 @@
 //! Figures of trainings, forecasts and spiking networks, drawn from plain numbers.
 //!
-//! A [`Figure`] is a value: panels of lines with a common horizontal axis. [`Figure::to_svg`] and [`Figure::to_png`] give the bytes of
+//! A [`Figure`] is a value: panels of lines or cells. [`Figure::to_svg`] and [`Figure::to_png`] give the bytes of
 //! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
-//! [`forecast`], [`spikes`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
+//! [`confusion`], [`prediction`], [`forecast`], [`spikes`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
 //!
 //! Numbers come as slices of `f64`, so the crate builds without libtorch. No data stops a figure: values that are infinite or not a
 //! number are gaps, and a panel without any value is an empty frame.
@@ -19,20 +19,28 @@
 //! ```
 
 mod axis;
+mod cells;
 mod clip;
+pub mod confusion;
 mod dash;
 mod draw;
 mod error;
 mod figure;
 pub mod forecast;
+mod key;
 mod pen;
+pub mod prediction;
 pub mod samples;
 pub mod spikes;
+mod squares;
 mod stroke;
 mod thin;
 mod ticks;
 pub mod training;
+mod words;
 
+pub use self::cells::Cell;
 pub use self::error::{Error, Result};
 pub use self::figure::{Figure, Line, Mark, Panel, Scale};
 pub use self::thin::{thin, thin_to};
+pub use self::words::shorten;

@@ -106,6 +106,7 @@ pub fn voltages(recording: &Recording) -> Figure {
         panel_height: if shown > COLUMNS { 150 } else { 240 },
         columns,
         x_range: recording.time(),
+        ..Figure::default()
     }
 }
 
@@ -147,6 +148,7 @@ pub fn raster(recording: &Recording) -> Figure {
         panel_height,
         columns: 1,
         x_range: recording.time(),
+        ..Figure::default()
     }
 }
 

@@ -1,23 +1,24 @@
 //! Figures of what a run has found, from numbers of its tensors.
 
+mod choice;
+mod network;
+
 use bd_core::Result;
 use bd_core::text::{plural, short};
+use bd_plot::Figure;
 use bd_plot::forecast::{self, MOST_CHANNELS, MOST_POINTS, Orbit};
-use bd_plot::samples::{self, Sample};
-use bd_plot::spikes::{Recording, raster, voltages};
-use bd_plot::{Figure, training};
+use bd_train::FreeRuns;
 use bd_train::forecast::Forecast;
-use bd_train::{FreeRuns, Trained};
 use tch::{Device, Kind, Tensor};
 
 use crate::Report;
-use crate::experiment::{ForecastReport, NetworkReport, Recorded, SeriesSource};
+use crate::experiment::{ForecastReport, SeriesSource};
 
 /// Every figure of a run, with the name of its file; one that cannot be made is an error in its place.
 pub fn of(report: &Report) -> Vec<(String, Result<Figure>)> {
     match report {
         Report::Forecast(report) => of_forecast(report),
-        Report::Network(report) => of_network(report),
+        Report::Network(report) => network::of(report),
     }
 }
 
@@ -80,73 +81,7 @@ fn attractor(data: &SeriesSource, forecasts: &[Forecast]) -> Result<Figure> {
     Ok(forecast::attractor(&format!("attractor of {}", data.source), [&names[0], &names[last]], series, forecasts))
 }
 
-/// The course of training, and what the network sees and says.
-fn of_network(report: &NetworkReport) -> Vec<(String, Result<Figure>)> {
-    let mut figures = Vec::new();
-    if let Some(recorded) = &report.recorded {
-        match recording(recorded, report.dt_ms) {
-            Err(error) => figures.push(("voltages".to_owned(), Err(error))),
-            Ok(recording) if recording.is_empty() => {}
-            Ok(recording) => {
-                figures.push(("voltages".to_owned(), Ok(voltages(&recording))));
-                figures.push(("raster".to_owned(), Ok(raster(&recording))));
-            }
-        }
-    }
-    if let Some(trained) = report.trained.first() {
-        figures.push(("training".to_owned(), Ok(course(trained, &report.accuracies))));
-    }
-    if let Some(inputs) = &report.inputs {
-        figures.push(("samples".to_owned(), first_samples(report, inputs)));
-    }
-    figures
-}
-
-fn course(trained: &Trained, accuracies: &[(u64, f64)]) -> Figure {
-    let accuracy_of = |step| accuracies.iter().find(|(known, _)| *known == step).map(|(_, accuracy)| *accuracy);
-    let reports: Vec<training::Report> = trained
-        .reports
-        .iter()
-        .map(|report| training::Report {
-            step: report.step,
-            loss: report.loss,
-            validation: report.validation,
-            accuracy: accuracy_of(report.step),
-        })
-        .collect();
-    let last = reports.last().map_or(String::new(), |report| {
-        let accuracy = report.accuracy.map(|accuracy| format!(", accuracy {}", short(accuracy)));
-        format!("; at the last report loss {}{}", short(report.loss), accuracy.unwrap_or_default())
-    });
-    let title = format!("training, {}{last}", plural(trained.losses.len(), "update"));
-    training::figure(&title, &trained.losses, &reports)
-}
-
-fn recording(recorded: &Recorded, dt_ms: f64) -> Result<Recording> {
-    let size = recorded.v.size();
-    let shape = [size[0], size[1], size[2]].map(|n| n as usize);
-    Recording::new(&recorded.layer, dt_ms, shape, numbers(&recorded.v)?, numbers(&recorded.spike)?)
-        .map_err(|error| bd_core::Error::Config(error.to_string()))
-}
-
-/// Inputs of the first test samples, with outputs and targets where those are series.
-fn first_samples(report: &NetworkReport, inputs: &Tensor) -> Result<Figure> {
-    let found = &report.evaluation;
-    let is_series = found.outputs.dim() == 3 && found.targets.is_floating_point();
-    let count = inputs.size()[0].min(samples::MOST_SAMPLES as i64);
-    let sample = |i: i64| {
-        let first = |t: &Tensor| channels(&t.get(i), samples::MOST_CHANNELS);
-        let inputs = first(inputs)?;
-        Ok(match is_series {
-            true => Sample { inputs, targets: first(&found.targets)?, outputs: first(&found.outputs)? },
-            false => Sample { inputs, ..Sample::default() },
-        })
-    };
-    let drawn = (0..count).map(sample).collect::<Result<Vec<_>>>()?;
-    Ok(samples::figure(&format!("{}: the first test samples", report.what), report.dt_ms, &drawn))
-}
-
-/// The first channels of `[time, channel]` as `[channel][step]`.
+/// The first channels of `[time, channel]`, or outputs of `[sample, output]`, as `[channel][step]`.
 fn channels(values: &Tensor, most: usize) -> Result<Vec<Vec<f64>>> {
     let count = values.size()[1].min(most as i64);
     (0..count).map(|c| numbers(&values.select(1, c))).collect()

@@ -9,7 +9,7 @@ pub const KERNELS: usize = 84;
 /// Dilations at most.
 const MOST_DILATIONS: usize = 32;
 /// Channels that a convolution adds up, at most.
-const MOST_CHANNELS: usize = 9;
+pub(super) const MOST_CHANNELS: usize = 9;
 
 /// Where the weights of each kernel are 2, in lexicographic order.
 pub(super) const PLACES: [[usize; 3]; KERNELS] = places();
@@ -68,16 +68,34 @@ pub(super) fn dilations(steps: usize, thresholds: usize) -> Vec<(usize, usize)> 
     found
 }
 
-/// Between 1 and [`MOST_CHANNELS`] different channels, rising. Their number is a power of 2 with an exponent that is drawn evenly,
-/// rounded down.
-pub(super) fn draw_channels(channels: usize, uniform: &mut impl FnMut() -> f64) -> Vec<usize> {
-    let most = channels.min(MOST_CHANNELS);
-    let count = ((uniform() * (most as f64 + 1.0).log2()).exp2().floor() as usize).clamp(1, most);
-    let mut left: Vec<usize> = (0..channels).collect();
-    let draw = |_| left.swap_remove(((uniform() * left.len() as f64) as usize).min(left.len() - 1));
-    let mut drawn: Vec<usize> = (0..count).map(draw).collect();
-    drawn.sort_unstable();
-    drawn
+/// Channels in an order that is drawn anew when all have been given: with many channels and few convolutions each is still seen.
+pub(super) struct Deck {
+    channels: usize,
+    left: Vec<usize>,
+}
+
+impl Deck {
+    /// Of `channels` channels, at least 1.
+    pub(super) fn new(channels: usize) -> Self {
+        Self { channels, left: Vec::new() }
+    }
+
+    /// Between 1 and [`MOST_CHANNELS`] different channels, rising. Their number is a power of 2 with an exponent that is drawn evenly,
+    /// rounded down.
+    pub(super) fn draw(&mut self, uniform: &mut impl FnMut() -> f64) -> Vec<usize> {
+        let most = self.channels.min(MOST_CHANNELS);
+        let count = ((uniform() * (most as f64 + 1.0).log2()).exp2().floor() as usize).clamp(1, most);
+        let mut drawn: Vec<usize> = Vec::new();
+        while drawn.len() < count {
+            if self.left.is_empty() {
+                self.left = (0..self.channels).filter(|channel| !drawn.contains(channel)).collect();
+            }
+            let place = (uniform() * self.left.len() as f64) as usize;
+            drawn.push(self.left.swap_remove(place.min(self.left.len() - 1)));
+        }
+        drawn.sort_unstable();
+        drawn
+    }
 }
 
 /// Which steps of a convolution count, by the number of its pair of kernel and dilation.

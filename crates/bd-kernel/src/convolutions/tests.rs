@@ -1,6 +1,6 @@
 //! Convolutions by their definition, one product at a time, and what is drawn.
 
-use super::layout::{PLACES, SPAN, counted, dilations, draw_channels, quantile};
+use super::layout::{Deck, PLACES, SPAN, counted, dilations, quantile};
 use super::*;
 
 /// Numbers that repeat only after a long time, evenly spread.
@@ -114,16 +114,42 @@ fn dilations_grow_by_powers_of_two() {
 
 #[test]
 fn channels_are_different_and_few_more_often_than_many() {
-    let mut uniform = uniform();
+    let (mut uniform, mut deck) = (uniform(), Deck::new(20));
     let mut of_count = [0; 10];
     for _ in 0..4000 {
-        let drawn = draw_channels(20, &mut uniform);
+        let drawn = deck.draw(&mut uniform);
         assert!(drawn.is_sorted_by(|a, b| a < b) && drawn.iter().all(|channel| *channel < 20));
         of_count[drawn.len()] += 1;
     }
     // 2^(u log2 10) is below 2 for u below 0.301, and from 8 on from 0.903 on.
     assert!((1150..1260).contains(&of_count[1]) && (330..450).contains(&(of_count[8] + of_count[9])), "{of_count:?}");
-    assert_eq!((draw_channels(1, &mut uniform), of_count[0]), (vec![0], 0));
+    assert_eq!((Deck::new(1).draw(&mut uniform), of_count[0]), (vec![0], 0));
+}
+
+/// 84 convolutions of 3.4 channels in the mean draw 280 times.
+#[test]
+fn no_channel_of_many_is_left_out() {
+    let convolutions = Convolutions::new(9, 200, 84, uniform());
+    let mut seen = [false; 200];
+    convolutions.dilations[0].channels.iter().flatten().for_each(|channel| seen[*channel] = true);
+    assert!(seen.iter().all(|seen| *seen));
+}
+
+#[test]
+fn convolutions_can_be_saved() {
+    let convolutions = Convolutions::new(100, 13, 84 * 20, uniform());
+    let rows = convolutions.rows();
+    assert_eq!(Convolutions::of_rows(13, &rows).as_ref(), Some(&convolutions));
+    let wrong = |at: usize, number: i64| {
+        let mut rows = rows.clone();
+        rows[1][at] = number;
+        Convolutions::of_rows(13, &rows)
+    };
+    assert_eq!([wrong(0, 0), wrong(1, -3), wrong(2, 13), wrong(2, -7)], [None, None, None, None]);
+    // A kernel without a channel.
+    let mut rows = rows;
+    rows[0][2..11].fill(-1);
+    assert_eq!(Convolutions::of_rows(13, &rows), None);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn series(samples: i64, channels: i64) -> Tensor {
 fn features_of_the_fitted_sequences_are_standardised() {
     let model = model(2, 1, 500);
     let x = series(40, 2);
-    let z = model.fit_features(&x, None).unwrap();
+    let z = model.fit_features(&x, None, &|| true).unwrap().unwrap();
     assert_eq!((z.size(), model.n_features()), (vec![40, 420], 420));
     let std = z.std_dim(0, false, false);
     let varied = std.gt(0.0);
@@ -32,14 +32,14 @@ fn padding_does_not_count() {
     let model = model(2, 1, 300);
     let x = series(12, 2);
     let lengths = Tensor::from_slice(&[30i64, 7, 12, 30, 1, 30, 29, 3, 30, 30, 8, 9]);
-    let z = model.fit_features(&x, Some(&lengths)).unwrap();
+    let z = model.fit_features(&x, Some(&lengths), &|| true).unwrap().unwrap();
     let beyond = Tensor::arange(30, (Kind::Int64, Device::Cpu)).unsqueeze(0).ge_tensor(&lengths.unsqueeze(1));
     let other = x.masked_fill(&beyond.unsqueeze(2), 1e9);
     assert_eq!(model.features(&other, Some(&lengths)).unwrap(), z);
     let alone = model.features(&x.narrow(0, 1, 1).narrow(1, 0, 7), None).unwrap();
     assert_eq!(alone, z.narrow(0, 1, 1));
     let fitted = self::model(2, 1, 300);
-    let _ = fitted.fit_features(&other, Some(&lengths)).unwrap();
+    let _ = fitted.fit_features(&other, Some(&lengths), &|| true).unwrap().unwrap();
     assert_eq!(fitted.params.named(), model.params.named());
 }
 
@@ -49,7 +49,8 @@ fn units_of_channels_do_not_count() {
     let [a, b] = [model(2, 1, 500), model(2, 1, 500)];
     let x = series(30, 2);
     let other = &x * Tensor::from_slice(&[1e-3, 7.0]) - Tensor::from_slice(&[5.0, 1e6]);
-    let apart = a.fit_features(&x, None).unwrap() - b.fit_features(&other, None).unwrap();
+    let apart =
+        a.fit_features(&x, None, &|| true).unwrap().unwrap() - b.fit_features(&other, None, &|| true).unwrap().unwrap();
     assert!(apart.abs().gt(1e-6).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]) < 1e-3);
 }
 
@@ -58,7 +59,7 @@ fn outputs_are_in_the_units_of_the_targets() {
     let model = model(1, 2, 84);
     let x = series(300, 1);
     let y = Tensor::from_slice(&[100.0, -2.0, 300.0, -4.0]).reshape([2, 2]).repeat([150, 1]);
-    let z = model.fit_features(&x, None).unwrap();
+    let z = model.fit_features(&x, None, &|| true).unwrap().unwrap();
     let scaled = model.fit_targets(&y).unwrap();
     assert_eq!(scaled.get(0), Tensor::from_slice(&[-1.0, 1.0]));
     let weight = Tensor::zeros([84, 2], (Kind::Double, Device::Cpu));
@@ -75,7 +76,7 @@ fn outputs_are_in_the_units_of_the_targets() {
 fn a_loaded_model_gives_the_same_bytes() {
     let [a, b] = [model(3, 1, 200), model(3, 1, 200)];
     let x = series(20, 3);
-    let z = a.fit_features(&x, None).unwrap();
+    let z = a.fit_features(&x, None, &|| true).unwrap().unwrap();
     b.params.load(&a.params.named()).unwrap();
     assert_eq!(b.features(&x, None).unwrap(), z);
 }
@@ -94,4 +95,46 @@ fn what_is_no_batch_of_sequences_is_refused() {
     let _ = x.get(1).get(2).fill_(f64::NAN);
     assert!(matches!(model.features(&x, None), Err(Error::NotFinite { .. })));
     assert!(RandomConvolutionsConfig { features: 83 }.check().is_err());
+    let none = SequenceReadout::new(
+        Params::new(0, (Kind::Float, Device::Cpu)),
+        [30, 0],
+        1,
+        false,
+        &SequenceFeatures::all()[0],
+    );
+    assert!(matches!(none, Err(Error::Setting { .. })));
+    assert!(self::model(2, 1, 84).predict(&series(100, 2), Some(&Tensor::from_slice(&[1i64, 2]))).is_err());
+    let wide = Tensor::zeros([84, 1], (Kind::Double, Device::Cpu));
+    assert!(self::model(2, 2, 84).set_readout(&wide, &wide).is_err());
+    assert!(self::model(2, 2, 84).fit_targets(&wide).is_err());
+}
+
+/// A channel that hardly varies in training, and is elsewhere later, is beyond float32.
+#[test]
+fn what_is_too_far_from_the_training_part_is_refused() {
+    let model = model(1, 1, 84);
+    let _ = model.fit_features(&(series(20, 1) * 1e-14), None, &|| true).unwrap();
+    let error = model.predict(&(series(3, 1) * 1e30), None).unwrap_err().to_string();
+    assert!(error.contains("sample 0") && error.contains("after scaling"), "{error}");
+}
+
+#[test]
+fn a_fit_that_is_not_to_go_on_ends() {
+    let model = model(1, 1, 84);
+    let asked = std::cell::Cell::new(0);
+    let go_on = || asked.replace(asked.get() + 1) < 2;
+    assert!(model.fit_features(&series(200, 1), None, &go_on).unwrap().is_none());
+    assert_eq!(asked.get(), 3);
+}
+
+/// What was drawn is saved: a model of another seed that loads it is the same.
+#[test]
+fn a_model_of_another_seed_loads_what_was_drawn() {
+    let one = model(3, 1, 200);
+    let config = SequenceFeatures::Convolutions(RandomConvolutionsConfig { features: 200 });
+    let other = SequenceReadout::new(Params::new(77, (Kind::Float, Device::Cpu)), [30, 3], 1, true, &config).unwrap();
+    let x = series(20, 3);
+    let z = one.fit_features(&x, None, &|| true).unwrap().unwrap();
+    other.params.load(&one.params.named()).unwrap();
+    assert_eq!(other.features(&x, None).unwrap(), z);
 }

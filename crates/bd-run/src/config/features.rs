@@ -3,15 +3,17 @@
 
 use std::path::PathBuf;
 
+use bd_core::device::{Device, device_name};
 use bd_core::{Arrays, DeviceSpec, Error, Result};
 use bd_models::{RandomConvolutionsConfig, RecurrentMatrix, SequenceFeatures, SequenceReservoirConfig};
 use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tch::Tensor;
 
 use super::choice::penalties;
 use super::examples::{ExamplesFile, forget_other_tests, read, reading};
-use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
+use super::layers::{Layers, Meant, absolute, data_meant, laid};
 use super::network::{USUAL_VALIDATION, usual_members};
 use super::overlay::alternative;
 use super::{Dtype, ESN, check_threads, check_whole, cores};
@@ -138,7 +140,7 @@ impl FeaturesConfig {
         }
         check_threads(config.threads)?;
         config.examples_file().check_hashes(&file, &data)?;
-        config.complete(&data, |pointer| is_set(&layers, pointer));
+        config.complete(&data);
         config.check()?;
         Ok((config, data))
     }
@@ -167,16 +169,18 @@ impl FeaturesConfig {
         Ok(data)
     }
 
-    fn complete(&mut self, data: &Dataset, is_set: impl Fn(&str) -> bool) {
+    fn complete(&mut self, data: &Dataset) {
+        if self.device == DeviceSpec::Auto {
+            self.device = DeviceSpec::Cpu;
+        }
         let own = &mut self.data;
         own.sha256 = Some(data.sha256.clone());
         own.test_sha256 = data.test_file.as_ref().map(|(_, sha256)| sha256.clone());
         own.test = data.division.map(|division| division.fraction);
         own.targets = Some(data.targets);
         own.classes = data.classes.clone().or_else(|| own.classes.take());
-        if !is_set("/data/steps") {
-            own.steps = data.train.steps();
-        }
+        let longest = |lengths: &Tensor| lengths.max().int64_value(&[]) as usize;
+        own.steps = data.train.lengths.as_ref().map(longest).or_else(|| data.train.steps());
         own.channels = usize::try_from(data.train.channels()).ok();
     }
 
@@ -222,6 +226,17 @@ impl FeaturesConfig {
         }
         self.examples_file().check()?;
         self.model.check()
+    }
+
+    /// Refuses any other device than the CPU.
+    pub(crate) fn check_device(&self, device: Device) -> Result<()> {
+        if device == Device::Cpu {
+            return Ok(());
+        }
+        let (job, device) = (&self.job, device_name(device));
+        Err(Error::Config(format!(
+            "device is {device}, but a run of {job} on sequences is computed on the CPU: set it to cpu"
+        )))
     }
 
     /// What it says of its file.

@@ -20,7 +20,7 @@ use crate::{Config, FeaturesConfig, Layers, NetworkConfig};
 pub const USUAL_BUDGET_S: f64 = 60.0;
 
 /// Jobs from the simplest on: of those whose scores differ by less than their error the first is taken.
-const JOBS: [&str; 3] = ["conv", "rnn", "snn"];
+const JOBS: [&str; 4] = ["conv", "esn", "rnn", "snn"];
 
 /// What is tried on which file.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct AutoConfig {
     pub options: Vec<(&'static str, Value)>,
     /// What is said of networks alone, such as `device` and `dt`.
     pub of_networks: Vec<(&'static str, Value)>,
+    /// The same as assignments, see [`Layers::set`].
+    pub set: Vec<String>,
     /// The time of all tries together in seconds. A network that is being trained when its share is over is as good as it is then.
     pub budget_s: f64,
 }
@@ -134,6 +136,10 @@ pub fn auto(
     if !(config.budget_s > 0.0 && config.budget_s <= MOST_BUDGET_S) {
         return Err(Error::setting("budget", config.budget_s, format!("seconds above 0, at most {MOST_BUDGET_S}")));
     }
+    let validation = config.options.iter().find(|(name, _)| *name == "data.validation");
+    if let Some((name, _)) = validation.filter(|(_, value)| value.as_f64() == Some(0.0)) {
+        return Err(Error::setting(*name, 0, "above 0: the best is chosen by what is held out"));
+    }
     let plans = plans(config)?;
     let path = make_folder(setting.out.as_deref(), "auto")?;
     let mut tries = Tries { config, setting, listener, path: &path, finish };
@@ -190,7 +196,7 @@ fn plans(config: &AutoConfig) -> Result<Vec<Plan>> {
         .into_iter()
         .map(|job| {
             let plan = match job {
-                "conv" if data.targets.of_steps() => {
+                "conv" | "esn" if data.targets.of_steps() => {
                     Err("it gives one output for a sequence, and the file has a target for each step".into())
                 }
                 "snn" if has_numbers => Ok(vec![("data.encode", json!({"name": "current"}))]),
@@ -270,18 +276,20 @@ impl Tries<'_> {
         options.extend(self.config.options.iter().cloned());
         options.extend(own);
         let setting = Setting { out: Some(self.path.join(job)), control, began, ..self.setting.clone() };
-        if job == "conv" {
+        if matches!(job, "conv" | "esn") {
             let (config, data) = FeaturesConfig::resolve(job, &Layers { options, ..Layers::default() })?;
             let device = Config::Features(Box::new(config.clone())).device().resolve()?;
             return fit_features(config, data, &Setting { device, ..setting }, self.listener);
         }
         options.extend(self.config.of_networks.iter().cloned());
-        let (config, lessons) = NetworkConfig::resolve(job, &Layers { options, ..Layers::default() })?;
+        let (config, lessons) =
+            NetworkConfig::resolve(job, &Layers { options, set: self.config.set.clone(), config: None })?;
         train(config, lessons, &setting, self.listener)
     }
 }
 
-/// The simplest job whose score on held-out samples is within one standard error of the best one's.
+/// The simplest job that the best one's score on held-out samples is not better than by more than the standard error of the difference;
+/// the simplest of all where no score is a number.
 fn best(tried: &[Tried]) -> Option<&'static str> {
     let scores: Vec<(&'static str, &HeldOut)> =
         tried.iter().filter_map(|tried| Some((tried.job, &tried.model()?.held_out))).collect();
@@ -290,13 +298,15 @@ fn best(tried: &[Tried]) -> Option<&'static str> {
 
 fn choose(scores: &[(&'static str, &HeldOut)]) -> Option<&'static str> {
     // A score that is no number is worse than any.
-    let known = |held: &HeldOut| held.mean().is_finite();
-    let (_, best) = scores
-        .iter()
-        .filter(|(_, held)| known(held))
-        .reduce(|best, other| if other.1.gain_over(best.1) > 0.0 { other } else { best })?;
-    let near = |held: &HeldOut| known(held) && best.gain_over(held) <= best.standard_error();
-    scores.iter().find(|(_, held)| near(held)).map(|(job, _)| *job)
+    let known: Vec<_> = scores.iter().filter(|(_, held)| held.mean().is_finite()).collect();
+    let better = |held: &HeldOut, other: &HeldOut| held.gain_over(other).0 > 0.0;
+    let best = known.iter().copied().reduce(|best, other| if better(other.1, best.1) { other } else { best });
+    let Some((_, best)) = best else { return scores.first().map(|(job, _)| *job) };
+    let near = |held: &HeldOut| {
+        let (gain, error) = best.gain_over(held);
+        gain <= error
+    };
+    known.iter().find(|(_, held)| near(held)).map(|(job, _)| *job)
 }
 
 /// A score on held-out samples with its error.
@@ -312,13 +322,13 @@ mod tests {
 
     use super::*;
 
-    /// Of `count` labels `right` are told.
-    fn held(right: i64, count: i64) -> HeldOut {
+    /// Of `count` labels those are told right that `right` says.
+    fn held(count: i64, right: impl Fn(i64) -> bool) -> HeldOut {
         let scores = Tensor::from_slice(&[1.0, 0.0]).expand([count, 2], false).contiguous();
-        let labels: Vec<i64> = (0..count).map(|i| i64::from(i >= right)).collect();
+        let labels: Vec<i64> = (0..count).map(|i| i64::from(!right(i))).collect();
         let found = Evaluation::new(0.0, scores, &Tensor::from_slice(&labels), None).unwrap();
         let mut held = HeldOut::default();
-        held.add(&found, None).unwrap();
+        held.add(&found, None, None).unwrap();
         held
     }
 
@@ -326,19 +336,25 @@ mod tests {
         choose(&scores.iter().map(|(job, held)| (*job, held)).collect::<Vec<_>>())
     }
 
-    /// 90 of 100 have a standard error of 0.030: 88 are as good, 86 are not.
+    /// The first `right` of 100.
+    fn first(right: i64) -> HeldOut {
+        held(100, move |i| i < right)
+    }
+
+    /// One sample of 100 told better is .01 with a standard error of .01; two are .02 with .014.
     #[test]
     fn the_simplest_within_a_standard_error_is_taken() {
-        assert_eq!(chosen(&[("conv", held(88, 100)), ("rnn", held(90, 100)), ("snn", held(70, 100))]), Some("conv"));
-        assert_eq!(chosen(&[("conv", held(86, 100)), ("rnn", held(90, 100)), ("snn", held(90, 100))]), Some("rnn"));
-        assert_eq!(chosen(&[("conv", held(95, 100)), ("rnn", held(90, 100))]), Some("conv"));
-        // Where all are right there is no error left.
-        assert_eq!(chosen(&[("conv", held(99, 100)), ("rnn", held(100, 100))]), Some("rnn"));
+        assert_eq!(chosen(&[("conv", first(89)), ("rnn", first(90)), ("snn", first(70))]), Some("conv"));
+        assert_eq!(chosen(&[("conv", first(88)), ("rnn", first(90)), ("snn", first(90))]), Some("rnn"));
+        assert_eq!(chosen(&[("conv", first(95)), ("rnn", first(90))]), Some("conv"));
+        // 9 right where the other is wrong and 6 the other way round are .03 with .039.
+        let other = held(100, |i| (6..97).contains(&i));
+        assert_eq!(chosen(&[("conv", first(88)), ("snn", other)]), Some("conv"));
     }
 
     #[test]
     fn a_score_that_is_no_number_is_not_the_best() {
-        assert_eq!(chosen(&[("conv", HeldOut::default()), ("snn", held(3, 10))]), Some("snn"));
-        assert_eq!((chosen(&[("conv", HeldOut::default())]), chosen(&[])), (None, None));
+        assert_eq!(chosen(&[("conv", HeldOut::default()), ("snn", first(3))]), Some("snn"));
+        assert_eq!((chosen(&[("conv", HeldOut::default())]), chosen(&[])), (Some("conv"), None));
     }
 }

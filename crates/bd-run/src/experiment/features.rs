@@ -8,13 +8,13 @@ use bd_core::{Error, Params, Result, Rng, catch_torch};
 use bd_models::{
     RandomConvolutionsConfig, ReservoirConfig, SequenceFeatures, SequenceReadout, SequenceReservoirConfig,
 };
-use bd_train::data::dataset::{Accept, Dataset, Subset};
+use bd_train::data::dataset::{Accept, Dataset, Shown, Subset};
 use bd_train::{Baselines, ChosenPenalty, Evaluation, HeldOut, RidgeSpectrum};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::network::metrics;
-use super::report::{NetworkReport, first_numbers};
+use super::report::{NetworkReport, Pictured};
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
 use crate::config::FeaturesConfig;
 use crate::folder::RunFolder;
@@ -82,10 +82,11 @@ fn run(
     let mut metrics_file = Metrics::open(folder.path())?;
     let mut held_out = HeldOut::default();
     // Settings are chosen anew for each part, without what is held out.
-    for (kept, held) in parts(&config, data)? {
+    for part in parts(&config, data) {
+        let (kept, held) = part?;
         let Stage::Done(Fitted { model, .. }) = search(&config, &kept, work)? else { return Ok(Stage::Stopped) };
         let found = evaluate(&model, &held)?;
-        held_out.add(&found, held.lengths.as_ref())?;
+        held_out.add(&found, held.identities().as_deref(), held.lengths.as_ref())?;
     }
     let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work)? else {
         return Ok(Stage::Stopped);
@@ -103,7 +104,7 @@ fn run(
     let report = NetworkReport {
         validation: held_out,
         baselines: Baselines::of(&data.train, &data.test, data.targets)?,
-        inputs: Some(first_numbers(&numbers(&data.test)?)),
+        pictured: Shown::of(&data.test)?.map(|shown| Pictured { shown, dt: 1.0, time_label: "step".into() }),
         ..NetworkReport::of_closed_form(evaluation, config.data.classes.clone())
     };
     work.seconds.lap("evaluate");
@@ -121,13 +122,13 @@ fn run(
 }
 
 /// The parts of the training part that models are fitted to and judged on.
-fn parts(config: &FeaturesConfig, data: &Dataset) -> Result<Vec<(Subset, Subset)>> {
+fn parts(config: &FeaturesConfig, data: &Dataset) -> impl Iterator<Item = Result<(Subset, Subset)>> {
     let hold_out = config.hold_out();
-    let part = |i: usize| {
+    let part = move |i: usize| {
         let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed_of(i))?;
         Ok(held.map(|held| (kept, held)))
     };
-    (0..hold_out.members).filter_map(|i| part(i).transpose()).collect()
+    (0..hold_out.members).filter_map(move |i| part(i).transpose())
 }
 
 /// A model of the configuration, whose readout is zero.
@@ -160,8 +161,12 @@ impl Fitted {
 fn search(config: &FeaturesConfig, train: &Subset, work: &Work<'_>) -> Result<Stage<Fitted>> {
     let mut best: Option<Fitted> = None;
     for features in candidates(config) {
-        heed!(work);
-        let fitted = fit(&FeaturesConfig { model: features, ..config.clone() }, train)?;
+        // What is chosen among is what there was time for.
+        if best.is_some() && work.control.is_over() {
+            break;
+        }
+        let candidate = FeaturesConfig { model: features, ..config.clone() };
+        let Stage::Done(fitted) = fit(&candidate, train, work)? else { return Ok(Stage::Stopped) };
         if best.as_ref().is_none_or(|best| fitted.error() < best.error()) {
             best = Some(fitted);
         }
@@ -203,19 +208,21 @@ fn settings_words(config: &FeaturesConfig) -> String {
 }
 
 /// Fitted to sequences.
-fn fit(config: &FeaturesConfig, train: &Subset) -> Result<Fitted> {
+fn fit(config: &FeaturesConfig, train: &Subset, work: &Work<'_>) -> Result<Stage<Fitted>> {
     let model = model(config)?;
-    let features = model.fit_features(&numbers(train)?, train.lengths.as_ref())?;
+    let go_on = || !work.control.is_stopped();
+    let features = model.fit_features(&numbers(train)?, train.lengths.as_ref(), &go_on)?;
+    let Some(features) = features else { return Ok(Stage::Stopped) };
     let targets = match train.targets.kind() {
         Kind::Int64 => one_hot(&train.targets, config),
         _ => model.fit_targets(&train.targets)?,
     };
     let spectrum = RidgeSpectrum::new(&features, &targets)?;
-    let chosen = spectrum.choose(&config.ridge.alpha)?;
+    let chosen = spectrum.choose(&config.ridge.alpha, train.groups.as_deref())?;
     let solution = spectrum.solve(chosen.alpha)?;
     let bias = solution.bias.as_ref().expect("there is an intercept");
     model.set_readout(&solution.weight, bias)?;
-    Ok(Fitted { model, chosen, features: config.model.clone() })
+    Ok(Stage::Done(Fitted { model, chosen, features: config.model.clone() }))
 }
 
 /// 1 for the class and 0 for the others, float64 `[sample, class]`.
@@ -233,20 +240,21 @@ fn evaluate(model: &SequenceReadout, part: &Subset) -> Result<Evaluation> {
     let outputs = model.predict(&numbers(part)?, part.lengths.as_ref())?;
     let error = match part.targets.kind() {
         Kind::Int64 => &outputs - part.targets.one_hot(outputs.size()[1]).to_kind(Kind::Double),
-        _ => model.targets(&outputs) - model.targets(&part.targets),
+        _ => model.targets(&outputs)? - model.targets(&part.targets)?,
     };
     let loss = error.square().mean(Kind::Double).double_value(&[]);
     Evaluation::new(loss, outputs, &part.targets, None)
 }
 
 fn say_fit(chosen: &ChosenPenalty, held_out: &HeldOut, listener: &dyn Listener) {
-    let penalties = plural(chosen.errors.len(), "penalty").replace("penaltys", "penalties");
-    let how = if chosen.errors.len() > 1 {
-        format!(", of {penalties} the best at training samples that are left out one by one")
-    } else {
-        String::new()
+    let (count, alphas) = (chosen.errors.len(), chosen.errors.iter().map(|(alpha, _)| *alpha));
+    let how = match count {
+        1 => "",
+        _ => ", the best of those given at training samples, or groups, that are left out one by one",
     };
-    listener.say(&format!("ridge     alpha {:e}{how}", chosen.alpha));
+    let is_end = [f64::min, f64::max].into_iter().any(|end| alphas.clone().reduce(end) == Some(chosen.alpha));
+    let end = if count > 2 && is_end { "; it is the last of the range, and one beyond may be better" } else { "" };
+    listener.say(&format!("ridge     alpha {:e}{how}{end}", chosen.alpha));
     if held_out.samples() > 0 {
         let what = if held_out.are_labels() { "accuracy" } else { "error over variance" };
         listener.say(&format!(
@@ -271,9 +279,11 @@ fn arrays(evaluation: &Evaluation, test: &Subset) -> Vec<(String, Tensor)> {
 pub fn evaluate_features(
     run: &Run,
     config: &FeaturesConfig,
+    device: Device,
     other: Option<&Path>,
     listener: &dyn Listener,
 ) -> Result<(NetworkReport, Map<String, Value>)> {
+    config.check_device(device)?;
     let weights = run.weights()?;
     let other = match other {
         Some(file) if config.examples_file().has_divided(file)? => {

@@ -258,7 +258,9 @@ fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result
         None => (format!("the lags of delay {delay} and stride {stride}"), "--delay, --stride or --horizon"),
         Some(_) => ("the washout and the lags".to_owned(), "--washout or --horizon"),
     };
-    if data.sha256.is_some() && points <= reach.saturating_add(farthest) {
+    // The tutorial's split of a system may begin with zeros as history.
+    let needs_history = data.sha256.is_some() || config.washout.is_some();
+    if needs_history && points <= reach.saturating_add(farthest) {
         return Err(Error::Config(format!(
             "{all}, too few: {memory} reach {reach} points back, and the farthest forecast is {farthest} ahead; lower {options}"
         )));

@@ -28,7 +28,7 @@ pub use self::forecast::{ForecastReport, evaluate_forecast};
 pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
-pub use self::report::{NetworkReport, Recorded};
+pub use self::report::{NetworkReport, Pictured, Recorded};
 pub use self::series::SeriesSource;
 use crate::Config;
 use crate::config::Lessons;

@@ -2,6 +2,7 @@
 
 mod members;
 mod memory;
+mod pictured;
 mod words;
 
 pub(crate) use self::members::pipeline;
@@ -19,7 +20,7 @@ use tch::{Device, Tensor};
 use self::members::AllTrained;
 use self::memory::{batch_of_task, bytes_of_task, needs};
 use super::random::RandomSpikes;
-use super::report::{NetworkReport, Recorded, first_inputs, time_constants_ms};
+use super::report::{NetworkReport, Recorded, time_constants_ms};
 use super::reporter::spike_rates;
 use super::{Found, Report, Stage, Work, heed};
 use crate::config::{Lessons, NetworkConfig};
@@ -68,14 +69,14 @@ impl NetworkExperiment {
                     pipeline.fit_inputs(&batch.inputs().to_dense())?;
                 }
                 let test = task_batch(&config, &pipeline, &task, TEST_BATCH, config.data.test_samples)?;
-                Data::Task(task, EvaluationSet { truth: test.targets().shallow_clone(), examples: test })
+                Data::Task(task, EvaluationSet::from(test))
             }
             Lessons::Random => {
                 let random = RandomSpikes::of(&config)?;
                 needs(&config, &pipeline, criterion, &random.batch(config.batch))?
                     .map_or(Ok(()), |needs| needs.check(random.bytes()))?;
                 let examples = random.draw(pipeline.on())?;
-                Data::Random(EvaluationSet { truth: examples.targets().shallow_clone(), examples })
+                Data::Random(EvaluationSet::from(examples))
             }
             Lessons::File(_, dataset) => Data::File(Box::new(Prepared::new(*dataset, &pipeline, config.hold_out())?)),
         };
@@ -160,13 +161,11 @@ impl NetworkExperiment {
         }
         let names = self.config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
         save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation), &names)?;
-        let inputs = self.test().0.examples.inputs();
-        match self.config.neurons().first() {
-            Some(layer) => {
-                report.recorded = Some(Recorded::of(layer, &self.pipeline.net, &self.config.sha(), inputs)?);
-            }
-            None => report.inputs = Some(first_inputs(inputs)?),
+        if let Some(layer) = self.config.neurons().first() {
+            let inputs = self.test().0.examples.inputs();
+            report.recorded = Some(Recorded::of(layer, &self.pipeline.net, &self.config.sha(), inputs)?);
         }
+        report.pictured = catch_torch(|| self.pictured())?;
         work.seconds.lap("write");
         Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found }))
     }
@@ -277,7 +276,7 @@ pub(super) fn evaluate(
         activity: layer_activity(config, &pipeline.net, &config.neurons(), &set.examples)?,
         dt_ms: config.dt,
         time_constants_ms: time_constants_ms(&pipeline.params),
-        inputs: None,
+        pictured: None,
         recorded: None,
     })
 }

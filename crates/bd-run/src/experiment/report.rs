@@ -1,6 +1,7 @@
 //! [`NetworkReport`]: what a training of a network found, for pictures and tables.
 
 use bd_core::{Inputs, Params, Result, Shared, System, Tap};
+use bd_train::data::dataset::Shown;
 use bd_train::{Activity, Baselines, Evaluation, HeldOut, Trained, predict};
 use tch::{Device, Kind, Tensor};
 
@@ -32,8 +33,8 @@ pub struct NetworkReport {
     pub dt_ms: f64,
     /// Of each layer that trains its time constants its name, the least and the greatest, in ms.
     pub time_constants_ms: Vec<(String, f64, f64)>,
-    /// The inputs of the first samples, `[sample, time, channel]` in float64 on the host.
-    pub inputs: Option<Tensor>,
+    /// Samples of the test part, to be shown; none where there is no test part.
+    pub pictured: Option<Pictured>,
     /// Of a spiking network the first layer over the first samples.
     pub recorded: Option<Recorded>,
 }
@@ -53,10 +54,21 @@ impl NetworkReport {
             activity: Vec::new(),
             dt_ms: 1.0,
             time_constants_ms: Vec::new(),
-            inputs: None,
+            pictured: None,
             recorded: None,
         }
     }
+}
+
+/// Samples of the test part in the units of the data, with their axis of time.
+#[derive(Debug)]
+pub struct Pictured {
+    /// The samples.
+    pub shown: Shown,
+    /// Between two of their steps, in the unit of the axis.
+    pub dt: f64,
+    /// Words of the axis, with its unit.
+    pub time_label: String,
 }
 
 /// States of a layer of neurons over time, float64 on the host.
@@ -81,18 +93,6 @@ impl Recorded {
         let host = |name: &str| records[name].to_device(Device::Cpu).to_kind(Kind::Double);
         Ok(Self { v: host(&v), spike: host(&spike), layer: layer.to_owned() })
     }
-}
-
-/// The first samples of `[sample, time, channel]`.
-pub(super) fn first_numbers(x: &Tensor) -> Tensor {
-    x.narrow(0, 0, x.size()[0].min(MOST_PICTURED as i64)).shallow_clone()
-}
-
-/// The inputs of the first samples.
-pub(super) fn first_inputs(inputs: &Inputs) -> Result<Tensor> {
-    let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
-    let first = inputs.select(&samples)?.to_dense();
-    Ok(first.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?)
 }
 
 /// Ranges of the time constants of the layers that train them.

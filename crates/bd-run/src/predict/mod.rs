@@ -125,7 +125,10 @@ impl Predictor {
         let model = match run.config() {
             Config::Forecast(config) => Trained::Forecast(Box::new(Forecasting::new(run, config, device)?)),
             Config::Network(config) => Trained::Network(Box::new(Running::new(run, config, device)?)),
-            Config::Features(config) => Trained::Features(Box::new(Featuring::new(run, config)?)),
+            Config::Features(config) => {
+                config.check_device(device)?;
+                Trained::Features(Box::new(Featuring::new(run, config)?))
+            }
         };
         Ok(Self { path: run.path().to_path_buf(), model })
     }

@@ -139,7 +139,7 @@ fn errors_are_in_the_units_of_the_data() {
         (Tensor::from_slice(&[0.0, 1.0]).reshape([2, 1, 1]), Tensor::from_slice(&[10.0, 30.0]).reshape([2, 1, 1]));
     pipeline.fit_targets(&y).unwrap();
     let examples = Examples::new(pipeline.inputs(&x, None, "test").unwrap(), pipeline.targets(&y)).unwrap();
-    let set = EvaluationSet { examples, truth: y };
+    let set = EvaluationSet { examples, truth: y, identities: None };
     let criterion = Criterion::Steps(Loss::Mse);
     let found = criterion.evaluate(&pipeline.net, &pipeline, &Shared::default(), &set, 2).unwrap();
     // Scaled targets are -1 and 1, outputs 0 and 1; in the data outputs are 20 and 30.

@@ -9,10 +9,12 @@
 //! e_i     (Y_i - F_i) / (1 - h_i)                                the error at row i of the fit to all others
 //! ```
 //!
-//! The last line is exact (Hastie, Tibshirani, Friedman: "The Elements of Statistical Learning", 2nd edition, 7.64). With more features
-//! than rows the numbers come from the matrix of the rows' products, with more rows from that of the features'. Such a matrix has the
-//! square of the condition number, which is why [`RidgeFactor`](super::RidgeFactor) does without; here features are standardised, and
-//! penalties from 1e-3 on are far above its round-off.
+//! For given features the last line is exact (Hastie, Tibshirani, Friedman: "The Elements of Statistical Learning", 2nd edition, 7.64),
+//! and rows of a group that are left out together solve `(1 - H_gg) E_g = (Y - F)_g`. With more features than rows the numbers come
+//! from the matrix of the rows' products, with more rows from that of the features'. Such a matrix has the square of the condition
+//! number, which is why [`RidgeFactor`](super::RidgeFactor) does without; penalties below its round-off are refused.
+
+use std::collections::BTreeMap;
 
 use bd_core::{Error, Result, catch_torch};
 use tch::{Kind, Tensor};
@@ -32,6 +34,8 @@ pub struct RidgeSpectrum {
     basis: Tensor,
     /// `l`, `[direction]`.
     eigenvalues: Tensor,
+    /// What is no eigenvalue but round-off.
+    round_off: f64,
     side: Side,
 }
 
@@ -84,7 +88,7 @@ impl RidgeSpectrum {
                 true => (&vectors * eigenvalues.sqrt(), Side::Rows(vectors)),
                 false => (x.matmul(&vectors), Side::Features(vectors)),
             };
-            Ok(Self { x, y, x_mean, y_mean, basis, eigenvalues, side })
+            Ok(Self { x, y, x_mean, y_mean, basis, eigenvalues, round_off, side })
         })
     }
 
@@ -94,21 +98,54 @@ impl RidgeSpectrum {
         self.basis.matmul(&(projected / (&self.eigenvalues + alpha).unsqueeze(1)))
     }
 
-    /// What is predicted for each row by the fit to all others, `[row, target]`.
-    pub fn left_out(&self, alpha: f64) -> Result<Tensor> {
-        check(alpha)?;
+    /// What is predicted for each row by the fit to all others, `[row, target]`; with `groups` by the fit to the rows of all other
+    /// groups. Fails if there is not a group for each row, or only one group.
+    pub fn left_out(&self, alpha: f64, groups: Option<&[i64]>) -> Result<Tensor> {
+        self.check(alpha)?;
+        let rows = self.y.size()[0];
+        if let Some(groups) =
+            groups.filter(|groups| groups.len() as i64 != rows || groups.iter().all(|g| *g == groups[0]))
+        {
+            let expected = format!("[{rows}], of two groups at least");
+            return Err(Error::Shape { what: "groups of rows".into(), expected, found: vec![groups.len() as i64] });
+        }
         catch_torch(|| {
-            let rows = self.y.size()[0] as f64;
             let gains = (&self.eigenvalues + alpha).reciprocal();
-            let own = self.basis.square().matmul(&gains.unsqueeze(1)) + 1.0 / rows;
-            let error = (&self.y - self.fitted(alpha)) / (1.0 - own);
+            let residual = &self.y - self.fitted(alpha);
+            let error = match groups {
+                None => residual / (1.0 - (self.basis.square().matmul(&gains.unsqueeze(1)) + 1.0 / rows as f64)),
+                Some(groups) => self.errors_of_groups(&gains, &residual, groups)?,
+            };
             Ok(&self.y + &self.y_mean - error)
         })
     }
 
+    fn errors_of_groups(&self, gains: &Tensor, residual: &Tensor, groups: &[i64]) -> Result<Tensor> {
+        let errors = residual.zeros_like();
+        let mut rows_of: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        groups.iter().zip(0..).for_each(|(group, row)| rows_of.entry(*group).or_default().push(row));
+        for rows in rows_of.into_values().map(|rows| Tensor::from_slice(&rows)) {
+            let basis = self.basis.index_select(0, &rows);
+            let hat = (&basis * gains).matmul(&basis.transpose(0, 1)) + 1.0 / groups.len() as f64;
+            let rest = Tensor::eye(rows.size()[0], (Kind::Double, hat.device())) - hat;
+            let solved = Tensor::f_linalg_solve(&rest, &residual.index_select(0, &rows), true)?;
+            let _ = errors.shallow_clone().f_index_copy_(0, &rows, &solved)?;
+        }
+        Ok(errors)
+    }
+
+    /// Refuses a penalty that is no more than round-off.
+    fn check(&self, alpha: f64) -> Result<()> {
+        if alpha.is_finite() && alpha > self.round_off && alpha > 0.0 {
+            return Ok(());
+        }
+        let allowed = format!("a number above {:e}, which is the round-off of the squared features", self.round_off);
+        Err(Error::setting("ridge.alpha", format!("{alpha:e}"), allowed))
+    }
+
     /// The weights for a penalty.
     pub fn solve(&self, alpha: f64) -> Result<RidgeSolution> {
-        check(alpha)?;
+        self.check(alpha)?;
         catch_torch(|| {
             let gains = (&self.eigenvalues + alpha).unsqueeze(1);
             let weight = match &self.side {
@@ -120,10 +157,11 @@ impl RidgeSpectrum {
         })
     }
 
-    /// The penalty with the least mean square error at rows that are left out; of equal ones the greater. Fails if none is given.
-    pub fn choose(&self, alphas: &[f64]) -> Result<ChosenPenalty> {
+    /// The penalty with the least mean square error at rows, or groups of them, that are left out; of equal ones the greater. Fails if
+    /// none is given.
+    pub fn choose(&self, alphas: &[f64], groups: Option<&[i64]>) -> Result<ChosenPenalty> {
         let error = |&alpha: &f64| {
-            let apart = self.left_out(alpha)? - (&self.y + &self.y_mean);
+            let apart = self.left_out(alpha, groups)? - (&self.y + &self.y_mean);
             Ok((alpha, apart.square().mean(Kind::Double).double_value(&[])))
         };
         let errors = alphas.iter().map(error).collect::<Result<Vec<_>>>()?;
@@ -133,10 +171,6 @@ impl RidgeSpectrum {
             None => Err(Error::setting("ridge.alpha", "empty", "one penalty or more")),
         }
     }
-}
-
-fn check(alpha: f64) -> Result<()> {
-    bd_core::setting::above_zero("ridge.alpha", alpha)
 }
 
 #[cfg(test)]
@@ -184,7 +218,7 @@ mod tests {
             let (x, y) = (drawn(size, "x") + 2.0, drawn([size[0], 3], "y") - 4.0);
             let spectrum = RidgeSpectrum::new(&x, &y).unwrap();
             for alpha in [0.03, 10.0] {
-                let found = spectrum.left_out(alpha).unwrap();
+                let found = spectrum.left_out(alpha, None).unwrap();
                 for row in 0..size[0] {
                     let others: Vec<i64> = (0..size[0]).filter(|other| *other != row).collect();
                     let others = Tensor::from_slice(&others);
@@ -196,13 +230,33 @@ mod tests {
         }
     }
 
+    /// The same of groups of rows.
+    #[test]
+    fn groups_that_are_left_out_are_predicted_by_the_fit_to_all_others() {
+        for size in SIZES {
+            let (x, y) = (drawn(size, "x") + 2.0, drawn([size[0], 3], "y") - 4.0);
+            let groups: Vec<i64> = (0..size[0]).map(|row| (row * row) % 4).collect();
+            let found = RidgeSpectrum::new(&x, &y).unwrap().left_out(0.5, Some(&groups)).unwrap();
+            for group in [0, 1] {
+                let rows = |is: bool| -> Tensor {
+                    let rows: Vec<i64> = (0..size[0]).filter(|row| (groups[*row as usize] == group) == is).collect();
+                    Tensor::from_slice(&rows)
+                };
+                let (own, others) = (rows(true), rows(false));
+                let fit = by_factor(&x.index_select(0, &others), &y.index_select(0, &others), 0.5);
+                let known = x.index_select(0, &own).matmul(&fit.weight) + fit.bias.unwrap();
+                assert!(apart(&found.index_select(0, &own), &known) < 1e-9, "{size:?} {group}");
+            }
+        }
+    }
+
     /// Of pure noise nothing is learned by the greatest penalty; of a line without noise the least is best.
     #[test]
     fn the_penalty_follows_the_noise() {
         let x = drawn([60, 5], "x");
         let line = x.matmul(&drawn([5, 1], "w"));
         let alphas = [1e-3, 1e-1, 1e1, 1e3, 1e5];
-        let chosen = |y: &Tensor| RidgeSpectrum::new(&x, y).unwrap().choose(&alphas).unwrap();
+        let chosen = |y: &Tensor| RidgeSpectrum::new(&x, y).unwrap().choose(&alphas, None).unwrap();
         assert_eq!(chosen(&line).alpha, 1e-3);
         assert!(chosen(&drawn([60, 1], "noise")).alpha >= 1e3);
         let found = chosen(&line);
@@ -225,7 +279,10 @@ mod tests {
         assert!(matches!(RidgeSpectrum::new(&x, &drawn([3, 1], "y")), Err(Error::Shape { .. })));
         assert!(matches!(RidgeSpectrum::new(&(&x / 0.0), &y), Err(Error::NotFinite { .. })));
         let spectrum = RidgeSpectrum::new(&x, &y).unwrap();
-        assert!(matches!(spectrum.solve(0.0), Err(Error::Setting { .. })));
-        assert!(spectrum.choose(&[]).is_err());
+        for alpha in [0.0, 1e-300, f64::NAN] {
+            assert!(matches!(spectrum.solve(alpha), Err(Error::Setting { .. })), "{alpha}");
+        }
+        assert!(spectrum.left_out(1.0, Some(&[3, 3, 3, 3])).is_err() && spectrum.left_out(1.0, Some(&[3, 4])).is_err());
+        assert!(spectrum.choose(&[], None).is_err());
     }
 }

@@ -100,7 +100,7 @@ impl NetworkExperiment {
             if let Some(part) = &member.validation {
                 let (sha, batch) = (self.config.sha(), self.config.test_batch());
                 let found = self.criterion.evaluate(member.net, &self.pipeline, &sha, part, batch)?;
-                all.validation.add(&found, part.examples.lengths())?;
+                all.validation.add(&found, part.identities.as_deref(), part.examples.lengths())?;
             }
             all.accuracies = accuracies;
             all.trained.push(trained);

@@ -40,7 +40,12 @@ impl Subset {
             return Ok((self.named("training"), None));
         }
         let Divided { kept, held } = self.divide(fraction, seed, "validation")?;
-        Ok((self.select(&kept, "training")?, Some(self.select(&held, "validation")?)))
+        let numbered = |samples: &[usize], name| {
+            let part = self.select(samples, name)?;
+            // Of a file that was not divided they are numbers of the part that is.
+            Ok::<_, Error>(Self { samples: part.samples.clone().or_else(|| Some(samples.to_vec())), ..part })
+        };
+        Ok((numbered(&kept, "training")?, Some(numbered(&held, "validation")?)))
     }
 }
 

@@ -5,6 +5,7 @@ use bd_core::{DataTransform, Result, Rng};
 use tch::Tensor;
 
 use super::Dataset;
+use super::shown::Shown;
 use super::subset::Subset;
 use super::targets::Targets;
 use crate::baseline::Baselines;
@@ -17,18 +18,21 @@ pub struct EvaluationSet {
     pub examples: Examples,
     /// Their targets before any scaling.
     pub truth: Tensor,
+    /// Which samples these are: of a group the same number.
+    pub identities: Option<Vec<i64>>,
 }
 
 impl EvaluationSet {
     /// A part of a data set by way of `transform`.
     pub fn new(part: &Subset, transform: &impl DataTransform) -> Result<Self> {
-        Ok(Self { examples: part.examples(transform)?, truth: part.targets.shallow_clone() })
+        let (truth, identities) = (part.targets.shallow_clone(), part.identities());
+        Ok(Self { examples: part.examples(transform)?, truth, identities })
     }
 }
 
 impl EvaluationSet {
     fn handle(&self) -> Self {
-        Self { examples: self.examples.clone(), truth: self.truth.shallow_clone() }
+        Self { examples: self.examples.clone(), truth: self.truth.shallow_clone(), identities: self.identities.clone() }
     }
 }
 
@@ -36,7 +40,7 @@ impl From<Examples> for EvaluationSet {
     /// Examples whose targets are not scaled.
     fn from(examples: Examples) -> Self {
         let truth = examples.targets().shallow_clone();
-        Self { examples, truth }
+        Self { examples, truth, identities: None }
     }
 }
 
@@ -71,8 +75,8 @@ impl HoldOut {
     }
 }
 
-/// The parts of a data set as a model takes them, ready for training, for early stopping, and for the test. The sequences in the units
-/// of the data are kept only where several members of an ensemble need other parts of them.
+/// The parts of a data set as a model takes them, ready for training, for early stopping, and for the test. The training sequences in
+/// the units of the data are kept only where several members of an ensemble need other parts of them.
 #[derive(Debug)]
 pub struct Prepared {
     /// For training: of several members the first one's.
@@ -83,6 +87,8 @@ pub struct Prepared {
     whole: Option<(Subset, HoldOut)>,
     /// For the test.
     pub test: EvaluationSet,
+    /// Samples of the test part in the units of the data, to be shown; none of spikes that are not in steps.
+    pub shown: Option<Shown>,
     /// What simple methods reach on the test part, fitted to all of the training part.
     pub baselines: Baselines,
     /// What kind of targets there are.
@@ -125,12 +131,14 @@ impl Prepared {
         let train = part.examples(transform)?;
         drop(part);
         let validation = held.map(|part| EvaluationSet::new(&part, transform)).transpose()?;
+        let shown = Shown::of(&test)?;
         let test = EvaluationSet::new(&test, transform)?;
         Ok(Self {
             train,
             validation,
             whole,
             test,
+            shown,
             baselines,
             targets,
             steps,

@@ -64,6 +64,12 @@ impl Subset {
         }
     }
 
+    /// Which sequences of their file these are: the group of each, or its number. `None` where neither is known.
+    pub fn identities(&self) -> Option<Vec<i64>> {
+        let numbers = || Some(self.samples.as_ref()?.iter().map(|sample| *sample as i64).collect());
+        self.groups.clone().or_else(numbers)
+    }
+
     /// Number of sequences.
     pub fn count(&self) -> usize {
         self.targets.size()[0] as usize
