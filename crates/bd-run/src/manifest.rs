@@ -42,7 +42,7 @@ pub struct Versions {
 pub struct Resumed {
     /// Begin, UTC.
     pub at: String,
-    /// Updates that had been made.
+    /// Updates that had been made, of all networks of an ensemble together; of a regression the samples.
     pub step: u64,
     /// Device from then on.
     pub device: String,

@@ -1,5 +1,6 @@
 //! [`Metrics`]: `metrics.jsonl`, one object a line, which goes on where a checkpoint was written.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub(crate) struct Metrics {
 }
 
 /// How much of the file there was.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Mark {
     bytes: u64,
     lines: u64,
@@ -52,10 +53,19 @@ impl Metrics {
         Ok(json!(Mark { bytes: self.bytes, lines: self.lines }))
     }
 
-    /// Cuts off what came after a [`mark`](Self::mark): lines of updates that are made again, a line that was cut off.
+    /// Cuts off what came after a [mark](Self::mark): lines of updates that are made again, a line that was cut off.
     pub(crate) fn cut(&mut self, mark: &Value) -> Result<()> {
-        let mark: Mark = serde_json::from_value(mark.clone())
-            .map_err(|error| Error::Config(format!("the checkpoint says nothing of metrics.jsonl: {error}")))?;
+        self.cut_after_last(std::iter::once(mark))
+    }
+
+    /// Cuts off what came after the last of these [marks](Self::mark). Without a mark all of it stays.
+    pub(crate) fn cut_after_last<'m>(&mut self, marks: impl Iterator<Item = &'m Value>) -> Result<()> {
+        let read = |mark: &Value| {
+            Mark::deserialize(mark)
+                .map_err(|error| Error::Config(format!("a checkpoint says nothing of metrics.jsonl: {error}")))
+        };
+        let marks = marks.map(read).collect::<Result<Vec<_>>>()?;
+        let Some(mark) = marks.into_iter().max() else { return Ok(()) };
         if self.bytes < mark.bytes {
             let (found, expected) = (self.bytes, mark.bytes);
             return Err(Error::bad_file(
@@ -64,6 +74,17 @@ impl Metrics {
             ));
         }
         self.cut_to(mark)
+    }
+
+    /// Split and update of the lines of a member of an ensemble, or of a network alone.
+    pub(crate) fn reported(&self, member: Option<usize>) -> Result<HashSet<(String, u64)>> {
+        let text = std::fs::read(&self.path).map_err(Error::storage("read", &self.path))?;
+        let known = |line: &[u8]| {
+            let line: Value = serde_json::from_slice(line).ok()?;
+            let is_own = line["member"].as_u64() == member.map(|member| member as u64);
+            is_own.then(|| Some((line["split"].as_str()?.to_owned(), line["step"].as_u64()?)))?
+        };
+        Ok(text.split(|byte| *byte == b'\n').filter_map(known).collect())
     }
 
     /// Cuts off the first line that is none of `these`, and all that follow.
@@ -101,7 +122,7 @@ mod tests {
         text.truncate(text.len() - 3);
         std::fs::write(&path, text).unwrap();
         let mut metrics = Metrics::open(folder.path()).unwrap();
-        metrics.cut(&mark).unwrap();
+        metrics.cut_after_last([&json!({"bytes": 0, "lines": 0}), &mark].into_iter()).unwrap();
         metrics.report(&json!({"step": 2.5})).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2.5}\n");
     }
@@ -124,6 +145,25 @@ mod tests {
             let lines = kept.lines().count();
             assert_eq!(metrics.mark().unwrap(), json!({"bytes": kept.len(), "lines": lines}));
         }
+    }
+
+    #[test]
+    fn the_lines_of_each_member_are_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut metrics = Metrics::open(folder.path()).unwrap();
+        for line in [
+            json!({"step": 3, "split": "train", "member": 1}),
+            json!({"step": 4, "split": "validation", "member": 1}),
+            json!({"step": 3, "split": "train", "member": 2}),
+            json!({"step": 3, "split": "train"}),
+            json!({"split": "test"}),
+        ] {
+            metrics.report(&line).unwrap();
+        }
+        let known = |member, step, split: &str| metrics.reported(member).unwrap().contains(&(split.to_owned(), step));
+        assert!(known(Some(1), 3, "train") && known(Some(1), 4, "validation") && !known(Some(1), 4, "train"));
+        assert!(known(Some(2), 3, "train") && !known(Some(2), 4, "validation") && known(None, 3, "train"));
+        assert_eq!([Some(1), Some(2), None].map(|member| metrics.reported(member).unwrap().len()), [2, 1, 1]);
     }
 
     #[test]

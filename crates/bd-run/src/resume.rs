@@ -1,11 +1,14 @@
 //! [`Resume`]: a run that was cut off, or that is to have more updates, goes on.
 
+mod points;
+
 use std::path::{Path, PathBuf};
 
 use bd_core::{Error, Result, catch_torch, device};
-use bd_train::{Checkpoints, End, Newest};
 use serde_json::Value;
 
+pub(crate) use self::points::{Point, Points};
+use self::points::{REPEAT, newest, none_at_all};
 use crate::Config;
 use crate::config::{ForecastConfig, Layers, Lessons, NetworkConfig, cores};
 use crate::experiment::{Ended, NetworkExperiment, PreparedForecast, Setting, carry_out};
@@ -78,61 +81,69 @@ impl Resume {
         &self.config
     }
 
-    /// Goes on from the newest checkpoint whose files are all what was written.
+    /// Goes on from the newest checkpoints whose files are all what was written. A run that is done goes on if more updates or epochs are
+    /// wanted than before, or if it has a network whose [time](bd_train::Control::ending_at) was over.
     ///
-    /// Fails with [`Error::BadFile`] if there is none.
+    /// Fails with [`Error::BadFile`] if there are none.
     pub fn run(self, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
-        let is_done = self.folder.manifest().status == Status::Done;
-        if is_done && !self.is_longer {
-            return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));
-        }
-        let newest = self.newest(listener)?;
         match self.config.clone() {
-            Config::Network(config) => self.train(*config, newest, setting, listener),
-            Config::Forecast(config) => self.forecast(*config, newest, setting, listener),
+            Config::Network(config) => self.train(*config, setting, listener),
+            Config::Forecast(config) => self.forecast(*config, setting, listener),
             Config::Features(_) => Err(nothing_to_resume()),
         }
     }
 
-    fn train(
-        mut self,
-        config: NetworkConfig,
-        newest: Newest,
-        setting: &Setting,
-        listener: &dyn Listener,
-    ) -> Result<ResumeEnded> {
-        let (step, (epoch, end)) = (newest.step()?, newest.epoch_and_end()?);
-        check_length(&config, step, epoch)?;
-        if self.folder.manifest().status == Status::Done && end == Some(End::Patience) {
-            listener.say("note      early stopping had ended this training: its validation loss no longer fell");
-            return Ok(ResumeEnded::NothingLeft(self.folder.path().to_path_buf()));
+    fn train(mut self, config: NetworkConfig, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
+        let points = Points::read(&self.folder.checkpoints(), &config, listener);
+        // One that is done needs no checkpoints any more.
+        if self.is_done() && !self.is_longer && !points.as_ref().is_ok_and(Points::ran_out_of_time) {
+            return Ok(self.nothing_left());
         }
-        self.introduce(&format!("after update {step}"), &newest, setting, listener);
+        let points = points?;
+        points.check_length(&config)?;
+        if self.is_done() && points.lost_patience() {
+            listener.say("note      early stopping had ended this training: its validation loss no longer fell");
+            return Ok(self.nothing_left());
+        }
+        self.introduce(points.places(), setting, listener);
         let lessons = Lessons::again(&config)?;
         let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
         experiment.introduce(listener);
         let memory = experiment.checked_memory(listener)?;
-        self.go_on(step, setting)?;
-        carry_out(experiment, self.folder, Some(newest), memory, setting, listener).map(ResumeEnded::Went)
+        self.go_on(points.updates(), setting)?;
+        carry_out(experiment, self.folder, points, memory, setting, listener).map(ResumeEnded::Went)
     }
 
-    fn forecast(
-        mut self,
-        config: ForecastConfig,
-        newest: Newest,
-        setting: &Setting,
-        listener: &dyn Listener,
-    ) -> Result<ResumeEnded> {
+    fn forecast(mut self, config: ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
+        if self.is_done() {
+            return Ok(self.nothing_left());
+        }
+        let folder = self.folder.checkpoints();
+        let newest = newest(&folder, REPEAT, listener)?.ok_or_else(|| none_at_all(&folder))?;
         let step = newest.step()?;
-        self.introduce(&format!("after {step} samples"), &newest, setting, listener);
+        self.introduce(
+            [format!("after {step} samples, from {}", newest.path.display())].into_iter(),
+            setting,
+            listener,
+        );
         let prepared = PreparedForecast::new(config)?;
         self.go_on(step, setting)?;
         prepared.carry_out(self.folder, Some(newest), setting, listener).map(ResumeEnded::Went)
     }
 
+    fn is_done(&self) -> bool {
+        self.folder.manifest().status == Status::Done
+    }
+
+    fn nothing_left(&self) -> ResumeEnded {
+        ResumeEnded::NothingLeft(self.folder.path().to_path_buf())
+    }
+
     /// Says where it goes on, and what is other than before.
-    fn introduce(&self, place: &str, newest: &Newest, setting: &Setting, listener: &dyn Listener) {
-        listener.say(&format!("resume    {place}, from {}", newest.path.display()));
+    fn introduce(&self, places: impl Iterator<Item = String>, setting: &Setting, listener: &dyn Listener) {
+        for place in places {
+            listener.say(&format!("resume    {place}"));
+        }
         for change in &self.changes {
             listener.say(&format!("changed   {change}"));
         }
@@ -154,23 +165,6 @@ impl Resume {
             versions: Versions::here(setting.device, setting.program.clone()),
         })?;
         self.folder.write_config(&self.config)
-    }
-
-    fn newest(&self, listener: &dyn Listener) -> Result<Newest> {
-        let folder = self.folder.checkpoints();
-        let found = Checkpoints::newest(&folder).map_err(|error| {
-            Error::bad_file(&folder, format!("no checkpoint in it is whole; of the newest one: {error}"))
-        })?;
-        let Some(newest) = found else {
-            return Err(Error::bad_file(
-                &folder,
-                "there is no checkpoint to go on from; repeat the run with its config.json",
-            ));
-        };
-        for error in &newest.passed_over {
-            listener.say(&format!("warning   a checkpoint is passed over: {error}"));
-        }
-        Ok(newest)
     }
 }
 
@@ -208,18 +202,6 @@ fn knows_file(setting: &str, config: &Config) -> bool {
         _ => return true,
     };
     hash.is_some()
-}
-
-/// Refuses a training that is to be shorter than it is.
-fn check_length(config: &NetworkConfig, step: u64, epoch: u64) -> Result<()> {
-    let pieces = config.truncate.is_some();
-    if let Some(updates) = config.updates.filter(|updates| *updates < step && !pieces) {
-        return Err(Error::setting("updates", updates, format!("at least {step}, which were made")));
-    }
-    match config.epochs.filter(|epochs| *epochs < epoch) {
-        Some(epochs) => Err(Error::setting("epochs", epochs, format!("at least {epoch}, which were made"))),
-        None => Ok(()),
-    }
 }
 
 /// Dotted name, value before and value now of everything that differs.

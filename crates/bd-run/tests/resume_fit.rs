@@ -181,7 +181,7 @@ fn a_checkpoint_of_another_fit_is_refused() {
     begin(&[&file, "ridge.chunk_rows=100", "horizon=[2]"], &other, Some(4));
     let newest = Checkpoints::newest(&other.join("checkpoints")).unwrap().unwrap();
     assert_eq!(newest.step().unwrap(), 400);
-    assert!(newest.epoch_and_end().is_err(), "it is of no training");
+    assert!(newest.standing().is_err(), "it is of no training");
     fs::rename(&newest.path, run.join("checkpoints/step-00000400")).unwrap();
     let resume = Resume::open(&run, &Layers::default()).unwrap();
     let error = resume.run(&StopAfter::new(None).setting(None), &()).unwrap_err();

@@ -59,6 +59,6 @@ pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, Ridge
 pub use schedule::Schedule;
 pub use task::Task;
 pub use trainer::{
-    Best, Cadence, Checkpoints, Control, End, Keep, Newest, Observer, Report, ReportPoint, Seen, Source, TrainConfig,
-    Trained, Trainer,
+    Best, Cadence, Checkpoints, Control, End, Keep, Newest, Observer, Report, ReportPoint, Seen, Source, Standing,
+    TrainConfig, Trained, Trainer,
 };

@@ -128,7 +128,7 @@ fn run(
 fn parts(config: &FeaturesConfig, data: &Dataset) -> impl Iterator<Item = Result<(Subset, Subset)>> {
     let hold_out = config.hold_out();
     let part = move |i: usize| {
-        let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed.wrapping_add(i as u64))?;
+        let (kept, held) = data.hold_out(hold_out.fraction, hold_out.seed_of(i))?;
         Ok(held.map(|held| (kept, held)))
     };
     (0..hold_out.members).filter_map(move |i| part(i).transpose())

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bd_core::{Error, Result, catch_torch};
-use bd_train::{Control, MemoryReport, Newest};
+use bd_train::{Control, MemoryReport};
 use serde_json::{Map, Value};
 use tch::Device;
 
@@ -35,6 +35,7 @@ use crate::config::Lessons;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::{Manifest, Status};
+use crate::resume::Points;
 use crate::seconds::Seconds;
 
 /// What surrounds an experiment.
@@ -145,14 +146,14 @@ pub fn train(
     let config = Config::Network(Box::new(experiment.config().clone()));
     let manifest = Manifest::now(&config, setting.device, setting.program.clone());
     let folder = RunFolder::create(setting.out.as_deref(), &config, manifest)?;
-    carry_out(experiment, folder, None, memory, setting, listener)
+    carry_out(experiment, folder, Points::default(), memory, setting, listener)
 }
 
-/// Goes on with a network from a checkpoint, if there is one.
+/// Trains a network, of which each member goes on from its checkpoint if it has one.
 pub(crate) fn carry_out(
     experiment: NetworkExperiment,
     mut folder: RunFolder,
-    from: Option<Newest>,
+    from: Points,
     memory: Option<MemoryReport>,
     setting: &Setting,
     listener: &dyn Listener,

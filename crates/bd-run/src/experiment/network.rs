@@ -13,7 +13,7 @@ use bd_core::{DataTransform, Ensemble, Result, Shared, Stack, System, catch_torc
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{Activity, Baselines, Criterion, Evaluation, HeldOut, Newest, Task, activity};
+use bd_train::{Activity, Baselines, Criterion, End, Evaluation, HeldOut, Task, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -26,6 +26,7 @@ use super::{Found, Report, Stage, Work, heed};
 use crate::config::{Lessons, NetworkConfig};
 use crate::folder::RunFolder;
 use crate::metrics::Metrics;
+use crate::resume::Points;
 
 /// The batch of a task that tests: a number that no update draws.
 const TEST_BATCH: u64 = u64::MAX;
@@ -133,13 +134,8 @@ impl NetworkExperiment {
         }
     }
 
-    /// Trains from the beginning or from a checkpoint, tests, and writes everything.
-    pub(crate) fn run(
-        &self,
-        folder: &mut RunFolder,
-        from: Option<Newest>,
-        work: &mut Work<'_>,
-    ) -> Result<Stage<Found>> {
+    /// Trains from the beginning or from checkpoints, tests, and writes everything.
+    pub(crate) fn run(&self, folder: &mut RunFolder, from: Points, work: &mut Work<'_>) -> Result<Stage<Found>> {
         heed!(work);
         let mut metrics = Metrics::open(folder.path())?;
         let Stage::Done(AllTrained { trained, validation, accuracies }) =
@@ -187,6 +183,8 @@ impl NetworkExperiment {
     fn metrics(&self, report: &NetworkReport, validation: &HeldOut) -> Map<String, Value> {
         let mut metrics = metrics(report);
         metrics.extend(validation.metrics());
+        let ended: Vec<End> = report.trained.iter().map(|trained| trained.end).collect();
+        metrics.insert("ended".into(), json!(ended));
         // Of several members the means.
         let best: Vec<_> = report.trained.iter().filter_map(|trained| trained.best.as_ref()).collect();
         if let count @ 1.. = best.len() {

@@ -1,5 +1,7 @@
 //! [`Reporter`]: writes `metrics.jsonl` while a network is trained.
 
+use std::collections::HashSet;
+
 use bd_core::{Result, Stack};
 use bd_train::data::Examples;
 use bd_train::loss::accuracy;
@@ -20,6 +22,9 @@ pub(super) struct Reporter<'a> {
     pub(super) member: Option<usize>,
     pub(super) listener: &'a dyn Listener,
     pub(super) metrics: &'a mut Metrics,
+    /// Its lines that are in the file already, by split and update: of a training that goes on from an earlier update than the lines of
+    /// the other members do.
+    pub(super) reported: HashSet<(String, u64)>,
     /// By which spikes are counted.
     pub(super) watched: Option<Examples>,
     /// The targets of every batch, where each batch is all examples.
@@ -34,6 +39,22 @@ pub(super) struct Reporter<'a> {
 impl Reporter<'_> {
     fn activity(&self) -> Result<Vec<Activity>> {
         self.watched.as_ref().map_or(Ok(Vec::new()), |examples| self.experiment.activity(self.net, examples))
+    }
+
+    /// Writes a line of an update, unless it is in the file.
+    fn report(&mut self, split: &str, step: u64, found: Map<String, Value>) -> Result<()> {
+        if self.reported.contains(&(split.to_owned(), step)) {
+            return Ok(());
+        }
+        let mut line = Map::from_iter([("step".to_owned(), json!(step)), ("split".to_owned(), json!(split))]);
+        line.extend(found);
+        line.extend(self.member.map(|member| ("member".to_owned(), json!(member))));
+        self.metrics.report(&Value::Object(line))
+    }
+
+    /// What [`save`](Observer::save) gave of `metrics.jsonl`.
+    pub(super) fn mark_in(saved: &Value) -> &Value {
+        &saved["metrics"]
     }
 
     /// Warns of a layer that is silent or never still, once of each.
@@ -53,6 +74,14 @@ pub(super) fn spike_rates(active: &[Activity], dt_ms: f64) -> Map<String, Value>
     active.iter().map(|layer| (format!("spike_rate.{}", layer.layer), rate(layer))).collect()
 }
 
+/// What is between the braces.
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => unreachable!("it is written as an object"),
+    }
+}
+
 impl Observer for Reporter<'_> {
     fn on_update(&mut self, seen: &Seen<'_>) -> Result<()> {
         // Whoever trains for hours wants to hear of a silent layer after the first epoch.
@@ -62,30 +91,24 @@ impl Observer for Reporter<'_> {
         let scored = |labels| accuracy(&self.experiment.criterion().scores(&report.outputs, None), labels);
         let found = self.labels.as_ref().map(scored).transpose()?;
         self.accuracies.extend(found.map(|found| (report.step, found)));
-        let mut line = json!({
-            "step": report.step,
+        let mut line = object(json!({
             "epoch": seen.epoch + 1,
-            "split": "train",
             "loss": report.loss,
             "validation_loss": report.validation,
             "lr": report.lr,
             "gradient_norm": report.gradient_norm,
             "wall_s": seen.wall_s,
             "samples_per_s": report.samples_per_s,
-        });
-        let line_of = line.as_object_mut().expect("an object");
-        line_of.extend(self.member.map(|member| ("member".to_owned(), json!(member))));
-        line_of.extend(found.map(|found| ("accuracy".to_owned(), json!(found))));
+        }));
+        line.extend(found.map(|found| ("accuracy".to_owned(), json!(found))));
         let held = report.validation_accuracy;
-        line_of.extend(held.map(|accuracy| ("validation_accuracy".to_owned(), json!(accuracy))));
-        line_of.extend(spike_rates(&active, self.experiment.config().dt));
-        self.metrics.report(&line)
+        line.extend(held.map(|accuracy| ("validation_accuracy".to_owned(), json!(accuracy))));
+        line.extend(spike_rates(&active, self.experiment.config().dt));
+        self.report("train", report.step, line)
     }
 
     fn on_epoch(&mut self, step: u64, validation: f64, is_best: bool) -> Result<()> {
-        let mut line = json!({"step": step, "split": "validation", "loss": validation, "best": is_best});
-        line.as_object_mut().expect("an object").extend(self.member.map(|member| ("member".to_owned(), json!(member))));
-        self.metrics.report(&line)
+        self.report("validation", step, object(json!({"loss": validation, "best": is_best})))
     }
 
     fn save(&mut self) -> Result<Value> {
@@ -93,7 +116,6 @@ impl Observer for Reporter<'_> {
     }
 
     fn restore(&mut self, saved: &Value) -> Result<()> {
-        self.metrics.cut(&saved["metrics"])?;
         let read = |name: &str| saved[name].clone();
         self.warned = serde_json::from_value(read("warned")).unwrap_or_default();
         self.accuracies = serde_json::from_value(read("accuracies")).unwrap_or_default();

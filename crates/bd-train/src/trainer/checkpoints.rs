@@ -76,12 +76,17 @@ impl Checkpoints {
         }
     }
 
-    /// Removes what a process that was killed while it saved has left. The folder must be this process's own.
+    /// Removes what a process that was killed while it saved has left, and completes what it had only to rename. The folder must be this
+    /// process's own.
     pub fn sweep(folder: &Path) -> Result<()> {
         for path in entries(folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(".step-") {
-                fs::remove_dir_all(&path).map_err(Error::storage("remove", &path))?;
+            if !name.trim_start_matches('.').starts_with("step-") || !name.starts_with('.') {
+                continue;
+            }
+            match replaced_by(&path).filter(|replaced| !replaced.exists()) {
+                Some(replaced) => fs::rename(&path, &replaced).map_err(Error::storage("create", &replaced))?,
+                None => fs::remove_dir_all(&path).map_err(Error::storage("remove", &path))?,
             }
         }
         Ok(())
@@ -97,22 +102,39 @@ impl Checkpoints {
 
     /// Writes a checkpoint, unless there is one of that step, and removes those that are not to be kept.
     pub(crate) fn write(&self, step: u64, checkpoint: &Checkpoint) -> Result<PathBuf> {
-        let path = self.folder.join(format!("step-{step:08}"));
-        if path.exists() && Checkpoint::load(&path).is_err() {
-            set_aside(&path)?;
+        let path = self.path(step);
+        if path.exists() && Checkpoint::load(&path).is_ok() {
+            return self.prune(path);
         }
-        if !path.exists() {
-            self.make_folder()?;
-            checkpoint.save(&path)?;
+        self.rewrite(step, checkpoint)
+    }
+
+    /// Writes a checkpoint in the place of one of that step, if there is one, and removes those that are not to be kept.
+    pub(crate) fn rewrite(&self, step: u64, checkpoint: &Checkpoint) -> Result<PathBuf> {
+        let path = self.path(step);
+        self.make_folder()?;
+        if path.exists() {
+            replace(&path, checkpoint)?
+        } else {
+            checkpoint.save(&path)?
         }
+        self.prune(path)
+    }
+
+    fn path(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:08}"))
+    }
+
+    /// Removes the checkpoints that are not to be kept beside this one.
+    fn prune(&self, newest: PathBuf) -> Result<PathBuf> {
         if let Keep::Last(count) = self.keep {
             let saved = saved_in(&self.folder)?;
-            for old in saved.iter().rev().filter(|old| **old != path).skip(count.max(1) - 1) {
-                // One that cannot be removed takes room, and does no harm.
+            for old in saved.iter().rev().filter(|old| **old != newest).skip(count.max(1) - 1) {
+                // One that cannot be removed takes space, and does no harm.
                 let _ = set_aside(old);
             }
         }
-        Ok(path)
+        Ok(newest)
     }
 
     /// Makes the folder, which is there after a power cut too.
@@ -128,10 +150,35 @@ impl Checkpoints {
 /// Removes a checkpoint, under another name first: a folder under its final name is whole at every moment. What a process that is killed
 /// leaves is [swept](Checkpoints::sweep).
 fn set_aside(path: &Path) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let aside = path.with_file_name(format!(".{name}.{}.old", std::process::id()));
+    let aside = hidden(path, ".old");
     fs::rename(path, &aside).map_err(Error::storage("rename", path))?;
     fs::remove_dir_all(&aside).map_err(Error::storage("remove", &aside))
+}
+
+/// Writes a checkpoint in the place of the one in `path`: first beside it, from where a [sweep](Checkpoints::sweep) takes it if the
+/// process is killed between the two renames.
+fn replace(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let (new, old) = (hidden(path, NEW), hidden(path, ".old"));
+    checkpoint.save(&new)?;
+    fs::rename(path, &old).map_err(Error::storage("rename", path))?;
+    fs::rename(&new, path).map_err(Error::storage("create", path))?;
+    sync_entry(path)?;
+    fs::remove_dir_all(&old).map_err(Error::storage("remove", &old))
+}
+
+/// How the name of a whole checkpoint ends that is to replace another one.
+const NEW: &str = ".new";
+
+/// A name beside `path` that no checkpoint has.
+fn hidden(path: &Path, end: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}{end}", std::process::id()))
+}
+
+/// The path of the checkpoint that the whole one in `path` is to replace, if it is to replace one.
+fn replaced_by(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_suffix(NEW)?.strip_prefix('.')?;
+    Some(path.with_file_name(name.split('.').next().filter(|step| !step.is_empty())?))
 }
 
 /// The folders of checkpoints, oldest first.
@@ -221,10 +268,32 @@ mod tests {
     #[test]
     fn what_a_killed_process_left_is_swept() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join(".step-00000003.77.partial/x")).unwrap();
+        for left in [".step-00000003.77.partial/x", "..step-00000004.77.new.77.partial/x", ".step-00000002.77.new"] {
+            fs::create_dir_all(folder.path().join(left)).unwrap();
+        }
         fs::create_dir_all(folder.path().join("step-00000002")).unwrap();
         fs::create_dir_all(folder.path().join("mine")).unwrap();
         Checkpoints::sweep(folder.path()).unwrap();
         assert_eq!(names(folder.path()), ["mine", "step-00000002"]);
+    }
+
+    /// Whenever a process is killed that replaces a checkpoint, the new one or the old one is there.
+    #[test]
+    fn a_checkpoint_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::new(folder.path(), Cadence::Updates(1), Keep::Last(1));
+        let ended = |end: &str| Checkpoint { meta: json!({"step": 1, "end": end}), ..checkpoint(1) };
+        let end = || Checkpoints::newest(folder.path()).unwrap().unwrap().checkpoint.meta["end"].clone();
+        checkpoints.write(1, &ended("no")).unwrap();
+        checkpoints.write(1, &ended("not yet")).unwrap();
+        assert_eq!(end(), "no");
+        checkpoints.rewrite(1, &ended("yes")).unwrap();
+        assert_eq!((end(), names(folder.path())), (json!("yes"), vec!["step-00000001".to_owned()]));
+        // Killed between the two renames.
+        let whole = folder.path().join("step-00000001");
+        ended("again").save(&hidden(&whole, NEW)).unwrap();
+        fs::rename(&whole, hidden(&whole, ".old")).unwrap();
+        Checkpoints::sweep(folder.path()).unwrap();
+        assert_eq!((end(), names(folder.path())), (json!("again"), vec!["step-00000001".to_owned()]));
     }
 }

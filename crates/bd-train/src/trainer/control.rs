@@ -22,6 +22,9 @@ impl Control {
 
     /// The same handle, for trainings that [end](super::End::Time) at this time: after the update that passes it the model is judged by
     /// the validation part, and the parameters are the best so far. How many updates that allows is not reproducible.
+    ///
+    /// A training that goes on after that is, with early stopping, not bit for bit the one that had the time: the judgement in the middle
+    /// of an epoch counts for the best parameters and for patience. Without early stopping there is no judgement, and it is.
     pub fn ending_at(self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self }
     }

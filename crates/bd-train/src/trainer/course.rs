@@ -1,16 +1,14 @@
-//! [`Course`]: a training under way; [`Saved`]: what of it goes into a checkpoint.
+//! [`Course`]: a training under way.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use bd_core::{Checkpoint, Error, Result, System};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use tch::Tensor;
+use bd_core::{Result, System};
 
-use super::checkpoints::{Checkpoints, Newest};
+use super::checkpoints::Checkpoints;
 use super::clock::Clock;
 use super::observer::{Observer, Report, Seen};
+use super::saved::{Place, Saved};
 use super::source::Source;
 use super::trained::{Best, End, ReportPoint, Trained};
 use super::{Control, TrainConfig};
@@ -18,80 +16,6 @@ use crate::bptt::Bptt;
 use crate::data::Examples;
 use crate::early_stopping::{EarlyStopping, Verdict, Watch};
 use crate::loss::Objective;
-
-/// Where a training is: so many batches into an epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct Place {
-    epoch: u64,
-    batches: usize,
-}
-
-/// What a checkpoint holds of a training beside parameters and optimiser.
-pub(super) struct Saved {
-    pub(super) config: TrainConfig,
-    pub(super) observers: Vec<Value>,
-    place: Place,
-    end: Option<End>,
-    watch: Option<Watch>,
-    best: Option<Best>,
-    losses: Vec<f64>,
-    seconds: Vec<f64>,
-    reports: Vec<ReportPoint>,
-    wall_s: f64,
-    drawing_s: f64,
-}
-
-/// The part of it that is JSON.
-#[derive(Serialize, Deserialize)]
-struct SavedMeta {
-    config: TrainConfig,
-    observers: Vec<Value>,
-    place: Place,
-    end: Option<End>,
-    watch: Option<Watch>,
-    best: Option<(u64, f64)>,
-    wall_s: f64,
-    drawing_s: f64,
-}
-
-impl SavedMeta {
-    fn read(checkpoint: &Checkpoint) -> Result<Self> {
-        serde_json::from_value(checkpoint.meta["training"].clone())
-            .map_err(|error| Error::Config(format!("the checkpoint is of no training that can go on: {error}")))
-    }
-}
-
-impl Newest {
-    /// The epoch in which the training was, counted from 0, and how it had ended if it had. Fails if it is no checkpoint of a
-    /// [`Trainer`](super::Trainer).
-    pub fn epoch_and_end(&self) -> Result<(u64, Option<End>)> {
-        let meta = SavedMeta::read(&self.checkpoint).map_err(|error| Error::bad_file(&self.path, error.to_string()))?;
-        Ok((meta.place.epoch, meta.end))
-    }
-}
-
-impl Saved {
-    /// Takes the tensors that are not [`Bptt`]'s out of a checkpoint.
-    pub(super) fn read(checkpoint: &mut Checkpoint) -> Result<Self> {
-        let meta = SavedMeta::read(checkpoint)?;
-        let history = |name: &str| -> Result<Vec<f64>> {
-            let found = checkpoint.history.iter().find(|(known, _)| known == name);
-            found.map_or(Ok(Vec::new()), |(_, tensor)| Ok(Vec::try_from(tensor.f_flatten(0, -1)?)?))
-        };
-        let reports = history("reports")?
-            .chunks_exact(3)
-            .map(|row| {
-                let validation = Some(row[2]).filter(|loss| !loss.is_nan());
-                ReportPoint { step: row[0] as u64, loss: row[1], validation }
-            })
-            .collect();
-        let (losses, seconds) = (history("losses")?, history("seconds")?);
-        let parameters = std::mem::take(&mut checkpoint.best);
-        let best = meta.best.map(|(step, loss)| Best { step, loss, parameters });
-        let SavedMeta { config, observers, place, end, watch, wall_s, drawing_s, .. } = meta;
-        Ok(Self { config, observers, place, end, watch, best, losses, seconds, reports, wall_s, drawing_s })
-    }
-}
 
 /// A training under way.
 pub(super) struct Course<'t, 'a> {
@@ -116,6 +40,8 @@ pub(super) struct Progress {
     best: Option<Best>,
     last_saved: Instant,
     end: Option<End>,
+    /// How the checkpoint that it went on from says that it had ended.
+    known_end: Option<End>,
 }
 
 impl Progress {
@@ -131,6 +57,7 @@ impl Progress {
             best: None,
             last_saved: Instant::now(),
             end: None,
+            known_end: None,
         }
     }
 
@@ -147,6 +74,7 @@ impl Progress {
             last_saved: Instant::now(),
             // Patience that has run out stays so; more epochs may follow an end that is none.
             end: saved.end.filter(|end| *end == End::Patience),
+            known_end: saved.end,
         }
     }
 }
@@ -263,7 +191,8 @@ impl Course<'_, '_> {
         Ok(verdict)
     }
 
-    /// A last checkpoint, where there are checkpoints: of a training that has ended so, or that has failed.
+    /// A last checkpoint, where there are checkpoints: of a training that has ended so, or that has failed. One of the same step that
+    /// was written before the end was known is replaced.
     pub(super) fn save_at_end<S: System, O: Objective>(
         &mut self,
         bptt: &Bptt<'_, S, O>,
@@ -271,37 +200,37 @@ impl Course<'_, '_> {
     ) -> Result<()> {
         self.progress.end = end;
         self.progress.clock.settle();
-        self.save(bptt, bptt.optimizer().step())
+        let is_new = end.is_some() && self.progress.known_end != end;
+        self.save_as(bptt, bptt.optimizer().step(), is_new)
     }
 
     fn save<S: System, O: Objective>(&mut self, bptt: &Bptt<'_, S, O>, step: u64) -> Result<()> {
+        self.save_as(bptt, step, false)
+    }
+
+    /// Saves, in the place of a checkpoint of the same step if that is to be replaced.
+    fn save_as<S: System, O: Objective>(&mut self, bptt: &Bptt<'_, S, O>, step: u64, replaces: bool) -> Result<()> {
         let Some(checkpoints) = self.checkpoints else { return Ok(()) };
         // First the observers: what they have written is on the disk before a checkpoint speaks of it.
         let observers = self.observers.iter_mut().map(|observer| observer.save()).collect::<Result<Vec<_>>>()?;
         let progress = &self.progress;
-        let meta = SavedMeta {
+        let saved = Saved {
             config: self.config.clone(),
             observers,
             place: progress.place,
             end: progress.end,
             watch: progress.watch.clone(),
-            best: progress.best.as_ref().map(|best| (best.step, best.loss)),
+            best: progress.best.as_ref().map(Best::handle),
+            losses: [&progress.earlier_losses[..], &bptt.known_losses()].concat(),
+            seconds: progress.clock.seconds().to_vec(),
+            reports: progress.reports.clone(),
             wall_s: progress.clock.wall_s(),
             drawing_s: progress.clock.drawn_s(),
         };
         let mut checkpoint = bptt.checkpoint();
-        checkpoint.meta["training"] = serde_json::to_value(meta).map_err(|error| Error::Config(error.to_string()))?;
-        if let Some(best) = &progress.best {
-            checkpoint.best =
-                best.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect();
-        }
-        let losses = [&progress.earlier_losses[..], &bptt.known_losses()].concat();
-        let reports = progress.reports.iter();
-        let reports: Vec<f64> =
-            reports.flat_map(|at| [at.step as f64, at.loss, at.validation.unwrap_or(f64::NAN)]).collect();
-        let all = [("losses", &losses[..]), ("seconds", progress.clock.seconds()), ("reports", &reports)];
-        checkpoint.history = all.map(|(name, values)| (name.to_owned(), Tensor::from_slice(values))).into();
-        let path = checkpoints.write(step, &checkpoint)?;
+        saved.write(&mut checkpoint)?;
+        let path =
+            if replaces { checkpoints.rewrite(step, &checkpoint) } else { checkpoints.write(step, &checkpoint) }?;
         self.progress.last_saved = Instant::now();
         self.observers.iter_mut().try_for_each(|observer| observer.on_checkpoint(step, &path))
     }

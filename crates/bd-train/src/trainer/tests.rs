@@ -91,6 +91,10 @@ fn examples(name: &str, padded: bool) -> Examples {
 
 /// Trains from the newest checkpoint in `folder`, to the end or to a stop after an update.
 fn train(case: &Case, folder: &Path, stop_after: Option<u64>) -> Came {
+    train_saving(case, folder, stop_after, Cadence::Updates(1000))
+}
+
+fn train_saving(case: &Case, folder: &Path, stop_after: Option<u64>, cadence: Cadence) -> Came {
     let (params, net) = network();
     let (train, held) = (examples("train", case.padded), examples("held", case.padded));
     let draw = |number: u64| Ok(examples(&format!("batch {number}"), case.padded));
@@ -99,7 +103,7 @@ fn train(case: &Case, folder: &Path, stop_after: Option<u64>) -> Came {
     let mut recorder = Recorder { stop_after, control: control.clone(), ..Recorder::default() };
     let mut trainer = Trainer::new(&net, &params, Loss::Mse, &case.config, Shared::new(1.0))
         .unwrap()
-        .checkpoints(Checkpoints::new(folder, Cadence::Updates(1000), Keep::Last(2)))
+        .checkpoints(Checkpoints::new(folder, cadence, Keep::Last(2)))
         .control(control)
         .observe(&mut recorder);
     if case.validation {
@@ -203,6 +207,27 @@ fn a_training_whose_time_is_over_ends_after_an_update() {
             assert_eq!(over.best.map(|(step, _)| step), Some(1), "{name}");
         } else {
             assert_eq!(train(&case, folder.path(), None), whole, "{name}");
+        }
+    }
+}
+
+/// Also where a checkpoint was due at the last update, before it was known that it is the last one; and a training with nothing left
+/// to do changes no checkpoint.
+#[test]
+fn the_last_checkpoint_says_how_the_training_ended() {
+    for (name, case) in cases() {
+        for over in [false, true] {
+            let (case, folder) = (Case { over, ..case.clone() }, tempfile::tempdir().unwrap());
+            let came = train_saving(&case, folder.path(), None, Cadence::Updates(1));
+            let newest = Checkpoints::newest(folder.path()).unwrap().unwrap();
+            let Standing { step, end, observers, .. } = newest.standing().unwrap();
+            assert_eq!((step, end), (came.losses.len() as u64, Some(came.end)), "{name}");
+            assert_eq!(observers, [json!(came.lines)], "{name}");
+            if !over {
+                let written = std::fs::read(newest.path.join("SHA256SUMS")).unwrap();
+                assert_eq!(train_saving(&case, folder.path(), None, Cadence::Updates(1)), came, "{name}");
+                assert_eq!(std::fs::read(newest.path.join("SHA256SUMS")).unwrap(), written, "{name}");
+            }
         }
     }
 }

@@ -38,6 +38,14 @@ pub struct Best {
     pub parameters: Vec<(String, Tensor)>,
 }
 
+impl Best {
+    /// The same tensors.
+    pub(super) fn handle(&self) -> Self {
+        let same = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        Self { parameters: self.parameters.iter().map(same).collect(), ..*self }
+    }
+}
+
 /// What a training came to, from its first update on, whatever breaks there were.
 #[derive(Debug)]
 pub struct Trained {

@@ -1,13 +1,11 @@
 //! The members of an ensemble, trained one after the other; a network alone is the only member.
 
-use std::path::Path;
-
-use bd_core::{Ensemble, Error, Params, Result, Stack, member_name};
+use bd_core::{Ensemble, Params, Result, Stack, member_name};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
-use bd_train::data::dataset::EvaluationSet;
-use bd_train::{Checkpoints, End, HeldOut, Newest, Observer, Source, Trained, Trainer};
-use serde_json::Value;
+use bd_train::data::dataset::{EvaluationSet, member_seed};
+use bd_train::trainer::Draw;
+use bd_train::{End, HeldOut, Source, TrainConfig, Trained, Trainer};
 use tch::Device;
 
 use super::{Accuracies, Data, NetworkExperiment, task_batch};
@@ -15,16 +13,17 @@ use crate::config::NetworkConfig;
 use crate::experiment::reporter::{Relay, Reporter};
 use crate::experiment::{Stage, Work};
 use crate::folder::{RunFolder, member_checkpoints};
+use crate::listener::Listener;
 use crate::metrics::Metrics;
+use crate::resume::{Point, Points};
 
-/// The network of a configuration, with what drives it. Each member has the initial weights of a network alone whose seed is that of
-/// the configuration and the number of the member, counted from 0.
+/// The network of a configuration, with what drives it. Each member has the initial weights of a network alone of its [`member_seed`].
 pub(crate) fn pipeline(config: &NetworkConfig, device: Device) -> Result<Pipeline<Ensemble>> {
     let params = Params::new(config.seed, (config.dtype.kind(), device));
     let (preparation, scaled) = (config.preparation(), config.scaled_targets());
     Pipeline::new(params, config.channels(), preparation, scaled, |params| {
         let member = |i: usize| {
-            let mut own = Params::new(config.seed.wrapping_add(i as u64), params.on());
+            let mut own = Params::new(member_seed(config.seed, i), params.on());
             let net = config.model.build(&mut own)?;
             params.adopt(&member_name(i, config.ensemble), own)?;
             Ok(net)
@@ -53,16 +52,11 @@ pub(super) struct Member<'a> {
     validation: Option<EvaluationSet>,
 }
 
-/// Sees nothing: it stands in for observers of a training whose reports are written already.
-struct Blind;
-
-impl Observer for Blind {
-    fn save(&mut self) -> Result<Value> {
-        Ok(Value::Null)
-    }
-
-    fn restore(&mut self, _saved: &Value) -> Result<()> {
-        Ok(())
+impl Member<'_> {
+    /// How it is trained: by its own seed.
+    fn training(&self, config: &NetworkConfig) -> TrainConfig {
+        let training = config.training(self.train.as_ref().map_or(usize::MAX, Examples::count));
+        TrainConfig { seed: member_seed(training.seed, self.number), ..training }
     }
 }
 
@@ -81,30 +75,26 @@ impl NetworkExperiment {
         Ok(Member { number, net: &self.pipeline.net.members()[number], params, train, validation })
     }
 
-    /// Trains all members, from the beginning or from their checkpoints.
+    /// Trains all members, each from its checkpoint or, without one, from the beginning. One whose training has ended has nothing left to
+    /// do, and is what it was; one that is to have more epochs goes on like any other.
     pub(super) fn train(
         &self,
         folder: &RunFolder,
-        from: Option<Newest>,
+        from: Points,
         metrics: &mut Metrics,
         work: &mut Work<'_>,
     ) -> Result<Stage<AllTrained>> {
+        let saved = from.standings().filter_map(|standing| standing.observers.first());
+        metrics.cut_after_last(saved.map(Reporter::mark_in))?;
         let mut all = AllTrained { trained: Vec::new(), validation: HeldOut::default(), accuracies: Vec::new() };
-        let checkpoints = folder.checkpoints();
-        let newest = |i| Checkpoints::newest(&member_checkpoints(&checkpoints, i));
-        let others = (1..self.config.ensemble).map(newest).collect::<Result<Vec<_>>>()?;
-        let mut from = std::iter::once(from).chain(others).peekable();
+        let mut from = from.into_iter();
         for number in 0..self.config.ensemble {
             if self.config.ensemble > 1 {
                 work.listener.say(&format!("member    {} of {}", number + 1, self.config.ensemble));
             }
             let member = self.member(number)?;
-            let own = from.next().flatten();
-            // Its reports are in the file already, and so may be those of the next one.
-            let is_past = from.peek().is_some_and(Option::is_some);
-            let Stage::Done((trained, accuracies)) =
-                self.train_member(&member, &checkpoints, own, is_past, metrics, work)?
-            else {
+            let point = from.next().flatten();
+            let Stage::Done((trained, accuracies)) = self.train_member(&member, folder, point, metrics, work)? else {
                 return Ok(Stage::Stopped);
             };
             if let Some(part) = &member.validation {
@@ -121,60 +111,30 @@ impl NetworkExperiment {
     fn train_member(
         &self,
         member: &Member<'_>,
-        checkpoints: &Path,
-        from: Option<Newest>,
-        is_past: bool,
+        folder: &RunFolder,
+        from: Option<Point>,
         metrics: &mut Metrics,
         work: &mut Work<'_>,
     ) -> Result<Stage<(Trained, Accuracies)>> {
         let config = &self.config;
-        let mut training = config.training(member.train.as_ref().map_or(usize::MAX, Examples::count));
-        training.seed = training.seed.wrapping_add(member.number as u64);
-        let draw = |number: u64| match &self.data {
-            Data::Task(task, _) => task_batch(config, &self.pipeline, task, number, config.batch.unwrap_or(1)),
-            _ => unreachable!("examples are not drawn"),
-        };
-        let source = match (&member.train, &self.data) {
-            (Some(examples), _) => Source::Examples(examples),
-            (None, Data::Task(task, _)) => {
-                Source::Drawn { updates: config.updates.unwrap_or(0), draw: &draw, steps: task.steps() }
-            }
-            (None, _) => unreachable!("only a task has no examples"),
-        };
+        let training = member.training(config);
+        let draw = |number: u64| self.drawn(number);
+        let source = self.source(member, &draw);
         let updates = source.updates(training.epochs, training.batch, training.accumulate, training.truncate);
-        let whole = member.train.as_ref().filter(|examples| training.batch >= examples.count());
-        let mut reporter = Reporter {
-            experiment: self,
-            net: member.net,
-            member: (config.ensemble > 1).then_some(member.number + 1),
-            listener: work.listener,
-            metrics,
-            watched: self.watched(member.train.as_ref())?,
-            labels: whole.filter(|_| matches!(self.data, Data::Random(_))).map(|all| all.targets().shallow_clone()),
-            an_epoch: updates / training.epochs.max(1),
-            warned: Vec::new(),
-            accuracies: Vec::new(),
-        };
+        let mut reporter = self.reporter(member, &training, updates, metrics, work.listener)?;
         let mut relay = Relay(work.listener);
-        let (mut blind, mut blind_too) = (Blind, Blind);
-        let observers: [&mut dyn Observer; 2] =
-            if is_past { [&mut blind, &mut blind_too] } else { [&mut reporter, &mut relay] };
         let mut trainer = Trainer::new(member.net, &member.params, self.criterion, &training, config.sha())?
-            .control(work.control.first_of(config.ensemble - member.number));
-        for observer in observers {
-            trainer = trainer.observe(observer);
-        }
-        if let Some(checkpoints) = config.checkpoints(member_checkpoints(checkpoints, member.number)) {
+            .control(work.control.first_of(config.ensemble - member.number))
+            .observe(&mut reporter)
+            .observe(&mut relay);
+        if let Some(checkpoints) = config.checkpoints(member_checkpoints(&folder.checkpoints(), member.number)) {
             trainer = trainer.checkpoints(checkpoints);
         }
         if let Some(validation) = &member.validation {
             trainer = trainer.validation(&validation.examples);
         }
-        if let Some(Newest { path, checkpoint, .. }) = from {
-            trainer.resume(checkpoint).map_err(|error| match error {
-                Error::Config(reason) => Error::bad_file(path, reason),
-                error => error,
-            })?;
+        if let Some(point) = from {
+            point.resume(&mut trainer)?;
         }
         work.listener.on_training(updates, trainer.bptt().optimizer().step());
         let trained = trainer.fit(source);
@@ -186,5 +146,50 @@ impl NetworkExperiment {
         }
         work.listener.say(&self.end_of_training(&trained));
         Ok(Stage::Done((trained, reporter.accuracies)))
+    }
+
+    /// Where the batches of a member come from; `draw` draws them where there are no examples.
+    fn source<'s>(&self, member: &'s Member<'_>, draw: &'s Draw<'s>) -> Source<'s> {
+        match (&member.train, &self.data) {
+            (Some(examples), _) => Source::Examples(examples),
+            (None, Data::Task(task, _)) => {
+                Source::Drawn { updates: self.config.updates.unwrap_or(0), draw, steps: task.steps() }
+            }
+            (None, _) => unreachable!("only a task has no examples"),
+        }
+    }
+
+    /// The batch of a number, of a task.
+    fn drawn(&self, number: u64) -> Result<Examples> {
+        let Data::Task(task, _) = &self.data else { unreachable!("examples are not drawn") };
+        task_batch(&self.config, &self.pipeline, task, number, self.config.batch.unwrap_or(1))
+    }
+
+    /// What writes `metrics.jsonl` while a member makes at most so many updates.
+    fn reporter<'r>(
+        &'r self,
+        member: &Member<'r>,
+        training: &TrainConfig,
+        updates: u64,
+        metrics: &'r mut Metrics,
+        listener: &'r dyn Listener,
+    ) -> Result<Reporter<'r>> {
+        let named = (self.config.ensemble > 1).then_some(member.number + 1);
+        // Batches of all examples, which are learned by heart.
+        let whole = member.train.as_ref().filter(|all| training.batch >= all.count());
+        let whole = whole.filter(|_| matches!(self.data, Data::Random(_)));
+        Ok(Reporter {
+            experiment: self,
+            net: member.net,
+            member: named,
+            listener,
+            reported: metrics.reported(named)?,
+            metrics,
+            watched: self.watched(member.train.as_ref())?,
+            labels: whole.map(|all| all.targets().shallow_clone()),
+            an_epoch: updates / training.epochs.max(1),
+            warned: Vec::new(),
+            accuracies: Vec::new(),
+        })
     }
 }

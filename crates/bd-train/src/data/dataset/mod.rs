@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::{Arrays, Error, Result, catch_torch};
 
-pub use self::prepared::{EvaluationSet, HoldOut, Prepared};
+pub use self::prepared::{EvaluationSet, HoldOut, Prepared, member_seed};
 pub use self::read::{Accept, Sequences, binned_events, sequences};
 use self::read::{Like, Part, Reader, TrainingPart};
 pub use self::reading::{Division, Learned, Reading, USUAL_TEST, Use};

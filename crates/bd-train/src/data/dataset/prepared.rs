@@ -1,7 +1,7 @@
 //! [`Prepared`]: the parts of a data set as a model takes them.
 
 use bd_core::text::plural;
-use bd_core::{DataTransform, Result};
+use bd_core::{DataTransform, Result, Rng};
 use tch::Tensor;
 
 use super::Dataset;
@@ -44,16 +44,35 @@ impl From<Examples> for EvaluationSet {
     }
 }
 
-/// How the training part of a data set is divided: the fraction for validation, drawn by `seed`, and how many members of an ensemble
-/// have parts of their own, each drawn by the next seed.
+/// The seed of member `i`, counted from 0, of an ensemble of seed `seed`: the first member has that seed, so that it is the network
+/// alone of this seed; the others have seeds drawn by it. They are not the seeds that follow: those of ensembles that are repeated with
+/// seeds 0, 1, 2, ... would share members, and differ less than independent ones do.
+///
+/// A drawn seed has 53 bits, which every reader of JSON and TOML keeps.
+pub fn member_seed(seed: u64, i: usize) -> u64 {
+    match i {
+        0 => seed,
+        _ => Rng::new(seed, &format!("member {}", i + 1)).bits() >> 11,
+    }
+}
+
+/// How the training part of a data set is divided: the fraction for validation, and how many members of an ensemble have parts of their
+/// own, each drawn by its [`member_seed`].
 #[derive(Debug, Clone, Copy)]
 pub struct HoldOut {
     /// For validation, from 0 up to less than 1.
     pub fraction: f64,
-    /// Of the first draw.
+    /// Of the ensemble.
     pub seed: u64,
     /// From 1.
     pub members: usize,
+}
+
+impl HoldOut {
+    /// The seed that draws the part of member `i`, counted from 0.
+    pub fn seed_of(&self, i: usize) -> u64 {
+        member_seed(self.seed, i)
+    }
 }
 
 /// The parts of a data set as a model takes them, ready for training, for early stopping, and for the test. The training sequences in
@@ -103,7 +122,7 @@ impl Prepared {
         let notes = dataset.remarks()?;
         let (had_times, test_samples) = (dataset.train.had_times, dataset.test.samples.take());
         let baselines = Baselines::of(&dataset.train, &dataset.test, dataset.targets)?;
-        let (part, held) = dataset.hold_out(hold_out.fraction, hold_out.seed)?;
+        let (part, held) = dataset.hold_out(hold_out.fraction, hold_out.seed_of(0))?;
         let Dataset { train: whole, test, targets, .. } = dataset;
         // Numbers in float64, which one member alone does not need any more.
         let whole = (hold_out.members > 1).then_some((whole, hold_out));
@@ -137,7 +156,7 @@ impl Prepared {
         let (Some((whole, hold_out)), 1..) = (&self.whole, i) else {
             return Ok((self.train.clone(), self.validation.as_ref().map(EvaluationSet::handle)));
         };
-        let (part, held) = whole.hold_out(hold_out.fraction, hold_out.seed.wrapping_add(i as u64))?;
+        let (part, held) = whole.hold_out(hold_out.fraction, hold_out.seed_of(i))?;
         let held = held.map(|part| EvaluationSet::new(&part, transform)).transpose()?;
         Ok((part.examples(transform)?, held))
     }
@@ -158,5 +177,23 @@ impl Prepared {
             plural(self.channels as usize, "channel"),
             self.targets.describe(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ensembles_of_other_seeds_share_no_member() {
+        let seeds: BTreeSet<u64> = (0..100).flat_map(|seed| (0..10).map(move |i| member_seed(seed, i))).collect();
+        assert_eq!(seeds.len(), 1000);
+        assert_eq!(member_seed(7, 0), 7);
+        // The first 53 bits of Philox 4x32-10 with the key that SHA-256 of the seed and "member 2" or "member 3" begins with, by a
+        // program in Python that gives the published vectors of Philox.
+        let drawn = [(0, 1), (0, 2), (1, 1)].map(|(seed, i)| member_seed(seed, i));
+        assert_eq!(drawn, [7_098_968_850_960_295, 800_254_697_461_301, 5_147_066_559_437_016]);
     }
 }
