@@ -3,6 +3,7 @@
 mod classes;
 mod divide;
 mod notes;
+mod padded;
 mod prepared;
 mod read;
 mod read_targets;

@@ -5,6 +5,7 @@ use bd_core::{Arrays, Error, Inputs, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
 use super::classes::Labelled;
+use super::padded::Padded;
 use super::spikes::{first_not_spike, spikes_of};
 use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
@@ -152,13 +153,8 @@ impl Reader<'_> {
             let size = self.find(&name)?.size();
             (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
-        let is_valid = |at: usize, shape: &[i64]| match (&lengths, shape) {
-            (Some(lengths), [_, steps]) if Some(*steps) == time => {
-                (at as i64 % steps) < lengths.int64_value(&[(at as i64 / steps).min(count - 1)])
-            }
-            _ => true,
-        };
-        let Labelled { y, names } = self.labelled(suffix, like, is_valid)?;
+        let padded = lengths.as_ref().zip(time).map(|(lengths, time)| Padded { lengths, time });
+        let Labelled { y, names } = self.labelled(suffix, like, padded)?;
         if y.size().first() != Some(&count) {
             let is_time_first = time.is_some() && y.size().first() == time.as_ref();
             let hint = match is_time_first {
@@ -167,7 +163,7 @@ impl Reader<'_> {
             };
             return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both{hint}", y.size()));
         }
-        let (y, targets, names) = self.targets(&y_name, &y, names, time, lengths.as_ref(), like)?;
+        let (y, targets, names) = self.targets(&y_name, &y, names, time, like)?;
         Ok(Part { subset: Subset { lengths, ..Subset::new(name, x, y) }, targets, names })
     }
 

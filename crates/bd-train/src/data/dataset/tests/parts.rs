@@ -188,3 +188,33 @@ fn data_in_steps(arrays: &[(String, Tensor)], steps: usize) -> Result<Dataset> {
     let binning = Binning { dt_ms: 2.0, steps, channels: 4 };
     read(arrays, Accept::SpikesAndNumbers).unwrap().in_steps(Path::new("a.npz"), Some(binning))
 }
+
+#[test]
+fn the_test_part_of_another_file_must_fit_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    save_npz(&path, &arrays()).unwrap();
+    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None };
+    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, &learned(channels, targets));
+    assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
+    let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
+    assert!(error.contains("its inputs are [2, 3, 2]; the network takes [sample, time, 3]"), "{error}");
+    let error = test(2, Targets::Labels { classes: 1 }).unwrap_err().to_string();
+    assert!(error.contains("y_test has the label 1, but the run has learned only 0 to 0"), "{error}");
+    // What is known goes before what values look like: whole numbers are numbers where numbers were learned.
+    let numbers = test(2, Targets::Vectors { n_out: 1 }).unwrap();
+    assert_eq!(numbers.targets, Tensor::from_slice(&[0.0, 1.0]).reshape([2, 1]));
+    let error = test(2, Targets::Series { n_out: 1 }).unwrap_err().to_string();
+    assert!(
+        error.contains("the run has learned targets for each step, of 1 outputs, but y_test has targets for"),
+        "{error}"
+    );
+    let bare: Vec<_> =
+        [("x", arrays().remove(0).1), ("y", arrays().remove(1).1)].map(|(n, a)| (n.to_owned(), a)).into();
+    let path = folder.path().join("b.npz");
+    save_npz(&path, &bare).unwrap();
+    assert_eq!(
+        Dataset::read_test(&path, Accept::Numbers, &learned(2, Targets::Labels { classes: 2 })).unwrap().count(),
+        4
+    );
+}
