@@ -9,7 +9,7 @@ use super::padded::Padded;
 use super::spikes::{first_not_spike, spikes_of};
 use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
-use crate::data::{Binned, Events};
+use crate::data::{Binned, Events, whole};
 
 /// Which inputs a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,23 +120,6 @@ impl Reader<'_> {
     /// The suffix of the arrays of a test part: `test`, or none where there are only examples without one.
     pub(super) fn test_suffix(&self) -> &'static str {
         if self.has("x_test") || self.has("times_test") { "test" } else { "" }
-    }
-
-    /// To which group each of `count` samples belongs, by an array of whole numbers.
-    pub(super) fn groups(&self, name: &str, suffix: &str, count: usize) -> Result<Vec<i64>> {
-        let name = named(name, suffix);
-        if let Some(text) = self.arrays.text(&name).filter(|text| text.shape == [count as i64]) {
-            let mut distinct: Vec<&String> = text.items.iter().collect();
-            distinct.sort_unstable();
-            distinct.dedup();
-            return Ok(text.items.iter().map(|item| distinct.partition_point(|known| *known < item) as i64).collect());
-        }
-        let groups = self.find(&name)?;
-        if !(whole(groups) || groups.kind() == Kind::Bool) || groups.size() != [count as i64] {
-            let found = format!("{} of shape {:?}", kind_name(groups.kind()), groups.size());
-            return self.bad(format!("{name} is {found}; groups are whole numbers or text of shape [{count}]"));
-        }
-        Ok(Vec::try_from(groups.to_kind(Kind::Int64))?)
     }
 
     /// Inputs, targets and perhaps lengths. A test part must be like the training part.
@@ -335,8 +318,4 @@ pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<S
         false => x,
     };
     Ok(Sequences { x, lengths, kind })
-}
-
-pub(super) fn whole(array: &Tensor) -> bool {
-    matches!(array.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
 }

@@ -3,8 +3,9 @@
 use bd_core::Result;
 use tch::{Kind, Tensor};
 
-use super::read::{Like, Reader, whole};
+use super::read::{Like, Reader};
 use super::targets::Targets;
+use crate::data::whole;
 
 impl Reader<'_> {
     /// `y` is 0 in padding. `time` is the number of steps, where inputs are in steps; spikes with times are put in as many as the targets
