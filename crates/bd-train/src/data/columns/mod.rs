@@ -45,7 +45,8 @@ pub struct Columns {
     pub guess: Option<String>,
 }
 
-/// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
+/// Reads the columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`. If there are `names`, arrays of
+/// other names are neither counted nor read, and each is a column without numbers.
 ///
 /// Text is UTF-8, UTF-16 with its mark, or Latin-1, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these
 /// that the first line has, but by spaces where commas are those of decimals. Fields may be in double quotes; one that is not closed is
@@ -62,7 +63,7 @@ pub struct Columns {
 ///
 /// A column that is not of finite numbers is no error here, for nobody may want it. What makes the whole file unusable is
 /// [`Error::BadFile`], also that there is none.
-pub fn read_columns(path: &Path) -> Result<Columns> {
+pub fn read_columns(path: &Path, names: &[&str]) -> Result<Columns> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
     let bytes = data_bytes(path)?;
     if bytes > MAX_FILE_BYTES {
@@ -71,7 +72,7 @@ pub fn read_columns(path: &Path) -> Result<Columns> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let columns = match extension.as_deref() {
         Some("csv" | "tsv" | "txt" | "dat") => text::read(path)?,
-        Some("npy" | "npz" | "safetensors") => Columns { all: arrays::read(path)?, guess: None },
+        Some("npy" | "npz" | "safetensors") => Columns { all: arrays::read(path, names)?, guess: None },
         _ => {
             return bad(
                 "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors".into()

@@ -58,7 +58,7 @@ impl Reader<'_> {
     /// that is a note.
     pub(super) fn apart(&self, train: &Groups, suffix: &str, count: usize) -> Result<Option<String>> {
         let array = named(&train.name, suffix);
-        if !self.has(&array) && self.arrays.text(&array).is_none() {
+        if !self.has(&array) {
             return Ok(Some(format!(
                 "the test part has no array {array}: its samples may be of groups that are for training; save their groups as {array}"
             )));

@@ -70,7 +70,7 @@ fn table(content: &[u8]) -> Result<Columns> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     std::fs::write(&path, content).unwrap();
-    crate::data::columns::read_columns(&path)
+    crate::data::columns::read_columns(&path, &[])
 }
 
 fn names(content: &str) -> Vec<String> {
