@@ -111,17 +111,17 @@ fn is_decimal(field: &str) -> bool {
 }
 
 /// Whether lines are numbers with a decimal comma, or missing, and one at least has a comma.
-fn are_decimals<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {
+fn are_decimals<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
     let mut has_comma = false;
     let is_entry = |line: &[u8]| {
         has_comma |= line.contains(&b',');
         str::from_utf8(line).is_ok_and(|line| !line.contains('"') && (is_decimal(line) || is_missing(line)))
     };
-    lines.map(is_entry).all(|is_entry| is_entry) && has_comma
+    lines.all(is_entry) && has_comma
 }
 
 /// Whether lines are several numbers with decimal commas, separated by spaces; those of `1 234,1 567` set thousands apart.
-fn are_spaced_decimals<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {
+fn are_spaced_decimals<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
     let mut has_pair = false;
     let is_row = |line: &[u8]| {
         let Ok(line) = str::from_utf8(line) else { return false };
@@ -129,7 +129,7 @@ fn are_spaced_decimals<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {
         has_pair |= line.split(',').any(|field| is_pair(field.trim()));
         line.contains(' ') && line.split_whitespace().all(is_decimal)
     };
-    lines.map(is_row).all(|is_row| is_row) && has_pair
+    lines.all(is_row) && has_pair
 }
 
 /// The bytes outside of double quotes, with their places.
