@@ -93,6 +93,13 @@ fn subjects_are_for_one_purpose() {
         7,
         "it lacks day; there are: x [48, 12, 2], y [48], subject [48] of text",
     );
+    // As a test file it has the subjects that were trained on.
+    refused_by(
+        &desk,
+        &train("all.npz", &["--group", "subject", "--test", "all.npz"]),
+        7,
+        "all.npz: subject has groups that subject of the training part has too: s0, s1, s10",
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Baselines against scikit-learn 1.9.1 (`baselines.py` makes the numbers), and small cases by hand.
 
-use bd_core::Inputs;
+use bd_core::{Inputs, Spike, Spikes};
 use bd_train::data::dataset::{Subset, SubsetInputs, Targets, spikes_of};
 use bd_train::{Baselines, Score};
 use tch::{Device, Kind, Tensor};
@@ -186,4 +186,38 @@ fn missing_classes_and_single_samples_are_no_error() {
     let single = found(&x, &y, 1, Targets::Labels { classes: 3 });
     assert_eq!(names(&single), ["majority", "moments", "nearest"]);
     assert_eq!(single.metrics()["baseline_nearest_accuracy"], 1.0 / 17.0);
+}
+
+/// A channel for each of five directions, which come in turn, as experiments have them, or in blocks: the target is a linear function of
+/// them, and regression with a small penalty has it. Folds that left out a direction each would find none but the greatest penalty good.
+#[test]
+fn the_order_of_a_design_chooses_no_penalty() {
+    for direction in [|i: i64| i % 5, |i: i64| i / 2 % 5] {
+        let of = Tensor::from_slice(&(0..60).map(direction).collect::<Vec<i64>>());
+        let x = of.one_hot(5).to_kind(Kind::Double).unsqueeze(1).repeat([1, 4, 1]);
+        let y = Tensor::from_slice(&[3.0, -1.0, 4.0, 1.0, -5.0]).index_select(0, &of).unsqueeze(1);
+        let found = found(&x, &y, 50, Targets::Vectors { n_out: 1 });
+        let ridge = found.all.iter().find(|baseline| baseline.name == "ridge").unwrap();
+        let Score::Error { nmse, .. } = ridge.score else { panic!("{ridge:?}") };
+        assert!(nmse < 1e-6, "{ridge:?}");
+    }
+}
+
+/// A sensor of two spikes, one of them with the number 15 million, has 60 million moments in two samples; three million steps have ten
+/// times as many numbers with their lags; 100,000 labels of 300 classes 30 million: only what needs none of these is computed.
+#[test]
+fn what_takes_much_memory_is_left_out() {
+    let on = (Kind::Float, Device::Cpu);
+    let sample = || vec![Spike { step: 0, channel: 0 }, Spike { step: 1, channel: 14_999_999 }];
+    let sensor = || {
+        let spikes = Spikes::from_samples([2, 15_000_000], on, [sample(), sample()]).unwrap();
+        Subset::new("training", SubsetInputs::Steps(Inputs::Spikes(spikes)), Tensor::from_slice(&[0i64, 1]))
+    };
+    assert_eq!(names(&Baselines::of(&sensor(), &sensor(), Targets::Labels { classes: 2 }).unwrap()), ["majority"]);
+
+    let x = Tensor::zeros([3001, 1000, 1], (Kind::Double, Device::Cpu));
+    assert_eq!(names(&found(&x, &x, 3000, Targets::Series { n_out: 1 })), ["mean"]);
+
+    let (x, y) = (x.narrow(0, 0, 101), Tensor::zeros([101, 1000], (Kind::Int64, Device::Cpu)));
+    assert_eq!(names(&found(&x, &y, 100, Targets::LabelsOfSteps { classes: 300 })), ["majority"]);
 }

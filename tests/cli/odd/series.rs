@@ -40,7 +40,22 @@ pub(super) fn texts() -> Vec<Odd> {
         ("footer.csv", "a,b\n1,2\n3,4\nend of file\n".into(), &[], 7, "line 4 has 1 field, but line 1 has 2"),
         ("total.csv", "a,b\n1,2\nTotal,2\n".into(), &[], 7, "column a: line 3 is \"Total\", which is no number"),
         ("gap.line.csv", "a,b\n1,2\n\n3,4\n".into(), &[], 7, "column a: line 3 is empty"),
-        ("quote.csv", "a,b\n1,2\n\"3,4\n5,6\n".into(), &[], 7, "has 1 field, but line 1 has 2"),
+        ("gap.remark.csv", "a,b\n1,2\n\n# moved\n3,4\n".into(), &[], 7, "column a: line 3 is empty"),
+        (
+            "quote.csv",
+            "a,b\n1,2\n\"3,4\n5,6\n".into(),
+            &[],
+            7,
+            "line 3 has a double quote that opens a field and is never closed",
+        ),
+        (
+            "note.csv",
+            "a,note\n1,\"x\n2,y\n3,\"z\"\n4,w\n".into(),
+            &["--columns", "a"],
+            7,
+            "line 2 has a double quote that opens a field which goes on to line 4",
+        ),
+        ("single.csv", "mV\n-64,16\n1.5\n".into(), &[], 7, "line 2 has 2 fields, but line 1 has 1"),
         // Fields that are no numbers.
         (
             "text.csv",

@@ -17,6 +17,9 @@ use crate::stored::{self, Member, Stored, Text};
 /// deflated member can hold a thousand times its length.
 pub const MAX_BYTES: u64 = 8 << 30;
 
+/// Texts of one array that are read: each is a string of its own, which takes many times the bytes of a short one.
+const MAX_TEXTS: u64 = 1 << 22;
+
 /// Only fields of records make a header longer than some hundred bytes, and these are not read.
 const MAX_HEADER: u64 = 1 << 16;
 
@@ -127,6 +130,12 @@ fn read_member(source: &Source, reader: &mut impl Read, left: &mut u64) -> Resul
     }
     let text = read_exactly(source, reader, length, "header")?;
     let header = Header::parse(&String::from_utf8_lossy(&text)).map_err(|reason| source.bad(reason))?;
+    let texts = header.bytes / header.element.size().max(1) as u64;
+    if !matches!(header.element, Element::Number(_)) && texts > MAX_TEXTS {
+        return Err(source.bad(format!(
+            "it is {texts} texts; at most {MAX_TEXTS} are read. Save numbers in place of so many texts"
+        )));
+    }
     let Some(rest) = left.checked_sub(header.bytes) else {
         return Err(source.bad(format!(
             "its {} bytes are more than the {left} that are left of what the members of one file may expand to",

@@ -170,12 +170,15 @@ fn arrays_that_are_refused_say_what_is_wrong() {
     let header = |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}");
     let (one, huge) = (header("(1,)"), header("(1099511627776, 1024)"));
     let booleans = "{'descr': '|b1', 'fortran_order': False, 'shape': (1,)}";
+    let texts = "{'descr': '|S1', 'fortran_order': False, 'shape': (4194305,)}";
     let objects = "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}";
     for (content, words) in [
         (by_hand(1, &one, &[0; 3]), "its data ends after 3 of 4 bytes"),
         (by_hand(1, &one, &[0; 5]), "it goes on after the 4 bytes"),
         (by_hand(1, &huge, &[0; 9]), "its data ends after 9 of 4503599627370496 bytes"),
         (by_hand(1, booleans, &[2]), "a bool of it is neither 0 nor 1"),
+        // Before a byte of them: as strings they would take 24 times the memory.
+        (by_hand(1, texts, &[]), "it is 4194305 texts; at most 4194304 are read"),
         (by_hand(1, objects, &[0x80]), "Python objects, which only pickle can read"),
         (by_hand(4, &one, &[0; 4]), "npy version 4.0; 1.0, 2.0 and 3.0"),
         (by_hand(2, &" ".repeat(70_000), &[]), "its header would have 70000 bytes; at most 65536"),

@@ -3,30 +3,33 @@
 use bd_core::Result;
 use tch::{Kind, Tensor};
 
-use super::{Baseline, as_numbers};
+use super::{Baseline, Score};
 use crate::data::dataset::padding;
 use crate::data::{Subset, Targets};
 
 /// Always the label that is most frequent in training, or the mean target.
 pub(super) fn baseline(train: &Subset, test: &Subset, targets: Targets) -> Result<Option<Baseline>> {
-    let numbers = as_numbers(train, targets);
-    let rows = if targets.of_steps() { train.valid_steps(&numbers) } else { numbers.shallow_clone() };
-    let mean = rows.mean_dim(0, false, Kind::Double);
-    let mut size = test.targets.size();
     match targets {
-        Targets::Labels { classes } | Targets::LabelsOfSteps { classes } => {
-            let label = mean.argmax(0, false).int64_value(&[]);
-            size.push(classes);
-            Baseline::new("majority", format!("always label {label}"), mean.expand(size, false), test)
-        }
+        Targets::Labels { classes } | Targets::LabelsOfSteps { classes } => Ok(Some(majority(train, test, classes))),
         Targets::Vectors { .. } => {
-            Baseline::new("mean", "the mean of the training targets".into(), mean.expand(size, false), test)
+            let mean = train.targets.mean_dim(0, false, Kind::Double).expand(test.targets.size(), false);
+            Baseline::new("mean", "the mean of the training targets".into(), mean, test)
         }
         Targets::Series { .. } => {
+            let numbers = train.targets.to_kind(Kind::Double);
+            let mean = train.valid_steps(&numbers).mean_dim(0, false, Kind::Double);
+            let size = test.targets.size();
             let by_step = mean_of_steps(train, &numbers, &mean, size[1]).expand(size, false);
             Baseline::new("mean", "the mean of the training targets at each step".into(), by_step, test)
         }
     }
+}
+
+/// Counts labels, so that no number is made for each class of each label; of equally frequent labels the least.
+fn majority(train: &Subset, test: &Subset, classes: i64) -> Baseline {
+    let label = train.valid_labels().bincount::<Tensor>(None, classes).argmax(0, false).int64_value(&[]);
+    let accuracy = test.valid_labels().eq(label).mean(Kind::Double).double_value(&[]);
+    Baseline { name: "majority", method: format!("always label {label}"), score: Score::Accuracy(accuracy) }
 }
 
 /// The mean over samples at each of `steps` steps, `[step, n]`: padding aside, and `otherwise` where no sequence is so long.

@@ -4,15 +4,20 @@ use bd_core::{Inputs, Result, Spikes};
 use tch::{Device, Kind, Tensor};
 
 use super::regression::{apply, solutions};
-use super::sequences::Scale;
+use super::sequences::{MOST_NUMBERS, Scale};
 use super::{Baseline, as_numbers};
 use crate::data::dataset::padding;
 use crate::data::{Subset, SubsetInputs, Targets};
 
 const PENALTY: f64 = 1.0;
 
-/// On standardised features.
+/// On standardised features. `None` beyond the cap.
 pub(super) fn baseline(train: &Subset, test: &Subset, targets: Targets) -> Result<Option<Baseline>> {
+    // Steps of numbers are in memory anyway, spikes of channels are not.
+    let numbers = |part: &Subset| (part.count() as i64).saturating_mul(part.channels()).saturating_mul(2);
+    if [train, test].into_iter().any(|part| numbers(part) > MOST_NUMBERS) {
+        return Ok(None);
+    }
     let (of_train, of_test) = (features(train), features(test));
     let scale = Scale::of(&of_train);
     let (x, test_x) = (scale.apply(&of_train), scale.apply(&of_test));

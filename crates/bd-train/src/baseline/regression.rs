@@ -3,7 +3,8 @@
 use bd_core::{Result, text::plural};
 use tch::{Device, Kind, Tensor};
 
-use super::sequences::{Scale, Sequences, folds, lagged};
+use super::folds::folds_of_rows;
+use super::sequences::{MOST_NUMBERS, Scale, Sequences, lagged};
 use super::{Baseline, as_numbers};
 use crate::data::{Subset, Targets};
 use crate::ridge::{Ridge, RidgeFactor, RidgeSolution};
@@ -14,7 +15,7 @@ const LAGS: i64 = 10;
 const MOST_DIRECTIONS: i64 = 1000;
 /// Penalties to choose from.
 const PENALTIES: [f64; 7] = [1e-3, 1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3];
-const FOLDS: i64 = 5;
+const FOLDS: usize = 5;
 
 /// Rows of features `[row, feature]` with their targets `[row, target]` and folds `[row]`.
 struct Rows {
@@ -30,32 +31,11 @@ pub(super) fn baseline(
     test: &Subset,
     targets: Targets,
 ) -> Result<Option<Baseline>> {
-    let truth = as_numbers(train, targets);
-    let samples = train.count() as i64;
-    let numbers = Tensor::arange(samples, (Kind::Int64, Device::Cpu));
-    let (rows, of_test, method) = if targets.of_steps() {
-        let (time, lags) = (truth.size()[1], LAGS.min(MOST_DIRECTIONS / train.channels()));
-        if lags == 0 {
-            return Ok(None);
-        }
-        let sample_of_row = train.valid_steps(&numbers.reshape([-1, 1, 1]).expand([samples, time, 1], false));
-        let of_train = lagged(&sequences.train.narrow(1, 0, time), lags);
-        let rows = Rows {
-            features: train.valid_steps(&of_train),
-            targets: train.valid_steps(&truth),
-            folds: folds(&sample_of_row.squeeze_dim(1), samples, FOLDS),
-        };
-        let of_test = lagged(&sequences.test.narrow(1, 0, test.targets.size()[1]), lags);
-        (rows, of_test, format!("ridge regression on the last {}", plural(lags as usize, "step")))
-    } else {
-        let flat = |x: &Tensor| x.flatten(1, 2);
-        let rows = Rows { features: flat(&sequences.train), targets: truth, folds: folds(&numbers, samples, FOLDS) };
-        let of_what = match sequences.windows {
-            Some(windows) => format!("the spikes of each channel in {}", plural(windows as usize, "window")),
-            None => "the whole sequence".to_owned(),
-        };
-        (rows, flat(&sequences.test), format!("ridge regression on {of_what}"))
+    let found = match targets.of_steps() {
+        true => rows_of_steps(sequences, train, test, targets),
+        false => Some(rows_of_sequences(sequences, train, targets)),
     };
+    let Some((rows, of_test, method)) = found else { return Ok(None) };
     match predict(&rows, &of_test.reshape([-1, of_test.size()[of_test.dim() - 1]]))? {
         Some(predicted) => {
             let mut size = of_test.size();
@@ -64,6 +44,45 @@ pub(super) fn baseline(
         }
         None => Ok(None),
     }
+}
+
+/// Rows of steps, the features of the test part and the method; `None` where no lag is within the cap.
+fn rows_of_steps(
+    sequences: &Sequences,
+    train: &Subset,
+    test: &Subset,
+    targets: Targets,
+) -> Option<(Rows, Tensor, String)> {
+    let lags = LAGS.min(MOST_DIRECTIONS / train.channels());
+    let numbers = |x: &Tensor| (x.numel() as i64).saturating_mul(lags);
+    if lags == 0 || [&sequences.train, &sequences.test].into_iter().any(|x| numbers(x) > MOST_NUMBERS) {
+        return None;
+    }
+    let [samples, time] = [0, 1].map(|dim| train.targets.size()[dim]);
+    let of_step = Tensor::arange(samples, (Kind::Int64, Device::Cpu)).reshape([-1, 1, 1]);
+    let sample_of_row = train.valid_steps(&of_step.expand([samples, time, 1], false)).squeeze_dim(1);
+    let rows = Rows {
+        features: train.valid_steps(&lagged(&sequences.train.narrow(1, 0, time), lags)),
+        targets: train.valid_steps(&as_numbers(train, targets)),
+        folds: folds_of_rows(train, &sample_of_row, FOLDS),
+    };
+    let of_test = lagged(&sequences.test.narrow(1, 0, test.targets.size()[1]), lags);
+    Some((rows, of_test, format!("ridge regression on the last {}", plural(lags as usize, "step"))))
+}
+
+/// The same of sequences.
+fn rows_of_sequences(sequences: &Sequences, train: &Subset, targets: Targets) -> (Rows, Tensor, String) {
+    let numbers = Tensor::arange(train.count() as i64, (Kind::Int64, Device::Cpu));
+    let rows = Rows {
+        features: sequences.train.flatten(1, 2),
+        targets: as_numbers(train, targets),
+        folds: folds_of_rows(train, &numbers, FOLDS),
+    };
+    let of_what = match sequences.windows {
+        Some(windows) => format!("the spikes of each channel in {}", plural(windows as usize, "window")),
+        None => "the whole sequence".to_owned(),
+    };
+    (rows, sequences.test.flatten(1, 2), format!("ridge regression on {of_what}"))
 }
 
 /// Predictions for other rows of features, with the penalty that is best in folds.
@@ -89,7 +108,7 @@ fn predict(train: &Rows, test: &Tensor) -> Result<Option<Tensor>> {
 /// The penalty with the least square error on the rows of each fold when it was fitted to all others; of equal ones the greater.
 fn best_penalty(x: &Tensor, y: &Tensor, folds: &Tensor) -> Result<f64> {
     let mut errors = [0.0; PENALTIES.len()];
-    for fold in 0..FOLDS {
+    for fold in 0..FOLDS as i64 {
         let held = folds.eq(fold).nonzero().squeeze_dim(1);
         let kept = folds.ne(fold).nonzero().squeeze_dim(1);
         if held.numel() == 0 {

@@ -1,7 +1,7 @@
 //! [`Sequences`]: inputs of both parts as numbers `[sample, time, channel]` in the same units, and vectors made of them.
 
 use bd_core::{Inputs, Result, Spikes};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::data::dataset::padding;
 use crate::data::{Subset, SubsetInputs};
@@ -9,7 +9,7 @@ use crate::data::{Subset, SubsetInputs};
 /// Windows of time in which spikes are counted.
 const WINDOWS: i64 = 10;
 /// Numbers of a part at most.
-const MOST_NUMBERS: i64 = 20_000_000;
+pub(super) const MOST_NUMBERS: i64 = 20_000_000;
 
 /// Inputs of both parts, standardised, with zeros in padding and equally many steps: float64 `[sample, time, channel]`.
 #[derive(Debug)]
@@ -109,14 +109,4 @@ impl Scale {
     pub(super) fn apply(&self, x: &Tensor) -> Tensor {
         (x - &self.mean) * &self.factor
     }
-}
-
-/// Which fold of `folds` each row belongs to, int64 `[row]`, by the number of its sequence, `sample_of_row`: whole sequences in
-/// turn, or stretches of rows where there are fewer sequences than folds.
-pub(super) fn folds(sample_of_row: &Tensor, samples: i64, folds: i64) -> Tensor {
-    if samples >= folds {
-        return sample_of_row.remainder(folds);
-    }
-    let rows = sample_of_row.size()[0];
-    (Tensor::arange(rows, (Kind::Int64, Device::Cpu)) * folds).divide_scalar_mode(rows, "floor").to_kind(Kind::Int64)
 }

@@ -3,8 +3,13 @@
 use bd_core::{Error, Result, Spike, Spikes, kind_name};
 use tch::{Device, Kind, Tensor};
 
+use super::whole;
+
 /// More steps than this are a mistake in the unit of time.
 pub const MOST_STEPS: usize = 1 << 20;
+
+/// The greatest unit: that of the last channel that [`Spike`] can count.
+pub const MAX_UNIT: i64 = u32::MAX as i64 - 1;
 
 /// Spikes of several samples, one after the other: times in seconds from the beginning of the sample, in any order, and units, which
 /// are channels counted from 0.
@@ -32,7 +37,6 @@ impl Events {
     pub fn new(times: Tensor, units: Tensor, offsets: &Tensor, names: [&str; 3]) -> Result<Self> {
         let wrong = |reason: String| Err(Error::Config(reason));
         let shown = |t: &Tensor| format!("{} of shape {:?}", kind_name(t.kind()), t.size());
-        let whole = |t: &Tensor| matches!(t.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8);
         let [times_name, units_name, offsets_name] = names;
         if times.dim() != 1 || !times.is_floating_point() {
             return wrong(format!("{times_name} is {}; times are floats in seconds, [spike]", shown(&times)));
@@ -74,10 +78,10 @@ impl Events {
                     "{times_name} of sample {sample} is {time} at its spike {spike}; times are from 0"
                 ));
             }
-            if let Some(spike) = units.iter().position(|unit| *unit < 0) {
+            if let Some(spike) = units.iter().position(|unit| !(0..=MAX_UNIT).contains(unit)) {
                 let unit = units[spike];
                 return wrong(format!(
-                    "{units_name} of sample {sample} is {unit} at its spike {spike}; units count from 0"
+                    "{units_name} of sample {sample} is {unit} at its spike {spike}; units count channels from 0, to {MAX_UNIT} at most"
                 ));
             }
         }
@@ -198,16 +202,16 @@ mod tests {
         Events::new(Tensor::from_slice(times), Tensor::from_slice(units), &Tensor::from_slice(offsets), NAMES)
     }
 
-    /// A spike at every multiple of 0.1 ms over 100 s, written as the nearest float64, and one just before each: none moves. In float32
+    /// A spike at every multiple of 0.1 ms over 100 s, written as the nearest float64, and one just before each but the first, which is in the step
+    /// before: none moves. In float32
     /// a number near 100 is 7.6e-6 apart from the next, so that the nearest one may be below what was meant.
     #[test]
     fn times_fall_into_the_steps_that_were_meant() {
         let whole: Vec<f64> = (0..1_000_000).map(|i| f64::from(i) / 10_000.0).collect();
         let before: Vec<f64> = (1..1_000_000).map(|i| (f64::from(i) - 1e-5) / 10_000.0).collect();
-        for (times, first) in [(&whole, 0), (&before, 0)] {
-            let wrong =
-                times.iter().enumerate().filter(|(i, t)| step_of(**t, 0.1, 4.0 * f64::EPSILON) != (i + first) as f64);
-            assert_eq!(wrong.count(), 0);
+        for times in [&whole, &before] {
+            let steps = times.iter().map(|time| step_of(*time, 0.1, 4.0 * f64::EPSILON));
+            assert_eq!(steps.enumerate().filter(|(i, step)| *step != *i as f64).count(), 0);
         }
         let single: Vec<f32> = (0..100_000).map(|i| i as f32 / 1000.0).collect();
         let all = Events::new(
@@ -279,11 +283,24 @@ mod tests {
             (vec![0.0, 1.0], vec![0, 1], vec![0, 2, 1, 2], "offsets falls from 2 to 1 at sample 1"),
             (vec![0.0, -1.0], vec![0, 1], vec![0, 1, 2], "times of sample 1 is -1 at its spike 0; times are from 0"),
             (vec![0.0, f32::NAN], vec![0, 1], vec![0, 2], "times of sample 0 is NaN at its spike 1"),
-            (vec![0.0, 1.0], vec![0, -3], vec![0, 2], "units of sample 0 is -3 at its spike 1; units count from 0"),
+            (
+                vec![0.0, 1.0],
+                vec![0, -3],
+                vec![0, 2],
+                "units of sample 0 is -3 at its spike 1; units count channels from 0",
+            ),
+            (
+                vec![0.0, 1.0, 0.0],
+                vec![0, 1, i64::MAX],
+                vec![0, 2, 3],
+                "units of sample 1 is 9223372036854775807 at its spike 0; units count channels from 0, to 4294967294 at most",
+            ),
+            (vec![0.0], vec![1 << 32], vec![0, 1], "units of sample 0 is 4294967296 at its spike 0"),
         ] {
             let error = events(&times, &units, &offsets).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
+        assert_eq!(events(&[0.0], &[MAX_UNIT], &[0, 1]).unwrap().channels(), i64::from(u32::MAX));
         let beyond = events(&[0.0, 0.0], &[0, 7], &[0, 1, 2]).unwrap().bin(1.0, [1, 7], ON).unwrap_err().to_string();
         assert!(beyond.contains("sample 1 has a spike of unit 7 (its spike 0); there are 7 channels"), "{beyond}");
         let late = events(&[5e5], &[0], &[0, 1]).unwrap().steps(1.0).unwrap_err().to_string();

@@ -9,6 +9,8 @@ mod examples;
 mod series;
 pub mod split;
 
+use tch::{Kind, Tensor};
+
 pub use chaos::{FLOWS, Flow};
 pub use columns::{Column, Columns, read_columns};
 pub use dataset::{Accept, Binning, Dataset, EvaluationSet, Prepared, Subset, SubsetInputs, Targets};
@@ -18,3 +20,8 @@ pub use examples::Examples;
 pub(crate) use examples::Origin;
 pub use series::{Series, SeriesConfig, split_names};
 pub use split::{Split, SplitConfig};
+
+/// Whether an array is of whole numbers; bools are none.
+fn whole(array: &Tensor) -> bool {
+    matches!(array.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
+}

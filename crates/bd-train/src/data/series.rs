@@ -56,7 +56,8 @@ impl Series {
     /// Reads a file, see [`read_columns`].
     pub fn read(path: &Path, config: &SeriesConfig) -> Result<Self> {
         config.dt.map_or(Ok(()), |dt| setting::above_zero("data.dt", dt))?;
-        let Columns { all: columns, mut guess } = read_columns(path)?;
+        let named = config.columns.iter().chain(config.time.iter().filter(|_| !config.columns.is_empty()));
+        let Columns { all: columns, mut guess } = read_columns(path, &named.map(String::as_str).collect::<Vec<_>>())?;
         let table = Table { path, columns };
         let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
         let times = time.map(|at| table.times(at)).transpose()?;

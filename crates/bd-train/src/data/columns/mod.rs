@@ -45,20 +45,25 @@ pub struct Columns {
     pub guess: Option<String>,
 }
 
-/// Reads all columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`.
+/// Reads the columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`. If there are `names`, arrays of
+/// other names are neither counted nor read, and each is a column without numbers.
 ///
 /// Text is UTF-8, UTF-16 with its mark, or Latin-1, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these
-/// that the first line has. Fields may be in double quotes; lines that begin with `#` or `%` are passed over, and so is what stands above the names
-/// with another number of fields. A line
-/// that is empty is passed over unless there are numbers before and after it: there it is a point that is missing. The first line is a
-/// header if none of its fields is a number, or if it has a word or nothing over a number. One that counts its columns from 0, as pandas
-/// does, is a header over numbers that are not whole; that is a [guess](Columns::guess). So are names in the last remark before the first
-/// line, as `numpy.savetxt` writes them, and a second line of words over columns of numbers, which are their units. Columns that are empty
-/// everywhere are passed over. Arrays are `[time]` or `[time, channel]`.
+/// that the first line has, but by spaces where commas are those of decimals. Fields may be in double quotes; one that is not closed is
+/// refused. Lines that begin with `#` or `%` are passed over, and so is what stands above the names with another number of fields. A line
+/// that is empty is passed over unless there are numbers before and after it: there it is a point that is missing, also beside a remark.
+/// A column has decimal commas if one of its numbers can be read in no other way and none has a point.
+///
+/// The first line is a header if none of its fields is a number, if it has a word over a number, or if it has nothing over the first number
+/// and a word beside it. One that counts its columns, as pandas does, is a header beside an empty first field, and from 0 over numbers
+/// that are not whole; a name less than there are columns is that of the last ones, as R writes tables. These are
+/// [guesses](Columns::guess). So are names in the last remark before the first line, as `numpy.savetxt` writes them, and a second line of
+/// words over columns of numbers, which are their units. Columns that are empty everywhere are passed over. Arrays are `[time]` or
+/// `[time, channel]`.
 ///
 /// A column that is not of finite numbers is no error here, for nobody may want it. What makes the whole file unusable is
 /// [`Error::BadFile`], also that there is none.
-pub fn read_columns(path: &Path) -> Result<Columns> {
+pub fn read_columns(path: &Path, names: &[&str]) -> Result<Columns> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
     let bytes = data_bytes(path)?;
     if bytes > MAX_FILE_BYTES {
@@ -67,7 +72,7 @@ pub fn read_columns(path: &Path) -> Result<Columns> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let columns = match extension.as_deref() {
         Some("csv" | "tsv" | "txt" | "dat") => text::read(path)?,
-        Some("npy" | "npz" | "safetensors") => Columns { all: arrays::read(path)?, guess: None },
+        Some("npy" | "npz" | "safetensors") => Columns { all: arrays::read(path, names)?, guess: None },
         _ => {
             return bad(
                 "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors".into()

@@ -3,7 +3,9 @@
 use bd_core::{Result, Text};
 use tch::{Kind, Tensor};
 
+use super::padded::Padded;
 use super::read::{Like, Reader, named};
+use super::targets::Targets;
 
 /// Arrays that may name the classes of a file.
 const NAMES: [&str; 2] = ["classes", "class_names"];
@@ -18,25 +20,28 @@ pub(super) struct Labelled {
 
 impl Reader<'_> {
     /// The targets of a part, with the names of their classes. What is known already goes before what the file has: labels get the numbers
-    /// of a training part or a run by their names. `is_valid` tells labels from padding by their place.
+    /// of a training part or a run by their names. What stands in padding, such as -1, 255 or NaN, is 0, whatever it was.
     pub(super) fn labelled(
         &self,
         suffix: &str,
         like: Option<Like<'_>>,
-        is_valid: impl Fn(usize, &[i64]) -> bool,
+        padded: Option<Padded<'_>>,
     ) -> Result<Labelled> {
         let name = named("y", suffix);
         let own = self.class_names();
         let known = like.and_then(|like| like.names);
         let Some(text) = self.arrays.text(&name) else {
-            return self.renumbered(&name, own, like);
+            let y = self.find(&name)?;
+            // Where there are as many outputs as steps, what is known says that none is in padding.
+            let are_vectors = matches!(like, Some(Like { targets: Targets::Vectors { .. }, .. }));
+            let padding = padded.filter(|_| !are_vectors).and_then(|padded| padded.of(&y.size()));
+            let y = padding.as_ref().map_or_else(|| y.shallow_clone(), |padding| y.masked_fill(padding, 0));
+            return self.renumbered(&name, y, padding.as_ref(), own, like);
         };
-        let valid: Vec<Option<&str>> = text
-            .items
-            .iter()
-            .enumerate()
-            .map(|(at, item)| is_valid(at, &text.shape).then_some(item.as_str()))
-            .collect();
+        let count = text.items.len();
+        let is_valid = padded.map_or_else(|| vec![true; count], |padded| padded.valid(&text.shape));
+        let valid: Vec<Option<&str>> =
+            text.items.iter().zip(is_valid).map(|(item, is_valid)| is_valid.then_some(item.as_str())).collect();
         let names = match (known, like) {
             (Some(known), _) => known.to_vec(),
             (None, Some(like)) => {
@@ -55,24 +60,43 @@ impl Reader<'_> {
     }
 
     /// Labels that are numbers. Where the file numbers its classes otherwise than what is known, they are those of their names.
-    fn renumbered(&self, name: &str, own: Option<Vec<String>>, like: Option<Like<'_>>) -> Result<Labelled> {
-        let y = self.find(name)?.shallow_clone();
-        let Some(known) = like.and_then(|like| like.names) else {
+    fn renumbered(
+        &self,
+        name: &str,
+        y: Tensor,
+        padding: Option<&Tensor>,
+        own: Option<Vec<String>>,
+        like: Option<Like<'_>>,
+    ) -> Result<Labelled> {
+        let Some((like, known)) = like.and_then(|like| Some((like, like.names?))) else {
             return Ok(Labelled { y, names: own.filter(|_| like.is_none()) });
         };
         let names = Some(known.to_vec());
-        let names_all = |own: &Vec<String>| y.numel() > 0 && y.max().double_value(&[]) < own.len() as f64;
-        let Some(own) = own.filter(|own| own != known && names_all(own)) else {
-            return Ok(Labelled { y, names });
-        };
+        let Some(own) = own.filter(|own| own != known && y.numel() > 0) else { return Ok(Labelled { y, names }) };
+        let most = y.max().double_value(&[]);
+        if most >= own.len() as f64 {
+            return self.bad(format!(
+                "{name} has the label {most}, but its names of classes are only {}, and {} {}; name every class, or save labels by the \
+                 numbers of these and leave out the names",
+                shown(&own),
+                like.whose(),
+                shown(known)
+            ));
+        }
         let mut renumbered = y.to_kind(if y.is_floating_point() { Kind::Double } else { Kind::Int64 });
         for (number, class) in own.iter().enumerate() {
-            let is_it = y.eq(number as i64);
+            let mut is_it = y.eq(number as i64);
+            if let Some(padding) = padding {
+                is_it = is_it.logical_and(&padding.logical_not());
+            }
             match known.iter().position(|known| known == class) {
                 Some(new) => renumbered = renumbered.masked_fill(&is_it, new as i64),
                 None if is_it.any().int64_value(&[]) == 1 => {
-                    let whose = like.map_or(String::new(), |like| like.whose());
-                    return self.bad(format!("{name} has the class {class:?}, but {whose} only {}", shown(known)));
+                    return self.bad(format!(
+                        "{name} has the class {class:?}, but {} only {}",
+                        like.whose(),
+                        shown(known)
+                    ));
                 }
                 None => {}
             }

@@ -2,7 +2,9 @@
 
 mod classes;
 mod divide;
+mod groups;
 mod notes;
+mod padded;
 mod prepared;
 mod read;
 mod read_targets;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::{Arrays, Error, Result, catch_torch};
 
+use self::groups::Groups;
 pub use self::prepared::{EvaluationSet, HoldOut, Prepared, member_seed};
 pub use self::read::{Accept, Sequences, binned_events, sequences};
 use self::read::{Like, Part, Reader, TrainingPart};
@@ -72,12 +75,7 @@ impl Dataset {
         let reader = Reader { arrays, accept: reading.accept };
         let suffix = reader.training_suffix();
         let is_divided = reading.test_file.is_none() && suffix.is_empty() && reader.test_suffix().is_empty();
-        reading.check()?;
-        if let Some(fraction) = reading.test.filter(|_| !is_divided) {
-            return Err(Error::Config(format!(
-                "data.test is {fraction}, which divides a file of x and y, but there is a test part already"
-            )));
-        }
+        reading.check(is_divided)?;
         let needed = if is_divided || reading.test_file.is_some() { vec![suffix] } else { vec![suffix, "test"] };
         let way_out = if suffix == "train" && reader.test_suffix().is_empty() {
             "; data.test_file names a file with the test part, and of x and y without a suffix a part is for testing"
@@ -86,8 +84,8 @@ impl Dataset {
         };
         reader.check_parts(&needed, way_out)?;
         let Part { subset: mut train, targets, names } = catch_torch(|| reader.part(suffix, "training", None))?;
-        let groups = reading.group.as_deref().map(|group| reader.groups(group, suffix, train.count()));
-        train.groups = groups.transpose()?;
+        let groups = reading.group.as_deref().map(|group| reader.groups(group, suffix, train.count())).transpose()?;
+        train.groups = groups.as_ref().map(Groups::numbers);
         let unused = reader.class_names().filter(|_| targets.are_labels() && names.is_none());
         let unused = unused.map(|names| {
             format!("the {} names of classes are not used, for there are {}", names.len(), targets.describe())
@@ -105,18 +103,28 @@ impl Dataset {
         if is_divided {
             return Self::divided(train, reading, data);
         }
-        let like = |same_file| {
-            let train = Some(TrainingPart { part: &train, suffix, same_file });
-            Like { targets, train, names: names.as_deref() }
+        let of_train = suffix;
+        let test_of = |reader: &Reader<'_>, suffix: &str, same_file| {
+            let from = Some(TrainingPart { part: &train, suffix: of_train, same_file });
+            let like = Like { targets, train: from, names: names.as_deref() };
+            let test = catch_torch(|| reader.part(suffix, "test", Some(like)))?.subset;
+            let note = groups.as_ref().map(|known| reader.apart(known, suffix, test.count()));
+            Ok::<_, Error>((test, note.transpose()?.flatten()))
         };
         let Some(file) = &reading.test_file else {
-            let test = catch_torch(|| reader.part("test", "test", Some(like(true))))?.subset;
-            return Ok(data(train, test));
+            let (test, note) = test_of(&reader, "test", true)?;
+            return Ok(data(train, test).with_note(note));
         };
         let arrays = Arrays::read(file)?;
         let reader = Reader { arrays: &arrays, accept: reading.accept };
-        let test = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like(false))))?.subset;
-        Ok(Self { test_file: Some((file.clone(), arrays.sha256().to_owned())), ..data(train, test) })
+        let (test, note) = test_of(&reader, reader.test_suffix(), false)?;
+        let test_file = Some((file.clone(), arrays.sha256().to_owned()));
+        Ok(Self { test_file, ..data(train, test).with_note(note) })
+    }
+
+    fn with_note(mut self, note: Option<String>) -> Self {
+        self.notes.extend(note);
+        self
     }
 
     /// All samples of a file that has no test part, divided.

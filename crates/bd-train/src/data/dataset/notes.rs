@@ -23,11 +23,7 @@ pub(super) fn notes(train: &Subset, targets: Targets, names: Option<&[String]>) 
 }
 
 fn missing_classes(train: &Subset, classes: i64, names: Option<&[String]>) -> Result<Option<String>> {
-    let labels = match train.targets.dim() {
-        1 => train.targets.shallow_clone(),
-        _ => train.valid_steps(&train.targets.unsqueeze(2)).flatten(0, -1),
-    };
-    let counts = Vec::<i64>::try_from(labels.f_bincount::<Tensor>(None, classes)?)?;
+    let counts = Vec::<i64>::try_from(train.valid_labels().f_bincount::<Tensor>(None, classes)?)?;
     let missing = counts.iter().enumerate().filter(|(_, n)| **n == 0);
     if let Some(names) = names {
         let missing: Vec<String> = missing.map(|(label, _)| names[label].clone()).collect();

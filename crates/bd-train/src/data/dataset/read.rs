@@ -5,10 +5,11 @@ use bd_core::{Arrays, Error, Inputs, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
 use super::classes::Labelled;
+use super::padded::Padded;
 use super::spikes::{first_not_spike, spikes_of};
 use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
-use crate::data::{Binned, Events};
+use crate::data::{Binned, Events, whole};
 
 /// Which inputs a model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,23 +122,6 @@ impl Reader<'_> {
         if self.has("x_test") || self.has("times_test") { "test" } else { "" }
     }
 
-    /// To which group each of `count` samples belongs, by an array of whole numbers.
-    pub(super) fn groups(&self, name: &str, suffix: &str, count: usize) -> Result<Vec<i64>> {
-        let name = named(name, suffix);
-        if let Some(text) = self.arrays.text(&name).filter(|text| text.shape == [count as i64]) {
-            let mut distinct: Vec<&String> = text.items.iter().collect();
-            distinct.sort_unstable();
-            distinct.dedup();
-            return Ok(text.items.iter().map(|item| distinct.partition_point(|known| *known < item) as i64).collect());
-        }
-        let groups = self.find(&name)?;
-        if !(whole(groups) || groups.kind() == Kind::Bool) || groups.size() != [count as i64] {
-            let found = format!("{} of shape {:?}", kind_name(groups.kind()), groups.size());
-            return self.bad(format!("{name} is {found}; groups are whole numbers or text of shape [{count}]"));
-        }
-        Ok(Vec::try_from(groups.to_kind(Kind::Int64))?)
-    }
-
     /// Inputs, targets and perhaps lengths. A test part must be like the training part.
     pub(super) fn part(&self, suffix: &str, name: &'static str, like: Option<Like<'_>>) -> Result<Part> {
         let y_name = named("y", suffix);
@@ -152,13 +136,8 @@ impl Reader<'_> {
             let size = self.find(&name)?.size();
             (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
-        let is_valid = |at: usize, shape: &[i64]| match (&lengths, shape) {
-            (Some(lengths), [_, steps]) if Some(*steps) == time => {
-                (at as i64 % steps) < lengths.int64_value(&[(at as i64 / steps).min(count - 1)])
-            }
-            _ => true,
-        };
-        let Labelled { y, names } = self.labelled(suffix, like, is_valid)?;
+        let padded = lengths.as_ref().zip(time).map(|(lengths, time)| Padded { lengths, time });
+        let Labelled { y, names } = self.labelled(suffix, like, padded)?;
         if y.size().first() != Some(&count) {
             let is_time_first = time.is_some() && y.size().first() == time.as_ref();
             let hint = match is_time_first {
@@ -167,7 +146,7 @@ impl Reader<'_> {
             };
             return self.bad(format!("{shown}, but {y_name} is {:?}: there must be as many of both{hint}", y.size()));
         }
-        let (y, targets, names) = self.targets(&y_name, &y, names, time, lengths.as_ref(), like)?;
+        let (y, targets, names) = self.targets(&y_name, &y, names, time, like)?;
         Ok(Part { subset: Subset { lengths, ..Subset::new(name, x, y) }, targets, names })
     }
 
@@ -339,8 +318,4 @@ pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<S
         false => x,
     };
     Ok(Sequences { x, lengths, kind })
-}
-
-pub(super) fn whole(array: &Tensor) -> bool {
-    matches!(array.kind(), Kind::Int64 | Kind::Int | Kind::Int16 | Kind::Int8 | Kind::Uint8)
 }

@@ -3,29 +3,26 @@
 use bd_core::Result;
 use tch::{Kind, Tensor};
 
-use super::read::{Like, Reader, whole};
-use super::subset::padding;
+use super::read::{Like, Reader};
 use super::targets::Targets;
+use crate::data::whole;
 
 impl Reader<'_> {
-    /// `time` is the number of steps, where inputs are in steps; spikes with times are put in as many as the targets have. Names that are too few for the labels are none.
+    /// `y` is 0 in padding. `time` is the number of steps, where inputs are in steps; spikes with times are put in as many as the targets
+    /// have. Names that are too few for the labels are none.
     pub(super) fn targets(
         &self,
         name: &str,
         y: &Tensor,
         names: Option<Vec<String>>,
         time: Option<i64>,
-        lengths: Option<&Tensor>,
         like: Option<Like<'_>>,
     ) -> Result<(Tensor, Targets, Option<Vec<String>>)> {
         // True and false are two classes.
         let are_labels = like.map_or_else(|| whole(y) || y.kind() == Kind::Bool, |like| like.targets.are_labels());
         let time = time.or_else(|| steps_of(y, are_labels));
-        let (y, mut targets) = if are_labels {
-            self.labels(name, y, time, lengths, like)?
-        } else {
-            self.numbers(name, y, time, lengths, like)?
-        };
+        let (y, mut targets) =
+            if are_labels { self.labels(name, y, time, like)? } else { self.numbers(name, y, time, like)? };
         let names = names.filter(|names| are_labels && names.len() as i64 >= targets.n_out());
         let (most, count) = (targets.n_out() - 1, y.numel() as i64);
         match (like, &names) {
@@ -47,14 +44,7 @@ impl Reader<'_> {
         }
     }
 
-    fn labels(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
+    fn labels(&self, name: &str, y: &Tensor, time: Option<i64>, like: Option<Like<'_>>) -> Result<(Tensor, Targets)> {
         let size = y.size();
         let (of_steps, y) = match size[..] {
             [_] => (false, y.shallow_clone()),
@@ -71,11 +61,7 @@ impl Reader<'_> {
                 return self.bad(format!("{name} is {size:?}; labels are [sample]{or_steps}"));
             }
         };
-        let mut y = self.whole_numbers(name, &y)?;
-        // Labels of padding may be any, -1 or -100 often.
-        if let Some(lengths) = lengths.filter(|_| of_steps) {
-            y = y.masked_fill(&padding(lengths, size[1]), 0);
-        }
+        let y = self.whole_numbers(name, &y)?;
         let least = y.min().int64_value(&[]);
         if least < 0 {
             return self.bad(format!("{name} has the label {least}; labels count from 0"));
@@ -106,14 +92,7 @@ impl Reader<'_> {
         Ok(labels)
     }
 
-    fn numbers(
-        &self,
-        name: &str,
-        y: &Tensor,
-        time: Option<i64>,
-        lengths: Option<&Tensor>,
-        like: Option<Like<'_>>,
-    ) -> Result<(Tensor, Targets)> {
+    fn numbers(&self, name: &str, y: &Tensor, time: Option<i64>, like: Option<Like<'_>>) -> Result<(Tensor, Targets)> {
         let size = y.size();
         // Where there are as many outputs as steps, sizes leave two readings; what is known decides.
         let are_vectors = |n: i64| matches!(like, Some(Like { targets: Targets::Vectors { n_out }, .. }) if n_out == n);
@@ -134,7 +113,7 @@ impl Reader<'_> {
                     .bad(format!("{name} is {size:?}; targets are {of_steps}[sample, output] for each sequence"));
             }
         };
-        Ok((self.finite(name, &y, lengths.filter(|_| targets.of_steps()), places)?, targets))
+        Ok((self.finite(name, &y, None, places)?, targets))
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Reading {
     /// The fraction of a file that has only `x` and `y` that is for testing; `None` is [`USUAL_TEST`].
     pub test: Option<f64>,
     /// An array `[sample]` of whole numbers or text beside `x`, by its name: samples of one group, such as a subject, are for one purpose
-    /// only. Beside `x_train` it is called `<name>_train`.
+    /// only. Beside `x_train` it is called `<name>_train`, beside `x_test` `<name>_test`: a test part of the same groups is refused.
     pub group: Option<String>,
     /// What decides which samples are for what.
     pub seed: u64,
@@ -34,11 +34,16 @@ impl Reading {
         Self { accept, test_file: None, test: None, group: None, seed: 0 }
     }
 
-    /// Refuses a fraction that is none.
-    pub(super) fn check(&self) -> Result<()> {
-        match self.test.filter(|test| !(*test > 0.0 && *test < 1.0)) {
-            Some(test) => Err(Error::setting("data.test", test, "a fraction between 0 and 1")),
-            None => Ok(()),
+    /// Refuses a fraction that is none, and one of a file that is not divided.
+    pub(super) fn check(&self, is_divided: bool) -> Result<()> {
+        match self.test {
+            Some(test) if !(test > 0.0 && test < 1.0) => {
+                Err(Error::setting("data.test", test, "a fraction between 0 and 1"))
+            }
+            Some(test) if !is_divided => Err(Error::Config(format!(
+                "data.test is {test}, which divides a file of x and y, but there is a test part already"
+            ))),
+            _ => Ok(()),
         }
     }
 

@@ -147,6 +147,14 @@ impl Subset {
         }
     }
 
+    /// Labels that are not in padding, int64 `[label]`, of sequences or of steps.
+    pub(crate) fn valid_labels(&self) -> Tensor {
+        match self.targets.dim() {
+            1 => self.targets.shallow_clone(),
+            _ => self.valid_steps(&self.targets.unsqueeze(2)).flatten(0, -1),
+        }
+    }
+
     /// Some of the sequences, in the given order, as a part of another name.
     pub fn select(&self, samples: &[usize], name: &'static str) -> Result<Self> {
         let numbers: Vec<i64> = samples.iter().map(|sample| *sample as i64).collect();

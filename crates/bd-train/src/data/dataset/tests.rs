@@ -13,6 +13,7 @@ use super::*;
 use crate::data::Events;
 
 mod classes;
+mod padding;
 mod parts;
 
 const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -320,30 +321,6 @@ fn a_pipeline_is_fitted_to_the_training_part_and_applied_to_both() {
     assert!(prepared.held_out().is_none() && !prepared.baselines.all.is_empty());
 }
 
-/// Padding neither scales nor drives: the scaling of 1, 3 with a 0 in padding has mean 2 and deviation 1.
-#[test]
-fn padding_has_no_part_in_the_scaling() {
-    let x = Tensor::from_slice(&[1.0, 3.0, 3.0, 0.0]).reshape([2, 2, 1]);
-    let part =
-        Subset::new("training", SubsetInputs::Steps(Inputs::batch_first(&x).unwrap()), Tensor::from_slice(&[0i64, 1]));
-    let part = Subset { lengths: Some(Tensor::from_slice(&[2i64, 1])), ..part };
-    let pipeline = Pipeline::new(
-        bd_core::Params::new(0, F64),
-        1,
-        Preparation::Encode(Encoder::Current { substeps: 2 }),
-        None,
-        |params| Linear::new(&mut params.at("o"), 1, 2, &LinearConfig::default()),
-    );
-    let pipeline = pipeline.unwrap();
-    part.fit(&pipeline).unwrap();
-    // 1, 3, 3 without the padding: mean 7/3, variance (16 + 4 + 4) / 27.
-    let expected = |x: f64| (x - 7.0 / 3.0) / (24.0f64 / 27.0).sqrt();
-    let examples = part.examples(&pipeline).unwrap();
-    let rows = [expected(1.0), expected(1.0), expected(3.0), expected(3.0), expected(3.0), expected(3.0), 0.0, 0.0];
-    assert_close("inputs", &examples.inputs().to_dense(), &Tensor::from_slice(&rows).reshape([2, 4, 1]), 1e-14);
-    assert_eq!(examples.lengths().unwrap(), &Tensor::from_slice(&[4i64, 2]));
-}
-
 /// 1e39 is a number in float64 and infinite in float32. (Files cannot have it; other sources can.)
 #[test]
 fn what_the_dtype_cannot_hold_is_refused() {
@@ -353,36 +330,6 @@ fn what_the_dtype_cannot_hold_is_refused() {
     let error = part.examples(&Identity::new((Kind::Float, Device::Cpu))).unwrap_err().to_string();
     assert!(error.contains("an input is not finite: sample 1 (counted from 0), in float32"), "{error}");
     assert!(part.examples(&Identity::new(F64)).is_ok());
-}
-
-#[test]
-fn the_test_part_of_another_file_must_fit_the_model() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a.npz");
-    save_npz(&path, &arrays()).unwrap();
-    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None };
-    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, &learned(channels, targets));
-    assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
-    let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
-    assert!(error.contains("its inputs are [2, 3, 2]; the network takes [sample, time, 3]"), "{error}");
-    let error = test(2, Targets::Labels { classes: 1 }).unwrap_err().to_string();
-    assert!(error.contains("y_test has the label 1, but the run has learned only 0 to 0"), "{error}");
-    // What is known goes before what values look like: whole numbers are numbers where numbers were learned.
-    let numbers = test(2, Targets::Vectors { n_out: 1 }).unwrap();
-    assert_eq!(numbers.targets, Tensor::from_slice(&[0.0, 1.0]).reshape([2, 1]));
-    let error = test(2, Targets::Series { n_out: 1 }).unwrap_err().to_string();
-    assert!(
-        error.contains("the run has learned targets for each step, of 1 outputs, but y_test has targets for"),
-        "{error}"
-    );
-    let bare: Vec<_> =
-        [("x", arrays().remove(0).1), ("y", arrays().remove(1).1)].map(|(n, a)| (n.to_owned(), a)).into();
-    let path = folder.path().join("b.npz");
-    save_npz(&path, &bare).unwrap();
-    assert_eq!(
-        Dataset::read_test(&path, Accept::Numbers, &learned(2, Targets::Labels { classes: 2 })).unwrap().count(),
-        4
-    );
 }
 
 /// Events that a program has in memory make a part without a file.
@@ -396,76 +343,6 @@ fn a_part_is_made_of_events_in_memory() {
         spikes(&part).to_dense().flatten(0, -1),
         Tensor::from_slice(&[1.0f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
     );
-}
-
-/// One rule of shapes, for training, for a test of the same file and for one of another, with padding and without: lengths are 2, 3, 1 and
-/// 3 of 3 steps, and what stands in padding is not a number.
-#[test]
-fn targets_of_every_shape_are_read_with_and_without_padding() {
-    let f64s = |size: &[i64]| Tensor::arange(size.iter().product::<i64>(), F64).reshape(size) * 0.5;
-    let i64s = |size: &[i64]| {
-        Tensor::arange(size.iter().product::<i64>(), (Kind::Int64, Device::Cpu)).remainder(2).reshape(size)
-    };
-    let vectors = |n_out| Targets::Vectors { n_out };
-    let cases = [
-        (f64s(&[4]), vectors(1), vec![4, 1]),
-        (f64s(&[4, 1]), vectors(1), vec![4, 1]),
-        (f64s(&[4, 2]), vectors(2), vec![4, 2]),
-        (f64s(&[4, 3]), Targets::Series { n_out: 1 }, vec![4, 3, 1]),
-        (f64s(&[4, 3, 1]), Targets::Series { n_out: 1 }, vec![4, 3, 1]),
-        (f64s(&[4, 3, 2]), Targets::Series { n_out: 2 }, vec![4, 3, 2]),
-        (i64s(&[4]), Targets::Labels { classes: 2 }, vec![4]),
-        (i64s(&[4, 3]), Targets::LabelsOfSteps { classes: 2 }, vec![4, 3]),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    for (y, targets, size) in cases {
-        for padded in [false, true] {
-            let path = folder.path().join("a.npz");
-            let x = Tensor::ones([4, 3, 2], F64);
-            let mut all = vec![];
-            for part in ["train", "test"] {
-                let (x, y) = (x.copy(), y.copy());
-                if padded {
-                    let _ = x.get(2).narrow(0, 1, 2).fill_(f64::NAN);
-                    if targets.of_steps() && y.is_floating_point() {
-                        let _ = y.get(2).narrow(0, 1, 2).fill_(f64::NAN);
-                    }
-                    all.push((format!("len_{part}"), Tensor::from_slice(&[2i64, 3, 1, 3])));
-                }
-                all.extend([(format!("x_{part}"), x), (format!("y_{part}"), y)]);
-            }
-            save_npz(&path, &all).unwrap();
-            let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
-            let learned = Learned { channels: 2, targets, classes: None, binning: None };
-            let test = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
-            assert_eq!(data.targets, targets);
-            for part in [&data.train, &data.test, &test] {
-                assert_eq!((part.targets.size(), part.lengths.is_some()), (size.clone(), padded), "{targets:?}");
-                let numbers = part.numbers().unwrap();
-                let expected = if padded { 18.0 } else { 24.0 }; // ones: 4 numbers in padding of sample 2, 2 of sample 0
-                let sum = numbers.sum(Kind::Double).double_value(&[]);
-                assert_eq!(sum, expected, "{targets:?}");
-            }
-            let arrays = Arrays::read(&path).unwrap();
-            let Sequences { x: found, lengths, kind } = sequences(&arrays, None, 2).unwrap();
-            assert_eq!(kind, Kind::Double);
-            assert_eq!((found, lengths.is_some()), (test.numbers().unwrap(), padded));
-        }
-    }
-}
-
-/// Of whoever is asked, lengths are whole numbers.
-#[test]
-fn lengths_are_whole_numbers_for_a_prediction_too() {
-    for (lengths, words) in [
-        (Tensor::from_slice(&[2.9, 3.0]), "len is float64 of shape [2]; it must be whole numbers"),
-        (Tensor::from_slice(&[true, true]), "len is bool of shape [2]; it must be whole numbers"),
-        (Tensor::from_slice(&[4i64, 1]), "len of sample 0 is 4; lengths are from 1 to 3"),
-    ] {
-        let all = vec![("x".to_owned(), Tensor::ones([2, 3, 1], F64)), ("len".to_owned(), lengths)];
-        let error = sequences(&Arrays::new(Path::new("a.npz"), all), None, 1).unwrap_err().to_string();
-        assert!(error.contains(words), "{words:?} not in: {error}");
-    }
 }
 
 /// The test part of a trained model may have few samples, and floats for labels; of outputs and steps of one number, the model says

@@ -1,6 +1,6 @@
 //! How a text is written: its encoding, what separates its fields, and its decimal sign.
 
-use super::number::{MARKS, without_thousands};
+use super::number::{is_missing, spelled, without_thousands};
 
 /// A comma may be a decimal comma where there is a tab or a semicolon, and a space may follow any of them.
 pub(super) const SEPARATORS: [u8; 4] = *b"\t;, ";
@@ -92,12 +92,44 @@ pub(super) fn single_spaces(content: &[u8]) -> Vec<u8> {
     single
 }
 
-/// The first of the separators that the first line has outside of quotes. Where it has none, there is one column.
+/// The first of the separators that the first line has outside of quotes, but spaces between decimal commas. Where it has none, there is
+/// one column, of decimal commas perhaps.
 pub(super) fn separator(content: &[u8]) -> u8 {
-    let mut lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
-    let line = lines.find(|line| !line.is_empty() && !line.starts_with(b"#")).unwrap_or_default();
-    let is_there = |separator: &u8| outside_of_quotes(line).any(|(_, byte)| byte == *separator);
-    SEPARATORS.into_iter().find(is_there).unwrap_or(b',')
+    let lines = content.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+    let first = lines.next().unwrap_or_default();
+    let is_there = |separator: &u8| outside_of_quotes(first).any(|(_, byte)| byte == *separator);
+    match SEPARATORS.into_iter().find(is_there) {
+        Some(b',') if are_spaced_decimals([first].into_iter().chain(&mut lines)) => b' ',
+        None if are_decimals(lines) => b'\t',
+        found => found.unwrap_or(b','),
+    }
+}
+
+fn is_decimal(field: &str) -> bool {
+    spelled(field, true).parse::<f64>().is_ok()
+}
+
+/// Whether lines are numbers with a decimal comma, or missing, and one at least has a comma.
+fn are_decimals<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut has_comma = false;
+    let is_entry = |line: &[u8]| {
+        has_comma |= line.contains(&b',');
+        str::from_utf8(line).is_ok_and(|line| !line.contains('"') && (is_decimal(line) || is_missing(line)))
+    };
+    lines.all(is_entry) && has_comma
+}
+
+/// Whether lines are several numbers with decimal commas, separated by spaces; those of `1 234,1 567` set thousands apart.
+fn are_spaced_decimals<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut has_pair = false;
+    let is_row = |line: &[u8]| {
+        let Ok(line) = str::from_utf8(line) else { return false };
+        let is_pair = |field: &str| field.contains(' ') && without_thousands(field, '.').is_none();
+        has_pair |= line.split(',').any(|field| is_pair(field.trim()));
+        line.contains(' ') && line.split_whitespace().all(is_decimal)
+    };
+    lines.all(is_row) && has_pair
 }
 
 /// The bytes outside of double quotes, with their places.
@@ -107,30 +139,4 @@ pub(super) fn outside_of_quotes(line: &[u8]) -> impl Iterator<Item = (usize, u8)
         quoted ^= *byte == b'"';
         !quoted
     })
-}
-
-/// Whether numbers have a comma where others have a point: one at least has, and none a point, but between thousands. A point before
-/// three digits may be either.
-pub(super) fn decimal_commas(content: &str) -> bool {
-    let (mut has_comma, mut has_point) = (false, false);
-    let lines = content.lines().filter(|line| !line.starts_with('#'));
-    for field in lines.flat_map(|line| line.split(['\t', ';', ' ', '"'])) {
-        let digits = field.trim_start_matches(['-', '+']);
-        let Some(at) = digits.find(['.', ',']) else { continue };
-        let (before, after) = (&digits[..at], &digits[at + 1..]);
-        let is_whole = !before.is_empty() && before.chars().all(|c| c.is_ascii_digit() || MARKS.contains(&c));
-        if !is_whole || !after.starts_with(|c: char| c.is_ascii_digit()) {
-            continue;
-        }
-        match (digits.as_bytes()[at], after.contains(['.', ','])) {
-            // 1.234,5 or 1.234.567, and not 31.01.2024.
-            (b'.', true) if without_thousands(field, ',').is_some() => return true,
-            (b'.', true) => {}
-            (b'.', false) if after.len() == 3 => has_point = true,
-            // 1.5, 1,234.5 or 1,234,567.
-            (b'.', false) | (_, true) => return false,
-            _ => has_comma = true,
-        }
-    }
-    has_comma && !has_point
 }

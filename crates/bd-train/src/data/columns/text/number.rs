@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Place;
+use super::records::Place;
 
 pub(super) fn is_number(field: &str) -> bool {
     spelled(field, false).parse::<f64>().is_ok() || spelled(field, true).parse::<f64>().is_ok()
@@ -48,7 +48,7 @@ pub(super) fn spelled(field: &str, has_decimal_commas: bool) -> Cow<'_, str> {
 }
 
 /// Marks between thousands that are nothing else: spaces that do not break a line, thin ones, and the apostrophes of Switzerland.
-pub(super) const MARKS: [char; 6] = ['\u{a0}', '\u{202f}', '\u{2009}', ' ', '\'', '\u{2019}'];
+const MARKS: [char; 6] = ['\u{a0}', '\u{202f}', '\u{2009}', ' ', '\'', '\u{2019}'];
 
 /// A number without its marks of thousands, if it has some: `22,549.5`, `1,022,549`, `22 549.5`, or `22.549,5` where `decimal` is a
 /// comma. A single comma or point, as in `22,549`, is none, for it may be the decimal sign.
@@ -74,7 +74,7 @@ pub(super) fn is_missing(field: &str) -> bool {
 }
 
 /// The number of a field, which is [`spelled`] so.
-pub(super) fn number(field: &str, spelled: &str, place: Place<'_>) -> Result<f64, String> {
+pub(super) fn number(field: &str, spelled: &str, place: Place) -> Result<f64, String> {
     if spelled.is_empty() {
         return Err(format!("{place} is empty"));
     }

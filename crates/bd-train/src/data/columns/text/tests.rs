@@ -1,6 +1,10 @@
 //! Tables by hand, as programs and people write them.
 
+mod doubtful;
+mod gaps;
+
 use super::*;
+use crate::data::columns::{Column, Dates};
 
 /// Names as pandas writes them over numbers, and numbers that begin so; what was guessed is said.
 #[test]
@@ -66,7 +70,7 @@ fn table(content: &[u8]) -> Result<Columns> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
     std::fs::write(&path, content).unwrap();
-    crate::data::columns::read_columns(&path)
+    crate::data::columns::read_columns(&path, &[])
 }
 
 fn names(content: &str) -> Vec<String> {
@@ -137,12 +141,12 @@ fn what_is_no_number_is_told_by_its_line() {
         ("a\n1\nnan\n", "line 3 is nan"),
         ("a\n1\n# a remark\nx\n", "line 4 is \"x\", which is no number"),
         (
-            "a;b\n1,5;2.5\n",
+            "a;b\n1,5;2\n2.5;3\n",
             "line 2 is \"1,5\", which is no number (numbers need a decimal point, and no comma, of decimals or of thousands)",
         ),
         (
-            "0,5;1\n0,6;2.5\n",
-            "line 1 is \"0,5\", which is no number (numbers need a decimal point, and no comma, of decimals or of thousands)",
+            "1,234;1\n1,345;2.5\n",
+            "line 1 is \"1,234\", which is no number (numbers need a decimal point, and no comma, of decimals or of thousands)",
         ),
         ("a\n1\n\n3\n", "line 3 is empty"),
         ("a\r\n1\r\n\r\n3\r\n", "line 3 is empty"),

@@ -88,7 +88,9 @@ fn labels_of_another_file_are_those_of_their_names() {
     let some = Some(&known[..]);
     assert_eq!(read(&[("y", &["right", "left"])], None, some).unwrap(), [2, 0]);
     assert_eq!(read(&[("class_names", &["right", "rest", "up"])], Some(&[0, 1]), some).unwrap(), [2, 1]);
-    assert_eq!(read(&[("class_names", &["right"])], Some(&[0, 1]), some).unwrap(), [0, 1]);
+    let error = read(&[("class_names", &["right"])], Some(&[0, 1]), some).unwrap_err().to_string();
+    let words = "y has the label 1, but its names of classes are only right, and the run has learned left, rest, right; name every";
+    assert!(error.contains(words), "{error}");
     assert_eq!(read(&[], Some(&[0, 1]), some).unwrap(), [0, 1]);
     let error = read(&[("class_names", &["up", "rest"])], Some(&[0, 1]), some).unwrap_err().to_string();
     assert!(error.contains(r#"y has the class "up", but the run has learned only left, rest, right"#), "{error}");
@@ -124,4 +126,34 @@ fn groups_may_be_text() {
         Dataset::read(&path, &Reading { group: Some("subject".into()), ..Reading::new(Accept::Numbers) }).unwrap();
     let (train, test) = (data.train.groups.unwrap(), data.test.groups.unwrap());
     assert!(test.len() == 2 && test[0] == test[1] && !train.contains(&test[0]), "{train:?} {test:?}");
+}
+
+/// The run has learned rest as 0 and move as 1; the other file numbers them the other way round, and has anything in padding.
+#[test]
+fn labels_of_steps_are_those_of_their_names_whatever_stands_in_padding() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = ["rest", "move"].map(str::to_owned);
+    let learned = Learned {
+        channels: 1,
+        targets: Targets::LabelsOfSteps { classes: 2 },
+        classes: Some(&known[..]),
+        binning: None,
+    };
+    for other in [255.0, 0.0, 1.0, -1.0, f64::NAN] {
+        let y = Tensor::from_slice(&[0.0, 1.0, other, 1.0, other, other]).reshape([2, 3]);
+        let whole = y.nan_to_num(255.0, None, None).to_kind(Kind::Int64);
+        for y in [y, whole] {
+            let numbers = [("x", x(2)), ("len", Tensor::from_slice(&[2i64, 1])), ("y", y)];
+            let path = file(folder.path(), &[("classes", &["move", "rest"])], &numbers);
+            let found = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
+            let labels = found.valid_steps(&found.targets.unsqueeze(2)).flatten(0, -1);
+            assert_eq!(labels, Tensor::from_slice(&[1i64, 0, 0]), "{other}");
+        }
+    }
+    // Padding has no class, also where its number is that of one which the run has not learned.
+    let y = Tensor::from_slice(&[1i64, 2, 0, 1, 0, 0]).reshape([2, 3]);
+    let numbers = [("x", x(2)), ("len", Tensor::from_slice(&[2i64, 1])), ("y", y)];
+    let path = file(folder.path(), &[("classes", &["up", "move", "rest"])], &numbers);
+    let found = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
+    assert_eq!(found.valid_steps(&found.targets.unsqueeze(2)).flatten(0, -1), Tensor::from_slice(&[1i64, 0, 1]));
 }

@@ -119,6 +119,41 @@ fn groups_of_a_training_part_divide_its_validation() {
     assert_eq!((kept.groups.unwrap().len(), held.unwrap().groups.unwrap().len()), (2, 2));
 }
 
+/// Subjects 1 and 2 are for training; a test part of subject 3 is apart, one of 2 and 3 is not, and one without subjects says nothing.
+#[test]
+fn groups_of_a_test_part_are_others() {
+    let reading = Reading { group: Some("subject".into()), ..Reading::new(Accept::Numbers) };
+    let mut all = with("subject_train", Tensor::from_slice(&[1i32, 2, 2, 1]));
+    let silent = read_as(&all, &reading).unwrap();
+    let words = "the test part has no array subject_test: its samples may be of groups that are for training";
+    assert!(silent.notes[0].contains(words), "{:?}", silent.notes);
+    all.push(("subject_test".into(), Tensor::from_slice(&[3i64, 3])));
+    assert!(read_as(&all, &reading).unwrap().notes.is_empty());
+    all.last_mut().unwrap().1 = Tensor::from_slice(&[2i64, 3]);
+    let error = read_as(&all, &reading).unwrap_err().to_string();
+    let words =
+        "subject_test has groups that subject_train of the training part has too: 2; a group is for one purpose";
+    assert!(error.contains(words), "{error}");
+    // Those of another file, by their names.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("later.npz");
+    let reading = Reading { test_file: Some(path.clone()), ..reading };
+    let text = |names: [&str; 4]| bd_core::Text { shape: vec![4], items: names.map(str::to_owned).to_vec() };
+    let numbers = || numbered(Tensor::from_slice(&[0i64, 1, 0, 1]));
+    let train = Arrays::new(Path::new("a.npz"), numbers()).with_text("subject", text(["ann", "bob", "bob", "eve"]));
+    for (names, shared) in [(["cy", "dan", "cy", "fay"], None), (["eve", "dan", "ann", "ann"], Some("too: ann, eve;"))]
+    {
+        bd_core::npz::save_npz_with_text(&path, &numbers(), &[("subject", &text(names).items)]).unwrap();
+        match (Dataset::of_arrays(&train, &reading), shared) {
+            (Ok(data), None) => assert!(data.notes.is_empty(), "{:?}", data.notes),
+            (found, shared) => {
+                let error = found.unwrap_err().to_string();
+                assert!(error.contains("later.npz: subject has groups") && error.contains(shared.unwrap()), "{error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn spikes_with_times_are_divided_too() {
     let bare = events().into_iter().filter(|(name, _)| name.ends_with("_train"));
@@ -187,4 +222,34 @@ fn spikes_with_times_may_have_a_target_for_each_step() {
 fn data_in_steps(arrays: &[(String, Tensor)], steps: usize) -> Result<Dataset> {
     let binning = Binning { dt_ms: 2.0, steps, channels: 4 };
     read(arrays, Accept::SpikesAndNumbers).unwrap().in_steps(Path::new("a.npz"), Some(binning))
+}
+
+#[test]
+fn the_test_part_of_another_file_must_fit_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    save_npz(&path, &arrays()).unwrap();
+    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None };
+    let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, &learned(channels, targets));
+    assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
+    let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
+    assert!(error.contains("its inputs are [2, 3, 2]; the network takes [sample, time, 3]"), "{error}");
+    let error = test(2, Targets::Labels { classes: 1 }).unwrap_err().to_string();
+    assert!(error.contains("y_test has the label 1, but the run has learned only 0 to 0"), "{error}");
+    // What is known goes before what values look like: whole numbers are numbers where numbers were learned.
+    let numbers = test(2, Targets::Vectors { n_out: 1 }).unwrap();
+    assert_eq!(numbers.targets, Tensor::from_slice(&[0.0, 1.0]).reshape([2, 1]));
+    let error = test(2, Targets::Series { n_out: 1 }).unwrap_err().to_string();
+    assert!(
+        error.contains("the run has learned targets for each step, of 1 outputs, but y_test has targets for"),
+        "{error}"
+    );
+    let bare: Vec<_> =
+        [("x", arrays().remove(0).1), ("y", arrays().remove(1).1)].map(|(n, a)| (n.to_owned(), a)).into();
+    let path = folder.path().join("b.npz");
+    save_npz(&path, &bare).unwrap();
+    assert_eq!(
+        Dataset::read_test(&path, Accept::Numbers, &learned(2, Targets::Labels { classes: 2 })).unwrap().count(),
+        4
+    );
 }
