@@ -45,6 +45,14 @@ impl fmt::Display for Interrupted {
                 let path = path.display();
                 write!(f, "stopped by a signal; {path} is kept, with a checkpoint: bd train --resume {path} goes on")
             }
+            Some(path) if !path.join("manifest.json").is_file() => {
+                let path = path.display();
+                write!(
+                    f,
+                    "stopped by a signal; {path} is kept, with the runs that were tried, each in a folder of its own: \
+                     bd train --resume {path}/JOB goes on with one that has checkpoints"
+                )
+            }
             Some(path) => {
                 write!(f, "stopped by a signal; {} is kept, with the weights that were fitted", path.display())
             }

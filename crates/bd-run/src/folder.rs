@@ -200,15 +200,38 @@ impl Drop for RunFolder {
     }
 }
 
-/// Creates a folder for several runs: `out`, which must not exist, or else `runs/<name>-<UTC time>-<4 hex>`.
-pub(crate) fn make_folder(out: Option<&Path>, name: &str) -> Result<PathBuf> {
-    let made = match out {
-        Some(path) => MadeFolders::make(path)?,
-        None => MadeFolders::make_first_free(|| default_path(name))?,
-    };
-    let path = made.path.clone();
-    made.keep();
-    Ok(path)
+/// A folder for several runs. Dropped with nothing in it, it is removed again.
+pub(crate) struct RunsFolder(MadeFolders);
+
+impl RunsFolder {
+    /// Creates `out`, which must not exist, or else `runs/<name>-<UTC time>-<4 hex>`.
+    pub(crate) fn make(out: Option<&Path>, name: &str) -> Result<Self> {
+        let made = match out {
+            Some(path) => MadeFolders::make(path)?,
+            None => MadeFolders::make_first_free(|| default_path(name))?,
+        };
+        Ok(Self(made))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Its path, if there is something in it.
+    pub(crate) fn keep_if_filled(&self) -> Option<PathBuf> {
+        self.is_filled().then(|| self.0.path.clone())
+    }
+
+    /// What cannot be read may be anything: only what is surely empty is nothing.
+    fn is_filled(&self) -> bool {
+        fs::read_dir(&self.0.path).map_or(true, |mut entries| entries.next().is_some())
+    }
+}
+
+impl Drop for RunsFolder {
+    fn drop(&mut self) {
+        self.0.kept = self.is_filled();
+    }
 }
 
 /// The folder of a run: the best one's where this is a folder of several.

@@ -8,10 +8,11 @@ use super::row;
 
 /// A row for each baseline, and one that compares the network with the best.
 pub(super) fn of(report: &NetworkReport) -> Vec<String> {
+    let is_trained_in_steps = !report.trained.is_empty();
     let baselines = &report.baselines;
     let mut lines: Vec<String> = baselines.all.iter().map(line).collect();
     if let (Some(own), Some(best)) = (Score::of(&report.evaluation), baselines.best()) {
-        lines.push(row("compared", &comparison(own, best)));
+        lines.push(row("compared", &comparison(own, best, is_trained_in_steps)));
     }
     lines
 }
@@ -29,7 +30,7 @@ fn words(score: Score) -> String {
 }
 
 /// One sentence; what is worse than a simple method comes with what may help.
-fn comparison(own: Score, best: &Baseline) -> String {
+fn comparison(own: Score, best: &Baseline, is_trained_in_steps: bool) -> String {
     let (own_words, best_words, method) = (words(own), words(best.score), &best.method);
     let gain = own.gain_over(best.score);
     if gain > 0.0 {
@@ -41,9 +42,9 @@ fn comparison(own: Score, best: &Baseline) -> String {
         return format!("better than the best of these ({method}) by {gain}");
     }
     let how = if gain < 0.0 { "worse than" } else { "no better than" };
+    let help = if is_trained_in_steps { "more --epochs or --hidden, or another job" } else { "or another job" };
     format!(
-        "the network ({own_words}) is {how} {method} ({best_words}), which is trained in a moment; more data for training, more \
-         --epochs or --hidden, or another job may help"
+        "the model ({own_words}) is {how} {method} ({best_words}), which is fitted in a moment; more data for training, {help} may help"
     )
 }
 
@@ -52,13 +53,13 @@ mod tests {
     use super::*;
 
     fn compared(own: Score, best: Score) -> String {
-        comparison(own, &Baseline { name: "nearest", method: "nearest neighbour".into(), score: best })
+        comparison(own, &Baseline { name: "nearest", method: "nearest neighbour".into(), score: best }, true)
     }
 
     #[test]
     fn a_network_below_a_baseline_hears_both_numbers() {
         let words = compared(Score::Accuracy(0.85), Score::Accuracy(0.94));
-        assert!(words.starts_with("the network (0.8500) is worse than nearest neighbour (0.9400), which"), "{words}");
+        assert!(words.starts_with("the model (0.8500) is worse than nearest neighbour (0.9400), which"), "{words}");
         let words = compared(Score::Accuracy(0.9), Score::Accuracy(0.9));
         assert!(words.contains("(0.9000) is no better than nearest neighbour (0.9000)"), "{words}");
         let words = compared(Score::Error { mse: 3.0, nmse: 0.75 }, Score::Error { mse: 2.0, nmse: 0.5 });

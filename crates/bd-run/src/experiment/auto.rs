@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Ended, Outcome, Report, Setting, fit_features, train};
 use crate::config::absolute;
-use crate::folder::{AUTO, make_folder};
+use crate::folder::{AUTO, RunsFolder};
 use crate::listener::Listener;
 use crate::{Config, FeaturesConfig, Layers, NetworkConfig};
 
@@ -75,7 +75,7 @@ pub enum AutoEnded {
     Finished(AutoOutcome),
     /// It was stopped; the folder is kept if there is a run in it.
     Stopped {
-        /// The folder, if it is kept.
+        /// The folder, if there is a run in it. If one of them has ended, it is opened as the best of those.
         kept: Option<PathBuf>,
     },
 }
@@ -141,30 +141,27 @@ pub fn auto(
         return Err(Error::setting(*name, 0, "above 0: the best is chosen by what is held out"));
     }
     let plans = plans(config)?;
-    let path = make_folder(setting.out.as_deref(), "auto")?;
-    let mut tries = Tries { config, setting, listener, path: &path, finish };
-    let tried = tries.all(plans);
+    let folder = RunsFolder::make(setting.out.as_deref(), "auto")?;
+    let mut tries = Tries { config, setting, listener, path: folder.path(), finish };
+    let tried = tries.all(plans)?;
     let stopped = setting.control.is_stopped();
-    let any = tried.as_ref().is_ok_and(|tried| tried.iter().any(|tried| tried.model().is_some()));
-    if stopped || !any {
-        // Nothing but what is empty is removed.
-        let kept = std::fs::remove_dir(&path).is_err().then(|| path.clone());
-        let tried = tried?;
+    let Some(best) = best(&tried) else {
         if stopped {
-            return Ok(AutoEnded::Stopped { kept });
+            return Ok(AutoEnded::Stopped { kept: folder.keep_if_filled() });
         }
-        let whys = tried.iter().map(|tried| match &tried.came {
-            Came::Nothing(why) => format!("{}: {why}", tried.job),
-            Came::Model(_) => tried.job.to_owned(),
+        let whys = tried.iter().filter_map(|tried| match &tried.came {
+            Came::Nothing(why) => Some(format!("{}: {why}", tried.job)),
+            Came::Model(_) => None,
         });
         return Err(Error::Config(format!("no job could learn the file. {}", whys.collect::<Vec<_>>().join("; "))));
-    }
-    let tried = tried?;
-    let best = best(&tried).expect("there is a model");
+    };
+    let path = folder.path().to_path_buf();
     let outcome = AutoOutcome { path, best, tried, seconds: setting.began.elapsed().as_secs_f64() };
     let text = serde_json::to_string_pretty(&outcome.json()).map_err(|error| Error::Config(error.to_string()))?;
     write_atomic(&outcome.path.join(AUTO), (text + "\n").as_bytes())?;
-    Ok(AutoEnded::Finished(outcome))
+    let kept = folder.keep_if_filled();
+    // What was tried by then is of use, and is said to be the best of that.
+    Ok(if stopped { AutoEnded::Stopped { kept } } else { AutoEnded::Finished(outcome) })
 }
 
 /// The part of the time that trainings may take; tests and figures follow each of them.
