@@ -50,31 +50,13 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn push(&mut self, record: &StringRecord, place: Place) -> Result<(), String> {
-        let Some((first, first_place)) = &mut self.first else {
+        if self.first.is_none() {
             self.first = Some((record.iter().map(|field| on_one_line(unquoted(field))).collect(), place));
             return Ok(());
-        };
-        if self.header.is_none() {
-            if first.len() + 1 == record.len() && !first.iter().any(|field| is_number(field)) {
-                // Names of rows have no name; or lines end in a separator. Which it is, is seen at the end.
-                first.insert(0, String::new());
-                self.lacks_a_name = Some(place);
-            }
-            if first.len() == record.len() + 1 && first.last().is_some_and(String::is_empty) {
-                first.pop();
-            }
         }
-        if first.len() != record.len() {
-            return Err(match self.lacks_a_name {
-                Some(wider) if first.len() == record.len() + 1 => {
-                    ragged(wider, first.len(), *first_place, record.len())
-                }
-                Some(_) => ragged(place, record.len(), *first_place, first.len() - 1),
-                None => ragged(place, record.len(), *first_place, first.len()),
-            });
-        }
+        let first_has_number = self.fit(record.len(), place)?;
         let is_second = self.header.is_none() && self.units.is_none();
-        if is_second && has_words_only(record) && first.iter().all(|field| !is_number(field)) {
+        if is_second && has_words_only(record) && !first_has_number {
             self.units = Some((record.clone(), place));
             return Ok(());
         }
@@ -82,6 +64,29 @@ impl<'a> Table<'a> {
             self.take_units(record.iter().any(is_number))?;
         }
         self.line(record, place)
+    }
+
+    /// Fits the first line to `width` fields below it, where it may be a header of others, and refuses what does not fit. Whether the first
+    /// line has a number.
+    fn fit(&mut self, width: usize, place: Place) -> Result<bool, String> {
+        let Some((first, first_place)) = &mut self.first else { return Ok(false) };
+        let has_number = self.header.is_none() && first.iter().any(|field| is_number(field));
+        if self.header.is_none() {
+            if first.len() + 1 == width && !has_number && self.lacks_a_name.is_none() {
+                // Names of rows have no name; or lines end in a separator. Which it is, is seen at the end.
+                first.insert(0, String::new());
+                self.lacks_a_name = Some(place);
+            }
+            if first.len() == width + 1 && first.last().is_some_and(String::is_empty) {
+                first.pop();
+            }
+        }
+        match self.lacks_a_name {
+            _ if first.len() == width => Ok(has_number),
+            Some(wider) if first.len() == width + 1 => Err(ragged(wider, first.len(), *first_place, width)),
+            Some(_) => Err(ragged(place, width, *first_place, first.len() - 1)),
+            None => Err(ragged(place, width, *first_place, first.len())),
+        }
     }
 
     /// What a second line of words is, by whether there are numbers below.
