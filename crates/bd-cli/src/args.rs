@@ -451,6 +451,10 @@ pub(crate) struct Parts {
     /// x_train it is called <NAME>_train
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) group: Option<String>,
+    /// What numeric targets [sample, n] are of where a sequence has n steps, too: steps (a number for each) or sequences (n numbers
+    /// for each) [default: steps]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) targets_of: Option<String>,
     /// Fraction of the training part of a file that is held out: it says when to stop, and of conv and auto how good a model is
     /// [default: 0.25]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]

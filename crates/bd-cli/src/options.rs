@@ -44,6 +44,7 @@ impl Given {
         self.put("data.test_file", &file("--test", &args.test)?);
         self.number("data.test", "--test-fraction", args.test_fraction)?;
         self.put("data.group", &args.group);
+        self.put("data.targets_of", &args.targets_of);
         self.number("data.validation", "--validation", args.validation)
     }
 

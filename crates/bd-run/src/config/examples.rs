@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::files::sha256_hex;
 use bd_core::{Error, Result};
-use bd_train::data::dataset::{Accept, Dataset, Reading, Use};
+use bd_train::data::dataset::{Accept, Dataset, Reading, TargetsOf, Use};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -31,6 +31,7 @@ pub(super) fn reading(accept: Accept, layers: &[Value]) -> Result<Reading> {
         test_file: test_file.map(|path| absolute(&path)),
         test: said_as(layers, "/data/test")?,
         group: said_as(layers, "/data/group")?,
+        targets_of: said_as(layers, "/data/targets_of")?,
         seed: said_as(layers, "/seed")?,
     })
 }
@@ -67,6 +68,7 @@ pub(crate) struct ExamplesFile<'a> {
     /// Fraction of a file of `x` and `y` only that is for testing.
     pub(crate) test: Option<f64>,
     pub(crate) group: Option<&'a String>,
+    pub(crate) targets_of: Option<TargetsOf>,
     /// Fraction of the training part that no model of the run has learned from.
     pub(crate) held_out: f64,
     pub(crate) seed: u64,
@@ -80,6 +82,7 @@ impl ExamplesFile<'_> {
             test_file: self.test_file.cloned(),
             test: self.test,
             group: self.group.cloned(),
+            targets_of: self.targets_of,
             seed: self.seed,
         }
     }

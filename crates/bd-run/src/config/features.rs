@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bd_core::device::{Device, device_name};
 use bd_core::{Arrays, DeviceSpec, Error, Result};
 use bd_models::{RandomConvolutionsConfig, RecurrentMatrix, SequenceFeatures, SequenceReservoirConfig};
-use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets};
+use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets, TargetsOf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
@@ -38,6 +38,8 @@ pub struct FeaturesData {
     pub test: Option<f64>,
     /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each.
     pub group: Option<String>,
+    /// What targets `[sample, n]` are of that are numbers, where a sequence has `n` steps, too: `steps` or `sequences`. Null: of steps.
+    pub targets_of: Option<TargetsOf>,
     /// What the targets are.
     pub targets: Option<Targets>,
     /// The names of the classes by their labels. Null: they are numbers.
@@ -112,6 +114,7 @@ impl FeaturesConfig {
                 test_sha256: None,
                 test: None,
                 group: None,
+                targets_of: None,
                 targets: None,
                 classes: None,
                 steps: None,
@@ -248,6 +251,7 @@ impl FeaturesConfig {
             test_sha256: data.test_sha256.as_ref(),
             test: data.test,
             group: data.group.as_ref(),
+            targets_of: data.targets_of,
             // In the end it is fitted to all of the training part.
             held_out: 0.0,
             seed: self.seed,

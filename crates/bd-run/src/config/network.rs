@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bd_core::{DeviceSpec, Result, Shared, join, member_name};
 use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, HoldOut, Learned, Targets};
+use bd_train::data::dataset::{Binning, HoldOut, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -44,6 +44,8 @@ pub struct NetworkData {
     pub test: Option<f64>,
     /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each: training, validation or test.
     pub group: Option<String>,
+    /// What targets `[sample, n]` are of that are numbers, where a sequence has `n` steps, too: `steps` or `sequences`. Null: of steps.
+    pub targets_of: Option<TargetsOf>,
     /// What the targets of a file are.
     pub targets: Option<Targets>,
     /// The names of the classes by their labels. Null: they are numbers.

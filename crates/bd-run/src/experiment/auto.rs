@@ -180,6 +180,7 @@ fn plans(config: &AutoConfig) -> Result<Vec<Plan>> {
         test_file: said("data.test_file").and_then(Value::as_str).map(|file| absolute(Path::new(file))),
         test: said("data.test").and_then(Value::as_f64),
         group: said("data.group").and_then(Value::as_str).map(str::to_owned),
+        targets_of: said("data.targets_of").and_then(|value| serde_json::from_value(value.clone()).ok()),
         seed: said("seed").and_then(Value::as_u64).unwrap_or(0),
         ..Reading::new(Accept::SpikesAndNumbers)
     };

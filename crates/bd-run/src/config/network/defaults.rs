@@ -75,6 +75,7 @@ fn common(job: &str) -> NetworkConfig {
             test_sha256: None,
             test: None,
             group: None,
+            targets_of: None,
             targets: None,
             classes: None,
             scale: false,

@@ -22,7 +22,7 @@ use self::groups::Groups;
 pub use self::prepared::{EvaluationSet, HoldOut, Prepared, member_seed};
 pub use self::read::{Accept, Sequences, binned_events, sequences};
 use self::read::{Like, Part, Reader, TrainingPart};
-pub use self::reading::{Division, Learned, Reading, USUAL_TEST, Use};
+pub use self::reading::{Division, Learned, Reading, TargetsOf, USUAL_TEST, Use};
 pub use self::shown::Shown;
 pub use self::spikes::{NumberAt, first_not_spike, spikes_of};
 pub(crate) use self::subset::padding;
@@ -72,7 +72,7 @@ impl Dataset {
     }
 
     fn of_arrays(arrays: &Arrays, reading: &Reading) -> Result<Self> {
-        let reader = Reader { arrays, accept: reading.accept };
+        let reader = Reader { arrays, accept: reading.accept, targets_of: reading.targets_of };
         let suffix = reader.training_suffix();
         let is_divided = reading.test_file.is_none() && suffix.is_empty() && reader.test_suffix().is_empty();
         reading.check(is_divided)?;
@@ -90,6 +90,7 @@ impl Dataset {
         let unused = unused.map(|names| {
             format!("the {} names of classes are not used, for there are {}", names.len(), targets.describe())
         });
+        let two_ways = reading.targets_of.is_none().then(|| reader.numbers_of_steps(suffix, targets)).transpose()?;
         let data = |train, test| Self {
             train,
             test,
@@ -98,7 +99,7 @@ impl Dataset {
             sha256: arrays.sha256().to_owned(),
             test_file: None,
             division: None,
-            notes: unused.into_iter().collect(),
+            notes: unused.into_iter().chain(two_ways.flatten()).collect(),
         };
         if is_divided {
             return Self::divided(train, reading, data);
@@ -116,7 +117,7 @@ impl Dataset {
             return Ok(data(train, test).with_note(note));
         };
         let arrays = Arrays::read(file)?;
-        let reader = Reader { arrays: &arrays, accept: reading.accept };
+        let reader = Reader { arrays: &arrays, accept: reading.accept, targets_of: reading.targets_of };
         let (test, note) = test_of(&reader, reader.test_suffix(), false)?;
         let test_file = Some((file.clone(), arrays.sha256().to_owned()));
         Ok(Self { test_file, ..data(train, test).with_note(note) })
@@ -143,7 +144,7 @@ impl Dataset {
     /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a trained model.
     pub fn read_test(path: &Path, accept: Accept, learned: &Learned<'_>) -> Result<Subset> {
         let arrays = Arrays::read(path)?;
-        let reader = Reader { arrays: &arrays, accept };
+        let reader = Reader { arrays: &arrays, accept, targets_of: None };
         let Learned { channels, targets, classes: names, binning } = *learned;
         let like = Like { targets, train: None, names };
         let part = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like)))?.subset;

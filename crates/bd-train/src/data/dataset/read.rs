@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::classes::Labelled;
 use super::padded::Padded;
+use super::reading::TargetsOf;
 use super::spikes::{first_not_spike, spikes_of};
 use super::subset::{Binning, Subset, SubsetInputs, padding};
 use super::targets::Targets;
@@ -26,6 +27,7 @@ pub enum Accept {
 pub(super) struct Reader<'a> {
     pub(super) arrays: &'a Arrays,
     pub(super) accept: Accept,
+    pub(super) targets_of: Option<TargetsOf>,
 }
 
 /// A part that was read.
@@ -264,7 +266,7 @@ impl Reader<'_> {
 
 /// The events among the arrays of a file in steps, if there are any: those of the test part, or those without a suffix.
 pub fn binned_events(arrays: &Arrays, binning: Binning) -> Result<Option<Binned>> {
-    let reader = Reader { arrays, accept: Accept::SpikesAndNumbers };
+    let reader = Reader { arrays, accept: Accept::SpikesAndNumbers, targets_of: None };
     let Some(suffix) = ["", "test"].into_iter().find(|suffix| reader.has(&named("times", suffix))) else {
         return Ok(None);
     };
@@ -288,7 +290,7 @@ pub struct Sequences {
 /// name, the only one, or `x` or `x_test`; of `[time, channel]` a batch of one is made. Beside an array `x` or `x_test` stand the lengths
 /// of sequences that are padded, if they are, as `len` or `len_test`: whole numbers `[sample]`, and what stands in padding is 0 then.
 pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<Sequences> {
-    let reader = Reader { arrays, accept: Accept::SpikesAndNumbers };
+    let reader = Reader { arrays, accept: Accept::SpikesAndNumbers, targets_of: None };
     let mut names = arrays.names();
     let name = match (name, names.next(), names.next()) {
         (Some(name), ..) => name,

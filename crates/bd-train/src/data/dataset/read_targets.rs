@@ -3,7 +3,8 @@
 use bd_core::Result;
 use tch::{Kind, Tensor};
 
-use super::read::{Like, Reader};
+use super::read::{Like, Reader, named};
+use super::reading::TargetsOf;
 use super::targets::Targets;
 use crate::data::whole;
 
@@ -42,6 +43,19 @@ impl Reader<'_> {
             }
             _ => Ok((y, targets, names)),
         }
+    }
+
+    /// What is said of targets `[sample, n]` that are taken for a number at each of `n` steps, and might be `n` numbers for each sequence.
+    pub(super) fn numbers_of_steps(&self, suffix: &str, targets: Targets) -> Result<Option<String>> {
+        let name = named("y", suffix);
+        let y = self.arrays.get(&name)?.filter(|y| targets == Targets::Series { n_out: 1 } && y.dim() == 2);
+        Ok(y.map(|y| {
+            let (size, steps) = (y.size(), y.size()[1]);
+            format!(
+                "{name} {size:?} is taken for a number at each of {steps} steps; if it is {steps} numbers for each sequence, set \
+                 data.targets_of to sequences"
+            )
+        }))
     }
 
     fn labels(&self, name: &str, y: &Tensor, time: Option<i64>, like: Option<Like<'_>>) -> Result<(Tensor, Targets)> {
@@ -95,7 +109,10 @@ impl Reader<'_> {
     fn numbers(&self, name: &str, y: &Tensor, time: Option<i64>, like: Option<Like<'_>>) -> Result<(Tensor, Targets)> {
         let size = y.size();
         // Where there are as many outputs as steps, sizes leave two readings; what is known decides.
-        let are_vectors = |n: i64| matches!(like, Some(Like { targets: Targets::Vectors { n_out }, .. }) if n_out == n);
+        let are_vectors = |n: i64| {
+            self.targets_of == Some(TargetsOf::Sequences)
+                || matches!(like, Some(Like { targets: Targets::Vectors { n_out }, .. }) if n_out == n)
+        };
         let of_steps = |steps: i64| Some(steps) == time;
         let (y, targets, places) = match size[..] {
             [_] => (y.unsqueeze(1), Targets::Vectors { n_out: 1 }, &["sample"][..]),
@@ -113,6 +130,12 @@ impl Reader<'_> {
                     .bad(format!("{name} is {size:?}; targets are {of_steps}[sample, output] for each sequence"));
             }
         };
+        if let (Some(TargetsOf::Steps), Targets::Vectors { .. }, None) = (self.targets_of, targets, like) {
+            let time = time.map_or("as many as steps".to_owned(), |time| time.to_string());
+            return self.bad(format!(
+                "{name} is {size:?}, but targets of steps are [sample, {time}] (data.targets_of is steps)"
+            ));
+        }
         Ok((self.finite(name, &y, None, places)?, targets))
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bd_core::text::plural;
 use bd_core::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 use super::read::Accept;
 use super::subset::{Binning, Subset};
@@ -12,11 +13,23 @@ use super::targets::Targets;
 /// The fraction of a file without a test part that is for testing, where nobody says otherwise.
 pub const USUAL_TEST: f64 = 0.2;
 
+/// What targets that are numbers `[sample, n]` are of, where a sequence has `n` steps, too, so that sizes leave both open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetsOf {
+    /// One number for each step.
+    Steps,
+    /// `n` numbers for each sequence.
+    Sequences,
+}
+
 /// What a file of samples is read for, and where its test part comes from.
 #[derive(Debug, Clone)]
 pub struct Reading {
     /// Which inputs the model takes.
     pub accept: Accept,
+    /// What targets `[sample, n]` are of; `None` is steps, where sequences have so many, with a note.
+    pub targets_of: Option<TargetsOf>,
     /// A file with the test part: its `x_test`, or else its `x`. `None`: the file itself has it, or is divided.
     pub test_file: Option<PathBuf>,
     /// The fraction of a file that has only `x` and `y` that is for testing; `None` is [`USUAL_TEST`].
@@ -31,7 +44,7 @@ pub struct Reading {
 impl Reading {
     /// For a model that takes these inputs; a file without a test part is divided by seed 0.
     pub fn new(accept: Accept) -> Self {
-        Self { accept, test_file: None, test: None, group: None, seed: 0 }
+        Self { accept, targets_of: None, test_file: None, test: None, group: None, seed: 0 }
     }
 
     /// Refuses a fraction that is none, and one of a file that is not divided.

@@ -351,7 +351,8 @@ fn a_part_is_made_of_events_in_memory() {
 fn what_a_model_has_learned_goes_before_what_values_look_like() {
     let part = |y: Tensor, targets| {
         let all = vec![("x".to_owned(), Tensor::ones([2, 3, 1], F64)), ("y".to_owned(), y)];
-        let reader = Reader { arrays: &Arrays::new(Path::new("a.npz"), all), accept: Accept::Numbers };
+        let reader =
+            Reader { arrays: &Arrays::new(Path::new("a.npz"), all), accept: Accept::Numbers, targets_of: None };
         reader.part("", "test", Some(Like { targets, train: None, names: None })).map(|part| part.subset.targets)
     };
     let labels = Targets::Labels { classes: 5 };

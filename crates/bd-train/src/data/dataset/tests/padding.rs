@@ -128,3 +128,28 @@ fn vectors_of_padded_sequences_are_whole() {
     let learned = Learned { channels: 1, targets: Targets::Vectors { n_out: 3 }, classes: None, binning: None };
     assert_eq!(Dataset::read_test(&path, Accept::Numbers, &learned).unwrap().targets, y);
 }
+
+/// Three outputs of sequences of three steps: sizes leave two readings, of which the usual one is told.
+#[test]
+fn targets_of_as_many_outputs_as_steps_are_what_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npz");
+    let y = Tensor::arange(12, F64).reshape([4, 3]) + 0.5;
+    let save = |y: &Tensor| {
+        let all = [("x", Tensor::ones([4, 3, 1], F64)), ("y", y.copy())];
+        save_npz(&path, &all.map(|(name, array)| (name.to_owned(), array))).unwrap();
+    };
+    save(&y);
+    let read = |targets_of| Dataset::read(&path, &Reading { targets_of, ..Reading::new(Accept::Numbers) });
+    let told = |data: &Dataset| data.notes.iter().any(|note| note.contains("set data.targets_of to sequences"));
+    let usual = read(None).unwrap();
+    assert_eq!((usual.targets, told(&usual)), (Targets::Series { n_out: 1 }, true));
+    let steps = read(Some(TargetsOf::Steps)).unwrap();
+    assert_eq!((steps.targets, told(&steps)), (Targets::Series { n_out: 1 }, false));
+    let sequences = read(Some(TargetsOf::Sequences)).unwrap();
+    assert_eq!((sequences.targets, told(&sequences)), (Targets::Vectors { n_out: 3 }, false));
+    assert_eq!((sequences.train.targets.size()[1], sequences.test.targets.size()[1]), (3, 3));
+    save(&y.narrow(1, 0, 2));
+    let error = read(Some(TargetsOf::Steps)).unwrap_err().to_string();
+    assert!(error.contains("targets of steps are [sample, 3]"), "{error}");
+}
