@@ -108,7 +108,8 @@ fn text_in_padding_is_no_class() {
     let numbers =
         vec![("x".to_owned(), Tensor::ones([2, 2, 1], F64)), ("len".to_owned(), Tensor::from_slice(&[2i64, 1]))];
     let arrays = Arrays::new(Path::new("a.npz"), numbers).with_text("y", all);
-    let part = Reader { arrays: &arrays, accept: Accept::Numbers }.part("", "training", None).unwrap();
+    let part =
+        Reader { arrays: &arrays, accept: Accept::Numbers, targets_of: None }.part("", "training", None).unwrap();
     assert_eq!(
         (part.names.unwrap(), part.targets),
         (vec!["go".to_owned(), "stop".into()], Targets::LabelsOfSteps { classes: 2 })
