@@ -31,6 +31,10 @@ fn every_model_computes_what_it_should() {
         "recurrent lif",
         "snn of the tutorial",
         "snn, recurrent",
+        "reservoir, random, relu",
+        "reservoir, orthogonal, tanh",
+        "reservoir, ring, identity",
+        "esn",
         "ridge regression",
     ];
     let surrogates = Surrogate::all().into_iter().map(|surrogate| format!("lif, {}", surrogate.name()));

@@ -47,8 +47,11 @@ impl Reader<'_> {
 
     /// What is said of targets `[sample, n]` that are taken for a number at each of `n` steps, and might be `n` numbers for each sequence.
     pub(super) fn numbers_of_steps(&self, suffix: &str, targets: Targets) -> Result<Option<String>> {
+        if targets != (Targets::Series { n_out: 1 }) {
+            return Ok(None); // labels may be text
+        }
         let name = named("y", suffix);
-        let y = self.arrays.get(&name)?.filter(|y| targets == Targets::Series { n_out: 1 } && y.dim() == 2);
+        let y = self.arrays.get(&name)?.filter(|y| y.dim() == 2);
         Ok(y.map(|y| {
             let (size, steps) = (y.size(), y.size()[1]);
             format!(
