@@ -117,7 +117,7 @@ impl Forecaster for Ngrc {
         Self { r: self.r.clone(), o: self.o.outputs(first..first + channels), ends: self.ends.of_one_horizon() }
     }
 
-    /// Takes mean and standard deviation of each channel from data `[.., n_in]`, see [`Standardise::fit`]. Without `scale` in the
+    /// Takes mean and standard deviation of each channel from data `[.., n_in]`, see [`Standardise::fit`](crate::Standardise::fit). Without `scale` in the
     /// settings there is nothing to do.
     fn fit_scale(&self, x: &Tensor) -> Result<()> {
         self.ends.fit_scale(x)

@@ -1,18 +1,4 @@
-//! [`RidgeSpectrum`]: ridge regression on rows that are all in memory, decomposed once for every penalty and for leaving out.
-//!
-//! With rows `X` `[row, feature]` and targets `Y` `[row, target]`, both less their means, and `X X' = U diag(l) U'`:
-//!
-//! ```text
-//! B       U sqrt(diag(l))                                        [row, direction]
-//! F       B diag(1 / (l + alpha)) B' Y                           what the fit says of its own rows
-//! h_i     1 / rows + sum over j of B_ij^2 / (l_j + alpha)        how much a row has a part in what is said of it
-//! e_i     (Y_i - F_i) / (1 - h_i)                                the error at row i of the fit to all others
-//! ```
-//!
-//! For given features the last line is exact (Hastie, Tibshirani, Friedman: "The Elements of Statistical Learning", 2nd edition, 7.64),
-//! and rows of a group that are left out together solve `(1 - H_gg) E_g = (Y - F)_g`. With more features than rows the numbers come
-//! from the matrix of the rows' products, with more rows from that of the features'. Such a matrix has the square of the condition
-//! number, which is why [`RidgeFactor`](super::RidgeFactor) does without; penalties below its round-off are refused.
+//! [`RidgeSpectrum`]: ridge regression decomposed once for every penalty and for leaving out.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +7,21 @@ use tch::{Kind, Tensor};
 
 use super::RidgeSolution;
 
-/// A regression for any penalty: see the [module](self). The intercept is not penalised.
+/// Ridge regression for any penalty, on rows that are all in memory and decomposed once. The intercept is not penalised.
+///
+/// With rows `X` `[row, feature]` and targets `Y` `[row, target]`, both less their means, and `X X' = U diag(l) U'`:
+///
+/// ```text
+/// B       U sqrt(diag(l))                                        [row, direction]
+/// F       B diag(1 / (l + alpha)) B' Y                           what the fit says of its own rows
+/// h_i     1 / rows + sum over j of B_ij^2 / (l_j + alpha)        how much a row has a part in what is said of it
+/// e_i     (Y_i - F_i) / (1 - h_i)                                the error at row i of the fit to all others
+/// ```
+///
+/// For given features the last line is exact (Hastie, Tibshirani, Friedman: "The Elements of Statistical Learning", 2nd edition, 7.64),
+/// and rows of a group that are left out together solve `(1 - H_gg) E_g = (Y - F)_g`. With more features than rows the numbers come
+/// from the matrix of the rows' products, with more rows from that of the features'. Such a matrix has the square of the condition
+/// number, which is why [`RidgeFactor`](super::RidgeFactor) does without; penalties below its round-off are refused.
 #[derive(Debug)]
 pub struct RidgeSpectrum {
     /// `[row, feature]`, less their means.
