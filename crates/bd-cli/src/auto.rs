@@ -98,7 +98,7 @@ fn reason(outcome: &AutoOutcome) -> String {
     let better = |tried: &&Tried| tried.model().is_some_and(|model| model.held_out.gain_over(&best.held_out).0 > 0.0);
     match outcome.tried.iter().find(better) {
         Some(tried) => format!(
-            "\n{:>8}  {} is simpler than {}, which is not better by more than a standard error of the difference",
+            "\n{:>8}  {} is simpler than {}, which is not better by more than two standard errors of the difference",
             "", outcome.best, tried.job
         ),
         None => String::new(),

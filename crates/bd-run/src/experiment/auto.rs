@@ -288,8 +288,12 @@ impl Tries<'_> {
     }
 }
 
-/// The simplest job that the best one's score on held-out samples is not better than by more than the standard error of the difference;
-/// the simplest of all where no score is a number.
+/// Standard errors of a difference from which on it is taken for one. Two, and not the one of Breiman's rule, because networks stop by the
+/// samples that judge them, which flatters their scores.
+const CLEARLY: f64 = 2.0;
+
+/// The simplest job that the best one's score on held-out samples is not [`CLEARLY`] better than; the simplest of all where no score is a
+/// number.
 fn best(tried: &[Tried]) -> Option<&'static str> {
     let scores: Vec<(&'static str, &HeldOut)> =
         tried.iter().filter_map(|tried| Some((tried.job, &tried.model()?.held_out))).collect();
@@ -304,7 +308,7 @@ fn choose(scores: &[(&'static str, &HeldOut)]) -> Option<&'static str> {
     let Some((_, best)) = best else { return scores.first().map(|(job, _)| *job) };
     let near = |held: &HeldOut| {
         let (gain, error) = best.gain_over(held);
-        gain <= error
+        gain <= CLEARLY * error
     };
     known.iter().find(|(_, held)| near(held)).map(|(job, _)| *job)
 }
@@ -341,11 +345,11 @@ mod tests {
         held(100, move |i| i < right)
     }
 
-    /// One sample of 100 told better is .01 with a standard error of .01; two are .02 with .014.
+    /// Three samples of 100 told better are .03 with a standard error of .017, five are .05 with .022.
     #[test]
-    fn the_simplest_within_a_standard_error_is_taken() {
-        assert_eq!(chosen(&[("conv", first(89)), ("rnn", first(90)), ("snn", first(70))]), Some("conv"));
-        assert_eq!(chosen(&[("conv", first(88)), ("rnn", first(90)), ("snn", first(90))]), Some("rnn"));
+    fn the_simplest_within_two_standard_errors_is_taken() {
+        assert_eq!(chosen(&[("conv", first(87)), ("rnn", first(90)), ("snn", first(70))]), Some("conv"));
+        assert_eq!(chosen(&[("conv", first(85)), ("rnn", first(90)), ("snn", first(90))]), Some("rnn"));
         assert_eq!(chosen(&[("conv", first(95)), ("rnn", first(90))]), Some("conv"));
         // 9 right where the other is wrong and 6 the other way round are .03 with .039.
         let other = held(100, |i| (6..97).contains(&i));
