@@ -9,7 +9,7 @@ use bd_models::{
     RandomConvolutionsConfig, ReservoirConfig, SequenceFeatures, SequenceReadout, SequenceReservoirConfig,
 };
 use bd_train::data::dataset::{Accept, Dataset, Shown, Subset};
-use bd_train::{Baselines, ChosenPenalty, Evaluation, HeldOut, RidgeSpectrum};
+use bd_train::{Baselines, ChosenPenalty, Control, Evaluation, HeldOut, RidgeSpectrum};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -82,16 +82,22 @@ fn run(
     let mut metrics_file = Metrics::open(folder.path())?;
     let mut held_out = HeldOut::default();
     // Settings are chosen anew for each part, without what is held out.
-    for part in parts(&config, data) {
-        if held_out.samples() > 0 && work.control.is_over() {
-            break;
-        }
+    let draws = config.hold_out().members;
+    for (i, part) in parts(&config, data).enumerate() {
         let (kept, held) = part?;
-        let Stage::Done(Fitted { model, .. }) = search(&config, &kept, work, false)? else { return Ok(Stage::Stopped) };
+        // What is left of the time is shared with the searches that follow, the last one among them.
+        let control = work.control.first_of(draws + 1 - i);
+        let Stage::Done(Fitted { model, .. }) = search(&config, &kept, &control, false)? else {
+            // A part for which there is no time is left out, unless it is the only one.
+            if held_out.samples() > 0 && !control.is_stopped() {
+                break;
+            }
+            return Ok(Stage::Stopped);
+        };
         let found = evaluate(&model, &held)?;
         held_out.add(&found, held.identities().as_deref(), held.lengths.as_ref())?;
     }
-    let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work, true)? else {
+    let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work.control, true)? else {
         return Ok(Stage::Stopped);
     };
     if config.search > 0 {
@@ -160,21 +166,24 @@ impl Fitted {
     }
 }
 
-/// The best of the settings of a configuration and of those that are drawn beside them, by the error at samples that are left out.
-fn search(config: &FeaturesConfig, train: &Subset, work: &Work<'_>, is_last: bool) -> Result<Stage<Fitted>> {
+/// The best of the settings of a configuration and of those that are drawn beside them, of which as many are tried as there is time for, by
+/// the error at samples that are left out. The last search ends with a model, whatever the time.
+fn search(config: &FeaturesConfig, train: &Subset, control: &Control, is_last: bool) -> Result<Stage<Fitted>> {
     let mut best: Option<Fitted> = None;
     for features in candidates(config) {
         // What is chosen among is what there was time for.
-        if best.is_some() && work.control.is_over() {
-            break;
-        }
+        let must_fit = is_last && best.is_none();
+        let go_on = || !control.is_stopped() && (must_fit || !control.is_over());
         let candidate = FeaturesConfig { model: features, ..config.clone() };
-        let Stage::Done(fitted) = fit(&candidate, train, work, is_last)? else { return Ok(Stage::Stopped) };
+        let Some(fitted) = fit(&candidate, train, &go_on)? else { break };
         if best.as_ref().is_none_or(|best| fitted.error() < best.error()) {
             best = Some(fitted);
         }
     }
-    Ok(Stage::Done(best.expect("the settings of the configuration are a candidate")))
+    Ok(match best {
+        Some(best) if !control.is_stopped() => Stage::Done(best),
+        _ => Stage::Stopped,
+    })
 }
 
 /// The settings of a configuration, and those that are drawn beside them: of a reservoir its radius from 0.05 to 1.5, leak from 0.03 to 1,
@@ -210,14 +219,11 @@ fn settings_words(config: &FeaturesConfig) -> String {
     )
 }
 
-/// Fitted to sequences, for good if this is the last fit.
-fn fit(config: &FeaturesConfig, train: &Subset, work: &Work<'_>, is_last: bool) -> Result<Stage<Fitted>> {
+/// Fitted to sequences; `None` if it is not to go on.
+fn fit(config: &FeaturesConfig, train: &Subset, go_on: &dyn Fn() -> bool) -> Result<Option<Fitted>> {
     let model = model(config)?;
-    // Time that is over ends what is held out and what is tried; a model that was judged is still fitted to all of the training part.
-    let has_time = || is_last || !work.control.is_over();
-    let go_on = || !work.control.is_stopped() && has_time();
-    let features = model.fit_features(&numbers(train)?, train.lengths.as_ref(), &go_on)?;
-    let Some(features) = features else { return Ok(Stage::Stopped) };
+    let features = model.fit_features(&numbers(train)?, train.lengths.as_ref(), go_on)?;
+    let Some(features) = features else { return Ok(None) };
     let targets = match train.targets.kind() {
         Kind::Int64 => one_hot(&train.targets, config),
         _ => model.fit_targets(&train.targets)?,
@@ -227,7 +233,7 @@ fn fit(config: &FeaturesConfig, train: &Subset, work: &Work<'_>, is_last: bool) 
     let solution = spectrum.solve(chosen.alpha)?;
     let bias = solution.bias.as_ref().expect("there is an intercept");
     model.set_readout(&solution.weight, bias)?;
-    Ok(Stage::Done(Fitted { model, chosen, features: config.model.clone() }))
+    Ok(Some(Fitted { model, chosen, features: config.model.clone() }))
 }
 
 /// 1 for the class and 0 for the others, float64 `[sample, class]`.
