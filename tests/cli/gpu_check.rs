@@ -19,31 +19,61 @@ case "$1 $2" in
 esac
 "#;
 
-fn gpu_check(desk: &Desk, args: &[&str]) -> Ended {
+/// The script in the folder of the desk, on a machine whose folders of libraries are `libraries`.
+fn gpu_check(desk: &Desk, libraries: &str, args: &[&str]) -> Ended {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/gpu-check");
     let mut command = Command::new("python3");
     command.arg(script).args(args).current_dir(desk.path(""));
-    ended(command.env_remove("OUT").env("LD_LIBRARY_PATH", "of/the/test").output().unwrap())
+    ended(command.env_remove("OUT").env("PYTHONPATH", "python").env("LD_LIBRARY_PATH", libraries).output().unwrap())
+}
+
+/// The folder of the desk, as its programs see it.
+fn here(desk: &Desk) -> String {
+    fs::canonicalize(desk.path("")).unwrap().display().to_string()
+}
+
+fn no_python() -> bool {
+    let missing = Command::new("python3").arg("--version").output().is_err();
+    if missing {
+        eprintln!("left out: there is no python3");
+    }
+    missing
+}
+
+/// A file that can be executed.
+fn program(desk: &Desk, name: &str, text: &str) {
+    file(desk, name, text);
+    fs::set_permissions(desk.path(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn file(desk: &Desk, name: &str, text: &str) {
+    let file = desk.path(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, text).unwrap();
+}
+
+/// The torch of a `python3` that runs in the folder of the desk.
+fn torch(desk: &Desk, version: &str) {
+    file(desk, "python/torch/__init__.py", "raise ImportError('nothing has to import it')");
+    file(desk, "python/torch/version.py", &format!("__version__ = '{version}'\n"));
 }
 
 #[test]
 fn what_fails_is_told_and_the_rest_is_done() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        return eprintln!("left out: there is no python3");
+    if no_python() {
+        return;
     }
     let desk = Desk::new();
     for (name, text) in
         [("bd", BD), ("tests/kernels", "#!/bin/sh\nexit 1\n"), ("benches/cuda", "#!/bin/sh\necho 7 ms\n")]
     {
-        let file = desk.path("packed").join(name);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, text).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        program(&desk, &format!("packed/{name}"), text);
     }
-    let ended = gpu_check(&desk, &["--binaries", "packed", "--limit", "10"]);
+    file(&desk, "libtorch/lib/libtorch_cpu.so", "");
+    let ended = gpu_check(&desk, "driver:libtorch/lib", &["--binaries", "packed", "--limit", "10"]);
     assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
     for words in [
-        "libraries in of/the/test",
+        &format!("libraries in {0}/driver:{0}/libtorch/lib\n", here(&desk)),
         "gru (cpu_f32): gradient of input is zero",
         "FAIL (exit code 9)",
         "FAIL (longer than 10 s)",
@@ -54,16 +84,40 @@ fn what_fails_is_told_and_the_rest_is_done() {
     ] {
         assert!(ended.stdout.contains(words), "{words:?} not in\n{}{}", ended.stdout, ended.stderr);
     }
-    let ours = desk.files().into_iter().filter(|file| !file.starts_with("packed")).collect::<Vec<_>>();
+    let ours = desk.files().into_iter().filter(|file| file.starts_with("gpu-check")).collect::<Vec<_>>();
     assert_eq!(ours, ["gpu-check", "gpu-check/log.txt", "gpu-check/results.json"]);
     assert_eq!(json_of(&desk, "gpu-check/results.json")["steps"].as_array().unwrap().len(), 10);
 }
 
 #[test]
 fn without_binaries_it_says_where_they_come_from() {
-    if Command::new("python3").arg("--version").output().is_err() {
-        return eprintln!("left out: there is no python3");
+    if no_python() {
+        return;
     }
-    let ended = gpu_check(&Desk::new(), &["--binaries", "nowhere"]);
+    let ended = gpu_check(&Desk::new(), "", &["--binaries", "nowhere"]);
     assert!(ended.code == 1 && ended.stderr.contains("build it (cargo build --release)"), "{}", ended.stderr);
+}
+
+/// Machines with a GPU often name the driver's folders in `LD_LIBRARY_PATH`: libtorch is looked for in python's torch all the same, and
+/// stands before them.
+#[test]
+fn folders_without_libtorch_stand_behind_that_of_torch() {
+    if no_python() {
+        return;
+    }
+    let desk = Desk::new();
+    program(&desk, "packed/bd", "#!/bin/sh\necho \"libraries in $LD_LIBRARY_PATH\"\n");
+    file(&desk, "driver/libcuda.so.1", "");
+    torch(&desk, "2.11.0+cu130");
+    let torch_first = format!("libraries in {0}/python/torch/lib:{0}/driver", here(&desk));
+    let torch_alone = format!("libraries in {0}/python/torch/lib", here(&desk));
+    for (given, expected) in [("driver:", torch_first), ("", torch_alone)] {
+        let ended = gpu_check(&desk, given, &["--binaries", "packed"]);
+        let log = fs::read_to_string(desk.path("gpu-check/log.txt")).unwrap();
+        assert!(log.lines().any(|line| line == expected), "{expected} not in\n{log}{}", ended.stderr);
+    }
+    torch(&desk, "2.10.0+cu128");
+    let ended = gpu_check(&desk, "driver", &["--binaries", "packed"]);
+    let words = "the torch of this python3 is 2.10.0+cu128, needed is 2.11.0; set LD_LIBRARY_PATH";
+    assert!(ended.code == 1 && ended.stderr.contains(words), "{}", ended.stderr);
 }
