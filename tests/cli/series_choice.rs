@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::Range;
 
-use crate::common::{Desk, data, metric, refused_by};
+use crate::common::{Desk, data, metric, refused_by, reports};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -179,4 +179,38 @@ fn short_series_are_forecast_and_told_to_be_short() {
         let warns = ended.stderr.contains("warning   the choice of delay and alpha rests on");
         assert!(warns, "{}", ended.stderr);
     }
+}
+
+/// Settings of a reservoir that are drawn: each is the run of these settings alone, the least error wins, and the run says what it has.
+#[test]
+fn settings_of_a_reservoir_are_drawn_and_chosen_on_the_validation_part() {
+    let desk = Desk::new();
+    let file = data("sunspots.csv");
+    let esn = ["train", "esn", "--data", &file, "--time=YEAR", "--units=30", "--alpha=1e-2,1"];
+    let found = desk.bd_json(&[&esn[..], &["--search=4", "--out=run"]].concat());
+    let lines: Vec<Value> = reports(&desk, "run").into_iter().filter(|line| line.get("reservoir").is_some()).collect();
+    assert_eq!(lines.len(), 5); // what is drawn stands beside what the configuration has
+    let error = |line: &Value| line["nrmse"].as_f64().unwrap();
+    let best = lines.iter().min_by(|a, b| error(a).total_cmp(&error(b))).unwrap();
+    let chosen: Vec<&Value> = lines.iter().filter(|line| line["chosen"] == true).collect();
+    assert_eq!(chosen, [best]);
+    let settings = ["spectral_radius", "leak", "input_scaling", "bias_scaling"];
+    let own = json!({"spectral_radius": 0.9, "leak": 1.0, "input_scaling": 1.0, "bias_scaling": 0.0});
+    assert_eq!(lines[0]["reservoir"], own);
+    let config = config(&desk, "run");
+    assert_eq!(config["search"], 0);
+    settings.iter().for_each(|name| assert_eq!(config["reservoir"][name], best["reservoir"][name], "{name}"));
+    // Any of them alone has the error that the search has measured, and the best one the weights of the run.
+    for line in &lines {
+        let out = format!("alone{}", line["nrmse"]);
+        let set = settings.map(|name| format!("reservoir.{name}={}", line["reservoir"][name]));
+        let set = set.iter().flat_map(|set| ["--set", set]);
+        let alone = desk.bd_json(&esn.into_iter().chain(set).chain(["--out", &out]).collect::<Vec<_>>());
+        let penalties = reports(&desk, &out);
+        let least = penalties.iter().find(|line| line["chosen"] == true).unwrap();
+        assert_eq!(error(least), error(line));
+        assert_eq!(metric(&alone, "test_mse.1") == metric(&found, "test_mse.1"), line["chosen"] == true);
+    }
+    refused_by(&desk, &[&esn[..], &["--search=200000"]].concat(), 2, "search is 200000; it must be at most 100000");
+    refused_by(&desk, &["train", "ngrc", "--set=search=3"], 2, "search");
 }

@@ -429,7 +429,8 @@ pub(crate) struct Esn {
     /// Steps after which a state no longer depends on where it began; they are for warming up [default: 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) washout: Option<usize>,
-    /// Sequences: settings of the reservoir that are drawn and tried, of which the best at left-out samples are taken [default: 20]
+    /// Settings of the reservoir that are drawn and tried beside these, of which the best on the validation part of a series, or at
+    /// left-out sequences, are taken [default: 0; for sequences 20]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) search: Option<usize>,
     #[command(flatten)]

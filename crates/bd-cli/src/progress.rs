@@ -22,7 +22,7 @@ impl Progress {
         Self { quiet, bar: RefCell::new(ProgressBar::hidden()), unsaid: RefCell::default() }
     }
 
-    /// Shows a bar of so many updates or samples.
+    /// Shows a bar of so many updates, samples or settings.
     fn show(&self, length: u64, template: &str) {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length) };
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well formed"));
@@ -60,6 +60,14 @@ impl Listener for Progress {
     }
 
     fn on_samples(&self, done: usize) {
+        self.bar.borrow().set_position(done as u64);
+    }
+
+    fn on_search(&self, settings: usize) {
+        self.show(settings as u64, "{bar:40} {pos}/{len} settings, {eta} to go");
+    }
+
+    fn on_tried(&self, done: usize) {
         self.bar.borrow().set_position(done as u64);
     }
 

@@ -19,7 +19,13 @@ pub trait Listener {
     /// So many samples are in the regression.
     fn on_samples(&self, _done: usize) {}
 
-    /// The training or the regression has ended, at its end or before.
+    /// So many settings are about to be tried.
+    fn on_search(&self, _settings: usize) {}
+
+    /// So many of them have been tried.
+    fn on_tried(&self, _done: usize) {}
+
+    /// The training, the regression or the search has ended, at its end or before.
     fn on_trained(&self) {}
 }
 

@@ -1,7 +1,7 @@
 //! Settings of a forecast with several values, of which the validation part chooses one: [`NvarChoice`], [`RidgeChoice`]; and how the
 //! series is divided for it: [`SplitChoice`].
 
-use bd_core::{Error, Result};
+use bd_core::{Error, Result, setting};
 use bd_models::NvarConfig;
 use bd_train::{Ridge, Solver};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,16 @@ pub(super) const UNCHOSEN_ALPHA: f64 = 1e-6;
 pub(super) fn ladder() -> Vec<f64> {
     penalties("1e-8..1e2").expect("it is a range of powers of ten")
 }
+
+/// Settings of a reservoir that are tried where nobody says how many.
+pub(super) const USUAL_SEARCH: usize = 20;
+
+/// Refuses a number of settings that is a mistake in writing.
+pub(super) fn check_search(settings: usize) -> Result<()> {
+    setting::check("search", settings, settings <= MOST_SEARCHED, &format!("at most {MOST_SEARCHED}"))
+}
+
+const MOST_SEARCHED: usize = 100_000;
 
 /// [`SplitConfig`](bd_train::data::SplitConfig), with values that depend on others where nobody sets them.
 #[derive(Debug, Clone, Serialize, Deserialize)]

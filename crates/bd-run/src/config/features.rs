@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-use super::choice::penalties;
+use super::choice::{USUAL_SEARCH, check_search, penalties};
 use super::examples::{ExamplesFile, forget_other_tests, read, reading};
 use super::layers::{Layers, Meant, absolute, data_meant, laid};
 use super::network::{USUAL_VALIDATION, usual_members};
@@ -87,12 +87,6 @@ pub struct FeaturesConfig {
 
 /// What belongs to the data of a configuration.
 const OWN: [&str; 2] = ["data", "model.features"];
-
-/// Settings of a reservoir that are tried where nobody says how many.
-const USUAL_SEARCH: usize = 20;
-
-/// More than this are a mistake in writing.
-const MOST_SEARCHED: usize = 100_000;
 
 impl FeaturesConfig {
     fn defaults(job: &str, sequences: usize) -> Self {
@@ -220,9 +214,7 @@ impl FeaturesConfig {
         if self.ridge.alpha.is_empty() || self.ridge.alpha.iter().any(|alpha| !(*alpha > 0.0 && alpha.is_finite())) {
             return config(format!("ridge.alpha is {:?}; it is one or more numbers above 0", self.ridge.alpha));
         }
-        if self.search > MOST_SEARCHED {
-            return Err(Error::setting("search", self.search, format!("at most {MOST_SEARCHED}")));
-        }
+        check_search(self.search)?;
         match (&self.model, self.job == ESN) {
             (SequenceFeatures::Reservoir(_), true) | (SequenceFeatures::Convolutions(_), false) => {}
             _ => return config(format!("model.name is not that of a run of {}", self.job)),

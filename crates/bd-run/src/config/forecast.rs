@@ -14,7 +14,7 @@ use bd_train::{FreeRunConfig, Ridge};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::choice::{NvarChoice, RidgeChoice, SplitChoice, UNCHOSEN_ALPHA, UNCHOSEN_DELAY, ladder};
+use super::choice::{NvarChoice, RidgeChoice, SplitChoice, UNCHOSEN_ALPHA, UNCHOSEN_DELAY, check_search, ladder};
 use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
 use super::overlay::alternative;
 use super::{Dtype, ESN, check_threads, check_whole, cores};
@@ -86,6 +86,10 @@ pub struct ForecastConfig {
     /// Of esn, steps after which a state no longer depends on where it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub washout: Option<usize>,
+    /// Of esn, settings of the reservoir that are drawn and tried beside those of `reservoir`, of which the validation part chooses. What
+    /// a run has chosen is in its `reservoir`, and this is 0 then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<usize>,
     /// What is fitted.
     pub target: Target,
     /// Whether inputs are standardised by the training part.
@@ -130,6 +134,7 @@ impl ForecastConfig {
             nvar,
             reservoir: is_esn.then(ReservoirConfig::default),
             washout: is_esn.then_some(EsnConfig::default().washout),
+            search: is_esn.then_some(0),
             target: Target::default(),
             // In whatever units and with whatever offset a recording comes, a penalty should mean the same. The tutorial has neither.
             scale: flow.is_none(),
@@ -193,6 +198,11 @@ impl ForecastConfig {
         Self { nvar: NvarChoice { delay: vec![delay], ..self.nvar.clone() }, ..self.clone() }
     }
 
+    /// The same with the settings of a reservoir that were chosen.
+    pub(crate) fn with_reservoir(&self, reservoir: ReservoirConfig) -> Self {
+        Self { reservoir: Some(reservoir), search: Some(0), ..self.clone() }
+    }
+
     /// The model.
     pub fn model(&self) -> AnyForecasterConfig {
         let Self { target, scale, .. } = *self;
@@ -235,7 +245,7 @@ impl ForecastConfig {
 
     /// Whether something is to be chosen by the validation part.
     pub(crate) fn chooses(&self) -> bool {
-        self.ridge.alpha.len() > 1 || self.nvar.is_open()
+        self.ridge.alpha.len() > 1 || self.nvar.is_open() || self.search > Some(0)
     }
 
     /// The farthest horizon.
@@ -297,6 +307,7 @@ impl ForecastConfig {
             return config(format!("horizon is {:?}; each number of steps can be named once", self.horizon));
         }
         self.nvar.check()?;
+        check_search(self.search.unwrap_or(0))?;
         match (&self.reservoir, self.washout, self.job == ESN) {
             (Some(reservoir), Some(_), true) => {
                 reservoir.check()?;
@@ -304,9 +315,9 @@ impl ForecastConfig {
                     return Err(Error::setting("reservoir.units", reservoir.units, format!("1 to {MOST_UNITS}")));
                 }
             }
-            (None, None, false) => {}
+            (None, None, false) if self.search.is_none() => {}
             (_, _, true) => return config("reservoir and washout must be set for esn".into()),
-            (_, _, false) => return config("reservoir and washout are for esn".into()),
+            (_, _, false) => return config("reservoir, washout and search are for esn".into()),
         }
         self.ridge.check()?;
         if let (true, Select::FreeRun, false) = (self.chooses(), self.select, self.horizon.contains(&1)) {

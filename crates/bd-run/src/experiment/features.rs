@@ -4,10 +4,8 @@ use std::path::Path;
 
 use bd_core::npz::save_npz_with_text;
 use bd_core::text::{plural, short};
-use bd_core::{Error, Params, Result, Rng, catch_torch};
-use bd_models::{
-    RandomConvolutionsConfig, ReservoirConfig, SequenceFeatures, SequenceReadout, SequenceReservoirConfig,
-};
+use bd_core::{Error, Params, Result, catch_torch};
+use bd_models::{RandomConvolutionsConfig, SequenceFeatures, SequenceReadout, SequenceReservoirConfig};
 use bd_train::data::dataset::{Accept, Dataset, Shown, Subset};
 use bd_train::{Baselines, ChosenPenalty, Control, Evaluation, HeldOut, RidgeSpectrum};
 use serde_json::{Map, Value, json};
@@ -15,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::network::metrics;
 use super::report::{NetworkReport, Pictured};
-use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
+use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
 use crate::config::FeaturesConfig;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
@@ -87,7 +85,7 @@ fn run(
         let (kept, held) = part?;
         // What is left of the time is shared with the searches that follow, the last one among them.
         let control = work.control.first_of(draws + 1 - i);
-        let Stage::Done(Fitted { model, .. }) = search(&config, &kept, &control, false)? else {
+        let Stage::Done(Fitted { model, .. }) = best_of(&config, &kept, &control, false)? else {
             // A part for which there is no time is left out, unless it is the only one.
             if held_out.samples() > 0 && !control.is_stopped() {
                 break;
@@ -97,7 +95,7 @@ fn run(
         let found = evaluate(&model, &held)?;
         held_out.add(&found, held.identities().as_deref(), held.lengths.as_ref())?;
     }
-    let Stage::Done(Fitted { model, chosen, features }) = search(&config, &data.train, work.control, true)? else {
+    let Stage::Done(Fitted { model, chosen, features }) = best_of(&config, &data.train, work.control, true)? else {
         return Ok(Stage::Stopped);
     };
     if config.search > 0 {
@@ -168,7 +166,7 @@ impl Fitted {
 
 /// The best of the settings of a configuration and of those that are drawn beside them, of which as many are tried as there is time for, by
 /// the error at samples that are left out. The last search ends with a model, whatever the time.
-fn search(config: &FeaturesConfig, train: &Subset, control: &Control, is_last: bool) -> Result<Stage<Fitted>> {
+fn best_of(config: &FeaturesConfig, train: &Subset, control: &Control, is_last: bool) -> Result<Stage<Fitted>> {
     let mut best: Option<Fitted> = None;
     for features in candidates(config) {
         // What is chosen among is what there was time for.
@@ -186,25 +184,15 @@ fn search(config: &FeaturesConfig, train: &Subset, control: &Control, is_last: b
     })
 }
 
-/// The settings of a configuration, and those that are drawn beside them: of a reservoir its radius from 0.05 to 1.5, leak from 0.03 to 1,
-/// input scaling from 0.05 to 2, each evenly over its logarithm, and bias scaling from 0 to 1.
+/// The settings of a configuration, and of a reservoir those that are drawn beside them.
 fn candidates(config: &FeaturesConfig) -> Vec<SequenceFeatures> {
-    let mut all = vec![config.model.clone()];
-    if let SequenceFeatures::Reservoir(usual) = &config.model {
-        let mut rng = Rng::new(config.seed, "search");
-        let mut log_uniform = |least: f64, most: f64| least * (most / least).powf(rng.uniform());
-        for _ in 0..config.search {
-            let reservoir = ReservoirConfig {
-                spectral_radius: log_uniform(0.05, 1.5),
-                leak: log_uniform(0.03, 1.0),
-                input_scaling: log_uniform(0.05, 2.0),
-                bias_scaling: log_uniform(1.0, 2.0) - 1.0,
-                ..usual.reservoir
-            };
-            all.push(SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, ..*usual }));
-        }
+    match &config.model {
+        SequenceFeatures::Reservoir(usual) => search::with_drawn(usual.reservoir, config.search, config.seed)
+            .into_iter()
+            .map(|reservoir| SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, ..*usual }))
+            .collect(),
+        convolutions => vec![convolutions.clone()],
     }
-    all
 }
 
 /// The settings of a reservoir that were chosen.
@@ -212,11 +200,7 @@ fn settings_words(config: &FeaturesConfig) -> String {
     let SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, .. }) = &config.model else {
         return String::new();
     };
-    let ReservoirConfig { spectral_radius, leak, input_scaling, bias_scaling, .. } = *reservoir;
-    let [radius, leak, input, bias] = [spectral_radius, leak, input_scaling, bias_scaling].map(short);
-    format!(
-        "radius {radius}, leak {leak}, input scaling {input}, bias scaling {bias}: the least error at left-out samples"
-    )
+    format!("{}: the least error at left-out samples", search::words_of(reservoir))
 }
 
 /// Fitted to sequences; `None` if it is not to go on.

@@ -13,10 +13,11 @@ use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
-use super::delay::{self, TriedDelay, listed};
+use super::delay::{self, listed};
 use super::fit_words::{FitWords, say_few, say_oddities, validation_lines};
 use super::series::SeriesSource;
-use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
+use super::trial::{Trial, best};
+use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
 use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
 use crate::folder::RunFolder;
 use crate::listener::Listener;
@@ -106,17 +107,31 @@ impl PreparedForecast {
         let Self { mut config, data, split, .. } = self;
         let mut lines = Metrics::open(folder.path())?;
         // What a run that goes on has tried stays. The rest is written in the end.
-        lines.keep_first(TriedDelay::is_of)?;
+        lines.keep_first(|line| ["delay", "reservoir"].iter().any(|tried| line.get(tried).is_some()))?;
+        let trial = Trial { data: &data, split: &split, device, control: work.control };
         if config.nvar.is_open() {
-            let Stage::Done(tried) = delay::choose(&config, &data, &split, device, work.control)? else {
+            let Stage::Done(tried) =
+                trial.choose(config.nvar.delay.clone(), |delay| config.with_delay(*delay), |_| {})?
+            else {
                 return Ok(Stage::Stopped);
             };
             work.listener.say(&delay::words(&tried, &config, &data));
-            tried.iter().try_for_each(|one| lines.report(&one.line()))?;
-            let chosen = tried.iter().find(|one| one.chosen).expect("one delay is the best");
-            config = config.with_delay(chosen.delay);
+            tried.iter().try_for_each(|one| lines.report(&delay::line(one)))?;
+            config = config.with_delay(best(&tried).setting);
             folder.write_config(&Config::Forecast(Box::new(config.clone())))?;
             work.seconds.lap("delay");
+        }
+        if let (Some(usual), Some(count @ 1..)) = (config.reservoir, config.search) {
+            let settings = search::with_drawn(usual, count, config.seed);
+            work.listener.on_search(settings.len());
+            let tried = trial.choose(settings, |one| config.with_reservoir(*one), |done| work.listener.on_tried(done));
+            work.listener.on_trained();
+            let Stage::Done(tried) = tried? else { return Ok(Stage::Stopped) };
+            work.listener.say(&search::words(&tried, &config, &data));
+            tried.iter().try_for_each(|one| lines.report(&search::line(one)))?;
+            config = config.with_reservoir(best(&tried).setting);
+            folder.write_config(&Config::Forecast(Box::new(config.clone())))?;
+            work.seconds.lap("search");
         }
         let tried = lines.mark()?;
         let channels = data.series.channels.len();

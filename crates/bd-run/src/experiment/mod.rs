@@ -10,7 +10,9 @@ mod network;
 mod random;
 mod report;
 mod reporter;
+mod search;
 mod series;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
