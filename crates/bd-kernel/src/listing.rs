@@ -95,6 +95,16 @@ pub struct Code {
 }
 
 impl Code {
+    /// Another name that the surrounding text defines.
+    pub fn named(&self, name: &str) -> Self {
+        self.listing.name(name)
+    }
+
+    /// Its square root.
+    pub fn sqrt(self) -> Self {
+        self.call("sqrt")
+    }
+
     /// Its name in the text, or a constant.
     pub fn operand(&self) -> &str {
         &self.operand

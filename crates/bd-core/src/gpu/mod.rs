@@ -67,7 +67,7 @@ impl Launch {
 }
 
 /// The value of a parameter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Value {
     /// `long long`.
     Count(i64),
@@ -75,6 +75,10 @@ pub enum Value {
     Address(usize),
     /// `Leaves`.
     Leaves([usize; LEAVES]),
+    /// A structure of so many addresses or counts.
+    Table(Vec<usize>),
+    /// A structure of so many `double`.
+    Numbers(Vec<f64>),
 }
 
 impl From<usize> for Value {
@@ -106,11 +110,18 @@ impl Value {
         Self::Leaves(at)
     }
 
+    /// An address of each tensor, null where there is none.
+    pub fn table<'a>(tensors: impl IntoIterator<Item = Option<&'a Tensor>>) -> Self {
+        Self::Table(tensors.into_iter().map(|tensor| tensor.map_or(0, address)).collect())
+    }
+
     fn pointer(&self) -> *const c_void {
         match self {
             Self::Count(count) => (&raw const *count).cast(),
             Self::Address(address) => (&raw const *address).cast(),
             Self::Leaves(all) => all.as_ptr().cast(),
+            Self::Table(all) => all.as_ptr().cast(),
+            Self::Numbers(all) => all.as_ptr().cast(),
         }
     }
 }

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::tanh;
+using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::sqrt, std::tanh;
 
 #define __global__
 // Nobody else's, whatever it is called.

@@ -16,6 +16,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, Weak};
 
 use bd_core::checked::{check_input_shape, check_on};
+use bd_core::gpu::Gpu;
 use bd_core::{
     Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named, setting,
 };
@@ -119,7 +120,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         system: &'a S,
         params: &'a Params,
         objective: O,
-        optimizer: Optimizer,
+        mut optimizer: Optimizer,
         sha: Shared,
     ) -> Result<Self> {
         sha.check()?;
@@ -132,6 +133,9 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         }
         let (clip, penalty, accumulate, truncate) = (None, Penalty::default(), 1, None);
         let unwaited = on.1 != Device::Cpu && optimizer.is_built_in();
+        if let Some(gpu) = Gpu::of(on.1)? {
+            optimizer.use_kernels(&gpu)?;
+        }
         let (pending, checked) = (RefCell::default(), RefCell::default());
         Ok(Self {
             system,

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use bd_core::gpu::Gpu;
 use bd_core::{Error, Inputs, Result, System, catch_torch};
 use tch::{Device, Kind, Tensor};
 
@@ -15,14 +16,18 @@ use super::update::{check_total, finite_loss};
 use super::{Bptt, Update};
 use crate::data::Examples;
 use crate::loss::Objective;
+use crate::optim::by_kernels::Lesson;
 use crate::optim::together::{joined, parts};
 
-/// Adds the loss of a part, in float64. A sum that is not finite stays what it is, as that which the host stops at.
+/// Adds the loss of a part, the sum in float64. A sum that is not finite stays what it is, as that which the host stops at.
 pub(super) fn add(sum: Option<Tensor>, own: &Tensor) -> Tensor {
-    let own = own.detach().to_kind(Kind::Double);
+    let (own, wide) = (own.detach(), |loss: &Tensor| loss.to_kind(Kind::Double));
     match sum {
         None => own,
-        Some(sum) => (&sum + own).where_self(&sum.isfinite(), &sum),
+        Some(sum) => {
+            let sum = wide(&sum);
+            (&sum + wide(&own)).where_self(&sum.isfinite(), &sum)
+        }
     }
 }
 
@@ -38,8 +43,22 @@ pub(super) fn of_finite_inputs(loss: &Tensor, inputs: &Inputs) -> Tensor {
 
 impl<S: System, O: Objective> Bptt<'_, S, O> {
     /// Makes update `step` from the loss and its gradients.
-    pub(super) fn apply_unseen(&mut self, step: u64, loss: Tensor, gradients: &[Tensor]) {
+    pub(super) fn apply_unseen(&mut self, step: u64, loss: &Tensor, gradients: &[Tensor]) -> Result<()> {
         let _guard = tch::no_grad_guard();
+        if !self.optimizer.has_kernels() {
+            self.apply_by_tensors(step, loss.to_kind(Kind::Double), gradients);
+            return Ok(());
+        }
+        let pending = self.pending.get_mut();
+        let row = pending.next_row(loss.device());
+        let (penalty, clip, before) = (self.penalty, self.clip, pending.before());
+        let held = self.optimizer.update_by_kernels(Lesson { loss, gradients, penalty, clip, before, row: &row })?;
+        pending.unseen(step, held, row);
+        Ok(())
+    }
+
+    /// The same by operations of libtorch: the definition of what kernels do.
+    fn apply_by_tensors(&mut self, step: u64, loss: Tensor, gradients: &[Tensor]) {
         let params = self.optimizer.params();
         let (param, of_loss) = (joined(params.iter().map(|(_, param)| param)), joined(gradients));
         let (gradient, [squares, penalty]) = by_tensors(&param, &of_loss, self.penalty);
@@ -54,8 +73,10 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
                 gradient * factor.to_kind(param.kind())
             }
         };
-        let sound = self.optimizer.update_where(&param, &gradient, &sound);
-        self.pending.get_mut().unseen(step, of_loss, [loss, penalty, squares], sound);
+        let sound = self.optimizer.update_where(&param, &gradient, &sound).to_kind(Kind::Double);
+        let pending = self.pending.get_mut();
+        let held = pending.holding(of_loss);
+        pending.unseen(step, held, Tensor::stack(&[loss, penalty, squares, sound], 0));
     }
 
     /// Checks targets once for all batches that are taken of the same examples, where these were given: no update reads targets of
@@ -159,5 +180,12 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
     pub fn as_on_a_device(mut self) -> Self {
         self.unwaited = self.optimizer.is_built_in();
         self
+    }
+
+    /// The same by the kernels of a GPU.
+    #[doc(hidden)]
+    pub fn as_on_gpu(mut self, gpu: &Gpu) -> Result<Self> {
+        self.optimizer.use_kernels(gpu)?;
+        Ok(self.as_on_a_device())
     }
 }

@@ -3,6 +3,8 @@
 use bd_core::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
+use crate::optim::by_kernels::ROW;
+
 /// So many updates may wait to be looked at; then one look is taken unasked, so that what waits does not grow for ever.
 const MOST: usize = 1024;
 
@@ -10,8 +12,10 @@ const MOST: usize = 1024;
 /// brings all of it in one transfer.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    /// On the device: whether every update was sound so far. One that is not changes nothing, and neither do those after it.
-    sound: Option<Tensor>,
+    /// The numbers of the last update, where it was not looked at. One that is not sound changes nothing, and neither do those after it.
+    before: Option<Tensor>,
+    /// Where numbers of updates by kernels go, float64 `[MOST, ROW]`.
+    numbers: Option<Tensor>,
     /// The joined gradients of the loss, of the last update that was made while all before it were sound: where one is refused, its own.
     held: Option<Tensor>,
     /// Not looked at yet.
@@ -28,14 +32,13 @@ pub(super) struct Pending {
     pub(super) looks: u64,
 }
 
-/// The numbers of an update, all 0-dimensional tensors.
+/// An update that was not looked at.
 #[derive(Debug)]
 struct Row {
     step: u64,
-    /// Loss without the penalty, penalty, sum of the squares of the gradient; float64.
-    numbers: [Tensor; 3],
-    /// Whether this update and all before it are sound.
-    sound: Tensor,
+    /// Loss without the penalty, penalty, sum of the squares of the gradient, and whether this update and all before it are sound, 1 or 0;
+    /// float64 `[ROW]`.
+    numbers: Tensor,
 }
 
 /// The numbers of an update that was refused.
@@ -63,21 +66,38 @@ impl Pending {
         self.last = Some(known);
     }
 
-    /// Whether all updates so far were sound, on `device`.
-    pub(super) fn sound(&self, device: Device) -> Tensor {
-        self.sound.as_ref().map_or_else(|| Tensor::ones([], (Kind::Bool, device)), Tensor::shallow_clone)
+    /// The numbers of the last update, if it was not looked at.
+    pub(super) fn before(&self) -> Option<&Tensor> {
+        self.before.as_ref()
     }
 
-    /// Takes in an update on a device: its joined gradients of the loss, its `[loss, penalty, squares]`, and whether it and all
-    /// before it are sound.
-    pub(super) fn unseen(&mut self, step: u64, gradient: Tensor, numbers: [Tensor; 3], sound: Tensor) {
-        let before = self.sound(sound.device());
-        self.held = Some(match &self.held {
-            Some(held) => gradient.where_self(&before, held),
+    /// Whether all updates so far were sound, on `device`.
+    pub(super) fn sound(&self, device: Device) -> Tensor {
+        match &self.before {
+            Some(numbers) => numbers.get(ROW - 1).to_kind(Kind::Bool),
+            None => Tensor::ones([], (Kind::Bool, device)),
+        }
+    }
+
+    /// Where the numbers of the next update go, on `device`.
+    pub(super) fn next_row(&mut self, device: Device) -> Tensor {
+        let numbers = self.numbers.get_or_insert_with(|| Tensor::empty([MOST as i64, ROW], (Kind::Double, device)));
+        numbers.get(self.rows.len() as i64)
+    }
+
+    /// The gradient to keep beside that which is held, where updates are not made by kernels.
+    pub(super) fn holding(&self, gradient: Tensor) -> Tensor {
+        match &self.held {
+            Some(held) => gradient.where_self(&self.sound(gradient.device()), held),
             None => gradient,
-        });
-        self.sound = Some(sound.shallow_clone());
-        self.rows.push(Row { step, numbers, sound });
+        }
+    }
+
+    /// Takes in an update on a device: the joined gradients of the last one that came while all before it were sound, and its numbers.
+    pub(super) fn unseen(&mut self, step: u64, held: Tensor, numbers: Tensor) {
+        self.held = Some(held);
+        self.before = Some(numbers.shallow_clone());
+        self.rows.push(Row { step, numbers });
     }
 
     /// How many updates were not looked at.
@@ -97,15 +117,14 @@ impl Pending {
             return Ok(None);
         }
         self.looks += 1;
-        let all = rows.iter().flat_map(|Row { numbers: [a, b, c], sound, .. }| {
-            [a.shallow_clone(), b.shallow_clone(), c.shallow_clone(), sound.to_kind(Kind::Double)]
-        });
-        let all = Tensor::f_stack(&all.collect::<Vec<_>>(), 0)?.f_to_device(Device::Cpu)?;
-        let all = Vec::<f64>::try_from(all)?;
-        for (Row { step, .. }, found) in rows.iter().zip(all.chunks_exact(4)) {
+        // What comes next begins anew: all that were looked at are sound, or are forgotten.
+        self.before = None;
+        let all: Vec<&Tensor> = rows.iter().map(|row| &row.numbers).collect();
+        let all = Tensor::f_stack(&all, 0)?.f_to_device(Device::Cpu)?;
+        let all = Vec::<f64>::try_from(all.reshape([-1]))?;
+        for (Row { step, .. }, found) in rows.iter().zip(all.chunks_exact(ROW as usize)) {
             let [loss, penalty, squares] = [found[0], found[1], found[2]];
             if found[3] == 0.0 {
-                self.sound = None;
                 let held = self.held.take().expect("an update has gradients").f_to_device(Device::Cpu)?;
                 return Ok(Some((Numbers { step: *step, loss, squares }, held)));
             }

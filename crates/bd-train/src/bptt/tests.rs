@@ -3,8 +3,10 @@
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::sync::{Arc, LazyLock};
 
-use bd_core::testing::assert_close;
+use bd_core::gpu::Gpu;
+use bd_core::testing::{assert_close, emulated};
 use bd_core::{Inputs, Params, Rng, Shared, System, state};
 use tch::{Device, Kind, Tensor};
 
@@ -76,6 +78,25 @@ struct Left {
     looks: u64,
 }
 
+/// How updates are made.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Host,
+    /// As on a device, by operations of libtorch.
+    Operations,
+    /// As on a device, by kernels of an emulated GPU.
+    Kernels,
+}
+
+/// As on a device.
+const UNWAITED: [Way; 2] = [Way::Operations, Way::Kernels];
+
+/// One for all tests, so that each text is compiled once.
+fn gpu() -> &'static Gpu {
+    static GPU: LazyLock<Arc<Gpu>> = LazyLock::new(|| emulated(48 << 10, 4));
+    &GPU
+}
+
 #[derive(Clone, Copy)]
 struct Course {
     kind: Kind,
@@ -96,13 +117,7 @@ impl Default for Course {
 }
 
 impl Course {
-    fn bptt<'a, O: Objective>(
-        &self,
-        model: &'a Small,
-        params: &'a Params,
-        loss: O,
-        device: bool,
-    ) -> Bptt<'a, Small, O> {
+    fn bptt<'a, O: Objective>(&self, model: &'a Small, params: &'a Params, loss: O, way: Way) -> Bptt<'a, Small, O> {
         let config = OptimConfig { lr: self.lr, rule: self.rule, ..OptimConfig::default() };
         let mut bptt = Bptt::new(model, params, loss, &config, Shared::default()).unwrap();
         bptt = bptt.penalty(self.penalty).unwrap().accumulate(self.accumulate).unwrap();
@@ -112,12 +127,16 @@ impl Course {
         if let Some(steps) = self.truncate {
             bptt = bptt.truncate(steps).unwrap();
         }
-        if device { bptt.as_on_a_device() } else { bptt }
+        match way {
+            Way::Host => bptt,
+            Way::Operations => bptt.as_on_a_device(),
+            Way::Kernels => bptt.as_on_gpu(gpu()).unwrap(),
+        }
     }
 
-    fn run<O: Objective>(&self, loss: O, examples: &Examples, device: bool) -> Left {
+    fn run<O: Objective>(&self, loss: O, examples: &Examples, way: Way) -> Left {
         let (params, model) = Small::new(self.kind);
-        let mut bptt = self.bptt(&model, &params, loss, device);
+        let mut bptt = self.bptt(&model, &params, loss, way);
         let losses = bptt.fit(self.epochs, |_| examples.batches(2, None), |_, _| Ok(ControlFlow::Continue(())));
         let Checkpoint { model, optim, .. } = bptt.checkpoint();
         let losses = losses.map_err(|error| error.to_string());
@@ -141,15 +160,19 @@ fn updates_on_a_device_are_those_of_the_host() {
         for (rule, penalty) in rules.clone() {
             for clip in [None, Some(0.05), Some(1e6)] {
                 let course = Course { kind, rule, penalty, clip, ..Course::default() };
-                let what = format!("{rule:?} in {kind:?} with {penalty:?}, clipped to {clip:?}");
-                let [host, device] = [false, true].map(|device| course.run(Loss::Mse, &examples(kind), device));
-                assert_eq!((host.step, host.looks, device.step, device.looks), (12, 0, 12, 1), "{what}");
-                let tolerance = if clip == Some(0.05) { close } else { rule.round_off(kind) };
-                assert_same(&what, &device.params, &host.params, tolerance);
-                assert_same(&what, &device.optim, &host.optim, tolerance);
-                let pairs = device.losses.unwrap().into_iter().zip(host.losses.unwrap());
-                let tolerance = if penalty.is_none() { tolerance } else { close };
-                pairs.for_each(|(a, b)| assert!((a - b).abs() <= tolerance * b.abs(), "{what}: {a} and {b}"));
+                let host = course.run(Loss::Mse, &examples(kind), Way::Host);
+                let host_losses = host.losses.unwrap();
+                for way in UNWAITED {
+                    let what = format!("{rule:?} in {kind:?} with {penalty:?}, clipped to {clip:?}, {way:?}");
+                    let device = course.run(Loss::Mse, &examples(kind), way);
+                    assert_eq!((host.step, host.looks, device.step, device.looks), (12, 0, 12, 1), "{what}");
+                    let tolerance = if clip == Some(0.05) { close } else { rule.round_off(kind) };
+                    assert_same(&what, &device.params, &host.params, tolerance);
+                    assert_same(&what, &device.optim, &host.optim, tolerance);
+                    let pairs = device.losses.unwrap().into_iter().zip(&host_losses);
+                    let tolerance = if penalty.is_none() { tolerance } else { close };
+                    pairs.for_each(|(a, b)| assert!((a - b).abs() <= tolerance * b.abs(), "{what}: {a} and {b}"));
+                }
             }
         }
     }
@@ -159,15 +182,17 @@ fn updates_on_a_device_are_those_of_the_host() {
 fn several_batches_and_pieces_are_those_of_the_host() {
     for (accumulate, truncate) in [(2, None), (1, Some(3)), (3, Some(2))] {
         let course = Course { accumulate, truncate, ..Course::default() };
-        let [host, device] = [false, true].map(|device| course.run(Loss::Mse, &examples(course.kind), device));
-        assert_eq!(
-            (device.step, device.losses.as_ref().map(Vec::len)),
-            (host.step, host.losses.as_ref().map(Vec::len))
-        );
-        let pairs = device.losses.unwrap().into_iter().zip(host.losses.unwrap());
-        pairs.for_each(|(a, b)| assert!((a - b).abs() <= 1e-14 * b.abs(), "{a} and {b}"));
-        assert_same("parts", &device.params, &host.params, 1e-14);
-        assert_eq!(device.looks, 1);
+        let host = course.run(Loss::Mse, &examples(course.kind), Way::Host);
+        let host_losses = host.losses.unwrap();
+        for way in UNWAITED {
+            let device = course.run(Loss::Mse, &examples(course.kind), way);
+            let losses = device.losses.unwrap();
+            assert_eq!((device.step, losses.len()), (host.step, host_losses.len()));
+            let pairs = losses.into_iter().zip(&host_losses);
+            pairs.for_each(|(a, b)| assert!((a - b).abs() <= 1e-14 * b.abs(), "{a} and {b}, {way:?}"));
+            assert_same("parts", &device.params, &host.params, 1e-14);
+            assert_eq!(device.looks, 1);
+        }
     }
 }
 
@@ -208,13 +233,16 @@ fn what_is_not_finite_is_told_as_on_the_host_and_changes_nothing() {
     ];
     for (course, [usual, at_seven], kink, words) in cases {
         let whole = Examples::new(examples(course.kind).inputs().clone(), draw("y", &[5, 7, 3], course.kind)).unwrap();
-        let [host, device] = [false, true].map(|device| course.run(spoiled(usual, at_seven, kink), &whole, device));
-        let (found, expected) = (device.losses.unwrap_err(), host.losses.unwrap_err());
+        let host = course.run(spoiled(usual, at_seven, kink), &whole, Way::Host);
+        let expected = host.losses.unwrap_err();
         assert!(expected.contains(words), "{words} is not in: {expected}");
-        assert_eq!((found, device.step), (expected, host.step));
-        let tolerance = if course.clip.is_some() { 1e-6 } else { course.rule.round_off(course.kind) };
-        assert_same(words, &device.params, &host.params, tolerance);
-        assert_same(words, &device.optim, &host.optim, tolerance);
+        for way in UNWAITED {
+            let device = course.run(spoiled(usual, at_seven, kink), &whole, way);
+            assert_eq!((device.losses.unwrap_err(), device.step), (expected.clone(), host.step), "{way:?}");
+            let tolerance = if course.clip.is_some() { 1e-6 } else { course.rule.round_off(course.kind) };
+            assert_same(words, &device.params, &host.params, tolerance);
+            assert_same(words, &device.optim, &host.optim, tolerance);
+        }
     }
 }
 
@@ -230,19 +258,18 @@ fn the_first_sum_of_losses_that_is_not_finite_is_told() {
     };
     let course = Course { accumulate: 3, ..Course::default() };
     let whole = Examples::new(examples(course.kind).inputs().clone(), draw("y", &[5, 7, 3], course.kind)).unwrap();
-    let [host, device] = [false, true].map(|device| {
+    for way in [Way::Host, Way::Operations, Way::Kernels] {
         calls.set(0);
-        course.run(objective(), &whole, device).losses.unwrap_err()
-    });
-    assert!(host.contains("it is inf at update 1"), "{host}");
-    assert_eq!(device, host);
+        let error = course.run(objective(), &whole, way).losses.unwrap_err();
+        assert_eq!(error, "the loss is not finite: it is inf at update 1", "{way:?}");
+    }
 }
 
 #[test]
 fn the_host_looks_when_it_asks() {
     let (params, model) = Small::new(Kind::Double);
     let whole = examples(Kind::Double);
-    let mut bptt = Course::default().bptt(&model, &params, Loss::Mse, true);
+    let mut bptt = Course::default().bptt(&model, &params, Loss::Mse, Way::Operations);
     let (mut told, mut most) = (Vec::new(), 0);
     let losses = bptt.fit(
         20,
@@ -273,11 +300,15 @@ fn the_host_looks_when_it_asks() {
 /// A checkpoint after a refused update is that before it; the look after it tells, and training can go on.
 #[test]
 fn a_checkpoint_holds_what_was_good() {
+    UNWAITED.into_iter().for_each(a_checkpoint_holds_what_was_good_by);
+}
+
+fn a_checkpoint_holds_what_was_good_by(way: Way) {
     let (params, model) = Small::new(Kind::Double);
     let course = Course::default();
     let whole = Examples::new(examples(course.kind).inputs().clone(), draw("y", &[5, 7, 3], course.kind)).unwrap();
-    let good = Course { epochs: 2, ..course }.run(spoiled(1.0, 1.0, false), &whole, false);
-    let mut bptt = course.bptt(&model, &params, spoiled(1.0, f64::NAN, false), true);
+    let good = Course { epochs: 2, ..course }.run(spoiled(1.0, 1.0, false), &whole, Way::Host);
+    let mut bptt = course.bptt(&model, &params, spoiled(1.0, f64::NAN, false), way);
     let mut saved = None;
     let error = bptt.fit(
         4,
@@ -321,7 +352,7 @@ fn targets_are_checked_once() {
         examples.with_lengths(&lengths).unwrap()
     };
     let checks = Cell::new(0);
-    let mut bptt = Course::default().bptt(&model, &params, Counting(&checks), true);
+    let mut bptt = Course::default().bptt(&model, &params, Counting(&checks), Way::Operations);
     let (first, second) = (labelled(&[0, 1, 2, 1, 0]), labelled(&[2, 2, 2, 1, 0]));
     for (expected, examples) in [(1, &first), (1, &first), (2, &second), (2, &first)] {
         bptt.fit(2, |_| examples.batches(2, Some(&mut Rng::new(0, "o"))), |_, _| Ok(ControlFlow::Continue(())))

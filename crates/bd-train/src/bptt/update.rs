@@ -111,7 +111,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             last = Some(outputs.detach());
         }
         match unseen {
-            Some(loss) => self.apply_unseen(step, loss, &sum),
+            Some(loss) => self.apply_unseen(step, &loss, &sum)?,
             None => self.apply(step, loss, sum)?,
         }
         self.pending.get_mut().outputs = last;

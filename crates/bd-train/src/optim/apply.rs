@@ -44,7 +44,7 @@ pub(super) struct Apply<'a>(pub(super) &'a Target<'a>, pub(super) Tried);
 impl UseFormula for Try<'_> {
     type Out = Result<Tried, usize>;
 
-    fn with(self, formula: impl Formula) -> Self::Out {
+    fn with(self, formula: impl Formula, _constants: &[f64]) -> Self::Out {
         let Self(target) = self;
         let [a, b] = [target.slot(0), target.slot(1)];
         let wrong = on_host!([target.param, target.gradient, a, b], find_overflow(target, formula));
@@ -62,7 +62,7 @@ impl UseFormula for Try<'_> {
 impl UseFormula for Next<'_> {
     type Out = (Tensor, [Tensor; 2]);
 
-    fn with(self, formula: impl Formula) -> Self::Out {
+    fn with(self, formula: impl Formula, _constants: &[f64]) -> Self::Out {
         by_tensors(self.0, formula)
     }
 }
@@ -70,7 +70,7 @@ impl UseFormula for Next<'_> {
 impl UseFormula for Apply<'_> {
     type Out = ();
 
-    fn with(self, formula: impl Formula) {
+    fn with(self, formula: impl Formula, _constants: &[f64]) {
         let Self(target, tried) = self;
         match tried {
             Tried::OnHost => {

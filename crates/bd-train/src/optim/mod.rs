@@ -3,17 +3,20 @@
 //! libtorch's optimisers hide their moments from tch, so that a run could not be resumed; hence our own.
 
 mod apply;
+pub(crate) mod by_kernels;
 mod own;
 mod rule;
 pub(crate) mod together;
 
 use std::cell::Cell;
 
+use bd_core::gpu::Gpu;
 use bd_core::{Error, Params, Result, match_named, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::apply::{Apply, Target, Try};
+use self::by_kernels::{ByKernels, Lesson};
 pub use self::own::{Current, Next, UpdateRule};
 pub use self::rule::{EpsOn, Rule};
 use crate::schedule::Schedule;
@@ -69,8 +72,12 @@ pub struct Optimizer {
     params: Vec<(String, Tensor)>,
     /// Of each parameter, in the rule's order: views of `joined`.
     slots: Vec<Vec<Tensor>>,
-    /// Those of all parameters, one after the other, in the rule's order.
+    /// Those of all parameters, one after the other, in the rule's order: views of `all_slots`.
     joined: Vec<Tensor>,
+    /// `[slot, number]`.
+    all_slots: Tensor,
+    /// What updates without waiting, where the device has it.
+    kernels: Option<ByKernels>,
 }
 
 impl Optimizer {
@@ -96,11 +103,13 @@ impl Optimizer {
         }
         let on = (params[0].1.kind(), params[0].1.device());
         let total = params.iter().map(|(_, param)| param.numel() as i64).sum::<i64>();
-        let joined: Vec<Tensor> = slot_names.iter().map(|_| Tensor::zeros([total], on)).collect();
+        let all_slots = Tensor::zeros([slot_names.len() as i64, total], on);
+        let joined: Vec<Tensor> = (0..slot_names.len()).map(|slot| all_slots.get(slot as i64)).collect();
         let of_all: Vec<Vec<Tensor>> = joined.iter().map(|all| together::parts(all, &params)).collect();
         let of = |i: usize| of_all.iter().map(|parts| parts[i].shallow_clone()).collect();
         let slots = (0..params.len()).map(of).collect();
-        Ok(Self { lr, schedule: schedule.clone(), rule, slot_names, step: Cell::new(0), params, slots, joined })
+        let (schedule, step) = (schedule.clone(), Cell::new(0));
+        Ok(Self { lr, schedule, rule, slot_names, step, params, slots, joined, all_slots, kernels: None })
     }
 
     /// Updates done.
@@ -221,6 +230,32 @@ impl Optimizer {
         let sound = together::update_where((rule, step, lr), &self.params, (param, gradient), &self.joined, sound);
         self.step.set(step);
         sound
+    }
+
+    /// Makes updates without waiting by kernels from now on, where these serve rule and parameters.
+    pub(crate) fn use_kernels(&mut self, gpu: &Gpu) -> Result<()> {
+        if let Chosen::BuiltIn(rule) = &self.rule {
+            self.kernels = ByKernels::new(gpu, *rule, &self.params)?;
+        }
+        Ok(())
+    }
+
+    /// Whether updates without waiting are made by kernels.
+    pub(crate) fn has_kernels(&self) -> bool {
+        self.kernels.is_some()
+    }
+
+    /// One update by kernels, which nothing waits for: where it is sound, and so is the one before it; else nothing is changed. It is counted
+    /// as done. Hands back the joined gradients that are kept of the last sound one.
+    ///
+    /// # Panics
+    ///
+    /// Without [kernels](Self::has_kernels).
+    pub(crate) fn update_by_kernels(&mut self, lesson: Lesson<'_>) -> Result<Tensor> {
+        let kernels = self.kernels.as_ref().expect("it has kernels");
+        kernels.update((self.step() + 1, self.lr()), &self.all_slots, lesson)?;
+        self.step.set(self.step() + 1);
+        Ok(kernels.held().shallow_clone())
     }
 
     /// Learns that update `step` and those after it were not made.

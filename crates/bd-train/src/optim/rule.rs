@@ -1,6 +1,6 @@
 //! [`Rule`]: how a gradient changes a parameter, each written once, for numbers and for tensors.
 
-use bd_core::kernel::{Field, Num};
+use bd_core::kernel::{Code, Field, Num};
 use bd_core::{Result, portable, setting};
 use serde::{Deserialize, Serialize};
 
@@ -104,30 +104,70 @@ impl Rule {
 
     /// Hands `user` the formula of update `t`, from 1. Which one it is is a type, so that loops are compiled for each.
     pub(super) fn formula<U: UseFormula>(self, t: u64, lr: f64, user: U) -> U::Out {
-        let adam = |beta1: f64, beta2: f64, eps: f64, eps_on: EpsOn, keep: f64| {
-            let bias = |beta: f64| 1.0 - portable::pow(beta, t as f64);
-            let root = bias(beta2).sqrt();
-            let eps = if eps_on == EpsOn::Corrected { eps } else { eps / root };
-            Adam { beta1, beta2, eps, lr: lr / bias(beta1), root, keep }
-        };
         match self {
-            Self::Sgd => user.with(Sgd { lr }),
-            Self::Momentum { momentum } => user.with(Momentum { momentum, lr }),
-            Self::Nesterov { momentum } => user.with(Nesterov { momentum, lr }),
-            Self::RmsProp { decay, eps } => user.with(RmsProp { decay, eps, lr }),
-            Self::Adam { beta1, beta2, eps, eps_on } => user.with(adam(beta1, beta2, eps, eps_on, 1.0)),
+            Self::Sgd => made([lr], user, |[lr]| Sgd { lr }),
+            Self::Momentum { momentum } => made([momentum, lr], user, |[momentum, lr]| Momentum { momentum, lr }),
+            Self::Nesterov { momentum } => made([momentum, lr], user, |[momentum, lr]| Nesterov { momentum, lr }),
+            Self::RmsProp { decay, eps } => {
+                made([decay, 1.0 - decay, eps, lr], user, |[decay, rest, eps, lr]| RmsProp { decay, rest, eps, lr })
+            }
+            Self::Adam { beta1, beta2, eps, eps_on } => adam([beta1, beta2], eps, eps_on, 1.0, (t, lr), user),
             Self::AdamW { beta1, beta2, eps, weight_decay } => {
-                user.with(adam(beta1, beta2, eps, EpsOn::Corrected, 1.0 - lr * weight_decay))
+                adam([beta1, beta2], eps, EpsOn::Corrected, 1.0 - lr * weight_decay, (t, lr), user)
             }
         }
     }
+}
+
+/// Adam's formula of update `t`. `keep` is what is left of a parameter after its decay.
+fn adam<U: UseFormula>(
+    [beta1, beta2]: [f64; 2],
+    eps: f64,
+    eps_on: EpsOn,
+    keep: f64,
+    (t, lr): (u64, f64),
+    user: U,
+) -> U::Out {
+    let bias = |beta: f64| 1.0 - portable::pow(beta, t as f64);
+    let root = bias(beta2).sqrt();
+    let eps = if eps_on == EpsOn::Corrected { eps } else { eps / root };
+    let values = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, 1.0 / root, eps, keep, lr / bias(beta1)];
+    made(values, user, |[beta1, rest1, beta2, rest2, root, eps, keep, lr]| Adam {
+        betas: [beta1, beta2],
+        rests: [rest1, rest2],
+        root,
+        eps,
+        keep,
+        lr,
+    })
+}
+
+/// Hands `user` the formula of some constants.
+fn made<const K: usize, F: Formula, U: UseFormula>(
+    values: [f64; K],
+    user: U,
+    of: impl FnOnce([Constant; K]) -> F,
+) -> U::Out {
+    user.with(of(std::array::from_fn(|place| Constant { place, value: values[place] })), &values)
 }
 
 /// What does something with a formula.
 pub(super) trait UseFormula {
     type Out;
 
-    fn with(self, formula: impl Formula) -> Self::Out;
+    /// `constants` are those of the formula, in the order of their places.
+    fn with(self, formula: impl Formula, constants: &[f64]) -> Self::Out;
+}
+
+/// The most constants that a formula has.
+pub(super) const MOST_CONSTANTS: usize = 8;
+
+/// A number of a formula that may be another one in the next update: by its value on the host, by its place in a text that is compiled
+/// once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Constant {
+    place: usize,
+    value: f64,
 }
 
 /// The parameter and its slots after an update, from those before it and the gradient. Slots that a rule has not got are handed
@@ -136,9 +176,21 @@ pub(super) trait Formula: Copy {
     fn next<N: Root>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]);
 }
 
-/// A number with a square root.
+/// A number with a square root, to which constants come.
 pub(super) trait Root: Num {
     fn root(self) -> Self;
+
+    /// `c x`.
+    #[inline(always)]
+    fn times(self, c: Constant) -> Self {
+        self.scale(c.value)
+    }
+
+    /// `x + c`.
+    #[inline(always)]
+    fn plus(self, c: Constant) -> Self {
+        self.shift(c.value)
+    }
 }
 
 impl Root for f32 {
@@ -161,80 +213,105 @@ impl Root for Field {
     }
 }
 
+impl Root for Code {
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+
+    fn times(self, c: Constant) -> Self {
+        self.named(&c.name()) * self
+    }
+
+    fn plus(self, c: Constant) -> Self {
+        let c = self.named(&c.name());
+        self + c
+    }
+}
+
+impl Constant {
+    /// What a text calls it.
+    fn name(self) -> String {
+        format!("c[{}]", self.place)
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Sgd {
-    lr: f64,
+    lr: Constant,
 }
 
 impl Formula for Sgd {
     #[inline(always)]
     fn next<N: Root>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]) {
-        (x - g.scale(self.lr), slots)
+        (x - g.times(self.lr), slots)
     }
 }
 
 #[derive(Clone, Copy)]
 struct Momentum {
-    momentum: f64,
-    lr: f64,
+    momentum: Constant,
+    lr: Constant,
 }
 
 impl Formula for Momentum {
     #[inline(always)]
     fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
-        let v = v.scale(self.momentum) + g;
-        (x - v.clone().scale(self.lr), [v, other])
+        let v = v.times(self.momentum) + g;
+        (x - v.clone().times(self.lr), [v, other])
     }
 }
 
 #[derive(Clone, Copy)]
 struct Nesterov {
-    momentum: f64,
-    lr: f64,
+    momentum: Constant,
+    lr: Constant,
 }
 
 impl Formula for Nesterov {
     #[inline(always)]
     fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
-        let v = v.scale(self.momentum) + g.clone();
-        (x - (g + v.clone().scale(self.momentum)).scale(self.lr), [v, other])
+        let v = v.times(self.momentum) + g.clone();
+        (x - (g + v.clone().times(self.momentum)).times(self.lr), [v, other])
     }
 }
 
 #[derive(Clone, Copy)]
 struct RmsProp {
-    decay: f64,
-    eps: f64,
-    lr: f64,
+    decay: Constant,
+    /// One less the decay.
+    rest: Constant,
+    eps: Constant,
+    lr: Constant,
 }
 
 impl Formula for RmsProp {
     #[inline(always)]
     fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
-        let v = v.scale(self.decay) + g.clone().square().scale(1.0 - self.decay);
-        (x - (g / v.clone().root().shift(self.eps)).scale(self.lr), [v, other])
+        let v = v.times(self.decay) + g.clone().square().times(self.rest);
+        (x - (g / v.clone().root().plus(self.eps)).times(self.lr), [v, other])
     }
 }
 
 #[derive(Clone, Copy)]
 struct Adam {
-    beta1: f64,
-    beta2: f64,
-    eps: f64,
-    /// Divided by the correction of the first moment.
-    lr: f64,
-    /// Square root of the correction of the second moment.
-    root: f64,
+    betas: [Constant; 2],
+    /// One less each beta.
+    rests: [Constant; 2],
+    /// One over the square root of the correction of the second moment.
+    root: Constant,
+    eps: Constant,
     /// What is left of a parameter after its decay.
-    keep: f64,
+    keep: Constant,
+    /// Divided by the correction of the first moment.
+    lr: Constant,
 }
 
 impl Formula for Adam {
     #[inline(always)]
     fn next<N: Root>(self, x: N, g: N, [m, v]: [N; 2]) -> (N, [N; 2]) {
-        let m = m.scale(self.beta1) + g.clone().scale(1.0 - self.beta1);
-        let v = v.scale(self.beta2) + g.square().scale(1.0 - self.beta2);
-        let step = m.clone() / v.clone().root().scale(1.0 / self.root).shift(self.eps);
-        (x.scale(self.keep) - step.scale(self.lr), [m, v])
+        let m = m.times(self.betas[0]) + g.clone().times(self.rests[0]);
+        let v = v.times(self.betas[1]) + g.square().times(self.rests[1]);
+        let step = m.clone() / v.clone().root().times(self.root).plus(self.eps);
+        (x.times(self.keep) - step.times(self.lr), [m, v])
     }
 }
