@@ -10,9 +10,9 @@
 
 pub use bd_kernel::{
     AnyKernel, Bits, Block, Code, Cpu, Dual, Error, Event, Events, Facts, Formula, FusedPair, Grads, Input,
-    Instructions, Kernel, KernelChain, LANES, Listing, Lists, Loops, NoSpikes, Num, Numbers, Packed, Real, Result,
-    Rows, RowsMut, Series, Shape, Sizes, Sparse, Start, Striped, SurrogateGradient, Tile, Transpose, Typed, Unit,
-    UnitKernel, Vector, Workspaces, add_outer_product, add_totals, bits_len, num, pack, product, sigmoid, stripe,
+    Instructions, Kernel, KernelChain, LANES, Listing, Lists, Loops, Memo, NoSpikes, Num, Numbers, Packed, Real,
+    Result, Rows, RowsMut, Series, Shape, Sizes, Sparse, Start, Striped, SurrogateGradient, Tile, Transpose, Typed,
+    Unit, UnitKernel, Vector, Workspaces, add_outer_product, add_totals, bits_len, num, pack, product, sigmoid, stripe,
     striped_len, tanh, transpose, transpose_into_stripes, vectorised,
 };
 

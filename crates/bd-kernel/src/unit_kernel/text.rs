@@ -1,11 +1,21 @@
 //! The formula of units as text: in CUDA C, and for what the adjoint reads.
 
 use super::UnitKernel;
-use crate::{Code, Facts, Formula, Listing, Num, Result, SurrogateGradient, Unit};
+use crate::{Code, Facts, Formula, Listing, Memo, Num, Result, SurrogateGradient, Unit};
 
 impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
-    /// Taken from the adjoint's own text.
+    /// Whether the adjoint reads the input, and which numbers of state.
     pub(super) fn read_by_adjoint(&self) -> (bool, [bool; S]) {
+        static KNOWN: Memo<String, (bool, Vec<bool>)> = Memo::new();
+        let (input, states) = KNOWN.get(Formula::name(self), || {
+            let (input, states) = self.read_by_adjoint_text();
+            (input, states.to_vec())
+        });
+        (input, std::array::from_fn(|j| states[j]))
+    }
+
+    /// The same, taken from the adjoint's own text.
+    fn read_by_adjoint_text(&self) -> (bool, [bool; S]) {
         let listing = Listing::new();
         let (gx, gs) = self.adjoint_code(&listing);
         let results: Vec<_> = std::iter::once(gx).chain(gs).collect();

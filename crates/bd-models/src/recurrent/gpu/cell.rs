@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bd_core::Result;
 use bd_core::kernel::gpu::definitions;
-use bd_core::kernel::{Code, Dual, Facts, Formula, Listing, Num};
+use bd_core::kernel::{Code, Dual, Facts, Formula, Listing, Memo, Num};
 use bd_kernel::models::cell::{CellUnit, Own};
 use tch::Kind;
 
@@ -181,6 +181,14 @@ impl<U: CellUnit> CellText for UnitText<U> {
     }
 
     fn facts(&self) -> CellFacts {
+        static KNOWN: Memo<String, CellFacts> = Memo::new();
+        KNOWN.get(self.name(), || self.facts_by_text())
+    }
+}
+
+impl<U: CellUnit> UnitText<U> {
+    /// What is around the text, taken from it.
+    fn facts_by_text(&self) -> CellFacts {
         let written: Vec<Written> = (0..U::PHASES.len()).map(|phase| self.written(phase)).collect();
         // The adjoint of a later phase makes what it reads from what the earlier ones read.
         let reads = |name: &str| {

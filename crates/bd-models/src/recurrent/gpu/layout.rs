@@ -1,5 +1,6 @@
 //! [`TeamLayout`]: how the units, the samples and the weight of a recurrent cell are divided among thread blocks.
 
+use bd_core::kernel::Memo;
 use bd_core::{Error, Result};
 
 /// Threads of a block at most.
@@ -32,7 +33,7 @@ pub(super) struct Problem<'a> {
 }
 
 /// Limits of the GPU.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct GpuLimits {
     /// Blocks that run together.
     pub(super) processors: usize,
@@ -59,6 +60,19 @@ pub(super) struct TeamLayout {
 impl TeamLayout {
     /// Those that take the least time, by [`cycles`](Self::cycles).
     pub(super) fn of(problem: Problem<'_>, limits: GpuLimits) -> Result<Self> {
+        // Thousands are compared, which takes as long as a launch of ten kernels.
+        static KNOWN: Memo<([usize; 3], Vec<(usize, usize)>, GpuLimits), Option<TeamLayout>> = Memo::new();
+        let Problem { units, samples, products, bytes } = problem;
+        let question = ([units, samples, bytes], products.to_vec(), limits);
+        KNOWN.get(question, || Self::best(problem, limits)).ok_or_else(|| {
+            let bytes = limits.bytes;
+            Error::Gpu(format!(
+                "{units} recurrent units are more than a block with {bytes} bytes of shared memory can work on; take fewer units"
+            ))
+        })
+    }
+
+    fn best(problem: Problem<'_>, limits: GpuLimits) -> Option<Self> {
         let members = (1..=limits.processors.min(problem.units)).filter(|members| {
             // Others have the same units, and members without any.
             problem.units.div_ceil(problem.units.div_ceil(*members)) == *members
@@ -67,12 +81,7 @@ impl TeamLayout {
         let all = members.flat_map(|members| samples.clone().map(move |samples| (members, samples)));
         let all = all.flat_map(|(members, samples)| [true, false].map(|resident| (members, samples, resident)));
         let all = all.filter_map(|which| Self::with(problem, limits, which));
-        all.min_by_key(|layout| layout.cycles(problem, limits)).ok_or_else(|| {
-            let (units, bytes) = (problem.units, limits.bytes);
-            Error::Gpu(format!(
-                "{units} recurrent units are more than a block with {bytes} bytes of shared memory can problem on; take fewer units"
-            ))
-        })
+        all.min_by_key(|layout| layout.cycles(problem, limits))
     }
 
     /// Those of so many members and samples, if there is room.
