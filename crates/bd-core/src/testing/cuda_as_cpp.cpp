@@ -11,6 +11,7 @@
 using std::atan, std::cos, std::erf, std::exp, std::fabs, std::fma, std::log, std::pow, std::sin, std::sqrt, std::tanh;
 
 #define __global__
+#define __grid_constant__
 // Nobody else's, whatever it is called.
 #define __device__ __attribute__((visibility("hidden")))
 #define __forceinline__ inline

@@ -5,7 +5,8 @@
 // `THREADS`; `rule`, the next number and its slots, written down from the formula.
 //
 // Numbers of all parameters are counted through, and those of parameter `p` end before `ends.at[p]`. Sums are in double, first over what a
-// thread has seen, then over threads, then over blocks, in an order that depends on the sizes alone.
+// thread has seen, then over threads, then over blocks, in an order that depends on the sizes alone. Tables are read where the launch has put
+// them: a copy of each thread's own would be in memory.
 
 struct Table {
     real *at[PARAMS];
@@ -59,7 +60,8 @@ __device__ inline void sum_over_threads(double *sums, const int count) {
 }
 
 // Sums of each block. While all updates before this one are sound, the gradients are put aside: of one that is refused they are looked at.
-extern "C" __global__ void update_sums(const long long n, const Ends ends, const Table params, const Table gradients,
+extern "C" __global__ void update_sums(const long long n, const __grid_constant__ Ends ends, const __grid_constant__ Table params,
+                                   const __grid_constant__ Table gradients,
                                    const Penalty penalty, const double *before, real *held, double *of_blocks) {
     SHARED(double, sums);
     const bool holds = !before || before[3] != 0;
@@ -85,7 +87,8 @@ extern "C" __global__ void update_sums(const long long n, const Ends ends, const
 }
 
 // What parameters and slots will be, and for each block whether any of it is not finite. The first block leaves penalty and squares, too.
-extern "C" __global__ void update_next(const long long n, const Ends ends, const Table params, const Table gradients,
+extern "C" __global__ void update_next(const long long n, const __grid_constant__ Ends ends, const __grid_constant__ Table params,
+                                   const __grid_constant__ Table gradients,
                                    const Penalty penalty, const double clip, const Constants constants, const real *slots,
                                    const double *of_blocks, double *totals, real *next, double *wrong) {
     SHARED(double, sums);
@@ -129,7 +132,7 @@ extern "C" __global__ void update_next(const long long n, const Ends ends, const
 }
 
 // Makes the update if it and all before it are sound. `row` is the loss, the penalty, the sum of the gradient's squares, and whether it was made.
-extern "C" __global__ void update_commit(const long long n, const Ends ends, const Table params, const double *before,
+extern "C" __global__ void update_commit(const long long n, const __grid_constant__ Ends ends, const __grid_constant__ Table params, const double *before,
                                   const real *loss, const double *wide_loss, const double *totals, const real *next,
                                   const double *wrong, real *slots, double *row) {
     SHARED(double, sums);
