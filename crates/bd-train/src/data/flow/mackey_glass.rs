@@ -159,6 +159,6 @@ mod tests {
             }
         }
         let exponent = growth / f64::from(spans * span) / 0.1;
-        assert!((exponent - 0.0071).abs() < 0.0015, "{exponent}");
+        assert!((exponent - 0.0051).abs() < 0.0005, "{exponent}");
     }
 }

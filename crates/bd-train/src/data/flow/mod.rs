@@ -55,8 +55,8 @@ pub enum Variables {
 /// How a series is made.
 #[derive(Debug)]
 enum Rule {
-    /// `f`, from parameters and `u` to `du/dt`: of numbers, and of numbers with derivatives.
-    Ordinary { derivative: Derivative<f64>, tangent: Derivative<Dual<f64>> },
+    /// `f`, from parameters and `u` to `du/dt`: of numbers, and of numbers with derivatives; and the usual solver.
+    Ordinary { derivative: Derivative<f64>, tangent: Derivative<Dual<f64>>, method: Method },
     /// See [`mackey_glass`].
     Delay,
     /// See [`kuramoto_sivashinsky`].
@@ -112,27 +112,38 @@ impl Flow {
         }
     }
 
-    /// The usual method: of ordinary differential equations the classic Runge-Kutta method with steps of `dt`; of the others the one
-    /// that their module describes.
+    /// A solution by the system's usual method: of `lorenz` and `rossler` the classic Runge-Kutta method with steps of `dt`, as in
+    /// BrainPy; of the other ordinary differential equations [`Method::REFERENCE`]; of the rest the one that their module describes.
     ///
     /// The series is `[points, variables]`, float64. Point `k` is the state after `k + 1` steps of `dt`; the start itself is not in it
     /// (as in BrainPy). `params` and `start` are in the order of the table.
     pub fn series(&self, params: &[f64], start: &[f64], dt: f64, points: usize) -> Result<Tensor> {
-        self.series_by(&Method::RungeKutta4, params, start, dt, points)
+        self.series_by(None, params, start, dt, points)
     }
 
-    /// [`series`](Self::series) by another solver of ordinary differential equations. What is not one has a method of its own,
-    /// whatever `method` is.
-    pub fn series_by(&self, method: &Method, params: &[f64], start: &[f64], dt: f64, points: usize) -> Result<Tensor> {
+    /// [`series`](Self::series) by another solver, where one is named. Fails for a system that is no ordinary differential equation.
+    pub fn series_by(
+        &self,
+        method: impl Into<Option<Method>>,
+        params: &[f64],
+        start: &[f64],
+        dt: f64,
+        points: usize,
+    ) -> Result<Tensor> {
         self.check_series(params, start, dt, points)?;
         let n = start.len();
         let ended = |point: usize| {
             let where_ = format!("point {point} (step {dt}, parameters {params:?}, start {start:?})");
             Error::NotFinite { what: format!("the series of {}", self.name), where_ }
         };
+        let method = method.into();
         let all = match self.rule {
-            Rule::Ordinary { derivative, .. } => {
-                method.series(&|u, du| derivative(params, u, du), start, dt, points).map_err(ended)?
+            Rule::Ordinary { derivative, method: usual, .. } => {
+                method.unwrap_or(usual).series(&|u, du| derivative(params, u, du), start, dt, points).map_err(ended)?
+            }
+            _ if method.is_some() => {
+                let words = "is no ordinary differential equation and has one method of its own";
+                return Err(Error::Config(format!("{} {words}", self.name)));
             }
             Rule::Delay => mackey_glass::series(params, start[0], dt, points).map_err(ended)?,
             Rule::KuramotoSivashinsky => {
@@ -148,19 +159,22 @@ impl Flow {
         Ok(Tensor::from_slice(&all).reshape([points as i64, n as i64]))
     }
 
-    /// What a solver of higher order makes of each of `starts`, `[batch, variables]`, as [`series`](Self::series) would: `[batch,
-    /// points, variables]`, not a number where a solution has ended. Ordinary differential equations are solved by
-    /// [`Method::REFERENCE`], the equation of Kuramoto and Sivashinsky with a quarter of the steps. `None` for a delay equation, whose
-    /// state is more than a point.
-    pub fn reference(&self, params: &[f64], starts: &Tensor, dt: f64, points: usize) -> Result<Option<Tensor>> {
+    /// What a second solver makes of each of `starts`, `[batch, variables]`, beside [`series`](Self::series): `[batch, points,
+    /// variables]`, not a number where a solution has ended. Where both agree, the series is a solution of the equations; later each
+    /// is one of its own.
+    ///
+    /// It is [`Method::REFERENCE`] or, beside this itself, one of a hundredfold tolerance; of the equation of Kuramoto and Sivashinsky
+    /// the same with a quarter of the steps. `None` for a delay equation, whose state is more than a point.
+    pub fn second_solution(&self, params: &[f64], starts: &Tensor, dt: f64, points: usize) -> Result<Option<Tensor>> {
         let rows: Vec<Vec<f64>> = Vec::try_from(starts)?;
         rows.iter().try_for_each(|start| self.check_series(params, start, dt, points))?;
         Ok(match self.rule {
-            Rule::Ordinary { derivative, .. } => {
+            Rule::Ordinary { derivative, method, .. } => {
+                let second = if method == Method::REFERENCE { Method::COARSE_REFERENCE } else { Method::REFERENCE };
+                let slope = |u: &[f64], du: &mut [f64]| derivative(params, u, du);
                 let solve = |start: &Vec<f64>| {
-                    let slope = |u: &[f64], du: &mut [f64]| derivative(params, u, du);
                     let mut all = Vec::with_capacity(points * start.len());
-                    Method::REFERENCE.visit(&slope, start, dt, points, &mut |u| all.extend_from_slice(u));
+                    second.visit(&slope, start, dt, points, &mut |u| all.extend_from_slice(u));
                     all.resize(points * start.len(), f64::NAN);
                     Tensor::from_slice(&all).reshape([points as i64, start.len() as i64])
                 };

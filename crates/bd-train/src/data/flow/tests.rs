@@ -1,25 +1,29 @@
 use super::*;
 
-fn end(flow: &Flow, dt: f64, points: usize) -> Vec<f64> {
-    let params = flow.usual_params();
-    let series = flow.series(&params, &flow.start(&params), dt, points).unwrap();
-    Vec::try_from(series.get(-1)).unwrap()
-}
-
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// The usual method of ordinary differential equations converges to the reference with order 4.
+/// The classic Runge-Kutta method converges to the reference with order 4, and a second solution is one of the same equations.
 #[test]
-fn the_order_is_four() {
-    for flow in FLOWS.iter().filter(|flow| matches!(flow.rule, Rule::Ordinary { .. })) {
-        let (params, coarse) = (flow.usual_params(), flow.dt / 2.0);
-        let start = Tensor::from_slice(&flow.start(&params)).unsqueeze(0);
-        let exact = flow.reference(&params, &start, coarse, 40).unwrap().unwrap();
-        let exact = Vec::<f64>::try_from(exact.get(0).get(-1)).unwrap();
-        let error = |halvings: u32| distance(&end(flow, coarse / 2f64.powi(halvings as i32), 40 << halvings), &exact);
-        let order = (error(0) / error(1)).log2();
+fn two_solvers_agree() {
+    for flow in &FLOWS {
+        let (params, coarse) = (flow.usual_params(), flow.dt / 8.0);
+        let start = flow.start(&params);
+        let at_end = |method, halvings: u32| {
+            let (dt, points) = (coarse / 2f64.powi(halvings as i32), 40 << halvings);
+            flow.series_by(method, &params, &start, dt, points).map(|all| Vec::<f64>::try_from(all.get(-1)).unwrap())
+        };
+        if let Some(second) =
+            flow.second_solution(&params, &Tensor::from_slice(&start).unsqueeze(0), coarse, 40).unwrap()
+        {
+            let second = Vec::<f64>::try_from(second.get(0).get(-1)).unwrap();
+            let apart = distance(&at_end(None, 0).unwrap(), &second);
+            assert!((1e-16..2e-5).contains(&apart), "{}: {apart}", flow.name);
+        }
+        let Ok(exact) = at_end(Some(Method::REFERENCE), 0) else { continue };
+        let error = |halvings| distance(&at_end(Some(Method::RungeKutta4), halvings).unwrap(), &exact);
+        let order = (error(1) / error(2)).log2();
         assert!((3.7..4.5).contains(&order), "{}: order {order}", flow.name);
     }
 }

@@ -38,6 +38,9 @@ impl Method {
     /// The most exact one: beyond it rounding counts.
     pub const REFERENCE: Self = Self::Extrapolation { tolerance: 1e-13 };
 
+    /// What the most exact one is compared with, to see for how long it is exact.
+    pub(super) const COARSE_REFERENCE: Self = Self::Extrapolation { tolerance: 1e-11 };
+
     /// The solution after 1 to `points` steps of `dt` from `start`, `[point, variable]` flattened.
     ///
     /// Fails with the number of the first point, counted from 0, where it is not finite or cannot be reached.
