@@ -6,7 +6,7 @@ use bd_core::files::sha256_of;
 use bd_core::text::plural;
 use bd_core::{Error, Result};
 use bd_train::FreeRunSummary;
-use bd_train::data::{Flow, Series, SeriesConfig};
+use bd_train::data::{FlowSeries, Series, SeriesConfig};
 use bd_train::forecast::ValidTime;
 use tch::Tensor;
 
@@ -97,23 +97,16 @@ impl SeriesSource {
 }
 
 fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
-    let flow = Flow::named(&system.name)?;
-    let params: Vec<f64> =
-        flow.params.iter().map(|(name, usual)| system.params.get(*name).copied().unwrap_or(*usual)).collect();
+    let (flow, params) = system.flow()?;
     let points = (system.duration / dt).round();
     if !(points.is_finite() && points >= 0.0) {
         return Err(Error::Config(format!("data.system.duration is {}; it must be a number above 0", system.duration)));
     }
-    let usual = flow.params.iter().map(|(_, value)| value).eq(&params);
+    let usual = flow.usual_params() == params;
+    let (points, start) = (points as usize, system.start.clone());
+    let series = FlowSeries { start, dt, transient: 0.0, ..FlowSeries::of(flow, params, points) };
     Ok(SeriesSource {
-        series: Series {
-            channels: flow.channels.iter().map(|&name| name.to_owned()).collect(),
-            values: flow.series(&params, &system.start, dt, points as usize)?,
-            start: dt, // the first point is one step after the start
-            dt,
-            times: None,
-            guess: None,
-        },
+        series: series.make(flow)?,
         sha256: None,
         source: system.name.clone(),
         time_label: "time".into(),

@@ -19,10 +19,10 @@ pub use digits::Digits;
 pub use events::{Binned, Events};
 pub use examples::Examples;
 pub(crate) use examples::Origin;
-pub use flow::{FLOWS, Flow};
+pub use flow::{FLOWS, Flow, FlowSeries};
 pub use narma::Narma;
 pub use ode::Method;
-pub use series::{Series, SeriesConfig, split_names};
+pub use series::{Series, SeriesConfig, in_table, split_names};
 pub use split::{Split, SplitConfig};
 
 /// Whether an array is of whole numbers; bools are none.

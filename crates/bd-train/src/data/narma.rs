@@ -10,7 +10,8 @@
 use bd_core::{Error, Result, Rng, setting};
 use tch::Tensor;
 
-use super::flow::{MAX_POINTS, whole};
+use super::Series;
+use super::flow::{MAX_POINTS, position, whole};
 
 /// The series of a seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,11 +35,17 @@ impl Narma {
     /// Names of the channels.
     pub const CHANNELS: [&'static str; 2] = ["input", "target"];
 
-    /// `[points, 2]`, float64: the input `u(t)` and the target `y(t+1)`, which is all that is known of the input so far. The
-    /// first `transient` points, which begin with zeros as history, are left out.
+    /// Changes a parameter by its name.
+    pub fn set(&mut self, name: &str, value: f64) -> Result<()> {
+        self.params[position("narma", &Self::PARAMS, name)?] = value;
+        Ok(())
+    }
+
+    /// The input `u(t)` and the target `y(t+1)`, which depends on the input so far. The first `transient` points, which begin with
+    /// zeros as history, are left out.
     ///
     /// Fails where the target leaves all bounds: above 1e3 it never returns.
-    pub fn series(&self, transient: usize, points: usize) -> Result<Tensor> {
+    pub fn series(&self, transient: usize, points: usize) -> Result<Series> {
         let [order, a, b, c, d] = self.params;
         whole("n", order, 1, 1000)?;
         Self::PARAMS.iter().zip(self.params).try_for_each(|((name, _), value)| setting::finite(name, value))?;
@@ -61,7 +68,14 @@ impl Narma {
             y.push(next);
         }
         let rows: Vec<f64> = (transient..all).flat_map(|t| [u[t + order - 1], y[t + order]]).collect();
-        Ok(Tensor::from_slice(&rows).reshape([points as i64, 2]))
+        Ok(Series {
+            channels: Self::CHANNELS.map(str::to_owned).to_vec(),
+            values: Tensor::from_slice(&rows).reshape([points as i64, 2]),
+            start: transient as f64,
+            dt: 1.0,
+            times: None,
+            guess: None,
+        })
     }
 }
 
@@ -74,8 +88,8 @@ mod tests {
     fn the_equation() {
         for order in [1, 2, 10] {
             let mut narma = Narma { seed: 3, ..Narma::default() };
-            narma.params[0] = order as f64;
-            let rows = Vec::<Vec<f64>>::try_from(narma.series(50, 100).unwrap()).unwrap();
+            narma.set("n", order as f64).unwrap();
+            let rows = Vec::<Vec<f64>>::try_from(narma.series(50, 100).unwrap().values).unwrap();
             let (u, y): (Vec<f64>, Vec<f64>) = rows.iter().map(|row| (row[0], row[1])).unzip();
             for t in order..100 {
                 // The target of a row is the value after it.
@@ -90,18 +104,18 @@ mod tests {
     /// A longer transient leaves out more of the same series.
     #[test]
     fn a_seed_has_one_series() {
-        let series = |transient, points| Narma::default().series(transient, points).unwrap();
+        let series = |transient, points| Narma::default().series(transient, points).unwrap().values;
         assert_eq!(series(20, 5), series(0, 25).narrow(0, 20, 5));
-        assert_ne!(series(0, 5), Narma { seed: 1, ..Narma::default() }.series(0, 5).unwrap());
+        assert_ne!(series(0, 5), Narma { seed: 1, ..Narma::default() }.series(0, 5).unwrap().values);
     }
 
     #[test]
     fn what_grows_beyond_all_bounds_is_refused() {
         let mut far = Narma::default();
-        far.params[0] = 40.0;
+        far.set("n", 40.0).unwrap();
         let error = far.series(0, 10_000).unwrap_err().to_string();
         assert!(error.contains("not finite: point") && error.contains("lower order"), "{error}");
-        far.params[0] = 2.5;
+        far.set("n", 2.5).unwrap();
         assert!(far.series(0, 10).unwrap_err().to_string().contains("n is 2.5; it must be a whole number from 1"));
     }
 }

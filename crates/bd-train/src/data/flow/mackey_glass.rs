@@ -22,7 +22,7 @@ const MOST_PAST: f64 = 1e7;
 
 pub(super) fn check(params: &[f64]) -> Result<()> {
     let tau = params[3];
-    let fits = tau >= LONGEST_STEP && tau <= MOST_PAST * LONGEST_STEP;
+    let fits = (LONGEST_STEP..=MOST_PAST * LONGEST_STEP).contains(&tau);
     setting::check("tau", tau, fits, &format!("{LONGEST_STEP} to {}", MOST_PAST * LONGEST_STEP))
 }
 

@@ -3,14 +3,17 @@
 mod equations;
 mod kuramoto_sivashinsky;
 mod mackey_glass;
+mod series;
 mod table;
 #[cfg(test)]
 mod tests;
+mod variation;
 
 use bd_core::kernel::Dual;
 use bd_core::{Error, Result, catch_torch, setting};
 use tch::Tensor;
 
+pub use self::series::FlowSeries;
 pub use self::table::FLOWS;
 use super::ode::Method;
 

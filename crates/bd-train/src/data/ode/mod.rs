@@ -38,6 +38,16 @@ impl Method {
     /// The most exact one: beyond it rounding counts.
     pub const REFERENCE: Self = Self::Extrapolation { tolerance: 1e-13 };
 
+    /// The solver of this name, with SciPy's tolerances where it has some.
+    pub fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "rk4" => Ok(Self::RungeKutta4),
+            "rk23" => Ok(Self::BogackiShampine { relative: 1e-3, absolute: 1e-6 }),
+            "extrapolation" => Ok(Self::REFERENCE),
+            _ => Err("there are: rk4, rk23, extrapolation".into()),
+        }
+    }
+
     /// What the most exact one is compared with, to see for how long it is exact.
     pub(super) const COARSE_REFERENCE: Self = Self::Extrapolation { tolerance: 1e-11 };
 
