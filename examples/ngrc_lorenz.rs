@@ -11,8 +11,8 @@ use tch::{Device, Kind};
 
 fn main() -> bd_core::Result<()> {
     let lorenz = Flow::named("lorenz")?;
-    let params = lorenz.usual_params();
-    let series = lorenz.series(&params, &lorenz.start(&params), 0.01, 10_000)?.unsqueeze(0);
+    let usual = lorenz.usual_params();
+    let series = lorenz.series(&usual, &lorenz.start(&usual), 0.01, 10_000)?.unsqueeze(0);
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
     let sha = Shared::new(0.01);
     let on = (Kind::Double, Device::Cpu);

@@ -164,6 +164,12 @@ pub(crate) struct Eval {
     /// the test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    /// ngrc, esn: also the N greatest Lyapunov exponents of the model on its own outputs and, beside them, of the system, if it is known
+    #[arg(long, value_name = "N")]
+    pub(crate) lyapunov: Option<usize>,
+    /// ngrc, esn: steps for them
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "lyapunov")]
+    pub(crate) lyapunov_steps: usize,
     #[command(flatten)]
     pub(crate) columns: OtherColumns,
     #[command(flatten)]

@@ -8,6 +8,7 @@ use bd_models::Nvar;
 use bd_train::Control;
 use bd_train::data::Split;
 use bd_train::forecast::{Candidate, Fitter, RidgeDevice, Score, Select};
+use bd_train::metrics::NRMSE;
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -158,8 +159,8 @@ pub(super) fn listed(numbers: &[usize]) -> String {
 /// What was tried, in one line.
 pub(super) fn words(tried: &[TriedDelay], config: &ForecastConfig, data: &SeriesSource) -> String {
     let measure = match (config.select, config.horizon.len()) {
-        (Select::OneStep, 1) => "NRMSE",
-        (Select::OneStep, _) => "mean NRMSE of the horizons",
+        (Select::OneStep, 1) => NRMSE,
+        (Select::OneStep, _) => "mean NRMSE/std of the horizons",
         (Select::FreeRun, _) => "median valid time",
     };
     let found = tried.iter().map(|TriedDelay { delay, best, .. }| match best {

@@ -83,6 +83,12 @@ impl Flow {
         })
     }
 
+    /// Whether it is an ordinary differential equation: [`series_by`](Self::series_by) takes any solver, and its Lyapunov spectrum is
+    /// known here.
+    pub fn is_ordinary(&self) -> bool {
+        matches!(self.rule, Rule::Ordinary { .. })
+    }
+
     /// The usual values of the parameters, in the order of the table.
     pub fn usual_params(&self) -> Vec<f64> {
         self.params.iter().map(|(_, value)| *value).collect()
