@@ -4,7 +4,7 @@
 
 use bd_core::Params;
 use bd_models::{Esn, EsnConfig, ReservoirConfig, Target};
-use bd_train::data::{Flow, FlowSeries, SplitConfig};
+use bd_train::data::{Flow, FlowSeries, Method, SplitConfig};
 use bd_train::forecast::{ForecastConfig, Measure, ValidTime, fit};
 use bd_train::{FreeRunConfig, Units};
 use tch::{Device, Kind};
@@ -12,7 +12,10 @@ use tch::{Device, Kind};
 fn main() -> bd_core::Result<()> {
     let lorenz = Flow::named("lorenz")?;
     let params = lorenz.usual_params();
-    let series = FlowSeries { dt: 0.02, ..FlowSeries::of(lorenz, params.clone(), 10_000) }.make(lorenz)?;
+    // Steps of the classic Runge-Kutta method as long as these follow Lorenz for 7 Lyapunov times only.
+    let exact =
+        FlowSeries { dt: 0.02, method: Some(Method::REFERENCE), ..FlowSeries::of(lorenz, params.clone(), 10_000) };
+    let series = exact.make(lorenz)?;
     let split = SplitConfig { warmup: 0.1, split: [0.67, 0.0, 0.33] }.divide(series.points())?;
 
     let reservoir = ReservoirConfig { units: 400, bias_scaling: 0.5, input_scaling: 0.3, ..ReservoirConfig::default() };

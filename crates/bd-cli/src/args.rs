@@ -358,7 +358,7 @@ pub(crate) struct Series {
     pub(crate) data: Option<PathBuf>,
     /// System to integrate and learn instead of Lorenz: rossler, double-scroll, lorenz96, mackey-glass or kuramoto-sivashinsky, with
     /// parameters as in --set data.system.params.c=6
-    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    #[arg(long, value_name = "NAME", conflicts_with = "data", help_heading = "Data")]
     pub(crate) system: Option<String>,
     /// Columns of the file that are the channels, or arrays of several columns; a name with a comma in it in double quotes
     /// [default: all]

@@ -1,8 +1,16 @@
-//! Gauthier, Bollt, Griffith, Barbosa, "Next generation reservoir computing", Nat. Commun. 12 (2021), by their own protocol, over 100
-//! starts instead of their 10. Expected figures are those of their program (`quantinfo/ng-rc-paper-code`), run with SciPy 1.17.1: median
-//! 1.34e-3 of ten forecasts of Lorenz, mean 2.7e-2 of z from x and y.
+//! Gauthier, Bollt, Griffith, Barbosa, "Next generation reservoir computing", Nat. Commun. 12 (2021), by the protocol of their
+//! programs (`quantinfo/ng-rc-paper-code`), over 100 starts instead of 10.
+//!
+//! | | their programs, NumPy 2.4 and SciPy 1.17.1 | here |
+//! |---|---|---|
+//! | Lorenz, NRMSE over a Lyapunov time, their first two starts | 3.524e-4, 1.720e-3 | 3.525e-4, 1.721e-3 |
+//! | median, 10 starts | 1.39e-3 | 3.15e-3: chaos, the solutions are two from the third start on |
+//! | median, 100 starts | ten times: 1.66e-3 to 2.10e-3 | 2.02e-3 |
+//! | median, 1000 starts | 1.89e-3 | 1.82e-3 |
+//! | of an exact solution | 89 of 100 runs leave all bounds | 91 |
+//! | z from x and y, mean NRMSE | 2.7e-2 (10 starts) | 1.77e-2, median 1.65e-2 (100 starts) |
 
-use bd_core::{Chain, Forecaster as _, Params, Shared, System, Tap};
+use bd_core::{Chain, Params, Shared, System, Tap};
 use bd_models::{Linear, LinearConfig, Ngrc, NgrcConfig, Nvar, NvarConfig, Target};
 use bd_train::data::{Flow, Method};
 use bd_train::{Ridge, free_run, lyapunov_of_model, predict};
@@ -30,7 +38,8 @@ fn stretch(series: &Tensor, from: usize, count: usize) -> Tensor {
     series.narrow(1, from as i64, count as i64)
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
+fn median(all: &[f64]) -> f64 {
+    let mut all = all.to_vec();
     all.sort_by(f64::total_cmp);
     (all[(all.len() - 1) / 2] + all[all.len() / 2]) / 2.0
 }
@@ -66,13 +75,26 @@ fn forecasts(method: Method) -> Vec<f64> {
     (0..TRIALS).map(trial).collect()
 }
 
+/// The first two starts are those of their program, by the equations of the ridge regression in NumPy; the median is within what ten
+/// hundreds of starts have there.
 #[test]
 fn forecasts_of_lorenz_over_a_lyapunov_time() {
-    let found = median(forecasts(RK23));
-    let exact = median(forecasts(Method::REFERENCE));
-    println!("median NRMSE over {TRIALS} starts: RK23 {found:.3e}, of the exact solution {exact:.3e}");
-    assert!(found <= 1.4e-3, "{found}");
-    assert!(exact <= 1.4e-3, "{exact}");
+    let all = forecasts(RK23);
+    for (found, expected) in all.iter().zip([3.524e-4, 1.720e-3]) {
+        assert!((found / expected - 1.0).abs() < 2e-3, "{found} and not {expected}");
+    }
+    let found = median(&all);
+    println!("median NRMSE of {TRIALS} starts: {found:.3e}");
+    assert!((1.5e-3..2.2e-3).contains(&found), "{found}");
+}
+
+/// The error of their data, 1e-3 in a step, keeps their model from what it does when it is fitted to an exact solution: 28 weights then
+/// follow 400 points to many digits, and two lags of three channels have three directions of which nothing is known.
+#[test]
+fn of_an_exact_solution_most_runs_leave_all_bounds() {
+    let lost = forecasts(Method::REFERENCE).iter().filter(|error| error.is_nan() || **error > 1.0).count();
+    println!("exact solution: {lost} of {TRIALS} runs are lost");
+    assert!(lost > TRIALS / 2, "{lost}");
 }
 
 /// Theirs: points 0.05 apart, features of four points with five steps between them, alpha 0.05, 400 points, tested on 900.
@@ -99,21 +121,27 @@ fn z_from_x_and_y() {
     };
     let all: Vec<f64> = (0..TRIALS).map(trial).collect();
     let mean = all.iter().sum::<f64>() / TRIALS as f64;
-    let found = median(all);
+    let found = median(&all);
     println!("NRMSE of z over {TRIALS} starts: median {found:.3e}, mean {mean:.3e}");
     assert!(found <= 2.7e-2, "{found}");
 }
 
-/// Their model on its own outputs, fitted to 4000 points of the exact solution, beside Lorenz: 0.9056, 0, -14.57.
+/// A model of the present point alone, with products of two and three, of points 0.01 apart, beside Lorenz: 0.9056, 0, -14.57. The
+/// standard error of the first is 0.02.
 #[test]
-fn the_model_has_the_exponents_of_lorenz() {
-    let series = lorenz(Method::REFERENCE, 0.025, 120.0);
-    let (model, state) = fitted(&series, 200, 4000);
-    assert_eq!(model.memory(), 1);
-    let first = stretch(&series, 4199, 1).squeeze_dim(1);
-    let found = lyapunov_of_model(&model, &Shared::new(0.025), &first, &state, 3, [400, 20_000]).unwrap();
+fn a_model_has_the_exponents_of_lorenz() {
+    let (dt, points) = (0.01, 4000);
+    let series = lorenz(Method::REFERENCE, dt, 50.0);
+    let nvar = NvarConfig { delay: 1, stride: 1, order: vec![2, 3], constant: false };
+    let config = NgrcConfig { nvar, target: Target::Increment, scale: false };
+    let model = Ngrc::new(&mut Params::new(0, ON), 3, 1, &config).unwrap();
+    let (sha, ridge) = (Shared::new(dt), Ridge { alpha: 1e-6, ..Ridge::default() });
+    let (x, y) = (stretch(&series, 200, points), stretch(&series, 201, points));
+    let (_, state) = ridge.fit(&model, &sha, &x, &y, model.init_state(1, ON)).unwrap();
+    let first = stretch(&series, 200 + points, 1).squeeze_dim(1);
+    let found = lyapunov_of_model(&model, &sha, &first, &state, 3, [1000, 20_000]).unwrap();
     println!("exponents {:?}, standard errors {:?}", found.exponents, found.errors);
-    for (found, (expected, tolerance)) in found.exponents.iter().zip([(0.9056, 0.03), (0.0, 0.01), (-14.57, 1.0)]) {
+    for (found, (expected, tolerance)) in found.exponents.iter().zip([(0.9056, 0.06), (0.0, 0.02), (-14.5723, 0.08)]) {
         assert!((found - expected).abs() < tolerance, "{found} and not {expected}");
     }
 }

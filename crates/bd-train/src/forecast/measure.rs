@@ -246,14 +246,14 @@ impl ValidTime {
     /// What [`limit`](Self::limit) says of them, in a sentence for people.
     pub fn limit_sentence(&self) -> Option<String> {
         let FreeRunSummary { void, runs, .. } = self.free;
-        let limit = format!("{} {} in the median", short(self.limit()?), self.unit);
-        Some(match void {
-            0 => format!(
-                "a second solver of the system stays with the series for {limit}, and for no run for less than it is valid"
-            ),
-            void => format!(
-                "a second solver of the system stays with the series for {limit}; what {void} of {runs} runs are valid beyond it is void"
-            ),
-        })
+        let longer = match void {
+            0 => "no run is valid for longer".into(),
+            void => format!("{void} of {runs} runs are valid for longer, which is void"),
+        };
+        Some(format!(
+            "by a second solver the series is a solution for {} {} in the median; {longer}",
+            short(self.limit()?),
+            self.unit
+        ))
     }
 }

@@ -310,8 +310,8 @@ fn what_is_valid_beyond_the_truth_is_void() {
     };
     let time = ValidTime::of(free, 0.1, Some(0.9));
     assert!((time.limit().unwrap() - 1.8).abs() < 1e-12);
-    let words = "a second solver of the system stays with the series for 1.800 Lyapunov times in the median; what 3 of 4 runs are \
-                 valid beyond it is void";
+    let words = "by a second solver the series is a solution for 1.800 Lyapunov times in the median; 3 of 4 runs are valid for \
+                 longer, which is void";
     assert_eq!(time.limit_sentence().unwrap(), words);
 }
 
