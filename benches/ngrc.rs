@@ -74,7 +74,8 @@ fn main() -> bd_core::Result<()> {
     let repeats: usize = after("--repeats").and_then(|text| text.parse().ok()).unwrap_or(50);
     threads::set(after("--threads").and_then(|text| text.parse().ok()).unwrap_or(2));
     let lorenz = Flow::named("lorenz")?;
-    let series = lorenz.series(&[10.0, 28.0, 8.0 / 3.0], lorenz.start, 0.01, 10_000)?;
+    let params = lorenz.usual_params();
+    let series = lorenz.series(&params, &lorenz.start(&params), 0.01, 10_000)?;
     let data = Data(series.unsqueeze(0));
 
     let began = Instant::now();

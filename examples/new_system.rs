@@ -58,7 +58,8 @@ fn model(seed: u64) -> bd_core::Result<(Params, Chain<Reservoir, Linear>)> {
 
 fn main() -> bd_core::Result<()> {
     let lorenz = Flow::named("lorenz")?;
-    let series = lorenz.series(&[10.0, 28.0, 8.0 / 3.0], lorenz.start, 0.01, 8000)?.unsqueeze(0);
+    let usual = lorenz.usual_params();
+    let series = lorenz.series(&usual, &lorenz.start(&usual), 0.01, 8000)?.unsqueeze(0);
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
     let sha = Shared::new(0.01);
 

@@ -11,7 +11,8 @@ use tch::{Device, Kind};
 
 fn main() -> bd_core::Result<()> {
     let lorenz = Flow::named("lorenz")?;
-    let series = lorenz.series(&[10.0, 28.0, 8.0 / 3.0], lorenz.start, 0.01, 10_000)?.unsqueeze(0);
+    let usual = lorenz.usual_params();
+    let series = lorenz.series(&usual, &lorenz.start(&usual), 0.01, 10_000)?.unsqueeze(0);
     let stretch = |from: i64, to: i64| series.narrow(1, from, to - from);
     let sha = Shared::new(0.01);
     let on = (Kind::Double, Device::Cpu);

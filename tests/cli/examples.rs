@@ -24,6 +24,14 @@ fn ngrc_lorenz() {
 }
 
 #[test]
+fn esn_lorenz() {
+    let text = run("esn_lorenz");
+    let [valid, truth] = [(0, 2), (1, 10)]
+        .map(|(line, word)| -> f64 { text.lines().nth(line).unwrap().split(' ').nth(word).unwrap().parse().unwrap() });
+    assert!(valid >= 8.0 && truth > valid, "{text}");
+}
+
+#[test]
 fn new_system() {
     let text = run("new_system");
     let nrmse: f64 = text.split([' ', ',']).nth(2).unwrap().parse().unwrap();

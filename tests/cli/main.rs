@@ -13,6 +13,7 @@ mod parts;
 mod refusals;
 mod series_choice;
 mod snn_data;
+mod systems;
 mod train_auto;
 mod train_ngrc;
 mod train_rnn;

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod series_file;
+
+pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
+
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
 6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
@@ -160,6 +164,12 @@ pub(crate) struct Eval {
     /// the test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    /// ngrc, esn: also the N greatest Lyapunov exponents of the model on its own outputs and, beside them, of the system, if it is known
+    #[arg(long, value_name = "N")]
+    pub(crate) lyapunov: Option<usize>,
+    /// ngrc, esn: steps for them
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "lyapunov")]
+    pub(crate) lyapunov_steps: usize,
     #[command(flatten)]
     pub(crate) columns: OtherColumns,
     #[command(flatten)]
@@ -191,6 +201,11 @@ pub(crate) enum Data {
     /// Synthetic spoken digits, of the shape of the Spiking Heidelberg Digits: spikes with times, for bd train snn --data.
     #[command(after_help = EXIT_CODES)]
     Digits(Digits),
+    /// NARMA10, a nonlinear moving average: random input and the target that depends on its past.
+    #[command(after_help = EXIT_CODES)]
+    Narma(Narma),
+    #[command(flatten)]
+    Flow(OfFlow),
 }
 
 #[derive(Debug, Args)]
@@ -341,6 +356,10 @@ pub(crate) struct Series {
     /// Series to learn, instead of Lorenz: .csv, .tsv, .txt or .dat, .npy, .npz or .safetensors
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
+    /// System to integrate and learn instead of Lorenz: rossler, double-scroll, lorenz96, mackey-glass or kuramoto-sivashinsky, with
+    /// parameters as in --set data.system.params.c=6
+    #[arg(long, value_name = "NAME", conflicts_with = "data", help_heading = "Data")]
+    pub(crate) system: Option<String>,
     /// Columns of the file that are the channels, or arrays of several columns; a name with a comma in it in double quotes
     /// [default: all]
     #[arg(long, value_name = "NAME,NAME", help_heading = "Data")]

@@ -1,16 +1,74 @@
 //! `bd data`: data to try things with, as files.
 
-use bd_core::Error;
+use bd_core::files::refuse_existing;
 use bd_core::npz::save_npz;
-use bd_train::data::Digits;
+use bd_core::text::plural;
+use bd_core::{Error, Result};
+use bd_train::data::{Digits, FlowSeries, Method, Narma, Series};
 
-use crate::args::{self, Data};
+use crate::args::{self, Data, OfFlow};
 use crate::console;
 
 pub(crate) fn make(data: &Data) -> anyhow::Result<()> {
     match data {
         Data::Digits(args) => digits(args),
+        Data::Narma(args) => Ok(narma(args)?),
+        Data::Flow(of_flow) => Ok(flow(of_flow)?),
     }
+}
+
+/// A series of a system.
+fn flow(OfFlow { flow, args }: &OfFlow) -> Result<()> {
+    Series::check_path(&args.file.out)?;
+    let changed = assignments(&args.file.param)?;
+    let params = flow.params_with(changed.iter().map(|(name, value)| (name.as_str(), *value)))?;
+    let usual = FlowSeries::of(flow, params, args.file.steps);
+    let settings = FlowSeries {
+        start: args.start.clone().unwrap_or_else(|| usual.start.clone()),
+        dt: args.dt.unwrap_or(usual.dt),
+        transient: args.transient.unwrap_or(usual.transient),
+        seed: args.seed,
+        method: args.method.as_deref().map(method).transpose()?,
+        ..usual
+    };
+    save(&settings.make(flow)?, &args.file)
+}
+
+fn narma(args: &args::Narma) -> Result<()> {
+    Series::check_path(&args.file.out)?;
+    let mut narma = Narma { seed: args.seed, ..Narma::default() };
+    for (name, value) in assignments(&args.file.param)? {
+        narma.set(&name, value)?;
+    }
+    save(&narma.series(args.transient, args.file.steps)?, &args.file)
+}
+
+fn save(series: &Series, file: &args::SeriesFile) -> Result<()> {
+    series.save(&file.out)?;
+    if !file.quiet {
+        console::message(&format!(
+            "data      {}: {}, {}, dt {}, from time {} on",
+            file.out.display(),
+            plural(series.points(), "point"),
+            plural(series.channels.len(), "channel"),
+            series.dt,
+            series.time_text(0),
+        ));
+    }
+    Ok(())
+}
+
+/// `NAME=VALUE` of each.
+fn assignments(all: &[String]) -> Result<Vec<(String, f64)>> {
+    let assignment = |text: &String| {
+        let parsed = text.split_once('=').and_then(|(name, value)| Some((name.to_owned(), value.parse().ok()?)));
+        parsed.ok_or_else(|| Error::Config(format!("--param {text}: expected NAME=NUMBER, as in tau=30")))
+    };
+    all.iter().map(assignment).collect()
+}
+
+fn method(name: &str) -> Result<Method> {
+    Method::named(name).map_err(|error| Error::Config(format!("--method {name}: {error}")))
 }
 
 /// Synthetic spoken digits, in the format that `bd train snn --data` reads.
@@ -19,10 +77,7 @@ fn digits(args: &args::Digits) -> anyhow::Result<()> {
     if out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("npz")) {
         return Err(Error::Config(format!("--out {}: it must end in .npz", out.display())).into());
     }
-    if out.symlink_metadata().is_ok() {
-        let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
-        return Err(Error::storage("create", out)(there).into());
-    }
+    refuse_existing(out)?;
     let digits = Digits { classes: *classes, channels: *channels, seed: *seed };
     let (mut arrays, mut said) = (Vec::new(), Vec::new());
     for (part, count) in [("train", *train), ("test", *test)] {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bd_core::Error;
 use bd_core::device::device_name;
-use bd_run::experiment::{evaluate_features, evaluate_forecast, evaluate_network};
+use bd_run::experiment::{evaluate_features, evaluate_forecast, evaluate_network, lyapunov};
 use bd_run::{Config, Input, Listener as _, Run, other_series};
 use bd_train::data::split_names;
 use serde_json::json;
@@ -18,6 +18,12 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
     let progress = Progress::new(args.reuse.quiet);
     let run = Run::open(&args.run)?;
     let refused = |words: String| Err(Error::Config(words).into());
+    if args.lyapunov.is_some() && !matches!(run.config(), Config::Forecast(_)) {
+        return refused(format!(
+            "--lyapunov is for runs of ngrc and esn on a series, and this is one of {}",
+            run.config().job()
+        ));
+    }
     match (run.config(), args.columns.given()) {
         (Config::Forecast(_), Some(option)) if args.data.is_none() => {
             return refused(format!("{option} is about a file of --data, and there is none"));
@@ -45,8 +51,14 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             };
             let other = args.data.as_ref().map(|file| other_series(config, file, &input)).transpose()?;
             let mse = if other.is_some() { "MSE" } else { "test MSE" };
-            let (report, metrics) = evaluate_forecast(&run, config, device, other, &progress)?;
-            (metrics, table::of_forecast(&report, mse))
+            let (report, mut metrics) = evaluate_forecast(&run, config, device, other, &progress)?;
+            let mut text = table::of_forecast(&report, mse);
+            if let Some(count) = args.lyapunov {
+                let found = lyapunov(&run, config, &report.data, count, args.lyapunov_steps)?;
+                metrics.extend(found.metrics());
+                text += &format!("\n{}", table::of_lyapunov(&found));
+            }
+            (metrics, text)
         }
         Config::Network(config) => {
             let (report, metrics) = evaluate_network(&run, config, device, args.data.as_deref(), &progress)?;

@@ -93,6 +93,7 @@ fn of_series(args: &args::Series) -> Result<Given> {
     }
     let alphas = args.alpha.as_deref().map(penalties).transpose()?;
     given.put("data.file", &file("--data", &args.data)?);
+    given.name("data.system", &args.system);
     given.put("data.columns", &args.columns.as_deref().map(split_names));
     given.put("data.time", &args.time);
     given.number("dt", "--dt", args.dt)?;

@@ -2,8 +2,9 @@
 
 use bd_core::text::short;
 use bd_run::Report;
-use bd_run::experiment::{ForecastReport, NetworkReport};
-use bd_train::{Activity, Evaluation};
+use bd_run::experiment::{ForecastReport, LyapunovReport, NetworkReport};
+use bd_train::metrics::NRMSE;
+use bd_train::{Activity, Evaluation, LyapunovSpectrum};
 
 mod baselines;
 
@@ -79,7 +80,7 @@ pub(crate) fn of_forecast(report: &ForecastReport, mse: &str) -> String {
     let ForecastReport { data, evaluation, .. } = report;
     let channels = &data.series.channels;
     let shown = if channels.len() == 1 { 0 } else { channels.len().min(MOST_CHANNELS) };
-    let mut text = format!("{:>8}  {mse:>10}  {:>10}  {:>11}  {:>10}", "horizon", "NRMSE", "persistence", "mean");
+    let mut text = format!("{:>8}  {mse:>10}  {:>10}  {:>11}  {:>10}", "horizon", NRMSE, "persistence", "mean");
     text += &channels[..shown].iter().map(|name| format!("  {name:>10}")).collect::<String>();
     text += if shown < channels.len() && shown > 0 { "  ..." } else { "" };
     for forecast in &evaluation.forecasts {
@@ -90,7 +91,22 @@ pub(crate) fn of_forecast(report: &ForecastReport, mse: &str) -> String {
         text += &values.map(|&value| format!("  {:>10}", short(value))).collect::<String>();
     }
     if let Some(free) = &evaluation.free {
-        text += &format!("\nfree run  {}", data.valid_time(free).sentence());
+        let time = data.valid_time(free);
+        text += &format!("\nfree run  {}", time.sentence());
+        text += &time.limit_sentence().map(|limit| format!("\ntruth     {limit}")).unwrap_or_default();
     }
     text
+}
+
+/// Exponents of a model on its own outputs and, below, of its system, with standard errors.
+pub(crate) fn of_lyapunov(report: &LyapunovReport) -> String {
+    let line = |name: &str, spectrum: &LyapunovSpectrum| {
+        let listed =
+            |numbers: &[f64]| numbers.iter().map(|number| format!("{number:.4}")).collect::<Vec<_>>().join(", ");
+        let (exponents, errors) = (listed(&spectrum.exponents), listed(&spectrum.errors));
+        let dimension = spectrum.kaplan_yorke().map_or(String::new(), |found| format!(", dimension {found:.3}"));
+        format!("lyapunov  {name}: {exponents} per unit of time{dimension}; standard errors {errors}")
+    };
+    let system = report.system.as_ref().map(|spectrum| "\n".to_owned() + &line("system", spectrum));
+    line("model", &report.model) + &system.unwrap_or_default()
 }

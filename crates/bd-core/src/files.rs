@@ -27,6 +27,15 @@ pub fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
     sync_folder(parent(path))
 }
 
+/// Refuses a path where something is: files that somebody names to be made are never replaced.
+pub fn refuse_existing(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
+    Err(Error::storage("create", path)(there))
+}
+
 /// A hidden name in the same folder, so that a rename stays on one file system.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(".");

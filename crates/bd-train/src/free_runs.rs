@@ -6,6 +6,7 @@ use bd_core::{Error, Result, Shared, System, Tap, catch_torch, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::data::Flow;
 use crate::predict::{free_run, predict};
 
 /// Settings of [`free_runs`].
@@ -78,9 +79,34 @@ pub struct FreeRuns {
     pub bounded: Vec<bool>,
     /// Root mean square error over all that is compared, in standard deviations.
     pub error: f64,
+    /// For each run, where the system is known, the steps for which the truth is one: a second solver of the system stays within the
+    /// threshold of the series. See [`judge`](Self::judge).
+    pub truth_steps: Option<Vec<usize>>,
 }
 
 impl FreeRuns {
+    /// Sets [`truth_steps`](Self::truth_steps) for `series`, `[time, channel]`, a solution of `flow` with these parameters and points
+    /// `dt` apart. `units` and `threshold` are those of the runs. A run that is valid for longer has followed the series and not the
+    /// system.
+    pub fn judge(
+        &mut self,
+        (flow, params): (&Flow, &[f64]),
+        (series, dt): (&Tensor, f64),
+        units: &Units,
+        threshold: f64,
+    ) -> Result<()> {
+        let compared = self.compared();
+        let starts = Tensor::from_slice(&self.starts.iter().map(|&at| at as i64).collect::<Vec<_>>());
+        let starts = catch_torch(|| Ok(series.index_select(0, &starts)))?;
+        let Some(second) = flow.second_solution(params, &starts, dt, compared)? else { return Ok(()) };
+        self.truth_steps = Some(catch_torch(|| {
+            let truth: Vec<_> =
+                self.starts.iter().map(|&at| series.narrow(0, at as i64 + 1, compared as i64)).collect();
+            valid_steps(&((second - Tensor::stack(&truth, 0)) / &units.std), threshold)
+        })?);
+        Ok(())
+    }
+
     /// Steps for which there is truth to compare with.
     pub fn compared(&self) -> usize {
         self.prediction.size()[1] as usize
@@ -88,16 +114,29 @@ impl FreeRuns {
 
     /// The median of the valid steps.
     pub fn median_valid_steps(&self) -> f64 {
-        let mut sorted = self.valid_steps.clone();
-        sorted.sort_unstable();
-        let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
-        (sorted[low] + sorted[high]) as f64 / 2.0
+        median(&self.valid_steps)
     }
 
     /// Runs that stay bounded.
     pub fn bounded(&self) -> usize {
         self.bounded.iter().filter(|&&bounded| bounded).count()
     }
+}
+
+fn median(steps: &[usize]) -> f64 {
+    let mut sorted = steps.to_vec();
+    sorted.sort_unstable();
+    let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
+    (sorted[low] + sorted[high]) as f64 / 2.0
+}
+
+/// For each run of differences `[run, step, channel]` the steps before the root of their mean square over the channels exceeds the
+/// threshold, or is not a number.
+fn valid_steps(differences: &Tensor, threshold: f64) -> Result<Vec<usize>> {
+    let square = differences.square().mean_dim(2, false, Kind::Double);
+    let wrong = square.le(threshold * threshold).logical_not();
+    let valid = wrong.cumsum(1, Kind::Int64).eq(0).sum_dim_intlist(1, false, Kind::Int64);
+    Ok(Vec::<i64>::try_from(valid)?.into_iter().map(|steps| steps as usize).collect())
 }
 
 /// [`FreeRuns`] in a few numbers, without the runs themselves.
@@ -119,6 +158,10 @@ pub struct FreeRunSummary {
     pub mean_valid_steps: f64,
     /// See [`FreeRuns::error`].
     pub error: f64,
+    /// The median of the steps for which the truth is one, where that is known.
+    pub median_truth_steps: Option<f64>,
+    /// Runs that are valid for longer than that: void beyond it.
+    pub void: usize,
 }
 
 impl FreeRunSummary {
@@ -142,6 +185,14 @@ impl From<&FreeRuns> for FreeRunSummary {
             bounded: free.bounded(),
             mean_valid_steps: free.valid_steps.iter().sum::<usize>() as f64 / free.starts.len() as f64,
             error: free.error,
+            median_truth_steps: free.truth_steps.as_deref().map(median),
+            void: free
+                .truth_steps
+                .iter()
+                .flatten()
+                .zip(&free.valid_steps)
+                .filter(|(truth, valid)| valid > truth)
+                .count(),
         }
     }
 }
@@ -189,16 +240,15 @@ pub fn free_runs<S: System>(
         let bounded = away.le(BOUND).all_dims(&[1i64, 2][..], false);
         let run = run.narrow(1, 0, compared as i64);
         let truth = stretches(&|at| at + 1, compared);
-        let square = ((&run - truth) / std).square().mean_dim(2, false, Kind::Double);
-        let wrong = square.le(config.threshold * config.threshold).logical_not();
-        let valid = wrong.cumsum(1, Kind::Int64).eq(0).sum_dim_intlist(1, false, Kind::Int64);
+        let differences = (&run - truth) / std;
         Ok(Some(FreeRuns {
             steps,
-            valid_steps: Vec::<i64>::try_from(valid)?.into_iter().map(|steps| steps as usize).collect(),
+            valid_steps: valid_steps(&differences, config.threshold)?,
             bounded: Vec::<i64>::try_from(bounded.to_kind(Kind::Int64))?.into_iter().map(|yes| yes == 1).collect(),
-            error: square.mean(Kind::Double).sqrt().double_value(&[]),
+            error: differences.square().mean(Kind::Double).sqrt().double_value(&[]),
             prediction: run.to_device(Device::Cpu),
             starts,
+            truth_steps: None,
         }))
     })
 }
@@ -289,6 +339,30 @@ mod tests {
         let runs = runs(&Line(f64::NAN), 10, FreeRunConfig::default()).unwrap();
         assert_eq!((runs.bounded(), runs.median_valid_steps()), (0, 0.0));
         assert_eq!(FreeRunSummary::from(&runs).score(), [0.0, 0.0, f64::NEG_INFINITY]);
+    }
+
+    /// Where the series of Lorenz by steps of 0.02 leaves the system, its difference has grown from 1e-6, the error of a step, to 0.4
+    /// at the rate 0.9 or so: after some 14 units of time. A run along the series is void from there on.
+    #[test]
+    fn the_truth_ends_where_a_second_solver_leaves_the_series() {
+        let lorenz = Flow::named("lorenz").unwrap();
+        let (params, dt) = (lorenz.usual_params(), 0.02);
+        let series = lorenz.series(&params, &[8.0, 1.0, 1.0], dt, 4000).unwrap();
+        let units = Units::of(&series).unwrap();
+        let starts = vec![500, 900, 1300];
+        let mut free = FreeRuns {
+            steps: 2000,
+            prediction: Tensor::zeros([3, 2000, 3], ON),
+            valid_steps: vec![2000, 10, 2000],
+            bounded: vec![true; 3],
+            error: 0.0,
+            truth_steps: None,
+            starts,
+        };
+        free.judge((lorenz, &params), (&series, dt), &units, 0.4).unwrap();
+        let summary = FreeRunSummary::from(&free);
+        let time = summary.median_truth_steps.unwrap() * dt;
+        assert!((8.0..22.0).contains(&time) && summary.void == 2, "{summary:?}");
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`task`] | [`Task`]: what rate networks are trained on, drawn batch by batch |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
+//! | [`lyapunov`] | [`LyapunovSpectrum`]: of a known system, and of any model that runs on its own outputs |
 //! | [`memory`] | [`MemoryNeeds`]: what an update takes beside what the machine has |
 //! | [`forecast`] | the fit of any model that forecasts a series, and how good its forecasts and free runs are |
 //! | [`metrics`] | mean square and normalised errors |
@@ -35,6 +36,7 @@ pub mod held_out;
 mod host;
 mod layout;
 pub mod loss;
+pub mod lyapunov;
 pub mod memory;
 pub mod metrics;
 pub mod optim;
@@ -52,6 +54,7 @@ pub use evaluate::{Criterion, Evaluation};
 pub use free_runs::{FreeRunConfig, FreeRunSummary, FreeRuns, Units, free_runs};
 pub use held_out::HeldOut;
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
+pub use lyapunov::{LyapunovSpectrum, lyapunov_of_flow, lyapunov_of_model};
 pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};

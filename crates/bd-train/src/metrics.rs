@@ -3,6 +3,9 @@
 use bd_core::{Error, Result, catch_torch};
 use tch::{Kind, Tensor};
 
+/// What reports call [`ForecastError::nrmse`], with its norm.
+pub const NRMSE: &str = "NRMSE/std";
+
 /// Errors of a forecast, over all samples.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForecastError {
@@ -10,6 +13,9 @@ pub struct ForecastError {
     pub mse: f64,
     /// Mean of [`nrmse_per_channel`](Self::nrmse_per_channel) over the channels that have one.
     pub nrmse: f64,
+    /// The same over the range of the target, its greatest less its least value, instead of its standard deviation: three to four times
+    /// smaller. Programs differ in which they call NRMSE.
+    pub nrmse_by_range: f64,
     /// Root mean square error of a channel over the standard deviation (of the population) of its target. Not a number
     /// where the target is constant.
     pub nrmse_per_channel: Vec<f64>,
@@ -33,11 +39,16 @@ pub fn forecast_error(prediction: &Tensor, target: &Tensor) -> Result<ForecastEr
         let rows = |t: &Tensor| t.to_kind(Kind::Double).flatten(0, -2);
         let (prediction, target) = (rows(prediction), rows(target));
         let mse_per_channel = (&prediction - &target).square().mean_dim(0, false, Kind::Double);
-        let constant = target.amax(0, false).eq_tensor(&target.amin(0, false));
+        let range = target.amax(0, false) - target.amin(0, false);
+        let constant = range.eq(0.0);
+        let over_channels =
+            |values: &Tensor| values.masked_select(&constant.logical_not()).mean(Kind::Double).double_value(&[]);
+        let by_range = mse_per_channel.sqrt() / range;
         let nrmse = (mse_per_channel.sqrt() / target.std_dim(0, false, false)).masked_fill(&constant, f64::NAN);
         Ok(ForecastError {
             mse: mse_per_channel.mean(Kind::Double).double_value(&[]),
-            nrmse: nrmse.masked_select(&constant.logical_not()).mean(Kind::Double).double_value(&[]),
+            nrmse: over_channels(&nrmse),
+            nrmse_by_range: over_channels(&by_range),
             nrmse_per_channel: Vec::try_from(nrmse)?,
         })
     })
@@ -66,6 +77,8 @@ mod tests {
             assert!((found - expected).abs() < 1e-15, "{error:?}");
         }
         assert!((error.nrmse - (1.0 + 0.5f64.sqrt()) / 2.0).abs() < 1e-15);
+        // Ranges 2 and 4.
+        assert!((error.nrmse_by_range - (0.5 + 0.5f64.sqrt() / 2.0) / 2.0).abs() < 1e-15);
         assert!((error.nmse() - 0.75).abs() < 1e-15);
         for wrong in [target.narrow(0, 0, 1), target.flatten(0, -1)] {
             assert!(forecast_error(&prediction, &wrong).is_err());

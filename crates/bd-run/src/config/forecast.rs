@@ -7,7 +7,7 @@ use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{
     AnyForecasterConfig, EsnConfig, NgrcConfig, Nvar, NvarConfig, RecurrentMatrix, ReservoirConfig, Target,
 };
-use bd_train::data::chaos::MAX_POINTS;
+use bd_train::data::flow::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
 use bd_train::forecast::{self, Select};
 use bd_train::{FreeRunConfig, Ridge};
@@ -31,6 +31,22 @@ pub struct SystemConfig {
     pub start: Vec<f64>,
     /// In the system's unit of time.
     pub duration: f64,
+}
+
+impl SystemConfig {
+    /// 10,000 points of a system with its usual settings.
+    fn usual(flow: &Flow) -> Self {
+        let params = flow.params.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
+        let start = flow.start(&flow.usual_params());
+        Self { name: flow.name.into(), params, start, duration: 10_000.0 * flow.dt }
+    }
+
+    /// The system, and its parameters in the order of its table.
+    pub fn flow(&self) -> Result<(&'static Flow, Vec<f64>)> {
+        let flow = Flow::named(&self.name)?;
+        let params = flow.params_with(self.params.iter().map(|(name, value)| (name.as_str(), *value)))?;
+        Ok((flow, params))
+    }
 }
 
 /// Where the series comes from: `file` or `system`, and the other one is null.
@@ -108,15 +124,14 @@ impl ForecastConfig {
     /// The tutorial's job on `flow` or, without one, a linear forecast of a file that is still to be named.
     fn defaults(job: &str, flow: Option<&Flow>) -> Self {
         let is_esn = job == ESN;
-        let system = flow.map(|flow| SystemConfig {
-            name: flow.name.into(),
-            params: flow.params.iter().map(|&(name, value)| (name.to_owned(), value)).collect(),
-            start: flow.start.to_vec(),
-            duration: 10_000.0 * flow.dt,
-        });
+        let system = flow.map(SystemConfig::usual);
         let Ridge { solver, penalise_intercept, chunk_rows, .. } = Ridge::default();
         let nvar = match (is_esn, flow) {
             (true, _) => EsnConfig::default().nvar.into(),
+            // Products of lags of many channels would be more features than points.
+            (false, Some(flow)) if flow.channels(&flow.usual_params()).len() > FEW_CHANNELS => {
+                NvarConfig { delay: 1, stride: 1, ..NvarConfig::default() }.into()
+            }
             (false, Some(_)) => NvarConfig::default().into(),
             (false, None) => NvarChoice::of_a_file(),
         };
@@ -185,7 +200,15 @@ impl ForecastConfig {
             Meant::File(_) => None,
             Meant::Generated(name) => Some(Flow::named(&name)?),
         };
-        laid(&Self::defaults(job, flow), layers, &alternatives)
+        let mut config = laid::<Self>(&Self::defaults(job, flow), layers, &alternatives)?;
+        if let Some(system) = &mut config.data.system
+            && !is_set(layers, "/data/system/start")
+        {
+            // The usual start may depend on parameters that are set.
+            let (flow, params) = system.flow()?;
+            system.start = flow.start(&params);
+        }
+        Ok(config)
     }
 
     /// The features: those of the first delay, where one is still to be chosen.
@@ -329,6 +352,9 @@ impl ForecastConfig {
         self.free_run.check()
     }
 }
+
+/// Most channels of a system whose features are those of the tutorial.
+const FEW_CHANNELS: usize = 8;
 
 /// A dense matrix of so many units takes 3 GB.
 const MOST_UNITS: i64 = 20_000;

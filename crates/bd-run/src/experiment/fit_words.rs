@@ -4,6 +4,7 @@ use bd_core::text::{plural, short};
 use bd_models::Target;
 use bd_train::RidgeReport;
 use bd_train::forecast::{Candidate, FitEvent, Forecast, ForecastFit, Score, Select};
+use bd_train::metrics::NRMSE;
 use serde_json::{Value, json};
 
 use super::series::SeriesSource;
@@ -49,7 +50,7 @@ impl FitWords<'_> {
             FitEvent::Validated(forecasts) => {
                 for forecast in forecasts {
                     let (nrmse, horizon) = (short(forecast.error.nrmse), forecast.horizon);
-                    say(format!("validate  NRMSE {nrmse} at horizon {horizon}"));
+                    say(format!("validate  {NRMSE} {nrmse} at horizon {horizon}"));
                 }
             }
         }
@@ -58,7 +59,7 @@ impl FitWords<'_> {
     fn say_choice(&self, candidates: &[Candidate]) {
         for Candidate { alpha, score, chosen } in candidates {
             let sentence = match score {
-                Ok(Score::OneStep { horizon, nrmse, .. }) => format!("NRMSE {} at horizon {horizon}", short(*nrmse)),
+                Ok(Score::OneStep { horizon, nrmse, .. }) => format!("{NRMSE} {} at horizon {horizon}", short(*nrmse)),
                 Ok(Score::FreeRun(free)) => self.data.valid_time(*free).sentence(),
                 Err(refusal) => refusal.clone(),
             };
@@ -147,7 +148,7 @@ pub(super) fn say_oddities(
     for forecast in forecasts {
         let horizon = forecast.horizon;
         for name in forecast.constant_channels().map(|channel| &channels[channel]) {
-            listener.say(&format!("warning   {name} is constant where horizon {horizon} is tested: it has no NRMSE"));
+            listener.say(&format!("warning   {name} is constant where horizon {horizon} is tested: it has no {NRMSE}"));
         }
         if forecast.error.nrmse > forecast.persistence.nrmse {
             listener.say(&format!(

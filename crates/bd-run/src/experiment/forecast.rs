@@ -154,7 +154,8 @@ impl PreparedForecast {
         say_oddities(&config, &forecasts, &data.series.channels, work.listener);
         work.seconds.lap("test");
         heed!(work);
-        let free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
+        let mut free = catch_torch(|| measure.free_runs(split.test.clone(), &config.free_run))?;
+        data.judge(free.as_mut(), measure.units(), config.free_run.threshold)?;
         let evaluation = ForecastEvaluation { forecasts, free };
         work.seconds.lap("free_run");
         lines.cut(&tried)?;
@@ -245,7 +246,7 @@ fn write(folder: &RunFolder, lines: &mut Metrics, data: &SeriesSource, found: &F
     if let Some(free) = &found.free {
         lines.report(&json!({
             "split": "test", "free_run_steps": free.steps, "starts": free.starts, "valid_steps": free.valid_steps,
-            "bounded": free.bounded, "error": free.error
+            "bounded": free.bounded, "error": free.error, "truth_steps": free.truth_steps
         }))?;
         arrays.push(("free_run.prediction".into(), free.prediction.shallow_clone()));
         let starts: Vec<i64> = free.starts.iter().map(|&start| start as i64).collect();
@@ -350,7 +351,8 @@ pub fn evaluate_forecast(
     }
     let units = Units::of(&data.series.stretch(known).squeeze_dim(0))?;
     let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
-    let evaluation = measure.evaluate(part, &config.free_run)?;
+    let mut evaluation = measure.evaluate(part, &config.free_run)?;
+    data.judge(evaluation.free.as_mut(), measure.units(), config.free_run.threshold)?;
     say_oddities(config, &evaluation.forecasts, &data.series.channels, listener);
     let metrics = metrics(&evaluation, &data);
     Ok((ForecastReport { data, evaluation, device: None }, metrics))

@@ -5,9 +5,9 @@ use std::path::Path;
 use bd_core::files::sha256_of;
 use bd_core::text::plural;
 use bd_core::{Error, Result};
-use bd_train::FreeRunSummary;
-use bd_train::data::{Flow, Series, SeriesConfig};
+use bd_train::data::{Flow, FlowSeries, Series, SeriesConfig};
 use bd_train::forecast::ValidTime;
+use bd_train::{FreeRunSummary, FreeRuns, Units};
 use tch::Tensor;
 
 use crate::config::{ForecastConfig, SystemConfig, check_sha256};
@@ -24,8 +24,8 @@ pub struct SeriesSource {
     pub source: String,
     /// What the time axis of a picture says.
     pub time_label: String,
-    /// Largest Lyapunov exponent per unit of time, where the system is known.
-    pub lyapunov_exponent: Option<f64>,
+    /// The system that it is a solution of, with its parameters, where that is known.
+    pub system: Option<(&'static Flow, Vec<f64>)>,
 }
 
 impl SeriesSource {
@@ -51,12 +51,24 @@ impl SeriesSource {
         let time_label = config.time.clone().unwrap_or_else(|| format!("time (dt = {})", series.dt));
         let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let sha256 = sha256_of(file).map_err(Error::storage("read", file))?;
-        Ok(Self { series, sha256: Some(sha256), source, time_label, lyapunov_exponent: None })
+        Ok(Self { series, sha256: Some(sha256), source, time_label, system: None })
     }
 
     /// How long free runs are valid, in the units of the series.
     pub fn valid_time(&self, free: impl Into<FreeRunSummary>) -> ValidTime {
-        ValidTime::of(free, self.series.dt, self.lyapunov_exponent)
+        ValidTime::of(free, self.series.dt, self.lyapunov_exponent())
+    }
+
+    /// Largest Lyapunov exponent per unit of time, where it is in the table of the systems: at the usual parameters.
+    pub fn lyapunov_exponent(&self) -> Option<f64> {
+        let (flow, params) = self.system.as_ref()?;
+        (flow.usual_params() == *params).then_some(flow.lyapunov_exponent)
+    }
+
+    /// Finds out for how long the series is a solution of its system, beside free runs along it. See [`FreeRuns::judge`].
+    pub(crate) fn judge(&self, free: Option<&mut FreeRuns>, units: &Units, threshold: f64) -> Result<()> {
+        let (Some(free), Some((flow, params))) = (free, &self.system) else { return Ok(()) };
+        free.judge((*flow, params.as_slice()), (&self.series.values, self.series.dt), units, threshold)
     }
 
     /// Times of `count` points from `first` on, float64 `[count]`.
@@ -97,26 +109,18 @@ impl SeriesSource {
 }
 
 fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
-    let flow = Flow::named(&system.name)?;
-    let params: Vec<f64> =
-        flow.params.iter().map(|(name, usual)| system.params.get(*name).copied().unwrap_or(*usual)).collect();
+    let (flow, params) = system.flow()?;
     let points = (system.duration / dt).round();
     if !(points.is_finite() && points >= 0.0) {
         return Err(Error::Config(format!("data.system.duration is {}; it must be a number above 0", system.duration)));
     }
-    let usual = flow.params.iter().map(|(_, value)| value).eq(&params);
+    let (points, start) = (points as usize, system.start.clone());
+    let series = FlowSeries { start, dt, transient: 0.0, ..FlowSeries::of(flow, params.clone(), points) };
     Ok(SeriesSource {
-        series: Series {
-            channels: flow.channels.iter().map(|&name| name.to_owned()).collect(),
-            values: flow.series(&params, &system.start, dt, points as usize)?,
-            start: dt, // the first point is one step after the start
-            dt,
-            times: None,
-            guess: None,
-        },
+        series: series.make(flow)?,
         sha256: None,
         source: system.name.clone(),
         time_label: "time".into(),
-        lyapunov_exponent: usual.then_some(flow.lyapunov_exponent),
+        system: Some((flow, params)),
     })
 }

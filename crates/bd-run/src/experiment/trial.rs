@@ -5,6 +5,7 @@ use bd_core::{Error, Result};
 use bd_train::Control;
 use bd_train::data::Split;
 use bd_train::forecast::{Candidate, Fitter, RidgeDevice, Score, Select};
+use bd_train::metrics::NRMSE;
 use serde_json::{Value, json};
 use tch::Device;
 
@@ -127,8 +128,8 @@ pub(super) fn best<T>(tried: &[Scored<T>]) -> &Scored<T> {
 /// What a [`score`](Scored::score) measures.
 pub(super) fn measure(config: &ForecastConfig) -> &'static str {
     match (config.select, config.horizon.len()) {
-        (Select::OneStep, 1) => "NRMSE",
-        (Select::OneStep, _) => "mean NRMSE of the horizons",
+        (Select::OneStep, 1) => NRMSE,
+        (Select::OneStep, _) => "mean NRMSE/std of the horizons",
         (Select::FreeRun, _) => "median valid time",
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Result, Shared, StateTree, System, Tap, catch_torch};
 use bd_models::AnyForecaster;
-use bd_train::data::{Series, SeriesConfig};
+use bd_train::data::{Series, SeriesConfig, in_table};
 use bd_train::{free_run, predict};
 use tch::{Device, Kind, Tensor};
 
@@ -64,7 +64,7 @@ impl Forecasting {
             guess: None,
         };
         let (source, time_label) = ("series".to_owned(), "time".to_owned());
-        let data = SeriesSource { series, sha256: None, source, time_label, lyapunov_exponent: None };
+        let data = SeriesSource { series, sha256: None, source, time_label, system: None };
         self.prepared(data, 0, "the series")
     }
 
@@ -201,25 +201,18 @@ impl Table {
 fn to_csv(data: &SeriesSource, tables: &[Table]) -> Result<String> {
     let first = tables.iter().map(|table| table.first).min().unwrap_or(0);
     let end = tables.iter().map(|table| table.first + table.len()).max().unwrap_or(0);
-    let quoted = |name: String| {
-        if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name }
-    };
-    // As many digits as the step has, and a few more: 1.636, not 1.6360000000000001.
-    let digits = (4 - data.series.dt.log10().floor() as i32).clamp(0, 15) as usize;
-    let time = |point: usize| {
-        let text = format!("{:.digits$}", data.series.time(point));
-        if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
-    };
     let mut text = String::from("time");
     for table in tables {
-        text.extend(data.series.channels.iter().map(|name| format!(",{}", quoted(format!("{name}.{}", table.name)))));
+        text.extend(
+            data.series.channels.iter().map(|name| format!(",{}", in_table(&format!("{name}.{}", table.name)))),
+        );
     }
     text.push('\n');
     let rows: Vec<Vec<f64>> =
         tables.iter().map(|table| Ok(Vec::try_from(table.prediction.flatten(0, -1))?)).collect::<Result<_>>()?;
     let channels = data.series.channels.len();
     for point in (first..end).filter(|&point| tables.iter().any(|table| table.has(point))) {
-        text += &time(point);
+        text += &data.series.time_text(point);
         for (table, row) in tables.iter().zip(&rows) {
             let at = point.checked_sub(table.first).filter(|&at| at < table.len());
             for c in 0..channels {

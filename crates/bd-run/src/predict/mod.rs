@@ -6,7 +6,7 @@ mod network;
 
 use std::path::{Path, PathBuf};
 
-use bd_core::files::write_atomic;
+use bd_core::files::{refuse_existing, write_atomic};
 use bd_core::npz::save_npz_with_text;
 use bd_core::{DataTransform as _, Ensemble, Error, Result};
 use bd_models::Pipeline;
@@ -81,11 +81,7 @@ impl Prediction {
             let endings = endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
             return Err(Error::Config(format!("{}: an output file ends in {endings}", path.display())));
         };
-        if path.symlink_metadata().is_ok() {
-            let there =
-                std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
-            return Err(Error::storage("create", path)(there));
-        }
+        refuse_existing(path)?;
         match (&self.csv, ending.as_str()) {
             (Some(csv), "csv") => write_atomic(path, csv.as_bytes()),
             _ => {

@@ -1,24 +1,28 @@
 //! Where series come from and how they are divided; sequences with their targets, in batches; events in steps.
 
-pub mod chaos;
 pub mod columns;
 pub mod dataset;
 pub mod digits;
 pub mod events;
 mod examples;
+pub mod flow;
+pub mod narma;
+pub mod ode;
 mod series;
 pub mod split;
 
 use tch::{Kind, Tensor};
 
-pub use chaos::{FLOWS, Flow};
 pub use columns::{Column, Columns, read_columns};
 pub use dataset::{Accept, Binning, Dataset, EvaluationSet, Prepared, Subset, SubsetInputs, Targets};
 pub use digits::Digits;
 pub use events::{Binned, Events};
 pub use examples::Examples;
 pub(crate) use examples::Origin;
-pub use series::{Series, SeriesConfig, split_names};
+pub use flow::{FLOWS, Flow, FlowSeries};
+pub use narma::Narma;
+pub use ode::Method;
+pub use series::{Series, SeriesConfig, in_table, split_names};
 pub use split::{Split, SplitConfig};
 
 /// Whether an array is of whole numbers; bools are none.

@@ -1,5 +1,6 @@
 //! [`Series`]: measurements over time, from a file.
 
+mod save;
 mod table;
 
 use std::ops::Range;
@@ -9,6 +10,7 @@ use bd_core::{Result, setting};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+pub use self::save::in_table;
 use self::table::Table;
 use super::columns::{Column, Columns, Dates, read_columns};
 
@@ -117,6 +119,13 @@ impl Series {
             Some(times) => times[times.len() - 1] + (point + 1 - times.len()) as f64 * self.dt,
             None => self.start + point as f64 * self.dt,
         }
+    }
+
+    /// [`time`](Self::time) in a table: as many digits as the step has, and a few more, as in 1.636 and not 1.6360000000000001.
+    pub fn time_text(&self, point: usize) -> String {
+        let digits = (4 - self.dt.log10().floor() as i32).clamp(0, 15) as usize;
+        let text = format!("{:.digits$}", self.time(point));
+        if digits == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
     }
 
     /// Points `range` as `[1, time, channel]`.

@@ -72,6 +72,11 @@ impl<'a, M: Forecaster> Measure<'a, M> {
         Ok(Self { model, series, horizons, units, on, values })
     }
 
+    /// Mean and standard deviation of the channels, in which errors of free runs are measured.
+    pub fn units(&self) -> &Units {
+        &self.units
+    }
+
     /// Forecasts of each horizon with inputs and targets in `part`, and their errors. What the model remembers at its beginning are the
     /// points before. Fails if the part is not longer than the farthest horizon, or ends beyond the series.
     pub fn forecasts(&self, part: Range<usize>) -> Result<Vec<Forecast>> {
@@ -169,6 +174,7 @@ impl ForecastEvaluation {
             metrics.insert(format!("{split}_mse.{h}"), json!(error.mse));
             metrics.insert(format!("{split}_nmse.{h}"), json!(error.nmse()));
             metrics.insert(format!("{split}_nrmse.{h}"), json!(error.nrmse));
+            metrics.insert(format!("{split}_nrmse_by_range.{h}"), json!(error.nrmse_by_range));
             for (name, value) in channels.iter().zip(&error.nrmse_per_channel) {
                 metrics.insert(format!("{split}_nrmse.{h}.{name}"), json!(value));
             }
@@ -182,6 +188,10 @@ impl ForecastEvaluation {
             metrics.insert("vpt".into(), json!(time.value));
             metrics.insert("vpt_unit".into(), json!(time.unit));
             metrics.insert("vpt_steps".into(), json!(free.median_valid_steps()));
+            if let Some(limit) = time.limit() {
+                metrics.insert("vpt_limit".into(), json!(limit));
+                metrics.insert("vpt_void".into(), json!(time.free.void as f64 / free.starts.len() as f64));
+            }
             metrics.insert("free_run_bounded".into(), json!(free.bounded() as f64 / free.starts.len() as f64));
         }
         metrics
@@ -196,6 +206,8 @@ pub struct ValidTime {
     /// `Lyapunov times` or `units of time`.
     pub unit: &'static str,
     free: FreeRunSummary,
+    /// What makes steps a time in `unit`.
+    per_step: f64,
 }
 
 impl ValidTime {
@@ -203,11 +215,16 @@ impl ValidTime {
     /// series' own unit of time.
     pub fn of(free: impl Into<FreeRunSummary>, dt: f64, lyapunov_exponent: Option<f64>) -> Self {
         let free = free.into();
-        let time = free.median_valid_steps * dt;
-        match lyapunov_exponent {
-            Some(exponent) => Self { value: time * exponent, unit: "Lyapunov times", free },
-            None => Self { value: time, unit: "units of time", free },
-        }
+        let (per_step, unit) = match lyapunov_exponent {
+            Some(exponent) => (dt * exponent, "Lyapunov times"),
+            None => (dt, "units of time"),
+        };
+        Self { value: free.median_valid_steps * per_step, unit, free, per_step }
+    }
+
+    /// For how long the truth is one, in `unit`, the median of the runs; where the system is known. See [`FreeRuns::truth_steps`].
+    pub fn limit(&self) -> Option<f64> {
+        self.free.median_truth_steps.map(|steps| steps * self.per_step)
     }
 
     /// In a sentence for people.
@@ -224,5 +241,19 @@ impl ValidTime {
             plural(runs, "start"),
             plural(steps, "step")
         )
+    }
+
+    /// What [`limit`](Self::limit) says of them, in a sentence for people.
+    pub fn limit_sentence(&self) -> Option<String> {
+        let FreeRunSummary { void, runs, .. } = self.free;
+        let longer = match void {
+            0 => "no run is valid for longer".into(),
+            void => format!("{void} of {runs} runs are valid for longer, which is void"),
+        };
+        Some(format!(
+            "by a second solver the series is a solution for {} {} in the median; {longer}",
+            short(self.limit()?),
+            self.unit
+        ))
     }
 }

@@ -259,6 +259,8 @@ fn a_known_map_runs_freely() {
         bounded: 5,
         mean_valid_steps: 20.0,
         error: free.error,
+        median_truth_steps: None,
+        void: 0,
     };
     assert!(free == expected && free.error < 1e-9, "{free:?}");
     assert!(found.forecasts[0].error.nrmse < 1e-13);
@@ -276,6 +278,8 @@ fn valid_times_are_in_lyapunov_times_where_the_exponent_is_known() {
         bounded: 3,
         mean_valid_steps: 28.0,
         error: 0.5,
+        median_truth_steps: None,
+        void: 0,
     };
     let known = ValidTime::of(free, 0.1, Some(0.9));
     assert!((known.value - 2.7).abs() < 1e-12 && known.unit == "Lyapunov times");
@@ -287,6 +291,28 @@ fn valid_times_are_in_lyapunov_times_where_the_exponent_is_known() {
         unknown.sentence(),
         "valid for 3.000 units of time, the median of 4 starts; 3 of them bounded over 80 steps"
     );
+    assert!(unknown.limit().is_none() && unknown.limit_sentence().is_none());
+}
+
+#[test]
+fn what_is_valid_beyond_the_truth_is_void() {
+    let free = FreeRunSummary {
+        runs: 4,
+        steps: 80,
+        compared: 40,
+        median_valid_steps: 30.0,
+        valid_throughout: 1,
+        bounded: 3,
+        mean_valid_steps: 28.0,
+        error: 0.5,
+        median_truth_steps: Some(20.0),
+        void: 3,
+    };
+    let time = ValidTime::of(free, 0.1, Some(0.9));
+    assert!((time.limit().unwrap() - 1.8).abs() < 1e-12);
+    let words = "by a second solver the series is a solution for 1.800 Lyapunov times in the median; 3 of 4 runs are valid for \
+                 longer, which is void";
+    assert_eq!(time.limit_sentence().unwrap(), words);
 }
 
 #[test]
