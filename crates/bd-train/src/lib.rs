@@ -3,6 +3,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
+//! | [`online`] | [`Online`]: the linear readout of any model, learned sample by sample |
 //! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
 //! | [`baseline`] | [`Baselines`]: what simple methods reach on the same sequences |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
@@ -37,6 +38,7 @@ mod layout;
 pub mod loss;
 pub mod memory;
 pub mod metrics;
+pub mod online;
 pub mod optim;
 pub mod predict;
 pub mod ridge;
@@ -53,6 +55,7 @@ pub use free_runs::{FreeRunConfig, FreeRunSummary, FreeRuns, Units, free_runs};
 pub use held_out::HeldOut;
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use memory::{MemoryNeeds, MemoryReport};
+pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
 pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, RidgeSpectrum, Solver};
