@@ -7,13 +7,16 @@
 //!
 //! ```text
 //! a = f;  for each column j:   f_j = x_j + sum_(i<j) U_ij x_i      v_j = D_j f_j      b = a + v_j f_j
-//!                              D_j <- D_j a / b / f
+//!                              D_j <- D_j a / f / b
 //!                              (U_ij, k_i) <- (U_ij - f_j / a k_i, k_i + v_j U_ij) for i < j;   k_j = v_j;   a = b
 //! gain = k / a
 //! ```
 //!
 //! `f` is the factor of forgetting: `P <- (P - k k^T / a) / f`. Bierman, "Factorization methods for discrete sequential estimation",
 //! Academic Press 1977, V.3. A column is read once for all three of its uses, and once for several vectors.
+
+// Loops over partial sums are written with indices: so they are sure to become a few vector instructions.
+#![allow(clippy::needless_range_loop)]
 
 use super::{Cpu, Instructions, Loops, vectorised};
 
@@ -124,7 +127,8 @@ impl Loops for Update<'_> {
                 let f = x[j] + dot::<C>(u, &x[..j]);
                 let v = *d * f;
                 let b = C::mul_add(v, f, *a);
-                *d = (*d * (*a / b) / forgetting).min(most);
+                // In this order nothing underflows, however little is left of a forgotten sample.
+                *d = (*d * (*a / forgetting / b)).min(most);
                 advance::<C>(u, &mut k[..j], -f / *a, v);
                 k[j] = v;
                 *a = b;

@@ -8,9 +8,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((blocks, rest), (others, other_rest)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
     let mut sums = [0.0; SUMS];
     for (a, b) in blocks.iter().zip(others) {
-        for i in 0..SUMS {
-            sums[i] += a[i] * b[i];
-        }
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
     }
     let tail: f64 = rest.iter().zip(other_rest).map(|(a, b)| a * b).sum();
     sums.iter().sum::<f64>() + tail

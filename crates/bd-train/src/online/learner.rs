@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bd_core::{Error, Inputs, Phase, Readout, Result, Shared, Tap};
+use bd_core::{Error, Features, Inputs, Phase, Readout, Result, Shared, Tap, check_state_finite};
 use tch::{Device, Kind, Tensor};
 
 use super::algebra::dot;
@@ -11,8 +11,8 @@ use super::rls::RlsMemory;
 use super::rule::OnlineRule;
 use crate::host;
 
-/// Features beyond this are refused: products of four such numbers are still in the range of float64.
-const GREATEST: f64 = 1e75;
+/// Features beyond this are refused: with penalties from 1e-50 on all numbers of the rules then stay in the range of float64.
+const GREATEST: f64 = 1e50;
 
 /// The readout of a model while it learns: the weights in float64 and what the rule remembers, on the host, whatever the dtype and device of
 /// the model.
@@ -155,7 +155,7 @@ impl Learner {
     /// Runs `model` over inputs `[time, batch, n_in]`, learns the targets `[time, batch, n_out]` step by step, and writes the weights to the
     /// model. Returns the predictions `[time, batch, n_out]`, each before its step was learned, and the state after the last.
     ///
-    /// Where it fails nothing has changed. It does if features are beyond 1e75 or not finite, or if the descent of `lms` diverges.
+    /// Where it fails nothing has changed. It does if features are beyond 1e50 or not finite, if the next state is not finite, or if the descent of `lms` diverges.
     pub(crate) fn learn_steps<M: Readout>(
         &mut self,
         model: &M,
@@ -164,13 +164,33 @@ impl Learner {
         state: M::State,
     ) -> Result<(Tensor, M::State)> {
         let _guard = tch::no_grad_guard();
-        let (features, next) =
-            model.features(&sha.in_phase(Phase::Fit), &Inputs::of_steps(xs), state, &mut Tap::none());
+        let inputs = Inputs::of_steps(xs);
+        let (features, next) = model.features(&sha.in_phase(Phase::Fit), &inputs, state, &mut Tap::none());
+        check_state_finite(&next)?;
+        Ok((self.learn_features(model, &features, ys)?, next))
+    }
+
+    /// The same of one step: input `[batch, n_in]`, target and prediction `[batch, n_out]`.
+    pub(crate) fn learn_step<M: Readout>(
+        &mut self,
+        model: &M,
+        sha: &Shared,
+        [x, y]: [&Tensor; 2],
+        state: &M::State,
+    ) -> Result<(Tensor, M::State)> {
+        let _guard = tch::no_grad_guard();
+        let (Features { values, added }, next) = model.step_features(&sha.in_phase(Phase::Fit), x, state);
+        check_state_finite(&next)?;
+        let features = Features { values: values.unsqueeze(0), added: added.map(|added| added.unsqueeze(0)) };
+        Ok((self.learn_features(model, &features, &y.unsqueeze(0))?.squeeze_dim(0), next))
+    }
+
+    fn learn_features<M: Readout>(&mut self, model: &M, features: &Features, ys: &Tensor) -> Result<Tensor> {
         let left = features.added.as_ref().map(|added| ys - added);
         let predictions = self.learn_rows(&features.values, left.as_ref().unwrap_or(ys))?;
         self.write_to(model)?;
         let predictions = predictions.to_kind(ys.kind()).to_device(ys.device());
-        Ok((features.added.map_or_else(|| predictions.shallow_clone(), |added| &predictions + added), next))
+        Ok(features.added.as_ref().map_or_else(|| predictions.shallow_clone(), |added| &predictions + added))
     }
 
     /// Learns features `[time, batch, n_features]` and targets `[time, batch, n_out]`, and returns the predictions in float64 on the host.
@@ -205,7 +225,7 @@ impl Learner {
     /// Rows with their intercept, if there is one.
     fn columns(&self, values: &[f64]) -> Result<Vec<f64>> {
         let features = self.weights.features;
-        if let Some(at) = values.iter().position(|value| !(value.abs() <= GREATEST)) {
+        if let Some(at) = values.iter().position(|value| value.abs() > GREATEST || value.is_nan()) {
             let (row, feature) = (at / features, at % features);
             let where_ = format!(
                 "{:e} of feature {feature} in row {row} of what is learned, counted from 0; scale the inputs down",

@@ -6,8 +6,7 @@ use super::algebra::{add, dot};
 use super::learner::{Samples, Weights};
 use super::rule::Lms;
 
-/// An error so many times the greatest target is that of weights that grow without bound: those of a descent that converges are at first
-/// as great as the targets.
+/// An error so many times the greatest target, or the first error, is that of weights that grow without bound.
 const DIVERGED: f64 = 1e6;
 
 /// What is known of the samples so far.
@@ -15,7 +14,7 @@ const DIVERGED: f64 = 1e6;
 pub(super) struct LmsMemory {
     /// Sum of the squared lengths of the features.
     pub(super) squares: f64,
-    /// The greatest absolute target.
+    /// The greatest absolute target, or the first error if that is greater: that of weights which were learned elsewhere.
     pub(super) greatest: f64,
 }
 
@@ -49,8 +48,9 @@ impl LmsMemory {
                 let targets = samples.targets_of(row);
                 for ((w, y), predicted) in weights.numbers.chunks_exact_mut(columns).zip(targets).zip(predicted) {
                     let error = y - predicted;
-                    self.greatest = self.greatest.max(y.abs());
-                    if !(error.abs() <= DIVERGED * self.greatest) {
+                    let first = if before == 0 && row < samples.batch { error.abs() } else { 0.0 };
+                    self.greatest = self.greatest.max(y.abs()).max(first);
+                    if error.abs() > DIVERGED * self.greatest || error.is_nan() {
                         return Err(self.diverged(rule, before + row as u64, error));
                     }
                     add(w, step * error, x);
@@ -75,7 +75,7 @@ impl LmsMemory {
         Error::NotFinite {
             what: "the descent of lms".into(),
             where_: format!(
-                "at sample {sample} the error is {error:.1e}, where targets are at most {:.1e}; lms.rate {rate} is too great: {stable}",
+                "at sample {sample} the error is {error:.1e}, where targets and the first error are at most {:.1e}; online.rate {rate} is too great: {stable}",
                 self.greatest
             ),
         }

@@ -77,8 +77,10 @@ impl<M: Readout> Online<M> {
         }
         check_as_inputs("the target of a step", target, x)?;
         check_finite("a target", target)?;
-        let predictions = self.learn_steps(&x.unsqueeze(0), &target.unsqueeze(0))?;
-        Ok(predictions.squeeze_dim(0))
+        let Self { model, learner, state, sha, .. } = self;
+        let (prediction, next) = catch_torch(|| learner.learn_step(model, sha, [x, target], state))?;
+        self.go_on(next, 1);
+        Ok(prediction)
     }
 
     /// The next step without learning: input `[batch, n_in]` to output `[batch, n_out]`.
@@ -88,7 +90,8 @@ impl<M: Readout> Online<M> {
             let _guard = tch::no_grad_guard();
             Ok(self.model.step(&self.sha, x, &self.state))
         })?;
-        self.go_on(next, 1)?;
+        check_state_finite(&next)?;
+        self.go_on(next, 1);
         Ok(y)
     }
 
@@ -127,15 +130,13 @@ impl<M: Readout> Online<M> {
     fn learn_steps(&mut self, xs: &Tensor, ys: &Tensor) -> Result<Tensor> {
         let Self { model, learner, state, sha, .. } = self;
         let (predictions, next) = catch_torch(|| learner.learn_steps(model, sha, [xs, ys], state.share()))?;
-        self.go_on(next, xs.size()[0] as usize)?;
+        self.go_on(next, xs.size()[0] as usize);
         Ok(predictions)
     }
 
-    fn go_on(&mut self, next: M::State, steps: usize) -> Result<()> {
-        check_state_finite(&next)?;
+    fn go_on(&mut self, next: M::State, steps: usize) {
         self.state = next;
         self.sha = self.sha.ahead(steps);
-        Ok(())
     }
 
     /// Back to the initial state and step 0, with what was learned.

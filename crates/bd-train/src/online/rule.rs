@@ -17,7 +17,7 @@ pub enum OnlineRule {
 ///
 /// | field | default | range | meaning |
 /// |---|---|---|---|
-/// | `alpha` | 1 | above 0 | penalty, as that of [`Ridge`](crate::Ridge): `P = I / alpha` at first. BrainPy's `alpha` is its inverse |
+/// | `alpha` | 1 | 1e-50 to 1e50 | penalty, as that of [`Ridge`](crate::Ridge): `P = I / alpha` at first. BrainPy's `alpha` is its inverse |
 /// | `forgetting` | 1 | above 0, at most 1 | how much a sample still counts one sample later: 0.99 forgets over some 100 samples |
 /// | `penalise_intercept` | `true` | | whether the intercept is penalised like a weight; if not, the first sample sets it |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,14 +75,18 @@ impl OnlineRule {
     pub fn check(&self) -> Result<()> {
         match *self {
             Self::Rls(Rls { alpha, forgetting, .. }) => {
-                setting::above_zero("rls.alpha", alpha)?;
+                let is_in_range = (1e-50..=1e50).contains(&alpha);
+                setting::check("online.alpha", alpha, is_in_range, "a number from 1e-50 to 1e50")?;
                 let fits = forgetting > 0.0 && forgetting <= 1.0;
-                setting::check("rls.forgetting", forgetting, fits, "above 0, at most 1")
+                setting::check("online.forgetting", forgetting, fits, "above 0, at most 1")
             }
-            Self::Lms(Lms { rate, normalised: true }) => {
-                setting::check("lms.rate", rate, rate > 0.0 && rate < 2.0, "above 0 and below 2 where it is normalised")
-            }
-            Self::Lms(Lms { rate, normalised: false }) => setting::above_zero("lms.rate", rate),
+            Self::Lms(Lms { rate, normalised: true }) => setting::check(
+                "online.rate",
+                rate,
+                rate > 0.0 && rate < 2.0,
+                "above 0 and below 2 where it is normalised",
+            ),
+            Self::Lms(Lms { rate, normalised: false }) => setting::above_zero("online.rate", rate),
         }
     }
 }

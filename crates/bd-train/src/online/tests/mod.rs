@@ -4,6 +4,7 @@ use bd_core::{Params, Rng};
 use bd_models::{Linear, LinearConfig};
 use tch::{Device, Kind, Tensor};
 
+mod force;
 mod long;
 mod oracles;
 mod series;

@@ -107,12 +107,12 @@ fn settings_that_cannot_be_are_refused() {
     let rls = |alpha: f64, forgetting: f64| OnlineRule::Rls(Rls { alpha, forgetting, ..Rls::default() });
     let lms = |rate: f64, normalised: bool| OnlineRule::Lms(Lms { rate, normalised });
     for (rule, words) in [
-        (rls(0.0, 1.0), "rls.alpha is 0; it must be"),
-        (rls(f64::NAN, 1.0), "rls.alpha is NaN"),
-        (rls(1.0, 0.0), "rls.forgetting is 0; it must be above 0, at most 1"),
-        (rls(1.0, 1.5), "rls.forgetting is 1.5"),
-        (lms(0.0, false), "lms.rate is 0"),
-        (lms(2.0, true), "lms.rate is 2; it must be above 0 and below 2 where it is normalised"),
+        (rls(0.0, 1.0), "online.alpha is 0; it must be a number from 1e-50 to 1e50"),
+        (rls(f64::NAN, 1.0), "online.alpha is NaN"),
+        (rls(1.0, 0.0), "online.forgetting is 0; it must be above 0, at most 1"),
+        (rls(1.0, 1.5), "online.forgetting is 1.5"),
+        (lms(0.0, false), "online.rate is 0"),
+        (lms(2.0, true), "online.rate is 2; it must be above 0 and below 2 where it is normalised"),
     ] {
         let error = Online::new(linear(2, 1, true), &rule, 1.0, 1).unwrap_err().to_string();
         assert!(error.contains(words), "{words:?} not in: {error}");
@@ -163,6 +163,10 @@ fn a_descent_that_diverges_is_told() {
     assert!(learned.is_ok() && weight < 10.0);
     let (learned, weight) = descent(1.5);
     let error = learned.unwrap_err().to_string();
-    assert!(error.contains("lms.rate 1.5 is too great") && error.contains("it has to be below"), "{error}");
+    assert!(error.contains("online.rate 1.5 is too great") && error.contains("it has to be below"), "{error}");
     assert!(weight < 1e7, "{weight}"); // those of the last whole chunk
+    // Weights from elsewhere whose first error is great beside the targets.
+    let rule = OnlineRule::Lms(Lms { rate: 0.1, normalised: false });
+    let mut online = Online::adapting(linear(2, 1, true), &rule, 1.0, 1).unwrap();
+    let _ = online.learn(&x, &(&y * 0.0)).unwrap();
 }
