@@ -166,3 +166,14 @@ fn train_own() {
         "{second}"
     );
 }
+
+#[test]
+fn force() {
+    let text = run("force");
+    let on_its_own: Vec<f64> = text
+        .lines()
+        .filter(|line| line.starts_with("on its own"))
+        .map(|line| line.split(' ').next_back().unwrap().parse().unwrap())
+        .collect();
+    assert!(on_its_own.len() == 5 && on_its_own.iter().all(|error| *error < 0.1), "{text}");
+}

@@ -8,6 +8,7 @@ mod gpu_check;
 mod info;
 mod interrupted;
 mod odd;
+mod online;
 mod own_series;
 mod parts;
 mod refusals;

@@ -389,7 +389,7 @@ pub(crate) struct Series {
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
     /// Penalty of the ridge regression, or several of which the validation part chooses one: 0.1,1,10 or powers of ten
-    /// 1e-8..1e2 [default: 1e-8..1e2, or 1e-6 without a validation part; for Lorenz 1e-6]
+    /// 1e-8..1e2 [default: 1e-8..1e2, or 1e-6 without a validation part or with --online; for Lorenz 1e-6]
     #[arg(long, value_name = "X,X", allow_hyphen_values = true)]
     pub(crate) alpha: Option<String>,
     /// What the choice is by: one-step (error of the nearest horizon), or free-run (how long the model stays with the truth on
@@ -399,6 +399,17 @@ pub(crate) struct Series {
     /// How the ridge regression is solved: qr, svd or gram-pinv (BrainPy's) [default: qr]
     #[arg(long, value_name = "NAME")]
     pub(crate) solver: Option<String>,
+    /// Learn the training part sample by sample instead: rls (recursive least squares, whose penalty is --alpha) or lms (least mean
+    /// squares) [default: off]
+    #[arg(long, value_name = "NAME", help_heading = "Online learning")]
+    pub(crate) online: Option<String>,
+    /// Of rls: how much a sample still counts one sample later, above 0 and at most 1 [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Online learning")]
+    pub(crate) forgetting: Option<f64>,
+    /// Of lms: how far a step goes, above 0 and below 2; it is divided by the squared length of the features, unless
+    /// --set online.normalised=false [default: 0.5]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Online learning")]
+    pub(crate) rate: Option<f64>,
     /// Steps that the model runs on its own outputs, from 50 starts in the test part; 0 is none [default: half of the test part]
     #[arg(long, value_name = "N")]
     pub(crate) free_run: Option<usize>,
@@ -409,7 +420,8 @@ pub(crate) struct Series {
 #[derive(Debug, Args)]
 pub(crate) struct Ngrc {
     /// Points of the past that are features, the present one included, or several numbers of which the validation part chooses
-    /// one [default: 1,2,3,5,9,12,18,24, or 9 without a validation part; for Lorenz 4]
+    /// one [default: 1,2,3,5,9,12,18,24, or 9 without a validation part or with
+    /// --online; for Lorenz 4]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) delay: Option<Vec<usize>>,
     /// Steps between these points [default: 1; for Lorenz 5]

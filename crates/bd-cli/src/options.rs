@@ -48,6 +48,12 @@ impl Given {
         self.number("data.validation", "--validation", args.validation)
     }
 
+    fn online(&mut self, args: &args::Series) -> Result<()> {
+        self.name("online", &args.online);
+        self.number("online.forgetting", "--forgetting", args.forgetting)?;
+        self.number("online.rate", "--rate", args.rate)
+    }
+
     fn learning(&mut self, args: &args::Learning) -> Result<()> {
         self.parts(&args.parts)?;
         self.put("model.hidden", &args.hidden);
@@ -103,6 +109,7 @@ fn of_series(args: &args::Series) -> Result<Given> {
     given.put("scale", &args.scale);
     given.put("ridge.alpha", &alphas);
     given.put("ridge.solver", &args.solver);
+    given.online(args)?;
     given.put("select", &args.select);
     given.put("horizon", &args.horizon);
     given.put("free_run.steps", &args.free_run);

@@ -82,6 +82,16 @@ pub trait Readout: System {
     /// [`System::scan`] up to the readout: the features, and the state after the last step.
     fn features(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> (Features, Self::State);
 
+    /// [`System::step`] up to the readout: the features of one input `[batch, n_in]`, with `[batch]` in the place of `[time, batch]`, and the
+    /// next state. To be overridden where [`features`](Self::features) are made by a kernel, which costs more to make than a step takes: a
+    /// loop that learns while it runs has no more than one input at a time.
+    fn step_features(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Features, Self::State) {
+        let xs = Inputs::of_steps(x.unsqueeze(0));
+        let (Features { values, added }, next) = self.features(sha, &xs, s.share(), &mut Tap::none());
+        let first = |t: &Tensor| t.squeeze_dim(0);
+        (Features { values: first(&values), added: added.as_ref().map(first) }, next)
+    }
+
     /// The weight `[n_features, n_out]` and, where there is one, the bias `[n_out]`.
     fn readout(&self) -> (&Tensor, Option<&Tensor>);
 }
@@ -282,6 +292,12 @@ impl<A: System, B: System> Chain<A, B> {
 impl<A: System, B: Readout> Readout for Chain<A, B> {
     fn features(&self, sha: &Shared, inputs: &Inputs, s: Self::State, tap: &mut Tap) -> (Features, Self::State) {
         self.scan_with(sha, inputs, s, tap, B::features)
+    }
+
+    fn step_features(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Features, Self::State) {
+        let (between, first) = self.first.step(&sha.within(&self.names[0]), x, &s.first);
+        let (features, second) = self.second.step_features(&sha.within(&self.names[1]), &between, &s.second);
+        (features, ChainState { first, second, names: self.names.clone() })
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {

@@ -10,6 +10,7 @@
 //! | [`Formula`] | what a GPU needs of units: their text and what stands around it |
 //! | [`Instructions`], [`vectorised`] | loops compiled for several processors, chosen when they run |
 //! | [`product`], [`add_outer_product`], [`Sparse`] | products of matrices, dense and of what is mostly zero |
+//! | [`InverseFactor`] | the inverse of a sum of outer products, updated vector by vector |
 //! | [`models`] | the loops of models |
 //! | [`convolutions`] | features of whole sequences by random convolutions |
 //! | [`portable`] | functions that give the same bytes on every machine |
@@ -28,6 +29,7 @@ mod events;
 mod formula;
 mod functions;
 mod huge;
+mod inverse;
 mod kernel;
 mod lanes;
 mod listing;
@@ -61,6 +63,7 @@ pub use events::{Event, Events, Spike, TileEvents};
 pub use formula::{Facts, Formula, LEAVES, fused_formula};
 pub use functions::{sigmoid, tanh};
 pub use huge::prefer_huge_pages;
+pub use inverse::InverseFactor;
 pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, Sizes, Tile, Typed};
 pub use listing::{Code, Listing};
 pub use lists::Lists;

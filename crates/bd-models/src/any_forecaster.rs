@@ -138,6 +138,10 @@ impl Readout for AnyForecaster {
         with_state!(self, s, |model, s| model.features(sha, inputs, s, tap))
     }
 
+    fn step_features(&self, sha: &Shared, x: &Tensor, s: &AnyForecasterState) -> (Features, AnyForecasterState) {
+        with_state!(self, s, |model, s| model.step_features(sha, x, s))
+    }
+
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
         of_any!(self, model => model.readout())
     }

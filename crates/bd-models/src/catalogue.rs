@@ -5,10 +5,11 @@ use bd_core::{Error, Forecaster, Params, Rng};
 use tch::Tensor;
 
 use crate::{
-    Activation, Cell, CubaLif, Delay, Entries, Esn, EsnConfig, Expon, ExponConfig, Gru, GruConfig, Init,
-    LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, Ngrc,
-    NgrcConfig, Nvar, NvarConfig, OneStep, RateNetConfig, Recurrent, RecurrentMatrix, Reservoir, ReservoirConfig,
-    Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
+    Activation, Cell, ContinuousReservoir, ContinuousReservoirConfig, CubaLif, Delay, Entries, Esn, EsnConfig, Expon,
+    ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear,
+    LinearConfig, Lstm, LstmConfig, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, RateNetConfig, Recurrent,
+    RecurrentMatrix, Reservoir, ReservoirConfig, Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse,
+    SynapseConfig, Target,
 };
 /// All of them, under different names.
 pub fn all() -> Vec<Subject> {
@@ -88,6 +89,10 @@ fn rates() -> Vec<Subject> {
         };
         all.push(Subject::smooth(name, move |params, n| Reservoir::new(&mut params.at("r"), 2, &of(n))));
     }
+    all.push(Subject::smooth("reservoir, continuous", |params, n| {
+        let config = ContinuousReservoirConfig { units: n, density: 0.8, tau_ms: 2.0, ..Default::default() };
+        ContinuousReservoir::new(&mut params.at("r"), 2, &config)
+    }));
     for target in [Target::Value, Target::Increment] {
         let name = if target == Target::Value { "esn" } else { "esn, increment, scaled" };
         all.push(Subject::smooth(name, move |params, n| {

@@ -106,11 +106,9 @@ impl System for Esn {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &EsnState) -> (Tensor, EsnState) {
-        let scaled = self.ends.scaled(x);
-        let (lagged, i) = self.i.step(&sha.within("i"), &scaled, &s.i);
-        let (states, r) = self.r.step(&sha.within("r"), &scaled, &s.r);
-        let y = self.o.step(&sha.within("o"), &Tensor::cat(&[lagged, states], -1), &()).0;
-        (self.ends.output(x, y), EsnState { i, r })
+        let (features, s) = self.step_features(sha, x, s);
+        let y = self.o.step(&sha.within("o"), &features.values, &()).0;
+        (self.ends.output(x, y), s)
     }
 
     fn scan(&self, sha: &Shared, inputs: &Inputs, s: EsnState, tap: &mut Tap) -> (Tensor, EsnState) {
@@ -128,6 +126,13 @@ impl Readout for Esn {
         let (states, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), &scaled, s.r, tap));
         let values = Tensor::cat(&[lagged, states], -1);
         (Features { values, added: self.ends.added(xs) }, EsnState { i, r })
+    }
+
+    fn step_features(&self, sha: &Shared, x: &Tensor, s: &EsnState) -> (Features, EsnState) {
+        let scaled = self.ends.scaled(x);
+        let (lagged, i) = self.i.step(&sha.within("i"), &scaled, &s.i);
+        let (states, r) = self.r.step(&sha.within("r"), &scaled, &s.r);
+        (Features { values: Tensor::cat(&[lagged, states], -1), added: self.ends.added(x) }, EsnState { i, r })
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
@@ -203,5 +208,25 @@ mod tests {
         let lagged = esn.i.scan(&sha, &xs, esn.i.init_state(1, ON), &mut Tap::none()).0;
         let states = esn.r.scan(&sha, &xs, esn.r.init_state(1, ON), &mut Tap::none()).0;
         assert_close("features", &found, &Tensor::cat(&[lagged, states], -1), 1e-15);
+    }
+
+    /// Of both kinds of targets: features of one step after the other are those of the scan.
+    #[test]
+    fn features_of_steps_are_those_of_the_scan() {
+        for target in [Target::Value, Target::Increment] {
+            let esn = Esn::new(&mut Params::new(0, ON), 2, 3, &config(target)).unwrap();
+            let (sha, xs) = (Shared::default(), Rng::new(1, "x").tensor(&[7, 2, 2], ON, Rng::normal));
+            let all = esn.features(&sha, &Inputs::of_steps(&xs), esn.init_state(2, ON), &mut Tap::none()).0;
+            let mut state = esn.init_state(2, ON);
+            for i in 0..7 {
+                let (found, next) = esn.step_features(&sha.ahead(i as usize), &xs.get(i), &state);
+                assert_close("values", &found.values, &all.values.get(i), 1e-13);
+                assert_eq!(found.added.is_some(), target == Target::Increment);
+                if let (Some(found), Some(known)) = (&found.added, &all.added) {
+                    assert_close("added", found, &known.get(i), 0.0);
+                }
+                state = next;
+            }
+        }
     }
 }

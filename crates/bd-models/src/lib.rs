@@ -14,6 +14,7 @@
 //! | [`lstm`] | [`Lstm`]: long short-term memory |
 //! | [`rate_net`] | [`RateNetConfig`]: recurrent layers with a linear readout, from BrainPy's tutorial upwards |
 //! | [`reservoir`] | [`Reservoir`]: a fixed recurrent network of rates, of which only a readout is fitted |
+//! | [`continuous_reservoir`] | [`ContinuousReservoir`]: the same in continuous time, chaotic on its own: the network of FORCE learning |
 //! | [`random_convolutions`], [`sequence_reservoir`] | [`RandomConvolutions`], [`SequenceReservoir`]: features of whole sequences |
 //! | [`sequence_readout`] | [`SequenceReadout`]: such features with a linear readout that is fitted in closed form |
 //! | [`expon`] | [`Expon`]: exponential synapses |
@@ -38,6 +39,7 @@
 pub mod any_forecaster;
 pub mod catalogue;
 mod cell;
+pub mod continuous_reservoir;
 pub mod cuba_lif;
 pub mod decay;
 pub mod delay;
@@ -69,6 +71,7 @@ pub mod synapse;
 pub mod unit_range;
 
 pub use any_forecaster::{AnyForecaster, AnyForecasterConfig};
+pub use continuous_reservoir::{ContinuousReservoir, ContinuousReservoirConfig};
 pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};

@@ -127,6 +127,10 @@ impl Readout for Linear {
         (inputs.time_first().into(), ())
     }
 
+    fn step_features(&self, _sha: &Shared, x: &Tensor, _s: &()) -> (Features, ()) {
+        (x.shallow_clone().into(), ())
+    }
+
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
         (&self.weight, self.bias.as_ref())
     }

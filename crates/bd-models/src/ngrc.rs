@@ -81,9 +81,9 @@ impl System for Ngrc {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &NgrcState) -> (Tensor, NgrcState) {
-        let (features, r) = self.r.step(&sha.within("r"), &self.ends.scaled(x), &s.r);
-        let y = self.o.step(&sha.within("o"), &features, &()).0;
-        (self.ends.output(x, y), NgrcState { r })
+        let (features, s) = self.step_features(sha, x, s);
+        let y = self.o.step(&sha.within("o"), &features.values, &()).0;
+        (self.ends.output(x, y), s)
     }
 
     fn scan(&self, sha: &Shared, inputs: &Inputs, s: NgrcState, tap: &mut Tap) -> (Tensor, NgrcState) {
@@ -99,6 +99,11 @@ impl Readout for Ngrc {
         let scaled = Inputs::Dense(self.ends.scaled(xs));
         let (values, r) = tap.within("r", |tap| self.r.scan(&sha.within("r"), &scaled, s.r, tap));
         (Features { values, added: self.ends.added(xs) }, NgrcState { r })
+    }
+
+    fn step_features(&self, sha: &Shared, x: &Tensor, s: &NgrcState) -> (Features, NgrcState) {
+        let (values, r) = self.r.step(&sha.within("r"), &self.ends.scaled(x), &s.r);
+        (Features { values, added: self.ends.added(x) }, NgrcState { r })
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {

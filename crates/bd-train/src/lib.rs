@@ -3,6 +3,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`ridge`] | [`Ridge`]: the linear readout of any model, fitted in closed form |
+//! | [`online`] | [`Online`]: the linear readout of any model, learned sample by sample |
 //! | [`activity`](mod@activity) | how much the neurons of a spiking network spike |
 //! | [`baseline`] | [`Baselines`]: what simple methods reach on the same sequences |
 //! | [`bptt`] | [`Bptt`]: any model, trained by back-propagation through time |
@@ -39,6 +40,7 @@ pub mod loss;
 pub mod lyapunov;
 pub mod memory;
 pub mod metrics;
+pub mod online;
 pub mod optim;
 pub mod predict;
 pub mod ridge;
@@ -56,6 +58,7 @@ pub use held_out::HeldOut;
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use lyapunov::{LyapunovSpectrum, lyapunov_of_flow, lyapunov_of_model};
 pub use memory::{MemoryNeeds, MemoryReport};
+pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
 pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, RidgeSpectrum, Solver};

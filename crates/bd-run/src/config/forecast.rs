@@ -10,12 +10,13 @@ use bd_models::{
 use bd_train::data::flow::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
 use bd_train::forecast::{self, Select};
-use bd_train::{FreeRunConfig, Ridge};
+use bd_train::{FreeRunConfig, OnlineRule, Ridge};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::choice::{NvarChoice, RidgeChoice, SplitChoice, UNCHOSEN_ALPHA, UNCHOSEN_DELAY, check_search, ladder};
 use super::layers::{Layers, Meant, absolute, data_meant, is_set, laid};
+use super::online::OnlineChoice;
 use super::overlay::alternative;
 use super::{Dtype, ESN, check_threads, check_whole, cores};
 
@@ -112,6 +113,8 @@ pub struct ForecastConfig {
     pub scale: bool,
     /// How it is fitted.
     pub ridge: RidgeChoice,
+    /// Whether it is learned sample by sample instead.
+    pub online: OnlineChoice,
     /// What a choice of the penalty and of the delay is by.
     pub select: Select,
     /// Steps ahead to forecast.
@@ -159,6 +162,7 @@ impl ForecastConfig {
                 penalise_intercept: penalise_intercept && flow.is_some(),
                 chunk_rows,
             },
+            online: OnlineChoice::Off {},
             select: Select::OneStep,
             free_run: FreeRunConfig::default(),
         }
@@ -189,6 +193,11 @@ impl ForecastConfig {
     /// That of a finished run, perhaps of another machine: nothing of it may be missing, or today's defaults would stand in.
     pub(super) fn of_run(config: Value) -> Result<Self> {
         let job = config["job"].as_str().unwrap_or_default().to_owned();
+        let mut config = config;
+        if let Some(table) = config.as_object_mut() {
+            // Runs of versions without it were fitted at once.
+            table.entry("online").or_insert_with(|| json!(OnlineChoice::Off {}));
+        }
         let plan = Self::of_layers(&job, &mut [config.clone()])?;
         plan.check()?;
         check_whole(&plan, &config)?;
@@ -258,6 +267,11 @@ impl ForecastConfig {
         }
     }
 
+    /// The rule by which it is learned sample by sample, if it is.
+    pub(crate) fn rule(&self) -> Option<OnlineRule> {
+        self.online.rule(&self.ridge)
+    }
+
     /// Divides a series of so many points.
     pub fn divide(&self, points: usize) -> Result<Split> {
         let SplitChoice { warmup: Some(warmup), split: Some(split), .. } = self.split else {
@@ -276,12 +290,14 @@ impl ForecastConfig {
         self.horizon.iter().copied().max().unwrap_or(0)
     }
 
-    /// Where a file has no validation part, nothing is chosen: of the lists that nobody has set one value each is left.
+    /// Where a file has no validation part, or is learned sample by sample, nothing is chosen: of the lists that nobody has set one value
+    /// each is left.
     fn without_choice(&mut self, layers: &[Value]) {
-        if self.data.file.is_none() || self.split.split.is_none_or(|[_, validation, _]| validation > 0.0) {
+        let has_validation = self.split.split.is_none_or(|[_, validation, _]| validation > 0.0);
+        if self.data.file.is_none() || (has_validation && self.online.is_off()) {
             return;
         }
-        if !is_set(layers, "/nvar/delay") {
+        if self.nvar.is_open() && !is_set(layers, "/nvar/delay") {
             self.nvar.delay = vec![UNCHOSEN_DELAY];
         }
         if !is_set(layers, "/ridge/alpha") {
@@ -343,6 +359,7 @@ impl ForecastConfig {
             (_, _, false) => return config("reservoir, washout and search are for esn".into()),
         }
         self.ridge.check()?;
+        self.online.check(&self.ridge, &self.nvar)?;
         if let (true, Select::FreeRun, false) = (self.chooses(), self.select, self.horizon.contains(&1)) {
             return config(format!(
                 "select is free-run, and a model runs freely by its forecasts one step ahead: horizon must have 1, it is {:?}",
@@ -363,6 +380,7 @@ const MOST_UNITS: i64 = 20_000;
 fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
         "reservoir.matrix" => alternative(&RecurrentMatrix::all(), path, name),
+        "online" => alternative(&OnlineChoice::all(), path, name),
         _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }

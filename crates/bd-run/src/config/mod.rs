@@ -6,6 +6,7 @@ mod features;
 mod forecast;
 mod layers;
 mod network;
+mod online;
 mod overlay;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ pub use self::features::{FeaturesConfig, FeaturesData, FeaturesRidge};
 pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
+pub use self::online::OnlineChoice;
 
 /// The job whose model is a reservoir.
 const ESN: &str = "esn";

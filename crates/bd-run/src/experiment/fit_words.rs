@@ -47,6 +47,10 @@ impl FitWords<'_> {
                 self.say_solution(report, alpha);
                 self.seconds.lap("fit");
             }
+            FitEvent::Learned { samples, before_mse, unexcited } => {
+                self.say_learned(samples, before_mse, unexcited);
+                self.seconds.lap("fit");
+            }
             FitEvent::Validated(forecasts) => {
                 for forecast in forecasts {
                     let (nrmse, horizon) = (short(forecast.error.nrmse), forecast.horizon);
@@ -86,6 +90,23 @@ impl FitWords<'_> {
         }
     }
 
+    fn say_learned(&self, samples: usize, before_mse: &[f64], unexcited: usize) {
+        let error = |(horizon, mse): (&usize, &f64)| format!("{} at horizon {horizon}", short(*mse));
+        let errors: Vec<String> = self.config.horizon.iter().zip(before_mse).map(error).collect();
+        let samples = plural(samples, "sample");
+        self.listener.say(&format!(
+            "fit       {samples} learned one by one; mean square error of each before it was learned: {}",
+            errors.join(", ")
+        ));
+        if unexcited > 0 {
+            self.listener.say(&format!(
+                "warning   {} of the features were not excited for so long that all was forgotten of them; the next samples may be taken \
+                 for exact: raise --forgetting, or leave out what is constant",
+                plural(unexcited, "direction")
+            ));
+        }
+    }
+
     /// Says before the work begins what is likely to come out badly.
     fn warn(&self, rows: usize, columns: usize) {
         if rows < columns {
@@ -95,7 +116,7 @@ impl FitWords<'_> {
                  channels"
             ));
         }
-        if self.config.select == Select::FreeRun && self.config.ridge.alpha.len() == 1 {
+        if self.config.select == Select::FreeRun && self.config.ridge.alpha.len() == 1 && self.config.online.is_off() {
             self.listener
                 .say("note      there is one alpha and nothing to select; several are named as in --alpha 1e-8..1e2");
         }

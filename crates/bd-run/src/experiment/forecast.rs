@@ -1,33 +1,29 @@
 //! Forecasts: a series, warm-up, fit, test, for several horizons at once.
 
-use std::time::Duration;
-
 use bd_core::npz::save_npz;
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
 use bd_models::{AnyForecaster, Nvar, NvarConfig};
 use bd_train::data::Split;
 use bd_train::data::columns::MAX_NUMBERS;
-use bd_train::forecast::{Fitter, ForecastEvaluation, ForecastFit, Measure, RidgeDevice, ShortPart};
-use bd_train::{Cadence, Checkpoints, Keep, Newest, Units};
+use bd_train::forecast::{ForecastEvaluation, Measure, RidgeDevice, ShortPart};
+use bd_train::{Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use super::delay::{self, listed};
-use super::fit_words::{FitWords, say_few, say_oddities, validation_lines};
+use super::fit_words::{say_few, say_oddities};
+use super::fitted::fit;
 use super::series::SeriesSource;
 use super::trial::{Trial, best};
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
-use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
+use crate::config::ForecastConfig;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
 use crate::seconds::Seconds;
 use crate::{Config, Run};
-
-/// Checkpoints of a fit that are left: one that is damaged has one behind it.
-const KEPT: usize = 2;
 
 /// What a fitted model does on a part of a series, and on which.
 #[derive(Debug)]
@@ -159,43 +155,14 @@ impl PreparedForecast {
         let evaluation = ForecastEvaluation { forecasts, free };
         work.seconds.lap("free_run");
         lines.cut(&tried)?;
-        validation_lines(&fitted, &data.series.channels).iter().try_for_each(|line| lines.report(line))?;
+        fitted.lines(&data.series.channels).iter().try_for_each(|line| lines.report(line))?;
         write(folder, &mut lines, &data, &evaluation)?;
         work.seconds.lap("write");
         let mut metrics = metrics(&evaluation, &data);
-        metrics.insert("alpha".into(), json!(fitted.alpha));
-        metrics.insert("delay".into(), json!(config.nvar().delay));
-        metrics.insert("condition_number".into(), json!(fitted.report.condition_number));
+        metrics.extend(fitted.metrics(&config));
         let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice }));
         Ok(Stage::Done(Found { report, metrics }))
     }
-}
-
-/// Fits the model, from the beginning or from a checkpoint.
-fn fit(
-    config: &ForecastConfig,
-    data: &SeriesSource,
-    split: &Split,
-    model: &AnyForecaster,
-    from: Option<Newest>,
-    folder: &RunFolder,
-    work: &mut Work<'_>,
-) -> Result<Stage<ForecastFit>> {
-    let cadence = Cadence::Time(Duration::from_secs_f64(CHECKPOINT_MINUTES * 60.0));
-    let config_of_fit = config.fit();
-    let mut fitter = Fitter::new(model, &data.series, split, &config_of_fit)
-        .control(work.control.clone())
-        .checkpoints(Checkpoints::new(folder.checkpoints(), cadence, Keep::Last(KEPT)));
-    if let Some(Newest { path, checkpoint, .. }) = from {
-        fitter.resume(&checkpoint).map_err(|error| Error::bad_file(path, error.to_string()))?;
-    }
-    let mut words = FitWords { config, data, listener: work.listener, seconds: &mut work.seconds };
-    let fitted = fitter.fit(&mut |event| words.see(event));
-    work.listener.on_trained();
-    Ok(match fitted? {
-        Some(fitted) => Stage::Done(fitted),
-        None => Stage::Stopped,
-    })
 }
 
 /// The features of a model in words.
@@ -221,13 +188,16 @@ pub(crate) fn model(config: &ForecastConfig, channels: usize, device: Device) ->
     Ok((params, model))
 }
 
-/// Where model and data go, if there is a choice.
+/// Where model and data go, if there is a choice: where a ridge regression is faster.
 pub(super) fn ridge_device(
     config: &ForecastConfig,
     channels: usize,
     rows: usize,
     device: Device,
 ) -> Result<Option<RidgeDevice>> {
+    if config.rule().is_some() {
+        return Ok(None); // a rule is a loop on the host, wherever the features are made
+    }
     let units = config.reservoir.map_or(0, |reservoir| reservoir.units);
     let features = (Nvar::new(channels, &config.nvar())?.n_out() + units) as usize;
     Ok(RidgeDevice::choose(device, rows, features, channels * config.horizon.len()))

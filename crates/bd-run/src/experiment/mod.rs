@@ -5,6 +5,7 @@ mod delay;
 mod evaluate;
 mod features;
 mod fit_words;
+mod fitted;
 mod forecast;
 mod lyapunov;
 mod network;

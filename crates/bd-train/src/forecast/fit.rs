@@ -98,6 +98,15 @@ pub enum FitEvent<'a> {
         /// Of the regression.
         report: &'a RidgeReport,
     },
+    /// All samples were learned [online](super::OnlineFitter).
+    Learned {
+        /// How many.
+        samples: usize,
+        /// See [`OnlineFit::before_mse`](super::OnlineFit::before_mse).
+        before_mse: &'a [f64],
+        /// See [`Learner::unexcited`](crate::online::Learner::unexcited).
+        unexcited: usize,
+    },
     /// A validation part that nothing was chosen by has its forecasts.
     Validated(&'a [Forecast]),
 }

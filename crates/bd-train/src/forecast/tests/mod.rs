@@ -1,6 +1,7 @@
 //! A linear map whose forecasts are known, on series that are known.
 
 mod choice;
+mod online;
 
 use bd_core::testing::assert_close;
 use bd_core::{Features, Forecaster, Inputs, ParamPath, Params, Readout, Result, Shared, System, Tap};
@@ -170,6 +171,7 @@ fn events_come_in_order() {
             FitEvent::Taken { samples } => format!("taken {samples}"),
             FitEvent::Chosen(candidates) => format!("chosen of {}", candidates.len()),
             FitEvent::Solved { alpha, .. } => format!("solved {alpha}"),
+            FitEvent::Learned { samples, .. } => format!("learned {samples}"),
             FitEvent::Validated(forecasts) => format!("validated {}", forecasts.len()),
         });
     };
