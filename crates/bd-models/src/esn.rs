@@ -108,7 +108,7 @@ impl System for Esn {
     fn step(&self, sha: &Shared, x: &Tensor, s: &EsnState) -> (Tensor, EsnState) {
         let scaled = self.ends.scaled(x);
         let (lagged, i) = self.i.step(&sha.within("i"), &scaled, &s.i);
-        let (states, r) = self.r.step(&sha.within("r"), &scaled, &s.r);
+        let (states, r) = self.r.step_by_kernel(&sha.within("r"), &scaled, &s.r);
         let y = self.o.step(&sha.within("o"), &Tensor::cat(&[lagged, states], -1), &()).0;
         (self.ends.output(x, y), EsnState { i, r })
     }

@@ -138,6 +138,13 @@ impl Reservoir {
         &self.config
     }
 
+    /// [`step`](System::step) by the kernel, which does without what is zero of the weights: for runs on own outputs.
+    pub(crate) fn step_by_kernel(&self, sha: &Shared, u: &Tensor, s: &ReservoirState) -> (Tensor, ReservoirState) {
+        let s = ReservoirState { x: s.x.shallow_clone() };
+        let (states, s) = self.scan(sha, &Inputs::Dense(u.unsqueeze(0)), s, &mut Tap::none());
+        (states.squeeze_dim(0), s)
+    }
+
     /// The layers, each with its part of the state.
     fn with_states(&self, s: &ReservoirState) -> impl Iterator<Item = (&Layer, ReservoirState)> {
         let units = self.config.units;

@@ -17,6 +17,7 @@
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`memory`] | [`MemoryNeeds`]: what an update takes beside what the machine has |
+//! | [`memory_capacity`](mod@memory_capacity) | [`memory_capacity()`]: how many steps of its input a system remembers |
 //! | [`forecast`] | the fit of any model that forecasts a series, and how good its forecasts and free runs are |
 //! | [`metrics`] | mean square and normalised errors |
 //! | [`data`] | series of chaotic systems; how a series is divided; [`Dataset`](data::Dataset)s of files; [`Examples`](data::Examples) in batches |
@@ -36,6 +37,7 @@ mod host;
 mod layout;
 pub mod loss;
 pub mod memory;
+pub mod memory_capacity;
 pub mod metrics;
 pub mod optim;
 pub mod predict;
@@ -53,6 +55,7 @@ pub use free_runs::{FreeRunConfig, FreeRunSummary, FreeRuns, Units, free_runs};
 pub use held_out::HeldOut;
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use memory::{MemoryNeeds, MemoryReport};
+pub use memory_capacity::{MemoryCapacity, MemoryProtocol, memory_capacity};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
 pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, RidgeSpectrum, Solver};

@@ -15,6 +15,7 @@ use tch::{Device, Tensor};
 
 use super::delay::{self, TriedDelay, listed};
 use super::fit_words::{FitWords, say_few, say_oddities, validation_lines};
+use super::reservoir_words::{kind_words, units_words};
 use super::series::SeriesSource;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed};
 use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
@@ -189,8 +190,9 @@ fn model_words(config: &ForecastConfig, features: usize) -> String {
     match &config.reservoir {
         None => format!("ngrc: {features} features of delay {delay}, stride {stride} and order {order}"),
         Some(reservoir) => format!(
-            "esn: {} ({} matrix of radius {}, leak {}), {features} features with inputs of delay {delay}, stride {stride} and order {order}",
-            plural(reservoir.units as usize, "unit"),
+            "esn: {} ({}{} matrix of radius {}, leak {}), {features} features with inputs of delay {delay}, stride {stride} and order {order}",
+            units_words(reservoir),
+            kind_words(reservoir),
             reservoir.matrix.name(),
             reservoir.spectral_radius,
             reservoir.leak,
@@ -212,7 +214,7 @@ pub(super) fn ridge_device(
     rows: usize,
     device: Device,
 ) -> Result<Option<RidgeDevice>> {
-    let units = config.reservoir.map_or(0, |reservoir| reservoir.units);
+    let units = config.reservoir.map_or(0, |reservoir| reservoir.n_states());
     let features = (Nvar::new(channels, &config.nvar())?.n_out() + units) as usize;
     Ok(RidgeDevice::choose(device, rows, features, channels * config.horizon.len()))
 }

@@ -10,6 +10,7 @@ mod network;
 mod random;
 mod report;
 mod reporter;
+mod reservoir_words;
 mod series;
 
 use std::path::{Path, PathBuf};
