@@ -6,7 +6,7 @@
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
 //! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 200 columns on the
-//! factor is updated by products of matrices that are as accurate, see `wide.rs`.
+//! factor is updated by substitution and a product of matrices, which is as accurate: see `wide.rs`.
 //!
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
