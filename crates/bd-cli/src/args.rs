@@ -439,10 +439,16 @@ pub(crate) struct Ngrc {
 
 #[derive(Debug, Args)]
 pub(crate) struct Esn {
-    /// Units of the reservoir [default: 500]
+    /// Units of the reservoir, of each of its layers [default: 500]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) units: Option<i64>,
-    /// How much of its new value a unit takes on in a step, above 0 and at most 1 [default: 1]
+    /// Layers in a row, all of whose states the readout sees [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) layers: Option<i64>,
+    /// How states are updated: leaky, es2n (edge of stability, a long memory) or eusn (Euler's method) [default: leaky]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kind: Option<String>,
+    /// How much of its new value a unit takes on in a step, above 0 and at most 1; proximity of es2n, step of eusn [default: 1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) leak: Option<f64>,
     /// Greatest absolute eigenvalue of the recurrent matrix [default: 0.9]
@@ -454,7 +460,7 @@ pub(crate) struct Esn {
     /// Greatest bias of a unit [default: 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) bias_scaling: Option<f64>,
-    /// Recurrent matrix: random, orthogonal or ring [default: random, a tenth of the entries normal]
+    /// Recurrent matrix: random, orthogonal, ring or ring_with_jumps [default: random, a tenth of the entries normal]
     #[arg(long, value_name = "NAME")]
     pub(crate) matrix: Option<String>,
     /// Steps after which a state no longer depends on where it began; they are for warming up [default: 100]

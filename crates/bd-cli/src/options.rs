@@ -130,6 +130,8 @@ pub(crate) fn of_esn(args: &args::Esn) -> Result<Layers> {
     given.parts(&args.parts)?;
     given.put("search", &args.search);
     given.put("reservoir.units", &args.units);
+    given.put("reservoir.layers", &args.layers);
+    given.name("reservoir.kind", &args.kind);
     given.number("reservoir.leak", "--leak", args.leak)?;
     given.number("reservoir.spectral_radius", "--spectral-radius", args.spectral_radius)?;
     given.number("reservoir.input_scaling", "--input-scaling", args.input_scaling)?;
@@ -150,8 +152,10 @@ pub(crate) fn of_esn_on_sequences(args: &args::Esn) -> Result<Layers> {
 }
 
 /// Settings of a reservoir, of a forecast and of sequences.
-const RESERVOIR: [(&str, &str); 6] = [
+const RESERVOIR: [(&str, &str); 8] = [
     ("reservoir.units", "model.reservoir.units"),
+    ("reservoir.layers", "model.reservoir.layers"),
+    ("reservoir.kind", "model.reservoir.kind"),
     ("reservoir.leak", "model.reservoir.leak"),
     ("reservoir.spectral_radius", "model.reservoir.spectral_radius"),
     ("reservoir.input_scaling", "model.reservoir.input_scaling"),

@@ -10,13 +10,13 @@
 
 pub use bd_kernel::{
     AnyKernel, Bits, Block, Code, Cpu, Dual, Error, Event, Events, Facts, Formula, FusedPair, Grads, Input,
-    Instructions, Kernel, KernelChain, LANES, Listing, Lists, Loops, Memo, NoSpikes, Num, Numbers, Packed, Real,
-    Result, Rows, RowsMut, Series, Shape, Sizes, Sparse, Start, Striped, SurrogateGradient, Tile, Transpose, Typed,
-    Unit, UnitKernel, Vector, Workspaces, add_outer_product, add_totals, bits_len, num, pack, product, sigmoid, stripe,
-    striped_len, tanh, transpose, transpose_into_stripes, vectorised,
+    Instructions, Kernel, KernelChain, LANES, Listing, Lists, Loops, Memo, NoSpikes, Num, Numbers, OneSeries, Packed, Real,
+    Result, Rows, RowsMut, Series, Shape, Sizes, Sparse, SparseWeight, Start, Striped, SurrogateGradient, Tile,
+    Transpose, Typed, Unit, UnitKernel, Vector, Workspaces, add_outer_product, add_totals, bits_len, num, pack,
+    product, product_of_one, sigmoid, stripe, striped_len, tanh, transpose, transpose_into_stripes, vectorised,
 };
 
 pub use crate::fused::{
     Edge, Element, End, Field, Fused, Processor, ScanBytes, ScanOf, Tuning, UnitState, Units, gpu, max_over_time,
-    numbers_of, scan_bytes, scan_fused, scan_tuned, spike, step_units,
+    numbers_of, scan_bytes, scan_fused, scan_tuned, spike, step_units, with_numbers,
 };

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::{Events, Formula, Instructions};
+use crate::{Events, Formula, Instructions, Rows, RowsMut};
 
 /// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
 pub const LANES: usize = 8;
@@ -81,6 +81,21 @@ pub struct Grads<'a, F> {
     pub params: &'a mut [F],
 }
 
+/// Some steps of a single series, whose numbers of a step lie side by side.
+#[derive(Debug)]
+pub struct OneSeries<'a, F> {
+    /// What loops may use.
+    pub instructions: Instructions,
+    /// Number of steps.
+    pub steps: usize,
+    /// A row of `n_in` inputs for each step.
+    pub xs: Rows<'a, F>,
+    /// The state before the first step, which becomes that after the last.
+    pub state: &'a mut [F],
+    /// A row of `n_out` outputs for each step.
+    pub ys: RowsMut<'a, F>,
+}
+
 /// The fused form of a system: plain data, with copies of its parameters and constants.
 ///
 /// Blocks are `[channel, step, lane]`, so that the series of a channel lie one after the other with samples side by
@@ -137,6 +152,17 @@ pub trait Kernel<F>: Debug + Send + Sync {
 
     /// All steps of a stretch: fills `ys`, and turns `state` from that before the first step into that after the last.
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]);
+
+    /// Whether [`forward_of_one`](Self::forward_of_one) is there.
+    fn takes_one_series(&self) -> bool {
+        false
+    }
+
+    /// All steps of a series that is alone, if the kernel [has loops](Self::takes_one_series) for it: without those for samples side by
+    /// side, of which there are [`LANES`] at least.
+    fn forward_of_one(&self, _one: OneSeries<'_, F>) {
+        unreachable!("a kernel was given a single series that it does not take")
+    }
 
     /// The adjoint of the stretch whose `kept` `forward` has filled with `keep`; `kept` is not read again.
     fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>);

@@ -9,7 +9,8 @@
 //! | [`UnitKernel`], [`KernelChain`] | kernels of equal units side by side, and of kernels in a row |
 //! | [`Formula`] | what a GPU needs of units: their text and what stands around it |
 //! | [`Instructions`], [`vectorised`] | loops compiled for several processors, chosen when they run |
-//! | [`product`], [`add_outer_product`], [`Sparse`] | products of matrices, dense and of what is mostly zero |
+//! | [`product`], [`product_of_one`], [`add_outer_product`] | products of dense matrices |
+//! | [`Sparse`], [`SparseWeight`] | products of what is mostly zero: spikes, and fixed weights |
 //! | [`InverseFactor`] | the inverse of a sum of outer products, updated vector by vector |
 //! | [`models`] | the loops of models |
 //! | [`convolutions`] | features of whole sequences by random convolutions |
@@ -41,9 +42,11 @@ mod outer;
 mod pair;
 pub mod portable;
 mod product;
+mod product_of_one;
 mod real;
 pub mod setting;
 mod sparse;
+mod sparse_weight;
 mod stripes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -64,7 +67,7 @@ pub use formula::{Facts, Formula, LEAVES, fused_formula};
 pub use functions::{sigmoid, tanh};
 pub use huge::prefer_huge_pages;
 pub use inverse::InverseFactor;
-pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, Sizes, Tile, Typed};
+pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, OneSeries, Sizes, Tile, Typed};
 pub use listing::{Code, Listing};
 pub use lists::Lists;
 pub use memo::Memo;
@@ -72,8 +75,10 @@ pub use num::Num;
 pub use outer::{Series, add_outer_product, add_totals};
 pub use pair::FusedPair;
 pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
+pub use product_of_one::product_of_one;
 pub use real::{Numbers, Real};
 pub use sparse::Sparse;
+pub use sparse_weight::SparseWeight;
 pub use stripes::{Striped, stripe, striped_len, transpose_into_stripes};
 pub use transpose::{transpose, transpose_loops};
 pub use unit::{NoSpikes, SurrogateGradient, Unit};

@@ -2,8 +2,9 @@
 
 use std::ops::AddAssign;
 
+use super::models::fixed::SparseNumbers;
 use super::vector::{Transpose, Vector};
-use super::{Block, Num};
+use super::{Block, Num, SparseWeight};
 
 /// What kernels calculate with: `f32` or `f64`.
 pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + 'static {
@@ -54,6 +55,12 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + 's
 
     /// Numbers of this type as those of either.
     fn stored(numbers: Block<Self>) -> Numbers;
+
+    /// A sparse weight of this type; a panic if it is of the other.
+    fn sparse(weight: &SparseNumbers) -> &SparseWeight<Self>;
+
+    /// A sparse weight of this type as one of either.
+    fn stored_sparse(weight: SparseWeight<Self>) -> SparseNumbers;
 }
 
 macro_rules! impl_real {
@@ -98,6 +105,17 @@ macro_rules! impl_real {
 
             fn stored(numbers: Block<Self>) -> Numbers {
                 Numbers::$variant(numbers)
+            }
+
+            fn sparse(weight: &SparseNumbers) -> &SparseWeight<Self> {
+                let SparseNumbers::$variant(weight) = weight else {
+                    panic!("weights in {} were expected", stringify!($float))
+                };
+                weight
+            }
+
+            fn stored_sparse(weight: SparseWeight<Self>) -> SparseNumbers {
+                SparseNumbers::$variant(weight)
             }
         }
     };

@@ -5,11 +5,10 @@ use bd_core::{Error, Forecaster, Params, Rng};
 use tch::Tensor;
 
 use crate::{
-    Activation, Cell, ContinuousReservoir, ContinuousReservoirConfig, CubaLif, Delay, Entries, Esn, EsnConfig, Expon,
-    ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear,
-    LinearConfig, Lstm, LstmConfig, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, RateNetConfig, Recurrent,
-    RecurrentMatrix, Reservoir, ReservoirConfig, Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse,
-    SynapseConfig, Target,
+    Activation, Cell, ContinuousReservoir, ContinuousReservoirConfig, CubaLif, Delay, Entries, Esn, EsnConfig, Expon, ExponConfig, Gru, GruConfig, Init,
+    LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear, LinearConfig, Lstm, LstmConfig, Mixing,
+    Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, RateNetConfig, Recurrent, RecurrentMatrix, Reservoir, ReservoirConfig,
+    ReservoirKind, Reset, Rnn, RnnConfig, SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
 };
 /// All of them, under different names.
 pub fn all() -> Vec<Subject> {
@@ -76,19 +75,7 @@ fn rates() -> Vec<Subject> {
     all.push(Subject::smooth("lstm", move |params, n| Lstm::new(&mut params.at("r"), 2, n, &lstm)));
     // Of a few units a tenth of the entries may have no eigenvalue.
     let dense = RecurrentMatrix::Random { entries: Entries::Normal, density: 0.7 };
-    let matrices = [dense, RecurrentMatrix::Orthogonal, RecurrentMatrix::Ring];
-    for (matrix, activation) in matrices.into_iter().zip(Activation::all()) {
-        let name = format!("reservoir, {}, {}", matrix.name(), name_of(&activation));
-        let of = move |units: i64| ReservoirConfig {
-            units,
-            leak: 0.4,
-            bias_scaling: 0.2,
-            matrix,
-            activation,
-            ..ReservoirConfig::default()
-        };
-        all.push(Subject::smooth(name, move |params, n| Reservoir::new(&mut params.at("r"), 2, &of(n))));
-    }
+    all.extend(reservoirs(dense));
     all.push(Subject::smooth("reservoir, continuous", |params, n| {
         let config = ContinuousReservoirConfig { units: n, density: 0.8, tau_ms: 2.0, ..Default::default() };
         ContinuousReservoir::new(&mut params.at("r"), 2, &config)
@@ -107,6 +94,35 @@ fn rates() -> Vec<Subject> {
         all.push(Subject::smooth(format!("two layers of {}", cell.name()), move |params, n| {
             RateNetConfig { n_in: 2, hidden: vec![n, 4], n_out: 3, cell, ..RateNetConfig::default() }.build(params)
         }));
+    }
+    all
+}
+
+/// Every kind with every matrix, and layers of them.
+fn reservoirs(dense: RecurrentMatrix) -> Vec<Subject> {
+    let matrices = [dense, RecurrentMatrix::Orthogonal, RecurrentMatrix::Ring];
+    let [leaky, es2n, eusn] = ReservoirKind::all();
+    let ring = ReservoirKind::Es2n { mixing: Mixing::Ring };
+    let mut all = Vec::new();
+    for (kind, layers) in [(leaky, 1), (es2n, 1), (ring, 1), (eusn, 1), (leaky, 2), (es2n, 3)] {
+        for (matrix, activation) in matrices.into_iter().zip(Activation::all()) {
+            let mut words = vec!["reservoir".to_owned(), matrix.name().into(), name_of(&activation)];
+            words.extend((kind != leaky).then(|| kind.name().into()));
+            words.extend((kind == ring).then(|| "mixing ring".into()));
+            words.extend((layers > 1).then(|| format!("{layers} layers")));
+            let usual = ReservoirConfig {
+                layers,
+                kind,
+                leak: 0.4,
+                bias_scaling: 0.2,
+                matrix,
+                activation,
+                ..Default::default()
+            };
+            all.push(Subject::smooth(words.join(", "), move |params, units| {
+                Reservoir::new(&mut params.at("r"), 2, &ReservoirConfig { units, ..usual })
+            }));
+        }
     }
     all
 }

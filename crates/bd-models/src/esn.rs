@@ -131,7 +131,7 @@ impl Readout for Esn {
     fn step_features(&self, sha: &Shared, x: &Tensor, s: &EsnState) -> (Features, EsnState) {
         let scaled = self.ends.scaled(x);
         let (lagged, i) = self.i.step(&sha.within("i"), &scaled, &s.i);
-        let (states, r) = self.r.step(&sha.within("r"), &scaled, &s.r);
+        let (states, r) = self.r.step_by_kernel(&sha.within("r"), &scaled, &s.r);
         (Features { values: Tensor::cat(&[lagged, states], -1), added: self.ends.added(x) }, EsnState { i, r })
     }
 

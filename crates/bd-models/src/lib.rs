@@ -90,7 +90,7 @@ pub use pipeline::{Pipeline, Preparation};
 pub use random_convolutions::{RandomConvolutions, RandomConvolutionsConfig};
 pub use rate_net::{Cell, RateNetConfig, Reads};
 pub use recurrent::{Recurrent, RecurrentState};
-pub use reservoir::{Entries, RecurrentMatrix, Reservoir, ReservoirConfig};
+pub use reservoir::{Entries, Mixing, RecurrentMatrix, Reservoir, ReservoirConfig, ReservoirKind};
 pub use rnn::{Activation, Rnn, RnnConfig, RnnState};
 pub use running_mean::{RunningMean, RunningMeanState};
 pub use sequence_readout::{SequenceFeatures, SequenceReadout};

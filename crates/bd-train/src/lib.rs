@@ -19,6 +19,7 @@
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`lyapunov`] | [`LyapunovSpectrum`]: of a known system, and of any model that runs on its own outputs |
 //! | [`memory`] | [`MemoryNeeds`]: what an update takes beside what the machine has |
+//! | [`memory_capacity`](mod@memory_capacity) | [`memory_capacity()`]: how many steps of its input a system remembers |
 //! | [`forecast`] | the fit of any model that forecasts a series, and how good its forecasts and free runs are |
 //! | [`metrics`] | mean square and normalised errors |
 //! | [`data`] | series of chaotic systems; how a series is divided; [`Dataset`](data::Dataset)s of files; [`Examples`](data::Examples) in batches |
@@ -39,6 +40,7 @@ mod layout;
 pub mod loss;
 pub mod lyapunov;
 pub mod memory;
+pub mod memory_capacity;
 pub mod metrics;
 pub mod online;
 pub mod optim;
@@ -58,6 +60,7 @@ pub use held_out::HeldOut;
 pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRecords};
 pub use lyapunov::{LyapunovSpectrum, lyapunov_of_flow, lyapunov_of_model};
 pub use memory::{MemoryNeeds, MemoryReport};
+pub use memory_capacity::{MemoryCapacity, MemoryProtocol, memory_capacity};
 pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};

@@ -5,13 +5,15 @@
 //! every weight (BrainPy 2.2.4, `brainpy/algorithms/offline.py`) unless [`Ridge::penalise_intercept`] is off.
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
-//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial.
+//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 200 columns on the
+//! factor is updated by substitution and a product of matrices, which is as accurate: see `wide.rs`.
 //!
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
 mod place;
 mod spectrum;
+mod wide;
 
 use std::ops::ControlFlow;
 
@@ -23,6 +25,7 @@ use tch::{Device, Kind, Tensor};
 use self::algebra::{gram_pinv, qr, r_factor, svd};
 pub use self::place::RidgeCost;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
+use self::wide::{WIDE, extended};
 use crate::layout::{check_as_inputs, check_pair, time_first};
 
 /// How the weights are computed from the factor. "Dependent" means: as far as float64 can tell.
@@ -240,10 +243,14 @@ impl RidgeFactor {
             let rows = features.size()[0];
             let ones = Tensor::ones([rows, i64::from(self.intercept)], (Kind::Double, features.device()));
             let (x, y) = (features.to_kind(Kind::Double), targets.to_kind(Kind::Double));
-            // Rows are samples, but LAPACK wants columns side by side: this concatenates along those.
-            let chunk = Tensor::cat(&[ones.transpose(0, 1), x.transpose(0, 1), y.transpose(0, 1)], 0).transpose(0, 1);
-            let stacked = if self.rows == 0 { chunk } else { Tensor::cat(&[&self.r, &chunk], 0) };
-            let r = r_factor(&stacked);
+            let r = if self.r.size()[1] >= WIDE {
+                extended(&self.r, &[ones, x.shallow_clone(), y.shallow_clone()])
+            } else {
+                // Rows are samples, but LAPACK wants columns side by side: this concatenates along those.
+                let chunk = Tensor::cat(&[ones.transpose(0, 1), x.transpose(0, 1), y.transpose(0, 1)], 0);
+                let chunk = chunk.transpose(0, 1);
+                r_factor(&if self.rows == 0 { chunk } else { Tensor::cat(&[&self.r, &chunk], 0) })
+            };
             if r.isfinite().all().int64_value(&[]) == 0 {
                 not_finite("a feature", &x, self.rows)?;
                 not_finite("a target", &y, self.rows)?;

@@ -1,7 +1,9 @@
 //! Numbers of kernels as elements of tensors.
 
 use bd_kernel::{Numbers, Real};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
+
+use super::driver::memory::host;
 
 /// What both kernels and tensors calculate with: `f32` or `f64`.
 pub trait Element: Real + tch::kind::Element {}
@@ -16,4 +18,10 @@ pub fn numbers_of(tensor: &Tensor) -> Option<Numbers> {
         Kind::Double => Vec::<f64>::try_from(flat).ok().map(|all| Numbers::copy_of(&all)),
         _ => None,
     }
+}
+
+/// Calls `read` with the numbers of a tensor where they lie, row by row; `None` for another dtype, a GPU, or numbers in another order.
+pub fn with_numbers<F: Element, R>(tensor: &Tensor, read: impl FnOnce(&[F]) -> R) -> Option<R> {
+    let readable = tensor.kind() == F::KIND && tensor.device() == Device::Cpu && tensor.is_contiguous();
+    readable.then(|| read(host(tensor)))
 }

@@ -11,7 +11,7 @@ mod unit;
 
 pub(crate) use driver::scan_kernels;
 pub use driver::{ScanBytes, ScanOf, Tuning, scan_bytes, scan_fused, scan_tuned};
-pub use element::{Element, numbers_of};
+pub use element::{Element, numbers_of, with_numbers};
 pub use field::Field;
 pub use graph::{Edge, End, Fused, Processor};
 pub use max_over_time::max_over_time;

@@ -6,6 +6,7 @@
 
 mod kernel;
 mod loops;
+mod one_series;
 
 use std::fmt::Debug;
 

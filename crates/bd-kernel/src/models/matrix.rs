@@ -2,27 +2,72 @@
 
 use std::ops::Range;
 
-use crate::{Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, Start, Striped, Tile, pack, product, stripe};
+use crate::{
+    Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, SparseWeight, Start, Striped, Tile, pack, product,
+    product_of_one, stripe,
+};
 
-/// Part of a weight, or of its transpose, packed for products: the same numbers are read at every step.
+use super::fixed::{FixedWeights, SparseNumbers};
+
+/// Part of a weight, or of its transpose, laid out for products: the same numbers are read at every step.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     n_in: usize,
     n_out: usize,
-    packed: Numbers,
+    layout: Layout,
+}
+
+#[derive(Debug)]
+enum Layout {
+    /// All entries, [packed](pack).
+    Packed(Numbers),
+    /// Those that are not zero.
+    Sparse(SparseNumbers),
 }
 
 impl Matrix {
     /// `y[o] = sum_i w[i, o] x[i]` with some rows `i` and columns `o` of a weight whose rows are `width` long.
     pub(crate) fn new(weight: &Numbers, width: usize, rows: Range<usize>, columns: Range<usize>) -> Self {
         let at = |i: usize, o: usize| (rows.start + i) * width + columns.start + o;
-        Self { n_in: rows.len(), n_out: columns.len(), packed: packed(weight, rows.len(), columns.len(), at) }
+        Self::packed(packed(weight, rows.len(), columns.len(), at), rows.len(), columns.len())
     }
 
     /// The adjoint of it: `x[i] = sum_o w[i, o] y[o]`.
     pub(crate) fn adjoint(weight: &Numbers, width: usize, rows: Range<usize>, columns: Range<usize>) -> Self {
         let at = |o: usize, i: usize| (rows.start + i) * width + columns.start + o;
-        Self { n_in: columns.len(), n_out: rows.len(), packed: packed(weight, columns.len(), rows.len(), at) }
+        Self::packed(packed(weight, columns.len(), rows.len(), at), columns.len(), rows.len())
+    }
+
+    fn packed(packed: Numbers, n_in: usize, n_out: usize) -> Self {
+        Self { n_in, n_out, layout: Layout::Packed(packed) }
+    }
+
+    /// [`new`](Self::new) of weights that are never trained: sparse if most of them are zero.
+    pub(crate) fn fixed<F: Real>(weights: FixedWeights<'_, F>, rows: Range<usize>) -> Self {
+        let [n_in, n_out] = [rows.len(), weights.width()];
+        let layout = match weights.is_sparse(&rows) {
+            true => {
+                Layout::Sparse(F::stored_sparse(SparseWeight::new([n_in, n_out], || weights.entries(rows.clone()))))
+            }
+            false => Layout::Packed(F::stored(pack(n_in, n_out, |i, o| weights.row(rows.start + i)[o]))),
+        };
+        Self { n_in, n_out, layout }
+    }
+
+    /// [`adjoint`](Self::adjoint) of such weights.
+    pub(crate) fn fixed_adjoint<F: Real>(weights: FixedWeights<'_, F>, rows: Range<usize>) -> Self {
+        let [n_in, n_out] = [weights.width(), rows.len()];
+        let transposed = || weights.entries(rows.clone()).map(|(i, o, value)| (o, i, value));
+        let layout = match weights.is_sparse(&rows) {
+            true => Layout::Sparse(F::stored_sparse(SparseWeight::new([n_in, n_out], transposed))),
+            false => Layout::Packed(F::stored(pack(n_in, n_out, |o, i| weights.row(rows.start + i)[o]))),
+        };
+        Self { n_in, n_out, layout }
+    }
+
+    /// Inputs.
+    pub(crate) fn n_in(&self) -> usize {
+        self.n_in
     }
 
     /// Outputs for `columns` samples or steps side by side, added to what they start at.
@@ -34,8 +79,23 @@ impl Matrix {
         start: Start<'_, F>,
         ys: RowsMut<'_, F>,
     ) {
-        let shape = Shape { rows: self.n_out, terms: self.n_in, columns };
-        product(instructions, shape, Packed(F::numbers(&self.packed)), xs, start, ys);
+        match &self.layout {
+            Layout::Packed(packed) => {
+                let shape = Shape { rows: self.n_out, terms: self.n_in, columns };
+                product(instructions, shape, Packed(F::numbers(packed)), xs, start, ys);
+            }
+            Layout::Sparse(sparse) => F::sparse(sparse).product(instructions, columns, xs, start, ys),
+        }
+    }
+
+    /// Outputs of one sample.
+    pub(crate) fn of_one<F: Real>(&self, instructions: Instructions, x: &[F], start: Start<'_, F>, y: &mut [F]) {
+        match &self.layout {
+            Layout::Packed(packed) => {
+                product_of_one(instructions, [self.n_in, self.n_out], Packed(F::numbers(packed)), x, start, y);
+            }
+            Layout::Sparse(sparse) => F::sparse(sparse).product_of_one(instructions, x, start, y),
+        }
     }
 
     /// The same for the samples of one step, channel after channel.

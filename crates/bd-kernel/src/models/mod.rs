@@ -8,7 +8,8 @@
 //! | [`expon`], [`delay`], [`leaky_integrator`], [`lif`] | units |
 //! | [`linear`] | [`LinearKernel`](linear::LinearKernel) |
 //! | [`cell`] | [`CellKernel`](cell::CellKernel): cells of units that are formulas, [`CellUnit`](cell::CellUnit) |
-//! | [`rnn`], [`gru`], [`lstm`] | such units |
+//! | [`fixed`] | weights that are never trained, sparse if most are zero |
+//! | [`rnn`], [`gru`], [`lstm`], [`reservoir`] | such units |
 //! | [`recurrent`] | [`RecurrentKernel`](recurrent::RecurrentKernel): any kernel whose outputs come back a step later |
 
 mod blocks;
@@ -16,6 +17,7 @@ pub mod cell;
 pub mod decay;
 pub mod delay;
 pub mod expon;
+pub mod fixed;
 pub mod gru;
 pub mod leaky_integrator;
 pub mod lif;
@@ -23,6 +25,7 @@ pub mod linear;
 pub mod lstm;
 mod matrix;
 pub mod recurrent;
+pub mod reservoir;
 pub mod rnn;
 pub mod surrogate;
 

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use bd_core::kernel::{Fused, Processor, numbers_of};
+use bd_core::kernel::{AnyKernel, Element, Fused, Processor, numbers_of, with_numbers};
 use bd_core::{ParamPath, Result, setting};
 use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
+use bd_kernel::models::fixed::FixedWeights;
 use tch::{Device, Kind, Tensor};
 
 use crate::init::Init;
@@ -52,12 +53,6 @@ impl Weights {
         Self { input, recurrent, bias }
     }
 
-    /// Handles on the same tensors.
-    pub(crate) fn share(&self) -> Self {
-        let [input, recurrent, bias] = self.tensors().map(Tensor::shallow_clone);
-        Self { input, recurrent, bias }
-    }
-
     /// Dtype and device.
     pub(crate) fn on(&self) -> (Kind, Device) {
         (self.input.kind(), self.input.device())
@@ -85,6 +80,26 @@ impl Weights {
     /// Input weight, recurrent weight and bias.
     pub(crate) fn tensors(&self) -> [&Tensor; 3] {
         [&self.input, &self.recurrent, &self.bias]
+    }
+
+    /// The kernel of such units for the CPU if the weights are never trained; `None` for a dtype or device without one.
+    pub(crate) fn fixed_kernel(&self, unit: impl CellUnit) -> Option<Arc<dyn AnyKernel>> {
+        match self.input.kind() {
+            Kind::Float => self.fixed_kernel_of::<f32>(unit),
+            Kind::Double => self.fixed_kernel_of::<f64>(unit),
+            _ => None,
+        }
+    }
+
+    fn fixed_kernel_of<F: Element>(&self, unit: impl CellUnit) -> Option<Arc<dyn AnyKernel>> {
+        let [input, recurrent, bias] = self.tensors().map(Tensor::contiguous);
+        with_numbers(&input, |input: &[F]| {
+            with_numbers(&recurrent, |recurrent: &[F]| {
+                with_numbers(&bias, |bias: &[F]| -> Arc<dyn AnyKernel> {
+                    Arc::new(CellKernel::fixed(unit, FixedWeights::new(input, recurrent, bias.len()), bias))
+                })
+            })
+        })??
     }
 
     /// The fused form of a cell of such units.

@@ -1,5 +1,5 @@
 use bd_core::testing::{ScanCase, assert_scan_is_steps};
-use bd_core::{Params, Rng};
+use bd_core::{Error, Params, Rng};
 
 use super::*;
 
@@ -11,17 +11,121 @@ fn reservoir(config: &ReservoirConfig, on: (Kind, Device)) -> (Params, Reservoir
     (params, reservoir)
 }
 
+/// Every kind, sparse and dense, of one layer and three; series that go one by one, and a batch.
 #[test]
 fn scan_is_steps() {
-    for activation in Activation::all() {
-        for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 1e-5)] {
-            let config =
-                ReservoirConfig { units: 37, leak: 0.3, bias_scaling: 0.2, activation, ..ReservoirConfig::default() };
-            let on = (kind, Device::Cpu);
-            let (params, reservoir) = reservoir(&config, on);
-            assert_scan_is_steps(&reservoir, &params, ScanCase { time: 11, batch: 5, on, tolerance, seed: 4 });
+    let dense = RecurrentMatrix::Random { entries: Entries::Normal, density: 0.9 };
+    let ring = ReservoirKind::Es2n { mixing: Mixing::Ring };
+    for kind in ReservoirKind::all().into_iter().chain([ring]) {
+        for (i, activation) in Activation::all().into_iter().enumerate() {
+            let matrix = if i == 2 { dense } else { RecurrentMatrix::default() };
+            for (element, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 1e-5)] {
+                let layers = if i == 1 { 3 } else { 1 };
+                let usual =
+                    ReservoirConfig { units: 37, layers, kind, leak: 0.3, bias_scaling: 0.2, ..Default::default() };
+                let on = (element, Device::Cpu);
+                let (params, reservoir) = reservoir(&ReservoirConfig { activation, matrix, ..usual }, on);
+                for batch in [1, 2, 5] {
+                    assert_scan_is_steps(&reservoir, &params, ScanCase { time: 11, batch, on, tolerance, seed: 4 });
+                }
+            }
         }
     }
+}
+
+fn scanned(reservoir: &Reservoir, xs: &Tensor) -> Tensor {
+    let (batch, on) = (xs.size()[1], (xs.kind(), xs.device()));
+    reservoir.scan(&Shared::new(1.0), &Inputs::of_steps(xs), reservoir.init_state(batch, on), &mut Tap::none()).0
+}
+
+/// A series has the same states to the last bit alone, as one of two, and among many; sparse and dense weights.
+#[test]
+fn a_series_does_not_depend_on_what_stands_beside_it() {
+    for (kind, density) in ReservoirKind::all().into_iter().flat_map(|kind| [(kind, 0.1), (kind, 0.9)]) {
+        let matrix = RecurrentMatrix::Random { entries: Entries::Normal, density };
+        let config = ReservoirConfig { units: 53, kind, matrix, leak: 0.6, ..ReservoirConfig::default() };
+        for element in [Kind::Double, Kind::Float] {
+            let (_, reservoir) = reservoir(&config, (element, Device::Cpu));
+            let xs = Rng::new(1, "u").tensor(&[70, 21, 3], (element, Device::Cpu), Rng::normal);
+            let all = scanned(&reservoir, &xs);
+            for (first, count) in [(0, 1), (4, 1), (7, 2), (19, 2)] {
+                let some = scanned(&reservoir, &xs.narrow(1, first, count).contiguous());
+                assert_eq!(some, all.narrow(1, first, count), "{config:?}: {count} from {first} on");
+            }
+        }
+    }
+}
+
+/// What is kept for the next scan is made anew when the parameters are loaded.
+#[test]
+fn loaded_weights_are_those_of_the_next_scan() {
+    for kind in ReservoirKind::all() {
+        let config =
+            ReservoirConfig { units: 20, kind, leak: 0.5, matrix: RecurrentMatrix::Ring, ..Default::default() };
+        let (params, first) = reservoir(&config, ON);
+        let mut others = Params::new(99, ON);
+        let second = Reservoir::new(&mut others.at("r"), 3, &config).unwrap();
+        let xs = Rng::new(1, "u").tensor(&[9, 1, 3], ON, Rng::normal);
+        assert_ne!(scanned(&first, &xs), scanned(&second, &xs));
+        params.load(&others.named()).unwrap();
+        assert_eq!(scanned(&first, &xs), scanned(&second, &xs), "{kind:?}");
+    }
+}
+
+/// With the identity for `f`, no input and all of the old state kept, `es2n` of a ring moves its states around, and `eusn` without diffusion keeps the norm
+/// to the second order of its step.
+#[test]
+fn what_is_at_the_edge_of_stability_keeps_the_size_of_its_states() {
+    let usual =
+        ReservoirConfig { units: 5, spectral_radius: 1.0, activation: Activation::Identity, ..Default::default() };
+    let matrix = RecurrentMatrix::Random { entries: Entries::Normal, density: 1.0 };
+    let next = |config: ReservoirConfig, x: &[f64]| {
+        let (_, reservoir) = reservoir(&config, ON);
+        let state = ReservoirState { x: Tensor::from_slice(x).unsqueeze(0) };
+        reservoir.step(&Shared::new(1.0), &Tensor::zeros([1, 3], ON), &state).0.get(0)
+    };
+    let x = [1.0, -2.0, 0.5, 3.0, 0.25];
+    let es2n = ReservoirConfig { kind: ReservoirKind::Es2n { mixing: Mixing::Ring }, leak: 1e-12, matrix, ..usual };
+    let moved = Tensor::from_slice(&[0.25, 1.0, -2.0, 0.5, 3.0]);
+    assert!((next(es2n, &x) - moved).abs().max().double_value(&[]) < 1e-10);
+    let eusn = ReservoirConfig { kind: ReservoirKind::Eusn { diffusion: 0.0 }, leak: 1e-4, matrix, ..usual };
+    let norm = |x: &Tensor| x.square().sum(Kind::Double).double_value(&[]);
+    // x A x' = 0 of an antisymmetric A, so that what is left is the square of the step times |x A|^2, which is below 100 |x|^2.
+    let grown = norm(&next(eusn, &x)) / norm(&Tensor::from_slice(&x)) - 1.0;
+    assert!(grown > 0.0 && grown < 1e-6, "{grown}");
+}
+
+/// Units 0, 3 and 6 of 9 with jumps both ways; the ring stands as it is.
+#[test]
+fn jumps_go_both_ways_and_around() {
+    let matrix = RecurrentMatrix::RingWithJumps { jump: 3, weight: 0.25 };
+    let drawn = matrix.draw(&mut Rng::new(0, "w"), 9, 0.8).unwrap();
+    let exact = drawn.linalg_eigvals().abs().max().double_value(&[]);
+    assert!((exact - 0.8).abs() < 1e-12, "{exact}");
+    let w = &drawn / drawn.get(0).get(1);
+    for (from, to) in (0..9).flat_map(|from| (0..9).map(move |to| (from, to))) {
+        let jumps = from % 3 == 0 && to % 3 == 0 && from != to;
+        let expected = if (from + 1) % 9 == to {
+            1.0
+        } else if jumps {
+            0.25
+        } else {
+            0.0
+        };
+        assert!((w.double_value(&[from, to]) - expected).abs() < 1e-15, "{from} to {to}");
+    }
+}
+
+/// The weights of a configuration without the keys that came later are what they were: drawn by bd 0.1.0 with seed 4.
+#[test]
+fn old_configurations_mean_what_they_meant() {
+    let config: ReservoirConfig =
+        serde_json::from_str(r#"{"units": 3, "leak": 0.5, "matrix": {"name": "ring"}}"#).unwrap();
+    assert_eq!(config, ReservoirConfig { units: 3, leak: 0.5, matrix: RecurrentMatrix::Ring, ..Default::default() });
+    assert_eq!((config.layers, config.kind), (1, ReservoirKind::Leaky));
+    let (params, _) = reservoir(&config, ON);
+    let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["r.recurrent_weight", "r.input_weight", "r.bias"]);
 }
 
 /// The formula by hand, for two units.
@@ -89,6 +193,10 @@ fn what_has_no_spectral_radius_is_refused() {
         ReservoirConfig { spectral_radius: f64::NAN, ..config },
         ReservoirConfig { input_scaling: -1.0, ..config },
         ReservoirConfig { matrix: RecurrentMatrix::Random { entries: Entries::Normal, density: 0.0 }, ..config },
+        ReservoirConfig { matrix: RecurrentMatrix::RingWithJumps { jump: 11, weight: 1.0 }, ..config },
+        ReservoirConfig { matrix: RecurrentMatrix::RingWithJumps { jump: 5, weight: 0.0 }, ..config },
+        ReservoirConfig { layers: 0, ..config },
+        ReservoirConfig { kind: ReservoirKind::Eusn { diffusion: -0.1 }, ..config },
     ] {
         assert!(matches!(of(wrong), Err(Error::Setting { .. })), "{wrong:?}");
     }
@@ -101,7 +209,6 @@ fn echoes_fade() {
     let inputs = Rng::new(0, "u").tensor(&[400, 2, 3], ON, Rng::normal);
     inputs.select(1, 1).copy_(&inputs.select(1, 0).copy());
     let state = ReservoirState { x: Rng::new(0, "x").tensor(&[2, 100], ON, Rng::normal) };
-    let (_, last) =
-        reservoir.scan(&Shared::new(1.0), &bd_core::Inputs::of_steps(&inputs), state, &mut bd_core::Tap::none());
+    let (_, last) = reservoir.scan(&Shared::new(1.0), &Inputs::of_steps(&inputs), state, &mut Tap::none());
     assert!((last.x.get(0) - last.x.get(1)).abs().max().double_value(&[]) < 1e-12);
 }

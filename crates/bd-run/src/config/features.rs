@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bd_core::device::{Device, device_name};
 use bd_core::{Arrays, DeviceSpec, Error, Result};
-use bd_models::{RandomConvolutionsConfig, RecurrentMatrix, SequenceFeatures, SequenceReservoirConfig};
+use bd_models::{RandomConvolutionsConfig, RecurrentMatrix, ReservoirKind, SequenceFeatures, SequenceReservoirConfig};
 use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets, TargetsOf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -274,6 +274,7 @@ const MOST_DRAWS: usize = 100;
 fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
         "model.reservoir.matrix" => alternative(&RecurrentMatrix::all(), path, name),
+        "model.reservoir.kind" => alternative(&ReservoirKind::all(), path, name),
         _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use bd_core::{DeviceSpec, Error, Result};
 use bd_models::{
-    AnyForecasterConfig, EsnConfig, NgrcConfig, Nvar, NvarConfig, RecurrentMatrix, ReservoirConfig, Target,
+    AnyForecasterConfig, EsnConfig, NgrcConfig, Nvar, NvarConfig, RecurrentMatrix, ReservoirConfig, ReservoirKind,
+    Target,
 };
 use bd_train::data::flow::MAX_POINTS;
 use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
@@ -350,8 +351,10 @@ impl ForecastConfig {
         match (&self.reservoir, self.washout, self.job == ESN) {
             (Some(reservoir), Some(_), true) => {
                 reservoir.check()?;
-                if reservoir.units > MOST_UNITS {
-                    return Err(Error::setting("reservoir.units", reservoir.units, format!("1 to {MOST_UNITS}")));
+                if reservoir.n_states() > MOST_UNITS {
+                    let allowed =
+                        format!("1 to {}: {MOST_UNITS} units in all layers", MOST_UNITS / reservoir.layers.max(1));
+                    return Err(Error::setting("reservoir.units", reservoir.units, allowed));
                 }
             }
             (None, None, false) if self.search.is_none() => {}
@@ -381,6 +384,7 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
         "reservoir.matrix" => alternative(&RecurrentMatrix::all(), path, name),
         "online" => alternative(&OnlineChoice::all(), path, name),
+        "reservoir.kind" => alternative(&ReservoirKind::all(), path, name),
         _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }

@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::network::metrics;
 use super::report::{NetworkReport, Pictured};
+use super::reservoir_words::units_words;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
 use crate::config::FeaturesConfig;
 use crate::folder::RunFolder;
@@ -61,7 +62,7 @@ fn model_words(config: &FeaturesConfig) -> String {
             format!("{} by random convolutions, a linear readout of them", plural(*features, "feature"))
         }
         SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, .. }) => {
-            let units = plural(reservoir.units as usize, "unit");
+            let units = units_words(reservoir);
             format!(
                 "a reservoir of {units}, a linear readout of its states; settings are the best of {}",
                 config.search + 1

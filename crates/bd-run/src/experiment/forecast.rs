@@ -14,6 +14,7 @@ use tch::{Device, Tensor};
 use super::delay::{self, listed};
 use super::fit_words::{say_few, say_oddities};
 use super::fitted::fit;
+use super::reservoir_words::{kind_words, units_words};
 use super::series::SeriesSource;
 use super::trial::{Trial, best};
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
@@ -172,8 +173,9 @@ fn model_words(config: &ForecastConfig, features: usize) -> String {
     match &config.reservoir {
         None => format!("ngrc: {features} features of delay {delay}, stride {stride} and order {order}"),
         Some(reservoir) => format!(
-            "esn: {} ({} matrix of radius {}, leak {}), {features} features with inputs of delay {delay}, stride {stride} and order {order}",
-            plural(reservoir.units as usize, "unit"),
+            "esn: {} ({}{} matrix of radius {}, leak {}), {features} features with inputs of delay {delay}, stride {stride} and order {order}",
+            units_words(reservoir),
+            kind_words(reservoir),
             reservoir.matrix.name(),
             reservoir.spectral_radius,
             reservoir.leak,
@@ -198,7 +200,7 @@ pub(super) fn ridge_device(
     if config.rule().is_some() {
         return Ok(None); // a rule is a loop on the host, wherever the features are made
     }
-    let units = config.reservoir.map_or(0, |reservoir| reservoir.units);
+    let units = config.reservoir.map_or(0, |reservoir| reservoir.n_states());
     let features = (Nvar::new(channels, &config.nvar())?.n_out() + units) as usize;
     Ok(RidgeDevice::choose(device, rows, features, channels * config.horizon.len()))
 }

@@ -12,6 +12,7 @@ mod network;
 mod random;
 mod report;
 mod reporter;
+mod reservoir_words;
 mod search;
 mod series;
 mod trial;

@@ -11,6 +11,7 @@ use crate::fused::Element;
 use crate::spikes::Spikes;
 
 mod bytes;
+mod one_series;
 mod passes;
 mod series;
 mod storing;

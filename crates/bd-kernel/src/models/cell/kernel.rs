@@ -3,10 +3,14 @@
 use std::ops::Range;
 
 use super::loops::{Adjoint, Forward, MOST, first_input};
+use super::one_series::Workspace;
 use super::{CellUnit, CellWeights};
 use crate::models::blocks::{Layout, read_step};
+use crate::models::fixed::FixedWeights;
 use crate::models::matrix::Matrix;
-use crate::{AnyKernel, Grads, Input, Kernel, Numbers, Real, RowsMut, Sizes, Start, Tile, vectorised};
+use crate::{
+    AnyKernel, Grads, Input, Kernel, Numbers, OneSeries, Real, RowsMut, Sizes, Start, Tile, Workspaces, vectorised,
+};
 
 /// All steps of a cell of `n` units.
 ///
@@ -22,6 +26,9 @@ pub struct CellKernel<U> {
     /// The adjoint of all input weights.
     to_input: Matrix,
     bias: Numbers,
+    /// Whether the weights are fixed, for which there are loops over a single series.
+    fixed: bool,
+    workspaces: Workspaces,
 }
 
 /// The products of a phase.
@@ -50,14 +57,7 @@ impl<U: CellUnit> CellKernel<U> {
     /// than loops are made for.
     pub fn new(unit: U, weights: CellWeights) -> Self {
         let CellWeights { n_in, n, joined, bias } = weights;
-        let inputs: usize = U::PHASES.iter().sum();
-        assert_eq!(bias.len(), inputs * n, "the bias of {n} units of {}, which have {inputs} inputs", U::NAME);
-        let last = U::PHASES.len() - 1;
-        assert!(last < 2 && U::FUNCTIONS.len() == U::PHASES.len(), "{} has one or two phases", U::NAME);
-        assert!((0..last).all(|phase| U::FUNCTIONS[phase] <= U::PHASES[phase]), "{}: many functions", U::NAME);
-        let most = U::PHASES.iter().chain(U::FUNCTIONS).chain(&[U::STATES + U::PASSING]).max();
-        assert!(most.is_some_and(|most| *most <= MOST), "{} has more than {MOST} of something", U::NAME);
-        let width = inputs * n;
+        let width = Self::check(n, bias.len());
         let phase = |phase: usize| {
             let columns = columns::<U>(phase, n);
             Phase {
@@ -66,7 +66,37 @@ impl<U: CellUnit> CellKernel<U> {
             }
         };
         let phases = (0..U::PHASES.len()).map(phase).collect();
-        Self { unit, n_in, n, phases, to_input: Matrix::adjoint(&joined, width, 0..n_in, 0..width), bias }
+        let to_input = Matrix::adjoint(&joined, width, 0..n_in, 0..width);
+        Self { unit, n_in, n, phases, to_input, bias, fixed: false, workspaces: Workspaces::default() }
+    }
+
+    /// From weights that are not trained, and a bias for each of their columns: products are sparse where most weights are zero.
+    ///
+    /// # Panics
+    ///
+    /// As for [`new`](Self::new), and if the unit has more than one phase or number of state.
+    pub fn fixed<F: Real>(unit: U, weights: FixedWeights<'_, F>, bias: &[F]) -> Self {
+        let (n_in, n) = (weights.n_in(), weights.n());
+        let width = Self::check(n, bias.len());
+        assert_eq!(weights.width(), width, "columns of the weights of {n} units of {}", U::NAME);
+        assert!(U::PHASES.len() == 1 && U::STATES == 1, "{} has more than one phase or number of state", U::NAME);
+        let forward = Matrix::fixed(weights, 0..n_in + n);
+        let to_units = Matrix::fixed_adjoint(weights, n_in..n_in + n);
+        let (phases, to_input) = (vec![Phase { forward, to_units }], Matrix::fixed_adjoint(weights, 0..n_in));
+        let (bias, workspaces) = (Numbers::copy_of(bias), Workspaces::default());
+        Self { unit, n_in, n, phases, to_input, bias, fixed: true, workspaces }
+    }
+
+    /// Refuses what loops are not made for, and another number of biases than the inputs of `n` units have; gives that number.
+    fn check(n: usize, biases: usize) -> usize {
+        let inputs: usize = U::PHASES.iter().sum();
+        assert_eq!(biases, inputs * n, "the bias of {n} units of {}, which have {inputs} inputs", U::NAME);
+        let last = U::PHASES.len() - 1;
+        assert!(last < 2 && U::FUNCTIONS.len() == U::PHASES.len(), "{} has one or two phases", U::NAME);
+        assert!((0..last).all(|phase| U::FUNCTIONS[phase] <= U::PHASES[phase]), "{}: many functions", U::NAME);
+        let most = U::PHASES.iter().chain(U::FUNCTIONS).chain(&[U::STATES + U::PASSING]).max();
+        assert!(most.is_some_and(|most| *most <= MOST), "{} has more than {MOST} of something", U::NAME);
+        inputs * n
     }
 
     /// What a product takes of a step and sample.
@@ -157,6 +187,16 @@ impl<F: Real, U: CellUnit> Kernel<F> for CellKernel<U> {
             let (gates, out) = (of_second, &mut [][..]);
             vectorised(instructions, Forward::<_, U, 1> { unit, gates, state, passing, out, ys });
         }
+    }
+
+    fn takes_one_series(&self) -> bool {
+        self.fixed
+    }
+
+    fn forward_of_one(&self, one: OneSeries<'_, F>) {
+        let forward = &self.phases[0].forward;
+        self.workspaces
+            .with(|workspace: &mut Workspace<F>| workspace.run(self.unit, forward, F::numbers(&self.bias), one));
     }
 
     fn backward(&self, tile: Tile, _: Input<'_, F>, work: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
