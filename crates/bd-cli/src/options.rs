@@ -141,8 +141,9 @@ pub(crate) fn of_esn_on_sequences(args: &args::Esn) -> Result<Layers> {
     Ok(Layers { options: layers.options.into_iter().map(below_model).collect(), ..layers })
 }
 
-/// Settings of a reservoir, of a forecast and of sequences.
-const RESERVOIR: [(&str, &str); 6] = [
+/// Settings of a reservoir, of a forecast and of sequences; and the length of a step.
+const RESERVOIR: [(&str, &str); 7] = [
+    ("dt", "data.window_ms"),
     ("reservoir.units", "model.reservoir.units"),
     ("reservoir.leak", "model.reservoir.leak"),
     ("reservoir.spectral_radius", "model.reservoir.spectral_radius"),
@@ -189,6 +190,7 @@ pub(crate) fn of_conv(args: &args::Conv) -> Result<Layers> {
     let mut given = Given::of_run(&args.run);
     given.put("data.file", &file("--data", &args.data)?);
     given.parts(&args.parts)?;
+    given.number("data.window_ms", "--dt", args.dt)?;
     given.put("model.features", &args.features);
     given.put("ridge.alpha", &args.alpha.as_deref().map(penalties).transpose()?);
     Ok(given.layers(&args.run))

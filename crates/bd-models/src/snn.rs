@@ -100,6 +100,7 @@ impl SnnConfig {
             let config = SynapseConfig { delayed: self.synapse.delayed && from != "i", ..self.synapse };
             let (synapse, target) = match to.as_str() {
                 "o" => {
+                    let config = SynapseConfig { bias: config.bias.map(|_| 0.0), ..config };
                     let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
                     (synapse, DynSystem::new(LeakyIntegrator::new(n_to, &self.readout)?))
                 }

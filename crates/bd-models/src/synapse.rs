@@ -21,6 +21,7 @@ use crate::linear::{Linear, LinearConfig};
 /// | `tau_ms` | 10 | above 0 | ms | time constant of the decay |
 /// | `init` | `kaiming_normal`, scale 20 | | | initial weights |
 /// | `delayed` | `false` | | | whether an input arrives at the next step |
+/// | `bias` | none | from 0 | | a tonic input `b` of each unit, trained as the weights are: `g <- e^(-dt/tau) g + x W + b`. It begins with numbers drawn evenly from `-bias` to `bias` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -28,11 +29,12 @@ pub struct SynapseConfig {
     pub tau_ms: f64,
     pub init: Init,
     pub delayed: bool,
+    pub bias: Option<f64>,
 }
 
 impl Default for SynapseConfig {
     fn default() -> Self {
-        Self { tau_ms: 10.0, init: Init::KaimingNormal { scale: 20.0 }, delayed: false }
+        Self { tau_ms: 10.0, init: Init::KaimingNormal { scale: 20.0 }, delayed: false, bias: None }
     }
 }
 
@@ -56,10 +58,16 @@ state! {
     }
 }
 
+impl SynapseConfig {
+    fn linear(&self) -> LinearConfig {
+        LinearConfig { bias: self.bias.is_some(), init: self.init, bias_spread: self.bias.unwrap_or(0.0) }
+    }
+}
+
 impl Synapse {
     /// Synapses whose weights are made at `path`.
     pub fn new(path: &mut ParamPath<'_>, n_in: i64, n_out: i64, config: &SynapseConfig) -> Result<Self> {
-        let weights = Linear::new(path, n_in, n_out, &LinearConfig { bias: false, init: config.init })?;
+        let weights = Linear::new(path, n_in, n_out, &config.linear())?;
         // Behind the weights, where there are fewer channels than before them in most networks; the numbers are the same.
         let delay = config.delayed.then(|| Delay::new(n_out, &OneStep)).transpose()?;
         Ok(Self { weights, delay, decay: Some(Expon::new(n_out, &ExponConfig { tau_ms: config.tau_ms })?) })

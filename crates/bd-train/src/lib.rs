@@ -55,7 +55,9 @@ pub use loss::{EachStep, Loss, Objective, OfSequence, OverTime, Records, WithRec
 pub use memory::{MemoryNeeds, MemoryReport};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
-pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, RidgeSpectrum, Solver};
+pub use ridge::{
+    ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeFolds, RidgeReport, RidgeSolution, RidgeSpectrum, Solver,
+};
 pub use schedule::Schedule;
 pub use task::Task;
 pub use trainer::{

@@ -10,6 +10,7 @@
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
+mod folds;
 mod place;
 mod spectrum;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
+pub use self::folds::RidgeFolds;
 pub use self::place::RidgeCost;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
 use crate::layout::{check_as_inputs, check_pair, time_first};

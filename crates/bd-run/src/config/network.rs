@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bd_core::{DeviceSpec, Result, Shared, join, member_name};
 use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, HoldOut, Learned, Targets, TargetsOf};
+use bd_train::data::dataset::{Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -236,7 +236,7 @@ impl NetworkConfig {
     /// The steps and channels that spikes with times are put in, once they are known.
     pub fn binning(&self) -> Option<Binning> {
         let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
-        Some(Binning { dt_ms: self.dt, steps, channels })
+        Some(Binning { as_: InSteps::Spikes, dt_ms: self.dt, steps, channels })
     }
 
     /// What a network of this configuration has learned, if that is the examples of a file.

@@ -159,22 +159,23 @@ impl Events {
         Ok(step as usize + 1)
     }
 
+    /// Windows that all spikes are within, `windows` of equal length, which is returned in milliseconds: they take the time of the last
+    /// spike, rounded up to a millisecond.
+    pub fn window_ms(&self, windows: usize) -> f64 {
+        let last_ms = self.last_s() * 1000.0;
+        // The last spike is in the last window, even where it is at a whole millisecond.
+        let whole_ms = last_ms.ceil();
+        let span_ms = if step_of(self.last_s(), 1.0, self.rounding()) < whole_ms { whole_ms } else { whole_ms + 1.0 };
+        span_ms / windows.max(1) as f64
+    }
+
     /// In `steps` steps of `dt_ms`: what is at `t` seconds is in step `1000 t / dt_ms`, rounded down. A unit that is no channel is
     /// an error.
-    pub fn bin(&self, dt_ms: f64, [steps, channels]: [usize; 2], on: (Kind, Device)) -> Result<Binned> {
+    pub fn bin(&self, dt_ms: f64, sizes: [usize; 2], on: (Kind, Device)) -> Result<Binned> {
         let (mut merged, mut late) = (0, 0);
         let samples = (0..self.count()).map(|sample| {
-            let (times, units) = self.sample(sample)?;
-            if let Some(spike) = units.iter().position(|unit| *unit >= channels as i64) {
-                return Err(Error::Config(format!(
-                    "sample {sample} has a spike of unit {} (its spike {spike}); there are {channels} channels, counted from 0",
-                    units[spike]
-                )));
-            }
-            let at = times.iter().map(|time| step_of(*time, dt_ms, self.rounding())).zip(&units);
-            let inside = at.filter(|(step, _)| *step < steps as f64);
-            let mut spikes: Vec<_> = inside.map(|(step, unit)| (step as u32, *unit as u32)).collect();
-            late += units.len() - spikes.len();
+            let (mut spikes, too_late) = self.within(sample, dt_ms, sizes)?;
+            late += too_late;
             merged += spikes.len();
             spikes.sort_unstable();
             spikes.dedup();
@@ -182,7 +183,37 @@ impl Events {
             Ok(spikes.into_iter().map(|(step, channel)| Spike { step, channel }).collect())
         });
         let samples = samples.collect::<Result<Vec<Vec<Spike>>>>()?;
-        Ok(Binned { spikes: Spikes::from_samples([steps, channels], on, samples)?, merged, late })
+        Ok(Binned { spikes: Spikes::from_samples(sizes, on, samples)?, merged, late })
+    }
+
+    /// How many spikes each channel has in each of `steps` steps of `dt_ms`, float64 `[sample, step, channel]`, and how many spikes come
+    /// after the last step. A unit that is no channel is an error.
+    pub fn count_in_steps(&self, dt_ms: f64, sizes: [usize; 2]) -> Result<(Tensor, usize)> {
+        let [steps, channels] = sizes;
+        let (mut counts, mut late) = (vec![0.0; self.count() * steps * channels], 0);
+        for (sample, counts) in counts.chunks_mut((steps * channels).max(1)).enumerate() {
+            let (spikes, too_late) = self.within(sample, dt_ms, sizes)?;
+            late += too_late;
+            spikes.iter().for_each(|(step, unit)| counts[*step as usize * channels + *unit as usize] += 1.0);
+        }
+        let shape = [self.count(), steps, channels].map(|n| n as i64);
+        Ok((Tensor::from_slice(&counts).f_reshape(shape)?, late))
+    }
+
+    /// Step and channel of each spike of a sample that is within `steps` steps, and how many come later.
+    fn within(&self, sample: usize, dt_ms: f64, [steps, channels]: [usize; 2]) -> Result<(Vec<(u32, u32)>, usize)> {
+        let (times, units) = self.sample(sample)?;
+        if let Some(spike) = units.iter().position(|unit| *unit >= channels as i64) {
+            return Err(Error::Config(format!(
+                "sample {sample} has a spike of unit {} (its spike {spike}); there are {channels} channels, counted from 0",
+                units[spike]
+            )));
+        }
+        let at = times.iter().map(|time| step_of(*time, dt_ms, self.rounding())).zip(&units);
+        let inside = at.filter(|(step, _)| *step < steps as f64);
+        let spikes: Vec<_> = inside.map(|(step, unit)| (step as u32, *unit as u32)).collect();
+        let late = units.len() - spikes.len();
+        Ok((spikes, late))
     }
 }
 

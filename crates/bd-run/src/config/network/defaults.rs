@@ -213,7 +213,7 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             n_in: data.train.channels(),
             hidden: vec![128],
             n_out: data.targets.n_out(),
-            synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..model.synapse },
+            synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, bias: Some(0.5), ..model.synapse },
             lif: LifConfig {
                 surrogate: Surrogate::Sigmoid { alpha: 4.0 },
                 trained: LifTrained { tau: true, ..LifTrained::default() },
