@@ -395,7 +395,7 @@ pub(crate) struct Series {
 #[derive(Debug, Args)]
 pub(crate) struct Ngrc {
     /// Points of the past that are features, the present one included, or several numbers of which the validation part chooses
-    /// one [default: 1,2,3,5,9,12,18,24, or 9 without a validation part; for Lorenz 4]
+    /// one [default: 1,2,3,5,9,13,18,25, or 9 without a validation part; for Lorenz 4]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) delay: Option<Vec<usize>>,
     /// Steps between these points [default: 1; for Lorenz 5]

@@ -124,12 +124,13 @@ mod tests {
 
     /// Step by step, one sequence at a time, whatever stands beside it.
     #[test]
-    fn features_are_mean_and_last_of_states_and_inputs() {
+    fn features_are_states_and_inputs_or_their_mean_and_last() {
         let sequences: Vec<Tensor> =
             (0..70).map(|i| Rng::new(i, "x").tensor(&[1 + (i as i64 * 7) % 13, 2], ON, Rng::normal)).collect();
-        let [mean, last, both] = [ReadStates::Mean, ReadStates::Last, ReadStates::MeanAndLast]
+        let [mean, last, both, each] = [ReadStates::Mean, ReadStates::Last, ReadStates::MeanAndLast, ReadStates::Each]
             .map(|reads| (made(reads).features(&sequences).unwrap(), made(reads).n_features()));
-        assert_eq!([mean.1, last.1, both.1], [22, 22, 44]);
+        assert_eq!([mean.1, last.1, both.1, each.1], [22, 22, 44, 22]);
+        let mut first = 0;
         assert_eq!(both.0, Tensor::cat(&[&mean.0, &last.0], 1));
         let reservoir = made(ReadStates::Mean).reservoir;
         for (i, sequence) in sequences.iter().enumerate() {
@@ -145,6 +146,9 @@ mod tests {
             let apart = |a: &Tensor, b: Tensor| (a - b).abs().max().double_value(&[]);
             assert!(apart(&last.0.get(i as i64), seen.get(seen.size()[0] - 1)) < 1e-13);
             assert!(apart(&mean.0.get(i as i64), seen.mean_dim(0, false, Kind::Double)) < 1e-13);
+            assert!(apart(&each.0.narrow(0, first, seen.size()[0]), seen.shallow_clone()) < 1e-13);
+            first += seen.size()[0];
         }
+        assert_eq!(each.0.size()[0], first);
     }
 }

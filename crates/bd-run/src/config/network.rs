@@ -99,6 +99,10 @@ pub struct NetworkConfig {
     pub data: NetworkData,
     /// The network.
     pub model: Model,
+    /// Time constants of a spiking network's readout, in milliseconds, of which one is chosen before the training and stands in `model`
+    /// then; empty if it is set, or if there is no number to tell at each step.
+    #[serde(skip)]
+    pub readout_search: Vec<f64>,
     /// Networks of which the outputs are averaged, trained one after the other: each with initial weights, an order of examples and a
     /// validation part of its own. The batches of a task are the same for all.
     pub ensemble: usize,

@@ -283,6 +283,36 @@ mod tests {
         assert!(events.select(&[3]).unwrap_err().to_string().contains("no sample 3; there are 3"));
     }
 
+    /// By hand: windows of 4 ms, in the first of which the first sample has two spikes of channel 1, and one spike past the end.
+    #[test]
+    fn events_are_counted_in_windows() {
+        let events = events(&[0.003, 0.0, 0.011, 0.02, 0.008, 0.004], &[1, 1, 0, 2, 2, 0], &[0, 4, 4, 6]).unwrap();
+        let (counts, late) = events.count_in_steps(4.0, [5, 3]).unwrap();
+        assert_eq!((counts.size(), late), (vec![3, 5, 3], 1));
+        let of = |sample| Vec::<f64>::try_from(counts.get(sample).flatten(0, -1)).unwrap();
+        let expected = |filled: &[(usize, f64)]| {
+            let mut all = vec![0.0; 15];
+            filled.iter().for_each(|(at, count)| all[*at] = *count);
+            all
+        };
+        assert_eq!(of(0), expected(&[(1, 2.0), (6, 1.0)]));
+        assert_eq!((of(1), of(2)), (expected(&[]), expected(&[(3, 1.0), (8, 1.0)])));
+        assert!(events.count_in_steps(4.0, [5, 2]).unwrap_err().to_string().contains("spike of unit 2"));
+    }
+
+    /// The last spike is in the last window, wherever in a millisecond it is.
+    #[test]
+    fn windows_take_the_time_of_the_last_spike_rounded_up() {
+        for (last, span_ms) in [(0.0997, 100.0), (0.1, 101.0), (0.0, 1.0)] {
+            let events = events(&[0.0, last], &[0, 0], &[0, 2]).unwrap();
+            for windows in [1, 7, 64, 100] {
+                let window_ms = events.window_ms(windows);
+                assert_eq!(window_ms, span_ms / windows as f64, "{last} s");
+                assert!(events.steps(window_ms).unwrap() <= windows, "{last} s in {windows} windows");
+            }
+        }
+    }
+
     /// Times that are multiples of the step but for what float32 cannot hold.
     #[test]
     fn a_spike_at_the_beginning_of_a_step_is_in_it() {

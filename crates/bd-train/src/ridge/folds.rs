@@ -154,3 +154,84 @@ impl RidgeFolds {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bd_core::Rng;
+
+    use super::*;
+    use crate::ridge::{Ridge, RidgeFactor};
+
+    fn drawn(size: [i64; 2], name: &str) -> Tensor {
+        Rng::new(0, name).tensor(&size, (Kind::Double, Device::Cpu), Rng::normal)
+    }
+
+    /// Another way to the same weights: a QR factorisation of the rows.
+    fn by_factor(x: &Tensor, y: &Tensor, alpha: f64) -> RidgeSolution {
+        let mut factor = RidgeFactor::new(x.size()[1], y.size()[1], true, Device::Cpu);
+        factor.update(x, y).unwrap();
+        factor.solve(&Ridge { alpha, penalise_intercept: false, ..Ridge::default() }).unwrap()
+    }
+
+    /// Rows `i` of fold `(i / 3) % 4`, taken in by threes.
+    fn folded(x: &Tensor, y: &Tensor) -> RidgeFolds {
+        let mut folds = RidgeFolds::new(4, x.size()[1], y.size()[1]).unwrap();
+        for first in (0..x.size()[0]).step_by(3) {
+            folds.add((first / 3 % 4) as usize, &x.narrow(0, first, 3), &y.narrow(0, first, 3)).unwrap();
+        }
+        folds
+    }
+
+    fn rows(of: &Tensor, is: impl Fn(i64) -> bool) -> Tensor {
+        let rows: Vec<i64> = (0..of.size()[0]).filter(|row| is(row / 3 % 4)).collect();
+        of.index_select(0, &Tensor::from_slice(&rows))
+    }
+
+    /// Each fold is left out in truth. The first set has more rows than features, the second fewer.
+    #[test]
+    fn errors_are_those_of_the_fit_to_all_other_folds() {
+        for (size, offset) in [([60, 7], 4.0), ([24, 30], 0.5)] {
+            let (x, y) = (drawn(size, "x") + offset, drawn([size[0], 2], "y") - 3.0);
+            let alphas = [0.1, 10.0];
+            let (chosen, fit) = folded(&x, &y).choose(&alphas).unwrap();
+            for (alpha, found) in &chosen.errors {
+                let of_fold = |fold: i64| {
+                    let kept = by_factor(&rows(&x, |f| f != fold), &rows(&y, |f| f != fold), *alpha);
+                    let said = rows(&x, |f| f == fold).matmul(&kept.weight) + kept.bias.unwrap();
+                    (said - rows(&y, |f| f == fold)).square().sum(Kind::Double).double_value(&[])
+                };
+                let known = (0..4).map(of_fold).sum::<f64>() / (size[0] * 2) as f64;
+                assert!((found - known).abs() < 1e-9 * known, "{size:?} {alpha}: {found} and not {known}");
+            }
+            let known = by_factor(&x, &y, chosen.alpha);
+            let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+            assert!(apart(&fit.weight, &known.weight) < 1e-9);
+            assert!(apart(&fit.bias.unwrap(), &known.bias.unwrap()) < 1e-8);
+        }
+    }
+
+    /// Of pure noise nothing is learned by the greatest penalty; of a line without noise the least is best.
+    #[test]
+    fn the_penalty_follows_the_noise() {
+        let x = drawn([60, 5], "x");
+        let line = x.matmul(&drawn([5, 1], "w"));
+        let chosen = |y: &Tensor| folded(&x, y).choose(&[1e-3, 1e-1, 1e1, 1e3, 1e5]).unwrap().0.alpha;
+        assert_eq!(chosen(&line), 1e-3);
+        assert!(chosen(&drawn([60, 1], "noise")) >= 1e3);
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_refused() {
+        let (x, y) = (drawn([6, 2], "x"), drawn([6, 1], "y"));
+        assert!(matches!(RidgeFolds::new(1, 2, 1), Err(Error::Setting { .. })));
+        let mut folds = RidgeFolds::new(3, 2, 1).unwrap();
+        assert!(matches!(folds.add(3, &x, &y), Err(Error::Setting { .. })));
+        assert!(matches!(folds.add(0, &y, &x), Err(Error::Shape { .. })));
+        assert!(matches!(folds.add(0, &(&x / 0.0), &y), Err(Error::NotFinite { .. })));
+        folds.add(0, &x, &y).unwrap();
+        assert!(folds.choose(&[1.0]).unwrap_err().to_string().contains("1 of the folds have rows"));
+        folds.add(2, &x, &y).unwrap();
+        assert!(folds.choose(&[1.0]).is_ok());
+        assert!(folds.choose(&[]).is_err() && folds.choose(&[0.0]).is_err() && folds.choose(&[f64::NAN]).is_err());
+    }
+}

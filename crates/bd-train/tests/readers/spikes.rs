@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bd_core::{Arrays, Inputs};
 use bd_train::data::dataset::{
-    Accept, Binning, Dataset, Learned, Reading, Subset, SubsetInputs, Targets, binned_events,
+    Accept, Binning, Dataset, InSteps, Learned, Reading, Subset, SubsetInputs, Targets, binned_events,
 };
 
 use crate::numpy::{Form, Member, npz};

@@ -6,13 +6,16 @@ use bd_core::text::short;
 use bd_core::{Error, Result};
 use bd_models::Encoder;
 use bd_train::Task;
-use bd_train::data::dataset::{Accept, Dataset, Subset};
+use bd_train::data::dataset::{Accept, Dataset, Subset, Targets};
 use serde_json::Value;
 
 use super::{Model, NetworkConfig, OWN};
 use crate::config::examples::{ExamplesFile, forget_other_tests, read, reading, said};
 use crate::config::layers::{Meant, data_meant};
 use crate::config::overlay::{alternative, typed};
+
+/// Time constants of the readout in steps, of which one is chosen where there is a number to tell at each step.
+const READOUT_STEPS: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// What a network learns.
 #[derive(Debug)]
@@ -194,6 +197,9 @@ impl NetworkConfig {
             if !set(pointer) {
                 *value = tau_ms;
             }
+        }
+        if matches!(self.data.targets, Some(Targets::Series { .. })) && !set("/model/readout/tau_ms") {
+            self.readout_search = READOUT_STEPS.map(|steps| steps * self.dt * encode.substeps() as f64).to_vec();
         }
         Ok(())
     }
