@@ -147,7 +147,7 @@ impl NetworkConfig {
         }
         self.dt = events.window_ms(steps);
         Some(format!(
-            "{steps} steps, one for each target, of {} ms, within which the last spike of the training part is, at {} s; `dt` sets another \
+            "{steps} steps, one for each target, of {} ms, within which the last spike of the training part is, at {} s; --dt sets another \
              length",
             short(self.dt),
             short(events.last_s())
