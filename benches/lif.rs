@@ -48,7 +48,8 @@ fn spread(mut seconds: Vec<f64>) -> Value {
 fn measure(n: i64, repeats: usize, on_threads: usize, with_libtorch: bool) -> bd_core::Result<Value> {
     let mut params = Params::new(0, ON);
     let init = Init::KaimingNormal { scale: DEVIATION * DEVIATION };
-    let linear = Linear::new(&mut params.at("linear"), n, n, &LinearConfig { bias: false, init })?;
+    let linear =
+        Linear::new(&mut params.at("linear"), n, n, &LinearConfig { bias: false, init, ..LinearConfig::default() })?;
     let alone = linear.outputs(0..n);
     // With steps of 1 ms `v = 0.9 v + I`, as in the libraries.
     let config = LifConfig { tau_ms: -1.0 / BETA.ln(), resistance: 1.0 / (1.0 - BETA), ..LifConfig::default() };

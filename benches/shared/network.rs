@@ -37,7 +37,7 @@ pub(crate) fn network(params: &mut Params) -> Result<Stack> {
     let mut layers = Vec::new();
     for (i, (n_in, deviation)) in [(INPUTS, OF_INPUT), (NEURONS, BETWEEN)].into_iter().enumerate() {
         let (weights, neurons) = (format!("w{}", i + 1), format!("r{}", i + 1));
-        let config = LinearConfig { bias: false, init: normal(deviation, n_in) };
+        let config = LinearConfig { bias: false, init: normal(deviation, n_in), ..LinearConfig::default() };
         let linear = Linear::new(&mut params.at(&weights), n_in as i64, NEURONS as i64, &config)?;
         let recurrent = normal(WITHIN, NEURONS);
         let recurrent = Recurrent::new(&mut params.at(&neurons), Lif::new(NEURONS as i64, &lif)?, recurrent)?;

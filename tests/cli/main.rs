@@ -2,6 +2,7 @@
 
 mod check;
 mod common;
+mod counts;
 mod devices;
 mod examples;
 mod gpu_check;

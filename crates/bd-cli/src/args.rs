@@ -107,13 +107,13 @@ pub(crate) struct Reuse {
 /// Where a series that is given later has other names than that of the training.
 #[derive(Debug, Args)]
 pub(crate) struct OtherColumns {
-    /// ngrc: columns of the file that are the channels, in the order of the training [default: those of the run]
+    /// ngrc, esn on a series: columns of the file that are the channels, in the order of the training [default: those of the run]
     #[arg(long, value_name = "NAME,NAME")]
     pub(crate) columns: Option<String>,
-    /// ngrc: column of the file that is the time [default: that of the run]
+    /// ngrc, esn on a series: column of the file that is the time [default: that of the run]
     #[arg(long, value_name = "NAME")]
     pub(crate) time: Option<String>,
-    /// ngrc: time between two points of a file without such a column; it must be that of the training
+    /// ngrc, esn on a series: time between two points of a file without such a column; it must be that of the training
     #[arg(long, value_name = "X")]
     pub(crate) dt: Option<f64>,
 }
@@ -132,19 +132,20 @@ pub(crate) struct Predict {
     /// Folder of a run of bd train
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// Input. Of ngrc a series, as bd train ngrc --data reads it; of rnn and snn [batch, time, channel] or [time, channel] in a .npz, .npy
-    /// or .safetensors file; of snn also spikes with times, as bd train snn --data reads them, without a suffix or with _test
+    /// Input. Of ngrc, and of esn on a series, a series, as bd train ngrc --data reads it; of other runs [batch, time, channel] or
+    /// [time, channel] in a .npz, .npy or .safetensors file; of snn, conv and esn also spikes with times, as bd train snn --data reads
+    /// them, without a suffix or with _test
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
-    /// Where to write the output: .npz, of ngrc also .csv
+    /// Where to write the output: .npz, of a series also .csv
     #[arg(long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) columns: OtherColumns,
-    /// ngrc: steps that the model goes on after the input, on its own outputs
+    /// ngrc, esn on a series: steps that the model goes on after the input, on its own outputs
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(crate) free_run: usize,
-    /// rnn, snn: which array of the file [default: the only one, or x]; beside an array x or x_test stand the lengths of padded
+    /// On sequences: which array of the file [default: the only one, or x]; beside an array x or x_test stand the lengths of padded
     /// sequences as len or len_test
     #[arg(long, value_name = "NAME")]
     pub(crate) array: Option<String>,
@@ -160,8 +161,8 @@ pub(crate) struct Eval {
     /// Folder of a run of bd train
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// ngrc: another series, all of which is for testing; rnn, snn: another .npz file with x and y, or x_test and y_test [default:
-    /// the test part of the run's own]
+    /// ngrc, esn on a series: another series, all of which is for testing; other runs: another .npz file with x and y, or x_test and
+    /// y_test [default: the test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// ngrc, esn: also the N greatest Lyapunov exponents of the model on its own outputs and, beside them, of the system, if it is known
@@ -263,11 +264,14 @@ pub(crate) enum Train {
 
 #[derive(Debug, Args)]
 pub(crate) struct Conv {
-    /// Examples to learn, an .npz file as of bd train rnn, with one target for each sequence
+    /// Examples to learn, an .npz file as of bd train rnn or, with spikes, of bd train snn, with one target for each sequence
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) parts: Parts,
+    /// Length in ms of the windows in which spikes with times are counted [default: a hundredth of the time that they take]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
+    pub(crate) dt: Option<f64>,
     /// Features, rounded down to a multiple of 84 [default: 9996; beyond 3000 training samples 3024]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) features: Option<usize>,
@@ -286,7 +290,7 @@ pub(crate) struct Auto {
     pub(crate) data: PathBuf,
     #[command(flatten)]
     pub(crate) parts: Parts,
-    /// Length of a step in ms, as of bd train snn
+    /// Length of a step in ms, as of bd train snn; conv and esn count spikes with times in steps of it where there is a target for each
     #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
     /// Seconds for all tries together. What is left of them is divided equally among the jobs that are left; a training whose part is
@@ -367,7 +371,8 @@ pub(crate) struct Series {
     /// Column of the file that is the time of each point
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) time: Option<String>,
-    /// Time between two points, where no column says it [default: 1]
+    /// Time between two points, where no column says it [default: 1]; of esn on spikes with times the length in ms of the windows in which
+    /// they are counted [default: as many windows as there are targets for each sequence, or 100]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
     /// Fractions that are for training, validation and test, in order of time, of what the warm-up leaves [default: 0.7,0.1,0.2;
@@ -420,8 +425,8 @@ pub(crate) struct Series {
 #[derive(Debug, Args)]
 pub(crate) struct Ngrc {
     /// Points of the past that are features, the present one included, or several numbers of which the validation part chooses
-    /// one [default: 1,2,3,5,9,12,18,24, or 9 without a validation part or with
-    /// --online; for Lorenz 4]
+    /// one [default: 1,2,3,5,9,13,18,25, or 9 without a validation part or with --online; for
+    /// Lorenz 4]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) delay: Option<Vec<usize>>,
     /// Steps between these points [default: 1; for Lorenz 5]

@@ -151,8 +151,9 @@ pub(crate) fn of_esn_on_sequences(args: &args::Esn) -> Result<Layers> {
     Ok(Layers { options: layers.options.into_iter().map(below_model).collect(), ..layers })
 }
 
-/// Settings of a reservoir, of a forecast and of sequences.
-const RESERVOIR: [(&str, &str); 8] = [
+/// Settings of a reservoir, of a forecast and of sequences; and the length of a step.
+const RESERVOIR: [(&str, &str); 9] = [
+    ("dt", "data.window_ms"),
     ("reservoir.units", "model.reservoir.units"),
     ("reservoir.layers", "model.reservoir.layers"),
     ("reservoir.kind", "model.reservoir.kind"),
@@ -201,6 +202,7 @@ pub(crate) fn of_conv(args: &args::Conv) -> Result<Layers> {
     let mut given = Given::of_run(&args.run);
     given.put("data.file", &file("--data", &args.data)?);
     given.parts(&args.parts)?;
+    given.number("data.window_ms", "--dt", args.dt)?;
     given.put("model.features", &args.features);
     given.put("ridge.alpha", &args.alpha.as_deref().map(penalties).transpose()?);
     Ok(given.layers(&args.run))

@@ -10,8 +10,8 @@
 
 pub use bd_kernel::{
     AnyKernel, Bits, Block, Code, Cpu, Dual, Error, Event, Events, Facts, Formula, FusedPair, Grads, Input,
-    Instructions, Kernel, KernelChain, LANES, Listing, Lists, Loops, Memo, NoSpikes, Num, Numbers, OneSeries, Packed, Real,
-    Result, Rows, RowsMut, Series, Shape, Sizes, Sparse, SparseWeight, Start, Striped, SurrogateGradient, Tile,
+    Instructions, Kernel, KernelChain, LANES, Listing, Lists, Loops, Memo, NoSpikes, Num, Numbers, OneSeries, Packed,
+    Real, Result, Rows, RowsMut, Series, Shape, Sizes, Sparse, SparseWeight, Start, Striped, SurrogateGradient, Tile,
     Transpose, Typed, Unit, UnitKernel, Vector, Workspaces, add_outer_product, add_totals, bits_len, num, pack,
     product, product_of_one, sigmoid, stripe, striped_len, tanh, transpose, transpose_into_stripes, vectorised,
 };

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bd_core::kernel::{Fused, Processor, numbers_of, scan_fused};
-use bd_core::{Features, Inputs, ParamPath, Readout, Result, Shared, System, Tap, setting};
+use bd_core::{Features, Inputs, ParamPath, Readout, Result, Rng, Shared, System, Tap, setting};
 use bd_kernel::models::linear::LinearKernel;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -19,7 +19,8 @@ mod gpu;
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `bias` | `true` | whether there is a `b` |
-/// | `init` | `xavier_normal` | initial `W`; `b` begins at zero |
+/// | `init` | `xavier_normal` | initial `W` |
+/// | `bias_spread` | 0 | `b` begins with numbers drawn evenly from `-bias_spread` to `bias_spread` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinearConfig {
@@ -27,11 +28,13 @@ pub struct LinearConfig {
     pub bias: bool,
     /// Initial weight.
     pub init: Init,
+    /// The greatest initial bias, of either sign.
+    pub bias_spread: f64,
 }
 
 impl Default for LinearConfig {
     fn default() -> Self {
-        Self { bias: true, init: Init::default() }
+        Self { bias: true, init: Init::default(), bias_spread: 0.0 }
     }
 }
 
@@ -49,9 +52,13 @@ impl Linear {
         setting::at_least("linear.n_in", n_in, 1)?;
         setting::at_least("linear.n_out", n_out, 1)?;
         config.init.check()?;
+        setting::from_zero("linear.bias_spread", config.bias_spread)?;
         let weight = path.param("weight", |rng| config.init.draw(rng, [n_in, n_out]))?;
-        let zeros = |_: &mut _| Tensor::zeros([n_out], (Kind::Double, Device::Cpu));
-        let bias = config.bias.then(|| path.param("bias", zeros)).transpose()?;
+        let spread = |rng: &mut Rng| match config.bias_spread {
+            0.0 => Tensor::zeros([n_out], (Kind::Double, Device::Cpu)),
+            most => rng.tensor(&[n_out], (Kind::Double, Device::Cpu), |rng| most * (2.0 * rng.uniform() - 1.0)),
+        };
+        let bias = config.bias.then(|| path.param("bias", spread)).transpose()?;
         Ok(Self { weight, bias })
     }
 

@@ -7,7 +7,7 @@
 //! y       z W + b, with W and b by ridge regression
 //! ```
 //!
-//! Nothing is trained step by step, and there is an output for a sequence as a whole, not for a step.
+//! Nothing is trained step by step. There is an output for a sequence as a whole or, of a reservoir that reads each state, for each step.
 
 use bd_core::{Error, Params, Result, System as _, catch_torch, setting};
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,10 @@ impl Features {
             Self::Convolutions(features) => features.n_features(),
             Self::Reservoir(features) => features.n_features(),
         }
+    }
+
+    fn of_steps(&self) -> bool {
+        matches!(self, Self::Reservoir(features) if features.of_steps())
     }
 
     fn fit(&self, sequences: &[Tensor]) -> Result<()> {
@@ -125,6 +129,11 @@ impl SequenceReadout {
         self.features.count()
     }
 
+    /// Whether there is an output for each step, and not for each sequence.
+    pub fn of_steps(&self) -> bool {
+        self.features.of_steps()
+    }
+
     /// Channels of the inputs.
     pub fn channels(&self) -> i64 {
         self.scale.n_in()
@@ -166,7 +175,8 @@ impl SequenceReadout {
         Ok(Some(Tensor::f_cat(&all, 0)?))
     }
 
-    /// Standardised features of sequences, float64 `[sample, feature]`.
+    /// Standardised features of sequences, float64 `[sample, feature]`; [of steps](Self::of_steps) `[row, feature]`, the steps of each
+    /// sequence that are no padding after those of the one before.
     pub fn features(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
         let sequences = self.sequences(x, lengths)?;
         catch_torch(|| {
@@ -176,14 +186,14 @@ impl SequenceReadout {
         })
     }
 
-    /// Targets `[sample, output]` as the readout is to be fitted to: standardised, where they are. The scaling is taken from them.
+    /// Targets `[sample, output]`, of steps `[row, output]`, as the readout is to be fitted to: standardised, where they are. The scaling is taken from them.
     pub fn fit_targets(&self, y: &Tensor) -> Result<Tensor> {
         self.check_outputs("targets", y)?;
         self.target_scale.as_ref().map_or(Ok(()), |scale| scale.fit(y))?;
         self.targets(y)
     }
 
-    /// Targets standardised, where they are, by what was fitted.
+    /// Targets `[.., output]` standardised, where they are, by what was fitted.
     pub fn targets(&self, y: &Tensor) -> Result<Tensor> {
         self.check_outputs("targets", y)?;
         let y = y.f_to_kind(Kind::Double)?;
@@ -192,10 +202,10 @@ impl SequenceReadout {
 
     fn check_outputs(&self, what: &str, y: &Tensor) -> Result<()> {
         let (size, n_out) = (y.size(), self.weight.size()[1]);
-        if size.len() == 2 && size[1] == n_out {
+        if size.len() >= 2 && size.last() == Some(&n_out) {
             return Ok(());
         }
-        Err(Error::Shape { what: what.into(), expected: format!("[sample, {n_out}]"), found: size })
+        Err(Error::Shape { what: what.into(), expected: format!("[.., {n_out}]"), found: size })
     }
 
     /// Sets the readout: `weight` `[feature, output]`, `bias` `[output]`.
@@ -217,7 +227,7 @@ impl SequenceReadout {
         Ok(self.target_scale.as_ref().map_or_else(|| y.shallow_clone(), |scale| scale.undo(&y)))
     }
 
-    /// Outputs of sequences, float64 `[sample, output]`, in the units of the targets.
+    /// Outputs of sequences, float64 `[sample, output]`, in the units of the targets; of steps `[sample, time, output]`, 0 in padding.
     pub fn predict(&self, x: &Tensor, lengths: Option<&Tensor>) -> Result<Tensor> {
         let sequences = self.sequences(x, lengths)?;
         catch_torch(|| {
@@ -225,7 +235,13 @@ impl SequenceReadout {
             let scaled = self.scaled(&sequences)?;
             // Features of many sequences take more memory than their outputs.
             let of_chunk = |chunk| self.readout(&self.feature_scale.apply(&self.features.of(chunk)?));
-            Ok(Tensor::f_cat(&scaled.chunks(CHUNK).map(of_chunk).collect::<Result<Vec<_>>>()?, 0)?)
+            let rows = Tensor::f_cat(&scaled.chunks(CHUNK).map(of_chunk).collect::<Result<Vec<_>>>()?, 0)?;
+            if !self.of_steps() {
+                return Ok(rows);
+            }
+            let lengths: Vec<i64> = sequences.iter().map(|sequence| sequence.size()[0]).collect();
+            let pad = |own: &Tensor| own.constant_pad_nd([0, 0, 0, x.size()[1] - own.size()[0]]);
+            Ok(Tensor::f_stack(&rows.split_with_sizes(&lengths, 0).iter().map(pad).collect::<Vec<_>>(), 0)?)
         })
     }
 

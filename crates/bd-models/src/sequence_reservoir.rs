@@ -20,6 +20,8 @@ pub enum ReadStates {
     /// Both, side by side.
     #[default]
     MeanAndLast,
+    /// That of each step, for an output at each step.
+    Each,
 }
 
 /// Settings of a [`SequenceReservoir`].
@@ -27,7 +29,7 @@ pub enum ReadStates {
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `reservoir` | 500 units | see [`ReservoirConfig`] |
-/// | `reads` | `mean_and_last` | `mean`, `last` or `mean_and_last`: the states over time that are features; inputs stand beside them |
+/// | `reads` | `mean_and_last` | `mean`, `last` or `mean_and_last`: the states over time that are features of a sequence; `each`: those of its steps. Inputs stand beside them |
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SequenceReservoirConfig {
@@ -63,7 +65,13 @@ impl SequenceReservoir {
         reads * (self.reservoir.n_out() + self.reservoir.n_in()) as usize
     }
 
-    /// The features of sequences `[time, channel]`, float64 `[sample, feature]`. Sequences of like lengths run side by side.
+    /// Whether the features are of steps, and not of sequences.
+    pub(crate) fn of_steps(&self) -> bool {
+        self.reads == ReadStates::Each
+    }
+
+    /// The features of sequences `[time, channel]`, float64 `[sample, feature]`; of steps `[row, feature]`, the steps of each sequence after
+    /// those of the one before. Sequences of like lengths run side by side.
     pub fn features(&self, sequences: &[Tensor]) -> Result<Tensor> {
         let mut order: Vec<usize> = (0..sequences.len()).collect();
         order.sort_by_key(|&i| sequences[i].size()[0]);
@@ -73,7 +81,7 @@ impl SequenceReservoir {
             some.iter().zip(found).for_each(|(&i, of_one)| features[i] = Some(of_one));
         }
         let all: Vec<Tensor> = features.into_iter().flatten().collect();
-        Ok(Tensor::f_stack(&all, 0)?)
+        Ok(if self.of_steps() { Tensor::f_cat(&all, 0)? } else { Tensor::f_stack(&all, 0)? })
     }
 
     fn side_by_side(&self, sequences: &[&Tensor]) -> Result<Vec<Tensor>> {
@@ -93,6 +101,7 @@ impl SequenceReservoir {
                 ReadStates::Mean => mean(),
                 ReadStates::Last => last(),
                 ReadStates::MeanAndLast => Tensor::cat(&[mean(), last()], 0),
+                ReadStates::Each => own,
             }
         };
         Ok(sequences.iter().enumerate().map(of_one).collect())
@@ -115,12 +124,13 @@ mod tests {
 
     /// Step by step, one sequence at a time, whatever stands beside it.
     #[test]
-    fn features_are_mean_and_last_of_states_and_inputs() {
+    fn features_are_states_and_inputs_or_their_mean_and_last() {
         let sequences: Vec<Tensor> =
             (0..70).map(|i| Rng::new(i, "x").tensor(&[1 + (i as i64 * 7) % 13, 2], ON, Rng::normal)).collect();
-        let [mean, last, both] = [ReadStates::Mean, ReadStates::Last, ReadStates::MeanAndLast]
+        let [mean, last, both, each] = [ReadStates::Mean, ReadStates::Last, ReadStates::MeanAndLast, ReadStates::Each]
             .map(|reads| (made(reads).features(&sequences).unwrap(), made(reads).n_features()));
-        assert_eq!([mean.1, last.1, both.1], [22, 22, 44]);
+        assert_eq!([mean.1, last.1, both.1, each.1], [22, 22, 44, 22]);
+        let mut first = 0;
         assert_eq!(both.0, Tensor::cat(&[&mean.0, &last.0], 1));
         let reservoir = made(ReadStates::Mean).reservoir;
         for (i, sequence) in sequences.iter().enumerate() {
@@ -136,6 +146,9 @@ mod tests {
             let apart = |a: &Tensor, b: Tensor| (a - b).abs().max().double_value(&[]);
             assert!(apart(&last.0.get(i as i64), seen.get(seen.size()[0] - 1)) < 1e-13);
             assert!(apart(&mean.0.get(i as i64), seen.mean_dim(0, false, Kind::Double)) < 1e-13);
+            assert!(apart(&each.0.narrow(0, first, seen.size()[0]), seen.shallow_clone()) < 1e-13);
+            first += seen.size()[0];
         }
+        assert_eq!(each.0.size()[0], first);
     }
 }

@@ -100,6 +100,7 @@ impl SnnConfig {
             let config = SynapseConfig { delayed: self.synapse.delayed && from != "i", ..self.synapse };
             let (synapse, target) = match to.as_str() {
                 "o" => {
+                    let config = SynapseConfig { bias: config.bias.map(|_| 0.0), ..config };
                     let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
                     (synapse, DynSystem::new(LeakyIntegrator::new(n_to, &self.readout)?))
                 }
@@ -192,6 +193,12 @@ mod tests {
             let within = recurrent.then_some("r.recurrent_weight");
             let expected = ["i2r.weight", "r.log_tau_ms", "r.v_reset", "r.log_gap"].into_iter().chain(within);
             assert_eq!(found, expected.chain(["r2o.weight"]).collect::<Vec<_>>());
+            let tonic = SynapseConfig { bias: Some(0.5), ..config.synapse };
+            let mut of_tonic = Params::new(3, ON);
+            let net = SnnConfig { synapse: tonic, ..config.clone() }.build(&mut of_tonic).unwrap();
+            // That of the outputs begins at zero.
+            assert!(of_tonic.get("i2r.bias").is_some() && *of_tonic.get("r2o.bias").unwrap() == Tensor::zeros([2], ON));
+            assert_scan_is_steps(&net, &of_tonic, ScanCase::random(2, ON, 1e-12));
             let untrained = LifConfig { trained: LifTrained::default(), ..lif };
             assert_eq!(names(&config).1, names(&SnnConfig { lif: untrained, ..config.clone() }).1);
             assert_scan_is_steps(&net, &params, ScanCase::random(2, ON, 1e-12));

@@ -21,6 +21,7 @@ use crate::linear::{Linear, LinearConfig};
 /// | `tau_ms` | 10 | above 0 | ms | time constant of the decay |
 /// | `init` | `kaiming_normal`, scale 20 | | | initial weights |
 /// | `delayed` | `false` | | | whether an input arrives at the next step |
+/// | `bias` | none | from 0 | | a tonic input `b` of each unit, trained as the weights are: `g <- e^(-dt/tau) g + x W + b`. It begins with numbers drawn evenly from `-bias` to `bias` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
@@ -28,11 +29,12 @@ pub struct SynapseConfig {
     pub tau_ms: f64,
     pub init: Init,
     pub delayed: bool,
+    pub bias: Option<f64>,
 }
 
 impl Default for SynapseConfig {
     fn default() -> Self {
-        Self { tau_ms: 10.0, init: Init::KaimingNormal { scale: 20.0 }, delayed: false }
+        Self { tau_ms: 10.0, init: Init::KaimingNormal { scale: 20.0 }, delayed: false, bias: None }
     }
 }
 
@@ -56,10 +58,16 @@ state! {
     }
 }
 
+impl SynapseConfig {
+    fn linear(&self) -> LinearConfig {
+        LinearConfig { bias: self.bias.is_some(), init: self.init, bias_spread: self.bias.unwrap_or(0.0) }
+    }
+}
+
 impl Synapse {
     /// Synapses whose weights are made at `path`.
     pub fn new(path: &mut ParamPath<'_>, n_in: i64, n_out: i64, config: &SynapseConfig) -> Result<Self> {
-        let weights = Linear::new(path, n_in, n_out, &LinearConfig { bias: false, init: config.init })?;
+        let weights = Linear::new(path, n_in, n_out, &config.linear())?;
         // Behind the weights, where there are fewer channels than before them in most networks; the numbers are the same.
         let delay = config.delayed.then(|| Delay::new(n_out, &OneStep)).transpose()?;
         Ok(Self { weights, delay, decay: Some(Expon::new(n_out, &ExponConfig { tau_ms: config.tau_ms })?) })
@@ -123,15 +131,35 @@ mod tests {
     fn scan_is_steps() {
         for (kind, tolerance) in [(Kind::Double, 1e-13), (Kind::Float, 1e-5)] {
             for seed in 0..4 {
-                for delayed in [false, true] {
+                for (delayed, bias) in [(false, None), (true, None), (false, Some(0.5)), (true, Some(0.5))] {
                     let on = (kind, Device::Cpu);
                     let mut params = Params::new(seed, on);
-                    let config = SynapseConfig { delayed, ..SynapseConfig::default() };
+                    let config = SynapseConfig { delayed, bias, ..SynapseConfig::default() };
                     let synapse = Synapse::new(&mut params.at("s"), 3 + seed as i64, 5, &config).unwrap();
                     assert_scan_is_steps(&synapse, &params, ScanCase::random(seed, on, tolerance));
                 }
             }
         }
+    }
+
+    /// Without a spike the current of a tonic input `b` after `n` steps is `b (1 - q^n) / (1 - q)` with `q = e^(-dt/tau)`.
+    #[test]
+    fn a_tonic_input_makes_a_current_that_rises_to_its_sum() {
+        let on = (Kind::Double, Device::Cpu);
+        let mut params = Params::new(1, on);
+        let config = SynapseConfig { bias: Some(0.5), ..SynapseConfig::default() };
+        let synapse = Synapse::new(&mut params.at("s"), 1, 40, &config).unwrap();
+        let b = params.get("s.bias").unwrap().detach();
+        assert!(b.abs().max().double_value(&[]) <= 0.5 && b.std(false).double_value(&[]) > 0.2);
+        let (sha, xs) = (Shared::new(0.5), Inputs::of_steps(&Tensor::zeros([60, 1, 1], on)));
+        let ys = synapse.scan(&sha, &xs, synapse.init_state(1, on), &mut Tap::none()).0.detach();
+        let q = (-0.05f64).exp();
+        for n in [1, 5, 60] {
+            let exact = &b * ((1.0 - q.powi(n)) / (1.0 - q));
+            assert!((ys.get(i64::from(n) - 1).squeeze() - exact).abs().max().double_value(&[]) < 1e-12, "{n}");
+        }
+        let wrong = SynapseConfig { bias: Some(-0.5), ..SynapseConfig::default() };
+        assert!(Synapse::new(&mut Params::new(1, on).at("s"), 1, 4, &wrong).is_err());
     }
 
     /// One spike through a weight `w` at step 2: `w e^(-(t - t0) dt / tau)`, from the next step on if delayed.

@@ -64,7 +64,9 @@ pub use memory_capacity::{MemoryCapacity, MemoryProtocol, memory_capacity};
 pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
-pub use ridge::{ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeReport, RidgeSolution, RidgeSpectrum, Solver};
+pub use ridge::{
+    ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeFolds, RidgeReport, RidgeSolution, RidgeSpectrum, Solver,
+};
 pub use schedule::Schedule;
 pub use task::Task;
 pub use trainer::{

@@ -11,6 +11,7 @@
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
+mod folds;
 mod place;
 mod spectrum;
 mod wide;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
+pub use self::folds::RidgeFolds;
 pub use self::place::RidgeCost;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
 use self::wide::{WIDE, extended};

@@ -1,4 +1,6 @@
 use super::*;
+use crate::reservoir::ReservoirConfig;
+use crate::sequence_reservoir::ReadStates;
 
 fn model(channels: usize, n_out: i64, features: usize) -> SequenceReadout {
     let params = Params::new(3, (Kind::Float, Device::Cpu));
@@ -137,4 +139,27 @@ fn a_model_of_another_seed_loads_what_was_drawn() {
     let z = one.fit_features(&x, None, &|| true).unwrap().unwrap();
     other.params.load(&one.params.named()).unwrap();
     assert_eq!(other.features(&x, None).unwrap(), z);
+}
+
+/// The output of each step, against the readout of its features; 0 in padding.
+#[test]
+fn a_reservoir_that_reads_each_state_has_an_output_for_each_step() {
+    let reservoir = ReservoirConfig { units: 12, ..ReservoirConfig::default() };
+    let config = SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, reads: ReadStates::Each });
+    let model = SequenceReadout::new(Params::new(3, (Kind::Float, Device::Cpu)), [30, 2], 1, true, &config).unwrap();
+    let x = series(3, 2);
+    let lengths = Tensor::from_slice(&[30i64, 7, 12]);
+    let z = model.fit_features(&x, Some(&lengths), &|| true).unwrap().unwrap();
+    assert_eq!((z.size(), model.of_steps()), (vec![49, 14], true));
+    let targets = model.fit_targets(&(z.narrow(1, 0, 1) * 3.0 + 5.0)).unwrap();
+    assert!((targets.std(false).double_value(&[]) - 1.0).abs() < 1e-12);
+    let weight = Tensor::arange(14, (Kind::Double, Device::Cpu)).unsqueeze(1) * 0.1;
+    model.set_readout(&weight, &Tensor::from_slice(&[0.3])).unwrap();
+    let (y, rows) = (model.predict(&x, Some(&lengths)).unwrap(), model.readout(&z).unwrap());
+    assert_eq!(y.size(), [3, 30, 1]);
+    for (sample, first, length) in [(0, 0, 30), (1, 30, 7), (2, 37, 12)] {
+        let own = y.get(sample);
+        assert!((own.narrow(0, 0, length) - rows.narrow(0, first, length)).abs().max().double_value(&[]) < 1e-9);
+        assert_eq!(own.narrow(0, length, 30 - length), Tensor::zeros([30 - length, 1], (Kind::Double, Device::Cpu)));
+    }
 }

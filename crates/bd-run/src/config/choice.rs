@@ -6,8 +6,9 @@ use bd_models::NvarConfig;
 use bd_train::{Ridge, Solver};
 use serde::{Deserialize, Serialize};
 
-/// Delays that are tried on a file: the shortest, which forecast what follows from the last points, and up to two years of months.
-const DELAYS: [usize; 8] = [1, 2, 3, 5, 9, 12, 18, 24];
+/// Delays that are tried on a file: the shortest, which forecast what follows from the last points, and one more than one and two years of
+/// months, for the point that repeats after a period has one before it that does too: `(1 - a B)(1 - b B^12)` has 13 lags.
+const DELAYS: [usize; 8] = [1, 2, 3, 5, 9, 13, 18, 25];
 
 /// The delay for a file where nothing is chosen: that of the literature's AR(9) of yearly sunspot numbers.
 pub(super) const UNCHOSEN_DELAY: usize = 9;

@@ -42,7 +42,7 @@ pub(super) fn read(file: &Path, reading: &Reading) -> Result<Dataset> {
     Dataset::read(file, reading).map_err(|error| match Dataset::read(file, &of_spikes) {
         Ok(spikes) if reading.accept == Accept::Numbers && spikes.train.events().is_some() => Error::bad_file(
             file,
-            "it has spikes with times (times_train), which bd train snn learns from, and no x_train",
+            "it has spikes with times (times_train), which bd train snn, esn and conv learn from, and no x_train",
         ),
         _ => error,
     })

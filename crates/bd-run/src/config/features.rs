@@ -5,8 +5,12 @@ use std::path::PathBuf;
 
 use bd_core::device::{Device, device_name};
 use bd_core::{Arrays, DeviceSpec, Error, Result};
-use bd_models::{RandomConvolutionsConfig, RecurrentMatrix, ReservoirKind, SequenceFeatures, SequenceReservoirConfig};
-use bd_train::data::dataset::{Accept, Dataset, HoldOut, Learned, Targets, TargetsOf};
+use bd_models::{
+    RandomConvolutionsConfig, ReadStates, RecurrentMatrix, ReservoirKind, SequenceFeatures, SequenceReservoirConfig,
+};
+use bd_train::data::Events;
+use bd_train::data::dataset::{Accept, Binning, Dataset, HoldOut, InSteps, Learned, Targets, TargetsOf};
+use bd_train::data::events::MOST_STEPS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
@@ -44,9 +48,12 @@ pub struct FeaturesData {
     pub targets: Option<Targets>,
     /// The names of the classes by their labels. Null: they are numbers.
     pub classes: Option<Vec<String>>,
-    /// Steps of the longest training sequence, which the longest dilation follows from.
+    /// Length of the windows in which spikes with times are counted, in milliseconds. Null of numbers; of spikes where nobody sets it
+    /// what divides the time of the last training spike into as many windows as a sequence has targets, or into 100.
+    pub window_ms: Option<f64>,
+    /// Steps of the longest training sequence, which the longest dilation follows from; of spikes with times the windows.
     pub steps: Option<usize>,
-    /// Channels.
+    /// Channels; of spikes with times at least as many as there are units.
     pub channels: Option<usize>,
     /// Fraction of the training part that is held out to say how good the model is, before it is fitted to all of it; 0 is none.
     pub validation: f64,
@@ -89,11 +96,16 @@ pub struct FeaturesConfig {
 const OWN: [&str; 2] = ["data", "model.features"];
 
 impl FeaturesConfig {
-    fn defaults(job: &str, sequences: usize) -> Self {
+    fn defaults(job: &str, data: &Dataset) -> Self {
+        let sequences = data.train.count();
+        let reads = if data.targets.of_steps() { ReadStates::Each } else { ReadStates::default() };
         let usual = RandomConvolutionsConfig::default().features;
         let features = if sequences > MANY_SEQUENCES { FEATURES_OF_MANY } else { usual };
         let (model, search) = match job {
-            ESN => (SequenceFeatures::Reservoir(SequenceReservoirConfig::default()), USUAL_SEARCH),
+            ESN => {
+                let config = SequenceReservoirConfig { reads, ..SequenceReservoirConfig::default() };
+                (SequenceFeatures::Reservoir(config), USUAL_SEARCH)
+            }
             _ => (SequenceFeatures::Convolutions(RandomConvolutionsConfig { features }), 0),
         };
         Self {
@@ -111,6 +123,7 @@ impl FeaturesConfig {
                 targets_of: None,
                 targets: None,
                 classes: None,
+                window_ms: None,
                 steps: None,
                 channels: None,
                 validation: USUAL_VALIDATION,
@@ -130,15 +143,16 @@ impl FeaturesConfig {
             return Err(Error::Config(format!("{job} learns from a file of sequences: name it by --data FILE")));
         };
         forget_other_tests(&mut layers);
-        let data = read(&file, &reading(Accept::Numbers, &layers)?)?;
-        let mut config: Self = laid(&Self::defaults(job, data.train.count()), &layers, &alternatives)?;
+        let data = read(&file, &reading(Accept::NumbersAndCounts, &layers)?)?;
+        let mut config: Self = laid(&Self::defaults(job, &data), &layers, &alternatives)?;
         for path in [&mut config.data.file, &mut config.data.test_file] {
             *path = path.take().map(|path| absolute(&path));
         }
         check_threads(config.threads)?;
         config.examples_file().check_hashes(&file, &data)?;
-        config.complete(&data);
+        config.complete(&data)?;
         config.check()?;
+        let data = data.in_steps(&file, config.binning())?;
         Ok((config, data))
     }
 
@@ -161,12 +175,12 @@ impl FeaturesConfig {
     /// The examples of the run's file, read again.
     pub(crate) fn dataset(&self) -> Result<Dataset> {
         let Some(file) = &self.data.file else { return Err(Error::Config("data.file must be set".into())) };
-        let data = read(file, &self.examples_file().reading(Accept::Numbers))?;
+        let data = read(file, &self.examples_file().reading(Accept::NumbersAndCounts))?;
         self.examples_file().check_hashes(file, &data)?;
-        Ok(data)
+        data.in_steps(file, self.binning())
     }
 
-    fn complete(&mut self, data: &Dataset) {
+    fn complete(&mut self, data: &Dataset) -> Result<()> {
         if self.device == DeviceSpec::Auto {
             self.device = DeviceSpec::Cpu;
         }
@@ -177,8 +191,23 @@ impl FeaturesConfig {
         own.targets = Some(data.targets);
         own.classes = data.classes.clone().or_else(|| own.classes.take());
         let longest = |lengths: &Tensor| lengths.max().int64_value(&[]) as usize;
+        let channels = usize::try_from(data.train.channels()).ok();
+        if let Some(events) = data.train.events() {
+            own.channels = own.channels.or(channels);
+            return own.set_windows(events, data.train.steps_of_targets());
+        }
+        if let Some(window_ms) = own.window_ms {
+            return Err(Error::setting("data.window_ms", window_ms, "null, for the file has no spikes with times"));
+        }
         own.steps = data.train.lengths.as_ref().map(longest).or_else(|| data.train.steps());
-        own.channels = usize::try_from(data.train.channels()).ok();
+        own.channels = channels;
+        Ok(())
+    }
+
+    /// How spikes with times are counted; `None` of numbers.
+    pub(crate) fn binning(&self) -> Option<Binning> {
+        let FeaturesData { window_ms, steps, channels, .. } = self.data;
+        Some(Binning { as_: InSteps::Counts, dt_ms: window_ms?, steps: steps?, channels: channels? })
     }
 
     fn check(&self) -> Result<()> {
@@ -198,9 +227,9 @@ impl FeaturesConfig {
         }
         match data.targets {
             None => return config("data.targets must be set".into()),
-            Some(targets) if targets.of_steps() => {
+            Some(targets) if targets.of_steps() && self.job != ESN => {
                 return config(format!(
-                    "the targets are {targets}; {} gives one output for a sequence. bd train rnn learns targets of steps",
+                    "the targets are {targets}; {} gives one output for a sequence. bd train esn and rnn learn targets of steps",
                     self.job
                 ));
             }
@@ -216,7 +245,8 @@ impl FeaturesConfig {
         }
         check_search(self.search)?;
         match (&self.model, self.job == ESN) {
-            (SequenceFeatures::Reservoir(_), true) | (SequenceFeatures::Convolutions(_), false) => {}
+            (SequenceFeatures::Reservoir(model), true) => model_reads(model.reads, data.targets)?,
+            (SequenceFeatures::Convolutions(_), false) => {}
             _ => return config(format!("model.name is not that of a run of {}", self.job)),
         }
         self.examples_file().check()?;
@@ -259,7 +289,7 @@ impl FeaturesConfig {
     pub(crate) fn learned(&self) -> Option<Learned<'_>> {
         let channels = i64::try_from(self.data.channels?).ok()?;
         let classes = self.data.classes.as_deref();
-        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: None })
+        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning() })
     }
 
     /// Features are computed in float32, the readout in float64.
@@ -269,6 +299,49 @@ impl FeaturesConfig {
 }
 
 const MOST_DRAWS: usize = 100;
+
+/// Windows of spikes with times, where there is no target for each.
+const USUAL_WINDOWS: usize = 100;
+
+impl FeaturesData {
+    /// Sets what nobody has set of the windows in which spikes are counted, for `targets` of each sequence, where there is one for each
+    /// window.
+    fn set_windows(&mut self, events: &Events, targets: Option<usize>) -> Result<()> {
+        if let (Some(windows), Some(targets)) = (self.steps, targets)
+            && windows != targets
+        {
+            return Err(Error::setting(
+                "data.steps",
+                windows,
+                format!("{targets}, for each of which the file has a target"),
+            ));
+        }
+        if let Some(window_ms) = self.window_ms.filter(|window_ms| !(*window_ms > 0.0 && window_ms.is_finite())) {
+            return Err(Error::setting("data.window_ms", window_ms, "a number above 0"));
+        }
+        let windows = match (self.window_ms, self.steps.or(targets)) {
+            (_, Some(windows)) => windows,
+            (Some(window_ms), None) => events.steps(window_ms)?,
+            (None, None) => USUAL_WINDOWS,
+        };
+        if !(1..=MOST_STEPS).contains(&windows) {
+            return Err(Error::setting("data.steps", windows, format!("1 to {MOST_STEPS}")));
+        }
+        self.window_ms.get_or_insert_with(|| events.window_ms(windows));
+        self.steps = Some(windows);
+        Ok(())
+    }
+}
+
+/// Refuses states that do not give an output where the targets are.
+fn model_reads(reads: ReadStates, targets: Option<Targets>) -> Result<()> {
+    let of_steps = targets.is_some_and(Targets::of_steps);
+    if of_steps == (reads == ReadStates::Each) {
+        return Ok(());
+    }
+    let (allowed, targets) = if of_steps { ("each", "steps") } else { ("mean, last or mean_and_last", "sequences") };
+    Err(Error::Config(format!("model.reads must be {allowed}, for the targets are of {targets}")))
+}
 
 /// What can be chosen by name.
 fn alternatives(path: &str, name: &str) -> Result<Value> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bd_core::{DeviceSpec, Result, Shared, join, member_name};
 use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, HoldOut, Learned, Targets, TargetsOf};
+use bd_train::data::dataset::{Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -99,6 +99,10 @@ pub struct NetworkConfig {
     pub data: NetworkData,
     /// The network.
     pub model: Model,
+    /// Time constants of a spiking network's readout, in milliseconds, of which one is chosen before the training and stands in `model`
+    /// then; empty if it is set, or if there is no number to tell at each step.
+    #[serde(skip)]
+    pub readout_search: Vec<f64>,
     /// Networks of which the outputs are averaged, trained one after the other: each with initial weights, an order of examples and a
     /// validation part of its own. The batches of a task are the same for all.
     pub ensemble: usize,
@@ -236,7 +240,7 @@ impl NetworkConfig {
     /// The steps and channels that spikes with times are put in, once they are known.
     pub fn binning(&self) -> Option<Binning> {
         let (steps, channels) = (self.data.steps?, usize::try_from(self.data.channels?).ok()?);
-        Some(Binning { dt_ms: self.dt, steps, channels })
+        Some(Binning { as_: InSteps::Spikes, dt_ms: self.dt, steps, channels })
     }
 
     /// What a network of this configuration has learned, if that is the examples of a file.

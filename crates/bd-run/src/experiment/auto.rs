@@ -186,20 +186,21 @@ fn plans(config: &AutoConfig) -> Result<Vec<Plan>> {
     };
     let data = Dataset::read(&config.file, &reading)?;
     let (has_events, has_numbers) = (data.train.events().is_some(), data.train.numbers().is_some());
-    let of_numbers = || match has_events {
-        true => Err("it takes numbers in steps, and the file has spikes with times".to_owned()),
-        false => Ok(Vec::new()),
-    };
+    // The length of a step is that of a window where there is a target for each.
+    let dt = config.of_networks.iter().find(|(name, _)| *name == "dt" && has_events && data.targets.of_steps());
+    let windows = || dt.map(|(_, dt)| ("data.window_ms", dt.clone())).into_iter().collect();
     Ok(JOBS
         .into_iter()
         .map(|job| {
             let plan = match job {
-                "conv" | "esn" if data.targets.of_steps() => {
+                "conv" if data.targets.of_steps() => {
                     Err("it gives one output for a sequence, and the file has a target for each step".into())
                 }
+                "conv" | "esn" => Ok(windows()),
                 "snn" if has_numbers => Ok(vec![("data.encode", json!({"name": "current"}))]),
                 "snn" => Ok(Vec::new()),
-                _ => of_numbers(),
+                _ if has_events => Err("it takes numbers in steps, and the file has spikes with times".into()),
+                _ => Ok(Vec::new()),
             };
             (job, plan)
         })

@@ -6,8 +6,8 @@ use bd_core::npz::save_npz_with_text;
 use bd_core::text::{plural, short};
 use bd_core::{Error, Params, Result, catch_torch};
 use bd_models::{RandomConvolutionsConfig, SequenceFeatures, SequenceReadout, SequenceReservoirConfig};
-use bd_train::data::dataset::{Accept, Dataset, Shown, Subset};
-use bd_train::{Baselines, ChosenPenalty, Control, Evaluation, HeldOut, RidgeSpectrum};
+use bd_train::data::dataset::{Accept, Dataset, Shown, Subset, Targets};
+use bd_train::{Baselines, ChosenPenalty, Control, Evaluation, HeldOut, RidgeFolds, RidgeSolution, RidgeSpectrum};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
@@ -50,9 +50,20 @@ fn introduce(config: &FeaturesConfig, data: &Dataset, listener: &dyn Listener) -
         plural(data.train.channels() as usize, "channel"),
         data.targets.describe()
     ));
+    windows_words(config, data).iter().for_each(|words| listener.say(&format!("spikes    {words}")));
     listener.say(&format!("model     {}", model_words(config)));
     data.remarks()?.iter().for_each(|note| listener.say(&format!("note      {note}")));
     Ok(())
+}
+
+/// How spikes with times are counted, in words.
+fn windows_words(config: &FeaturesConfig, data: &Dataset) -> Option<String> {
+    let binning = config.binning()?;
+    let lost = match data.train.late_events + data.test.late_events {
+        0 => String::new(),
+        late => format!("; {} after the last window are left out", plural(late, "spike")),
+    };
+    Some(format!("counted in {} of {} ms{lost}", plural(binning.steps, "window"), short(binning.dt_ms)))
 }
 
 /// Features and readout in words.
@@ -104,7 +115,7 @@ fn run(
         work.listener.say(&format!("chosen    {}", settings_words(&config)));
         folder.write_config(&Config::Features(Box::new(config.clone())))?;
     }
-    say_fit(&chosen, &held_out, work.listener);
+    say_fit(&chosen, model.of_steps(), &held_out, work.listener);
     work.seconds.lap("train");
     folder.write_weights(&model.params)?;
     heed!(work);
@@ -211,17 +222,46 @@ fn fit(config: &FeaturesConfig, train: &Subset, go_on: &dyn Fn() -> bool) -> Res
     let Some(features) = features else { return Ok(None) };
     let targets = match train.targets.kind() {
         Kind::Int64 => one_hot(&train.targets, config),
-        _ => model.fit_targets(&train.targets)?,
+        _ => train.targets.shallow_clone(),
     };
-    let spectrum = RidgeSpectrum::new(&features, &targets)?;
-    let chosen = spectrum.choose(&config.ridge.alpha, train.groups.as_deref())?;
-    let solution = spectrum.solve(chosen.alpha)?;
+    let targets = if model.of_steps() { train.valid_steps(&targets) } else { targets };
+    let targets =
+        if config.data.targets.is_some_and(Targets::are_labels) { targets } else { model.fit_targets(&targets)? };
+    let (chosen, solution) = match model.of_steps() {
+        true => by_folds(train, &features, &targets, &config.ridge.alpha)?,
+        false => {
+            let spectrum = RidgeSpectrum::new(&features, &targets)?;
+            let chosen = spectrum.choose(&config.ridge.alpha, train.groups.as_deref())?;
+            let solution = spectrum.solve(chosen.alpha)?;
+            (chosen, solution)
+        }
+    };
     let bias = solution.bias.as_ref().expect("there is an intercept");
     model.set_readout(&solution.weight, bias)?;
     Ok(Some(Fitted { model, chosen, features: config.model.clone() }))
 }
 
-/// 1 for the class and 0 for the others, float64 `[sample, class]`.
+/// Folds of sequences, or of groups, each of which is left out once where there is a target for each step.
+const FOLDS: usize = 5;
+
+/// The penalty and the fit of rows that are the steps of sequences: steps of one sequence are alike, so that whole ones are left out.
+fn by_folds(train: &Subset, x: &Tensor, y: &Tensor, alphas: &[f64]) -> Result<(ChosenPenalty, RidgeSolution)> {
+    let (samples, time) = (train.count(), train.steps().unwrap_or(1) as i64);
+    let lengths = match &train.lengths {
+        Some(lengths) => Vec::<i64>::try_from(lengths)?,
+        None => vec![time; samples],
+    };
+    let mut folds = RidgeFolds::new(FOLDS, x.size()[1], y.size()[1])?;
+    let mut first = 0;
+    for (sample, length) in lengths.into_iter().enumerate() {
+        let fold = train.groups.as_ref().map_or(sample, |groups| groups[sample] as usize) % FOLDS;
+        folds.add(fold, &x.narrow(0, first, length), &y.narrow(0, first, length))?;
+        first += length;
+    }
+    folds.choose(alphas)
+}
+
+/// 1 for the class and 0 for the others, float64 `[.., class]`.
 fn one_hot(labels: &Tensor, config: &FeaturesConfig) -> Tensor {
     let classes = config.data.targets.map_or(0, |targets| targets.n_out());
     labels.one_hot(classes).to_kind(Kind::Double)
@@ -235,17 +275,20 @@ fn numbers(part: &Subset) -> Result<Tensor> {
 fn evaluate(model: &SequenceReadout, part: &Subset) -> Result<Evaluation> {
     let outputs = model.predict(&numbers(part)?, part.lengths.as_ref())?;
     let error = match part.targets.kind() {
-        Kind::Int64 => &outputs - part.targets.one_hot(outputs.size()[1]).to_kind(Kind::Double),
+        Kind::Int64 => &outputs - part.targets.one_hot(outputs.size()[outputs.dim() - 1]).to_kind(Kind::Double),
         _ => model.targets(&outputs)? - model.targets(&part.targets)?,
     };
+    let error = if model.of_steps() { part.valid_steps(&error) } else { error };
     let loss = error.square().mean(Kind::Double).double_value(&[]);
-    Evaluation::new(loss, outputs, &part.targets, None)
+    let lengths = part.lengths.as_ref().filter(|_| model.of_steps());
+    Evaluation::new(loss, outputs, &part.targets, lengths)
 }
 
-fn say_fit(chosen: &ChosenPenalty, held_out: &HeldOut, listener: &dyn Listener) {
+fn say_fit(chosen: &ChosenPenalty, of_steps: bool, held_out: &HeldOut, listener: &dyn Listener) {
     let (count, alphas) = (chosen.errors.len(), chosen.errors.iter().map(|(alpha, _)| *alpha));
     let how = match count {
         1 => "",
+        _ if of_steps => ", the best of those given in 5 folds of training sequences, or groups",
         _ => ", the best of those given at training samples, or groups, that are left out one by one",
     };
     let is_end = [f64::min, f64::max].into_iter().any(|end| alphas.clone().reduce(end) == Some(chosen.alpha));
@@ -294,7 +337,7 @@ pub fn evaluate_features(
         let of =
             |part: &Subset| Ok(NetworkReport::of_closed_form(evaluate(&model, part)?, config.data.classes.clone()));
         match (other, config.learned()) {
-            (Some(file), Some(learned)) => of(&Dataset::read_test(file, Accept::Numbers, &learned)?),
+            (Some(file), Some(learned)) => of(&Dataset::read_test(file, Accept::NumbersAndCounts, &learned)?),
             _ => {
                 let data = config.dataset()?;
                 let baselines = Baselines::of(&data.train, &data.test, data.targets)?;

@@ -62,6 +62,7 @@ impl PreparedForecast {
         if data.sha256.is_some() {
             // So that whatever file comes later, its columns are found by the names of these, and its points are as far apart.
             config.data.columns = data.series.channels.clone();
+            config.data.time = data.time.clone();
             config.dt = Some(data.series.dt);
             config.data.sha256 = data.sha256.clone();
         }

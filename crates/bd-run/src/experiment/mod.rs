@@ -146,9 +146,10 @@ pub fn train(
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Ended> {
-    let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
+    let mut experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
     experiment.introduce(listener);
     let memory = experiment.checked_memory(listener)?;
+    experiment.choose_readout(listener)?;
     let config = Config::Network(Box::new(experiment.config().clone()));
     let manifest = Manifest::now(&config, setting.device, setting.program.clone());
     let folder = RunFolder::create(setting.out.as_deref(), &config, manifest)?;

@@ -3,6 +3,7 @@
 mod members;
 mod memory;
 mod pictured;
+mod readout;
 mod words;
 
 pub(crate) use self::members::pipeline;

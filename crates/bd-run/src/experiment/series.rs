@@ -26,6 +26,8 @@ pub struct SeriesSource {
     pub time_label: String,
     /// The system that it is a solution of, with its parameters, where that is known.
     pub system: Option<(&'static Flow, Vec<f64>)>,
+    /// The column of the file that is the time, where the configuration names it or it was taken for it.
+    pub time: Option<String>,
 }
 
 impl SeriesSource {
@@ -45,13 +47,17 @@ impl SeriesSource {
         }
     }
 
-    /// From a file.
+    /// From a file. Where nothing is said of its columns, the first of several is taken for the time if it rises evenly.
     pub(crate) fn file(file: &Path, config: &SeriesConfig) -> Result<Self> {
         let series = Series::read(file, config)?;
-        let time_label = config.time.clone().unwrap_or_else(|| format!("time (dt = {})", series.dt));
+        let (series, time) = match timed(file, config, &series) {
+            Some((series, time)) => (series, Some(time)),
+            None => (series, config.time.clone()),
+        };
+        let time_label = time.clone().unwrap_or_else(|| format!("time (dt = {})", series.dt));
         let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let sha256 = sha256_of(file).map_err(Error::storage("read", file))?;
-        Ok(Self { series, sha256: Some(sha256), source, time_label, system: None })
+        Ok(Self { series, sha256: Some(sha256), source, time_label, system: None, time })
     }
 
     /// How long free runs are valid, in the units of the series.
@@ -108,6 +114,24 @@ impl SeriesSource {
     }
 }
 
+/// The series with its first column as the time, and the name of that column: where several were read of which nobody has said anything,
+/// and the first one rises evenly, as no measurement does.
+fn timed(file: &Path, config: &SeriesConfig, read: &Series) -> Option<(Series, String)> {
+    let is_open = config.columns.is_empty() && config.time.is_none() && config.dt.is_none();
+    let first = read.channels.first().filter(|_| is_open && read.channels.len() > 1)?;
+    if read.points() < LEAST_TIMES || !read.counters().contains(&first.as_str()) {
+        return None;
+    }
+    // What is not evenly spaced is a channel that rises, and keeps its warning.
+    let mut series = Series::read(file, &SeriesConfig { time: Some(first.clone()), ..config.clone() }).ok()?;
+    let words = format!("{first} rises evenly and is taken for the time; --columns with its name makes it a channel");
+    series.guess = Some(series.guess.map_or(words.clone(), |guess| format!("{guess}; {words}")));
+    Some((series, first.clone()))
+}
+
+/// Of fewer points a channel may rise evenly by chance.
+const LEAST_TIMES: usize = 10;
+
 fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
     let (flow, params) = system.flow()?;
     let points = (system.duration / dt).round();
@@ -122,5 +146,6 @@ fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
         source: system.name.clone(),
         time_label: "time".into(),
         system: Some((flow, params)),
+        time: None,
     })
 }

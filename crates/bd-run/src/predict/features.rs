@@ -5,7 +5,7 @@ use std::path::Path;
 use bd_core::text::plural;
 use bd_core::{Arrays, Error, Result, catch_torch, kind_name};
 use bd_models::SequenceReadout;
-use bd_train::data::dataset::{Accept, Sequences, Targets, Use, sequences};
+use bd_train::data::dataset::{Accept, Sequences, Use, counted_events, sequences};
 use tch::Tensor;
 
 use super::{Input, Prediction, Prepared, PreparedData, refuse, seen};
@@ -46,14 +46,28 @@ impl Featuring {
         ];
         refuse(&self.config.job, &of_others)?;
         let arrays = Arrays::read(path)?;
-        let Sequences { x, lengths, kind } =
-            catch_torch(|| sequences(&arrays, input.array.as_deref(), self.model.channels()))?;
+        let counted = match (self.config.binning(), &input.array) {
+            (Some(binning), None) => catch_torch(|| counted_events(&arrays, binning))?,
+            _ => None,
+        };
+        let (x, lengths, form) = match counted {
+            Some((x, late)) => {
+                let late =
+                    if late > 0 { format!("; {late} after the last window are left out") } else { String::new() };
+                (x, None, format!("counts of spikes{late}"))
+            }
+            None => {
+                let read = || sequences(&arrays, input.array.as_deref(), self.model.channels());
+                let Sequences { x, lengths, kind } = catch_torch(read)?;
+                (x, lengths, kind_name(kind))
+            }
+        };
         let of_all = input.array.as_deref().is_none_or(|name| name == "x");
         let uses = match of_all {
-            true => catch_torch(|| self.config.examples_file().uses(path, Accept::Numbers))?,
+            true => catch_torch(|| self.config.examples_file().uses(path, Accept::NumbersAndCounts))?,
             false => None,
         };
-        let mut prepared = self.prepared(x, lengths, &kind_name(kind));
+        let mut prepared = self.prepared(x, lengths, &form);
         if let (PreparedData::Numbers(numbers), Some(uses)) = (&mut prepared.data, uses) {
             prepared.words.push(seen(&uses));
             numbers.uses = Some(uses);
@@ -81,7 +95,7 @@ impl Featuring {
     pub(super) fn predict(&self, input: &NumbersInput) -> Result<Prediction> {
         let outputs = self.model.predict(&input.x, input.lengths.as_ref())?;
         let mut arrays = match self.config.data.targets {
-            Some(Targets::Labels { .. }) => {
+            Some(targets) if targets.are_labels() => {
                 vec![("class".to_owned(), outputs.f_argmax(-1, false)?), ("score".to_owned(), outputs)]
             }
             _ => vec![("prediction".to_owned(), outputs)],

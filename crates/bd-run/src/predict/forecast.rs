@@ -64,7 +64,7 @@ impl Forecasting {
             guess: None,
         };
         let (source, time_label) = ("series".to_owned(), "time".to_owned());
-        let data = SeriesSource { series, sha256: None, source, time_label, system: None };
+        let data = SeriesSource { series, sha256: None, source, time_label, system: None, time: None };
         self.prepared(data, 0, "the series")
     }
 

@@ -159,22 +159,23 @@ impl Events {
         Ok(step as usize + 1)
     }
 
+    /// Windows that all spikes are within, `windows` of equal length, which is returned in milliseconds: they take the time of the last
+    /// spike, rounded up to a millisecond.
+    pub fn window_ms(&self, windows: usize) -> f64 {
+        let last_ms = self.last_s() * 1000.0;
+        // The last spike is in the last window, even where it is at a whole millisecond.
+        let whole_ms = last_ms.ceil();
+        let span_ms = if step_of(self.last_s(), 1.0, self.rounding()) < whole_ms { whole_ms } else { whole_ms + 1.0 };
+        span_ms / windows.max(1) as f64
+    }
+
     /// In `steps` steps of `dt_ms`: what is at `t` seconds is in step `1000 t / dt_ms`, rounded down. A unit that is no channel is
     /// an error.
-    pub fn bin(&self, dt_ms: f64, [steps, channels]: [usize; 2], on: (Kind, Device)) -> Result<Binned> {
+    pub fn bin(&self, dt_ms: f64, sizes: [usize; 2], on: (Kind, Device)) -> Result<Binned> {
         let (mut merged, mut late) = (0, 0);
         let samples = (0..self.count()).map(|sample| {
-            let (times, units) = self.sample(sample)?;
-            if let Some(spike) = units.iter().position(|unit| *unit >= channels as i64) {
-                return Err(Error::Config(format!(
-                    "sample {sample} has a spike of unit {} (its spike {spike}); there are {channels} channels, counted from 0",
-                    units[spike]
-                )));
-            }
-            let at = times.iter().map(|time| step_of(*time, dt_ms, self.rounding())).zip(&units);
-            let inside = at.filter(|(step, _)| *step < steps as f64);
-            let mut spikes: Vec<_> = inside.map(|(step, unit)| (step as u32, *unit as u32)).collect();
-            late += units.len() - spikes.len();
+            let (mut spikes, too_late) = self.within(sample, dt_ms, sizes)?;
+            late += too_late;
             merged += spikes.len();
             spikes.sort_unstable();
             spikes.dedup();
@@ -182,7 +183,37 @@ impl Events {
             Ok(spikes.into_iter().map(|(step, channel)| Spike { step, channel }).collect())
         });
         let samples = samples.collect::<Result<Vec<Vec<Spike>>>>()?;
-        Ok(Binned { spikes: Spikes::from_samples([steps, channels], on, samples)?, merged, late })
+        Ok(Binned { spikes: Spikes::from_samples(sizes, on, samples)?, merged, late })
+    }
+
+    /// How many spikes each channel has in each of `steps` steps of `dt_ms`, float64 `[sample, step, channel]`, and how many spikes come
+    /// after the last step. A unit that is no channel is an error.
+    pub fn count_in_steps(&self, dt_ms: f64, sizes: [usize; 2]) -> Result<(Tensor, usize)> {
+        let [steps, channels] = sizes;
+        let (mut counts, mut late) = (vec![0.0; self.count() * steps * channels], 0);
+        for (sample, counts) in counts.chunks_mut((steps * channels).max(1)).enumerate() {
+            let (spikes, too_late) = self.within(sample, dt_ms, sizes)?;
+            late += too_late;
+            spikes.iter().for_each(|(step, unit)| counts[*step as usize * channels + *unit as usize] += 1.0);
+        }
+        let shape = [self.count(), steps, channels].map(|n| n as i64);
+        Ok((Tensor::from_slice(&counts).f_reshape(shape)?, late))
+    }
+
+    /// Step and channel of each spike of a sample that is within `steps` steps, and how many come later.
+    fn within(&self, sample: usize, dt_ms: f64, [steps, channels]: [usize; 2]) -> Result<(Vec<(u32, u32)>, usize)> {
+        let (times, units) = self.sample(sample)?;
+        if let Some(spike) = units.iter().position(|unit| *unit >= channels as i64) {
+            return Err(Error::Config(format!(
+                "sample {sample} has a spike of unit {} (its spike {spike}); there are {channels} channels, counted from 0",
+                units[spike]
+            )));
+        }
+        let at = times.iter().map(|time| step_of(*time, dt_ms, self.rounding())).zip(&units);
+        let inside = at.filter(|(step, _)| *step < steps as f64);
+        let spikes: Vec<_> = inside.map(|(step, unit)| (step as u32, *unit as u32)).collect();
+        let late = units.len() - spikes.len();
+        Ok((spikes, late))
     }
 }
 
@@ -250,6 +281,36 @@ mod tests {
         assert_eq!((some.count(), some.sample(0).unwrap()), (3, events.sample(2).unwrap()));
         assert_eq!((some.sample(1).unwrap(), some.sample(2).unwrap()), ((vec![], vec![]), events.sample(0).unwrap()));
         assert!(events.select(&[3]).unwrap_err().to_string().contains("no sample 3; there are 3"));
+    }
+
+    /// By hand: windows of 4 ms, in the first of which the first sample has two spikes of channel 1, and one spike past the end.
+    #[test]
+    fn events_are_counted_in_windows() {
+        let events = events(&[0.003, 0.0, 0.011, 0.02, 0.008, 0.004], &[1, 1, 0, 2, 2, 0], &[0, 4, 4, 6]).unwrap();
+        let (counts, late) = events.count_in_steps(4.0, [5, 3]).unwrap();
+        assert_eq!((counts.size(), late), (vec![3, 5, 3], 1));
+        let of = |sample| Vec::<f64>::try_from(counts.get(sample).flatten(0, -1)).unwrap();
+        let expected = |filled: &[(usize, f64)]| {
+            let mut all = vec![0.0; 15];
+            filled.iter().for_each(|(at, count)| all[*at] = *count);
+            all
+        };
+        assert_eq!(of(0), expected(&[(1, 2.0), (6, 1.0)]));
+        assert_eq!((of(1), of(2)), (expected(&[]), expected(&[(3, 1.0), (8, 1.0)])));
+        assert!(events.count_in_steps(4.0, [5, 2]).unwrap_err().to_string().contains("spike of unit 2"));
+    }
+
+    /// The last spike is in the last window, wherever in a millisecond it is.
+    #[test]
+    fn windows_take_the_time_of_the_last_spike_rounded_up() {
+        for (last, span_ms) in [(0.0997, 100.0), (0.1, 101.0), (0.0, 1.0)] {
+            let events = events(&[0.0, last], &[0, 0], &[0, 2]).unwrap();
+            for windows in [1, 7, 64, 100] {
+                let window_ms = events.window_ms(windows);
+                assert_eq!(window_ms, span_ms / windows as f64, "{last} s");
+                assert!(events.steps(window_ms).unwrap() <= windows, "{last} s in {windows} windows");
+            }
+        }
     }
 
     /// Times that are multiples of the step but for what float32 cannot hold.

@@ -57,6 +57,17 @@ pub struct ChosenPenalty {
     pub errors: Vec<(f64, f64)>,
 }
 
+impl ChosenPenalty {
+    /// The penalty with the least error, of equal ones the greater. Fails if none was tried.
+    pub(super) fn least(errors: Vec<(f64, f64)>) -> Result<Self> {
+        let better = |a: &(f64, f64), b: &(f64, f64)| a.1.total_cmp(&b.1).then(b.0.total_cmp(&a.0));
+        match errors.iter().copied().min_by(better) {
+            Some((alpha, _)) => Ok(Self { alpha, errors }),
+            None => Err(Error::setting("ridge.alpha", "empty", "one penalty or more")),
+        }
+    }
+}
+
 impl RidgeSpectrum {
     /// Of features `[row, feature]` and targets `[row, target]`, in float64, at least two rows of which are there.
     ///
@@ -165,11 +176,7 @@ impl RidgeSpectrum {
             Ok((alpha, apart.square().mean(Kind::Double).double_value(&[])))
         };
         let errors = alphas.iter().map(error).collect::<Result<Vec<_>>>()?;
-        let better = |a: &(f64, f64), b: &(f64, f64)| a.1.total_cmp(&b.1).then(b.0.total_cmp(&a.0));
-        match errors.iter().copied().min_by(better) {
-            Some((alpha, _)) => Ok(ChosenPenalty { alpha, errors }),
-            None => Err(Error::setting("ridge.alpha", "empty", "one penalty or more")),
-        }
+        ChosenPenalty::least(errors)
     }
 }
 

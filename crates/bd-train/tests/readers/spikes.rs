@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bd_core::{Arrays, Inputs};
 use bd_train::data::dataset::{
-    Accept, Binning, Dataset, Learned, Reading, Subset, SubsetInputs, Targets, binned_events,
+    Accept, Binning, Dataset, InSteps, Learned, Reading, Subset, SubsetInputs, Targets, binned_events,
 };
 
 use crate::numpy::{Form, Member, npz};
@@ -31,7 +31,7 @@ pub(crate) fn case(folder: &Path, draw: &mut Draw) {
     let path = folder.join("spikes.npz");
     let content = npz(&members, draw.chance(0.3));
     let reading = Reading::new(Accept::SpikesAndNumbers);
-    let binning = Some(Binning { dt_ms: 1.0, steps, channels });
+    let binning = Some(Binning { as_: InSteps::Spikes, dt_ms: 1.0, steps, channels });
     if draw.chance(0.2) {
         std::fs::write(&path, damaged(content, draw)).unwrap();
         let _ = Dataset::read(&path, &reading).and_then(|data| data.in_steps(&path, binning));
@@ -55,7 +55,8 @@ pub(crate) fn case(folder: &Path, draw: &mut Draw) {
     let again = Dataset::read_test(&path, Accept::SpikesAndNumbers, &learned).unwrap();
     assert_eq!(spikes(&again), whole.samples);
     let arrays = Arrays::read(&path).unwrap();
-    let binned = binned_events(&arrays, Binning { dt_ms: 1.0, steps, channels }).unwrap().unwrap();
+    let binned =
+        binned_events(&arrays, Binning { as_: InSteps::Spikes, dt_ms: 1.0, steps, channels }).unwrap().unwrap();
     assert_eq!(binned.spikes.count(), whole.samples.iter().map(BTreeSet::len).sum::<usize>());
 }
 

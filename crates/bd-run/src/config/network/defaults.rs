@@ -4,7 +4,7 @@ use bd_core::{DeviceSpec, Result};
 use bd_models::{
     Cell, Encoder, Init, LifConfig, LifTrained, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig,
 };
-use bd_train::data::dataset::Dataset;
+use bd_train::data::dataset::{Dataset, Targets};
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
 
@@ -88,6 +88,7 @@ fn common(job: &str) -> NetworkConfig {
             test_samples: 1000,
         },
         model: Model::Rate(RateNetConfig::default()),
+        readout_search: Vec::new(),
         ensemble: 1,
         loss: Loss::Mse,
         penalty: Penalty::default(),
@@ -198,6 +199,8 @@ fn of_random_spikes(common: NetworkConfig) -> NetworkConfig {
 fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Dataset) -> NetworkConfig {
     let tutorial = of_random_spikes(common);
     let model = SnnConfig::default();
+    // Numbers at each step may have a level that there are no spikes for.
+    let bias = matches!(data.targets, Targets::Series { .. }).then_some(0.5);
     NetworkConfig {
         dt: if data.train.events().is_some() { 4.0 } else { 1.0 },
         data: NetworkData {
@@ -213,7 +216,7 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             n_in: data.train.channels(),
             hidden: vec![128],
             n_out: data.targets.n_out(),
-            synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, ..model.synapse },
+            synapse: SynapseConfig { init: Init::KaimingNormal { scale: 2.0 }, bias, ..model.synapse },
             lif: LifConfig {
                 surrogate: Surrogate::Sigmoid { alpha: 4.0 },
                 trained: LifTrained { tau: true, ..LifTrained::default() },

@@ -6,14 +6,16 @@ use bd_core::text::short;
 use bd_core::{Error, Result};
 use bd_models::Encoder;
 use bd_train::Task;
-use bd_train::data::Events;
-use bd_train::data::dataset::{Accept, Dataset, Subset};
+use bd_train::data::dataset::{Accept, Dataset, Subset, Targets};
 use serde_json::Value;
 
 use super::{Model, NetworkConfig, OWN};
 use crate::config::examples::{ExamplesFile, forget_other_tests, read, reading, said};
 use crate::config::layers::{Meant, data_meant};
 use crate::config::overlay::{alternative, typed};
+
+/// Time constants of the readout in steps, of which one is chosen where there is a number to tell at each step.
+const READOUT_STEPS: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// What a network learns.
 #[derive(Debug)]
@@ -118,13 +120,15 @@ impl NetworkConfig {
         match lessons {
             Lessons::Task(_) => Ok(Lessons::Task(self.data.task.expect("it was checked"))),
             Lessons::Random => Ok(Lessons::Random),
-            Lessons::File(file, data) => {
+            Lessons::File(file, mut data) => {
                 self.examples_file().check_hashes(&file, &data)?;
                 self.data.sha256 = Some(data.sha256.clone());
                 self.data.test_sha256 = data.test_file.as_ref().map(|(_, sha256)| sha256.clone());
                 self.data.classes = data.classes.clone().or_else(|| self.data.classes.take());
                 self.data.test = data.division.map(|division| division.fraction);
                 if self.model.is_spiking() {
+                    let note = self.usual_step(&data.train, &set);
+                    data.notes.extend(note);
                     self.fit_to(&data.train, set)?;
                     self.check_inputs(&data.train)?;
                 }
@@ -135,18 +139,25 @@ impl NetworkConfig {
         }
     }
 
-    /// The steps of spikes with times that have a target for each step: those of the targets, whose length must have been set.
-    fn steps_of_targets(&self, steps: usize, events: &Events, has_dt: bool) -> Result<usize> {
+    /// Sets the length of a step, where nobody has set it and the targets say how many there are, and says so.
+    fn usual_step(&mut self, train: &Subset, set: &impl Fn(&str) -> bool) -> Option<String> {
+        let (events, steps) = (train.events()?, train.steps_of_targets()?);
+        if set("/dt") {
+            return None;
+        }
+        self.dt = events.window_ms(steps);
+        Some(format!(
+            "{steps} steps, one for each target, of {} ms, within which the last spike of the training part is, at {} s; --dt sets another \
+             length",
+            short(self.dt),
+            short(events.last_s())
+        ))
+    }
+
+    /// The steps of spikes with times that have a target for each step: those of the targets.
+    fn steps_of_targets(&self, steps: usize) -> Result<usize> {
         if let Some(set) = self.data.steps.filter(|set| *set != steps) {
             return Err(Error::setting("data.steps", set, format!("{steps}, for each of which the file has a target")));
-        }
-        if !has_dt {
-            let least_ms = events.last_s() * 1000.0 / steps as f64;
-            return Err(Error::Config(format!(
-                "the file has a target for each of {steps} steps, and spikes with times: set dt, the length of a step in ms. The last \
-                 spike of the training part is within the last step if dt is about {}",
-                short(least_ms)
-            )));
         }
         Ok(steps)
     }
@@ -155,7 +166,7 @@ impl NetworkConfig {
     fn fit_to(&mut self, train: &Subset, set: impl Fn(&str) -> bool) -> Result<()> {
         let needed = match train.events() {
             Some(events) => match train.steps_of_targets() {
-                Some(steps) => self.steps_of_targets(steps, events, set("/dt"))?,
+                Some(steps) => self.steps_of_targets(steps)?,
                 None => events.steps(self.dt)?,
             },
             None => train.steps().unwrap_or(1),
@@ -186,6 +197,9 @@ impl NetworkConfig {
             if !set(pointer) {
                 *value = tau_ms;
             }
+        }
+        if matches!(self.data.targets, Some(Targets::Series { .. })) && !set("/model/readout/tau_ms") {
+            self.readout_search = READOUT_STEPS.map(|steps| steps * self.dt * encode.substeps() as f64).to_vec();
         }
         Ok(())
     }

@@ -20,13 +20,13 @@ use bd_core::{Arrays, Error, Result, catch_torch};
 
 use self::groups::Groups;
 pub use self::prepared::{EvaluationSet, HoldOut, Prepared, member_seed};
-pub use self::read::{Accept, Sequences, binned_events, sequences};
+pub use self::read::{Accept, Sequences, binned_events, counted_events, sequences};
 use self::read::{Like, Part, Reader, TrainingPart};
 pub use self::reading::{Division, Learned, Reading, TargetsOf, USUAL_TEST, Use};
 pub use self::shown::Shown;
 pub use self::spikes::{NumberAt, first_not_spike, spikes_of};
 pub(crate) use self::subset::padding;
-pub use self::subset::{Binning, Subset, SubsetInputs};
+pub use self::subset::{Binning, InSteps, Subset, SubsetInputs};
 pub use self::targets::Targets;
 
 /// Sequences for training and for testing, in the units of the data.

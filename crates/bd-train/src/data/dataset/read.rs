@@ -17,6 +17,8 @@ use crate::data::{Binned, Events, whole};
 pub enum Accept {
     /// Numbers only: zeros and ones are numbers, too.
     Numbers,
+    /// Numbers, among which zeros and ones are numbers too; and events, which are counted in steps.
+    NumbersAndCounts,
     /// Spikes, as arrays of zeros and ones or as events, and numbers.
     SpikesAndNumbers,
     /// Numbers that become spikes, among which zeros and ones are numbers too; and events, so that they can be refused in words.
@@ -266,13 +268,22 @@ impl Reader<'_> {
 
 /// The events among the arrays of a file in steps, if there are any: those of the test part, or those without a suffix.
 pub fn binned_events(arrays: &Arrays, binning: Binning) -> Result<Option<Binned>> {
+    let Binning { dt_ms, steps, channels, .. } = binning;
+    of_events(arrays, |events| events.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu)))
+}
+
+/// The same events counted in steps, `[sample, step, channel]`, and how many come after the last step.
+pub fn counted_events(arrays: &Arrays, binning: Binning) -> Result<Option<(Tensor, usize)>> {
+    let Binning { dt_ms, steps, channels, .. } = binning;
+    of_events(arrays, |events| events.count_in_steps(dt_ms, [steps, channels]))
+}
+
+fn of_events<T>(arrays: &Arrays, put: impl FnOnce(&Events) -> Result<T>) -> Result<Option<T>> {
     let reader = Reader { arrays, accept: Accept::SpikesAndNumbers, targets_of: None };
     let Some(suffix) = ["", "test"].into_iter().find(|suffix| reader.has(&named("times", suffix))) else {
         return Ok(None);
     };
-    let Binning { dt_ms, steps, channels } = binning;
-    let binned = reader.events(suffix)?.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu));
-    binned.map(Some).or_else(|error| reader.bad(error.to_string()))
+    put(&reader.events(suffix)?).map(Some).or_else(|error| reader.bad(error.to_string()))
 }
 
 /// Sequences of a file, without targets.

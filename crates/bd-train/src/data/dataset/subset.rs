@@ -37,9 +37,20 @@ pub struct Subset {
     pub groups: Option<Vec<i64>>,
 }
 
+/// What a step has of the events in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InSteps {
+    /// At most one spike of each channel, see [`Events::bin`].
+    Spikes,
+    /// Their number in each channel, see [`Events::count_in_steps`].
+    Counts,
+}
+
 /// The steps and channels that events are put in.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binning {
+    /// What a step has of them.
+    pub as_: InSteps,
     /// Length of a step in milliseconds.
     pub dt_ms: f64,
     /// Number of steps.
@@ -113,9 +124,9 @@ impl Subset {
         }
     }
 
-    /// With events put in steps, see [`Events::bin`]. What is in steps already stays as it is. Fails if a unit is no
+    /// With events put in steps. What is in steps already stays as it is. Fails if a unit is no
     /// channel, or if there are targets for another number of steps.
-    pub fn binned(self, Binning { dt_ms, steps, channels }: Binning) -> Result<Self> {
+    pub fn binned(self, Binning { as_, dt_ms, steps, channels }: Binning) -> Result<Self> {
         let SubsetInputs::Events(events) = &self.inputs else { return Ok(self) };
         if let Some(found) = self.steps_of_targets().filter(|found| *found != steps) {
             return Err(Error::Config(format!(
@@ -123,9 +134,17 @@ impl Subset {
                 self.name
             )));
         }
-        let binned = catch_torch(|| events.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu)))?;
-        let inputs = SubsetInputs::Steps(Inputs::Spikes(binned.spikes));
-        Ok(Self { inputs, merged_events: binned.merged, late_events: binned.late, had_times: true, ..self })
+        let (inputs, merged_events, late_events) = catch_torch(|| match as_ {
+            InSteps::Spikes => {
+                let binned = events.bin(dt_ms, [steps, channels], (Kind::Float, Device::Cpu))?;
+                Ok((Inputs::Spikes(binned.spikes), binned.merged, binned.late))
+            }
+            InSteps::Counts => {
+                let (counts, late) = events.count_in_steps(dt_ms, [steps, channels])?;
+                Ok((Inputs::Dense(counts.transpose(0, 1)), 0, late))
+            }
+        })?;
+        Ok(Self { inputs: SubsetInputs::Steps(inputs), merged_events, late_events, had_times: true, ..self })
     }
 
     /// How many steps the targets are of, where there is one for each step.

@@ -215,7 +215,7 @@ fn what_is_wrong_is_named_with_its_array_and_its_place() {
 fn events_are_put_in_steps() {
     let data = read(&events(), Accept::SpikesAndNumbers).unwrap();
     assert_eq!((data.train.steps(), data.train.channels(), data.train.shape()), (None, 3, vec![2, 3]));
-    let binning = Binning { dt_ms: 2.0, steps: 3, channels: 4 };
+    let binning = Binning { as_: InSteps::Spikes, dt_ms: 2.0, steps: 3, channels: 4 };
     let data = data.in_steps(Path::new("a.npz"), Some(binning)).unwrap();
     assert_eq!((data.train.shape(), data.train.merged_events, data.train.late_events), (vec![2, 3, 4], 1, 1));
     let at = |sample| spikes(&data.train).sample(sample).iter().map(|s| (s.step, s.channel)).collect::<Vec<_>>();
@@ -238,14 +238,14 @@ fn events_that_do_not_fit_are_refused() {
     let data = read(&events(), Accept::SpikesAndNumbers).unwrap();
     assert_eq!(data.hold_out(0.0, 0).unwrap().0.events().unwrap().count(), 2);
     assert!(data.train.examples(&Identity::new(F64)).unwrap_err().to_string().contains("must be put in steps first"));
-    let few = Some(Binning { dt_ms: 2.0, steps: 3, channels: 2 });
+    let few = Some(Binning { as_: InSteps::Spikes, dt_ms: 2.0, steps: 3, channels: 2 });
     let error = data.in_steps(Path::new("a.npz"), few).unwrap_err().to_string();
     assert!(error.starts_with("a.npz: sample 1 has a spike of unit 2"), "{error}");
 }
 
 #[test]
 fn events_of_a_file_are_those_of_its_test_part() {
-    let binning = Binning { dt_ms: 1.0, steps: 10, channels: 3 };
+    let binning = Binning { as_: InSteps::Spikes, dt_ms: 1.0, steps: 10, channels: 3 };
     let binned = binned_events(&Arrays::new(Path::new("a.npz"), events()), binning).unwrap().unwrap();
     // Steps 1 and 6 of unit 0, step 2 of units 2 and 1; the second spike of unit 1 counts as one with the first.
     assert_eq!((binned.spikes.count(), binned.merged, binned.late), (4, 1, 0));
@@ -338,7 +338,7 @@ fn a_part_is_made_of_events_in_memory() {
     let (times, units) = (Tensor::from_slice(&[0.0, 0.003]), Tensor::from_slice(&[0i64, 1]));
     let events = Events::new(times, units, &Tensor::from_slice(&[0i64, 2]), ["times", "units", "offsets"]).unwrap();
     let part = Subset::new("test", SubsetInputs::Events(events), Tensor::from_slice(&[0i64]));
-    let part = part.binned(Binning { dt_ms: 1.0, steps: 4, channels: 2 }).unwrap();
+    let part = part.binned(Binning { as_: InSteps::Spikes, dt_ms: 1.0, steps: 4, channels: 2 }).unwrap();
     assert_eq!(
         spikes(&part).to_dense().flatten(0, -1),
         Tensor::from_slice(&[1.0f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])

@@ -220,7 +220,7 @@ fn spikes_with_times_may_have_a_target_for_each_step() {
 }
 
 fn data_in_steps(arrays: &[(String, Tensor)], steps: usize) -> Result<Dataset> {
-    let binning = Binning { dt_ms: 2.0, steps, channels: 4 };
+    let binning = Binning { as_: InSteps::Spikes, dt_ms: 2.0, steps, channels: 4 };
     read(arrays, Accept::SpikesAndNumbers).unwrap().in_steps(Path::new("a.npz"), Some(binning))
 }
 
