@@ -363,6 +363,11 @@ impl ForecastConfig {
         }
         self.ridge.check()?;
         self.online.check(&self.ridge, &self.nvar)?;
+        if let (Some(settings @ 1..), false) = (self.search, self.online.is_off()) {
+            return config(format!(
+                "search is {settings}; a series is learned online once, with one value of each setting"
+            ));
+        }
         if let (true, Select::FreeRun, false) = (self.chooses(), self.select, self.horizon.contains(&1)) {
             return config(format!(
                 "select is free-run, and a model runs freely by its forecasts one step ahead: horizon must have 1, it is {:?}",

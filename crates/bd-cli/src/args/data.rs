@@ -1,0 +1,44 @@
+//! `bd data`: what is made as a file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{EXIT_CODES, Narma, OfFlow};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// Synthetic spoken digits, of the shape of the Spiking Heidelberg Digits: spikes with times, for bd train snn --data.
+    #[command(after_help = EXIT_CODES)]
+    Digits(Digits),
+    /// NARMA10, a nonlinear moving average: random input and the target that depends on its past.
+    #[command(after_help = EXIT_CODES)]
+    Narma(Narma),
+    #[command(flatten)]
+    Flow(OfFlow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Digits {
+    /// Where to write them: .npz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Samples for training, as many of each class
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) train: usize,
+    /// Samples for testing
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(crate) test: usize,
+    /// Classes, of which each two have the same channels, in another order of time
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) classes: usize,
+    /// Channels
+    #[arg(long, value_name = "N", default_value_t = 700)]
+    pub(crate) channels: usize,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
