@@ -65,11 +65,16 @@ fn speed(case: &Value) -> Result<Value> {
     let sha = Shared::new(1.0);
     let inputs = Inputs::of_steps(x.transpose(0, 1).contiguous());
     let states = || model.r.try_scan(&sha, &inputs, model.r.init_state(series as i64, on), &mut Tap::none());
-    let (found, of_states) = {
-        let _guard = tch::no_grad_guard();
-        both_seconds(|| states().map(drop))
-    };
-    found?;
+    // The least of three: the first lays out the weights, and finds memory that is new.
+    let _guard = tch::no_grad_guard();
+    let mut of_states = Value::Null;
+    for _ in 0..3 {
+        let (found, took) = both_seconds(|| states().map(drop));
+        found?;
+        if of_states.is_null() || took["cpu"].as_f64() < of_states["cpu"].as_f64() {
+            of_states = took;
+        }
+    }
     let mut said = json!({"making": making, "states": of_states});
     if case["fit"] == true {
         let y = x.roll(-1, 1);
@@ -119,12 +124,14 @@ fn task(task: &Value, folder: &Path) -> Result<Value> {
 /// Steps that reservoirs of 100 units remember, of each seed.
 fn memory(seeds: u64) -> Result<Value> {
     let usual = ReservoirConfig { units: 100, input_scaling: 0.1, ..ReservoirConfig::default() };
+    // As ReservoirPy's defaults.
+    let sparse = ReservoirConfig { input_density: 0.1, input_entries: Entries::Bernoulli, ..usual };
     let es2n =
         |mixing| ReservoirConfig { kind: ReservoirKind::Es2n { mixing }, leak: 0.05, matrix: random(1.0), ..usual };
     let subjects = [
-        ("leaky", usual),
-        ("orthogonal", ReservoirConfig { matrix: RecurrentMatrix::Orthogonal, ..usual }),
-        ("ring", ReservoirConfig { matrix: RecurrentMatrix::Ring, ..usual }),
+        ("leaky", sparse),
+        ("orthogonal", ReservoirConfig { matrix: RecurrentMatrix::Orthogonal, ..sparse }),
+        ("ring", ReservoirConfig { matrix: RecurrentMatrix::Ring, ..sparse }),
         ("es2n", es2n(Mixing::Orthogonal)),
         ("es2n, mixing ring", es2n(Mixing::Ring)),
     ];

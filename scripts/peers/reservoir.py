@@ -27,7 +27,9 @@ def speed(case):
     settings = {"lr": 0.5, "sr": 0.9, "rc_connectivity": case["inputs_a_unit"] / case["units"], "seed": 1}
     reservoir = Reservoir(case["units"], **settings)
     _, making = timed(lambda: reservoir.initialize(x if case["series"] == 1 else x[0]))
-    said = {"making": making, "states": timed(lambda: reservoir.run(x))[1]}
+    # The least of three, as of bd.
+    runs = [timed(lambda: reservoir.run(x))[1] for _ in range(3)]
+    said = {"making": making, "states": min(runs, key=lambda run: run["cpu"])}
     if case.get("fit"):
         model = Reservoir(case["units"], **settings) >> Ridge(ridge=1e-6)
         said["fit"] = timed(lambda: model.fit(x, np.roll(x, -1, 0), warmup=0))[1]

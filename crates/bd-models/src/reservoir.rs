@@ -41,7 +41,9 @@ pub use self::spectral_radius::spectral_radius;
 /// | `kind` | `leaky` | | how states are updated, see [`ReservoirKind`] |
 /// | `leak` | 1 | above 0, at most 1 | how much of its new value a unit takes on in a step; 1 keeps nothing of the old one. The proximity of `es2n` and the step of `eusn` |
 /// | `spectral_radius` | 0.9 | from 0 | greatest absolute eigenvalue of `W` as it is drawn |
-/// | `input_scaling` | 1 | from 0 | greatest absolute entry of `W_in`, whose entries are uniform |
+/// | `input_scaling` | 1 | from 0 | greatest absolute entry of `W_in`; the standard deviation of normal ones |
+/// | `input_entries` | `uniform` | `uniform`, `normal`, `bernoulli` | what the entries of `W_in` are drawn from, before the scaling |
+/// | `input_density` | 1 | above 0, at most 1 | share of the entries of `W_in` that are drawn; the others are 0 |
 /// | `bias_scaling` | 0 | from 0 | greatest absolute entry of `b`, whose entries are uniform |
 /// | `matrix` | `random`, normal, density 0.1 | | what `W` looks like, see [`RecurrentMatrix`] |
 /// | `activation` | `tanh` | | `f` |
@@ -55,6 +57,8 @@ pub struct ReservoirConfig {
     pub leak: f64,
     pub spectral_radius: f64,
     pub input_scaling: f64,
+    pub input_entries: Entries,
+    pub input_density: f64,
     pub bias_scaling: f64,
     pub matrix: RecurrentMatrix,
     pub activation: Activation,
@@ -69,6 +73,8 @@ impl Default for ReservoirConfig {
             leak: 1.0,
             spectral_radius: 0.9,
             input_scaling: 1.0,
+            input_entries: Entries::Uniform,
+            input_density: 1.0,
             bias_scaling: 0.0,
             matrix: RecurrentMatrix::default(),
             activation: Activation::Tanh,
@@ -82,7 +88,8 @@ impl ReservoirConfig {
         setting::at_least("reservoir.units", self.units, 1)?;
         setting::at_least("reservoir.layers", self.layers, 1)?;
         self.kind.check()?;
-        kind::check_leak(self.leak)?;
+        kind::check_share("reservoir.leak", self.leak)?;
+        kind::check_share("reservoir.input_density", self.input_density)?;
         setting::from_zero("reservoir.spectral_radius", self.spectral_radius)?;
         setting::from_zero("reservoir.input_scaling", self.input_scaling)?;
         setting::from_zero("reservoir.bias_scaling", self.bias_scaling)?;

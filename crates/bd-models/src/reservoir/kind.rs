@@ -70,10 +70,10 @@ impl Mixing {
     }
 }
 
-/// Refuses a leak that is not above 0 and at most 1.
-pub(super) fn check_leak(leak: f64) -> Result<()> {
-    match leak > 0.0 && leak <= 1.0 {
+/// Refuses what is not above 0 and at most 1.
+pub(super) fn check_share(name: &str, value: f64) -> Result<()> {
+    match value > 0.0 && value <= 1.0 {
         true => Ok(()),
-        false => Err(Error::setting("reservoir.leak", leak, "above 0, at most 1")),
+        false => Err(Error::setting(name, value, "above 0, at most 1")),
     }
 }

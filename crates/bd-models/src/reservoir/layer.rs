@@ -40,7 +40,7 @@ struct Prepared {
 impl Layer {
     /// With parameters made at `path`; `below` is whether its inputs are the states of another layer.
     pub(super) fn new(path: &mut ParamPath<'_>, n_in: i64, config: &ReservoirConfig, below: bool) -> Result<Self> {
-        let ReservoirConfig { units, input_scaling, bias_scaling, .. } = *config;
+        let ReservoirConfig { units, bias_scaling, .. } = *config;
         let mut failed = None;
         let recurrent = path.fixed("recurrent_weight", |rng| {
             config.matrix.draw(rng, units, config.spectral_radius).unwrap_or_else(|error| {
@@ -55,8 +55,8 @@ impl Layer {
             rng.tensor(size, (Kind::Double, Device::Cpu), |rng| most * (2.0 * rng.uniform() - 1.0))
         };
         let input = path.fixed("input_weight", |rng| match below {
-            false => uniform(rng, &[n_in, units], input_scaling),
-            true => from_below(rng, [n_in, units], input_scaling),
+            false => from_outside(rng, [n_in, units], config),
+            true => from_below(rng, [n_in, units], config.input_scaling),
         })?;
         let bias = path.fixed("bias", |rng| uniform(rng, &[units], bias_scaling))?;
         let orthogonal = match config.kind {
@@ -133,6 +133,15 @@ impl Layer {
         let Prepared { weights, kernel, .. } = prepared.as_ref()?;
         Some(Fused::new(kernel.clone()?, &weights.tensors()))
     }
+}
+
+/// The input weight of the first layer.
+fn from_outside(rng: &mut Rng, size: [i64; 2], config: &ReservoirConfig) -> Tensor {
+    let ReservoirConfig { input_scaling, input_entries, input_density, .. } = *config;
+    rng.tensor(&size, (Kind::Double, Device::Cpu), |rng| match input_density == 1.0 || rng.uniform() < input_density {
+        true => input_scaling * input_entries.draw(rng),
+        false => 0.0,
+    })
 }
 
 /// An input weight of which each unit has [so many](FROM_BELOW) entries on average, which together are about as strong as one input.

@@ -123,7 +123,7 @@ fn ring_with_jumps(units: usize, jump: usize, weight: f64) -> Tensor {
 }
 
 impl Entries {
-    fn draw(self, rng: &mut Rng) -> f64 {
+    pub(super) fn draw(self, rng: &mut Rng) -> f64 {
         match self {
             Self::Normal => rng.normal(),
             Self::Uniform => 2.0 * rng.uniform() - 1.0,

@@ -95,6 +95,18 @@ fn what_is_at_the_edge_of_stability_keeps_the_size_of_its_states() {
     assert!(grown > 0.0 && grown < 1e-6, "{grown}");
 }
 
+/// Three channels to 400 units, a quarter of the entries -0.5 or 0.5: within three deviations of a binomial share.
+#[test]
+fn input_weights_have_their_density_and_entries() {
+    let input_entries = Entries::Bernoulli;
+    let usual = ReservoirConfig { units: 400, input_entries, matrix: RecurrentMatrix::Ring, ..Default::default() };
+    let (params, _) = reservoir(&ReservoirConfig { input_density: 0.25, input_scaling: 0.5, ..usual }, ON);
+    let weight = params.get("r.input_weight").unwrap();
+    let drawn = weight.ne(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    assert!((drawn - 0.25).abs() < 3.0 * (0.25f64 * 0.75 / 1200.0).sqrt(), "{drawn}");
+    assert!(weight.abs().masked_select(&weight.ne(0.0)).eq(0.5).all().int64_value(&[]) == 1);
+}
+
 /// Units 0, 3 and 6 of 9 with jumps both ways; the ring stands as it is.
 #[test]
 fn jumps_go_both_ways_and_around() {
@@ -122,7 +134,7 @@ fn old_configurations_mean_what_they_meant() {
     let config: ReservoirConfig =
         serde_json::from_str(r#"{"units": 3, "leak": 0.5, "matrix": {"name": "ring"}}"#).unwrap();
     assert_eq!(config, ReservoirConfig { units: 3, leak: 0.5, matrix: RecurrentMatrix::Ring, ..Default::default() });
-    assert_eq!((config.layers, config.kind), (1, ReservoirKind::Leaky));
+    assert_eq!((config.layers, config.kind, config.input_density), (1, ReservoirKind::Leaky, 1.0));
     let (params, _) = reservoir(&config, ON);
     let names: Vec<String> = params.named().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["r.recurrent_weight", "r.input_weight", "r.bias"]);
@@ -196,6 +208,7 @@ fn what_has_no_spectral_radius_is_refused() {
         ReservoirConfig { matrix: RecurrentMatrix::RingWithJumps { jump: 11, weight: 1.0 }, ..config },
         ReservoirConfig { matrix: RecurrentMatrix::RingWithJumps { jump: 5, weight: 0.0 }, ..config },
         ReservoirConfig { layers: 0, ..config },
+        ReservoirConfig { input_density: 1.1, ..config },
         ReservoirConfig { kind: ReservoirKind::Eusn { diffusion: -0.1 }, ..config },
     ] {
         assert!(matches!(of(wrong), Err(Error::Setting { .. })), "{wrong:?}");
