@@ -58,7 +58,7 @@ fn spikes_are_counted_in_windows_and_learned() {
         desk.bd_json(&again);
         assert!(same_bytes(&desk, "predictions.npz", job, &format!("{job}2")), "{job}");
         let ended = desk.bd(&[&train[..4], &["--dt", "10", "--out", &format!("{job}3")], &small[..]].concat());
-        assert!(ended.stderr.contains("counted in 12 windows of 10 ms"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("counted in 12 windows of 10.00 ms"), "{}", ended.stderr);
     }
 }
 
@@ -98,7 +98,18 @@ fn a_reservoir_tells_labels_of_steps_and_padding_does_not_count() {
         let (x, x_test) = (pad(&x, &len), pad(&x_test, &len_test));
         let test = [("x_test", &x_test), ("y_test", &y_test), ("len_test", &len_test)];
         save(&desk, name, &[&[("x_train", &x), ("y_train", &y), ("len_train", &len)], &test[..]].concat());
-        desk.bd_json(&["train", "esn", "--data", name, "--search", "5", "--out", &format!("of-{name}")])
+        desk.bd_json(&[
+            "train",
+            "esn",
+            "--data",
+            name,
+            "--units",
+            "60",
+            "--search",
+            "5",
+            "--out",
+            &format!("of-{name}"),
+        ])
     };
     let (found, other) = (train(0.0, "a.npz"), train(77.0, "b.npz"));
     assert!(metric(&found, "test_accuracy") > 0.9, "{found}");

@@ -168,6 +168,10 @@ pub(in crate::config) fn usual_members(samples: usize) -> usize {
     if samples < SMALL { 3 } else { 1 }
 }
 
+/// Of fewer training samples with numbers at each step so many spiking networks are trained, whose outputs differ much.
+const FEW_SERIES: usize = 100;
+const MEMBERS_OF_FEW_SERIES: usize = 5;
+
 /// Fraction of the training part of a file that is held out.
 pub(in crate::config) const USUAL_VALIDATION: f64 = 0.25;
 
@@ -200,7 +204,9 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
     let tutorial = of_random_spikes(common);
     let model = SnnConfig::default();
     // Numbers at each step may have a level that there are no spikes for.
-    let bias = matches!(data.targets, Targets::Series { .. }).then_some(0.5);
+    let is_series = matches!(data.targets, Targets::Series { .. });
+    let bias = is_series.then_some(0.5);
+    let count = data.train.count();
     NetworkConfig {
         dt: if data.train.events().is_some() { 4.0 } else { 1.0 },
         data: NetworkData {
@@ -225,7 +231,7 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
             recurrent: true,
             ..model
         }),
-        ensemble: usual_members(data.train.count()),
+        ensemble: if is_series && count < FEW_SERIES { MEMBERS_OF_FEW_SERIES } else { usual_members(count) },
         loss: loss_of(data),
         optim: OptimConfig { lr: 1e-2, ..tutorial.optim },
         clip: Some(1.0),
