@@ -57,11 +57,14 @@ pub(super) struct TeamLayout {
     pub(super) bytes: usize,
 }
 
+/// A problem, in numbers: units, samples and bytes, and the products; and the limits.
+type Question = ([usize; 3], Vec<(usize, usize)>, GpuLimits);
+
 impl TeamLayout {
     /// Those that take the least time, by [`cycles`](Self::cycles).
     pub(super) fn of(problem: Problem<'_>, limits: GpuLimits) -> Result<Self> {
         // Thousands are compared, which takes as long as a launch of ten kernels.
-        static KNOWN: Memo<([usize; 3], Vec<(usize, usize)>, GpuLimits), Option<TeamLayout>> = Memo::new();
+        static KNOWN: Memo<Question, Option<TeamLayout>> = Memo::new();
         let Problem { units, samples, products, bytes } = problem;
         let question = ([units, samples, bytes], products.to_vec(), limits);
         KNOWN.get(question, || Self::best(problem, limits)).ok_or_else(|| {
