@@ -195,10 +195,10 @@ mod tests {
             assert_eq!(found, expected.chain(["r2o.weight"]).collect::<Vec<_>>());
             let tonic = SynapseConfig { bias: Some(0.5), ..config.synapse };
             let mut of_tonic = Params::new(3, ON);
-            let net = SnnConfig { synapse: tonic, ..config.clone() }.build(&mut of_tonic).unwrap();
+            let driven = SnnConfig { synapse: tonic, ..config.clone() }.build(&mut of_tonic).unwrap();
             // That of the outputs begins at zero.
             assert!(of_tonic.get("i2r.bias").is_some() && *of_tonic.get("r2o.bias").unwrap() == Tensor::zeros([2], ON));
-            assert_scan_is_steps(&net, &of_tonic, ScanCase::random(2, ON, 1e-12));
+            assert_scan_is_steps(&driven, &of_tonic, ScanCase::random(2, ON, 1e-12));
             let untrained = LifConfig { trained: LifTrained::default(), ..lif };
             assert_eq!(names(&config).1, names(&SnnConfig { lif: untrained, ..config.clone() }).1);
             assert_scan_is_steps(&net, &params, ScanCase::random(2, ON, 1e-12));

@@ -151,7 +151,7 @@ mod tests {
         let synapse = Synapse::new(&mut params.at("s"), 1, 40, &config).unwrap();
         let b = params.get("s.bias").unwrap().detach();
         assert!(b.abs().max().double_value(&[]) <= 0.5 && b.std(false).double_value(&[]) > 0.2);
-        let (sha, xs) = (Shared::new(0.5), Inputs::of_steps(&Tensor::zeros([60, 1, 1], on)));
+        let (sha, xs) = (Shared::new(0.5), Inputs::of_steps(Tensor::zeros([60, 1, 1], on)));
         let ys = synapse.scan(&sha, &xs, synapse.init_state(1, on), &mut Tap::none()).0.detach();
         let q = (-0.05f64).exp();
         for n in [1, 5, 60] {
