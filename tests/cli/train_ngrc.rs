@@ -69,7 +69,7 @@ fn the_run_folder_is_complete_and_repeats_itself() {
     assert_eq!(first.code, 0, "{}", first.stderr);
     assert!(first.stderr.contains("predicted [1, 2000, 3]"), "{}", first.stderr);
     let rows: Vec<_> = first.stdout.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
-    assert_eq!(rows, ["horizon", "1", "10", "100", "free"]);
+    assert_eq!(rows, ["horizon", "1", "10", "100", "free", "truth"]);
 
     let plots = ["attractor", "free-run", "horizon-1", "horizon-10", "horizon-100", "series"];
     let plots = plots.iter().flat_map(|name| [format!("one/plots/{name}.png"), format!("one/plots/{name}.svg")]);

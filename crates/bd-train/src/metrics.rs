@@ -13,7 +13,7 @@ pub struct ForecastError {
     pub mse: f64,
     /// Mean of [`nrmse_per_channel`](Self::nrmse_per_channel) over the channels that have one.
     pub nrmse: f64,
-    /// The same over the range of the target, its greatest less its least value, instead of its standard deviation: three to four times
+    /// The same over the range of the target, its greatest less its least value, instead of its standard deviation: several times
     /// smaller. Programs differ in which they call NRMSE.
     pub nrmse_by_range: f64,
     /// Root mean square error of a channel over the standard deviation (of the population) of its target. Not a number

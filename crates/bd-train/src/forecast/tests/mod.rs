@@ -268,21 +268,23 @@ fn a_known_map_runs_freely() {
     assert!(found.forecasts[0].error.nrmse < 1e-13);
 }
 
+const FOUR_RUNS: FreeRunSummary = FreeRunSummary {
+    runs: 4,
+    steps: 80,
+    compared: 40,
+    median_valid_steps: 30.0,
+    valid_throughout: 1,
+    bounded: 3,
+    mean_valid_steps: 28.0,
+    error: 0.5,
+    median_truth_steps: None,
+    void: 0,
+};
+
 /// 30 steps of 0.1 with an exponent of 0.9 are 2.7 Lyapunov times.
 #[test]
 fn valid_times_are_in_lyapunov_times_where_the_exponent_is_known() {
-    let free = FreeRunSummary {
-        runs: 4,
-        steps: 80,
-        compared: 40,
-        median_valid_steps: 30.0,
-        valid_throughout: 1,
-        bounded: 3,
-        mean_valid_steps: 28.0,
-        error: 0.5,
-        median_truth_steps: None,
-        void: 0,
-    };
+    let free = FOUR_RUNS;
     let known = ValidTime::of(free, 0.1, Some(0.9));
     assert!((known.value - 2.7).abs() < 1e-12 && known.unit == "Lyapunov times");
     let words = "valid for 2.700 Lyapunov times, the median of 4 starts (1 for all 40 steps that could be compared); 3 of them \
@@ -298,18 +300,7 @@ fn valid_times_are_in_lyapunov_times_where_the_exponent_is_known() {
 
 #[test]
 fn what_is_valid_beyond_the_truth_is_void() {
-    let free = FreeRunSummary {
-        runs: 4,
-        steps: 80,
-        compared: 40,
-        median_valid_steps: 30.0,
-        valid_throughout: 1,
-        bounded: 3,
-        mean_valid_steps: 28.0,
-        error: 0.5,
-        median_truth_steps: Some(20.0),
-        void: 3,
-    };
+    let free = FreeRunSummary { median_truth_steps: Some(20.0), void: 3, ..FOUR_RUNS };
     let time = ValidTime::of(free, 0.1, Some(0.9));
     assert!((time.limit().unwrap() - 1.8).abs() < 1e-12);
     let words = "by a second solver the series is a solution for 1.800 Lyapunov times in the median; 3 of 4 runs are valid for \
