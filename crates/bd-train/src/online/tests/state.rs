@@ -150,7 +150,7 @@ fn wrong_samples_change_nothing() {
 
 /// Squared lengths of features are 3 in the mean, one of them the intercept's: a rate above 2/3 cannot converge.
 #[test]
-fn a_descent_that_diverges_is_told() {
+fn a_descent_that_diverges_is_reported() {
     let x = drawn(&[1, 20_000, 2], "x");
     let y = x.matmul(&drawn(&[2, 1], "w"));
     let descent = |rate: f64| {
