@@ -11,6 +11,7 @@ mod overlay;
 use std::path::Path;
 
 use bd_core::{DeviceSpec, Error, Result};
+use bd_models::ReservoirConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Kind;
@@ -147,12 +148,27 @@ impl Config {
     }
 }
 
-/// Refuses what is not the whole configuration of a run.
+/// Settings of a reservoir that runs of the first version did without: they had the defaults.
+const LATER: [&str; 4] = ["layers", "kind", "input_entries", "input_density"];
+
+/// Refuses what is not the whole configuration of a run, but for [what came later](LATER).
 fn check_whole<T: Serialize>(config: &T, read: &Value) -> Result<()> {
-    if serde_json::to_value(config).ok().as_ref() == Some(read) {
+    if serde_json::to_value(config).ok() == Some(with_later_keys(read.clone())) {
         return Ok(());
     }
     Err(Error::Config("it does not name every value of a run; it is not the file that the run wrote".into()))
+}
+
+fn with_later_keys(mut read: Value) -> Value {
+    let defaults = serde_json::to_value(ReservoirConfig::default()).unwrap_or_default();
+    for table in ["/reservoir", "/model/reservoir"] {
+        if let Some(Value::Object(reservoir)) = read.pointer_mut(table) {
+            for key in LATER {
+                reservoir.entry(key).or_insert_with(|| defaults[key].clone());
+            }
+        }
+    }
+    read
 }
 
 /// Refuses a number of threads that this machine does not have.

@@ -74,8 +74,8 @@ fn by_products(r: &Tensor, chunk: &[Tensor; 3], from: i64) -> Option<Tensor> {
         [half(from, middle), half(middle, rows)]
     };
     let all = &halves[0] + &halves[1] + Tensor::eye(width, (Kind::Double, r.device()));
-    // Not a number is not below it either.
-    if !(all.diag(0).max().double_value(&[]) < GREATEST) {
+    let greatest = all.diag(0).max().double_value(&[]);
+    if greatest.is_nan() || greatest > GREATEST {
         return None;
     }
     let (lower, info) = Tensor::linalg_cholesky_ex(&all, false, false);
