@@ -75,7 +75,7 @@ fn rates() -> Vec<Subject> {
     all.push(Subject::smooth("lstm", move |params, n| Lstm::new(&mut params.at("r"), 2, n, &lstm)));
     // Of a few units a tenth of the entries may have no eigenvalue.
     let dense = RecurrentMatrix::Random { entries: Entries::Normal, density: 0.7 };
-    all.extend(reservoirs(dense));
+    all.extend(reservoirs(RecurrentMatrix::Random { entries: Entries::Normal, density: 1.0 }));
     for target in [Target::Value, Target::Increment] {
         let name = if target == Target::Value { "esn" } else { "esn, increment, scaled" };
         all.push(Subject::smooth(name, move |params, n| {

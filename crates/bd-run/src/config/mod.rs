@@ -184,3 +184,24 @@ pub fn check_threads(threads: usize) -> Result<()> {
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that was written before reservoirs had layers and kinds opens with what they then were; any other value must be there.
+    #[test]
+    fn only_settings_that_came_later_may_be_absent() {
+        let config = ForecastConfig::resolve("esn", &Layers::default()).unwrap();
+        let whole = serde_json::to_value(&config).unwrap();
+        let without = |keys: &[&str]| {
+            let mut config = whole.clone();
+            keys.iter().for_each(|key| drop(config["reservoir"].as_object_mut().unwrap().remove(*key)));
+            Config::of_json(config)
+        };
+        let Config::Forecast(found) = without(&LATER).unwrap() else { panic!("esn is a forecast") };
+        assert_eq!(serde_json::to_value(&found).unwrap(), whole);
+        let error = without(&["leak"]).unwrap_err().to_string();
+        assert!(error.contains("does not name every value"), "{error}");
+    }
+}
