@@ -12,6 +12,7 @@ mod overlay;
 use std::path::Path;
 
 use bd_core::{DeviceSpec, Error, Result};
+use bd_models::ReservoirConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Kind;
@@ -149,12 +150,27 @@ impl Config {
     }
 }
 
-/// Refuses what is not the whole configuration of a run.
+/// Settings of a reservoir that runs of the first version did without: they had the defaults.
+const LATER: [&str; 4] = ["layers", "kind", "input_entries", "input_density"];
+
+/// Refuses what is not the whole configuration of a run, but for [what came later](LATER).
 fn check_whole<T: Serialize>(config: &T, read: &Value) -> Result<()> {
-    if serde_json::to_value(config).ok().as_ref() == Some(read) {
+    if serde_json::to_value(config).ok() == Some(with_later_keys(read.clone())) {
         return Ok(());
     }
     Err(Error::Config("it does not name every value of a run; it is not the file that the run wrote".into()))
+}
+
+fn with_later_keys(mut read: Value) -> Value {
+    let defaults = serde_json::to_value(ReservoirConfig::default()).unwrap_or_default();
+    for table in ["/reservoir", "/model/reservoir"] {
+        if let Some(Value::Object(reservoir)) = read.pointer_mut(table) {
+            for key in LATER {
+                reservoir.entry(key).or_insert_with(|| defaults[key].clone());
+            }
+        }
+    }
+    read
 }
 
 /// Refuses a number of threads that this machine does not have.
@@ -169,4 +185,25 @@ pub fn check_threads(threads: usize) -> Result<()> {
 /// How many threads this machine runs at once.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run that was written before reservoirs had layers and kinds opens with what they then were; any other value must be there.
+    #[test]
+    fn only_settings_that_came_later_may_be_absent() {
+        let config = ForecastConfig::resolve("esn", &Layers::default()).unwrap();
+        let whole = serde_json::to_value(&config).unwrap();
+        let without = |keys: &[&str]| {
+            let mut config = whole.clone();
+            keys.iter().for_each(|key| drop(config["reservoir"].as_object_mut().unwrap().remove(*key)));
+            Config::of_json(config)
+        };
+        let Config::Forecast(found) = without(&LATER).unwrap() else { panic!("esn is a forecast") };
+        assert_eq!(serde_json::to_value(&found).unwrap(), whole);
+        let error = without(&["leak"]).unwrap_err().to_string();
+        assert!(error.contains("does not name every value"), "{error}");
+    }
 }
