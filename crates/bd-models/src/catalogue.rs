@@ -77,6 +77,10 @@ fn rates() -> Vec<Subject> {
     // Of a few units a tenth of the entries may have no eigenvalue.
     let dense = RecurrentMatrix::Random { entries: Entries::Normal, density: 0.7 };
     all.extend(reservoirs(RecurrentMatrix::Random { entries: Entries::Normal, density: 1.0 }));
+    all.push(Subject::smooth("reservoir, continuous", |params, n| {
+        let config = ContinuousReservoirConfig { units: n, density: 0.8, tau_ms: 2.0, ..Default::default() };
+        ContinuousReservoir::new(&mut params.at("r"), 2, &config)
+    }));
     for target in [Target::Value, Target::Increment] {
         let name = if target == Target::Value { "esn" } else { "esn, increment, scaled" };
         all.push(Subject::smooth(name, move |params, n| {
