@@ -51,8 +51,9 @@ fn spikes_are_counted_in_windows_and_learned() {
         assert_eq!((&config["data"]["window_ms"], &config["data"]["steps"]), (&1.19.into(), &100.into()));
         let found = desk.bd_json(&["eval", job]);
         assert!(metric(&found, "test_accuracy") > 0.9, "{job}: {found}");
-        desk.bd_json(&["predict", job, "--input", "labelled.npz", "--output", "p.npz"]);
-        assert_eq!(array(&desk, "p.npz", "score"), array(&desk, &format!("{job}/predictions.npz"), "score"), "{job}");
+        let output = format!("{job}.npz");
+        desk.bd_json(&["predict", job, "--input", "labelled.npz", "--output", &output]);
+        assert_eq!(array(&desk, &output, "score"), array(&desk, &format!("{job}/predictions.npz"), "score"), "{job}");
         // By its configuration, and with windows of another length.
         let again = ["train", job, "--config", &format!("{job}/config.json"), "--out", &format!("{job}2")];
         desk.bd_json(&again);

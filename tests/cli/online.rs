@@ -90,7 +90,7 @@ fn settings_are_in_the_configuration() {
 fn what_cannot_be_learned_is_refused() {
     let (desk, file) = (Desk::new(), data("sunspots.csv"));
     let refused = |more: &[&str], code: i32, words: &str| refused_by(&desk, &sunspots(&file, more), code, words);
-    refused(&["--online", "rls", "--forgetting", "0"], 2, "online.forgetting is 0; it must be above 0, at most 1");
+    refused(&["--online", "rls", "--forgetting", "0"], 2, "online.forgetting is 0; it must be 1e-6 to 1");
     refused(&["--online", "rls", "--forgetting", "1.5"], 2, "online.forgetting is 1.5");
     refused(&["--online", "lms", "--rate", "2"], 2, "online.rate is 2; it must be above 0 and below 2");
     refused(&["--online", "lms", "--forgetting", "0.9"], 2, "unknown configuration key online.forgetting");

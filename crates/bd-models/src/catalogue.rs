@@ -105,7 +105,7 @@ fn reservoirs(dense: RecurrentMatrix) -> Vec<Subject> {
     let [leaky, es2n, eusn] = ReservoirKind::all();
     let ring = ReservoirKind::Es2n { mixing: Mixing::Ring };
     let mut all = Vec::new();
-    for (kind, layers) in [(leaky, 1), (es2n, 1), (ring, 1), (eusn, 1), (leaky, 2), (es2n, 3)] {
+    for (kind, layers) in [(leaky, 1), (es2n, 1), (ring, 1), (eusn, 1), (leaky, 2), (es2n, 2)] {
         for (matrix, activation) in matrices.into_iter().zip(Activation::all()) {
             let mut words = vec!["reservoir".to_owned(), matrix.name().into(), name_of(&activation)];
             words.extend((kind != leaky).then(|| kind.name().into()));

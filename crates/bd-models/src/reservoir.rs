@@ -82,6 +82,9 @@ impl Default for ReservoirConfig {
     }
 }
 
+/// A dense matrix of so many units takes 80 GB.
+const MOST_STATES: i64 = 100_000;
+
 impl ReservoirConfig {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
@@ -93,6 +96,8 @@ impl ReservoirConfig {
         setting::from_zero("reservoir.spectral_radius", self.spectral_radius)?;
         setting::from_zero("reservoir.input_scaling", self.input_scaling)?;
         setting::from_zero("reservoir.bias_scaling", self.bias_scaling)?;
+        let allowed = format!("1 to {MOST_STATES}, of all layers together");
+        setting::check("reservoir.units", self.units, self.n_states() <= MOST_STATES, &allowed)?;
         self.matrix.check(self.units)
     }
 

@@ -138,7 +138,7 @@ pub(crate) struct Run {
     /// Where to compute: auto, cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Number type of parameters and states: f32 or f64 [default: f64 for ngrc, else f32]
+    /// Number type of parameters and states: f32 or f64 [default: f64 for ngrc and esn, else f32]
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<String>,
     /// Seed of everything random [default: 0]

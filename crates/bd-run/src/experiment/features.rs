@@ -1,5 +1,6 @@
 //! Features of sequences with a readout in closed form: random convolutions, or a reservoir whose settings are chosen.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use bd_core::npz::save_npz_with_text;
@@ -179,21 +180,32 @@ impl Fitted {
 /// The best of the settings of a configuration and of those that are drawn beside them, of which as many are tried as there is time for, by
 /// the error at samples that are left out. The last search ends with a model, whatever the time.
 fn best_of(config: &FeaturesConfig, train: &Subset, control: &Control, is_last: bool) -> Result<Stage<Fitted>> {
-    let mut best: Option<Fitted> = None;
+    let (mut best, mut refusal): (Option<Fitted>, _) = (None, None);
     for features in candidates(config) {
         // What is chosen among is what there was time for.
         let must_fit = is_last && best.is_none();
         let go_on = || !control.is_stopped() && (must_fit || !control.is_over());
         let candidate = FeaturesConfig { model: features, ..config.clone() };
-        let Some(fitted) = fit(&candidate, train, &go_on)? else { break };
+        let fitted = match fit(&candidate, train, &go_on) {
+            Ok(Some(fitted)) => fitted,
+            Ok(None) => break,
+            // States that grow beyond all bounds are no reason to end the search.
+            Err(error @ Error::NotFinite { .. }) => {
+                refusal.get_or_insert(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if best.as_ref().is_none_or(|best| fitted.error() < best.error()) {
             best = Some(fitted);
         }
     }
-    Ok(match best {
-        Some(best) if !control.is_stopped() => Stage::Done(best),
-        _ => Stage::Stopped,
-    })
+    match (best, refusal) {
+        _ if control.is_stopped() => Ok(Stage::Stopped),
+        (Some(best), _) => Ok(Stage::Done(best)),
+        (None, Some(refusal)) => Err(refusal),
+        (None, None) => Ok(Stage::Stopped),
+    }
 }
 
 /// The settings of a configuration, and of a reservoir those that are drawn beside them.
@@ -252,9 +264,13 @@ fn by_folds(train: &Subset, x: &Tensor, y: &Tensor, alphas: &[f64]) -> Result<(C
         None => vec![time; samples],
     };
     let mut folds = RidgeFolds::new(FOLDS, x.size()[1], y.size()[1])?;
+    // Groups that are here, numbered anew: those of the whole file may all fall into one fold.
+    let mut numbers = HashMap::new();
     let mut first = 0;
     for (sample, length) in lengths.into_iter().enumerate() {
-        let fold = train.groups.as_ref().map_or(sample, |groups| groups[sample] as usize) % FOLDS;
+        let next = numbers.len();
+        let group = train.groups.as_ref().map(|groups| *numbers.entry(groups[sample]).or_insert(next));
+        let fold = group.unwrap_or(sample) % FOLDS;
         folds.add(fold, &x.narrow(0, first, length), &y.narrow(0, first, length))?;
         first += length;
     }

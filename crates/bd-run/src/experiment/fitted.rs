@@ -6,7 +6,7 @@ use bd_core::{Error, Result};
 use bd_models::AnyForecaster;
 use bd_train::data::Split;
 use bd_train::forecast::{FitEvent, Fitter, ForecastFit, OnlineFit, OnlineFitter};
-use bd_train::{Cadence, Checkpoints, Keep, Newest};
+use bd_train::{Cadence, Checkpoints, Keep, Newest, OnlineRule};
 use serde_json::{Map, Value, json};
 
 use super::fit_words::{FitWords, validation_lines};
@@ -84,7 +84,9 @@ impl Fitted {
                 metrics.insert("condition_number".into(), json!(fit.report.condition_number));
             }
             Self::Online(fit) => {
-                metrics.insert("alpha".into(), json!(config.ridge.alpha[0]));
+                if let Some(OnlineRule::Rls(rls)) = config.rule() {
+                    metrics.insert("alpha".into(), json!(rls.alpha));
+                }
                 metrics.insert("unexcited".into(), json!(fit.unexcited));
                 for (horizon, mse) in config.horizon.iter().zip(&fit.before_mse) {
                     metrics.insert(format!("online_mse.{horizon}"), json!(mse));

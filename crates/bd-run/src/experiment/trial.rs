@@ -50,7 +50,8 @@ impl Trial<'_> {
             let found = match self.candidates(&with(&setting)) {
                 Ok(None) => return Ok(Stage::Stopped),
                 Ok(Some(candidates)) => Ok(chosen(candidates)),
-                Err(error @ (Error::Config(_) | Error::Setting { .. })) => Err(error),
+                // States that grow beyond all bounds are no reason to end the search.
+                Err(error @ (Error::Config(_) | Error::Setting { .. } | Error::NotFinite { .. })) => Err(error),
                 Err(error) => return Err(error),
             };
             if let Ok((_, score)) = &found

@@ -196,6 +196,33 @@ fn several_batches_and_pieces_are_those_of_the_host() {
     }
 }
 
+/// One batch has more pieces than updates may wait.
+#[test]
+fn pieces_are_looked_at_before_there_are_too_many() {
+    let inputs = Inputs::batch_first(&draw("x", &[1, 1100, 2], Kind::Double)).unwrap();
+    let long = Examples::new(inputs, draw("y", &[1, 1100, 3], Kind::Double)).unwrap();
+    let course = Course { truncate: Some(1), epochs: 1, ..Course::default() };
+    let host = course.run(Loss::Mse, &long, Way::Host);
+    for way in UNWAITED {
+        let device = course.run(Loss::Mse, &long, way);
+        assert_eq!((device.step, device.losses.unwrap().len(), device.looks), (1100, 1100, 2), "{way:?}");
+        assert_same("pieces", &device.params, &host.params, 1e-10);
+    }
+}
+
+/// A closure may calculate in another dtype than the parameters have.
+#[test]
+fn a_loss_of_another_dtype_is_read_as_what_it_is() {
+    let loss = || EachStep(|y: &Tensor, t: &Tensor| (y - t).square().mean(Kind::Float));
+    let course = Course::default();
+    let whole = Examples::new(examples(course.kind).inputs().clone(), draw("y", &[5, 7, 3], course.kind)).unwrap();
+    let host = course.run(loss(), &whole, Way::Host).losses.unwrap();
+    for way in UNWAITED {
+        let losses = course.run(loss(), &whole, way).losses.unwrap();
+        losses.iter().zip(&host).for_each(|(a, b)| assert!((a - b).abs() <= 1e-6 * b.abs(), "{a} and {b}, {way:?}"));
+    }
+}
+
 /// Mean square error of which one, the seventh that is calculated, is multiplied.
 fn spoiled(usual: f64, at_seven: f64, kink: bool) -> impl Objective {
     let calls = Cell::new(0);

@@ -31,9 +31,6 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         batches: &[Examples],
         see: &mut dyn FnMut(&Self, u64) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
-        if self.pending.get_mut().is_full() || self.pending.get_mut().failure.is_some() {
-            self.wait()?;
-        }
         batches.iter().try_for_each(|batch| self.check(batch).and_then(|()| self.check_pieces(batch)))?;
         let steps = |batch: &Examples| batch.inputs().shape()[1] as usize;
         let most = batches.iter().map(steps).max().unwrap_or(0);
@@ -43,6 +40,10 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             catch_torch(|| position.states(batches.len(), |which| self.start(&batches[which]).detach()))?;
         self.position = Position::at(begin, &states);
         for from in (begin..most).step_by(piece.max(1)) {
+            // Pieces are updates, too, of which so many may wait.
+            if self.pending.get_mut().is_full() || self.pending.get_mut().failure.is_some() {
+                self.wait()?;
+            }
             let mut parts = Vec::new();
             for ((which, batch), state) in batches.iter().enumerate().zip(&mut states) {
                 let len = piece.min(steps(batch).saturating_sub(from));

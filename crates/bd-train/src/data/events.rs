@@ -3,6 +3,7 @@
 use bd_core::{Error, Result, Spike, Spikes, kind_name};
 use tch::{Device, Kind, Tensor};
 
+use super::columns::MAX_NUMBERS;
 use super::whole;
 
 /// More steps than this are a mistake in the unit of time.
@@ -190,7 +191,16 @@ impl Events {
     /// after the last step. A unit that is no channel is an error.
     pub fn count_in_steps(&self, dt_ms: f64, sizes: [usize; 2]) -> Result<(Tensor, usize)> {
         let [steps, channels] = sizes;
-        let (mut counts, mut late) = (vec![0.0; self.count() * steps * channels], 0);
+        // Channels are as many as the greatest unit of a file says.
+        let numbers = [steps, channels].iter().try_fold(self.count(), |all, size| all.checked_mul(*size));
+        let Some(numbers) = numbers.filter(|numbers| *numbers <= MAX_NUMBERS) else {
+            return Err(Error::Config(format!(
+                "counts of {} samples in {steps} steps of {channels} channels are more than {MAX_NUMBERS} numbers; take longer steps, \
+                 or number the units from 0",
+                self.count()
+            )));
+        };
+        let (mut counts, mut late) = (vec![0.0; numbers], 0);
         for (sample, counts) in counts.chunks_mut((steps * channels).max(1)).enumerate() {
             let (spikes, too_late) = self.within(sample, dt_ms, sizes)?;
             late += too_late;

@@ -2,7 +2,7 @@
 
 use bd_core::{Error, Result, setting};
 
-use super::{Frame, LyapunovSpectrum};
+use super::{Frame, LyapunovSpectrum, MOST_STEPS};
 use crate::data::Flow;
 use crate::data::ode::Extrapolation;
 
@@ -25,6 +25,13 @@ pub fn lyapunov_of_flow(
     setting::check("exponents", count, (1..=n).contains(&count), &format!("1 to {n}, the number of variables"))?;
     setting::from_zero("transient", transient)?;
     setting::above_zero("time", time)?;
+    let stretches = (transient + time) / flow.dt;
+    setting::check(
+        "time",
+        time,
+        stretches <= MOST_STEPS as f64,
+        &format!("at most {MOST_STEPS} steps of {}", flow.dt),
+    )?;
     if start.len() != n {
         return Err(Error::Config(format!("{} has {n} start values, got {}", flow.name, start.len())));
     }

@@ -12,6 +12,9 @@ pub use self::flow::lyapunov_of_flow;
 use self::frame::Frame;
 pub use self::model::lyapunov_of_model;
 
+/// More steps than this are a mistake in writing.
+const MOST_STEPS: usize = 1_000_000_000;
+
 /// Exponents of a solution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LyapunovSpectrum {

@@ -4,7 +4,7 @@ use bd_core::checked::{adopt_state, check_step_input};
 use bd_core::{Error, Result, Shared, StateTree, System, catch_torch, setting};
 use tch::{Device, Kind, Tensor};
 
-use super::{Frame, LyapunovSpectrum};
+use super::{Frame, LyapunovSpectrum, MOST_STEPS};
 
 /// Length of a difference of the state, relative to the root mean square of its numbers: its square and the precision of float64 over
 /// it are about as great.
@@ -50,7 +50,8 @@ pub fn lyapunov_of_model<S: System>(
         let mut here = layout.rows(first, &state);
         let n = here.size()[1] as usize;
         setting::check("exponents", count, (1..=n).contains(&count), &format!("1 to {n}, the numbers that vary"))?;
-        setting::at_least("steps", steps, 2)?;
+        let fits = (2..=MOST_STEPS).contains(&steps) && transient <= MOST_STEPS;
+        setting::check("steps", steps, fits, &format!("2 to {MOST_STEPS}, the transient no more"))?;
         let mut frame = Frame::new(n, count);
         let mut counters = state;
         for step in 0..transient + steps {

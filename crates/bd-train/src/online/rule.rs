@@ -18,7 +18,7 @@ pub enum OnlineRule {
 /// | field | default | range | meaning |
 /// |---|---|---|---|
 /// | `alpha` | 1 | 1e-50 to 1e50 | penalty, as that of [`Ridge`](crate::Ridge): `P = I / alpha` at first. BrainPy's `alpha` is its inverse |
-/// | `forgetting` | 1 | above 0, at most 1 | how much a sample still counts one sample later: 0.99 forgets over some 100 samples |
+/// | `forgetting` | 1 | 1e-6 to 1 | how much a sample still counts one sample later: 0.99 forgets over some 100 samples |
 /// | `penalise_intercept` | `true` | | whether the intercept is penalised like a weight; if not, the first sample sets it |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,8 +77,8 @@ impl OnlineRule {
             Self::Rls(Rls { alpha, forgetting, .. }) => {
                 let is_in_range = (1e-50..=1e50).contains(&alpha);
                 setting::check("online.alpha", alpha, is_in_range, "a number from 1e-50 to 1e50")?;
-                let fits = forgetting > 0.0 && forgetting <= 1.0;
-                setting::check("online.forgetting", forgetting, fits, "above 0, at most 1")
+                let fits = (1e-6..=1.0).contains(&forgetting);
+                setting::check("online.forgetting", forgetting, fits, "1e-6 to 1")
             }
             Self::Lms(Lms { rate, normalised: true }) => setting::check(
                 "online.rate",

@@ -26,6 +26,12 @@ pub(super) fn check(params: &[f64]) -> Result<()> {
     setting::check("tau", tau, fits, &format!("{LONGEST_STEP} to {}", MOST_PAST * LONGEST_STEP))
 }
 
+/// Refuses steps of which the delay has too many.
+pub(super) fn check_steps(params: &[f64], dt: f64) -> Result<()> {
+    let least = params[3] / MOST_PAST;
+    setting::check("dt", dt, dt >= least, &format!("at least {least}, of which tau is {MOST_PAST}"))
+}
+
 /// `points` values, `dt` apart, of which the first is `dt` after the start; fails with the number of the first that is not finite.
 pub(super) fn series(params: &[f64], start: f64, dt: f64, points: usize) -> Result<Vec<f64>, usize> {
     let steps = (dt / LONGEST_STEP).ceil().max(1.0);

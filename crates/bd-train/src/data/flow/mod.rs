@@ -217,10 +217,17 @@ impl Flow {
         };
         self.check_count("start values", start.len(), variables)?;
         setting::above_zero("dt", dt)?;
+        setting::check("dt", dt, SHORTEST_AND_LONGEST.contains(&dt), "1e-9 to 1e4")?;
+        if let Rule::Delay = self.rule {
+            mackey_glass::check_steps(params, dt)?;
+        }
         let most = (MAX_NUMBERS / variables).min(MAX_POINTS);
         setting::check("points", points, (1..=most).contains(&points), &format!("1 to {most} points"))
     }
 }
+
+/// Steps of a series, in the unit of time of its system: beyond them memory or time would end first.
+const SHORTEST_AND_LONGEST: std::ops::RangeInclusive<f64> = 1e-9..=1e4;
 
 /// Where a parameter stands in a table.
 pub(super) fn position(system: &str, params: &[(&str, f64)], name: &str) -> Result<usize> {

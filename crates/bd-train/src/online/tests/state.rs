@@ -109,7 +109,7 @@ fn settings_that_cannot_be_are_refused() {
     for (rule, words) in [
         (rls(0.0, 1.0), "online.alpha is 0; it must be a number from 1e-50 to 1e50"),
         (rls(f64::NAN, 1.0), "online.alpha is NaN"),
-        (rls(1.0, 0.0), "online.forgetting is 0; it must be above 0, at most 1"),
+        (rls(1.0, 0.0), "online.forgetting is 0; it must be 1e-6 to 1"),
         (rls(1.0, 1.5), "online.forgetting is 1.5"),
         (lms(0.0, false), "online.rate is 0"),
         (lms(2.0, true), "online.rate is 2; it must be above 0 and below 2 where it is normalised"),

@@ -110,8 +110,9 @@ impl ByKernels {
         if gradients.len() != self.params.len() || !gradients.iter().zip(&self.params).all(fits) {
             return Err(Error::Config("there is not a gradient for each parameter, of its size and dtype".into()));
         }
-        let is_wide = loss.kind() == Kind::Double && self.held.kind() != Kind::Double;
-        let (narrow, wide) = if is_wide { (None, Some(loss)) } else { (Some(loss), None) };
+        // A closure may give a loss of another dtype than the parameters'.
+        let wide = (loss.kind() != self.held.kind()).then(|| loss.to_kind(Kind::Double));
+        let (narrow, wide) = (wide.is_none().then_some(loss), wide.as_ref());
         let [n, ends, params] =
             [Value::from(self.total), Value::Table(self.ends.clone()), Value::table(self.params.iter().map(Some))];
         let gradients = Value::table(gradients.iter().map(Option::as_ref));

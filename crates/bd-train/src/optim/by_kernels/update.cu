@@ -100,7 +100,8 @@ extern "C" __global__ void update_next(const long long n, const __grid_constant_
     }
     sum_over_threads(sums, SUMS);
     const double squares = sums[0], norm = sqrt(squares);
-    const double value = penalty.l2 * sums[THREADS] + penalty.l1 * sums[2 * THREADS];
+    // Without a penalty 0, even where squares overflow.
+    const double value = (penalty.l2 == 0 ? 0 : penalty.l2 * sums[THREADS]) + (penalty.l1 == 0 ? 0 : penalty.l1 * sums[2 * THREADS]);
     if (blockIdx.x == 0 && threadIdx.x == 0)
         totals[0] = value, totals[1] = squares;
     const real factor = clip > 0 && norm > clip ? real(clip / norm) : real(1);
