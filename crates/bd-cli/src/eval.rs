@@ -29,13 +29,17 @@ pub(crate) fn eval(args: &args::Eval) -> Result<()> {
             return refused(format!("{option} is about a file of --data, and there is none"));
         }
         (Config::Network(config), Some(option)) => {
-            return refused(format!("{option} is for runs of ngrc, and this is one of {}", config.job));
+            return refused(format!(
+                "{option} is for runs of ngrc and esn on a series, and this is one of {}",
+                config.job
+            ));
         }
         (Config::Network(config), None) if args.data.is_some() && config.data.file.is_none() => {
             return refused("bd eval --data is for a run that has learned from a file".into());
         }
-        (Config::Features(_), Some(option)) => {
-            return refused(format!("{option} is for runs of ngrc, and this is one of conv"));
+        (Config::Features(config), Some(option)) => {
+            let job = &config.job;
+            return refused(format!("{option} is for a series, and this is a run of {job} on sequences"));
         }
         _ => {}
     }

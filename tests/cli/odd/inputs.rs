@@ -209,7 +209,7 @@ fn of_samples() -> Vec<Case> {
             arrays(&[("x", &x), ("y", &y)]),
             eval("rnn", &["--columns", "x"]),
             2,
-            "--columns is for runs of ngrc, and this is one of rnn",
+            "--columns is for runs of ngrc and esn on a series, and this is one of rnn",
         ),
         (
             "task.eval.npz",

@@ -60,7 +60,7 @@ pub(crate) struct Learning {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
     /// Networks of which the outputs are averaged, trained one after the other, each with a validation part of its own [default: 1;
-    /// for a file of fewer than 1000 training samples 3]
+    /// for a file of fewer than 1000 training samples 3; snn, of fewer than 100 with numbers at each step 5]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) ensemble: Option<usize>,
     /// Batches of an update: what does not fit into memory at once [default: 1]
@@ -113,7 +113,7 @@ pub(crate) struct Snn {
     /// [default: none, inputs are spikes]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) encode: Option<String>,
-    /// Length of a step in ms [default: 0.1; of a file 1, of spikes with times 4]
+    /// Length of a step in ms [default: 0.1; of a file 1, of spikes with times 4, or as targets at each step lie]
     #[arg(long, value_name = "MS", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
     /// Samples to draw, without a file [default: 256]

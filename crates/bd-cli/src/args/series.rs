@@ -28,25 +28,25 @@ pub(crate) struct Series {
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
     /// Fractions that are for training, validation and test, in order of time, of what the warm-up leaves [default: 0.7,0.1,0.2;
-    /// with one delay and one alpha 0.8,0,0.2. For Lorenz 0.5,0.25,0.25 and 0.75,0,0.25]
+    /// with one delay and one alpha 0.8,0,0.2. For a system 0.5,0.25,0.25 and 0.75,0,0.25]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) split: Option<Vec<f64>>,
     /// Points at the beginning that only fill the model's memory, a count or a fraction below 1 [default: what the lags of the
-    /// longest delay reach back; for Lorenz 0.2]
+    /// longest delay reach back; for a system 0.2]
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) warmup: Option<f64>,
-    /// Steps ahead to forecast [default: 1; for Lorenz 1,10,100]
+    /// Steps ahead to forecast [default: 1; for a system 1,10,100]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) horizon: Option<Vec<usize>>,
     /// Whether each channel is standardised by mean and standard deviation of the training part; forecasts are in the data's units
-    /// all the same [default: true; for Lorenz false]
+    /// all the same [default: true; for a system false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) scale: Option<bool>,
     /// What is fitted: value, or increment (the difference from the present value) [default: value]
     #[arg(long, value_name = "NAME")]
     pub(crate) target: Option<String>,
     /// Penalty of the ridge regression, or several of which the validation part chooses one: 0.1,1,10 or powers of ten
-    /// 1e-8..1e2 [default: 1e-8..1e2, or 1e-6 without a validation part or with --online; for Lorenz 1e-6]
+    /// 1e-8..1e2 [default: 1e-8..1e2, or 1e-6 without a validation part or with --online; for a system 1e-6]
     #[arg(long, value_name = "X,X", allow_hyphen_values = true)]
     pub(crate) alpha: Option<String>,
     /// What the choice is by: one-step (error of the nearest horizon), or free-run (how long the model stays with the truth on
@@ -78,13 +78,13 @@ pub(crate) struct Series {
 pub(crate) struct Ngrc {
     /// Points of the past that are features, the present one included, or several numbers of which the validation part chooses
     /// one [default: 1,2,3,5,9,13,18,25, or 9 without a validation part or with --online; for
-    /// Lorenz 4]
+    /// a system 4, of many variables 1]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) delay: Option<Vec<usize>>,
-    /// Steps between these points [default: 1; for Lorenz 5]
+    /// Steps between these points [default: 1; for a system 5, of many variables 1]
     #[arg(long, value_name = "N")]
     pub(crate) stride: Option<usize>,
-    /// Orders of the products of these points; 1 is linear only [default: 1; for Lorenz 2]
+    /// Orders of the products of these points; 1 is linear only [default: 1; for a system 2]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) order: Option<Vec<usize>>,
     /// A constant among the features
