@@ -103,7 +103,7 @@ fn a_rule_that_cannot_be_is_refused() {
     let model = Map::new(&mut Params::new(0, ON).at("o"), 2, 1);
     let rule = OnlineRule::Rls(Rls { forgetting: 1.5, ..Rls::default() });
     let error = OnlineFitter::new(&model, &series, &parts, &config, &rule).fit(&mut |_| {}).unwrap_err().to_string();
-    assert_eq!(error, "online.forgetting is 1.5; it must be above 0, at most 1");
+    assert_eq!(error, "online.forgetting is 1.5; it must be 1e-6 to 1");
     let diverging = OnlineRule::Lms(Lms { rate: 50.0, normalised: false });
     let error = OnlineFitter::new(&model, &series, &parts, &config, &diverging).fit(&mut |_| {}).unwrap_err();
     assert!(
