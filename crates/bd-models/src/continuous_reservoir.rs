@@ -17,6 +17,8 @@ use bd_kernel::models::decay::check_tau;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::init::thinned;
+
 /// Settings of a [`ContinuousReservoir`]. The defaults are those of Sussillo and Abbott.
 ///
 /// | field | default | range | unit | meaning |
@@ -77,13 +79,8 @@ impl ContinuousReservoir {
         setting::from_zero("reservoir.initial_scaling", initial_scaling)?;
         let on = (Kind::Double, Device::Cpu);
         let deviation = gain / (density * units as f64).sqrt();
-        let recurrent = path.fixed("recurrent_weight", |rng| {
-            let entry = |rng: &mut bd_core::Rng| match rng.uniform() < density {
-                true => deviation * rng.normal(),
-                false => 0.0,
-            };
-            rng.tensor(&[units, units], on, entry)
-        })?;
+        let recurrent = path
+            .fixed("recurrent_weight", |rng| thinned(rng, [units, units], density, |rng| deviation * rng.normal()))?;
         let input = path.fixed("input_weight", |rng| {
             rng.tensor(&[n_in, units], on, |rng| input_scaling * (2.0 * rng.uniform() - 1.0))
         })?;

@@ -4,6 +4,11 @@ use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+/// A matrix in float64 on the host, each entry of which is drawn with probability `density`, and else 0.
+pub(crate) fn thinned(rng: &mut Rng, size: [i64; 2], density: f64, entry: impl Fn(&mut Rng) -> f64) -> Tensor {
+    rng.tensor(&size, (Kind::Double, Device::Cpu), |rng| if rng.uniform() < density { entry(rng) } else { 0.0 })
+}
+
 /// How a weight matrix `[fan_in, fan_out]` begins.
 ///
 /// | name | variance of an entry | distribution |

@@ -11,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{ReservoirConfig, ReservoirKind, ReservoirState};
 use crate::cell::Weights;
+use crate::init::thinned;
 use crate::rnn::activate;
 
 /// Units of the layer below from which a unit of a deeper layer has inputs, on average.
@@ -138,20 +139,18 @@ impl Layer {
 /// The input weight of the first layer.
 fn from_outside(rng: &mut Rng, size: [i64; 2], config: &ReservoirConfig) -> Tensor {
     let ReservoirConfig { input_scaling, input_entries, input_density, .. } = *config;
-    rng.tensor(&size, (Kind::Double, Device::Cpu), |rng| match input_density == 1.0 || rng.uniform() < input_density {
-        true => input_scaling * input_entries.draw(rng),
-        false => 0.0,
-    })
+    let entry = |rng: &mut Rng| input_scaling * input_entries.draw(rng);
+    match input_density == 1.0 {
+        true => rng.tensor(&size, (Kind::Double, Device::Cpu), entry),
+        false => thinned(rng, size, input_density, entry),
+    }
 }
 
 /// An input weight of which each unit has [so many](FROM_BELOW) entries on average, which together are about as strong as one input.
 fn from_below(rng: &mut Rng, size: [i64; 2], scaling: f64) -> Tensor {
     let density = (FROM_BELOW / size[0] as f64).min(1.0);
     let most = scaling / (density * size[0] as f64).sqrt();
-    rng.tensor(&size, (Kind::Double, Device::Cpu), |rng| match rng.uniform() < density {
-        true => most * (2.0 * rng.uniform() - 1.0),
-        false => 0.0,
-    })
+    thinned(rng, size, density, |rng| most * (2.0 * rng.uniform() - 1.0))
 }
 
 impl System for Layer {

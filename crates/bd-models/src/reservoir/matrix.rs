@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::spectral_radius::spectral_radius;
+use crate::init::thinned;
 
 /// How the recurrent matrix `[units, units]` of a reservoir is drawn. It is then scaled to its spectral radius.
 ///
@@ -79,11 +80,7 @@ impl RecurrentMatrix {
     pub(super) fn draw(self, rng: &mut Rng, units: i64, radius: f64) -> Result<Tensor> {
         let (drawn, own) = match self {
             Self::Random { entries, density } => {
-                let drawn =
-                    rng.tensor(&[units, units], (Kind::Double, Device::Cpu), |rng| match rng.uniform() < density {
-                        true => entries.draw(rng),
-                        false => 0.0,
-                    });
+                let drawn = thinned(rng, [units, units], density, |rng| entries.draw(rng));
                 let own = if radius == 0.0 { 1.0 } else { spectral_radius(&drawn)? };
                 (drawn, own)
             }

@@ -263,18 +263,20 @@ fn by_folds(train: &Subset, x: &Tensor, y: &Tensor, alphas: &[f64]) -> Result<(C
         Some(lengths) => Vec::<i64>::try_from(lengths)?,
         None => vec![time; samples],
     };
+    let groups = train.groups.as_ref().map_or_else(|| (0..samples).collect(), |groups| numbered(groups));
     let mut folds = RidgeFolds::new(FOLDS, x.size()[1], y.size()[1])?;
-    // Groups that are here, numbered anew: those of the whole file may all fall into one fold.
-    let mut numbers = HashMap::new();
-    let mut first = 0;
-    for (sample, length) in lengths.into_iter().enumerate() {
-        let next = numbers.len();
-        let group = train.groups.as_ref().map(|groups| *numbers.entry(groups[sample]).or_insert(next));
-        let fold = group.unwrap_or(sample) % FOLDS;
-        folds.add(fold, &x.narrow(0, first, length), &y.narrow(0, first, length))?;
-        first += length;
-    }
+    folds.add_sequences(x, y, &lengths, &groups)?;
     folds.choose(alphas)
+}
+
+/// Groups that are here, numbered anew from 0: those of the whole file may all fall into one fold.
+fn numbered(groups: &[i64]) -> Vec<usize> {
+    let mut numbers = HashMap::new();
+    let number = |group: &i64| {
+        let next = numbers.len();
+        *numbers.entry(*group).or_insert(next)
+    };
+    groups.iter().map(number).collect()
 }
 
 /// 1 for the class and 0 for the others, float64 `[.., class]`.

@@ -94,6 +94,17 @@ impl RidgeFolds {
         Ok(Self { folds: (0..folds).map(|_| Sums::zeros(features, targets)).collect() })
     }
 
+    /// Takes whole sequences into the folds, which have so many rows each, one after the other in `x` and `y`: those of one group into one
+    /// fold, `groups` numbered from 0.
+    pub fn add_sequences(&mut self, x: &Tensor, y: &Tensor, lengths: &[i64], groups: &[usize]) -> Result<()> {
+        let (mut first, count) = (0, self.folds.len());
+        for (length, group) in lengths.iter().zip(groups) {
+            self.add(group % count, &x.narrow(0, first, *length), &y.narrow(0, first, *length))?;
+            first += length;
+        }
+        Ok(())
+    }
+
     /// Takes rows into a fold: features `[row, feature]` and targets `[row, target]`.
     pub fn add(&mut self, fold: usize, x: &Tensor, y: &Tensor) -> Result<()> {
         let count = self.folds.len();

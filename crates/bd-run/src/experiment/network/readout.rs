@@ -101,11 +101,7 @@ fn judged(features: &Tensor, targets: &Tensor, lengths: &[i64]) -> Result<f64> {
     let deviation = x.std_dim(0, false, true);
     let x = &x / deviation.where_self(&deviation.gt(0.0), &deviation.ones_like());
     let mut folds = RidgeFolds::new(FOLDS, x.size()[1], y.size()[1])?;
-    let mut first = 0;
-    for (sample, length) in lengths.iter().enumerate() {
-        folds.add(sample % FOLDS, &x.narrow(0, first, *length), &y.narrow(0, first, *length))?;
-        first += length;
-    }
+    folds.add_sequences(&x, &y, lengths, &(0..lengths.len()).collect::<Vec<_>>())?;
     let (chosen, _) = folds.choose(&ALPHAS)?;
     let variance = y.var_dim(0, false, false).mean(Kind::Double).double_value(&[]);
     let least = chosen.errors.iter().map(|(_, error)| *error).fold(f64::INFINITY, f64::min);

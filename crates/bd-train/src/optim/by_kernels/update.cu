@@ -1,5 +1,5 @@
-// An update of all parameters in three launches: `update_sums` sums over their gradients, `update_next` makes the next parameters beside them, and
-// `update_commit` puts these in their place if all of it is finite.
+// An update of all parameters in three launches: `update_sums` sums over their gradients, `update_next` makes the next parameters
+// beside them, and `update_commit` puts these in their place if all of it is finite.
 //
 // What comes before this text: `real`; the parameters `PARAMS` and what is kept beside each number of them, `SLOTS`; the threads of a block
 // `THREADS`; `rule`, the next number and its slots, written down from the formula.
@@ -40,6 +40,13 @@ __device__ inline bool is_finite(const double x) {
     return x - x == 0;
 }
 
+// Goes on to the parameter of number `i`, and gives where that stands in it.
+__device__ inline long long place(const Ends &ends, const long long i, int &p) {
+    while (i >= ends.at[p])
+        p++;
+    return p ? i - ends.at[p - 1] : i;
+}
+
 // The gradient with the penalty's.
 __device__ inline real penalised(const real x, const real g, const Penalty penalty) {
     if (penalty.l1 == 0 && penalty.l2 == 0)
@@ -60,17 +67,15 @@ __device__ inline void sum_over_threads(double *sums, const int count) {
 }
 
 // Sums of each block. While all updates before this one are sound, the gradients are put aside: of one that is refused they are looked at.
-extern "C" __global__ void update_sums(const long long n, const __grid_constant__ Ends ends, const __grid_constant__ Table params,
-                                   const __grid_constant__ Table gradients,
-                                   const Penalty penalty, const double *before, real *held, double *of_blocks) {
+extern "C" __global__ void update_sums(const long long n, const __grid_constant__ Ends ends,
+                                       const __grid_constant__ Table params, const __grid_constant__ Table gradients,
+                                       const Penalty penalty, const double *before, real *held, double *of_blocks) {
     SHARED(double, sums);
     const bool holds = !before || before[3] != 0;
     double own[SUMS] = {};
     int p = 0;
     for (long long i = first_number(); i < n; i += stride()) {
-        while (i >= ends.at[p])
-            p++;
-        const long long at = p ? i - ends.at[p - 1] : i;
+        const long long at = place(ends, i, p);
         const real x = params.at[p][at], g = gradients.at[p] ? gradients.at[p][at] : real(0);
         if (holds)
             held[i] = g;
@@ -87,10 +92,11 @@ extern "C" __global__ void update_sums(const long long n, const __grid_constant_
 }
 
 // What parameters and slots will be, and for each block whether any of it is not finite. The first block leaves penalty and squares, too.
-extern "C" __global__ void update_next(const long long n, const __grid_constant__ Ends ends, const __grid_constant__ Table params,
-                                   const __grid_constant__ Table gradients,
-                                   const Penalty penalty, const double clip, const Constants constants, const real *slots,
-                                   const double *of_blocks, double *totals, real *next, double *wrong) {
+extern "C" __global__ void update_next(const long long n, const __grid_constant__ Ends ends,
+                                       const __grid_constant__ Table params, const __grid_constant__ Table gradients,
+                                       const Penalty penalty, const double clip, const Constants constants,
+                                       const real *slots, const double *of_blocks, double *totals, real *next,
+                                       double *wrong) {
     SHARED(double, sums);
     for (int k = 0; k < SUMS; k++) {
         double own = 0;
@@ -111,9 +117,7 @@ extern "C" __global__ void update_next(const long long n, const __grid_constant_
     double bad = 0;
     int p = 0;
     for (long long i = first_number(); i < n; i += stride()) {
-        while (i >= ends.at[p])
-            p++;
-        const long long at = p ? i - ends.at[p - 1] : i;
+        const long long at = place(ends, i, p);
         const real x = params.at[p][at], g = gradients.at[p] ? gradients.at[p][at] : real(0);
         real s[SLOTS + 1], found[SLOTS + 1];
         for (int k = 0; k < SLOTS; k++)
@@ -132,10 +136,12 @@ extern "C" __global__ void update_next(const long long n, const __grid_constant_
         wrong[blockIdx.x] = sums[0];
 }
 
-// Makes the update if it and all before it are sound. `row` is the loss, the penalty, the sum of the gradient's squares, and whether it was made.
-extern "C" __global__ void update_commit(const long long n, const __grid_constant__ Ends ends, const __grid_constant__ Table params, const double *before,
-                                  const real *loss, const double *wide_loss, const double *totals, const real *next,
-                                  const double *wrong, real *slots, double *row) {
+// Makes the update if it and all before it are sound. `row` is the loss, the penalty, the sum of the gradient's squares, and whether it
+// was made.
+extern "C" __global__ void update_commit(const long long n, const __grid_constant__ Ends ends,
+                                         const __grid_constant__ Table params, const double *before, const real *loss,
+                                         const double *wide_loss, const double *totals, const real *next,
+                                         const double *wrong, real *slots, double *row) {
     SHARED(double, sums);
     double own = 0;
     for (long long b = threadIdx.x; b < gridDim.x; b += THREADS)
@@ -150,9 +156,8 @@ extern "C" __global__ void update_commit(const long long n, const __grid_constan
         return;
     int p = 0;
     for (long long i = first_number(); i < n; i += stride()) {
-        while (i >= ends.at[p])
-            p++;
-        params.at[p][p ? i - ends.at[p - 1] : i] = next[i];
+        const long long at = place(ends, i, p);
+        params.at[p][at] = next[i];
         for (int k = 0; k < SLOTS; k++)
             slots[k * n + i] = next[(k + 1) * n + i];
     }
