@@ -1,6 +1,6 @@
 """`scripts/bench quality --data FOLDER`: how good `bd train` with its defaults is on every .npz set of a folder, beside other methods.
 
-Of `bd train rnn`, `snn`, `conv` and `auto` each seed is a training. The others are those of peers/quality.py: the
+Of `bd train rnn`, `snn`, `conv`, `esn` and `auto` each seed is a training. The others are those of peers/quality.py: the
 nearest neighbour, ridge regression, an echo state network and MiniRocket. A row has the score on the test part, its median over the
 seeds with least and most, and the seconds of one run: of bd those of the whole program, of the others those of fit and prediction.
 
@@ -36,9 +36,9 @@ def jobs_of(about):
     """Options of `bd train` by job for a set: without a job for what it does not take."""
     if about["inputs"] == "events":
         dt = ["--dt", repr(about["dt_ms"])] if "dt_ms" in about else []
-        return {"snn": dt, "auto": dt}
+        return {"snn": dt, "conv": dt, "esn": dt, "auto": dt}
     encode = [] if about["inputs"] == "spikes" else ["--encode", "current"]
-    return {"rnn": [], "snn": encode, "conv": [], "auto": []}
+    return {"rnn": [], "snn": encode, "conv": [], "esn": [], "auto": []}
 
 
 def train(bd, job, extra, file, seeds, metric, measure, say):

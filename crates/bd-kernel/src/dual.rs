@@ -149,6 +149,16 @@ impl<N: Num> Num for Dual<N> {
         self.chain(x.clone().erf(), |d| d * (-x.square()).exp().scale(std::f64::consts::FRAC_2_SQRT_PI))
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        let y = self.value.clone().sqrt();
+        self.chain(y.clone(), |d| d / y.scale(2.0))
+    }
+    #[inline(always)]
+    fn phi(self, k: usize) -> Self {
+        let (x, y) = (self.value.clone(), self.value.clone().phi(k));
+        self.chain(y.clone(), |d| d * (y - x.phi(k + 1).scale(k as f64)))
+    }
+    #[inline(always)]
     fn powf(self, exponent: f64) -> Self {
         let x = self.value.clone();
         self.chain(x.clone().powf(exponent), |d| d * x.powf(exponent - 1.0).scale(exponent))

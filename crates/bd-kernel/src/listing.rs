@@ -100,11 +100,6 @@ impl Code {
         self.listing.name(name)
     }
 
-    /// Its square root.
-    pub fn sqrt(self) -> Self {
-        self.call("sqrt")
-    }
-
     /// Its name in the text, or a constant.
     pub fn operand(&self) -> &str {
         &self.operand
@@ -176,6 +171,9 @@ impl Num for Code {
     }
     fn erf(self) -> Self {
         self.call("erf")
+    }
+    fn sqrt(self) -> Self {
+        self.call("sqrt")
     }
     fn powf(self, exponent: f64) -> Self {
         let exponent = self.lit(exponent).operand;

@@ -32,6 +32,8 @@ pub trait Num:
     fn atan(self) -> Self;
     /// Error function.
     fn erf(self) -> Self;
+    /// Square root of `x >= 0`.
+    fn sqrt(self) -> Self;
     /// `x^exponent` for `x > 0`.
     fn powf(self, exponent: f64) -> Self;
     /// `a` where `x >= 0`, else `b`. Both are calculated.
@@ -92,6 +94,30 @@ pub trait Num:
     fn sigmoid(self) -> Self {
         (-self).exp().shift(1.0).recip()
     }
+
+    /// `phi_k(x) = sum_n x^n / (n + k)!`, `k` from 1: `phi_1(x) = (e^x - 1) / x`, `phi_(k+1)(x) = (phi_k(x) - 1/k!) / x`, and all of
+    /// them without a gap at 0. Exponential integrators are made of them (Hochbruck, Ostermann, "Exponential integrators", Acta
+    /// Numerica 19, 2010, equation 2.10). `phi_k' = phi_k - k phi_(k+1)`.
+    ///
+    /// By the quotients where `|x| >= 1`, and else by the series, where the quotients would lose digits.
+    fn phi(self, k: usize) -> Self {
+        assert!(k > 0, "phi_0 is the exponential");
+        let outside = self.clone().abs().shift(-1.0);
+        // Not the quotient by zero, of which libtorch's gradient is no number even where it is not picked.
+        let below = outside.clone().pick(self.clone(), self.lit(1.0));
+        let (mut quotient, mut factorial) = (below.clone().exp(), 1.0);
+        for j in 0..k {
+            quotient = quotient.shift(-1.0 / factorial) / below.clone();
+            factorial *= (j + 1) as f64;
+        }
+        // Of |x| < 1 the next term is below 1e-17.
+        const TERMS: usize = 18;
+        let inside = outside.clone().pick(self.lit(0.0), self.clone());
+        let term = |n: usize| 1.0 / (1..=n + k).map(|i| i as f64).product::<f64>();
+        let series =
+            (0..TERMS - 1).rev().fold(self.lit(term(TERMS - 1)), |sum, n| (sum * inside.clone()).shift(term(n)));
+        outside.pick(quotient, series)
+    }
 }
 
 macro_rules! impl_num_for_float {
@@ -134,6 +160,10 @@ macro_rules! impl_num_for_float {
                 $erf(self)
             }
             #[inline(always)]
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
+            #[inline(always)]
             fn powf(self, exponent: f64) -> Self {
                 self.powf(exponent as $float)
             }
@@ -157,6 +187,7 @@ impl_num_for_float!(f64, libm::erf);
 
 #[cfg(test)]
 mod tests {
+    use super::Num;
     use crate::testing::every_operation;
 
     #[test]
@@ -165,5 +196,40 @@ mod tests {
             let (single, double) = (f64::from(every_operation(x as f32)), every_operation(x));
             assert!((single / double - 1.0).abs() < 1e-5, "at {x}: {single} and not {double}");
         }
+    }
+
+    /// Values by mpmath 1.3.0 with 40 digits: `(exp(x) - sum(x^i / i!, i < k)) / x^k`, and the series where `|x| < 1.5`.
+    #[test]
+    fn phi_has_no_gap() {
+        let golden: [(usize, f64, f64); 24] = [
+            (1, -30.0, 0.03333333333333022),
+            (1, -1.0, 0.6321205588285577),
+            (1, -0.7, 0.7191638517265578),
+            (1, -1e-09, 0.9999999995),
+            (1, 0.001, 1.0005001667083417),
+            (1, 0.99, 1.7083176488376386),
+            (1, 1.01, 1.7283178366504124),
+            (1, 20.0, 24258259.720489513),
+            (2, -30.0, 0.032222222222222326),
+            (2, -1.0, 0.36787944117144233),
+            (2, -0.7, 0.4011944975334888),
+            (2, -1e-09, 0.4999999998333333),
+            (2, 0.001, 0.5001667083416681),
+            (2, 0.99, 0.7154723725632713),
+            (2, 1.01, 0.7211067689608043),
+            (2, 20.0, 1212912.9360244756),
+            (3, -30.0, 0.015592592592592588),
+            (3, -1.0, 0.13212055882855767),
+            (3, -0.7, 0.14115071780930172),
+            (3, -1e-09, 0.166666666625),
+            (3, 0.001, 0.16670834166805576),
+            (3, 0.99, 0.2176488611750216),
+            (3, 1.01, 0.21891759303049935),
+            (3, 20.0, 60645.62180122379),
+        ];
+        for (k, x, value) in golden {
+            assert!((x.phi(k) / value - 1.0).abs() < 2e-15, "phi_{k}({x}) = {}", x.phi(k));
+        }
+        assert_eq!([0.0f64.phi(1), 0.0.phi(2), 0.0.phi(3)], [1.0, 0.5, 1.0 / 6.0]);
     }
 }

@@ -8,7 +8,8 @@ pub fn every_operation<N: Num>(x: N) -> N {
     let z = x.clone().sin() - x.clone().cos() * x.clone().atan() + (-x.clone()).erf();
     let w = (x.clone().square() + x.lit(0.1)).powf(-1.5);
     let v = x.clone().at_least(-1.0).at_most(1.0).sigmoid().shift(0.2).recip() * x.clone().sign() + x.clone().tanh();
-    x.clone().pick(y.clone() + z.clone(), y * w) + x.heaviside() * z + v
+    let u = (x.clone().square() + x.lit(0.2)).sqrt() * x.clone().phi(1) - x.clone().phi(2);
+    x.clone().pick(y.clone() + z.clone(), y * w) + x.heaviside() * z + v + u
 }
 
 /// Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom

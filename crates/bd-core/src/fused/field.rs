@@ -67,6 +67,9 @@ impl Num for Field {
     fn erf(self) -> Self {
         Self(self.0.erf())
     }
+    fn sqrt(self) -> Self {
+        Self(self.0.sqrt())
+    }
     fn powf(self, exponent: f64) -> Self {
         Self(self.0.pow_tensor_scalar(exponent))
     }

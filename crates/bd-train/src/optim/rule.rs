@@ -173,13 +173,11 @@ pub(super) struct Constant {
 /// The parameter and its slots after an update, from those before it and the gradient. Slots that a rule has not got are handed
 /// back as they are.
 pub(super) trait Formula: Copy {
-    fn next<N: Root>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]);
+    fn next<N: WithConstants>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]);
 }
 
-/// A number with a square root, to which constants come.
-pub(super) trait Root: Num {
-    fn root(self) -> Self;
-
+/// A number to which constants come.
+pub(super) trait WithConstants: Num {
     /// `c x`.
     #[inline(always)]
     fn times(self, c: Constant) -> Self {
@@ -193,31 +191,11 @@ pub(super) trait Root: Num {
     }
 }
 
-impl Root for f32 {
-    #[inline(always)]
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-}
+impl WithConstants for f32 {}
+impl WithConstants for f64 {}
+impl WithConstants for Field {}
 
-impl Root for f64 {
-    #[inline(always)]
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-}
-
-impl Root for Field {
-    fn root(self) -> Self {
-        Self(self.0.sqrt())
-    }
-}
-
-impl Root for Code {
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-
+impl WithConstants for Code {
     fn times(self, c: Constant) -> Self {
         self.named(&c.name()) * self
     }
@@ -242,7 +220,7 @@ struct Sgd {
 
 impl Formula for Sgd {
     #[inline(always)]
-    fn next<N: Root>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]) {
+    fn next<N: WithConstants>(self, x: N, g: N, slots: [N; 2]) -> (N, [N; 2]) {
         (x - g.times(self.lr), slots)
     }
 }
@@ -255,7 +233,7 @@ struct Momentum {
 
 impl Formula for Momentum {
     #[inline(always)]
-    fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
+    fn next<N: WithConstants>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
         let v = v.times(self.momentum) + g;
         (x - v.clone().times(self.lr), [v, other])
     }
@@ -269,7 +247,7 @@ struct Nesterov {
 
 impl Formula for Nesterov {
     #[inline(always)]
-    fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
+    fn next<N: WithConstants>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
         let v = v.times(self.momentum) + g.clone();
         (x - (g + v.clone().times(self.momentum)).times(self.lr), [v, other])
     }
@@ -286,9 +264,9 @@ struct RmsProp {
 
 impl Formula for RmsProp {
     #[inline(always)]
-    fn next<N: Root>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
+    fn next<N: WithConstants>(self, x: N, g: N, [v, other]: [N; 2]) -> (N, [N; 2]) {
         let v = v.times(self.decay) + g.clone().square().times(self.rest);
-        (x - (g / v.clone().root().plus(self.eps)).times(self.lr), [v, other])
+        (x - (g / v.clone().sqrt().plus(self.eps)).times(self.lr), [v, other])
     }
 }
 
@@ -308,10 +286,10 @@ struct Adam {
 
 impl Formula for Adam {
     #[inline(always)]
-    fn next<N: Root>(self, x: N, g: N, [m, v]: [N; 2]) -> (N, [N; 2]) {
+    fn next<N: WithConstants>(self, x: N, g: N, [m, v]: [N; 2]) -> (N, [N; 2]) {
         let m = m.times(self.betas[0]) + g.clone().times(self.rests[0]);
         let v = v.times(self.betas[1]) + g.square().times(self.rests[1]);
-        let step = m.clone() / v.clone().root().times(self.root).plus(self.eps);
+        let step = m.clone() / v.clone().sqrt().times(self.root).plus(self.eps);
         (x.times(self.keep) - step.times(self.lr), [m, v])
     }
 }
