@@ -6,7 +6,7 @@
 use bd_core::kernel::{Cpu, Element, Field, Instructions, Loops, vectorised};
 use tch::{Device, Tensor};
 
-use super::rule::{Formula, Root, UseFormula};
+use super::rule::{Formula, UseFormula, WithConstants};
 use crate::host::{numbers, numbers_mut, on_host};
 
 /// A parameter, its gradient, and its slots.
@@ -100,7 +100,7 @@ fn by_tensors(target: &Target, formula: impl Formula) -> (Tensor, [Tensor; 2]) {
     (param.0, slots.map(|slot| slot.0))
 }
 
-fn find_overflow<T: Element + Root>(target: &Target, formula: impl Formula) -> [bool; 3] {
+fn find_overflow<T: Element + WithConstants>(target: &Target, formula: impl Formula) -> [bool; 3] {
     let mut wrong = [false; 3];
     let slots = [numbers::<T>(target.slot(0)), numbers(target.slot(1))];
     let loops =
@@ -117,7 +117,7 @@ struct Finding<'a, T, F> {
     wrong: &'a mut [bool; 3],
 }
 
-impl<T: Element + Root, F: Formula> Loops for Finding<'_, T, F> {
+impl<T: Element + WithConstants, F: Formula> Loops for Finding<'_, T, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { formula, param, gradient, slots: [a, b], wrong } = self;
@@ -132,7 +132,7 @@ impl<T: Element + Root, F: Formula> Loops for Finding<'_, T, F> {
     }
 }
 
-fn apply<T: Element + Root>(target: &Target, formula: impl Formula) {
+fn apply<T: Element + WithConstants>(target: &Target, formula: impl Formula) {
     // SAFETY: the optimiser owns its slots, of which it hands out only copies; the gradient has memory of its own (`apart`); and
     // training has the parameter for itself, between two passes of the model.
     let (param, slots) = unsafe {
@@ -152,7 +152,7 @@ struct Applying<'a, T, F> {
     slots: [&'a mut [T]; 2],
 }
 
-impl<T: Element + Root, F: Formula> Loops for Applying<'_, T, F> {
+impl<T: Element + WithConstants, F: Formula> Loops for Applying<'_, T, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         let Self { formula, param, gradient, slots: [a, b] } = self;
