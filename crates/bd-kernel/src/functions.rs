@@ -1,8 +1,8 @@
-//! Logistic function and hyperbolic tangent as formulas without branches, so that loops over them become vector
+//! Exponential, logistic function and hyperbolic tangent as formulas without branches, so that loops over them become vector
 //! instructions, which calls of libm do not.
 //!
 //! `e^x = 2^n e^r` with `n` the nearest whole number to `x / ln 2`, and `e^r - 1` by its series, `|r| <= ln 2 / 2`.
-//! Both functions use `e^x` of numbers below zero only, where nothing overflows:
+//! The last two use `e^x` of numbers below zero only, where nothing overflows:
 //!
 //! ```text
 //! sigmoid(x) = 1 / (1 + e^-|x|)           x >= 0          tanh |x| = -m / (m + 2),  m = e^(-2 |x|) - 1
@@ -25,17 +25,65 @@ const INVERSE_FACTORIALS: [f64; 14] = {
     all
 };
 
-/// `(2^n, e^r - 1)` with `e^x = 2^n e^r`, of `x` from `-EXP_LIMIT` to 0.
+/// `1 / (k + 2)!`.
+const INVERSE_FACTORIALS_OF_PHI_2: [f64; 18] = {
+    let (mut all, mut k) = ([0.5; 18], 1);
+    while k < 18 {
+        all[k] = all[k - 1] / (k + 2) as f64;
+        k += 1;
+    }
+    all
+};
+
+/// `(2^n, e^r - 1)` with `e^x = 2^n e^r`, of `x` from `-EXP_LIMIT` to `EXP_LIMIT`.
 #[inline(always)]
 fn exp_parts<C: Cpu, F: Real>(x: F) -> (F, F) {
     let whole = (x * F::of(std::f64::consts::LOG2_E)).nearest_whole();
+    (whole.exp2_of_whole(), exp_rest::<C, F>(x, whole))
+}
+
+/// `e^r - 1` with `r = x - n ln 2`, small.
+#[inline(always)]
+fn exp_rest<C: Cpu, F: Real>(x: F, whole: F) -> F {
     let (high, low) = F::LN_2;
     let r = C::mul_add(whole, -low, C::mul_add(whole, -high, x));
     let mut sum = F::of(INVERSE_FACTORIALS[F::EXP_TERMS]);
     for k in (1..F::EXP_TERMS).rev() {
         sum = C::mul_add(sum, r, F::of(INVERSE_FACTORIALS[k]));
     }
-    (whole.exp2_of_whole(), sum * r)
+    sum * r
+}
+
+/// `e^x`; infinite where it is above the greatest number, 0 where it is below the smallest.
+#[inline(always)]
+pub(crate) fn exp<C: Cpu, F: Real>(x: F) -> F {
+    // Beyond these ends nothing changes, and half of the power is a number of full precision.
+    let end = F::EXP_LIMIT + F::EXP_LIMIT * F::of(0.25);
+    let x = at_most(if x < -end { -end } else { x }, end);
+    let half = (x * F::of(0.5 * std::f64::consts::LOG2_E)).nearest_whole();
+    let (power, rest) = (half.exp2_of_whole(), exp_rest::<C, F>(x, half + half));
+    C::mul_add(power, rest, power) * power
+}
+
+/// `(e^x - 1) / x`, [`phi_1`](crate::Num::phi): 1 at 0. Above the limit of `e^x` a number of that size.
+#[inline(always)]
+pub(crate) fn phi_1<C: Cpu, F: Real>(x: F) -> F {
+    let inside = at_most(if x < -F::EXP_LIMIT { -F::EXP_LIMIT } else { x }, F::EXP_LIMIT);
+    let (power, rest) = exp_parts::<C, F>(inside);
+    let y = C::mul_add(power, rest, power - F::of(1.0)) / x;
+    if x == F::default() { F::of(1.0) } else { y }
+}
+
+/// `(phi_1(x) - 1) / x`, [`phi_2`](crate::Num::phi): 1/2 at 0.
+#[inline(always)]
+pub(crate) fn phi_2<C: Cpu, F: Real>(x: F) -> F {
+    let y = (phi_1::<C, F>(x) - F::of(1.0)) / x;
+    // For |x| < 1.
+    let mut series = F::of(INVERSE_FACTORIALS_OF_PHI_2[F::EXP_TERMS + 4]);
+    for n in (0..F::EXP_TERMS + 4).rev() {
+        series = C::mul_add(series, x, F::of(INVERSE_FACTORIALS_OF_PHI_2[n]));
+    }
+    if x.abs() < F::of(1.0) { series } else { y }
 }
 
 /// The smaller one; not a number if `x` is not.

@@ -101,23 +101,28 @@ pub trait Num:
     ///
     /// By the quotients where `|x| >= 1`, and else by the series, where the quotients would lose digits.
     fn phi(self, k: usize) -> Self {
-        assert!(k > 0, "phi_0 is the exponential");
-        let outside = self.clone().abs().shift(-1.0);
-        // Not the quotient by zero, of which libtorch's gradient is no number even where it is not picked.
-        let below = outside.clone().pick(self.clone(), self.lit(1.0));
-        let (mut quotient, mut factorial) = (below.clone().exp(), 1.0);
-        for j in 0..k {
-            quotient = quotient.shift(-1.0 / factorial) / below.clone();
-            factorial *= (j + 1) as f64;
-        }
-        // Of |x| < 1 the next term is below 1e-17.
-        const TERMS: usize = 18;
-        let inside = outside.clone().pick(self.lit(0.0), self.clone());
-        let term = |n: usize| 1.0 / (1..=n + k).map(|i| i as f64).product::<f64>();
-        let series =
-            (0..TERMS - 1).rev().fold(self.lit(term(TERMS - 1)), |sum, n| (sum * inside.clone()).shift(term(n)));
-        outside.pick(quotient, series)
+        phi_by_series(self, k)
     }
+}
+
+/// The definition of [`Num::phi`].
+#[inline(always)]
+pub(crate) fn phi_by_series<N: Num>(x: N, k: usize) -> N {
+    assert!(k > 0, "phi_0 is the exponential");
+    let outside = x.clone().abs().shift(-1.0);
+    // Not the quotient by zero, of which libtorch's gradient is no number even where it is not picked.
+    let below = outside.clone().pick(x.clone(), x.lit(1.0));
+    let (mut quotient, mut factorial) = (below.clone().exp(), 1.0);
+    for j in 0..k {
+        quotient = quotient.shift(-1.0 / factorial) / below.clone();
+        factorial *= (j + 1) as f64;
+    }
+    // Of |x| < 1 the next term is below 1e-17.
+    const TERMS: usize = 18;
+    let inside = outside.clone().pick(x.lit(0.0), x.clone());
+    let term = |n: usize| 1.0 / (1..=n + k).map(|i| i as f64).product::<f64>();
+    let series = (0..TERMS - 1).rev().fold(x.lit(term(TERMS - 1)), |sum, n| (sum * inside.clone()).shift(term(n)));
+    outside.pick(quotient, series)
 }
 
 macro_rules! impl_num_for_float {

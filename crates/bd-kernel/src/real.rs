@@ -15,6 +15,9 @@ pub trait Real: Num + Copy + Default + AddAssign + PartialOrd + Send + Sync + 's
     /// [`Cpu::mul_add`](super::Cpu::mul_add).
     fn fused_mul_add(self, b: Self, c: Self) -> Self;
 
+    /// `self^exponent`, by libm.
+    fn power(self, exponent: Self) -> Self;
+
     /// Smaller numbers than this are about to underflow, which makes every operation with them many times slower: a
     /// million times the smallest number of full precision.
     const TINY: Self;
@@ -74,6 +77,11 @@ macro_rules! impl_real {
             #[inline(always)]
             fn fused_mul_add(self, b: Self, c: Self) -> Self {
                 self.mul_add(b, c)
+            }
+
+            #[inline(always)]
+            fn power(self, exponent: Self) -> Self {
+                self.powf(exponent)
             }
 
             const TINY: Self = 1e6 * <$float>::MIN_POSITIVE;

@@ -228,7 +228,12 @@ impl<F: Real, G: SurrogateGradient> Loops for Surrogates<'_, F, G> {
 
 /// Compiled once for all units with such a surrogate.
 #[inline(never)]
-fn surrogates<F: Real, G: SurrogateGradient>(instructions: Instructions, surrogate: G, over: &[F], slope: &mut [F]) {
+pub(crate) fn surrogates<F: Real, G: SurrogateGradient>(
+    instructions: Instructions,
+    surrogate: G,
+    over: &[F],
+    slope: &mut [F],
+) {
     vectorised(instructions, Surrogates { surrogate, over, slope });
 }
 

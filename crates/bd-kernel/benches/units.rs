@@ -1,0 +1,170 @@
+//! Interpreted units beside compiled ones of the same formula, on one thread: nanoseconds of a neuron's step, forward and adjoint.
+//!
+//!     cargo bench -p bd-kernel --bench units
+//!
+//! 256 neurons, 64 steps, 32 samples. The ways take turns; a figure is the median of 15.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bd_kernel::models::lif::{Free, LifConfig};
+use bd_kernel::models::surrogate::Surrogate;
+use bd_kernel::{
+    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, Num, Real, Tile, Typed, Unit, UnitFormula,
+    UnitKernel, UnitProgram,
+};
+
+const N: usize = 256;
+const STEPS: usize = 64;
+const LANES: usize = 32;
+const ROUNDS: usize = 15;
+const SURROGATE: Surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+
+/// Adaptive exponential neurons in ms, mV and pA, exponential Euler of the linear part (Brette, Gerstner 2005), peak 5 slopes above threshold.
+#[derive(Debug, Clone, Copy)]
+struct AdEx;
+
+impl Unit<2> for AdEx {
+    const NAME: &'static str = "adex";
+    const STATES: [&'static str; 2] = ["v", "w"];
+    const SPIKES: bool = true;
+    type Constants = f64;
+    type Surrogate = Surrogate;
+
+    fn constants(&self, dt: f64) -> f64 {
+        dt
+    }
+    fn surrogate(&self) -> Surrogate {
+        SURROGATE
+    }
+    #[inline(always)]
+    fn step<N: Num>(&self, dt: &f64, x: N, [v, w]: [N; 2], spike: impl FnOnce(N) -> N) -> (N, [N; 2]) {
+        let [a, b] = [-30.0 / 281.0, -1.0 / 144.0];
+        let gain = |rate: f64| ((rate * dt).exp() - 1.0) / rate;
+        let upstroke = v.clone().shift(50.4).scale(0.5).exp().scale(60.0);
+        let dv = (v.clone().shift(70.6).scale(-30.0) + upstroke - w.clone() + x.scale(500.0)).scale(1.0 / 281.0);
+        let dw = (v.clone().shift(70.6).scale(4.0) - w.clone()).scale(-b);
+        let (v, w) = (v + dv.scale(gain(a)), w + dw.scale(gain(b)));
+        let y = spike(v.clone().shift(40.4).scale(0.5));
+        let fired = y.clone().detach().shift(-0.5);
+        (y, [fired.clone().pick(v.lit(-60.0), v), fired.pick(w.clone().shift(80.5), w)])
+    }
+}
+
+/// Hodgkin-Huxley neurons of 1952 in ms, mV, uA/cm^2: exponential Euler.
+#[derive(Debug, Clone, Copy)]
+struct HodgkinHuxley;
+
+impl Unit<4> for HodgkinHuxley {
+    const NAME: &'static str = "hh";
+    const STATES: [&'static str; 4] = ["v", "m", "h", "n"];
+    const SPIKES: bool = true;
+    type Constants = f64;
+    type Surrogate = Surrogate;
+
+    fn constants(&self, dt: f64) -> f64 {
+        dt
+    }
+    fn surrogate(&self) -> Surrogate {
+        SURROGATE
+    }
+    #[inline(always)]
+    fn step<N: Num>(&self, dt: &f64, x: N, [v, m, h, n]: [N; 4], spike: impl FnOnce(N) -> N) -> (N, [N; 4]) {
+        let gate = |g: &N, alpha: N, beta: N| {
+            let rate = -(alpha.clone() + beta);
+            g.clone() + rate.clone().scale(*dt).phi(1).scale(*dt) * (alpha + rate * g.clone())
+        };
+        let exp = |shift: f64, scale: f64| v.clone().shift(shift).scale(scale).exp();
+        let alpha_m = v.clone().shift(40.0).scale(-0.1).phi(1).recip();
+        let alpha_n = v.clone().shift(55.0).scale(-0.1).phi(1).recip().scale(0.1);
+        let beta_h = exp(35.0, -0.1).shift(1.0).recip();
+        let next_m = gate(&m, alpha_m, exp(65.0, -1.0 / 18.0).scale(4.0));
+        let next_h = gate(&h, exp(65.0, -0.05).scale(0.07), beta_h);
+        let next_n = gate(&n, alpha_n, exp(65.0, -0.0125).scale(0.125));
+        let (g_na, g_k) = ((m.clone().square() * m * h).scale(120.0), n.square().square().scale(36.0));
+        let slope = -(g_na.clone() + g_k.clone()).shift(0.3);
+        let drive = g_na.scale(50.0) - g_k.scale(77.0) + x.scale(10.0).shift(-0.3 * 54.387);
+        let next_v = v.clone() + slope.clone().scale(*dt).phi(1).scale(*dt) * (drive + slope * v.clone());
+        let y = spike(next_v.clone().scale(0.1)) * (-v.heaviside()).shift(1.0).detach();
+        (y, [next_v, next_m, next_h, next_n])
+    }
+}
+
+fn as_graph<U: Unit<S>, const S: usize>(unit: &U, dt: f64) -> UnitFormula {
+    let constants = unit.constants(dt);
+    UnitFormula::new(U::NAME, [1, S], &unit.surrogate(), |x, s, spike| {
+        let state: [Code; S] = std::array::from_fn(|j| s[j].clone());
+        let (y, next) = unit.step(&constants, x[0].clone(), state, |distance| spike(distance));
+        (y, next.to_vec())
+    })
+}
+
+/// Seconds of the passes forward, forward with what the adjoint reads, and backward.
+fn seconds<F: Real>(kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
+    let sizes = kernel.sizes();
+    let mut tile = Tile { steps: STEPS, lanes: LANES, keep: false, instructions: Instructions::best() };
+    let xs: Vec<F> = (0..sizes.n_in * tile.len()).map(|i| F::of((i * 7919 % 1000) as f64 / 500.0)).collect();
+    let state = || -> Vec<F> { first.iter().flat_map(|value| vec![F::of(*value); N * LANES]).collect() };
+    let mut ys = vec![F::default(); sizes.n_out * tile.len()];
+    let mut kept = vec![F::default(); kernel.n_kept(STEPS) * LANES];
+    let mut work = vec![F::default(); sizes.n_work * tile.len()];
+    let mut of = |keep: bool| {
+        tile.keep = keep;
+        let (mut state, start) = (state(), Instant::now());
+        kernel.forward(tile, Input::Dense(&xs), &mut state, &mut ys, &mut kept, &mut work);
+        start.elapsed().as_secs_f64()
+    };
+    let (plain, keeping) = (of(false), of(true));
+    let mut gxs = vec![F::default(); xs.len()];
+    let (mut gstate, start) = (vec![F::default(); state().len()], Instant::now());
+    let grads = Grads { ys: &ys, state: &mut gstate, xs: &mut gxs, params: &mut [] };
+    kernel.backward(tile, Input::Dense(&xs), &mut kept, &mut work, grads);
+    [plain, keeping, start.elapsed().as_secs_f64()]
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn compare<F: Real, U: Unit<S>, const S: usize>(unit: &U, dt: f64, first: [f64; S], dtype: &str)
+where
+    dyn AnyKernel: Typed<F>,
+{
+    let program = Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE)));
+    let instructions = program.instructions();
+    let kernels: [Arc<dyn AnyKernel>; 2] =
+        [Arc::new(UnitKernel::new(N as i64, unit, dt)), Arc::new(GraphKernel::new(N, program))];
+    let mut times: [Vec<[f64; 3]>; 2] = [vec![], vec![]];
+    for _ in 0..ROUNDS {
+        for (kernel, times) in kernels.iter().zip(&mut times) {
+            times.push(seconds::<F>(kernel.typed(), &first));
+        }
+    }
+    let ns = |which: usize, pass: usize| {
+        median(times[which].iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * LANES) as f64
+    };
+    for (pass, what) in ["forward", "forward, keeping", "backward"].into_iter().enumerate() {
+        let (compiled, interpreted) = (ns(0, pass), ns(1, pass));
+        let count = instructions[usize::from(pass == 2)];
+        println!(
+            "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13}",
+            U::NAME,
+            interpreted / compiled
+        );
+    }
+}
+
+fn main() {
+    println!(
+        "{:34} {:>9} {:>12} {:>7} {:>13}",
+        "ns of a neuron's step", "compiled", "interpreted", "ratio", "instructions"
+    );
+    let lif = Free::<true>(LifConfig { surrogate: SURROGATE, ..LifConfig::default() });
+    compare::<f32, _, 2>(&lif, 0.1, [0.0, 0.0], "float32");
+    compare::<f64, _, 2>(&lif, 0.1, [0.0, 0.0], "float64");
+    compare::<f32, _, 2>(&AdEx, 0.1, [-65.0, 0.0], "float32");
+    compare::<f64, _, 2>(&AdEx, 0.1, [-65.0, 0.0], "float64");
+    compare::<f32, _, 4>(&HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float32");
+    compare::<f64, _, 4>(&HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float64");
+}

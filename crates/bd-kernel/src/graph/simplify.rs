@@ -1,0 +1,100 @@
+//! A graph without what can be worked out beforehand.
+
+use super::{Function, Graph, Id, Op, Operator};
+
+impl Graph {
+    /// The same results by fewer operations: constants are worked out in float64, factors of 1 and terms of 0 are left out, and so is
+    /// what no result needs. The inputs stay. Results differ in rounding.
+    ///
+    /// Zero times a number is 0, though that number might be infinite: a derivative that vanishes has this form.
+    pub fn simplified(&self, results: &[Id]) -> (Self, Vec<Id>) {
+        // Once more without what the first pass has made needless.
+        let (graph, results) = self.simplified_once(results);
+        graph.simplified_once(&results)
+    }
+
+    fn simplified_once(&self, results: &[Id]) -> (Self, Vec<Id>) {
+        let mut simple = Self { names: self.names.clone(), ..Self::default() };
+        let mut places: Vec<Option<Id>> = Vec::with_capacity(self.operations.len());
+        for (op, needed) in self.operations.iter().zip(self.needed(results)) {
+            let at = |id: Id| places[id.place()].expect("what is read is needed");
+            let made = needed.then(|| simple.simple(op, at));
+            places.push(made);
+        }
+        let results = results.iter().map(|id| places[id.place()].expect("results are needed")).collect();
+        (simple, results)
+    }
+
+    /// The constant that a value is.
+    fn known(&self, id: Id) -> Option<f64> {
+        match self.operation(id) {
+            Op::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    fn simple(&mut self, op: &Op, at: impl Fn(Id) -> Id) -> Id {
+        match *op {
+            Op::Input(_) | Op::Constant(_) => self.push(*op),
+            Op::Of(function, x) => self.simple_function(function, at(x)),
+            Op::Between(operator, a, b) => self.simple_operator(operator, at(a), at(b)),
+            Op::Power(x, exponent) => match (self.known(at(x)), exponent) {
+                (Some(x), _) => self.constant(x.powf(exponent)),
+                (None, 1.0) => at(x),
+                (None, 2.0) => self.push(Op::Between(Operator::Mul, at(x), at(x))),
+                (None, 0.5) => self.push(Op::Of(Function::Sqrt, at(x))),
+                (None, _) => self.push(Op::Power(at(x), exponent)),
+            },
+            Op::Pick([x, a, b]) => match self.known(at(x)) {
+                Some(x) if x >= 0.0 => at(a),
+                Some(_) => at(b),
+                None if at(a) == at(b) => at(a),
+                None => self.push(Op::Pick([x, a, b].map(at))),
+            },
+            // They matter to gradients alone, and those are there.
+            Op::Detach(of) | Op::Surrogate { value: of, .. } => at(of),
+        }
+    }
+
+    fn simple_function(&mut self, function: Function, x: Id) -> Id {
+        match (function, self.operation(x)) {
+            (_, Op::Constant(c)) => self.constant(function.of(c)),
+            (Function::Neg, Op::Of(Function::Neg, inner)) => inner,
+            _ => self.push(Op::Of(function, x)),
+        }
+    }
+
+    fn simple_operator(&mut self, operator: Operator, a: Id, b: Id) -> Id {
+        use Operator::{Add, Div, Mul, Sub};
+        match (operator, self.known(a), self.known(b)) {
+            (_, Some(a), Some(b)) => self.constant(operator.of(a, b)),
+            (Add | Sub, _, Some(0.0)) | (Mul | Div, _, Some(1.0)) => a,
+            (Add, Some(0.0), _) | (Mul, Some(1.0), _) => b,
+            (Sub, Some(0.0), _) | (Mul, Some(-1.0), _) => self.simple_function(Function::Neg, b),
+            (Mul | Div, _, Some(-1.0)) => self.simple_function(Function::Neg, a),
+            (Mul, Some(0.0), _) | (Mul, _, Some(0.0)) | (Div, Some(0.0), _) => self.constant(0.0),
+            // A division takes several times as long as a product.
+            (Div, None, Some(b)) if b.recip().is_normal() => {
+                let recip = self.constant(b.recip());
+                self.push(Op::Between(Mul, a, recip))
+            }
+            _ => self.push(Op::Between(operator, a, b)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Listing, Num};
+
+    #[test]
+    fn what_is_known_is_worked_out() {
+        let listing = Listing::new();
+        let x = listing.name("x");
+        let half = x.lit(3.0) / x.lit(6.0);
+        let y = (x.clone() * (half.clone() + half) + x.lit(0.0)) / x.lit(4.0) - x.lit(2.0) * x.lit(0.0) * x.clone();
+        let (graph, results) = listing.graph().simplified(&[y.id()]);
+        assert_eq!(graph.statements(&results), "    const real t2 = x * real(2.5e-1);\n");
+        assert_eq!(graph.evaluate(&results, &[3.0]), [0.75]);
+    }
+}

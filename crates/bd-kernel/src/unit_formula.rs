@@ -1,0 +1,223 @@
+//! [`UnitFormula`]: step and adjoint of a unit as graphs, and as CUDA C.
+
+use crate::{Code, Error, Graph, Id, Listing, Num, Result, SurrogateGradient};
+
+/// A neuron or synapse as graphs: its step, the adjoint, and the slope of its surrogate.
+///
+/// Names of the inputs, in this order: `x` (of several ports `x[0]`, `x[1]`, ...), `s[0]`, `s[1]`, ... of the state; of the adjoint then
+/// `over`, `slope`, `gy`, `gnext[0]`, `gnext[1]`, ... The last numbers of the state may be [held](crate::Unit::HELD).
+#[derive(Debug, Clone)]
+pub struct UnitFormula {
+    pub(crate) name: String,
+    pub(crate) ports: usize,
+    pub(crate) step: StepGraph,
+    pub(crate) adjoint: AdjointGraph,
+    slope: (Graph, Id),
+    /// A function that has no form but Rust's.
+    refused: Option<Error>,
+}
+
+/// Forward.
+#[derive(Debug, Clone)]
+pub(crate) struct StepGraph {
+    pub(crate) graph: Graph,
+    pub(crate) y: Id,
+    /// The next state, without what is held.
+    pub(crate) next: Vec<Id>,
+    /// The distance from the threshold, of units that spike.
+    pub(crate) over: Option<Id>,
+}
+
+/// Backward.
+#[derive(Debug, Clone)]
+pub(crate) struct AdjointGraph {
+    pub(crate) graph: Graph,
+    /// By port.
+    pub(crate) gx: Vec<Id>,
+    /// By number of state, what is held included.
+    pub(crate) gs: Vec<Id>,
+}
+
+/// Where the formulas of a unit are written, with what they read.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) listing: Listing,
+    /// By port.
+    pub(crate) x: Vec<Code>,
+    pub(crate) s: Vec<Code>,
+}
+
+impl Reading {
+    pub(crate) fn new(ports: usize, states: usize) -> Self {
+        let listing = Listing::new();
+        let x = match ports {
+            1 => vec![listing.name("x")],
+            _ => names(&listing, "x", ports),
+        };
+        let s = names(&listing, "s", states);
+        Self { listing, x, s }
+    }
+
+    /// What the adjoint reads besides: `over`, `slope`, `gy`, and `gnext`.
+    pub(crate) fn of_adjoint(&self) -> ([Code; 3], Vec<Code>) {
+        let single = ["over", "slope", "gy"].map(|name| self.listing.name(name));
+        (single, names(&self.listing, "gnext", self.s.len()))
+    }
+}
+
+fn names(listing: &Listing, name: &str, count: usize) -> Vec<Code> {
+    (0..count).map(|i| listing.name(&format!("{name}[{i}]"))).collect()
+}
+
+pub(crate) fn ids(codes: &[Code]) -> Vec<Id> {
+    codes.iter().map(Code::id).collect()
+}
+
+impl UnitFormula {
+    /// From a step with `ports` inputs and `states` numbers of state, of which the last may be held: inputs and state to the output and the next
+    /// state without what is held. It spikes by calling its last argument with the distance from the threshold, at most once.
+    ///
+    /// The adjoint is worked out by reverse mode.
+    pub fn new(
+        name: &str,
+        [ports, states]: [usize; 2],
+        surrogate: &impl SurrogateGradient,
+        step: impl Fn(&[Code], &[Code], &mut dyn FnMut(Code) -> Code) -> (Code, Vec<Code>),
+    ) -> Self {
+        let forward = |reading: &Reading| {
+            let mut over = None;
+            let (y, next) = step(&reading.x, &reading.s, &mut |distance| {
+                over = Some(distance.clone());
+                distance.heaviside()
+            });
+            (y, next, over)
+        };
+        let adjoint = |reading: &Reading| {
+            let ([over, slope, gy], gnext) = reading.of_adjoint();
+            let (y, mut next) = step(&reading.x, &reading.s, &mut |distance| {
+                reading.listing.surrogate(&over.clone().heaviside(), &distance, &slope)
+            });
+            // What is held is its own next one.
+            next.extend(reading.s[next.len()..].iter().cloned());
+            let mut graph = reading.listing.graph();
+            let seeds: Vec<(Id, Id)> =
+                std::iter::once((y.id(), gy.id())).chain(ids(&next).into_iter().zip(ids(&gnext))).collect();
+            let by: Vec<Id> = reading.x.iter().chain(&reading.s).map(Code::id).collect();
+            let mut gx = graph.gradient(&seeds, &by);
+            let gs = gx.split_off(ports);
+            AdjointGraph { graph, gx, gs }
+        };
+        Self::from_parts(name, [ports, states], surrogate, forward, adjoint)
+    }
+
+    /// From what writes the step (output, next state, distance from the threshold), and what writes the adjoint.
+    pub(crate) fn from_parts(
+        name: &str,
+        [ports, states]: [usize; 2],
+        surrogate: &impl SurrogateGradient,
+        forward: impl Fn(&Reading) -> (Code, Vec<Code>, Option<Code>),
+        adjoint: impl Fn(&Reading) -> AdjointGraph,
+    ) -> Self {
+        let reading = Reading::new(ports, states);
+        let (y, next, over) = forward(&reading);
+        let step =
+            StepGraph { y: y.id(), next: ids(&next), over: over.map(|over| over.id()), graph: reading.listing.graph() };
+        let (slope_listing, slope) = surrogate_slope(surrogate);
+        let refused = [&reading.listing, &slope_listing].into_iter().find_map(|listing| listing.finished().err());
+        let slope = (slope_listing.graph(), slope.id());
+        let adjoint = adjoint(&Reading::new(ports, states));
+        Self { name: name.to_owned(), ports, step, adjoint, slope, refused }
+    }
+
+    /// Numbers of state that change.
+    pub(crate) fn moving(&self) -> usize {
+        self.step.next.len()
+    }
+
+    /// Numbers of state that are held.
+    pub(crate) fn held(&self) -> usize {
+        self.adjoint.gs.len() - self.moving()
+    }
+
+    /// Whether the adjoint reads the inputs, and for each number of state that changes whether it reads that.
+    pub(crate) fn reads(&self) -> (bool, Vec<bool>) {
+        let AdjointGraph { graph, gx, gs } = &self.adjoint;
+        let results: Vec<Id> = gx.iter().chain(gs).copied().collect();
+        let reads = |name: &str| graph.depends(&results, name);
+        let input = match self.ports {
+            1 => reads("x"),
+            ports => (0..ports).any(|port| reads(&format!("x[{port}]"))),
+        };
+        (input, (0..self.moving()).map(|j| reads(&format!("s[{j}]"))).collect())
+    }
+
+    /// The same with [simplified](Graph::simplified) graphs.
+    pub fn simplified(&self) -> Self {
+        let StepGraph { graph, y, next, over } = &self.step;
+        let made: Vec<Id> = std::iter::once(*y).chain(*over).chain(next.iter().copied()).collect();
+        let (graph, mut made) = graph.simplified(&made);
+        let next = made.split_off(1 + usize::from(over.is_some()));
+        let step = StepGraph { graph, y: made[0], next, over: made.get(1).copied() };
+        let AdjointGraph { graph, gx, gs } = &self.adjoint;
+        let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
+        let (graph, mut gx) = graph.simplified(&pulled);
+        let gs = gx.split_off(self.ports);
+        Self { step, adjoint: AdjointGraph { graph, gx, gs }, ..self.clone() }
+    }
+
+    /// Step, adjoint and surrogate of a unit with one port as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
+    /// `real` is `float` unless the text that includes this has defined it before (`#define real double`).
+    pub fn cuda(&self) -> Result<String> {
+        if let Some(error) = &self.refused {
+            return Err(error.clone());
+        }
+        assert!(self.ports == 1, "units with several ports have no text");
+        let assign = |graph: &Graph, ids: &[Id], to: &str| -> String {
+            ids.iter().enumerate().map(|(j, id)| format!("    {to}[{j}] = {};\n", graph.operand(*id))).collect()
+        };
+        let StepGraph { graph: forward, y, next, over } = &self.step;
+        let made: Vec<Id> = std::iter::once(*y).chain(*over).chain(next.iter().copied()).collect();
+        let held: String = (next.len()..self.adjoint.gs.len()).map(|j| format!("    next[{j}] = s[{j}];\n")).collect();
+        let AdjointGraph { graph: adjoint, gx, gs } = &self.adjoint;
+        let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
+        let (slope_graph, slope) = &self.slope;
+        Ok(format!(
+            "#ifndef real\n#define real float\n#endif\n
+// {name}: the step. `over` is the distance from the threshold.
+__device__ inline void step(const real x, const real *s, real *y, real *next, real *over) {{
+{forward_text}    *over = {over};
+    *y = {y};
+{next}{held}}}
+
+// What stands in for the derivative of a spike.
+__device__ inline real surrogate_gradient(const real distance) {{
+{slope_text}    return {slope};
+}}
+
+// The adjoint of the step: gradients of output and next state to those of input and state.
+__device__ inline void adjoint(const real x, const real *s, const real over, const real slope, const real gy,
+                               const real *gnext, real *gx, real *gs) {{
+{adjoint_text}    *gx = {gx};
+{gs}}}
+",
+            name = self.name,
+            forward_text = forward.statements(&made),
+            over = over.map_or("real(0e0)".to_owned(), |over| forward.operand(over)),
+            y = forward.operand(*y),
+            next = assign(forward, next, "next"),
+            slope_text = slope_graph.statements(std::slice::from_ref(slope)),
+            slope = slope_graph.operand(*slope),
+            adjoint_text = adjoint.statements(&pulled),
+            gx = adjoint.operand(gx[0]),
+            gs = assign(adjoint, gs, "gs"),
+        ))
+    }
+}
+
+/// Compiled once for all units with such a surrogate.
+#[inline(never)]
+fn surrogate_slope<G: SurrogateGradient>(surrogate: &G) -> (Listing, Code) {
+    let listing = Listing::new();
+    let slope = surrogate.grad(listing.name("distance"));
+    (listing, slope)
+}
