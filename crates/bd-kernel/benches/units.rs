@@ -2,7 +2,7 @@
 //!
 //!     cargo bench -p bd-kernel --bench units
 //!
-//! 256 neurons, 64 steps, 32 samples. The ways take turns; a figure is the median of 15.
+//! 64 neurons, 50 steps, 32 samples. The ways take turns; a figure is the median of 15.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,8 +14,8 @@ use bd_kernel::{
     UnitKernel, UnitProgram,
 };
 
-const N: usize = 256;
-const STEPS: usize = 64;
+const N: usize = 64;
+const STEPS: usize = 50;
 const LANES: usize = 32;
 const ROUNDS: usize = 15;
 const SURROGATE: Surrogate = Surrogate::Sigmoid { alpha: 4.0 };

@@ -60,9 +60,10 @@ pub(crate) fn exp<C: Cpu, F: Real>(x: F) -> F {
     // Beyond these ends nothing changes, and half of the power is a number of full precision.
     let end = F::EXP_LIMIT + F::EXP_LIMIT * F::of(0.25);
     let x = at_most(if x < -end { -end } else { x }, end);
-    let half = (x * F::of(0.5 * std::f64::consts::LOG2_E)).nearest_whole();
-    let (power, rest) = (half.exp2_of_whole(), exp_rest::<C, F>(x, half + half));
-    C::mul_add(power, rest, power) * power
+    let whole = (x * F::of(std::f64::consts::LOG2_E)).nearest_whole();
+    let half = (whole * F::of(0.5)).nearest_whole();
+    let (power, rest) = (half.exp2_of_whole(), exp_rest::<C, F>(x, whole));
+    C::mul_add(power, rest, power) * (whole - half).exp2_of_whole()
 }
 
 /// `(e^x - 1) / x`, [`phi_1`](crate::Num::phi): 1 at 0. Above the limit of `e^x` a number of that size.
@@ -114,7 +115,7 @@ pub fn tanh<C: Cpu, F: Real>(x: F) -> F {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Instructions, Loops, vectorised};
+    use super::super::{Instructions, Loops, Num, vectorised};
     use super::*;
 
     /// Both functions of some numbers.
@@ -160,6 +161,50 @@ mod tests {
             assert!(sigmoid < 3e-7 && tanh < 3e-7, "{instructions:?}: {sigmoid:.1e}, {tanh:.1e}");
             let (sigmoid, tanh) = worst::<f64>(instructions, 708.0);
             assert!(sigmoid < 6e-16 && tanh < 6e-16, "{instructions:?}: {sigmoid:.1e}, {tanh:.1e}");
+        }
+    }
+
+    /// `e^x`, and `phi_1` and `phi_2` of some numbers.
+    struct Exponentials<'a, F>(&'a [F], &'a mut [[F; 3]]);
+
+    impl<F: Real> Loops for Exponentials<'_, F> {
+        #[inline(always)]
+        fn run<C: Cpu>(self) {
+            for (x, y) in self.0.iter().zip(self.1) {
+                *y = [exp::<C, F>(*x), phi_1::<C, F>(*x), phi_2::<C, F>(*x)];
+            }
+        }
+    }
+
+    /// Largest relative errors where results are numbers of full precision, against the definitions in float64 and libm's exponential.
+    fn worst_of_exponentials<F: Real + Into<f64>>(instructions: Instructions, within: f64) -> [f64; 3] {
+        let grid = (0..70_000).map(|i| 1e-12 * 1.0005f64.powi(i)).take_while(|x| *x < within);
+        let xs: Vec<F> = grid.flat_map(|x| [F::of(x), F::of(-x)]).collect();
+        let mut ys = vec![[F::default(); 3]; xs.len()];
+        vectorised(instructions, Exponentials(&xs, &mut ys));
+        let mut worst = [0.0f64; 3];
+        for (x, ys) in xs.iter().zip(ys) {
+            let x: f64 = (*x).into();
+            for (worst, (found, exact)) in worst.iter_mut().zip(ys.into_iter().zip([x.exp(), x.phi(1), x.phi(2)])) {
+                *worst = worst.max((found.into() / exact - 1.0).abs());
+            }
+        }
+        worst
+    }
+
+    #[test]
+    fn exponentials_are_exact_to_a_few_units_in_the_last_place() {
+        for instructions in every_way() {
+            let found = worst_of_exponentials::<f32>(instructions, 87.0);
+            assert!(found[0] < 5e-7 && found[1] < 5e-7 && found[2] < 9e-7, "{instructions:?}: {found:?}");
+            let found = worst_of_exponentials::<f64>(instructions, 708.0);
+            assert!(found[0] < 1e-15 && found[1] < 1e-15 && found[2] < 2e-15, "{instructions:?}: {found:?}");
+            let xs = [0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 710.0, -746.0];
+            let mut ys = [[0.0; 3]; 6];
+            vectorised(instructions, Exponentials(&xs, &mut ys));
+            assert_eq!(ys[0], [1.0, 1.0, 0.5]);
+            assert_eq!(ys.map(|y| y[0])[1..3], [f64::INFINITY, 0.0]);
+            assert!(ys[3].iter().all(|y| y.is_nan()) && ys[4][0] == f64::INFINITY && ys[5][0] == 0.0, "{ys:?}");
         }
     }
 

@@ -1,9 +1,10 @@
 //! [`GraphKernel`]: the loops of units whose formula is known when the program runs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::models::surrogate::Surrogate;
-use crate::program::{Loaded, Program, Registers};
+use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
 use crate::{AnyKernel, Facts, Formula, Grads, Id, Input, Kernel, Numbers, Real, Result, Sizes, Tile, UnitFormula};
 
@@ -22,8 +23,13 @@ pub struct UnitProgram {
     surrogate: Option<Surrogate>,
     /// Whether the adjoint reads the inputs, and each number of state.
     reads: (bool, Vec<bool>),
-    forward: Program,
+    /// Without and with the distance from the threshold as a result.
+    forward: [Program; 2],
     backward: Program,
+    /// States that are the output as it was: `spike`. They are written once, after a stretch.
+    repeats: Vec<bool>,
+    /// Whether the slope of the surrogate is worked out before, by a Rust function.
+    slope_before: bool,
     text: Result<String>,
 }
 
@@ -40,22 +46,27 @@ impl UnitProgram {
         assert!(surrogate.is_some() == formula.step.over.is_some(), "units have a surrogate if they spike");
         let (ports, states) = (formula.ports, formula.adjoint.gs.len());
         let step = &formula.step;
+        let repeats: Vec<bool> =
+            step.next.iter().enumerate().map(|(j, id)| *id == step.y && !formula.step_reads(j)).collect();
         let results: Vec<(Id, Option<usize>)> = std::iter::once((step.y, None))
-            .chain(step.next.iter().enumerate().map(|(j, id)| (*id, Some(ports + j))))
-            .chain(step.over.map(|over| (over, None)))
+            .chain(step.next.iter().enumerate().map(|(j, id)| (*id, (!repeats[j]).then_some(ports + j))))
             .collect();
-        let forward = Program::new(&step.graph, &results);
+        let and_over: Vec<_> = results.iter().copied().chain(step.over.map(|over| (over, None))).collect();
+        let forward = [&results, &and_over].map(|results| Program::new(&step.graph, results));
         let gnext = ports + states + GNEXT;
-        let pulled: Vec<(Id, Option<usize>)> = (formula.adjoint.gx.iter().map(|id| (*id, None)))
-            .chain(formula.adjoint.gs.iter().enumerate().map(|(j, id)| (*id, Some(gnext + j))))
+        let adjoint = formula.adjoint_with_slope();
+        let pulled: Vec<(Id, Option<usize>)> = (adjoint.gx.iter().map(|id| (*id, None)))
+            .chain(adjoint.gs.iter().enumerate().map(|(j, id)| (*id, Some(gnext + j))))
             .collect();
-        let backward = Program::new(&formula.adjoint.graph, &pulled);
-        Self { reads: formula.reads(), text: formula.cuda(), formula, surrogate, forward, backward }
+        let backward = Program::new(&adjoint.graph, &pulled);
+        let text = formula.cuda();
+        let slope_before = surrogate.is_some() && text.is_err();
+        Self { reads: formula.reads(), repeats, slope_before, text, formula, surrogate, forward, backward }
     }
 
     /// Instructions of a step, and of its adjoint.
     pub fn instructions(&self) -> [usize; 2] {
-        [self.forward.len(), self.backward.len()]
+        [self.forward[0].len(), self.backward.len()]
     }
 
     fn n_states_kept(&self) -> usize {
@@ -110,7 +121,7 @@ fn units_of_a_row<F>(program: &Program, lanes: usize) -> usize {
     (width.clamp(WIDTH[0], WIDTH[1]) / lanes).max(1)
 }
 
-/// The units of a row and their samples, for copies between registers and blocks.
+/// The units of a row and their samples.
 #[derive(Clone, Copy)]
 struct Group {
     first: usize,
@@ -120,42 +131,36 @@ struct Group {
 }
 
 impl Group {
-    fn all(n: usize, tile: Tile, units: usize) -> impl DoubleEndedIterator<Item = Self> {
+    fn all(n: usize, tile: Tile, units: usize) -> impl Iterator<Item = Self> {
         (0..n).step_by(units).map(move |first| Self { first, units: units.min(n - first), n, tile })
     }
 
-    /// Where the numbers of each unit begin, in a row and in a leaf of the state.
-    fn of_state(self, leaf: usize) -> impl Iterator<Item = (usize, usize)> {
-        let Self { first, units, n, tile } = self;
-        (0..units).map(move |unit| (unit * tile.lanes, (leaf * n + first + unit) * tile.lanes))
+    /// Their numbers in a leaf of the state, `[unit][lane]`.
+    fn leaf(self, leaf: usize) -> Range<usize> {
+        let begin = (leaf * self.n + self.first) * self.tile.lanes;
+        begin..begin + self.units * self.tile.lanes
     }
 
-    /// The same in the block of a channel's series.
-    fn of_series(self, channel: usize, step: usize) -> impl Iterator<Item = (usize, usize)> {
-        let Self { first, units, n, tile } = self;
-        let begin = move |unit| (channel * n + first + unit) * tile.len() + step * tile.lanes;
-        (0..units).map(move |unit| (unit * tile.lanes, begin(unit)))
+    /// The numbers of a row that are theirs.
+    fn row(self) -> Range<usize> {
+        0..self.units * self.tile.lanes
     }
 
-    fn read<F: Real>(self, row: &mut [F], from: &[F], places: impl Iterator<Item = (usize, usize)>) {
-        for (at, begin) in places {
-            row[at..at + self.tile.lanes].copy_from_slice(&from[begin..begin + self.tile.lanes]);
-        }
+    /// Their series among those of a block's channels, for a row of registers.
+    fn channel(self, row: usize, block: usize, channel: usize) -> Channel {
+        Channel { row, block, begin: (channel * self.n + self.first) * self.tile.len(), own: false }
     }
 
-    fn write<F: Real>(self, row: &[F], to: &mut [F], places: impl Iterator<Item = (usize, usize)>) {
-        for (at, begin) in places {
-            to[begin..begin + self.tile.lanes].copy_from_slice(&row[at..at + self.tile.lanes]);
-        }
+    /// The same for a result.
+    fn result(self, program: &Program, which: usize, block: usize, channel: usize) -> Channel {
+        Channel { own: program.owns(which), ..self.channel(program.result(which), block, channel) }
     }
 
     /// What the units hold, the same for all samples, into the rows from `row` on.
     fn hold<F: Real>(self, registers: &mut Registers<F>, row: usize, held: &[F]) {
         for (j, held) in held.chunks_exact(self.n).enumerate() {
-            let row = registers.row_mut(row + j);
-            for unit in 0..self.units {
-                row[unit * self.tile.lanes..][..self.tile.lanes].fill(held[self.first + unit]);
-            }
+            let of_units = registers.row_mut(row + j).chunks_exact_mut(self.tile.lanes);
+            of_units.zip(&held[self.first..][..self.units]).for_each(|(lanes, held)| lanes.fill(*held));
         }
     }
 }
@@ -184,7 +189,7 @@ impl Formula for GraphKernel {
 
 impl<F: Real> Kernel<F> for GraphKernel {
     fn sizes(&self) -> Sizes {
-        let n_work = if self.unit.surrogate.is_some() { self.n } else { 0 };
+        let n_work = if self.unit.slope_before { self.n } else { 0 };
         let (n_in, n_state) = (self.unit.formula.ports * self.n, self.unit.formula.moving() * self.n);
         Sizes { n_in, n_out: self.n, n_state, n_work, n_params: self.unit.formula.held() * self.n }
     }
@@ -202,93 +207,104 @@ impl<F: Real> Kernel<F> for GraphKernel {
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
-        let (xs, ports, moving) = (xs.dense(), self.unit.formula.ports, self.unit.formula.moving());
-        let units = units_of_a_row::<F>(&self.unit.forward, tile.lanes);
-        let mut registers = Registers::new(self.unit.forward.rows(), units * tile.lanes);
-        let program: Loaded<F> = self.unit.forward.load();
+        let (unit, xs) = (&*self.unit, xs.dense());
+        let (ports, moving) = (unit.formula.ports, unit.formula.moving());
+        let forward = &unit.forward[usize::from(tile.keep)];
+        let units = units_of_a_row::<F>(forward, tile.lanes);
+        let mut registers = Registers::new(forward.rows(), units * tile.lanes);
+        let program = forward.load();
         for group in Group::all(self.n, tile, units) {
             for j in 0..moving {
-                group.read(registers.row_mut(ports + j), state, group.of_state(j));
+                registers.row_mut(ports + j)[group.row()].copy_from_slice(&state[group.leaf(j)]);
             }
             group.hold(&mut registers, ports + moving, self.held());
-            for t in 0..tile.steps {
-                for port in 0..ports {
-                    group.read(registers.row_mut(port), xs, group.of_series(port, t));
-                }
-                if tile.keep {
-                    for (place, j) in self.unit.kept_states().enumerate() {
-                        group.write(registers.row(ports + j), kept, group.of_series(place, t));
-                    }
-                }
-                program.run(tile.instructions, &mut registers);
-                group.write(registers.row(self.unit.forward.result(0)), ys, group.of_series(0, t));
-                if tile.keep && self.unit.surrogate.is_some() {
-                    let over = registers.row(self.unit.forward.result(1 + moving));
-                    group.write(over, kept, group.of_series(self.unit.n_states_kept(), t));
-                }
+            let loads: Vec<_> = (0..ports).map(|port| group.channel(port, 0, port)).collect();
+            let mut stores = vec![group.result(forward, 0, 0, 0)];
+            let mut keeps = Vec::new();
+            if tile.keep {
+                keeps.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
+                let over = unit.surrogate.map(|_| group.result(forward, 1 + moving, 1, unit.n_states_kept()));
+                stores.extend(over);
             }
-            for j in 0..moving {
-                group.write(registers.row(ports + j), state, group.of_state(j));
+            let steps = Steps {
+                program: &program,
+                steps: tile.steps,
+                backward: false,
+                lanes: tile.lanes,
+                units: group.units,
+                read: &[xs],
+                loads: &loads,
+                written: &mut [&mut *ys, &mut *kept],
+                keeps: &keeps,
+                stores: &stores,
+            };
+            run_steps(tile.instructions, steps, &mut registers);
+            for j in (0..moving).filter(|j| !unit.repeats[*j]) {
+                state[group.leaf(j)].copy_from_slice(&registers.row(ports + j)[group.row()]);
+            }
+        }
+        for j in (0..moving).filter(|j| unit.repeats[*j]) {
+            let leaf = state[j * self.n * tile.lanes..].chunks_exact_mut(tile.lanes);
+            for (last, series) in leaf.zip(ys.chunks_exact(tile.len())) {
+                last.copy_from_slice(&series[tile.len() - tile.lanes..]);
             }
         }
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], slopes: &mut [F], grads: Grads<'_, F>) {
-        let (xs, ports, moving) = (xs.dense(), self.unit.formula.ports, self.unit.formula.moving());
-        let states = moving + self.unit.formula.held();
-        let n_values = self.n * tile.len();
-        if let Some(surrogate) = self.unit.surrogate {
-            let over = &kept[self.unit.n_states_kept() * n_values..][..n_values];
+        let (unit, xs) = (&*self.unit, xs.dense());
+        let (ports, moving) = (unit.formula.ports, unit.formula.moving());
+        let (states, n_values) = (moving + unit.formula.held(), self.n * tile.len());
+        if let Some(surrogate) = unit.surrogate.filter(|_| unit.slope_before) {
+            let over = &kept[unit.n_states_kept() * n_values..][..n_values];
             surrogates(tile.instructions, surrogate, over, &mut slopes[..n_values]);
         }
-        let units = units_of_a_row::<F>(&self.unit.backward, tile.lanes);
-        let mut registers = Registers::new(self.unit.backward.rows(), units * tile.lanes);
-        let program: Loaded<F> = self.unit.backward.load();
+        let units = units_of_a_row::<F>(&unit.backward, tile.lanes);
+        let mut registers = Registers::new(unit.backward.rows(), units * tile.lanes);
+        let program = unit.backward.load();
         let (spike, gnext) = (ports + states, ports + states + GNEXT);
         for group in Group::all(self.n, tile, units) {
             group.hold(&mut registers, ports + moving, self.held());
-            for j in 0..states {
-                let row = registers.row_mut(gnext + j);
-                match j < moving {
-                    true => group.read(row, grads.state, group.of_state(j)),
-                    // Of what is held, nothing is asked after the stretch.
-                    false => row.fill(F::default()),
-                }
-            }
-            for t in (0..tile.steps).rev() {
-                if self.unit.reads.0 {
-                    for port in 0..ports {
-                        group.read(registers.row_mut(port), xs, group.of_series(port, t));
-                    }
-                }
-                for (place, j) in self.unit.kept_states().enumerate() {
-                    group.read(registers.row_mut(ports + j), kept, group.of_series(place, t));
-                }
-                if self.unit.surrogate.is_some() {
-                    group.read(registers.row_mut(spike + OVER), kept, group.of_series(self.unit.n_states_kept(), t));
-                    group.read(registers.row_mut(spike + SLOPE), slopes, group.of_series(0, t));
-                }
-                group.read(registers.row_mut(spike + GY), grads.ys, group.of_series(0, t));
-                program.run(tile.instructions, &mut registers);
-                if !grads.xs.is_empty() {
-                    for port in 0..ports {
-                        let row = registers.row_mut(self.unit.backward.result(port));
-                        // As in compiled loops: what is left of a surrogate far from the threshold makes products slow.
-                        row.iter_mut().for_each(|x| *x = x.flushed());
-                        group.write(row, grads.xs, group.of_series(port, t));
-                    }
-                }
-            }
             for j in 0..moving {
-                group.write(registers.row(gnext + j), grads.state, group.of_state(j));
+                registers.row_mut(gnext + j)[group.row()].copy_from_slice(&grads.state[group.leaf(j)]);
+            }
+            // Of what is held, nothing is asked after the stretch.
+            (moving..states).for_each(|j| registers.row_mut(gnext + j).fill(F::default()));
+            let mut loads = vec![group.channel(spike + GY, 3, 0)];
+            loads.extend((0..ports).filter(|_| unit.reads.0).map(|port| group.channel(port, 0, port)));
+            loads.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
+            if unit.surrogate.is_some() {
+                loads.push(group.channel(spike + OVER, 1, unit.n_states_kept()));
+            }
+            if unit.slope_before {
+                loads.push(group.channel(spike + SLOPE, 2, 0));
+            }
+            let wanted = (0..ports).filter(|_| !grads.xs.is_empty());
+            let stores: Vec<_> = wanted.map(|port| group.result(&unit.backward, port, 0, port)).collect();
+            let steps = Steps {
+                program: &program,
+                steps: tile.steps,
+                backward: true,
+                lanes: tile.lanes,
+                units: group.units,
+                read: &[xs, kept, slopes, grads.ys],
+                loads: &loads,
+                written: &mut [&mut *grads.xs],
+                keeps: &[],
+                stores: &stores,
+            };
+            run_steps(tile.instructions, steps, &mut registers);
+            for j in 0..moving {
+                grads.state[group.leaf(j)].copy_from_slice(&registers.row(gnext + j)[group.row()]);
             }
             for j in moving..states {
-                for (at, unit) in (0..group.units).map(|unit| (unit * tile.lanes, group.first + unit)) {
-                    let row = &registers.row(gnext + j)[at..at + tile.lanes];
-                    let sum = row.iter().fold(F::default(), |sum, gradient| sum + *gradient);
-                    grads.params[(j - moving) * self.n + unit] += sum;
+                let sums = &mut grads.params[(j - moving) * self.n + group.first..][..group.units];
+                for (sum, lanes) in sums.iter_mut().zip(registers.row(gnext + j).chunks_exact(tile.lanes)) {
+                    *sum += lanes.iter().fold(F::default(), |sum, gradient| sum + *gradient);
                 }
             }
         }
+        // As in compiled loops: what is left of a surrogate far from the threshold makes products slow.
+        grads.xs.iter_mut().for_each(|x| *x = x.flushed());
     }
 }

@@ -139,6 +139,13 @@ impl UnitFormula {
         self.adjoint.gs.len() - self.moving()
     }
 
+    /// Whether a step reads a number of state.
+    pub(crate) fn step_reads(&self, state: usize) -> bool {
+        let StepGraph { graph, y, next, over } = &self.step;
+        let made: Vec<Id> = std::iter::once(*y).chain(*over).chain(next.iter().copied()).collect();
+        graph.depends(&made, &format!("s[{state}]"))
+    }
+
     /// Whether the adjoint reads the inputs, and for each number of state that changes whether it reads that.
     pub(crate) fn reads(&self) -> (bool, Vec<bool>) {
         let AdjointGraph { graph, gx, gs } = &self.adjoint;
@@ -149,6 +156,25 @@ impl UnitFormula {
             ports => (0..ports).any(|port| reads(&format!("x[{port}]"))),
         };
         (input, (0..self.moving()).map(|j| reads(&format!("s[{j}]"))).collect())
+    }
+
+    /// The adjoint with the slope of the surrogate worked out in it, of its distance from the threshold: it does not read `slope`. Without
+    /// effect if the slope is a Rust function.
+    pub(crate) fn adjoint_with_slope(&self) -> AdjointGraph {
+        let AdjointGraph { graph, gx, gs } = &self.adjoint;
+        if self.refused.is_some() {
+            return self.adjoint.clone();
+        }
+        let listing = Listing::new();
+        let mut inputs: Vec<Code> = graph.inputs().iter().map(|name| listing.name(name)).collect();
+        let place = |name: &str| graph.inputs().iter().position(|input| input == name).expect("an input of adjoints");
+        let (slope_graph, slope) = &self.slope;
+        let over = inputs[place("over")].clone();
+        inputs[place("slope")] = slope_graph.evaluate(&[*slope], &[over]).remove(0);
+        let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
+        let mut gx = ids(&graph.evaluate(&pulled, &inputs));
+        let gs = gx.split_off(self.ports);
+        AdjointGraph { graph: listing.graph(), gx, gs }
     }
 
     /// The same with [simplified](Graph::simplified) graphs.

@@ -50,10 +50,10 @@ pub(super) fn allocate(lowered: Lowered, replaced: &[Option<usize>]) -> Program 
         }
     }
     // A row that the move of another result writes is saved first.
-    for which in 0..ends.len() {
-        if moves.iter().any(|(other, to)| *other != which && *to == ends[which]) {
-            done.push((rows, copy(ends[which])));
-            ends[which] = rows;
+    for (which, end) in ends.iter_mut().enumerate() {
+        if moves.iter().any(|(other, to)| *other != which && to == end) {
+            done.push((rows, copy(*end)));
+            *end = rows;
             rows += 1;
         }
     }
@@ -61,7 +61,7 @@ pub(super) fn allocate(lowered: Lowered, replaced: &[Option<usize>]) -> Program 
         done.push((to, copy(ends[which])));
         ends[which] = to;
     }
-    Program { instructions: done, rows: rows.into(), results: ends }
+    Program { instructions: done, inputs, rows: rows.into(), results: ends }
 }
 
 fn copy(a: Row) -> Instruction {

@@ -1,5 +1,7 @@
 //! From the operations of a graph to instructions that do several of them at once.
 
+use std::collections::HashMap;
+
 use super::{Instruction, Row};
 use crate::{Function, Graph, Id, Op, Operator};
 
@@ -32,6 +34,8 @@ enum View {
 
 struct Lowering {
     lowered: Lowered,
+    /// Rows by what makes them: nothing is calculated twice.
+    known: HashMap<String, Row>,
     views: Vec<View>,
 }
 
@@ -42,7 +46,7 @@ pub(super) fn lower(graph: &Graph, results: &[Id]) -> Lowered {
     let read = graph.operations().iter().flat_map(Op::reads).chain(results.iter().copied());
     read.for_each(|id| uses[id.place()] += 1);
     let lowered = Lowered { inputs: graph.inputs().len(), instructions: Vec::new(), results: Vec::new() };
-    let mut lowering = Lowering { lowered, views: Vec::new() };
+    let mut lowering = Lowering { lowered, known: HashMap::new(), views: Vec::new() };
     for (place, op) in graph.operations().iter().enumerate() {
         let view = lowering.view(op, uses[place] == 1);
         lowering.views.push(view);
@@ -57,8 +61,12 @@ pub(super) fn lower(graph: &Graph, results: &[Id]) -> Lowered {
 impl Lowering {
     fn emit(&mut self, instruction: Instruction) -> Row {
         let row = self.lowered.inputs + self.lowered.instructions.len();
-        self.lowered.instructions.push(instruction);
-        Row::try_from(row).expect("limits of formulas keep the number of rows below 65,536")
+        let row = Row::try_from(row).expect("limits of formulas keep the number of rows below 65,536");
+        // `{:?}` writes all digits.
+        *self.known.entry(format!("{instruction:?}")).or_insert_with(|| {
+            self.lowered.instructions.push(instruction);
+            row
+        })
     }
 
     fn made(&mut self, instruction: Instruction) -> View {
@@ -91,7 +99,7 @@ impl Lowering {
         match view {
             View::Affine { row, k: 1.0, l: 0.0 } => row,
             // Any row, times zero: but it might be infinite.
-            View::Constant(value) => self.emit(Instruction::Choose { a: 0, k: value, l: value }),
+            View::Constant(value) => self.emit(Instruction::Choose { a: 0, k: value, l: value, m: 0.0 }),
             _ => match self.affine(view) {
                 (row, 1.0, 0.0) => row,
                 (a, k, l) => self.emit(Instruction::Affine { a, k, l }),
@@ -172,18 +180,18 @@ impl Lowering {
 
     fn pick(&mut self, x: View, a: View, b: View) -> View {
         let (x, k, l) = self.affine(x);
+        // `k x + l >= 0` is `x >= -l / k`, to the last digit if the division is exact.
+        let (x, m) = match k > 0.0 && k.to_bits() << 12 == 0 {
+            true => (x, -l / k),
+            false => (self.row(View::Affine { row: x, k, l }), 0.0),
+        };
         let instruction = match (a, b) {
-            // k x + l >= 0 where x >= -l / k; a division would move the border by a rounding.
-            (View::Constant(a), b) if k == 1.0 && !matches!(b, View::Constant(_)) => {
-                Instruction::Replace { a: x, b: self.row(b), k: a, l: -l }
-            }
-            _ => {
-                let x = self.row(View::Affine { row: x, k, l });
-                match (a, b) {
-                    (View::Constant(k), View::Constant(l)) => Instruction::Choose { a: x, k, l },
-                    (View::Constant(k), b) => Instruction::Replace { a: x, b: self.row(b), k, l: 0.0 },
-                    (a, b) => Instruction::Pick { a: x, b: self.row(a), c: self.row(b) },
-                }
+            (View::Constant(k), View::Constant(l)) => Instruction::Choose { a: x, k, l, m },
+            (View::Constant(k), b) => Instruction::Replace { a: x, b: self.row(b), k, l: m },
+            (a, b) if m == 0.0 => Instruction::Pick { a: x, b: self.row(a), c: self.row(b) },
+            (a, b) => {
+                let x = self.row(View::Affine { row: x, k: 1.0, l: -m });
+                Instruction::Pick { a: x, b: self.row(a), c: self.row(b) }
             }
         };
         self.made(instruction)

@@ -10,7 +10,7 @@ mod allocate;
 mod lower;
 mod run;
 
-pub(crate) use run::{Loaded, Registers};
+pub(crate) use run::{Channel, Registers, Steps, run_steps};
 
 /// What an instruction calculates, of rows `a`, `b`, `c` and constants `k`, `l`.
 ///
@@ -34,8 +34,8 @@ pub(crate) enum Instruction<K = f64> {
     Pick { a: Row, b: Row, c: Row },
     /// `k` where `a >= l`, else `b`.
     Replace { a: Row, b: Row, k: K, l: K },
-    /// `k` where `a >= 0`, else `l`.
-    Choose { a: Row, k: K, l: K },
+    /// `k` where `a >= m`, else `l`.
+    Choose { a: Row, k: K, l: K, m: K },
     /// `f(k a + l)`.
     Of { f: crate::Function, a: Row, k: K, l: K },
     /// `(k a)^l`.
@@ -71,7 +71,7 @@ impl<K> Instruction<K> {
             Self::Reciprocal { a, k, l } => Instruction::Reciprocal { a, k: of(k), l: of(l) },
             Self::Pick { a, b, c } => Instruction::Pick { a, b, c },
             Self::Replace { a, b, k, l } => Instruction::Replace { a, b, k: of(k), l: of(l) },
-            Self::Choose { a, k, l } => Instruction::Choose { a, k: of(k), l: of(l) },
+            Self::Choose { a, k, l, m } => Instruction::Choose { a, k: of(k), l: of(l), m: of(m) },
             Self::Of { f, a, k, l } => Instruction::Of { f, a, k: of(k), l: of(l) },
             Self::Power { a, k, l } => Instruction::Power { a, k: of(k), l: of(l) },
         }
@@ -86,6 +86,7 @@ impl<K> Instruction<K> {
 pub struct Program {
     /// Each with the row that it writes.
     instructions: Vec<(Row, Instruction)>,
+    inputs: usize,
     rows: usize,
     results: Vec<Row>,
 }
@@ -108,6 +109,12 @@ impl Program {
     /// The row of the result of this number.
     pub fn result(&self, which: usize) -> usize {
         self.results[which].into()
+    }
+
+    /// Whether the row of this result is its own when the program ends, and of no input.
+    pub(crate) fn owns(&self, which: usize) -> bool {
+        let row = self.results[which];
+        usize::from(row) >= self.inputs && self.results.iter().filter(|other| **other == row).count() == 1
     }
 
     /// How many instructions there are.

@@ -4,15 +4,16 @@ use super::{Instruction, Program, Row};
 use crate::cpu::{Cpu, Instructions, Loops, vectorised};
 use crate::functions::{exp, phi_1, phi_2, sigmoid, tanh};
 use crate::lanes::{read, write};
-use crate::{Block, Function, Real};
+use crate::{Block, Function, LANES, Real};
 
 /// Numbers of a row that a loop works on at once: a row has a multiple of it.
-pub(crate) const CHUNK: usize = 32;
+const CHUNK: usize = 32;
 
 /// Rows of numbers, all as long as each other.
 #[derive(Debug)]
 pub(crate) struct Registers<F: Real> {
     numbers: Block<F>,
+    rows: usize,
     width: usize,
 }
 
@@ -20,12 +21,17 @@ impl<F: Real> Registers<F> {
     /// Zeros: rows for numbers `[width]`, rounded up to whole [chunks](CHUNK).
     pub(crate) fn new(rows: usize, width: usize) -> Self {
         let width = width.next_multiple_of(CHUNK);
-        Self { numbers: Block::zeros(rows * width), width }
+        Self { numbers: Block::zeros(rows * width), rows, width }
     }
 
     /// A row.
     pub(crate) fn row(&self, row: usize) -> &[F] {
         &self.numbers[row * self.width..][..self.width]
+    }
+
+    fn places(&mut self) -> Vec<Place<F>> {
+        let rows = self.numbers.chunks_exact_mut(self.width);
+        rows.map(|row| Place { begin: row.as_mut_ptr(), apart: CHUNK }).collect()
     }
 
     /// A row, to be written.
@@ -36,86 +42,212 @@ impl<F: Real> Registers<F> {
 
 /// A [`Program`] with constants of the type that it calculates with.
 #[derive(Debug)]
-pub(crate) struct Loaded<F>(Vec<(Row, Instruction<F>)>);
+pub(crate) struct Loaded<F> {
+    instructions: Vec<(Row, Instruction<F>)>,
+    /// Rows from here on do not occur.
+    rows: usize,
+}
 
 impl Program {
     /// For numbers of this type.
     pub(crate) fn load<F: Real>(&self) -> Loaded<F> {
-        Loaded(self.instructions.iter().map(|(to, instruction)| (*to, instruction.with(F::of))).collect())
+        let instructions: Vec<_> =
+            self.instructions.iter().map(|(to, instruction)| (*to, instruction.with(F::of))).collect();
+        let rows = instructions
+            .iter()
+            .flat_map(|(to, instruction)| instruction.clone().reads().map(|row| *row).chain([*to]).collect::<Vec<_>>());
+        let rows = rows.map(|row| usize::from(row) + 1).max().unwrap_or(0);
+        Loaded { instructions, rows }
     }
 }
 
-impl<F: Real> Loaded<F> {
-    /// Once from the first instruction to the last.
-    #[inline]
-    pub(crate) fn run(&self, instructions: Instructions, registers: &mut Registers<F>) {
-        run(instructions, &self.0, registers);
-    }
+/// A channel of a block of series `[unit][step][lane]`, and the row that its numbers of a step go to or come from: those of some units, side by
+/// side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Channel {
+    pub(crate) row: usize,
+    /// Which of the blocks.
+    pub(crate) block: usize,
+    /// Where the first unit's series begins.
+    pub(crate) begin: usize,
+    /// Of a result: whether its row has nothing but it when a program ends, and nothing before.
+    pub(crate) own: bool,
 }
 
-/// Compiled once for all programs.
+/// What a program reads and writes in each step of a stretch.
+#[derive(Debug)]
+pub(crate) struct Steps<'a, 'b, F> {
+    pub(crate) program: &'a Loaded<F>,
+    pub(crate) steps: usize,
+    /// Whether the last step is the first.
+    pub(crate) backward: bool,
+    pub(crate) lanes: usize,
+    pub(crate) units: usize,
+    /// Blocks that are read.
+    pub(crate) read: &'a [&'b [F]],
+    /// Before the program.
+    pub(crate) loads: &'a [Channel],
+    /// Blocks that are written.
+    pub(crate) written: &'a mut [&'b mut [F]],
+    /// Before the program.
+    pub(crate) keeps: &'a [Channel],
+    /// After it.
+    pub(crate) stores: &'a [Channel],
+}
+
+/// The program once for each step. Compiled once for all programs.
 #[inline(never)]
-fn run<F: Real>(instructions: Instructions, program: &[(Row, Instruction<F>)], registers: &mut Registers<F>) {
-    let width = registers.width;
-    vectorised(instructions, Running { program, numbers: &mut registers.numbers, width });
+pub(crate) fn run_steps<F: Real>(instructions: Instructions, steps: Steps<'_, '_, F>, registers: &mut Registers<F>) {
+    vectorised(instructions, Running { steps, registers });
 }
 
-struct Running<'a, F> {
-    program: &'a [(Row, Instruction<F>)],
-    numbers: &'a mut [F],
-    width: usize,
+struct Running<'a, 'b, 'c, F: Real> {
+    steps: Steps<'a, 'b, F>,
+    registers: &'c mut Registers<F>,
 }
 
-impl<F: Real> Loops for Running<'_, F> {
+/// Where the numbers of a row begin, and how far its chunks are apart.
+#[derive(Clone, Copy)]
+struct Place<F> {
+    begin: *mut F,
+    apart: usize,
+}
+
+impl<F: Real> Loops for Running<'_, '_, '_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        let Self { program, numbers, width } = self;
-        // Written as a macro: a closure might be left out of line, and then compiled for the oldest processor.
-        macro_rules! each {
+        let Steps { program, steps, backward, lanes, units, read, loads, written, keeps, stores } = self.steps;
+        let (apart, width) = (steps * lanes, self.registers.width);
+        assert!(program.rows <= self.registers.rows && width.is_multiple_of(CHUNK) && units * lanes <= width);
+        let mut places = self.registers.places();
+        // Where a chunk has the samples of one unit, instructions read and write the series themselves.
+        let direct = lanes == CHUNK && units * lanes == width;
+        let bound = |channel: &&Channel| direct && channel.own;
+        for t in 0..steps {
+            let at = lanes * if backward { steps - 1 - t } else { t };
+            let series = |channel: &Channel| channel.begin + at..channel.begin + at + (units - 1) * apart + lanes;
+            for channel in loads {
+                let from = &read[channel.block][series(channel)];
+                match direct {
+                    // Nothing writes there: a program does not write to the rows of its inputs, unless a result replaces them.
+                    true => places[channel.row] = Place { begin: from.as_ptr().cast_mut(), apart },
+                    // SAFETY: the row has `width` numbers, and nothing else reads or writes them meanwhile.
+                    false => unsafe { gather(from, apart, lanes, places[channel.row].begin) },
+                }
+            }
+            for channel in keeps {
+                // SAFETY: as above.
+                unsafe {
+                    scatter(places[channel.row].begin, &mut written[channel.block][series(channel)], apart, lanes)
+                };
+            }
+            for channel in stores.iter().filter(bound) {
+                let to = &mut written[channel.block][series(channel)];
+                places[channel.row] = Place { begin: to.as_mut_ptr(), apart };
+            }
+            // SAFETY: each row of the program has a place with `width` numbers: in the registers, or where it was bound in this step, in
+            // slices that are borrowed for all of it.
+            unsafe { run::<C, F>(&program.instructions, &places, width / CHUNK) };
+            for channel in stores.iter().filter(|channel| !bound(channel)) {
+                // SAFETY: as above.
+                unsafe {
+                    scatter(places[channel.row].begin, &mut written[channel.block][series(channel)], apart, lanes)
+                };
+            }
+        }
+    }
+}
+
+/// The numbers of each unit, side by side.
+///
+/// # Safety
+/// The row has at least `lanes` numbers for each unit, and nothing else reads or writes them meanwhile.
+#[inline(always)]
+unsafe fn gather<F: Real>(from: &[F], apart: usize, lanes: usize, row: *mut F) {
+    for (unit, begin) in (0..from.len()).step_by(apart).enumerate() {
+        for l in (0..lanes).step_by(LANES) {
+            let numbers: [F; LANES] = read(from, begin + l);
+            // SAFETY: the caller's promise.
+            unsafe { row.add(unit * lanes + l).cast::<[F; LANES]>().write(numbers) };
+        }
+    }
+}
+
+/// The other way round.
+///
+/// # Safety
+/// As of [`gather`].
+#[inline(always)]
+unsafe fn scatter<F: Real>(row: *const F, to: &mut [F], apart: usize, lanes: usize) {
+    for (unit, begin) in (0..to.len()).step_by(apart).enumerate() {
+        for l in (0..lanes).step_by(LANES) {
+            // SAFETY: the caller's promise.
+            let numbers: [F; LANES] = unsafe { row.add(unit * lanes + l).cast::<[F; LANES]>().read() };
+            write(to, begin + l, &numbers);
+        }
+    }
+}
+
+/// Once from the first instruction to the last.
+///
+/// # Safety
+/// Each row of the instructions has a place, of so many chunks that can be read, and written if an instruction writes there.
+#[inline(always)]
+unsafe fn run<C: Cpu, F: Real>(program: &[(Row, Instruction<F>)], places: &[Place<F>], chunks: usize) {
+    let place = |row: Row| places[usize::from(row)];
+    // Written as a macro: a closure might be left out of line, and then compiled for the oldest processor.
+    macro_rules! each {
             ($to:expr, $n:expr, [$($x:ident),+], $y:expr) => {
-                for i in (0..width).step_by($n) {
-                    $(let $x: [F; $n] = read(numbers, usize::from($x) * width + i);)+
-                    let mut out = [F::default(); $n];
-                    for lane in 0..$n {
-                        $(let $x = $x[lane];)+
-                        out[lane] = $y;
+                {
+                    $(let $x = place($x);)+
+                    let to = place($to);
+                    for chunk in 0..chunks {
+                        for part in (0..CHUNK).step_by($n) {
+                            // SAFETY: the caller's promise; a chunk is a multiple of `$n`. All is read before anything is written.
+                            $(let $x: [F; $n] = unsafe { $x.begin.add(chunk * $x.apart + part).cast::<[F; $n]>().read() };)+
+                            let mut out = [F::default(); $n];
+                            for lane in 0..$n {
+                                $(let $x = $x[lane];)+
+                                out[lane] = $y;
+                            }
+                            // SAFETY: as above.
+                            unsafe { to.begin.add(chunk * to.apart + part).cast::<[F; $n]>().write(out) };
+                        }
                     }
-                    write(numbers, usize::from($to) * width + i, &out);
                 }
             };
         }
-        let zero = F::default();
-        for (to, instruction) in program {
-            match *instruction {
-                Instruction::Affine { a, k, l } => each!(*to, CHUNK, [a], C::mul_add(k, a, l)),
-                Instruction::Sum { a, b, k, l } => each!(*to, CHUNK, [a, b], C::mul_add(k, a, l * b)),
-                Instruction::Product { a, b, k, l } => each!(*to, CHUNK, [a, b], C::mul_add(k * a, b, l)),
-                Instruction::ProductSum { a, b, c, k, l } => {
-                    each!(*to, CHUNK, [a, b, c], C::mul_add(k * a, b, l * c));
-                }
-                Instruction::Quotient { a, b, k } => each!(*to, CHUNK, [a, b], k * a / b),
-                Instruction::Reciprocal { a, k, l } => each!(*to, CHUNK, [a], k / (a + l)),
-                Instruction::Pick { a, b, c } => {
-                    each!(*to, CHUNK, [a, b, c], if a >= zero { b } else { c });
-                }
-                Instruction::Replace { a, b, k, l } => {
-                    each!(*to, CHUNK, [a, b], if a >= l { k } else { b });
-                }
-                Instruction::Choose { a, k, l } => each!(*to, CHUNK, [a], if a >= zero { k } else { l }),
-                Instruction::Power { a, k, l } => each!(*to, 8, [a], power(k * a, l)),
-                Instruction::Of { f, a, k, l } => match f {
-                    Function::Abs => each!(*to, CHUNK, [a], C::mul_add(k, a, l).abs()),
-                    Function::Neg => each!(*to, CHUNK, [a], -C::mul_add(k, a, l)),
-                    Function::Sqrt => each!(*to, CHUNK, [a], C::mul_add(k, a, l).sqrt()),
-                    Function::Exp => each!(*to, 16, [a], exp::<C, F>(C::mul_add(k, a, l))),
-                    Function::Phi(1) => each!(*to, 16, [a], phi_1::<C, F>(C::mul_add(k, a, l))),
-                    Function::Phi(2) => each!(*to, 16, [a], phi_2::<C, F>(C::mul_add(k, a, l))),
-                    Function::Sigmoid => each!(*to, 16, [a], sigmoid::<C, F>(C::mul_add(k, a, l))),
-                    Function::Tanh => each!(*to, 16, [a], tanh::<C, F>(C::mul_add(k, a, l))),
-                    // A call for each number.
-                    rare => each!(*to, 8, [a], rarely(rare, C::mul_add(k, a, l))),
-                },
+    let zero = F::default();
+    for (to, instruction) in program {
+        match *instruction {
+            Instruction::Affine { a, k, l } => each!(*to, CHUNK, [a], C::mul_add(k, a, l)),
+            Instruction::Sum { a, b, k, l } => each!(*to, CHUNK, [a, b], C::mul_add(k, a, l * b)),
+            Instruction::Product { a, b, k, l } => each!(*to, CHUNK, [a, b], C::mul_add(k * a, b, l)),
+            Instruction::ProductSum { a, b, c, k, l } => {
+                each!(*to, CHUNK, [a, b, c], C::mul_add(k * a, b, l * c));
             }
+            Instruction::Quotient { a, b, k } => each!(*to, CHUNK, [a, b], k * a / b),
+            Instruction::Reciprocal { a, k, l } => each!(*to, CHUNK, [a], k / (a + l)),
+            Instruction::Pick { a, b, c } => {
+                each!(*to, CHUNK, [a, b, c], if a >= zero { b } else { c });
+            }
+            Instruction::Replace { a, b, k, l } => {
+                each!(*to, CHUNK, [a, b], if a >= l { k } else { b });
+            }
+            Instruction::Choose { a, k, l, m } => each!(*to, CHUNK, [a], if a >= m { k } else { l }),
+            Instruction::Power { a, k, l } => each!(*to, 8, [a], power(k * a, l)),
+            Instruction::Of { f, a, k, l } => match f {
+                Function::Abs => each!(*to, CHUNK, [a], C::mul_add(k, a, l).abs()),
+                Function::Neg => each!(*to, CHUNK, [a], -C::mul_add(k, a, l)),
+                Function::Sqrt => each!(*to, CHUNK, [a], C::mul_add(k, a, l).sqrt()),
+                Function::Exp => each!(*to, 16, [a], exp::<C, F>(C::mul_add(k, a, l))),
+                Function::Phi(1) => each!(*to, 16, [a], phi_1::<C, F>(C::mul_add(k, a, l))),
+                Function::Phi(2) => each!(*to, 16, [a], phi_2::<C, F>(C::mul_add(k, a, l))),
+                Function::Sigmoid => each!(*to, 16, [a], sigmoid::<C, F>(C::mul_add(k, a, l))),
+                Function::Tanh => each!(*to, 16, [a], tanh::<C, F>(C::mul_add(k, a, l))),
+                // A call for each number.
+                rare => each!(*to, 8, [a], rarely(rare, C::mul_add(k, a, l))),
+            },
         }
     }
 }
@@ -156,7 +288,20 @@ mod tests {
                     registers.row_mut(row)[i] = value;
                 }
             }
-            program.load::<F>().run(instructions, &mut registers);
+            let program_of_type = program.load::<F>();
+            let steps = Steps {
+                program: &program_of_type,
+                steps: 1,
+                backward: false,
+                lanes: 8,
+                units: 5,
+                read: &[],
+                loads: &[],
+                written: &mut [],
+                keeps: &[],
+                stores: &[],
+            };
+            run_steps(instructions, steps, &mut registers);
             for i in 0..40 {
                 let [x, s, h]: [f64; 3] = given(i).map(Into::into);
                 let y = every_operation(x * s) + (h + 2.0) * (s + 1.0) * 0.5 + h.recip();
