@@ -54,11 +54,15 @@ fn sources(folder: PathBuf) -> Vec<PathBuf> {
 }
 
 #[test]
-fn kernels_build_without_libtorch() {
-    let kernel = tree("bd-kernel");
-    assert!(kernel.contains("serde"), "the tree of bd-kernel was not found");
+fn kernels_and_equations_build_without_libtorch() {
+    let lower = ["bd-kernel", "bd-equations"].map(|name| (name, tree(name)));
+    for (name, tree) in &lower {
+        assert!(tree.contains("serde"), "the tree of {name} was not found");
+    }
     for name in ON_LIBTORCH {
-        assert!(!kernel.contains(name), "bd-kernel depends on {name}");
+        for (package, tree) in &lower {
+            assert!(!tree.contains(name), "{package} depends on {name}");
+        }
         assert!(tree("bd-models").contains(name), "the tree of bd-models lacks {name}, so that this test sees nothing");
     }
 }

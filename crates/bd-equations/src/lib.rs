@@ -1,0 +1,39 @@
+//! Neurons written as text, in a subset of Brian2's syntax, and what becomes of them: a checked [`Model`] whose step is generic
+//! over [`bd_kernel::Num`], so that it is calculated, differentiated and printed as any other formula.
+//!
+//! | | |
+//! |---|---|
+//! | [`NeuronText`], [`Value`], [`Method`] | a neuron as it is written in a file |
+//! | [`Model`], [`StepConstants`] | the checked neuron, and its step |
+//! | [`State`], [`Port`], [`Held`], [`Initial`], [`Draw`] | its numbers |
+//! | [`Dimension`] | what a number measures |
+//! | [`zoo`] | neurons of the literature |
+//! | [`Error`], [`Position`] | what is wrong, with line and column |
+//!
+//! Texts come from strangers: a part has at most 64 KiB, 256 lines and 64 variables, brackets are at most 64 deep, and at most 256
+//! operations stand in a row.
+
+mod affine;
+mod build;
+mod check;
+mod dependence;
+mod dimension;
+mod equations;
+mod error;
+mod exact;
+mod formula;
+mod lexer;
+mod method;
+mod model;
+mod parser;
+mod source;
+mod syntax;
+mod text;
+mod units;
+pub mod zoo;
+
+pub use check::Draw;
+pub use dimension::Dimension;
+pub use error::{Error, Position, Result};
+pub use model::{Facts, Held, Initial, Model, Port, State, StepConstants};
+pub use text::{Method, NeuronText, Value};

@@ -1,0 +1,40 @@
+//! Neurons of the literature, as texts that Brian2 reads, too.
+
+use crate::error::{Error, Result, nearest};
+use crate::model::Model;
+use crate::text::NeuronText;
+
+macro_rules! zoo {
+    ($($name:literal),* $(,)?) => {
+        const TEXTS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../zoo/", $name, ".toml")))),*];
+    };
+}
+
+zoo!["lif"];
+
+/// Names of all neurons, in the order of their complexity.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TEXTS.iter().map(|(name, _)| *name)
+}
+
+/// The file of a neuron, for someone who changes it.
+pub fn toml(name: &str) -> Result<&'static str> {
+    let found = TEXTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+    found.ok_or_else(|| {
+        let near = nearest(name, names());
+        Error::of(
+            "model",
+            format!("'{name}' is no neuron of the zoo.{near} There are {}", names().collect::<Vec<_>>().join(", ")),
+        )
+    })
+}
+
+/// The text of a neuron.
+pub fn text(name: &str) -> Result<NeuronText> {
+    NeuronText::parse(toml(name)?)
+}
+
+/// A neuron.
+pub fn model(name: &str) -> Result<Model> {
+    text(name)?.build()
+}
