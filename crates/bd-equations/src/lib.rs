@@ -26,6 +26,7 @@ mod lexer;
 mod method;
 mod model;
 mod parser;
+mod program;
 mod source;
 mod syntax;
 mod text;

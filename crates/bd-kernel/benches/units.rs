@@ -94,7 +94,7 @@ fn as_graph<U: Unit<S>, const S: usize>(unit: &U, dt: f64) -> UnitFormula {
     let constants = unit.constants(dt);
     UnitFormula::new(U::NAME, [1, S], &unit.surrogate(), |x, s, spike| {
         let state: [Code; S] = std::array::from_fn(|j| s[j].clone());
-        let (y, next) = unit.step(&constants, x[0].clone(), state, |distance| spike(distance));
+        let (y, next) = unit.step(&constants, x[0].clone(), state, spike);
         (y, next.to_vec())
     })
 }
@@ -131,7 +131,7 @@ fn compare<F: Real, U: Unit<S>, const S: usize>(unit: &U, dt: f64, first: [f64; 
 where
     dyn AnyKernel: Typed<F>,
 {
-    let program = Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE)));
+    let program = Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE), true));
     let instructions = program.instructions();
     let kernels: [Arc<dyn AnyKernel>; 2] =
         [Arc::new(UnitKernel::new(N as i64, unit, dt)), Arc::new(GraphKernel::new(N, program))];

@@ -21,6 +21,7 @@ const WIDTH: [usize; 2] = [64, 256];
 pub struct UnitProgram {
     formula: UnitFormula,
     surrogate: Option<Surrogate>,
+    spikes: bool,
     /// Whether the adjoint reads the inputs, and each number of state.
     reads: (bool, Vec<bool>),
     /// Without and with the distance from the threshold as a result.
@@ -40,8 +41,9 @@ const GY: usize = 2;
 const GNEXT: usize = 3;
 
 impl UnitProgram {
-    /// Units with a surrogate spike: the output is exactly 0 or 1, and they know their distance from the threshold.
-    pub fn new(formula: &UnitFormula, surrogate: Option<Surrogate>) -> Self {
+    /// Units have a surrogate if they have a threshold, from which they know their distance; `spikes` says whether their output is exactly 0
+    /// or 1.
+    pub fn new(formula: &UnitFormula, surrogate: Option<Surrogate>, spikes: bool) -> Self {
         let formula = formula.simplified();
         assert!(surrogate.is_some() == formula.step.over.is_some(), "units have a surrogate if they spike");
         let (ports, states) = (formula.ports, formula.adjoint.gs.len());
@@ -60,13 +62,18 @@ impl UnitProgram {
             .collect();
         let backward = Program::new(&adjoint.graph, &pulled);
         let text = formula.cuda();
-        let slope_before = surrogate.is_some() && text.is_err();
-        Self { reads: formula.reads(), repeats, slope_before, text, formula, surrogate, forward, backward }
+        let slope_before = surrogate.is_some() && formula.has_rust_functions();
+        Self { reads: formula.reads(), repeats, slope_before, text, formula, surrogate, spikes, forward, backward }
     }
 
     /// Instructions of a step, and of its adjoint.
     pub fn instructions(&self) -> [usize; 2] {
         [self.forward[0].len(), self.backward.len()]
+    }
+
+    /// Step, adjoint and surrogate as CUDA C, see [`UnitFormula::cuda`].
+    pub fn cuda(&self) -> Result<String> {
+        self.text.clone()
     }
 
     fn n_states_kept(&self) -> usize {
@@ -178,7 +185,7 @@ impl Formula for GraphKernel {
     }
 
     fn text(&self) -> Result<String> {
-        self.unit.text.clone()
+        self.unit.cuda()
     }
 
     fn facts(&self) -> Facts {
@@ -203,7 +210,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
     }
 
     fn spikes(&self) -> bool {
-        self.unit.surrogate.is_some()
+        self.unit.spikes
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {

@@ -129,6 +129,11 @@ impl UnitFormula {
         Self { name: name.to_owned(), ports, step, adjoint, slope, refused }
     }
 
+    /// Whether the slope of its surrogate, or anything else of it, has no form but Rust's.
+    pub(crate) fn has_rust_functions(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// Numbers of state that change.
     pub(crate) fn moving(&self) -> usize {
         self.step.next.len()
@@ -162,7 +167,7 @@ impl UnitFormula {
     /// effect if the slope is a Rust function.
     pub(crate) fn adjoint_with_slope(&self) -> AdjointGraph {
         let AdjointGraph { graph, gx, gs } = &self.adjoint;
-        if self.refused.is_some() {
+        if self.has_rust_functions() {
             return self.adjoint.clone();
         }
         let listing = Listing::new();
@@ -197,7 +202,9 @@ impl UnitFormula {
         if let Some(error) = &self.refused {
             return Err(error.clone());
         }
-        assert!(self.ports == 1, "units with several ports have no text");
+        if self.ports != 1 {
+            return Err(Error::Config(format!("{} has {} inputs; units on a GPU have one", self.name, self.ports)));
+        }
         let assign = |graph: &Graph, ids: &[Id], to: &str| -> String {
             ids.iter().enumerate().map(|(j, id)| format!("    {to}[{j}] = {};\n", graph.operand(*id))).collect()
         };

@@ -25,7 +25,7 @@ fn as_graph<U: Unit<S>, const S: usize>(unit: &U) -> UnitFormula {
     let constants = unit.constants(DT_MS);
     UnitFormula::new(U::NAME, [1, S], &unit.surrogate(), |x, s, spike| {
         let state: [Code; S] = std::array::from_fn(|j| s[j].clone());
-        let (y, next) = unit.step(&constants, x[0].clone(), state, |distance| spike(distance));
+        let (y, next) = unit.step(&constants, x[0].clone(), state, spike);
         (y, next[..S - U::HELD].to_vec())
     })
 }
@@ -70,7 +70,7 @@ fn assert_equal<F: Real + Into<f64>>(name: &str, compiled: &dyn Kernel<F>, graph
 
 fn check<U: Unit<S>, const S: usize>(unit: &U, surrogate: Option<Surrogate>, held: &[f64]) {
     let own: Vec<f64> = held.iter().flat_map(|value| (0..N).map(move |k| value * (1.0 + 0.01 * k as f64))).collect();
-    let program = Arc::new(UnitProgram::new(&as_graph(unit), surrogate));
+    let program = Arc::new(UnitProgram::new(&as_graph(unit), surrogate, U::SPIKES));
     let both = |held: Option<Numbers>| -> [Arc<dyn AnyKernel>; 2] {
         let compiled = UnitKernel::new(N as i64, unit, DT_MS).holding(held.clone());
         [Arc::new(compiled), Arc::new(GraphKernel::new(N, Arc::clone(&program)).holding(held))]
@@ -103,7 +103,7 @@ fn a_function_of_rust_has_no_text_and_runs() {
     let surrogate = Surrogate::custom("boxcar", &|x| if x.abs() < 0.5 { 1.0 } else { 0.0 });
     let unit = Free::<true>(LifConfig { surrogate, ..LifConfig::default() });
     check(&unit, Some(surrogate), &[]);
-    let program = UnitProgram::new(&as_graph(&unit), Some(surrogate));
+    let program = UnitProgram::new(&as_graph(&unit), Some(surrogate), true);
     let kernel: Arc<dyn AnyKernel> = Arc::new(GraphKernel::new(2, Arc::new(program)));
     assert!(kernel.formula().unwrap().text().unwrap_err().to_string().starts_with("boxcar is a Rust function"));
 }

@@ -8,6 +8,7 @@
 //! | [`esn`] | [`Esn`]: echo state networks, a [`Reservoir`] and lagged inputs beside it, with a linear readout |
 //! | [`any_forecaster`] | [`AnyForecaster`]: one of the models that forecast a series |
 //! | [`lif`] | [`Lif`]: leaky integrate-and-fire neurons, with a surrogate gradient |
+//! | [`equation_neurons`] | [`EquationNeurons`]: neurons whose equations are text, of the zoo or of one's own |
 //! | [`leaky_integrator`] | [`LeakyIntegrator`]: neurons that never spike, the readout of spiking networks |
 //! | [`rnn`] | [`Rnn`]: recurrent networks of rates, with or without a leak |
 //! | [`gru`] | [`Gru`]: gated recurrent units |
@@ -45,6 +46,7 @@ pub mod decay;
 pub mod delay;
 pub mod encode;
 mod ends;
+pub mod equation_neurons;
 pub mod esn;
 pub mod expon;
 pub mod gru;
@@ -76,6 +78,7 @@ pub use cuba_lif::{CubaLif, CubaLifState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
 pub use encode::{Encoder, Scaling};
+pub use equation_neurons::{EquationNeurons, EquationState};
 pub use esn::{Esn, EsnConfig, EsnState};
 pub use expon::{Expon, ExponConfig};
 pub use gru::{Gru, GruConfig, GruState};

@@ -1,0 +1,210 @@
+//! [`EquationNeurons`]: neurons whose equations are text, of the [zoo](bd_equations::zoo) or of one's own.
+//!
+//! A step is Brian2's: differential equations, threshold, reset. [`Model`] says which methods solve the equations.
+//!
+//! What is trained of a neuron is one number of each of them. One that stays positive is trained as its logarithm:
+//!
+//! | trained | parameter `[n]` |
+//! |---|---|
+//! | `x`, positive | `log_x`, `x = e^log_x` |
+//! | `x` | `x` |
+//!
+//! Parameters and states are in ms, mV, pA and what follows from these.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bd_core::kernel::{Field, Fused, Processor, numbers_of, spike};
+use bd_core::{Error, ParamPath, Result, Rng, Shared, StateTree, System, join, portable, setting};
+use bd_equations::{Draw, Held, Initial, Model, NeuronText, StepConstants};
+use bd_kernel::{GraphKernel, NoSpikes, UnitProgram};
+use tch::{Device, Kind, Tensor};
+
+/// Neurons of a [`Model`], one after the other: inputs `[.., ports n]`, all neurons of the first port before those of the second, to outputs
+/// `[.., n]`, spikes or what the model says. `Shared.dt` is in ms.
+#[derive(Debug)]
+pub struct EquationNeurons {
+    n: i64,
+    model: Arc<Model>,
+    names: Arc<[String]>,
+    /// The state before the first step, `[n]` each, in float64.
+    initial: Vec<Tensor>,
+    /// In the order of [`Model::held`].
+    held: Vec<Own>,
+    /// What was worked out for steps of the last length.
+    prepared: Mutex<Option<Arc<Prepared>>>,
+}
+
+/// A number of each neuron, `[n]`.
+#[derive(Debug)]
+enum Own {
+    Fixed(Tensor),
+    Trained(Tensor),
+    /// As its logarithm.
+    TrainedPositive(Tensor),
+}
+
+/// What steps of one length need.
+#[derive(Debug)]
+struct Prepared {
+    dt_ms: f64,
+    constants: StepConstants,
+    program: Arc<UnitProgram>,
+}
+
+/// State of [`EquationNeurons`]: tensors `[batch, n]`, in the order of [`Model::states`].
+#[derive(Debug)]
+pub struct EquationState {
+    names: Arc<[String]>,
+    values: Vec<Tensor>,
+}
+
+impl EquationState {
+    /// The tensor of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.names.iter().position(|known| known == name).map(|i| &self.values[i])
+    }
+}
+
+impl StateTree for EquationState {
+    fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
+        self.names.iter().zip(&self.values).for_each(|(name, value)| f(&join(path, name), value));
+    }
+
+    fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
+        let pairs = self.names.iter().zip(&self.values);
+        let values = pairs.map(|(name, value)| f(&join(path, name), value)).collect::<Result<_>>()?;
+        Ok(Self { names: Arc::clone(&self.names), values })
+    }
+}
+
+/// A number before the first step, of each of `n` neurons, in float64.
+fn draw(initial: &Initial, n: i64, rng: &mut Rng) -> Vec<f64> {
+    let one = |_| {
+        initial.value(|draw| match draw {
+            Draw::Uniform => rng.uniform(),
+            Draw::Normal => rng.normal(),
+        })
+    };
+    (0..n).map(one).collect()
+}
+
+impl Own {
+    fn new(path: &mut ParamPath<'_>, n: i64, held: &Held) -> Result<Self> {
+        let name = &held.name;
+        if !held.trained {
+            return Ok(Self::Fixed(path.fixed(name, |rng| Tensor::from_slice(&draw(&held.initial, n, rng)))?));
+        }
+        if !held.positive {
+            return Ok(Self::Trained(path.param(name, |rng| Tensor::from_slice(&draw(&held.initial, n, rng)))?));
+        }
+        let mut least = f64::INFINITY;
+        let log = path.param(&format!("log_{name}"), |rng| {
+            let values = draw(&held.initial, n, rng);
+            least = values.iter().copied().fold(least, f64::min);
+            Tensor::from_slice(&values.into_iter().map(portable::ln).collect::<Vec<_>>())
+        })?;
+        setting::check(name, least, least > 0.0, "above 0, for its logarithm is trained")?;
+        Ok(Self::TrainedPositive(log))
+    }
+
+    /// `[n]`, in the graph.
+    fn value(&self) -> Tensor {
+        match self {
+            Self::Fixed(value) | Self::Trained(value) => value.shallow_clone(),
+            // As for constants: in float64, then rounded.
+            Self::TrainedPositive(log) => log.to_kind(Kind::Double).exp().to_kind(log.kind()),
+        }
+    }
+}
+
+impl EquationNeurons {
+    /// `n` neurons. What each has of its own, and where it starts at random, is made at `path`.
+    pub fn new(path: &mut ParamPath<'_>, n: i64, text: &NeuronText) -> Result<Self> {
+        setting::at_least("neuron.n", n, 1)?;
+        let model = text.build().map_err(|error| Error::Config(format!("neuron: {error}")))?;
+        let held = model.held().iter().map(|held| Own::new(path, n, held)).collect::<Result<_>>()?;
+        let initial = model.states().iter().map(|state| {
+            let make = |rng: &mut Rng| Tensor::from_slice(&draw(&state.initial, n, rng));
+            match state.initial.is_random() {
+                true => path.fixed(&format!("initial_{}", state.name), make),
+                false => Ok(make(&mut Rng::new(0, ""))),
+            }
+        });
+        let initial = initial.collect::<Result<_>>()?;
+        let names = model.states().iter().map(|state| state.name.clone()).collect();
+        Ok(Self { n, model: Arc::new(model), names, initial, held, prepared: Mutex::new(None) })
+    }
+
+    /// The model of each.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Step, adjoint and surrogate of neurons with one input in CUDA C for steps of `dt_ms`.
+    pub fn cuda(&self, dt_ms: f64) -> Result<String> {
+        Ok(self.prepared(dt_ms).program.cuda()?)
+    }
+
+    /// # Panics
+    ///
+    /// If `dt_ms` is no length of a step.
+    fn prepared(&self, dt_ms: f64) -> Arc<Prepared> {
+        let mut known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(prepared) if prepared.dt_ms == dt_ms => Arc::clone(prepared),
+            _ => {
+                let constants = self.model.constants(dt_ms).unwrap_or_else(|error| panic!("neuron: {error}"));
+                let program = Arc::new(self.model.program(&constants));
+                Arc::clone(known.insert(Arc::new(Prepared { dt_ms, constants, program })))
+            }
+        }
+    }
+}
+
+impl System for EquationNeurons {
+    type State = EquationState;
+
+    fn n_in(&self) -> i64 {
+        self.n * self.model.ports().len() as i64
+    }
+
+    fn n_out(&self) -> i64 {
+        self.n
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> EquationState {
+        let expanded = |value: &Tensor| value.to_kind(on.0).to_device(on.1).expand([batch, self.n], true).copy();
+        EquationState { names: Arc::clone(&self.names), values: self.initial.iter().map(expanded).collect() }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &EquationState) -> (Tensor, EquationState) {
+        let prepared = self.prepared(sha.dt);
+        let ports = 0..self.model.ports().len() as i64;
+        let xs: Vec<Field> = ports.map(|port| Field(x.narrow(-1, port * self.n, self.n))).collect();
+        let held = self.held.iter().map(Own::value);
+        let state: Vec<Field> = s.values.iter().map(Tensor::shallow_clone).chain(held).map(Field).collect();
+        let (y, next) =
+            self.model.step(&prepared.constants, &xs, &state, |distance: Field| match self.model.surrogate() {
+                Some(surrogate) => Field(spike(&surrogate, &distance.0)),
+                None => Field(spike(&NoSpikes, &distance.0)),
+            });
+        // A constant has no dimensions yet.
+        let full = |field: Field| field.0.expand_as(&s.values[0]);
+        (full(y), EquationState { names: Arc::clone(&s.names), values: next.into_iter().map(full).collect() })
+    }
+
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        let program = Arc::clone(&self.prepared(sha.dt).program);
+        let own: Vec<Tensor> = self.held.iter().map(Own::value).collect();
+        let held = match own.is_empty() {
+            // A GPU reads them where they are.
+            false if processor == Processor::Cpu => Some(numbers_of(&Tensor::cat(&own, 0))?),
+            _ => None,
+        };
+        let params: Vec<&Tensor> = own.iter().collect();
+        Some(Fused::new(Arc::new(GraphKernel::new(self.n as usize, program).holding(held)), &params))
+    }
+}
+
+#[cfg(test)]
+mod tests;
