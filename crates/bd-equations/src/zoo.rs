@@ -10,9 +10,33 @@ macro_rules! zoo {
     };
 }
 
-zoo!["lif"];
+zoo![
+    "if",
+    "lif",
+    "lif_ref",
+    "expif",
+    "qif",
+    "adqif",
+    "adex",
+    "adex_2005",
+    "izhikevich",
+    "gif",
+    "alif",
+    "theta",
+    "hh",
+    "traub_miles",
+    "wang_buzsaki",
+    "morris_lecar",
+    "fitzhugh_nagumo",
+    "van_der_pol",
+    "stuart_landau",
+    "threshold_linear",
+    "wilson_cowan",
+    "qif_mean_field",
+    "jansen_rit",
+];
 
-/// Names of all neurons, in the order of their complexity.
+/// Names of all neurons: integrators, spiking neurons from simple to detailed, oscillators, populations.
 pub fn names() -> impl Iterator<Item = &'static str> {
     TEXTS.iter().map(|(name, _)| *name)
 }

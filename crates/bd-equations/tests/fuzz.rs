@@ -1,0 +1,96 @@
+//! Texts of the zoo with random changes: an error or a model, and never a panic.
+
+use bd_equations::{NeuronText, zoo};
+use bd_kernel::Num;
+use bd_kernel::testing::Noise;
+
+/// Pieces that are put in, and characters that are no ASCII.
+const PIECES: [&str; 24] = [
+    "(",
+    ")",
+    "**",
+    "*",
+    "/",
+    "-",
+    ":",
+    "=",
+    "\n",
+    "#",
+    ",",
+    "1e400",
+    "1e",
+    ".",
+    "not ",
+    " and ",
+    " or ",
+    "dt",
+    "mV",
+    "exp(",
+    "clip(",
+    "ä",
+    "\u{1F9E0}",
+    "9999999999",
+];
+
+fn below(noise: &mut Noise, n: usize) -> usize {
+    (noise.bits() % n.max(1) as u64) as usize
+}
+
+/// A place between two characters.
+fn place(noise: &mut Noise, text: &str) -> usize {
+    let at = below(noise, text.len() + 1);
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn changed(noise: &mut Noise, text: &str) -> String {
+    let (a, b) = (place(noise, text), place(noise, text));
+    let (a, b) = (a.min(b), a.max(b));
+    match below(noise, 4) {
+        0 => format!("{}{}{}", &text[..a], PIECES[below(noise, PIECES.len())], &text[a..]),
+        1 => format!("{}{}", &text[..a], text[a..].chars().skip(1 + below(noise, 8)).collect::<String>()),
+        2 => format!("{}{}{}", &text[..b], &text[a..b], &text[b..]),
+        _ => format!(
+            "{}{}{}",
+            &text[..a],
+            PIECES[below(noise, PIECES.len())],
+            &text[a..].chars().skip(1).collect::<String>()
+        ),
+    }
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let mut noise = Noise(7);
+    let names: Vec<&str> = zoo::names().collect();
+    let (mut built, mut refused) = (0, 0);
+    for case in 0..6000 {
+        let mut text = zoo::text(names[case % names.len()]).unwrap();
+        for _ in 0..=below(&mut noise, 3) {
+            match below(&mut noise, 5) {
+                0 => text.threshold = text.threshold.map(|part| changed(&mut noise, &part)),
+                1 => text.reset = text.reset.map(|part| changed(&mut noise, &part)),
+                2 => text.output = text.output.map(|part| changed(&mut noise, &part)),
+                _ => text.equations = changed(&mut noise, &text.equations),
+            }
+        }
+        let text = match case % 4 {
+            // The file itself, too.
+            0 => NeuronText::parse(&changed(&mut noise, &text.to_toml().unwrap())),
+            _ => Ok(text),
+        };
+        match text.and_then(|text| text.build()) {
+            Err(error) => {
+                assert!(!error.message.is_empty());
+                refused += 1;
+            }
+            Ok(model) => {
+                let states: Vec<f64> = model.states().iter().map(|state| state.initial.value(|_| 0.5)).collect();
+                let held = model.held().iter().map(|held| held.initial.value(|_| 0.5));
+                let s: Vec<f64> = states.into_iter().chain(held).collect();
+                model.step(&model.constants(0.1).unwrap(), &vec![1.0; model.ports().len()], &s, Num::heaviside);
+                built += 1;
+            }
+        }
+    }
+    assert!(built > 300 && refused > 3000, "{built} were built and {refused} refused");
+}
