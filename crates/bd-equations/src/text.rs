@@ -30,65 +30,65 @@ use crate::error::{Error, Result};
 #[serde(deny_unknown_fields)]
 pub struct NeuronText {
     /// What it is, in one line.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub summary: String,
     /// Where equations and numbers are from.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub source: String,
     /// What is to be known of it, of its gradient for example.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub note: String,
     /// Lines `dx/dt = f : unit (flags)`, `x = f : unit` and `x : unit (flags)`. Flags are `unless refractory`, `constant`, and
     /// of parameters `per neuron`, `trained`, `positive`, see the fields of these names.
     pub equations: String,
     /// A comparison, where the neuron spikes. At equality it spikes, whether `>` or `>=` is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub threshold: Option<String>,
     /// Assignments where it spikes, in this order: `v = f`, `w += f`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub reset: Option<String>,
     /// A time after each spike in which it does not spike, and in which variables with the flag `unless refractory` stay; or a
     /// condition: after a spike it is refractory for as long as this holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub refractory: Option<Value>,
     /// How equations are solved. The default is the first of [`Exact`](Method::Exact),
     /// [`ExponentialEuler`](Method::ExponentialEuler) and [`Rk4`](Method::Rk4) that can solve them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub method: Option<Method>,
     /// In how many parts a step is divided in which equations are solved, 1 to 100.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "one")]
     pub substeps: usize,
     /// What the neuron sends: `spike`, which is the default of neurons with a threshold, or an expression, whose value is in
     /// ms, mV, pA and what follows from these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub output: Option<String>,
     /// By what the distance from the threshold is divided before the surrogate is taken. Required unless the threshold compares
     /// numbers without unit, where the default is 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub surrogate_scale: Option<Value>,
     /// Whether the reset is outside the gradient.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[serde(default = "yes")]
     pub detach_reset: bool,
     /// Parameters and constants of which each neuron has its own value, beside those with the flag `per neuron`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub per_neuron: Vec<String>,
     /// Parameters and constants that are trained, each neuron's own, beside those with the flag `trained`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub trained: Vec<String>,
     /// Those of them that stay above 0, being trained by their logarithm, beside those with the flag `positive`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub positive: Vec<String>,
     /// What stands in for the derivative of a spike.
     #[serde(default = "sigmoid")]
     pub surrogate: Surrogate,
     /// Numbers with a name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub constants: BTreeMap<String, Value>,
     /// Parameters that come in at each step, and what an input of 1 means. Their order is that of the lines of equations.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub inputs: BTreeMap<String, Value>,
     /// Values before the first step, 0 without. Here `rand()` and `randn()` are allowed, another number for each neuron.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     pub initial: BTreeMap<String, Value>,
 }
 
@@ -150,16 +150,8 @@ fn one() -> usize {
     1
 }
 
-fn is_one(substeps: &usize) -> bool {
-    *substeps == 1
-}
-
 fn yes() -> bool {
     true
-}
-
-fn is_yes(yes: &bool) -> bool {
-    *yes
 }
 
 fn sigmoid() -> Surrogate {

@@ -22,8 +22,9 @@
 //! | [`running_mean`] | [`RunningMean`]: inputs beside their mean so far, for readouts of whole sequences |
 //! | [`delay`] | [`Delay`]: one step |
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
-//! | [`cuba_lif`] | [`CubaLif`]: LIF neurons with exponential synapses, as one system |
+//! | [`cuba`] | [`Cuba`]: neurons with exponential synapses, as one system; [`CubaLif`] |
 //! | [`recurrent`] | [`Recurrent`]: any system whose outputs come back to its inputs a step later |
+//! | [`neuron`] | [`NeuronConfig`]: which neurons a network has |
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`catalogue`] | every model in its variants, to be examined |
 //! | [`decay`] | [`Decay`]: the factors of exponential Euler |
@@ -41,7 +42,7 @@ pub mod any_forecaster;
 pub mod catalogue;
 mod cell;
 pub mod continuous_reservoir;
-pub mod cuba_lif;
+pub mod cuba;
 pub mod decay;
 pub mod delay;
 pub mod encode;
@@ -55,6 +56,7 @@ pub mod leaky_integrator;
 pub mod lif;
 pub mod linear;
 pub mod lstm;
+pub mod neuron;
 pub mod ngrc;
 pub mod nvar;
 pub mod pipeline;
@@ -74,7 +76,7 @@ pub mod unit_range;
 
 pub use any_forecaster::{AnyForecaster, AnyForecasterConfig};
 pub use continuous_reservoir::{ContinuousReservoir, ContinuousReservoirConfig};
-pub use cuba_lif::{CubaLif, CubaLifState};
+pub use cuba::{Cuba, CubaLif, CubaState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
 pub use encode::{Encoder, Scaling};
@@ -87,6 +89,7 @@ pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 pub use lif::{Lif, LifConfig, LifState, LifTrained, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
+pub use neuron::NeuronConfig;
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};
 pub use pipeline::{Pipeline, Preparation};

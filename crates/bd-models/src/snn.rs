@@ -17,11 +17,11 @@
 use bd_core::{DynSystem, Error, Params, Result, Stack};
 use serde::{Deserialize, Serialize};
 
-use crate::cuba_lif::CubaLif;
 use crate::expon::ExponConfig;
 use crate::init::Init;
 use crate::leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
-use crate::lif::{Lif, LifConfig};
+use crate::lif::LifConfig;
+use crate::neuron::NeuronConfig;
 use crate::recurrent::Recurrent;
 use crate::synapse::{Synapse, SynapseConfig};
 
@@ -33,7 +33,8 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// | `hidden` | 10 | LIF neurons of each hidden layer, one or more layers |
 /// | `n_out` | 2 | leaky integrators |
 /// | `synapse` | | all synapses; `delayed` says whether those behind neurons act one step later |
-/// | `lif` | | all neurons |
+/// | `neuron` | `lif` | which neurons the hidden layers have: see [`NeuronConfig`] |
+/// | `lif` | | settings of all neurons, if they are `lif` |
 /// | `readout` | | the leaky integrators |
 /// | `recurrent` | `false` | whether the neurons of each hidden layer have synapses among themselves |
 /// | `recurrent_init` | `xavier_normal` | initial weights of these |
@@ -43,7 +44,7 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// [`LifConfig::trained`] asks for them).
 ///
 /// In a recurrent network the currents of a hidden layer's neurons, from other layers and from within, decay in the neurons:
-/// [`Recurrent`] [`CubaLif`], states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
+/// [`Recurrent`] [`Cuba`], states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
 /// arrive one step later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +54,7 @@ pub struct SnnConfig {
     pub hidden: Vec<i64>,
     pub n_out: i64,
     pub synapse: SynapseConfig,
+    pub neuron: NeuronConfig,
     pub lif: LifConfig,
     pub readout: LeakyIntegratorConfig,
     pub recurrent: bool,
@@ -66,6 +68,7 @@ impl Default for SnnConfig {
             hidden: vec![10],
             n_out: 2,
             synapse: SynapseConfig { delayed: true, ..SynapseConfig::default() },
+            neuron: NeuronConfig::Lif,
             lif: LifConfig::default(),
             readout: LeakyIntegratorConfig::default(),
             recurrent: false,
@@ -75,8 +78,13 @@ impl Default for SnnConfig {
 }
 
 impl SnnConfig {
-    /// Names of the layers of neurons, each of which has states `v` and `spike`.
+    /// Names of the layers of neurons that spike, each of which has the states `spike` and [that of its potential](NeuronConfig::potential).
     pub fn neurons(&self) -> Vec<String> {
+        if self.neuron.spikes() { self.layers() } else { Vec::new() }
+    }
+
+    /// Names of the layers of neurons.
+    fn layers(&self) -> Vec<String> {
         match self.hidden.len() {
             1 => vec!["r".into()],
             layers => (1..=layers).map(|i| format!("r{i}")).collect(),
@@ -90,7 +98,7 @@ impl SnnConfig {
         }
         let mut layers = Vec::new();
         let (mut from, mut n_from) = ("i".to_owned(), self.n_in);
-        let targets = self.neurons().into_iter().zip(self.hidden.iter().copied()).chain([("o".into(), self.n_out)]);
+        let targets = self.layers().into_iter().zip(self.hidden.iter().copied()).chain([("o".into(), self.n_out)]);
         for (to, n_to) in targets {
             let name = match (from.as_str(), to.as_str()) {
                 (_, "o") => "r2o".to_owned(),
@@ -107,13 +115,13 @@ impl SnnConfig {
                 _ if self.recurrent => {
                     let synapse = Synapse::undecayed(&mut params.at(&name), n_from, n_to, &config)?;
                     let decay = ExponConfig { tau_ms: config.tau_ms };
-                    let neurons = CubaLif::trained(&mut params.at(&to), n_to, &decay, &self.lif)?;
+                    let neurons = self.neuron.layer(&mut params.at(&to), n_to, &self.lif, Some(&decay))?;
                     let neurons = Recurrent::new(&mut params.at(&to), neurons, self.recurrent_init)?;
                     (synapse, DynSystem::new(neurons))
                 }
                 _ => {
                     let synapse = Synapse::new(&mut params.at(&name), n_from, n_to, &config)?;
-                    (synapse, DynSystem::new(Lif::trained(&mut params.at(&to), n_to, &self.lif)?))
+                    (synapse, self.neuron.layer(&mut params.at(&to), n_to, &self.lif, None)?)
                 }
             };
             layers.extend([(name, DynSystem::new(synapse)), (to.clone(), target)]);

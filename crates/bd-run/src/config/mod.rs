@@ -14,7 +14,7 @@ use std::path::Path;
 use bd_core::{DeviceSpec, Error, Result};
 use bd_models::ReservoirConfig;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::Kind;
 
 pub use self::choice::{NvarChoice, RidgeChoice, SplitChoice, penalties};
@@ -150,27 +150,35 @@ impl Config {
     }
 }
 
-/// Settings of a reservoir that runs of the first version did without: they had the defaults.
-const LATER: [&str; 4] = ["layers", "kind", "input_entries", "input_density"];
-
-/// Refuses what is not the whole configuration of a run, but for [what came later](LATER).
-fn check_whole<T: Serialize>(config: &T, read: &Value) -> Result<()> {
-    if serde_json::to_value(config).ok() == Some(with_later_keys(read.clone())) {
-        return Ok(());
-    }
-    Err(Error::Config("it does not name every value of a run; it is not the file that the run wrote".into()))
+/// Settings that runs of earlier versions did without, with what they then were: the table, the key, the value.
+fn later_keys() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
+    let reservoir = serde_json::to_value(ReservoirConfig::default()).unwrap_or_default();
+    let of_reservoir = ["/reservoir", "/model/reservoir"].into_iter().flat_map(move |table| {
+        let reservoir = reservoir.clone();
+        ["layers", "kind", "input_entries", "input_density"].map(|key| (table, key, reservoir[key].clone()))
+    });
+    of_reservoir.chain([
+        ("/model", "neuron", json!({"name": "lif"})),
+        ("/model/synapse", "bias", Value::Null),
+        ("/data", "window_ms", Value::Null),
+    ])
 }
 
-fn with_later_keys(mut read: Value) -> Value {
-    let defaults = serde_json::to_value(ReservoirConfig::default()).unwrap_or_default();
-    for table in ["/reservoir", "/model/reservoir"] {
-        if let Some(Value::Object(reservoir)) = read.pointer_mut(table) {
-            for key in LATER {
-                reservoir.entry(key).or_insert_with(|| defaults[key].clone());
-            }
+/// Refuses what is not the whole configuration of a run, but for [what came later](later_keys).
+fn check_whole<T: Serialize>(config: &T, read: &Value) -> Result<()> {
+    let (found, mut read) = (serde_json::to_value(config).unwrap_or_default(), read.clone());
+    for (table, key, was) in later_keys() {
+        let known = found.pointer(table).is_some_and(|table| table.get(key).is_some());
+        if let Some(Value::Object(table)) = read.pointer_mut(table).filter(|_| known) {
+            table.entry(key).or_insert(was);
         }
     }
-    read
+    match found == read {
+        true => Ok(()),
+        false => {
+            Err(Error::Config("it does not name every value of a run; it is not the file that the run wrote".into()))
+        }
+    }
 }
 
 /// Refuses a number of threads that this machine does not have.
@@ -191,19 +199,31 @@ pub fn cores() -> usize {
 mod tests {
     use super::*;
 
-    /// A run that was written before reservoirs had layers and kinds opens with what they then were; any other value must be there.
+    fn without(whole: &Value, keys: &[(&str, &str)]) -> Value {
+        let mut config = whole.clone();
+        for (table, key) in keys {
+            if let Some(Value::Object(table)) = config.pointer_mut(table) {
+                table.remove(*key);
+            }
+        }
+        config
+    }
+
+    /// A run of an earlier version opens with what was then the case; any other value must be there.
     #[test]
     fn only_settings_that_came_later_may_be_absent() {
-        let config = ForecastConfig::resolve("esn", &Layers::default()).unwrap();
-        let whole = serde_json::to_value(&config).unwrap();
-        let without = |keys: &[&str]| {
-            let mut config = whole.clone();
-            keys.iter().for_each(|key| drop(config["reservoir"].as_object_mut().unwrap().remove(*key)));
-            Config::of_json(config)
+        let later: Vec<_> = later_keys().map(|(table, key, _)| (table, key)).collect();
+        let reservoir = serde_json::to_value(ForecastConfig::resolve("esn", &Layers::default()).unwrap()).unwrap();
+        let Config::Forecast(found) = Config::of_json(without(&reservoir, &later)).unwrap() else {
+            panic!("a forecast")
         };
-        let Config::Forecast(found) = without(&LATER).unwrap() else { panic!("esn is a forecast") };
-        assert_eq!(serde_json::to_value(&found).unwrap(), whole);
-        let error = without(&["leak"]).unwrap_err().to_string();
-        assert!(error.contains("does not name every value"), "{error}");
+        assert_eq!(serde_json::to_value(&found).unwrap(), reservoir);
+        let spiking = serde_json::to_value(NetworkConfig::resolve("snn", &Layers::default()).unwrap()).unwrap();
+        let Config::Network(found) = Config::of_json(without(&spiking, &later)).unwrap() else { panic!("a network") };
+        assert_eq!(serde_json::to_value(&found).unwrap(), spiking);
+        for (whole, table, key) in [(&reservoir, "/reservoir", "leak"), (&spiking, "/model/synapse", "tau_ms")] {
+            let error = Config::of_json(without(whole, &[(table, key)])).unwrap_err().to_string();
+            assert!(error.contains("does not name every value"), "{error}");
+        }
     }
 }

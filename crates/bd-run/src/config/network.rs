@@ -8,8 +8,9 @@ mod source;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bd_core::{DeviceSpec, Result, Shared, join, member_name};
-use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
+use bd_core::{DeviceSpec, Error, Result, Shared, join, member_name};
+use bd_equations::NeuronText;
+use bd_models::{Encoder, Init, NeuronConfig, Preparation, RateNetConfig, SnnConfig, Surrogate};
 use bd_train::data::dataset::{Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
@@ -266,13 +267,24 @@ impl NetworkConfig {
     }
 }
 
+/// Neurons of the zoo by their name, or those of a file of equations.
+fn neuron(name: &str) -> Result<NeuronConfig> {
+    let Some(called) = name.strip_suffix(".toml") else { return NeuronConfig::named(name) };
+    let refuse = |reason: String| Error::Config(format!("{name}: {reason}"));
+    let text = std::fs::read_to_string(name).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let text = NeuronText::parse(&text).map_err(|error| refuse(error.to_string()))?;
+    let called = called.rsplit(['/', '\\']).next().unwrap_or(called);
+    NeuronConfig::equations(called, text)
+}
+
 /// What can be chosen by name.
 fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
         "data.task" => alternative(&Task::all(), path, name),
         "data.encode" => alternative(&Encoder::all(), path, name),
         "model.cell" => alternative(&bd_models::Cell::all(), path, name),
-        "model.lif.surrogate" => alternative(&Surrogate::all(), path, name),
+        "model.lif.surrogate" | "model.neuron.surrogate" => alternative(&Surrogate::all(), path, name),
+        "model.neuron" => Ok(serde_json::to_value(neuron(name)?).expect("it is JSON")),
         "model.cell.input_init"
         | "model.cell.recurrent_init"
         | "model.readout.init"
@@ -281,6 +293,6 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
         "loss" => alternative(&Loss::all(), path, name),
         "optim.rule" => alternative(&Rule::all(), path, name),
         "optim.schedule" | "optim.schedule.then" => alternative(&Schedule::all(), path, name),
-        _ => Err(bd_core::Error::Config(format!("{path} cannot be '{name}'"))),
+        _ => Err(Error::Config(format!("{path} cannot be '{name}'"))),
     }
 }

@@ -164,7 +164,12 @@ impl NetworkExperiment {
         save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation), &names)?;
         if let Some(layer) = self.config.neurons().first() {
             let inputs = self.test().0.examples.inputs();
-            report.recorded = Some(Recorded::of(layer, &self.pipeline.net, &self.config.sha(), inputs)?);
+            report.recorded = Some(Recorded::of(
+                [layer, &self.config.model.potential()],
+                &self.pipeline.net,
+                &self.config.sha(),
+                inputs,
+            )?);
         }
         report.pictured = catch_torch(|| self.pictured())?;
         work.seconds.lap("write");

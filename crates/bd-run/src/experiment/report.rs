@@ -83,10 +83,10 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Over the first samples of these inputs.
-    pub(super) fn of(layer: &str, net: &impl System, sha: &Shared, inputs: &Inputs) -> Result<Self> {
+    /// The states `potential` and `spike` of a layer over the first samples of these inputs.
+    pub(super) fn of([layer, potential]: [&str; 2], net: &impl System, sha: &Shared, inputs: &Inputs) -> Result<Self> {
         let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
-        let [v, spike] = ["v", "spike"].map(|state| format!("{layer}.{state}"));
+        let [v, spike] = [potential, "spike"].map(|state| format!("{layer}.{state}"));
         let mut tap = Tap::new([&v, &spike]);
         let _ = predict(net, sha, inputs.select(&samples)?, None, &mut tap)?;
         let records = tap.finish()?;

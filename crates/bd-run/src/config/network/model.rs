@@ -60,6 +60,14 @@ impl Model {
         }
     }
 
+    /// The state of these layers that pictures show beside the spikes.
+    pub fn potential(&self) -> String {
+        match self {
+            Self::Rate(_) => String::new(),
+            Self::Spiking(config) => config.neuron.potential(),
+        }
+    }
+
     /// Kind and sizes, such as `gru 3-64-1`.
     pub fn describe(&self) -> String {
         let kind = match self {

@@ -1,81 +1,95 @@
-//! [`CubaLif`]: LIF neurons with exponential synapses, the "current-based LIF" of Norse, SpikingJelly and BrainPy.
+//! [`Cuba`]: neurons with exponential synapses, "current-based" as in Norse, SpikingJelly and BrainPy.
 //!
 //! ```text
 //! g <- e^(-dt/tau_syn) g + x        all that arrives, weighted already
-//! Lif with the current g
+//! the neurons with the current g
 //! ```
 //!
-//! It is [`Expon`] and [`Lif`] in a row, as one system with the states of both.
+//! It is [`Expon`] and the neurons in a row, as one system with the states of both.
 
 use bd_core::kernel::{Fused, Processor, step_units};
 use bd_core::{ParamPath, Result, Shared, StateTree, System, join};
 use tch::{Device, Kind, Tensor};
 
 use crate::expon::{Expon, ExponConfig};
-use crate::lif::{Lif, LifConfig, LifState};
+use crate::lif::{Lif, LifConfig};
 
-/// LIF neurons with exponential synapses: weighted spikes `[.., n]` to spikes `[.., n]`. `Shared.dt` is in ms.
+/// Neurons of any kind with exponential synapses: weighted spikes `[.., n]` to the neurons' outputs `[.., n]`. `Shared.dt` is in ms.
 #[derive(Debug, Clone)]
-pub struct CubaLif {
+pub struct Cuba<N> {
     current: Expon,
-    lif: Lif,
+    neurons: N,
 }
 
-/// State of [`CubaLif`] neurons: `g`, and those of [`Lif`].
+/// [`Cuba`] LIF neurons, the "current-based LIF".
+pub type CubaLif = Cuba<Lif>;
+
+/// State of [`Cuba`] neurons: `g`, and that of the neurons.
 #[derive(Debug)]
-pub struct CubaLifState {
+pub struct CubaState<S> {
     /// The current, `[batch, n]`.
     pub g: Tensor,
     /// That of the neurons, under the same path.
-    pub lif: LifState,
+    pub neurons: S,
 }
 
-impl StateTree for CubaLifState {
+impl<S: StateTree> StateTree for CubaState<S> {
     fn visit(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor)) {
         f(&join(path, "g"), &self.g);
-        self.lif.visit(path, f);
+        self.neurons.visit(path, f);
     }
 
     fn try_map(&self, path: &str, f: &mut dyn FnMut(&str, &Tensor) -> Result<Tensor>) -> Result<Self> {
-        Ok(Self { g: f(&join(path, "g"), &self.g)?, lif: self.lif.try_map(path, f)? })
+        Ok(Self { g: f(&join(path, "g"), &self.g)?, neurons: self.neurons.try_map(path, f)? })
+    }
+}
+
+impl<N: System> Cuba<N> {
+    /// A current for each input of these neurons.
+    pub fn of(neurons: N, synapse: &ExponConfig) -> Result<Self> {
+        Ok(Self { current: Expon::new(neurons.n_in(), synapse)?, neurons })
     }
 }
 
 impl CubaLif {
     /// `n` neurons, each with one synaptic current.
     pub fn new(n: i64, synapse: &ExponConfig, lif: &LifConfig) -> Result<Self> {
-        Ok(Self { current: Expon::new(n, synapse)?, lif: Lif::new(n, lif)? })
+        Self::of(Lif::new(n, lif)?, synapse)
     }
 
     /// The same, of which is trained what the settings of [`Lif`] say, with parameters that are made at `path`.
     pub fn trained(path: &mut ParamPath<'_>, n: i64, synapse: &ExponConfig, lif: &LifConfig) -> Result<Self> {
-        Ok(Self { current: Expon::new(n, synapse)?, lif: Lif::trained(path, n, lif)? })
+        Self::of(Lif::trained(path, n, lif)?, synapse)
     }
 }
 
-impl System for CubaLif {
-    type State = CubaLifState;
+impl<N: System> System for Cuba<N> {
+    type State = CubaState<N::State>;
 
     fn n_in(&self) -> i64 {
-        self.lif.n_in()
+        self.neurons.n_in()
     }
 
     fn n_out(&self) -> i64 {
-        self.lif.n_out()
+        self.neurons.n_out()
     }
 
-    fn init_state(&self, batch: i64, on: (Kind, Device)) -> CubaLifState {
-        CubaLifState { g: Tensor::zeros([batch, self.n_in()], on), lif: self.lif.init_state(batch, on) }
+    fn on(&self) -> Option<(Kind, Device)> {
+        self.neurons.on()
     }
 
-    fn step(&self, sha: &Shared, x: &Tensor, s: &CubaLifState) -> (Tensor, CubaLifState) {
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> Self::State {
+        CubaState { g: Tensor::zeros([batch, self.n_in()], on), neurons: self.neurons.init_state(batch, on) }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &Self::State) -> (Tensor, Self::State) {
         let (_, [g]) = step_units(self.current.config(), sha, x, [&s.g]);
-        let (spike, lif) = self.lif.step(sha, &g, &s.lif);
-        (spike, CubaLifState { g, lif })
+        let (y, neurons) = self.neurons.step(sha, &g, &s.neurons);
+        (y, CubaState { g, neurons })
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
-        Some(Fused::chain(vec![self.current.kernel(sha, processor)?, self.lif.kernel(sha, processor)?]))
+        Some(Fused::chain(vec![self.current.kernel(sha, processor)?, self.neurons.kernel(sha, processor)?]))
     }
 }
 
