@@ -218,7 +218,7 @@ mod tests {
             panic!("a forecast")
         };
         assert_eq!(serde_json::to_value(&found).unwrap(), reservoir);
-        let spiking = serde_json::to_value(NetworkConfig::resolve("snn", &Layers::default()).unwrap()).unwrap();
+        let spiking = serde_json::to_value(NetworkConfig::resolve("snn", &Layers::default()).unwrap().0).unwrap();
         let Config::Network(found) = Config::of_json(without(&spiking, &later)).unwrap() else { panic!("a network") };
         assert_eq!(serde_json::to_value(&found).unwrap(), spiking);
         for (whole, table, key) in [(&reservoir, "/reservoir", "leak"), (&spiking, "/model/synapse", "tau_ms")] {
