@@ -53,7 +53,8 @@ fn explicit_methods_are_the_plain_loops() {
         let j = (2.0 * x - 3.0 * i) / 2.0;
         x + ((j * dt).exp() - 1.0) / j * f(x, i)
     };
-    let methods: [(&str, &dyn Fn(f64, f64) -> f64); 4] =
+    type Next<'a> = &'a dyn Fn(f64, f64) -> f64;
+    let methods: [(&str, Next<'_>); 4] =
         [("euler", &euler), ("rk2", &rk2), ("rk4", &rk4), ("exponential_rosenbrock", &rosenbrock)];
     for (name, next) in methods {
         let (_, states) = run(&logistic(name), dt, &inputs);
