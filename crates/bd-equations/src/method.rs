@@ -39,6 +39,16 @@ pub(crate) enum Solver {
     },
 }
 
+impl Solver {
+    /// Whether its numbers are.
+    pub(crate) fn is_finite(&self) -> bool {
+        match self {
+            Self::Coupled { free, refractory } => free.iter().chain(refractory).all(|x| x.is_finite()),
+            _ => true,
+        }
+    }
+}
+
 impl Equations {
     fn count(&self) -> usize {
         self.slopes.len()
