@@ -22,7 +22,7 @@ fn exponential(mut a: Vec<f64>, n: usize) -> Vec<f64> {
     // 0.5^18 / 18! is below 1e-21.
     const TERMS: usize = 18;
     let norm = a.chunks(n).map(|row| row.iter().map(|x| x.abs()).sum::<f64>()).fold(0.0, f64::max);
-    let squarings = (2.0 * norm).log2().ceil().clamp(0.0, 1000.0) as i32;
+    let squarings = (2.0 * norm).log2().ceil().clamp(0.0, 100.0) as i32;
     a.iter_mut().for_each(|x| *x *= 0.5f64.powi(squarings));
     let unit: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from(i / n == i % n))).collect();
     let plus_unit = |m: Vec<f64>| -> Vec<f64> { m.iter().zip(&unit).map(|(x, one)| x + one).collect() };

@@ -10,6 +10,22 @@
 //! | [`zoo`] | neurons of the literature |
 //! | [`Error`], [`Position`] | what is wrong, with line and column |
 //!
+//! # What differs from Brian2
+//!
+//! | | Brian2 | here |
+//! |---|---|---|
+//! | numbers | in SI | in ms, mV, pA and what follows, near 1 for float32 |
+//! | threshold | any condition, `v > 1` without equality | one comparison, which includes equality |
+//! | values of parameters | set from Python | tables `constants`, `inputs`, `initial` |
+//! | flags | `unless refractory`, `constant`, ... | these two, and `per neuron`, `trained`, `positive` |
+//! | `exponential_euler` | refuses `v' = exp(v)` | takes it if it is asked for: then it is Euler's method |
+//! | not there | | `t`, `xi`, `i`, `//`, `%`, rounding, summed and linked variables, functions of one's own, stochastic methods |
+//!
+//! A step is Brian2's: differential equations with inputs held, threshold, reset. What arrives through a port during a step
+//! takes part in it.
+//!
+//! # Limits
+//!
 //! Texts come from strangers: a part has at most 64 KiB, 256 lines and 64 variables, brackets are at most 64 deep, and at most 256
 //! operations stand in a row.
 

@@ -39,6 +39,16 @@ pub(crate) enum Solver {
     },
 }
 
+impl Solver {
+    /// Whether its numbers are.
+    pub(crate) fn is_finite(&self) -> bool {
+        match self {
+            Self::Coupled { free, refractory } => free.iter().chain(refractory).all(|x| x.is_finite()),
+            _ => true,
+        }
+    }
+}
+
 impl Equations {
     fn count(&self) -> usize {
         self.slopes.len()
@@ -102,6 +112,12 @@ impl Equations {
         pairs.filter(|(i, j)| i != j).any(|(i, j)| depends(i, j).map_or(true, |found| found.any()))
     }
 
+    /// Whether a coefficient of linear equations is no constant.
+    fn scaled(&self) -> bool {
+        let of = |slope| dependence(slope, &self.lines, &|slot| slot < self.count());
+        self.slopes.iter().any(|slope| of(slope).map_or(true, |found| found.scaled))
+    }
+
     /// What a method needs for steps of `h` ms.
     pub(crate) fn solver(&self, method: Method, h: f64) -> Solver {
         match method {
@@ -110,8 +126,8 @@ impl Equations {
             Method::Rk4 => Solver::Rk4,
             Method::ExponentialEuler => Solver::ExponentialEuler,
             Method::ExponentialRosenbrock => Solver::Rosenbrock,
-            // Each by itself: the coefficient is the derivative.
-            Method::Exact if !self.coupled() => Solver::ExponentialEuler,
+            // Each by itself, with coefficients that are known in a step only.
+            Method::Exact if self.scaled() => Solver::ExponentialEuler,
             Method::Exact => {
                 let (matrix, n) = (self.matrix(), self.count());
                 let row = |i: usize| &matrix[i * n..(i + 1) * n];
@@ -160,10 +176,15 @@ impl Equations {
             Solver::Coupled { free: matrix, refractory } => {
                 let f = first();
                 let moved = |i: usize| {
-                    let row = |matrix: &[f64]| weighted(&f, &matrix[i * f.len()..(i + 1) * f.len()]);
+                    let row = |matrix: &'_ [f64]| matrix[i * f.len()..(i + 1) * f.len()].to_vec();
+                    let (moving, still) = (row(matrix), row(refractory));
+                    // Of what stays the slope is 0 already.
+                    let alone = self.held[i] && moving.iter().enumerate().all(|(j, weight)| j == i || *weight == 0.0);
                     let change = match free {
-                        Some(free) if self.held.contains(&true) => free.clone().pick(row(matrix), row(refractory)),
-                        _ => row(matrix),
+                        Some(free) if !alone && moving != still => {
+                            free.clone().pick(weighted(&f, &moving), weighted(&f, &still))
+                        }
+                        _ => weighted(&f, &moving),
                     };
                     x[i].clone() + change
                 };

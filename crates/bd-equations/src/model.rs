@@ -181,6 +181,12 @@ impl Model {
             return Err(Error::of("dt_ms", format!("a step of {dt_ms} ms cannot be; it must be above 0")));
         }
         let solver = self.equations.solver(self.method, dt_ms / self.substeps as f64);
+        if !solver.is_finite() {
+            let message = format!(
+                "over a step of {dt_ms} ms the solution of the equations grows beyond all numbers; take a smaller one"
+            );
+            return Err(Error::of("dt_ms", message));
+        }
         let refractory_steps = match self.firing.as_ref().and_then(|firing| firing.refractory.as_ref()) {
             Some(Refractory::Time(time)) => refractory_steps(*time, dt_ms),
             _ => 0.0,

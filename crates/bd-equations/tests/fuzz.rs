@@ -1,6 +1,6 @@
 //! Texts of the zoo with random changes: an error or a model, and never a panic.
 
-use bd_equations::{NeuronText, zoo};
+use bd_equations::{NeuronText, Value, zoo};
 use bd_kernel::Num;
 use bd_kernel::testing::Noise;
 
@@ -66,10 +66,19 @@ fn no_text_makes_it_panic() {
     for case in 0..6000 {
         let mut text = zoo::text(names[case % names.len()]).unwrap();
         for _ in 0..=below(&mut noise, 3) {
-            match below(&mut noise, 5) {
+            match below(&mut noise, 6) {
                 0 => text.threshold = text.threshold.map(|part| changed(&mut noise, &part)),
                 1 => text.reset = text.reset.map(|part| changed(&mut noise, &part)),
                 2 => text.output = text.output.map(|part| changed(&mut noise, &part)),
+                3 => {
+                    let tables = [&mut text.constants, &mut text.inputs, &mut text.initial];
+                    let which = below(&mut noise, 3);
+                    let Some(table) = tables.into_iter().nth(which) else { continue };
+                    let at = below(&mut noise, table.len());
+                    if let Some(Value::Text(part)) = table.values_mut().nth(at) {
+                        *part = changed(&mut noise, part);
+                    }
+                }
                 _ => text.equations = changed(&mut noise, &text.equations),
             }
         }

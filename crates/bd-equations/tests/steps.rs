@@ -53,7 +53,8 @@ fn explicit_methods_are_the_plain_loops() {
         let j = (2.0 * x - 3.0 * i) / 2.0;
         x + ((j * dt).exp() - 1.0) / j * f(x, i)
     };
-    let methods: [(&str, &dyn Fn(f64, f64) -> f64); 4] =
+    type Next<'a> = &'a dyn Fn(f64, f64) -> f64;
+    let methods: [(&str, Next<'_>); 4] =
         [("euler", &euler), ("rk2", &rk2), ("rk4", &rk4), ("exponential_rosenbrock", &rosenbrock)];
     for (name, next) in methods {
         let (_, states) = run(&logistic(name), dt, &inputs);
@@ -286,4 +287,41 @@ fn values_of_expressions() {
         let found = model.step(&model.constants(0.1).unwrap(), &[1.5], &[0.0], Num::heaviside).0;
         assert!((found - value).abs() < 1e-14 * (1.0 + value.abs()), "{expression} is {found} and not {value}");
     }
+}
+
+/// While a neuron is refractory its membrane stays, and its synapse does not, by the second matrix.
+#[test]
+fn exact_solves_what_is_partly_refractory() {
+    let model = build(
+        "equations = \"\"\"\ndv/dt = (g - v)/tau : 1 (unless refractory)\ndg/dt = -g/tau_s : 1\nI : 1\n\"\"\"\nthreshold = \"v > 1\"\n\
+         reset = \"v = 0\"\nrefractory = \"2*ms\"\nconstants = { tau = \"20*ms\", tau_s = \"5*ms\" }\ninputs = { I = 1 }\n\
+         initial = { v = 3, g = 2 }",
+    );
+    assert_eq!(model.method(), Method::Exact);
+    let (_, states) = run(&model, 1.0, &[0.0; 3]);
+    let decay = |steps: f64| 2.0 * (-steps / 5.0).exp();
+    for (k, state) in states.iter().enumerate() {
+        close(state[1], decay(k as f64 + 1.0), 1e-14);
+    }
+    assert_eq!([states[0][0], states[1][0]], [0.0, 0.0]);
+    // v' = (g - v)/20 from v = 0: g (e^(-1/5) - e^(-1/20)) / (20 (1/20 - 1/5)).
+    let integral = ((-0.2f64).exp() - (-0.05f64).exp()) / (20.0 * (0.05 - 0.2));
+    close(states[2][0], decay(2.0) * integral, 1e-13);
+}
+
+/// A solution that leaves all numbers within a step is an error, as a step that cannot be.
+#[test]
+fn steps_that_cannot_be_are_refused() {
+    let model = build(
+        "equations = \"\"\"\ndx/dt = 1000*y/ms : 1\ndy/dt = 1000*x/ms : 1\nI : 1\n\"\"\"\noutput = \"x\"\ninputs = { I = 1 }",
+    );
+    let error = |dt: f64| model.constants(dt).unwrap_err().to_string();
+    assert!(model.constants(0.1).is_ok());
+    assert!(
+        error(10.0).starts_with("dt_ms: over a step of 10 ms the solution of the equations grows"),
+        "{}",
+        error(10.0)
+    );
+    assert_eq!(error(0.0), "dt_ms: a step of 0 ms cannot be; it must be above 0");
+    assert_eq!(error(f64::NAN), "dt_ms: a step of NaN ms cannot be; it must be above 0");
 }

@@ -1,7 +1,7 @@
 //! Every neuron of the zoo: it builds, stays finite, and its derivatives are right.
 
 use bd_equations::{Model, NeuronText, zoo};
-use bd_kernel::{Dual, Num};
+use bd_kernel::{Code, Dual, Listing, Num};
 
 fn initial(model: &Model) -> Vec<f64> {
     let states = model.states().iter().map(|state| state.initial.value(|_| 0.0));
@@ -104,4 +104,24 @@ fn files_are_written_as_they_are_read() {
 fn unknown_names_have_a_nearest_one() {
     let error = zoo::model("adx").unwrap_err().to_string();
     assert!(error.starts_with("model: 'adx' is no neuron of the zoo. Is 'adex' meant? There are if, lif,"), "{error}");
+}
+
+/// A step is written down as CUDA C, and depends on each input and on each number of state that it should.
+#[test]
+fn a_step_is_a_formula_for_whatever_calculates() {
+    for name in zoo::names() {
+        let model = zoo::model(name).unwrap();
+        let listing = Listing::new();
+        let named =
+            |prefix: &str, n: usize| -> Vec<Code> { (0..n).map(|i| listing.name(&format!("{prefix}{i}"))).collect() };
+        let (x, s) = (named("x", model.ports().len()), named("s", model.states().len()));
+        let (y, next) = model.step(&model.constants(0.1).unwrap(), &x, &s, Num::heaviside);
+        let results: Vec<Code> = next.into_iter().chain([y]).collect();
+        listing.statements(&results).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for (i, state) in model.states().iter().enumerate() {
+            // The spike of the last step changes nothing.
+            assert_eq!(listing.depends(&results, &format!("s{i}")), state.name != "spike", "{name}.{}", state.name);
+        }
+        assert!((0..x.len()).all(|i| listing.depends(&results, &format!("x{i}"))), "{name}");
+    }
 }

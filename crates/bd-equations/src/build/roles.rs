@@ -1,6 +1,6 @@
 //! [`Roles`]: what each line and constant is to the neuron.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::equations::{Assignment, Flag, Line, Role};
 use crate::error::{Error, Result, nearest};
@@ -73,10 +73,13 @@ impl Roles {
         if let Some(name) = positive.iter().find(|name| !own.contains(*name)) {
             return Err(Error::of("positive", format!("'{name}' is neither trained nor each neuron's own")));
         }
-        for (name, what) in own.iter().flat_map(|name| [(name, "the reset changes it"), (name, "it is an input")]) {
-            if (what.starts_with("the") && is_set(name)) || (what.starts_with("it") && text.inputs.contains_key(name)) {
-                return Err(Error::of("equations", format!("'{name}' cannot be each neuron's own, for {what}")));
-            }
+        for name in &own {
+            let why = match is_set(name) {
+                true => "the reset changes it",
+                false if text.inputs.contains_key(name) => "it is an input",
+                false => continue,
+            };
+            return Err(Error::of("equations", format!("'{name}' cannot be each neuron's own, for {why}")));
         }
         let ports: Vec<String> = parameters.iter().filter(|name| text.inputs.contains_key(*name)).cloned().collect();
         let mut ordered: Vec<String> = parameters.iter().filter(|name| own.contains(*name)).cloned().collect();
@@ -175,9 +178,8 @@ fn check_names(text: &NeuronText, source: &Source, lines: &[Line]) -> Result<()>
             return Err(source.error(line.span, message));
         }
     }
-    let tables: [(&str, &BTreeMap<_, _>); 1] = [("constants", &text.constants)];
-    for (part, name) in tables.iter().flat_map(|(part, table)| table.keys().map(move |name| (part, name))) {
-        let part = format!("{part}.{name}");
+    for name in text.constants.keys() {
+        let part = format!("constants.{name}");
         if let Some(what) = taken(name) {
             return Err(Error::of(part, format!("'{name}' is {what}; choose another name")));
         }
