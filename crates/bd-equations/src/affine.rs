@@ -135,8 +135,9 @@ impl<N: Num> Num for Affine<N> {
     fn pick(self, a: Self, b: Self) -> Self {
         Self::frozen(self.value.pick(a.value, b.value))
     }
+    /// With its coefficient, which is part of the value of a step.
     fn detach(self) -> Self {
-        Self::frozen(self.value.detach())
+        Self { value: self.value.detach(), slope: self.slope.map(N::detach) }
     }
     fn apply(self, name: &'static str, f: &dyn Fn(f64) -> f64) -> Self {
         Self::frozen(self.value.apply(name, f))

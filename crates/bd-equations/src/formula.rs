@@ -143,6 +143,8 @@ pub(crate) struct Environment<N> {
 pub(crate) struct Formula {
     pub(crate) term: Term,
     pub(crate) needs: Vec<usize>,
+    /// Of a line: whether its value is outside the gradient.
+    pub(crate) detached: bool,
 }
 
 impl<N: Num> Environment<N> {
@@ -161,7 +163,8 @@ impl<N: Num> Environment<N> {
     pub(crate) fn value(&mut self, formula: &Formula, lines: &[Formula]) -> N {
         for &line in &formula.needs {
             if self.lines[line].is_none() {
-                self.lines[line] = Some(self.term(&lines[line].term));
+                let value = self.term(&lines[line].term);
+                self.lines[line] = Some(if lines[line].detached { value.detach() } else { value });
             }
         }
         self.term(&formula.term)

@@ -92,7 +92,7 @@ pub struct Initial {
 
 impl Initial {
     pub(crate) fn constant(value: f64) -> Self {
-        Self { formula: Formula { term: Term::number(value), needs: Vec::new() }, draws: Vec::new() }
+        Self { formula: Formula { term: Term::number(value), needs: Vec::new(), detached: false }, draws: Vec::new() }
     }
 
     /// Its value for one neuron. `draw` is called once for each `rand()` and `randn()`, from left to right.

@@ -69,6 +69,10 @@ pub struct NeuronText {
     /// Whether the reset is outside the gradient.
     #[serde(default = "yes")]
     pub detach_reset: bool,
+    /// Lines `x = f` whose values are outside the gradient: an upstroke whose derivative grows without bound, for example. Not with the
+    /// methods [`Exact`](Method::Exact) and [`ExponentialRosenbrock`](Method::ExponentialRosenbrock).
+    #[serde(default)]
+    pub detached: Vec<String>,
     /// Parameters and constants of which each neuron has its own value, beside those with the flag `per neuron`.
     #[serde(default)]
     pub per_neuron: Vec<String>,

@@ -36,7 +36,7 @@ impl Bits {
     pub fn write<F: Real>(self, instructions: Instructions, numbers: &[F], t: usize, workspace: &mut [F]) {
         assert_eq!(numbers.len(), self.channels * self.lanes);
         let bits = &mut bytes_mut(workspace)[t * self.step()..][..self.step()];
-        vectorised(instructions, Write { numbers, bits });
+        vectorised(instructions, WriteBits { numbers, bits });
     }
 
     /// As numbers, `[channel, step, lane]`.
@@ -62,12 +62,13 @@ impl Bits {
     }
 }
 
-struct Write<'a, F> {
-    numbers: &'a [F],
-    bits: &'a mut [u8],
+/// A bit for each number: whether it is not zero.
+pub(crate) struct WriteBits<'a, F> {
+    pub(crate) numbers: &'a [F],
+    pub(crate) bits: &'a mut [u8],
 }
 
-impl<F: Real> Loops for Write<'_, F> {
+impl<F: Real> Loops for WriteBits<'_, F> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
         write_bits::<C, F>(self.numbers, self.bits);

@@ -76,6 +76,38 @@ impl UnitProgram {
         self.text.clone()
     }
 
+    pub(crate) fn ports(&self) -> usize {
+        self.formula.ports
+    }
+
+    /// Numbers of state that change.
+    pub(crate) fn moving(&self) -> usize {
+        self.formula.moving()
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.formula.held()
+    }
+
+    pub(crate) fn sends_spikes(&self) -> bool {
+        self.spikes
+    }
+
+    /// Whether this state is the output as it was.
+    pub(crate) fn repeats(&self, state: usize) -> bool {
+        self.repeats[state]
+    }
+
+    /// The program of a step of which no adjoint comes: its first result is the output.
+    pub(crate) fn stepping(&self) -> &Program {
+        &self.forward[0]
+    }
+
+    /// Units whose samples fill a row of it.
+    pub(crate) fn units_of_a_row<F>(&self, lanes: usize) -> usize {
+        units_of_a_row::<F>(self.stepping(), lanes)
+    }
+
     fn n_states_kept(&self) -> usize {
         self.reads.1.iter().filter(|reads| **reads).count()
     }
@@ -155,7 +187,7 @@ impl Group {
 
     /// Their series among those of a block's channels, for a row of registers.
     fn channel(self, row: usize, block: usize, channel: usize) -> Channel {
-        Channel { row, block, begin: (channel * self.n + self.first) * self.tile.len(), own: false }
+        Channel { row, block, begin: (channel * self.n + self.first) * self.tile.len(), own: false, constant: false }
     }
 
     /// The same for a result.

@@ -9,14 +9,14 @@ use roles::Roles;
 use crate::check::{Checker, Meaning, Scope};
 use crate::dimension::Dimension;
 use crate::equations::{Assignment, Flag, Line, Role, assignments, lines};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::formula::{Formula, Node, Term};
 use crate::method::Equations;
 use crate::model::{Facts, Firing, Held, Initial, Model, Port, Refractory, State};
 use crate::parser::Parser;
 use crate::source::Source;
 use crate::syntax::{Comparison, Expr, Kind, Operator};
-use crate::text::{NeuronText, Value};
+use crate::text::{Method, NeuronText, Value};
 
 impl NeuronText {
     /// Checks names, units and the method, and makes the model.
@@ -52,6 +52,7 @@ impl Builder<'_> {
         let formulas = self.formulas(&scope)?;
         let equations = self.equations(&scope, formulas)?;
         let method = equations.method(self.text.method, &self.source)?;
+        self.check_detached(method)?;
         let firing = self.firing(&scope, &equations.lines, reset_source, resets)?;
         let output = self.output(&scope, &equations.lines)?;
         Ok(Model {
@@ -70,6 +71,22 @@ impl Builder<'_> {
             output,
             variables: self.roles.differential.len() + self.roles.changed.len(),
         })
+    }
+
+    /// What is outside the gradient are lines `x = f`, and methods that solve equations by their derivatives need all of these.
+    fn check_detached(&self, method: Method) -> Result<()> {
+        let lines =
+            || self.lines.iter().filter(|line| matches!(line.role, Role::Expression(_))).map(|line| &line.name[..]);
+        if let Some(name) = self.text.detached.iter().find(|name| !lines().any(|line| line == *name)) {
+            let message = format!("'{name}' is no line 'x = f' of the equations.{}", nearest(name, lines()));
+            return Err(Error::of("detached", message));
+        }
+        if !self.text.detached.is_empty() && matches!(method, Method::Exact | Method::ExponentialRosenbrock) {
+            let message =
+                "this method solves equations by their derivatives; choose euler, rk2, rk4 or exponential_euler";
+            return Err(Error::of("detached", message));
+        }
+        Ok(())
     }
 
     /// Names that have a slot, in the order of slots. `dt` is behind them.
@@ -140,7 +157,11 @@ impl Builder<'_> {
         Ok(found
             .into_iter()
             .zip(needs)
-            .map(|((_, term), needs)| Formula { term, needs: needs.unwrap_or_default() })
+            .map(|((line, term), needs)| Formula {
+                term,
+                needs: needs.unwrap_or_default(),
+                detached: self.text.detached.contains(&line.name),
+            })
             .collect())
     }
 
@@ -298,7 +319,10 @@ impl Builder<'_> {
         let mut checker = Checker { draws: Some(Vec::new()), ..Checker::new(&source, &self.constants) };
         let expr = Parser::whole(&source)?;
         let term = checker.number_of(&expr, self.dimension(name), &format!("'{name}'"))?;
-        Ok(Initial { formula: Formula { term, needs: Vec::new() }, draws: checker.draws.unwrap_or_default() })
+        Ok(Initial {
+            formula: Formula { term, needs: Vec::new(), detached: false },
+            draws: checker.draws.unwrap_or_default(),
+        })
     }
 
     /// A value of this dimension, made of constants.
@@ -338,7 +362,7 @@ fn distance(source: &Source, expr: &Expr, scope: &Scope) -> Result<(Term, Dimens
 
 fn formula(term: Term, lines: &[Formula]) -> Formula {
     let needs: Vec<_> = lines.iter().map(|line| Some(line.needs.clone())).collect();
-    Formula { needs: needed(&term, &needs).unwrap_or_default(), term }
+    Formula { needs: needed(&term, &needs).unwrap_or_default(), term, detached: false }
 }
 
 /// The lines that a term needs, each after those that it needs itself; nothing where these are not known yet.

@@ -45,15 +45,31 @@ impl Graph {
                 (None, 0.5) => self.push(Op::Of(Function::Sqrt, at(x))),
                 (None, _) => self.push(Op::Power(at(x), exponent)),
             },
-            Op::Pick([x, a, b]) => match self.known(at(x)) {
-                Some(x) if x >= 0.0 => at(a),
-                Some(_) => at(b),
-                None if at(a) == at(b) => at(a),
-                None => self.push(Op::Pick([x, a, b].map(at))),
-            },
+            Op::Pick([x, a, b]) => {
+                let [x, a, b] = [self.of_same_sign(at(x)), at(a), at(b)];
+                match self.known(x) {
+                    Some(x) if x >= 0.0 => a,
+                    Some(_) => b,
+                    None if a == b => a,
+                    None => self.push(Op::Pick([x, a, b])),
+                }
+            }
             // They matter to gradients alone, and those are there.
             Op::Detach(of) | Op::Surrogate { value: of, .. } => at(of),
         }
+    }
+
+    /// Without factors that are above 0.
+    fn of_same_sign(&self, mut x: Id) -> Id {
+        while let Op::Between(Operator::Mul, a, b) = self.operation(x) {
+            let positive = |id| self.known(id).is_some_and(|c| c > 0.0 && c.is_normal());
+            x = match (positive(a), positive(b)) {
+                (true, _) => b,
+                (_, true) => a,
+                _ => break,
+            };
+        }
+        x
     }
 
     fn simple_function(&mut self, function: Function, x: Id) -> Id {

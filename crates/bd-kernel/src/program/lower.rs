@@ -130,20 +130,20 @@ impl Lowering {
     }
 
     fn sum(&mut self, a: View, b: View) -> View {
-        let (instruction, rest) = match (a, b) {
+        let instruction = match (a, b) {
             (View::Constant(c), other) | (other, View::Constant(c)) => return shifted(other, c),
             (View::Affine { row: a, k, l }, View::Affine { row: b, k: m, l: n }) if a == b => {
                 return View::Affine { row: a, k: k + m, l: l + n };
             }
             (View::Affine { row: a, k, l }, View::Affine { row: b, k: m, l: n }) => {
-                (Instruction::Sum { a, b, k, l: m }, l + n)
+                Instruction::Sum { a, b, k, l: m, m: l + n }
             }
             (View::Product { a, b, k, l }, other) | (other, View::Product { a, b, k, l }) => {
                 let (c, m, n) = self.affine(other);
-                (Instruction::ProductSum { a, b, c, k, l: m }, l + n)
+                Instruction::ProductSum { a, b, c, k, l: m, m: l + n }
             }
         };
-        View::Affine { row: self.emit(instruction), k: 1.0, l: rest }
+        self.made(instruction)
     }
 
     fn product(&mut self, a: View, b: View, once: bool) -> View {
@@ -155,11 +155,11 @@ impl Lowering {
             (0.0, 0.0) if once => View::Product { a, b, k: k * m, l: 0.0 },
             (0.0, 0.0) => self.made(Instruction::Product { a, b, k: k * m, l: 0.0 }),
             // (k a + l) m b = k m a b + l m b
-            (_, 0.0) => self.made(Instruction::ProductSum { a, b, c: b, k: k * m, l: l * m }),
-            (0.0, _) => self.made(Instruction::ProductSum { a, b, c: a, k: k * m, l: n * k }),
+            (_, 0.0) => self.made(Instruction::ProductSum { a, b, c: b, k: k * m, l: l * m, m: 0.0 }),
+            (0.0, _) => self.made(Instruction::ProductSum { a, b, c: a, k: k * m, l: n * k, m: 0.0 }),
             _ => {
                 let a = self.row(View::Affine { row: a, k, l });
-                self.made(Instruction::ProductSum { a, b, c: a, k: m, l: n })
+                self.made(Instruction::ProductSum { a, b, c: a, k: m, l: n, m: 0.0 })
             }
         }
     }

@@ -10,7 +10,7 @@ mod allocate;
 mod lower;
 mod run;
 
-pub(crate) use run::{Channel, Registers, Steps, run_steps};
+pub(crate) use run::{CHUNK, Channel, Loaded, Registers, Steps, run_steps};
 
 /// What an instruction calculates, of rows `a`, `b`, `c` and constants `k`, `l`.
 ///
@@ -20,12 +20,12 @@ pub(crate) use run::{Channel, Registers, Steps, run_steps};
 pub(crate) enum Instruction<K = f64> {
     /// `k a + l`.
     Affine { a: Row, k: K, l: K },
-    /// `k a + l b`.
-    Sum { a: Row, b: Row, k: K, l: K },
+    /// `k a + l b + m`.
+    Sum { a: Row, b: Row, k: K, l: K, m: K },
     /// `k a b + l`.
     Product { a: Row, b: Row, k: K, l: K },
-    /// `k a b + l c`.
-    ProductSum { a: Row, b: Row, c: Row, k: K, l: K },
+    /// `k a b + l c + m`.
+    ProductSum { a: Row, b: Row, c: Row, k: K, l: K, m: K },
     /// `k a / b`.
     Quotient { a: Row, b: Row, k: K },
     /// `k / (a + l)`.
@@ -64,9 +64,9 @@ impl<K> Instruction<K> {
     fn with<L>(self, of: impl Fn(K) -> L) -> Instruction<L> {
         match self {
             Self::Affine { a, k, l } => Instruction::Affine { a, k: of(k), l: of(l) },
-            Self::Sum { a, b, k, l } => Instruction::Sum { a, b, k: of(k), l: of(l) },
+            Self::Sum { a, b, k, l, m } => Instruction::Sum { a, b, k: of(k), l: of(l), m: of(m) },
             Self::Product { a, b, k, l } => Instruction::Product { a, b, k: of(k), l: of(l) },
-            Self::ProductSum { a, b, c, k, l } => Instruction::ProductSum { a, b, c, k: of(k), l: of(l) },
+            Self::ProductSum { a, b, c, k, l, m } => Instruction::ProductSum { a, b, c, k: of(k), l: of(l), m: of(m) },
             Self::Quotient { a, b, k } => Instruction::Quotient { a, b, k: of(k) },
             Self::Reciprocal { a, k, l } => Instruction::Reciprocal { a, k: of(k), l: of(l) },
             Self::Pick { a, b, c } => Instruction::Pick { a, b, c },

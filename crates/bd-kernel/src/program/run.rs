@@ -7,7 +7,7 @@ use crate::lanes::{read, write};
 use crate::{Block, Function, LANES, Real};
 
 /// Numbers of a row that a loop works on at once: a row has a multiple of it.
-const CHUNK: usize = 32;
+pub(crate) const CHUNK: usize = 32;
 
 /// Rows of numbers, all as long as each other.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ pub(crate) struct Channel {
     pub(crate) begin: usize,
     /// Of a result: whether its row has nothing but it when a program ends, and nothing before.
     pub(crate) own: bool,
+    /// Of what is read: whether it is the same in all steps, `[unit][lane]`.
+    pub(crate) constant: bool,
 }
 
 /// What a program reads and writes in each step of a stretch.
@@ -126,8 +128,12 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
         for t in 0..steps {
             let at = lanes * if backward { steps - 1 - t } else { t };
             let series = |channel: &Channel| channel.begin + at..channel.begin + at + (units - 1) * apart + lanes;
-            for channel in loads {
-                let from = &read[channel.block][series(channel)];
+            for channel in loads.iter().filter(|channel| t == 0 || !channel.constant) {
+                let (from, apart) = match channel.constant {
+                    true => (channel.begin..channel.begin + units * lanes, lanes),
+                    false => (series(channel), apart),
+                };
+                let from = &read[channel.block][from];
                 match direct {
                     // Nothing writes there: a program does not write to the rows of its inputs, unless a result replaces them.
                     true => places[channel.row] = Place { begin: from.as_ptr().cast_mut(), apart },
@@ -221,10 +227,10 @@ unsafe fn run<C: Cpu, F: Real>(program: &[(Row, Instruction<F>)], places: &[Plac
     for (to, instruction) in program {
         match *instruction {
             Instruction::Affine { a, k, l } => each!(*to, CHUNK, [a], C::mul_add(k, a, l)),
-            Instruction::Sum { a, b, k, l } => each!(*to, CHUNK, [a, b], C::mul_add(k, a, l * b)),
+            Instruction::Sum { a, b, k, l, m } => each!(*to, CHUNK, [a, b], C::mul_add(k, a, C::mul_add(l, b, m))),
             Instruction::Product { a, b, k, l } => each!(*to, CHUNK, [a, b], C::mul_add(k * a, b, l)),
-            Instruction::ProductSum { a, b, c, k, l } => {
-                each!(*to, CHUNK, [a, b, c], C::mul_add(k * a, b, l * c));
+            Instruction::ProductSum { a, b, c, k, l, m } => {
+                each!(*to, CHUNK, [a, b, c], C::mul_add(k * a, b, C::mul_add(l, c, m)));
             }
             Instruction::Quotient { a, b, k } => each!(*to, CHUNK, [a, b], k * a / b),
             Instruction::Reciprocal { a, k, l } => each!(*to, CHUNK, [a], k / (a + l)),
