@@ -1,5 +1,5 @@
 use bd_core::Params;
-use bd_core::testing::{ScanCase, assert_scan_is_steps};
+use bd_core::testing::{OnGpu, ScanCase, assert_scan_is_steps, emulated};
 use bd_equations::zoo;
 
 use super::*;
@@ -67,5 +67,26 @@ fn what_is_wrong_is_said_with_its_line() {
     let text = OWN.replace("tau = \"3*ms + 2*ms*rand()\"", "tau = \"3*ms*(rand() - 1)\"");
     assert!(refusal(&text).ends_with("it must be above 0, for its logarithm is trained"), "{}", refusal(&text));
     let text = OWN.replace("drive*I - v", "drive*I - w");
-    assert_eq!(refusal(&text), "neuron: equations, line 1, column 18: 'w' is not defined. Is 'watt' meant?");
+    assert_eq!(refusal(&text), "neuron: equations, line 1, column 24: 'w' is not defined. Is 'watt' meant?");
+}
+
+/// As text, compiled as C++ (and by NVRTC where there is one) and run thread by thread, against steps by libtorch. What has several inputs
+/// has no text yet.
+#[test]
+fn the_zoo_on_an_emulated_gpu_is_its_steps() {
+    let (gpu, on) = (emulated(48 << 10, 1), (Kind::Float, Device::Cpu));
+    for (seed, name) in zoo::names().enumerate() {
+        let mut params = Params::new(3, on);
+        let neurons = EquationNeurons::new(&mut params.at("r"), 5, &zoo::text(name).unwrap()).unwrap();
+        match neurons.model().ports().len() {
+            1 => {
+                let case = ScanCase::random(seed as u64, on, 2e-3);
+                assert_scan_is_steps(&OnGpu(neurons, gpu.clone()), &params, case);
+            }
+            _ => assert!(neurons.cuda(0.1).unwrap_err().to_string().ends_with("units on a GPU have one")),
+        }
+    }
+    let mut params = Params::new(3, ON);
+    let own = neurons(&mut params, 5, OWN);
+    assert_scan_is_steps(&OnGpu(own, gpu), &params, ScanCase::random(1, ON, 1e-11));
 }
