@@ -192,10 +192,14 @@ impl<F: Real> Part<'_, F> {
         for (series, chunk) in ys.chunks_exact(steps * CHUNK).zip(chunks) {
             let first = (self.first + chunk) * CHUNK;
             vectorised(instructions, WriteBits { numbers: series, bits: &mut bits });
-            for (at, bits) in bits[..steps * CHUNK / LANES].iter().enumerate().filter(|(_, bits)| **bits != 0) {
-                let (step, neuron) = (from + at * LANES / CHUNK, first + at * LANES % CHUNK);
-                let fired = (0..LANES).filter(|l| bits >> l & 1 == 1);
-                self.spikes.extend(fired.map(|l| PopulationSpike { step, neuron: neuron + l }));
+            // A chunk of neurons has as many bits as an `u32`.
+            for (t, bits) in bits.as_chunks::<{ CHUNK / LANES }>().0[..steps].iter().enumerate() {
+                let mut fired = u32::from_le_bytes(*bits);
+                while fired != 0 {
+                    let neuron = first + fired.trailing_zeros() as usize;
+                    self.spikes.push(PopulationSpike { step: from + t, neuron });
+                    fired &= fired - 1;
+                }
             }
         }
     }
