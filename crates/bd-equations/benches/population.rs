@@ -42,7 +42,7 @@ fn prepare<F: Real>(neurons: &mut Population<F>, model: &Model) {
     let inputs: Vec<F> = (0..N).map(|k| F::of(2.0 * k as f64 / N as f64)).collect();
     (0..model.ports().len()).for_each(|port| neurons.set_input(port, &inputs));
     for (j, state) in model.states().iter().enumerate() {
-        neurons.set_state(j, &vec![F::of(state.initial.value(|_| 0.5)); N]);
+        neurons.set_state(j, &[F::of(state.initial.value(|_| 0.5)); N]);
     }
 }
 
