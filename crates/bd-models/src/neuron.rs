@@ -138,6 +138,6 @@ mod tests {
         assert_eq!(serde_json::to_string(&NeuronConfig::Lif).unwrap(), r#"{"name":"lif"}"#);
         assert_eq!([NeuronConfig::Lif.potential(), NeuronConfig::named("adex").unwrap().potential()], ["v", "v"]);
         let error = NeuronConfig::named("adx").unwrap_err().to_string();
-        assert!(error.starts_with("'adx' is no neuron of the zoo. Did you mean 'adex'?"), "{error}");
+        assert!(error.starts_with("'adx' is no neuron of the zoo. Is 'adex' meant?"), "{error}");
     }
 }

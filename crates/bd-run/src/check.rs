@@ -1,15 +1,18 @@
-//! [`examine_all`]: whether every model, and ridge regression, compute on this machine what they should.
+//! [`examine_all`], [`examine_neuron`]: whether every model, ridge regression, or a neuron of one's own, compute on this machine what
+//! they should.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use bd_core::contract::Named;
-use bd_core::contract::report::{Comparison, Row, examine, in_float64};
-use bd_core::{Params, Result, Rng, Shared, System, threads};
-use bd_models::{Ngrc, NgrcConfig, NvarConfig, catalogue};
+use bd_core::contract::report::{Check, Comparison, Row, Subject, examine, in_float64};
+use bd_core::{Error, Params, Result, Rng, Shared, System, threads};
+use bd_models::{EquationNeurons, Ngrc, NgrcConfig, NvarConfig, catalogue};
 use bd_train::Ridge;
 use tch::{Device, Kind};
+
+use crate::neuron::NamedNeuron;
 
 /// The rows of all models and of ridge regression in the order of the table, each shown as soon as those before it are. Models are small and
 /// their steps are many small operations: as many run at once as there are threads.
@@ -48,6 +51,33 @@ pub fn examine_all(seed: u64, device: Device, show: impl Fn(&Row) -> Result<()>)
         }
         Ok(rows)
     })
+}
+
+/// What is found of one neuron.
+#[derive(Debug)]
+pub struct NeuronRow {
+    /// Scans against steps; reverse mode against difference quotients, of a neuron with a threshold where nothing spikes.
+    pub row: Row,
+    /// [`Model::largest_product`](bd_equations::Model::largest_product).
+    pub largest_product: f64,
+}
+
+/// A neuron as every model is examined, and its gradients over steps of `dt_ms`.
+pub fn examine_neuron(neuron: &NamedNeuron, dt_ms: f64, seed: u64, device: Device) -> Result<NeuronRow> {
+    let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name));
+    let largest_product = neuron.model.largest_product(dt_ms).map_err(refuse)?;
+    let text = neuron.text.clone();
+    let build = move |params: &mut Params, n: i64| EquationNeurons::new(&mut params.at("r"), n, &text);
+    let row = match neuron.model.surrogate() {
+        None => examine(&Subject::smooth(&neuron.name, build), seed, device),
+        Some(_) => {
+            let mut row = examine(&Subject::spiking(&neuron.name, build), seed, device);
+            let difference = neuron.model.difference_from_quotients(dt_ms).map_err(refuse)?;
+            row.checks.push(Check::measured(Comparison::Differences, difference));
+            row
+        }
+    };
+    Ok(NeuronRow { row, largest_product })
 }
 
 /// Ridge regression's solution in float32 and on the device, against that on the CPU in float64.

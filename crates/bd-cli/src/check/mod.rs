@@ -12,7 +12,8 @@ use bd_core::contract::report::{Row, failures};
 use bd_core::device::device_name;
 use bd_core::text::plural;
 use bd_core::{DeviceSpec, threads};
-use bd_run::check::examine_all;
+use bd_run::NamedNeuron;
+use bd_run::check::{NeuronRow, examine_all, examine_neuron};
 use bd_run::config::{check_threads, cores};
 use serde_json::json;
 
@@ -47,7 +48,19 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
         console::message(&about(&device_name(device), "float32 and float64", threads::kernel_threads()));
     }
     print(&table::head(device))?;
-    let rows = examine_all(args.seed, device, |row| print(&table::line(row, device)))?;
+    let show = |row: &Row| print(&table::line(row, device));
+    let (rows, largest_product) = match &args.model {
+        None => (examine_all(args.seed, device, show)?, None),
+        Some(name) => {
+            let NeuronRow { row, largest_product } =
+                examine_neuron(&NamedNeuron::read(name)?, args.dt, args.seed, device)?;
+            show(&row)?;
+            (vec![row], Some(largest_product))
+        }
+    };
+    if let Some(product) = largest_product {
+        print(&table::product(product, args.dt))?;
+    }
 
     let all = rows.iter().map(|row| row.checks.len()).sum();
     let failures = failures(&rows);
@@ -58,7 +71,10 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
     if args.json {
         let seconds = json!({"total": began.elapsed().as_secs_f64()});
         let device = device_name(device);
-        let metrics = json!({"checks": all, "failed": failed.len()});
+        let mut metrics = json!({"checks": all, "failed": failed.len()});
+        if let Some(product) = largest_product {
+            metrics["largest_product"] = json!(product);
+        }
         let found = json!({
             "job": "check", "device": device, "seed": args.seed, "seconds": seconds, "metrics": metrics, "failed": failed,
             "models": rows.iter().map(Row::json).collect::<Vec<_>>(),
