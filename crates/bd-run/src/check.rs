@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use bd_core::contract::Named;
 use bd_core::contract::report::{Check, Comparison, Row, Subject, examine, in_float64};
 use bd_core::{Error, Params, Result, Rng, Shared, System, threads};
+use bd_equations::NeuronText;
 use bd_models::{EquationNeurons, Ngrc, NgrcConfig, NvarConfig, catalogue};
 use bd_train::Ridge;
 use tch::{Device, Kind};
@@ -66,7 +67,7 @@ pub struct NeuronRow {
 pub fn examine_neuron(neuron: &NamedNeuron, dt_ms: f64, seed: u64, device: Device) -> Result<NeuronRow> {
     let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name));
     let largest_product = neuron.model.largest_product(dt_ms).map_err(refuse)?;
-    let text = neuron.text.clone();
+    let text = driven(neuron)?;
     let build = move |params: &mut Params, n: i64| EquationNeurons::new(&mut params.at("r"), n, &text);
     let row = match neuron.model.surrogate() {
         None => examine(&Subject::smooth(&neuron.name, build), seed, device),
@@ -78,6 +79,26 @@ pub fn examine_neuron(neuron: &NamedNeuron, dt_ms: f64, seed: u64, device: Devic
         }
     };
     Ok(NeuronRow { row, largest_product })
+}
+
+/// Length of a step where a system is examined.
+const EXAMINED_DT_MS: f64 = 0.1;
+
+/// The text of a neuron with inputs so strong that an input of 1 makes it spike within the few steps of an examination.
+fn driven(neuron: &NamedNeuron) -> Result<NeuronText> {
+    let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name));
+    let factors = [1, 4, 16, 64, 256, 1024, 4096];
+    for factor in factors.into_iter().filter(|_| neuron.model.surrogate().is_some()) {
+        let mut text = neuron.text.clone();
+        for value in text.inputs.values_mut() {
+            *value = value.times(f64::from(factor));
+        }
+        let run = text.build().and_then(|model| model.simulate(EXAMINED_DT_MS, [1.0; 3])).map_err(refuse)?;
+        if !run.spikes.is_empty() {
+            return Ok(text);
+        }
+    }
+    Ok(neuron.text.clone())
 }
 
 /// Ridge regression's solution in float32 and on the device, against that on the CPU in float64.

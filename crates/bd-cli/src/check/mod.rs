@@ -39,6 +39,7 @@ impl std::error::Error for ChecksFailed {}
 
 pub(crate) fn check(args: &args::Check) -> Result<()> {
     let began = Instant::now();
+    let neuron = args.model.as_deref().map(NamedNeuron::read).transpose()?;
     let device =
         choose_device(args.device.as_deref().map_or(Ok(DeviceSpec::Cpu), str::parse)?, &Progress::new(args.quiet))?;
     args.threads.map_or(Ok(()), check_threads)?;
@@ -47,13 +48,15 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
     if !args.quiet {
         console::message(&about(&device_name(device), "float32 and float64", threads::kernel_threads()));
     }
-    print(&table::head(device))?;
     let show = |row: &Row| print(&table::line(row, device));
-    let (rows, largest_product) = match &args.model {
-        None => (examine_all(args.seed, device, show)?, None),
-        Some(name) => {
-            let NeuronRow { row, largest_product } =
-                examine_neuron(&NamedNeuron::read(name)?, args.dt, args.seed, device)?;
+    let (rows, largest_product) = match &neuron {
+        None => {
+            print(&table::head(device))?;
+            (examine_all(args.seed, device, show)?, None)
+        }
+        Some(neuron) => {
+            let NeuronRow { row, largest_product } = examine_neuron(neuron, args.dt, args.seed, device)?;
+            print(&table::head(device))?;
             show(&row)?;
             (vec![row], Some(largest_product))
         }

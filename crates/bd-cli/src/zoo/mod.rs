@@ -46,9 +46,11 @@ fn one(neuron: &NamedNeuron, as_json: bool) -> Result<String> {
         return Ok(details(neuron, &response).to_string());
     }
     let mut remarks = vec!["states".to_owned()];
-    remarks.extend(model.states().iter().map(|state| {
-        format!("  {:<13}{:<9}{} at first", state.name, state.dimension.unit(), first(&state.initial, state.dimension))
-    }));
+    remarks.extend(
+        model.states().iter().map(|state| {
+            format!("  {:<13}{:<14}{} at first", state.name, state.dimension.unit(), first(&state.initial))
+        }),
+    );
     remarks.push("inputs".into());
     remarks.extend(
         model
@@ -61,12 +63,7 @@ fn one(neuron: &NamedNeuron, as_json: bool) -> Result<String> {
     }
     remarks.extend(model.held().iter().map(|held| {
         let trained = if held.trained { ", trained" } else { "" };
-        format!(
-            "  {:<13}{:<9}{} at first{trained}",
-            held.name,
-            held.dimension.unit(),
-            first(&held.initial, held.dimension)
-        )
+        format!("  {:<13}{:<14}{} at first{trained}", held.name, held.dimension.unit(), first(&held.initial))
     }));
     remarks.push(String::new());
     remarks.extend(picture::of(model, &response));
@@ -119,18 +116,22 @@ fn details(neuron: &NamedNeuron, response: &Response) -> Value {
 }
 
 /// The value before the first step.
-fn first(initial: &Initial, dimension: Dimension) -> String {
+fn first(initial: &Initial) -> String {
     match initial.is_random() {
         true => "random".into(),
-        false => with_unit(initial.value(|_| 0.0), dimension),
+        false => digits(initial.value(|_| 0.0)).to_string(),
     }
 }
 
-/// Six digits at most, with the unit: `-70.6 mV`.
+/// With the unit: `-70.6 mV`.
 fn with_unit(value: f64, dimension: Dimension) -> String {
-    let digits: f64 = format!("{value:.5e}").parse().unwrap_or(value);
     match dimension == Dimension::ONE {
-        true => digits.to_string(),
-        false => format!("{digits} {}", dimension.unit()),
+        true => digits(value).to_string(),
+        false => format!("{} {}", digits(value), dimension.unit()),
     }
+}
+
+/// Six at most.
+fn digits(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }

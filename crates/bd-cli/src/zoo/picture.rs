@@ -1,7 +1,7 @@
 //! A response in characters.
 
-use bd_core::text::plural;
-use bd_equations::{Model, Response};
+use bd_core::text::{plural, short};
+use bd_equations::{Dimension, Model, Response};
 use bd_plot::braille;
 
 use super::with_unit;
@@ -22,11 +22,11 @@ pub(super) fn of(model: &Model, response: &Response) -> Vec<String> {
         model.ports().iter().map(|port| format!("{} of {}", port.name, with_unit(level * port.scale, port.dimension)));
     let inputs = inputs.collect::<Vec<_>>().join(" and ");
     let spikes = match model.surrogate() {
-        Some(_) => format!(": {}", plural(trajectory.spikes.len(), "spike")),
+        Some(_) => format!(", {}", plural(trajectory.spikes.len(), "spike")),
         None => String::new(),
     };
     let mut lines = vec![format!(
-        "{} after {inputs} (an input of {level}) sets in at {} ms, by steps of {dt_ms} ms{spikes}",
+        "{}, where {inputs} (an input of {level}) sets in at {} ms; steps of {dt_ms} ms{spikes}",
         state.name,
         ms(*onset)
     )];
@@ -37,9 +37,13 @@ pub(super) fn of(model: &Model, response: &Response) -> Vec<String> {
     }
     let values: Vec<f64> = trajectory.states.iter().map(|state| state[0]).collect();
     let [least, greatest] = values.iter().fold([f64::INFINITY, -f64::INFINITY], |[a, b], x| [x.min(a), x.max(b)]);
+    let labelled = |value: f64| match state.dimension {
+        Dimension::ONE => short(value),
+        dimension => format!("{} {}", short(value), dimension.unit()),
+    };
     let label = |row: usize| match row {
-        0 => with_unit(rounded(greatest), state.dimension),
-        row if row + 1 == HEIGHT => with_unit(rounded(least), state.dimension),
+        0 => labelled(greatest),
+        row if row + 1 == HEIGHT => labelled(least),
         _ => String::new(),
     };
     let curve = braille(&values, WIDTH, HEIGHT);
@@ -47,9 +51,4 @@ pub(super) fn of(model: &Model, response: &Response) -> Vec<String> {
     let end = format!("{} ms", ms(steps));
     lines.push(format!("{:>MARGIN$} 0{end:>width$}", "", width = WIDTH - 1));
     lines
-}
-
-/// Four digits.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.3e}").parse().unwrap_or(value)
 }
