@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use bd_core::contract::Named;
 use bd_core::contract::report::{Check, Comparison, Row, Subject, examine, in_float64};
 use bd_core::{Error, Params, Result, Rng, Shared, System, threads};
-use bd_equations::NeuronText;
+use bd_equations::{Model, NeuronText};
 use bd_models::{EquationNeurons, Ngrc, NgrcConfig, NvarConfig, catalogue};
 use bd_train::Ridge;
 use tch::{Device, Kind};
@@ -59,7 +59,7 @@ pub fn examine_all(seed: u64, device: Device, show: impl Fn(&Row) -> Result<()>)
 pub struct NeuronRow {
     /// Scans against steps; reverse mode against difference quotients, of a neuron with a threshold where nothing spikes.
     pub row: Row,
-    /// [`Model::largest_product`](bd_equations::Model::largest_product).
+    /// [`Model::largest_product`].
     pub largest_product: f64,
 }
 
@@ -67,7 +67,7 @@ pub struct NeuronRow {
 pub fn examine_neuron(neuron: &NamedNeuron, dt_ms: f64, seed: u64, device: Device) -> Result<NeuronRow> {
     let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name));
     let largest_product = neuron.model.largest_product(dt_ms).map_err(refuse)?;
-    let text = driven(neuron)?;
+    let text = driven(neuron).map_err(refuse)?;
     let build = move |params: &mut Params, n: i64| EquationNeurons::new(&mut params.at("r"), n, &text);
     let row = match neuron.model.surrogate() {
         None => examine(&Subject::smooth(&neuron.name, build), seed, device),
@@ -84,18 +84,18 @@ pub fn examine_neuron(neuron: &NamedNeuron, dt_ms: f64, seed: u64, device: Devic
 /// Length of a step where a system is examined.
 const EXAMINED_DT_MS: f64 = 0.1;
 
-/// The text of a neuron with inputs so strong that an input of 1 makes it spike within the few steps of an examination.
-fn driven(neuron: &NamedNeuron) -> Result<NeuronText> {
-    let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name));
-    let factors = [1, 4, 16, 64, 256, 1024, 4096];
-    for factor in factors.into_iter().filter(|_| neuron.model.surrogate().is_some()) {
+/// The text of a neuron with inputs so strong that an input of 1 makes it spike within the few steps of an examination; as it is, if
+/// differences then grow beyond what float32 holds, so that no two ways of calculating could agree.
+fn driven(neuron: &NamedNeuron) -> bd_equations::Result<NeuronText> {
+    for exponent in (0..=12).filter(|_| neuron.model.surrogate().is_some()) {
         let mut text = neuron.text.clone();
         for value in text.inputs.values_mut() {
-            *value = value.times(f64::from(factor));
+            *value = value.times(2f64.powi(exponent));
         }
-        let run = text.build().and_then(|model| model.simulate(EXAMINED_DT_MS, [1.0; 3])).map_err(refuse)?;
-        if !run.spikes.is_empty() {
-            return Ok(text);
+        let model = text.build()?;
+        if !model.simulate(EXAMINED_DT_MS, [1.0; 10])?.spikes.is_empty() {
+            let holds = model.largest_product(EXAMINED_DT_MS)? <= Model::LARGEST_IN_FLOAT32;
+            return Ok(if holds { text } else { neuron.text.clone() });
         }
     }
     Ok(neuron.text.clone())
