@@ -20,3 +20,4 @@ mod train_auto;
 mod train_ngrc;
 mod train_rnn;
 mod train_snn;
+mod zoo;

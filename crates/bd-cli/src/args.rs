@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// and a GPU with the CPU.
     #[command(after_help = EXIT_CODES)]
     Check(Check),
+    /// Neurons of the literature, one a line; of one of them its file, with states, inputs and a picture of its response in remarks.
+    #[command(after_help = EXIT_CODES)]
+    Zoo(Zoo),
     /// Versions as loaded, devices, threads, CPU features; where CUDA is not usable, why.
     Info {
         /// Print one JSON object instead of text.
@@ -146,9 +149,26 @@ pub(crate) struct Eval {
     pub(crate) reuse: Reuse,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Zoo {
+    /// A neuron of the list, or a file of one's own that ends in .toml; bd zoo NAME > mine.toml writes a file for bd train snn --set
+    /// model.neuron=mine.toml
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What the columns of the table compare stands in docs/gpu.md.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
+    /// Examine one neuron instead of all models: one of bd zoo, or a file of equations that ends in .toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// With --model: length of the steps over which its derivatives are taken
+    #[arg(long, value_name = "MS", default_value_t = 0.1, requires = "model", allow_negative_numbers = true)]
+    pub(crate) dt: f64,
     /// Where to compute: auto, cpu, cuda or cuda:N; a GPU is compared with the CPU, too [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,

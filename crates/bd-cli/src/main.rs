@@ -17,6 +17,7 @@ mod progress;
 mod signals;
 mod table;
 mod train;
+mod zoo;
 
 use std::panic;
 use std::process::ExitCode;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
 fn run() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Check(args) => check::check(&args),
+        Command::Zoo(args) => Ok(zoo::zoo(&args)?),
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),

@@ -9,6 +9,15 @@ pub fn short(value: f64) -> String {
     format!("{value:.*}", (4 - before_point).clamp(0, 6) as usize)
 }
 
+/// A number above 0 as a power of ten: `10^2.3`.
+pub fn power_of_ten(value: f64) -> String {
+    let exponent = value.log10();
+    match exponent.fract() == 0.0 {
+        true => format!("10^{exponent}"),
+        false => format!("10^{exponent:.1}"),
+    }
+}
+
 /// A count with its noun: `1 step`, `2 steps`.
 pub fn plural(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
@@ -33,6 +42,14 @@ mod tests {
         ] {
             assert_eq!(short(value), text);
         }
+    }
+
+    #[test]
+    fn powers_of_ten() {
+        assert_eq!(
+            [1.0, 1e6, 184.2, 0.5, f64::INFINITY].map(power_of_ten),
+            ["10^0", "10^6", "10^2.3", "10^-0.3", "10^inf"]
+        );
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub struct Dimension([i64; 7]);
 /// Names of the base units.
 const BASE: [&str; 7] = ["kilogram", "metre", "second", "ampere", "kelvin", "mole", "candela"];
 
+/// Their multiples inside.
+const INSIDE_BASE: [&str; 7] = ["ng", "um", "ms", "pA", "K", "amol", "cd"];
+
 /// Powers of ten of the base units inside, in SI. From ms, mV and pA follow nS, pF, GOhm and 1e-12 kg if lengths are in um, and
 /// concentrations in mM (mol / m^3) if amounts are in 1e-18 mol.
 const INSIDE: [i64; 7] = [-12, -6, -3, -12, 0, -18, 0];
@@ -69,50 +72,77 @@ impl Dimension {
             / PARTS
     }
 
-    /// The name of a derived unit, if it is one.
-    fn name(self) -> Option<&'static str> {
-        let named = [
-            ("1", Self::ONE),
-            ("volt", Self::VOLT),
-            ("ampere", Self::AMPERE),
-            ("second", Self::SECOND),
-            ("siemens", Self::si([-1, -2, 3, 2, 0, 0, 0])),
-            ("ohm", Self::si([1, 2, -3, -2, 0, 0, 0])),
-            ("farad", Self::si([-1, -2, 4, 2, 0, 0, 0])),
-            ("hertz", Self::si([0, 0, -1, 0, 0, 0, 0])),
-            ("coulomb", Self::si([0, 0, 1, 1, 0, 0, 0])),
-            ("metre", Self::si([0, 1, 0, 0, 0, 0, 0])),
-            ("kelvin", Self::si([0, 0, 0, 0, 1, 0, 0])),
-            ("mole", Self::si([0, 0, 0, 0, 0, 1, 0])),
-            ("molar", Self::si([0, -3, 0, 0, 0, 1, 0])),
-            ("joule", Self::si([1, 2, -2, 0, 0, 0, 0])),
-            ("watt", Self::si([1, 2, -3, 0, 0, 0, 0])),
-        ];
-        named.into_iter().find(|(_, dimension)| *dimension == self).map(|(name, _)| name)
+    /// The unit in which numbers of this dimension are: `mV`, `pA`, `mV/ms`, `1`.
+    pub fn unit(self) -> String {
+        self.written(|(_, _, inside)| inside, INSIDE_BASE)
+    }
+
+    /// Derived units: what each measures, its name, and the unit of numbers inside.
+    fn derived() -> [(Self, &'static str, &'static str); 15] {
+        [
+            (Self::ONE, "1", "1"),
+            (Self::VOLT, "volt", "mV"),
+            (Self::AMPERE, "ampere", "pA"),
+            (Self::SECOND, "second", "ms"),
+            (Self::si([-1, -2, 3, 2, 0, 0, 0]), "siemens", "nS"),
+            (Self::si([1, 2, -3, -2, 0, 0, 0]), "ohm", "Gohm"),
+            (Self::si([-1, -2, 4, 2, 0, 0, 0]), "farad", "pF"),
+            (Self::si([0, 0, -1, 0, 0, 0, 0]), "hertz", "kHz"),
+            (Self::si([0, 0, 1, 1, 0, 0, 0]), "coulomb", "fC"),
+            (Self::si([0, 1, 0, 0, 0, 0, 0]), "metre", "um"),
+            (Self::si([0, 0, 0, 0, 1, 0, 0]), "kelvin", "K"),
+            (Self::si([0, 0, 0, 0, 0, 1, 0]), "mole", "amol"),
+            (Self::si([0, -3, 0, 0, 0, 1, 0]), "molar", "mM"),
+            (Self::si([1, 2, -2, 0, 0, 0, 0]), "joule", "aJ"),
+            (Self::si([1, 2, -3, 0, 0, 0, 0]), "watt", "fW"),
+        ]
+    }
+
+    /// As a derived unit, as a quotient of two, or as a product of powers of base units. `name` is the one wanted of a derived unit.
+    fn written(self, name: fn((Self, &'static str, &'static str)) -> &'static str, base: [&str; 7]) -> String {
+        let of = |dimension: Self| Self::derived().into_iter().find(|(known, ..)| *known == dimension).map(name);
+        if let Some(name) = of(self) {
+            return name.to_owned();
+        }
+        let (metre, two) = (Self::si([0, 1, 0, 0, 0, 0, 0]), Self::si([0, 2, 0, 0, 0, 0, 0]));
+        for (below, power) in [(Self::SECOND, ""), (metre, "**2"), (metre, ""), (Self::VOLT, "")] {
+            let dimension = if power.is_empty() { below } else { two };
+            if let (Some(above), Some(below)) = (of(self.times(dimension)), of(below)) {
+                return format!("{above}/{below}{power}");
+            }
+        }
+        let factors = base.iter().zip(self.0).filter(|(_, exponent)| *exponent != 0);
+        let factors = factors.map(|(name, exponent)| match exponent as f64 / PARTS as f64 {
+            1.0 => (*name).to_owned(),
+            exponent => format!("{name}**{exponent}"),
+        });
+        factors.collect::<Vec<_>>().join("*")
     }
 }
 
 impl fmt::Display for Dimension {
     /// As one may write it in an equation: `volt`, `volt/second`, `metre**2*kilogram`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = self.name() {
-            return f.write_str(name);
+        f.write_str(&self.written(|(_, name, _)| name, BASE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::unit;
+
+    /// What is named is worth 1 inside, by the table of units.
+    #[test]
+    fn units_inside_are_those_of_numbers() {
+        for (dimension, _, inside) in Dimension::derived().into_iter().filter(|(known, ..)| *known != Dimension::ONE) {
+            let short = [("K", "kelvin"), ("amol", "amole"), ("aJ", "ajoule"), ("fW", "fwatt"), ("fC", "fcoulomb")];
+            let name = short.into_iter().find(|(short, _)| *short == inside).map_or(inside, |(_, long)| long);
+            let unit = unit(name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!((unit.dimension, unit.value), (dimension, 1.0), "{name}");
         }
-        let (metre, two) = (Self::si([0, 1, 0, 0, 0, 0, 0]), Self::si([0, 2, 0, 0, 0, 0, 0]));
-        let quotients = [("second", Self::SECOND), ("metre**2", two), ("metre", metre), ("volt", Self::VOLT)];
-        for (below, dimension) in quotients {
-            if let Some(above) = self.times(dimension).name() {
-                return write!(f, "{above}/{below}");
-            }
-        }
-        let factors = BASE.iter().zip(self.0).filter(|(_, exponent)| *exponent != 0);
-        for (i, (name, exponent)) in factors.enumerate() {
-            f.write_str(if i > 0 { "*" } else { "" })?;
-            match exponent as f64 / PARTS as f64 {
-                1.0 => write!(f, "{name}")?,
-                exponent => write!(f, "{name}**{exponent}")?,
-            }
-        }
-        Ok(())
+        assert_eq!(Dimension::VOLT.per(Dimension::SECOND).unit(), "mV/ms");
+        assert_eq!(Dimension::AMPERE.per(Dimension::si([0, 2, 0, 0, 0, 0, 0])).unit(), "pA/um**2");
+        assert_eq!(Dimension::si([1, 0, 1, 0, 0, 0, 0]).unit(), "ng*ms");
     }
 }

@@ -8,6 +8,7 @@
 //! | [`State`], [`Port`], [`Held`], [`Initial`], [`Draw`] | its numbers |
 //! | [`Dimension`] | what a number measures |
 //! | [`zoo`] | neurons of the literature |
+//! | [`Trajectory`], [`Response`] | what one neuron does to its inputs: [`Model::simulate`], [`Model::response`] |
 //! | [`Error`], [`Position`] | what is wrong, with line and column |
 //!
 //! # What differs from Brian2
@@ -38,11 +39,13 @@ mod equations;
 mod error;
 mod exact;
 mod formula;
+mod gradients;
 mod lexer;
 mod method;
 mod model;
 mod parser;
 mod program;
+mod simulate;
 mod source;
 mod syntax;
 mod text;
@@ -53,4 +56,5 @@ pub use check::Draw;
 pub use dimension::Dimension;
 pub use error::{Error, Position, Result};
 pub use model::{Facts, Held, Initial, Model, Port, State, StepConstants};
+pub use simulate::{Response, Trajectory};
 pub use text::{Method, NeuronText, Value};

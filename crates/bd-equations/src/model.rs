@@ -129,6 +129,23 @@ pub(crate) enum Refractory {
     While(Formula),
 }
 
+/// The middle of a step: the differential equations are solved, and no spike is known yet.
+#[derive(Debug)]
+pub(crate) struct Between<N> {
+    now: Environment<N>,
+    /// The state of refractoriness, outside the gradient.
+    left: N,
+    /// At least 0 where the neuron is not refractory; nothing if it never is.
+    free: Option<N>,
+}
+
+impl<N: Clone> Between<N> {
+    /// The first state.
+    pub(crate) fn first(&self) -> N {
+        self.now.slots[0].clone()
+    }
+}
+
 /// What steps of one length need; see [`Model::constants`].
 #[derive(Debug, Clone)]
 pub struct StepConstants {
@@ -203,6 +220,12 @@ impl Model {
     pub fn step<N: Num>(&self, constants: &StepConstants, x: &[N], s: &[N], spike: impl FnOnce(N) -> N) -> (N, Vec<N>) {
         assert_eq!(x.len(), self.ports.len(), "inputs");
         assert_eq!(s.len(), self.states.len() + self.held.len(), "states and held numbers");
+        let between = self.integrate(constants, x, s);
+        self.fire(constants, between, spike)
+    }
+
+    /// The first half of a step: the differential equations.
+    pub(crate) fn integrate<N: Num>(&self, constants: &StepConstants, x: &[N], s: &[N]) -> Between<N> {
         let mut now = self.environment(constants, x, s);
         let left = s[self.states.len() - 1].clone().detach();
         let free = self.free(&left, &mut now);
@@ -211,6 +234,16 @@ impl Model {
             let next = self.equations.advance(&constants.solver, h, &now, free.as_ref());
             next.into_iter().enumerate().for_each(|(slot, value)| now.set(slot, value));
         }
+        Between { now, left, free }
+    }
+
+    /// The second half: threshold and reset.
+    pub(crate) fn fire<N: Num>(
+        &self,
+        constants: &StepConstants,
+        Between { mut now, left, free }: Between<N>,
+        spike: impl FnOnce(N) -> N,
+    ) -> (N, Vec<N>) {
         let mut tail = Vec::new();
         if let Some(firing) = &self.firing {
             let distance = now.value(&firing.distance, &self.equations.lines).scale(firing.scale.recip());

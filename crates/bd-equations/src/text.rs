@@ -107,6 +107,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// A multiple of it.
+    pub fn times(&self, factor: f64) -> Self {
+        match self {
+            Self::Number(value) => Self::Number(factor * value),
+            Self::Text(text) => Self::Text(format!("{factor}*({text})")),
+        }
+    }
+
     /// As an expression.
     pub(crate) fn text(&self) -> String {
         match self {

@@ -4,6 +4,8 @@
 //! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
 //! [`confusion`], [`prediction`], [`forecast`], [`spikes`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
 //!
+//! [`braille`] draws a curve for a terminal.
+//!
 //! Numbers come as slices of `f64`, so the crate builds without libtorch. No data stops a figure: values that are infinite or not a
 //! number are gaps, and a panel without any value is an empty frame.
 //!
@@ -19,6 +21,7 @@
 //! ```
 
 mod axis;
+mod braille;
 mod cells;
 mod clip;
 pub mod confusion;
@@ -39,6 +42,7 @@ mod ticks;
 pub mod training;
 mod words;
 
+pub use self::braille::braille;
 pub use self::cells::Cell;
 pub use self::error::{Error, Result};
 pub use self::figure::{Figure, Line, Mark, Panel, Scale};

@@ -1,15 +1,19 @@
-//! [`examine_all`]: whether every model, and ridge regression, compute on this machine what they should.
+//! [`examine_all`], [`examine_neuron`]: whether every model, ridge regression, or a neuron of one's own, compute on this machine what
+//! they should.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use bd_core::contract::Named;
-use bd_core::contract::report::{Comparison, Row, examine, in_float64};
-use bd_core::{Params, Result, Rng, Shared, System, threads};
-use bd_models::{Ngrc, NgrcConfig, NvarConfig, catalogue};
+use bd_core::contract::report::{Check, Comparison, Row, Subject, examine, in_float64};
+use bd_core::{Error, Params, Result, Rng, Shared, System, threads};
+use bd_equations::{Model, NeuronText};
+use bd_models::{EquationNeurons, Ngrc, NgrcConfig, NvarConfig, catalogue};
 use bd_train::Ridge;
 use tch::{Device, Kind};
+
+use crate::neuron::NamedNeuron;
 
 /// The rows of all models and of ridge regression in the order of the table, each shown as soon as those before it are. Models are small and
 /// their steps are many small operations: as many run at once as there are threads.
@@ -48,6 +52,53 @@ pub fn examine_all(seed: u64, device: Device, show: impl Fn(&Row) -> Result<()>)
         }
         Ok(rows)
     })
+}
+
+/// What is found of one neuron.
+#[derive(Debug)]
+pub struct NeuronRow {
+    /// Scans against steps; reverse mode against difference quotients, of a neuron with a threshold where nothing spikes.
+    pub row: Row,
+    /// [`Model::largest_product`].
+    pub largest_product: f64,
+}
+
+/// A neuron as every model is examined, and its gradients over steps of `dt_ms`.
+pub fn examine_neuron(neuron: &NamedNeuron, dt_ms: f64, seed: u64, device: Device) -> Result<NeuronRow> {
+    let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name));
+    let largest_product = neuron.model.largest_product(dt_ms).map_err(refuse)?;
+    let text = driven(neuron).map_err(refuse)?;
+    let build = move |params: &mut Params, n: i64| EquationNeurons::new(&mut params.at("r"), n, &text);
+    let row = match neuron.model.surrogate() {
+        None => examine(&Subject::smooth(&neuron.name, build), seed, device),
+        Some(_) => {
+            let mut row = examine(&Subject::spiking(&neuron.name, build), seed, device);
+            let difference = neuron.model.difference_from_quotients(dt_ms).map_err(refuse)?;
+            row.checks.push(Check::measured(Comparison::Differences, difference));
+            row
+        }
+    };
+    Ok(NeuronRow { row, largest_product })
+}
+
+/// Length of a step where a system is examined.
+const EXAMINED_DT_MS: f64 = 0.1;
+
+/// The text of a neuron with inputs so strong that an input of 1 makes it spike within the few steps of an examination; as it is, if
+/// differences then grow beyond what float32 holds, so that no two ways of calculating could agree.
+fn driven(neuron: &NamedNeuron) -> bd_equations::Result<NeuronText> {
+    for exponent in (0..=12).filter(|_| neuron.model.surrogate().is_some()) {
+        let mut text = neuron.text.clone();
+        for value in text.inputs.values_mut() {
+            *value = value.times(2f64.powi(exponent));
+        }
+        let model = text.build()?;
+        if !model.simulate(EXAMINED_DT_MS, [1.0; 10])?.spikes.is_empty() {
+            let holds = model.largest_product(EXAMINED_DT_MS)? <= Model::LARGEST_IN_FLOAT32;
+            return Ok(if holds { text } else { neuron.text.clone() });
+        }
+    }
+    Ok(neuron.text.clone())
 }
 
 /// Ridge regression's solution in float32 and on the device, against that on the CPU in float64.

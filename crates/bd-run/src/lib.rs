@@ -10,6 +10,7 @@
 //! | [`predict`] | [`Predictor`]: a trained model run over data of one's own |
 //! | [`figures`] | figures of what a run has found (feature `plot`) |
 //! | [`check`] | whether every model computes here what it should |
+//! | [`neuron`] | [`NamedNeuron`]: a neuron of the zoo or of a file of equations |
 //! | [`listener`] | [`Listener`]: who hears what a run says |
 
 pub mod check;
@@ -21,6 +22,7 @@ pub mod folder;
 pub mod listener;
 mod manifest;
 mod metrics;
+pub mod neuron;
 pub mod open;
 pub mod predict;
 pub mod resume;
@@ -37,6 +39,7 @@ pub use experiment::{
 pub use folder::RunFolder;
 pub use listener::Listener;
 pub use manifest::{Manifest, Resumed, Status, Versions};
+pub use neuron::NamedNeuron;
 pub use open::Run;
 pub use predict::{Input, Prediction, Predictor, other_series};
 pub use resume::{Resume, ResumeEnded};

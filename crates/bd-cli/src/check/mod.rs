@@ -12,7 +12,8 @@ use bd_core::contract::report::{Row, failures};
 use bd_core::device::device_name;
 use bd_core::text::plural;
 use bd_core::{DeviceSpec, threads};
-use bd_run::check::examine_all;
+use bd_run::NamedNeuron;
+use bd_run::check::{NeuronRow, examine_all, examine_neuron};
 use bd_run::config::{check_threads, cores};
 use serde_json::json;
 
@@ -38,6 +39,7 @@ impl std::error::Error for ChecksFailed {}
 
 pub(crate) fn check(args: &args::Check) -> Result<()> {
     let began = Instant::now();
+    let neuron = args.model.as_deref().map(NamedNeuron::read).transpose()?;
     let device =
         choose_device(args.device.as_deref().map_or(Ok(DeviceSpec::Cpu), str::parse)?, &Progress::new(args.quiet))?;
     args.threads.map_or(Ok(()), check_threads)?;
@@ -46,8 +48,22 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
     if !args.quiet {
         console::message(&about(&device_name(device), "float32 and float64", threads::kernel_threads()));
     }
-    print(&table::head(device))?;
-    let rows = examine_all(args.seed, device, |row| print(&table::line(row, device)))?;
+    let show = |row: &Row| print(&table::line(row, device));
+    let (rows, largest_product) = match &neuron {
+        None => {
+            print(&table::head(device))?;
+            (examine_all(args.seed, device, show)?, None)
+        }
+        Some(neuron) => {
+            let NeuronRow { row, largest_product } = examine_neuron(neuron, args.dt, args.seed, device)?;
+            print(&table::head(device))?;
+            show(&row)?;
+            (vec![row], Some(largest_product))
+        }
+    };
+    if let Some(product) = largest_product {
+        print(&table::product(product, args.dt))?;
+    }
 
     let all = rows.iter().map(|row| row.checks.len()).sum();
     let failures = failures(&rows);
@@ -58,7 +74,10 @@ pub(crate) fn check(args: &args::Check) -> Result<()> {
     if args.json {
         let seconds = json!({"total": began.elapsed().as_secs_f64()});
         let device = device_name(device);
-        let metrics = json!({"checks": all, "failed": failed.len()});
+        let mut metrics = json!({"checks": all, "failed": failed.len()});
+        if let Some(product) = largest_product {
+            metrics["largest_product"] = json!(product);
+        }
         let found = json!({
             "job": "check", "device": device, "seed": args.seed, "seconds": seconds, "metrics": metrics, "failed": failed,
             "models": rows.iter().map(Row::json).collect::<Vec<_>>(),

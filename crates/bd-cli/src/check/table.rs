@@ -2,6 +2,8 @@
 
 use bd_core::contract::report::{Check, Comparison, Row};
 use bd_core::device::Device;
+use bd_core::text::power_of_ten;
+use bd_equations::Model;
 
 const NAME: usize = 51;
 const CELL: usize = 13;
@@ -41,4 +43,14 @@ pub(super) fn line(row: &Row, device: Device) -> String {
     let cells: String = columns(device).map(|column| format!("{:>CELL$}", cell(row.of(column)))).collect();
     let spikes = row.spikes.map_or("-".to_owned(), |spikes| spikes.to_string());
     format!("{:<NAME$}{cells}{spikes:>8}", row.model)
+}
+
+/// How far the derivatives of a neuron grow, and what that means for its training.
+pub(super) fn product(product: f64, dt_ms: f64) -> String {
+    let most = Model::LARGEST_IN_FLOAT32;
+    let so = match product <= most {
+        true => "float32 will do".to_owned(),
+        false => format!("above {}, so that it is trained in float64 only", power_of_ten(most)),
+    };
+    format!("largest product of derivatives over steps of {dt_ms} ms: {}, {so}", power_of_ten(product))
 }

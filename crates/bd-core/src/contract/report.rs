@@ -140,6 +140,15 @@ impl Check {
         Self { comparison, tolerance: comparison.tolerance(smooth), largest: 0.0, fault: None }
     }
 
+    /// Of a smooth model, by a relative difference that was found elsewhere.
+    pub fn measured(comparison: Comparison, largest: f64) -> Self {
+        let mut check = Self { largest, ..Self::new(comparison, true) };
+        if largest.is_nan() || largest > check.tolerance {
+            check.blame("differs", format!("differs by {largest:.1e}"));
+        }
+        check
+    }
+
     /// Takes what was found in one way of scanning. Neurons that spike at different times have nothing to compare: that is a fault
     /// of its own.
     fn take(&mut self, found: &Named, expected: &Named, way: &str) {

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bd_core::{DeviceSpec, Error, Result, Shared, join, member_name};
-use bd_equations::NeuronText;
-use bd_models::{Encoder, Init, NeuronConfig, Preparation, RateNetConfig, SnnConfig, Surrogate};
+use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
 use bd_train::data::dataset::{Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
@@ -25,6 +24,7 @@ pub use self::source::Lessons;
 use super::layers::{Layers, absolute, is_set, laid_value};
 use super::overlay::{alternative, typed};
 use super::{Dtype, check_threads, check_whole};
+use crate::neuron::NamedNeuron;
 
 /// What is learned: a task whose batches are drawn anew for every update, random spikes with random labels, or the examples of a
 /// file. What does not apply is null.
@@ -155,6 +155,7 @@ impl NetworkConfig {
         check_threads(config.threads)?;
         let set = |pointer: &str| is_set(&layers, pointer);
         let lessons = config.complete(lessons, set)?;
+        config.check_neuron()?;
         Ok((config, lessons))
     }
 
@@ -267,16 +268,6 @@ impl NetworkConfig {
     }
 }
 
-/// Neurons of the zoo by their name, or those of a file of equations.
-fn neuron(name: &str) -> Result<NeuronConfig> {
-    let Some(called) = name.strip_suffix(".toml") else { return NeuronConfig::named(name) };
-    let refuse = |reason: String| Error::Config(format!("{name}: {reason}"));
-    let text = std::fs::read_to_string(name).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    let text = NeuronText::parse(&text).map_err(|error| refuse(error.to_string()))?;
-    let called = called.rsplit(['/', '\\']).next().unwrap_or(called);
-    NeuronConfig::equations(called, text)
-}
-
 /// What can be chosen by name.
 fn alternatives(path: &str, name: &str) -> Result<Value> {
     match path {
@@ -284,7 +275,7 @@ fn alternatives(path: &str, name: &str) -> Result<Value> {
         "data.encode" => alternative(&Encoder::all(), path, name),
         "model.cell" => alternative(&bd_models::Cell::all(), path, name),
         "model.lif.surrogate" | "model.neuron.surrogate" => alternative(&Surrogate::all(), path, name),
-        "model.neuron" => Ok(serde_json::to_value(neuron(name)?).expect("it is JSON")),
+        "model.neuron" => Ok(serde_json::to_value(NamedNeuron::config(name)?).expect("it is JSON")),
         "model.cell.input_init"
         | "model.cell.recurrent_init"
         | "model.readout.init"

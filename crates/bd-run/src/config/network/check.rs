@@ -1,12 +1,14 @@
 //! What a configuration of a network cannot be, by itself and beside its data.
 
+use bd_core::text::power_of_ten;
 use bd_core::{Error, Result};
-use bd_models::Encoder;
+use bd_equations::Model as Neuron;
+use bd_models::{Encoder, SnnConfig};
 use bd_train::data::dataset::{Dataset, Subset, first_not_spike};
 use bd_train::data::events::MOST_STEPS;
 use bd_train::{Loss, OverTime};
 
-use super::NetworkConfig;
+use super::{Dtype, Model, NetworkConfig};
 
 /// More channels than this are a mistake in a file.
 const MOST_CHANNELS: i64 = 1 << 24;
@@ -231,6 +233,30 @@ impl NetworkConfig {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses neurons whose equations have no solution over a step, or whose gradients float32 does not hold.
+    pub(super) fn check_neuron(&self) -> Result<()> {
+        let Model::Spiking(SnnConfig { neuron, .. }) = &self.model else { return Ok(()) };
+        let Some(model) = neuron.model()? else { return Ok(()) };
+        let refuse = |error: bd_equations::Error| Error::Config(format!("neuron {}: {error}", neuron.name()));
+        if self.dtype == Dtype::F64 {
+            return model.constants(self.dt).map(drop).map_err(refuse);
+        }
+        let product = model.largest_product(self.dt).map_err(refuse)?;
+        if product <= Neuron::LARGEST_IN_FLOAT32 {
+            return Ok(());
+        }
+        refused(format!(
+            "neuron {}: over steps of {} ms the derivative of {} by what it was before grows to {}, and float32 holds gradients up to \
+             {}; let it spike nearer to where its upstroke begins, as adex does with its V_peak and adex_2005 does not, or set dtype \
+             to f64",
+            neuron.name(),
+            self.dt,
+            neuron.potential(),
+            power_of_ten(product),
+            power_of_ten(Neuron::LARGEST_IN_FLOAT32),
+        ))
     }
 
     /// Refuses a network of other sizes than the examples of a file need.
