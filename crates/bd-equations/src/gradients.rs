@@ -64,8 +64,20 @@ impl Model {
 
     /// The largest difference, relative to `1 + |derivative|`, between derivatives of a step by reverse mode and difference quotients
     /// over five points: of each next state by each input, state and held number, at some 40 states of a run of 1 s in whose steps
-    /// nothing spikes.
+    /// nothing spikes. Lines that are outside the gradient are in it here, for quotients know of none.
     pub fn difference_from_quotients(&self, dt_ms: f64) -> Result<f64> {
+        let whole = self.with_whole_gradient();
+        whole.difference(dt_ms)
+    }
+
+    /// The same with every line in the gradient, whatever [`NeuronText::detached`](crate::NeuronText::detached) says.
+    pub fn with_whole_gradient(&self) -> Self {
+        let mut whole = self.clone();
+        whole.equations.lines.iter_mut().for_each(|line| line.detached = false);
+        whole
+    }
+
+    fn difference(&self, dt_ms: f64) -> Result<f64> {
         let constants = self.constants(dt_ms)?;
         let (level, steps) = (self.response(dt_ms)?.level, steps(1000.0, dt_ms));
         // Between 0.05 and 1.5 times the level: in a clip of inputs at 0 there would be no derivative.
