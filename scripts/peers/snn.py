@@ -2,18 +2,25 @@
 random spike trains into two classes, by backpropagation through time with a surrogate gradient and Adam.
 
 The network is the tutorial's in both versions: exponential synapses from all to all, without bias, and spikes that
-reach the outputs one step later. (The modules that 2.9.0 adds make it another one, about as fast.)
+reach the outputs one step later. (The modules that 2.9.0 adds make it another one, about as fast.) `--neuron adex` has adaptive
+exponential neurons instead, with BrainPy's numbers and method.
 """
 import argparse
 import time
 
 from common import IS_224, Clock, bm, bp, np, report, set_up, to_numpy
 
-INPUTS, HIDDEN, OUTPUTS = 100, 10, 2
+INPUTS, OUTPUTS = 100, 2
 RATE_HZ = 5.0
 
 
-def build(group, mode, seed):
+def neurons(name, count, mode):
+    if name == "adex":
+        return bp.neurons.AdExIF(count, mode=mode)
+    return bp.neurons.LIF(count, tau=10, V_reset=0, V_rest=0, V_th=1.0, mode=mode)
+
+
+def build(group, mode, options):
     """`group` and `mode` are BrainPy's names for a network and for training, which differ between the versions."""
 
     class Network(group):
@@ -22,10 +29,10 @@ def build(group, mode, seed):
             self.i = bp.neurons.InputGroup(INPUTS, mode=mode)
             if not IS_224:  # the synapse asks for it, although it is given the spikes
                 self.i.spike = bm.Variable(bm.zeros((1, INPUTS)), batch_axis=0)
-            self.r = bp.neurons.LIF(HIDDEN, tau=10, V_reset=0, V_rest=0, V_th=1.0, mode=mode)
+            self.r = neurons(options.neuron, options.hidden, mode)
             self.o = bp.neurons.LeakyIntegrator(OUTPUTS, tau=5, mode=mode)
-            self.i2r = self.synapse(self.i, self.r, seed + 1)
-            self.r2o = self.synapse(self.r, self.o, seed + 2)
+            self.i2r = self.synapse(self.i, self.r, options.seed + 1)
+            self.r2o = self.synapse(self.r, self.o, options.seed + 2)
 
         def synapse(self, before, after, seed):
             weights = bp.init.KaimingNormal(scale=20.0, seed=seed)
@@ -44,11 +51,11 @@ def build(group, mode, seed):
     return Network()
 
 
-def network(seed):
+def network(options):
     if IS_224:
-        return build(bp.dyn.Network, bp.modes.training, seed)
+        return build(bp.dyn.Network, bp.modes.training, options)
     with bm.training_environment():
-        return build(bp.DynSysGroup, bm.training_mode, seed)
+        return build(bp.DynSysGroup, bm.training_mode, options)
 
 
 def data(samples, steps, seed):
@@ -91,12 +98,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--steps", type=int, default=2000, help="time steps of a sample")
     parser.add_argument("--samples", type=int, default=256)
+    parser.add_argument("--hidden", type=int, default=10, help="neurons")
+    parser.add_argument("--neuron", choices=["lif", "adex"], default="lif")
     parser.add_argument("--updates", type=int, default=30, help="2 or more, the first one is not counted")
     parser.add_argument("--seed", type=int, default=1234)
     options = parser.parse_args()
 
     set_up(options.seed)
-    net = network(options.seed)
+    net = network(options)
     spikes, labels = data(options.samples, options.steps, options.seed)
     clock = fit(net, spikes, labels, options.updates)
     began = time.perf_counter()
