@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::models::surrogate::Surrogate;
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
-use crate::{AnyKernel, Facts, Formula, Grads, Id, Input, Kernel, Numbers, Real, Result, Sizes, Tile, UnitFormula};
+use crate::{
+    AnyKernel, Facts, Formula, Grads, Id, Input, Kernel, Memo, Numbers, Real, Result, Sizes, Tile, UnitFormula,
+};
 
 /// What rows of registers take together at most, in bytes: half of a nearest cache of 32 KiB. But a row has [`WIDTH`] numbers where
 /// instructions are so many that this would leave few.
@@ -205,6 +207,17 @@ impl Group {
 }
 
 impl AnyKernel for GraphKernel {
+    fn behind(&self, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        static KNOWN: Memo<(String, String), Arc<UnitProgram>> = Memo::new();
+        let (own, text) = (&self.unit, self.unit.cuda().ok()?);
+        let before = before.plain_units().filter(|before| before.n == self.n)?;
+        let unit = KNOWN.get((before.name, text), || {
+            let both = own.formula.behind(&(before.formula)());
+            Arc::new(UnitProgram::new(&both, own.surrogate, own.spikes))
+        });
+        Some(Arc::new(Self { n: self.n, unit, held: self.held.clone() }))
+    }
+
     fn formula(self: Arc<Self>) -> Option<Arc<dyn Formula>> {
         (self.unit.formula.ports == 1).then_some(self)
     }

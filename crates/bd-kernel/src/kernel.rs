@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::{Events, Formula, Instructions, Rows, RowsMut};
+use crate::{Events, Formula, Instructions, Rows, RowsMut, UnitFormula};
 
 /// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
 pub const LANES: usize = 8;
@@ -168,11 +168,33 @@ pub trait Kernel<F>: Debug + Send + Sync {
     fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>);
 }
 
+/// See [`AnyKernel::plain_units`].
+pub struct PlainUnits<'a> {
+    /// How many.
+    pub n: usize,
+    /// All that the formula depends on.
+    pub name: String,
+    /// Their formula.
+    pub formula: Box<dyn Fn() -> UnitFormula + 'a>,
+}
+
+impl Debug for PlainUnits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {}", self.n, self.name)
+    }
+}
+
 /// A kernel for both dtypes.
 pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
     /// One kernel that does what the one `before`, whose outputs this one reads, and this one do in a row: with the same state, and
     /// better than [`KernelChain`](crate::KernelChain).
     fn behind(&self, _before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
+        None
+    }
+
+    /// Its units, if it is units side by side that have one input and do not spike, and hold nothing: units of graphs that read their outputs
+    /// can take them along.
+    fn plain_units(&self) -> Option<PlainUnits<'_>> {
         None
     }
 

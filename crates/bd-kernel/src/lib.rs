@@ -73,7 +73,7 @@ pub use graph::{Code, Function, Graph, Id, Listing, Op, Operator};
 pub use graph_kernel::{GraphKernel, UnitProgram};
 pub use huge::prefer_huge_pages;
 pub use inverse::InverseFactor;
-pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, OneSeries, Sizes, Tile, Typed};
+pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, OneSeries, PlainUnits, Sizes, Tile, Typed};
 
 pub use lists::Lists;
 pub use memo::Memo;

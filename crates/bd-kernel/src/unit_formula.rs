@@ -1,6 +1,6 @@
 //! [`UnitFormula`]: step and adjoint of a unit as graphs, and as CUDA C.
 
-use crate::{Code, Error, Graph, Id, Listing, Num, Result, SurrogateGradient};
+use crate::{Code, Error, Graph, Id, Listing, NoSpikes, Num, Result, SurrogateGradient};
 
 /// A neuron or synapse as graphs: its step, the adjoint, and the slope of its surrogate.
 ///
@@ -161,6 +161,47 @@ impl UnitFormula {
             ports => (0..ports).any(|port| reads(&format!("x[{port}]"))),
         };
         (input, (0..self.moving()).map(|j| reads(&format!("s[{j}]"))).collect())
+    }
+
+    /// These units and those before, whose outputs they read, as one: what is between them stays where it is made. Both have one port; those
+    /// before do not spike and hold nothing. The state is that of both, theirs first.
+    pub(crate) fn behind(&self, before: &Self) -> Self {
+        let split = before.moving();
+        let none = |x: &Code| x.lit(0.0);
+        // Output, next state, and the distance from the threshold if there is one.
+        let step_of = |unit: &Self, x: Code, s: &[Code]| {
+            let StepGraph { graph, y, next, over } = &unit.step;
+            let made: Vec<Id> = std::iter::once(*y).chain(next.iter().copied()).chain(*over).collect();
+            let mut made = graph.evaluate(&made, &[&[x], s].concat());
+            let over = over.and_then(|_| made.pop());
+            (made.remove(0), made, over)
+        };
+        let adjoint_of = |unit: &Self, x: Code, s: &[Code], of: [Code; 3], gnext: &[Code]| {
+            let AdjointGraph { graph, gx, gs } = &unit.adjoint;
+            let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
+            let mut pulled = graph.evaluate(&pulled, &[&[x], s, &of, gnext].concat());
+            (pulled.remove(0), pulled)
+        };
+        let forward = |reading: &Reading| {
+            let (between, mut next, _) = step_of(before, reading.x[0].clone(), &reading.s[..split]);
+            let (y, last, over) = step_of(self, between, &reading.s[split..]);
+            next.extend(last);
+            (y, next, over)
+        };
+        // That of these units, then that of those before: the chain rule.
+        let adjoint = |reading: &Reading| {
+            let (of, gnext) = reading.of_adjoint();
+            let (x, (first, last)) = (&reading.x[0], reading.s.split_at(split));
+            let (between, ..) = step_of(before, x.clone(), first);
+            let (gbetween, gs_last) = adjoint_of(self, between, last, of, &gnext[split..]);
+            let of = [none(x), none(x), gbetween];
+            let (gx, mut gs) = adjoint_of(before, x.clone(), first, of, &gnext[..split]);
+            gs.extend(gs_last);
+            AdjointGraph { graph: reading.listing.graph(), gx: vec![gx.id()], gs: ids(&gs) }
+        };
+        let states = split + self.adjoint.gs.len();
+        let both = Self::from_parts(&self.name, [1, states], &NoSpikes, forward, adjoint);
+        Self { slope: self.slope.clone(), refused: self.refused.clone().or(before.refused.clone()), ..both }
     }
 
     /// The adjoint with the slope of the surrogate worked out in it, of its distance from the threshold: it does not read `slope`. Without

@@ -13,8 +13,8 @@ use super::cpu::{plain, vectorised_beyond_plain};
 use super::lanes::{lane, read, read_all, write, write_all};
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
-    AnyKernel, Cpu, Formula, FusedPair, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, Real, Sizes, Tile,
-    vectorised,
+    AnyKernel, Cpu, Formula, FusedPair, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, PlainUnits, Real,
+    Sizes, Tile, vectorised,
 };
 
 /// The fused form of `n` equal units.
@@ -260,6 +260,11 @@ fn hold<F: Real, const W: usize, const S: usize>(s: &mut [[F; W]; S], held: &[F]
 impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {
     fn behind(&self, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         U::behind(self, before)
+    }
+
+    fn plain_units(&self) -> Option<PlainUnits<'_>> {
+        let plain = U::HELD == 0 && !U::Surrogate::SPIKES;
+        plain.then(|| PlainUnits { n: self.n, name: Formula::name(self), formula: Box::new(|| self.as_graphs()) })
     }
 
     fn formula(self: Arc<Self>) -> Option<Arc<dyn Formula>> {

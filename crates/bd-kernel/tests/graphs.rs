@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use bd_kernel::models::OneStep;
 use bd_kernel::models::expon::ExponConfig;
 use bd_kernel::models::leaky_integrator::LeakyIntegratorConfig;
 use bd_kernel::models::lif::{Free, LifConfig, Own, Refractory, Reset};
 use bd_kernel::models::surrogate::Surrogate;
 use bd_kernel::testing::Noise;
 use bd_kernel::{
-    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, Numbers, Real, Sizes, Tile, Typed, Unit,
-    UnitFormula, UnitKernel, UnitProgram,
+    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, KernelChain, Numbers, Real, Sizes, Tile, Typed,
+    Unit, UnitFormula, UnitKernel, UnitProgram,
 };
 
 const N: usize = 37;
@@ -106,4 +107,27 @@ fn a_function_of_rust_has_no_text_and_runs() {
     let program = UnitProgram::new(&as_graph(&unit), Some(surrogate), true);
     let kernel: Arc<dyn AnyKernel> = Arc::new(GraphKernel::new(2, Arc::new(program)));
     assert!(kernel.formula().unwrap().text().unwrap_err().to_string().starts_with("boxcar is a Rust function"));
+}
+
+/// A row of kernels, and the same merged: the interpreter takes compiled synapses along.
+#[test]
+fn synapses_before_neurons_of_graphs_are_merged() {
+    let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
+    let lif = Own(Refractory::<true>(LifConfig { surrogate, refractory_ms: 2.0, ..LifConfig::default() }));
+    let program = Arc::new(UnitProgram::new(&as_graph(&lif), Some(surrogate), true));
+    let own: Vec<f64> = [0.05, 1.0, 0.1].iter().flat_map(|value| vec![*value; N]).collect();
+    let neurons = GraphKernel::new(N, program).holding(Some(Numbers::copy_of(&own)));
+    let synapses: Arc<dyn AnyKernel> = Arc::new(UnitKernel::new(N as i64, &ExponConfig { tau_ms: 3.0 }, DT_MS));
+    let late: Arc<dyn AnyKernel> = Arc::new(UnitKernel::new(N as i64, &OneStep, DT_MS));
+    let merged = neurons.behind(synapses.as_ref()).expect("plain units");
+    let neurons: Arc<dyn AnyKernel> = Arc::new(neurons);
+    let chain: Arc<dyn AnyKernel> = Arc::new(KernelChain::new(vec![Arc::clone(&synapses), Arc::clone(&neurons)]));
+    assert_equal::<f64>("merged", chain.typed(), merged.typed(), 1e-13);
+    // Spikes are not taken along, and others only in the same number.
+    assert!(merged.behind(neurons.as_ref()).is_none());
+    let few: Arc<dyn AnyKernel> = Arc::new(UnitKernel::new(3, &OneStep, DT_MS));
+    assert!(merged.behind(few.as_ref()).is_none());
+    let all = merged.behind(late.as_ref()).expect("plain units");
+    let chain: Arc<dyn AnyKernel> = Arc::new(KernelChain::new(vec![late, synapses, neurons]));
+    assert_equal::<f64>("all merged", chain.typed(), all.typed(), 1e-13);
 }

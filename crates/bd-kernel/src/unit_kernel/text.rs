@@ -14,7 +14,7 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     /// Step and adjoint as graphs, the adjoint as in the loops: by [`Dual`](crate::Dual) numbers.
-    fn as_graphs(&self) -> UnitFormula {
+    pub(super) fn as_graphs(&self) -> UnitFormula {
         let states = |codes: &[Code]| -> [Code; S] { std::array::from_fn(|j| codes[j].clone()) };
         UnitFormula::from_parts(
             U::NAME,
