@@ -21,7 +21,7 @@ fn all_neurons_are_listed() {
         "adex                  3  exponential_euler  Adaptive exponential integrate-and-fire neuron, to be trained"
     );
     let neurons = Desk::new().bd_json(&["zoo"])["neurons"].clone();
-    assert_eq!(neurons.as_array().unwrap().len(), 23);
+    assert_eq!(neurons.as_array().unwrap().len(), 24);
     assert_eq!((&neurons[6]["name"], &neurons[6]["states"]), (&"adex".into(), &3.into()));
 }
 

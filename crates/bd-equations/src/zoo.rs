@@ -14,6 +14,7 @@ zoo![
     "if",
     "lif",
     "lif_ref",
+    "coba",
     "expif",
     "qif",
     "adqif",

@@ -87,16 +87,21 @@ fn no_text_makes_it_panic() {
             0 => NeuronText::parse(&changed(&mut noise, &text.to_toml().unwrap())),
             _ => Ok(text),
         };
-        match text.and_then(|text| text.build()) {
+        // A time constant of 0, for example, is refused by `constants`.
+        let with_constants = |text: NeuronText| {
+            let model = text.build()?;
+            Ok((model.constants(0.1)?, model))
+        };
+        match text.and_then(with_constants) {
             Err(error) => {
                 assert!(!error.message.is_empty());
                 refused += 1;
             }
-            Ok(model) => {
+            Ok((constants, model)) => {
                 let states: Vec<f64> = model.states().iter().map(|state| state.initial.value(|_| 0.5)).collect();
                 let held = model.held().iter().map(|held| held.initial.value(|_| 0.5));
                 let s: Vec<f64> = states.into_iter().chain(held).collect();
-                model.step(&model.constants(0.1).unwrap(), &vec![1.0; model.ports().len()], &s, Num::heaviside);
+                model.step(&constants, &vec![1.0; model.ports().len()], &s, Num::heaviside);
                 built += 1;
             }
         }

@@ -125,3 +125,23 @@ fn a_step_is_a_formula_for_whatever_calculates() {
         assert!((0..x.len()).all(|i| listing.depends(&results, &format!("x{i}"))), "{name}");
     }
 }
+
+/// What a port of `coba` adds to a conductance in one step is spread over it. Together with the decay afterwards, its integral
+/// is `J tau`, that of a jump by `J`, for any step `h`: the conductance after it must be `J tau/h (1 - exp(-h/tau))`.
+#[test]
+fn a_spike_adds_the_same_integral_of_conductance_for_any_step() {
+    let model = zoo::model("coba").unwrap();
+    for h in [0.1, 0.5, 2.0] {
+        let constants = model.constants(h).unwrap();
+        for (state, x, jump, tau) in [("g_e", [60.0, 0.0], 6.0, 5.0), ("g_i", [0.0, 1675.0], 67.0, 10.0)] {
+            let place = model.states().iter().position(|known| known.name == state).unwrap();
+            let next = model.step(&constants, &x, &initial(&model), Num::heaviside).1;
+            let expected = -jump * tau / h * f64::exp_m1(-h / tau);
+            assert!(
+                (next[place] / expected - 1.0).abs() < 1e-14,
+                "{state}, {h} ms: {} and not {expected}",
+                next[place]
+            );
+        }
+    }
+}
