@@ -15,7 +15,7 @@ fn all_neurons_are_listed() {
     let ended = Desk::new().bd(&["zoo"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let lines: Vec<&str> = ended.stdout.lines().collect();
-    assert_eq!(lines.len(), 24);
+    assert_eq!(lines.len(), 1 + 24);
     assert_eq!(
         lines[7],
         "adex                  3  exponential_euler  Adaptive exponential integrate-and-fire neuron, to be trained"
