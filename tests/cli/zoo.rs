@@ -17,12 +17,12 @@ fn all_neurons_are_listed() {
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines.len(), 1 + 24);
     assert_eq!(
-        lines[7],
+        lines[8],
         "adex                  3  exponential_euler  Adaptive exponential integrate-and-fire neuron, to be trained"
     );
     let neurons = Desk::new().bd_json(&["zoo"])["neurons"].clone();
     assert_eq!(neurons.as_array().unwrap().len(), 24);
-    assert_eq!((&neurons[6]["name"], &neurons[6]["states"]), (&"adex".into(), &3.into()));
+    assert_eq!((&neurons[7]["name"], &neurons[7]["states"]), (&"adex".into(), &3.into()));
 }
 
 /// `v` rises to -55 mV in 10.99 ms from 20 ms on: a spike each 3.3 columns of 60, which are 3.33 ms each.

@@ -31,7 +31,7 @@ pub enum NeuronConfig {
 }
 
 impl NeuronConfig {
-    /// Those of this name: `lif`, or of the [zoo](bd_equations::zoo).
+    /// Those of this name: `lif`, or of the [zoo].
     pub fn named(name: &str) -> Result<Self> {
         match name {
             LIF => Ok(Self::Lif),

@@ -44,7 +44,7 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// [`LifConfig::trained`] asks for them).
 ///
 /// In a recurrent network the currents of a hidden layer's neurons, from other layers and from within, decay in the neurons:
-/// [`Recurrent`] [`Cuba`], states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
+/// [`Recurrent`] [`Cuba`](crate::Cuba), states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
 /// arrive one step later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
