@@ -4,7 +4,8 @@
 //! | | |
 //! |---|---|
 //! | [`Num`], [`Unit`] | a formula written once; a neuron or synapse as such a formula |
-//! | [`Dual`], [`Listing`] | what follows from a formula: derivatives, and CUDA C |
+//! | [`Dual`], [`Listing`], [`Graph`] | what follows from a formula: derivatives, CUDA C, and the formula as data |
+//! | [`UnitFormula`], [`Program`], [`GraphKernel`], [`Population`] | units that are known when the program runs: as graphs, interpreted, over samples and by themselves |
 //! | [`Kernel`], [`AnyKernel`] | all steps of a system over a stretch of time, and their adjoint |
 //! | [`UnitKernel`], [`KernelChain`] | kernels of equal units side by side, and of kernels in a row |
 //! | [`Formula`] | what a GPU needs of units: their text and what stands around it |

@@ -5,7 +5,7 @@
 //! | `f32`, `f64` | the loops of the fused CPU kernels |
 //! | [`Dual`](super::Dual) | a value with its derivative: the adjoint, of whatever `Num` it is made |
 //! | `Field` in `bd-core` | libtorch operations on a whole tensor: the definition, on any device |
-//! | [`Code`](super::Code) | statements in CUDA C |
+//! | [`Code`](super::Code) | operations of a [`Graph`](super::Graph): CUDA C, a gradient by reverse mode, a program of the interpreter |
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};

@@ -28,6 +28,13 @@ pub(crate) struct StepGraph {
     pub(crate) over: Option<Id>,
 }
 
+impl StepGraph {
+    /// The output, the next state, and the distance from the threshold if there is one.
+    fn results(&self) -> Vec<Id> {
+        std::iter::once(self.y).chain(self.next.iter().copied()).chain(self.over).collect()
+    }
+}
+
 /// Backward.
 #[derive(Debug, Clone)]
 pub(crate) struct AdjointGraph {
@@ -36,6 +43,13 @@ pub(crate) struct AdjointGraph {
     pub(crate) gx: Vec<Id>,
     /// By number of state, what is held included.
     pub(crate) gs: Vec<Id>,
+}
+
+impl AdjointGraph {
+    /// The gradients of the ports, and then those of the state.
+    fn results(&self) -> Vec<Id> {
+        self.gx.iter().chain(&self.gs).copied().collect()
+    }
 }
 
 /// Where the formulas of a unit are written, with what they read.
@@ -146,16 +160,13 @@ impl UnitFormula {
 
     /// Whether a step reads a number of state.
     pub(crate) fn step_reads(&self, state: usize) -> bool {
-        let StepGraph { graph, y, next, over } = &self.step;
-        let made: Vec<Id> = std::iter::once(*y).chain(*over).chain(next.iter().copied()).collect();
-        graph.depends(&made, &format!("s[{state}]"))
+        self.step.graph.depends(&self.step.results(), &format!("s[{state}]"))
     }
 
     /// Whether the adjoint reads the inputs, and for each number of state that changes whether it reads that.
     pub(crate) fn reads(&self) -> (bool, Vec<bool>) {
-        let AdjointGraph { graph, gx, gs } = &self.adjoint;
-        let results: Vec<Id> = gx.iter().chain(gs).copied().collect();
-        let reads = |name: &str| graph.depends(&results, name);
+        let results = self.adjoint.results();
+        let reads = |name: &str| self.adjoint.graph.depends(&results, name);
         let input = match self.ports {
             1 => reads("x"),
             ports => (0..ports).any(|port| reads(&format!("x[{port}]"))),
@@ -170,16 +181,13 @@ impl UnitFormula {
         let none = |x: &Code| x.lit(0.0);
         // Output, next state, and the distance from the threshold if there is one.
         let step_of = |unit: &Self, x: Code, s: &[Code]| {
-            let StepGraph { graph, y, next, over } = &unit.step;
-            let made: Vec<Id> = std::iter::once(*y).chain(next.iter().copied()).chain(*over).collect();
-            let mut made = graph.evaluate(&made, &[&[x], s].concat());
-            let over = over.and_then(|_| made.pop());
+            let mut made = unit.step.graph.evaluate(&unit.step.results(), &[&[x], s].concat());
+            let over = unit.step.over.and_then(|_| made.pop());
             (made.remove(0), made, over)
         };
         let adjoint_of = |unit: &Self, x: Code, s: &[Code], of: [Code; 3], gnext: &[Code]| {
-            let AdjointGraph { graph, gx, gs } = &unit.adjoint;
-            let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
-            let mut pulled = graph.evaluate(&pulled, &[&[x], s, &of, gnext].concat());
+            let adjoint = &unit.adjoint;
+            let mut pulled = adjoint.graph.evaluate(&adjoint.results(), &[&[x], s, &of, gnext].concat());
             (pulled.remove(0), pulled)
         };
         let forward = |reading: &Reading| {
@@ -207,32 +215,27 @@ impl UnitFormula {
     /// The adjoint with the slope of the surrogate worked out in it, of its distance from the threshold: it does not read `slope`. Without
     /// effect if the slope is a Rust function.
     pub(crate) fn adjoint_with_slope(&self) -> AdjointGraph {
-        let AdjointGraph { graph, gx, gs } = &self.adjoint;
         if self.has_rust_functions() {
             return self.adjoint.clone();
         }
+        let graph = &self.adjoint.graph;
         let listing = Listing::new();
         let mut inputs: Vec<Code> = graph.inputs().iter().map(|name| listing.name(name)).collect();
         let place = |name: &str| graph.inputs().iter().position(|input| input == name).expect("an input of adjoints");
         let (slope_graph, slope) = &self.slope;
         let over = inputs[place("over")].clone();
         inputs[place("slope")] = slope_graph.evaluate(&[*slope], &[over]).remove(0);
-        let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
-        let mut gx = ids(&graph.evaluate(&pulled, &inputs));
+        let mut gx = ids(&graph.evaluate(&self.adjoint.results(), &inputs));
         let gs = gx.split_off(self.ports);
         AdjointGraph { graph: listing.graph(), gx, gs }
     }
 
     /// The same with [simplified](Graph::simplified) graphs.
     pub fn simplified(&self) -> Self {
-        let StepGraph { graph, y, next, over } = &self.step;
-        let made: Vec<Id> = std::iter::once(*y).chain(*over).chain(next.iter().copied()).collect();
-        let (graph, mut made) = graph.simplified(&made);
-        let next = made.split_off(1 + usize::from(over.is_some()));
-        let step = StepGraph { graph, y: made[0], next, over: made.get(1).copied() };
-        let AdjointGraph { graph, gx, gs } = &self.adjoint;
-        let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
-        let (graph, mut gx) = graph.simplified(&pulled);
+        let (graph, mut next) = self.step.graph.simplified(&self.step.results());
+        let over = self.step.over.and_then(|_| next.pop());
+        let step = StepGraph { graph, y: next.remove(0), next, over };
+        let (graph, mut gx) = self.adjoint.graph.simplified(&self.adjoint.results());
         let gs = gx.split_off(self.ports);
         Self { step, adjoint: AdjointGraph { graph, gx, gs }, ..self.clone() }
     }
@@ -250,10 +253,8 @@ impl UnitFormula {
             ids.iter().enumerate().map(|(j, id)| format!("    {to}[{j}] = {};\n", graph.operand(*id))).collect()
         };
         let StepGraph { graph: forward, y, next, over } = &self.step;
-        let made: Vec<Id> = std::iter::once(*y).chain(*over).chain(next.iter().copied()).collect();
         let held: String = (next.len()..self.adjoint.gs.len()).map(|j| format!("    next[{j}] = s[{j}];\n")).collect();
         let AdjointGraph { graph: adjoint, gx, gs } = &self.adjoint;
-        let pulled: Vec<Id> = gx.iter().chain(gs).copied().collect();
         let (slope_graph, slope) = &self.slope;
         Ok(format!(
             "#ifndef real\n#define real float\n#endif\n
@@ -275,13 +276,13 @@ __device__ inline void adjoint(const real x, const real *s, const real over, con
 {gs}}}
 ",
             name = self.name,
-            forward_text = forward.statements(&made),
+            forward_text = forward.statements(&self.step.results()),
             over = over.map_or("real(0e0)".to_owned(), |over| forward.operand(over)),
             y = forward.operand(*y),
             next = assign(forward, next, "next"),
             slope_text = slope_graph.statements(std::slice::from_ref(slope)),
             slope = slope_graph.operand(*slope),
-            adjoint_text = adjoint.statements(&pulled),
+            adjoint_text = adjoint.statements(&self.adjoint.results()),
             gx = adjoint.operand(gx[0]),
             gs = assign(adjoint, gs, "gs"),
         ))
