@@ -15,11 +15,11 @@ const STRETCH: usize = 16;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use bd_kernel::{Instructions, NoSpikes, Num, Population, UnitFormula, UnitProgram};
+/// use bd_kernel::{Code, Instructions, NoSpikes, Num, Population, UnitFormula, UnitProgram};
 ///
 /// // v <- v + (x - v) / 10
-/// let step = |x: &[_], s: &[_], _: &mut dyn FnMut(_) -> _| {
-///     let (x, v): (bd_kernel::Code, bd_kernel::Code) = (x[0].clone(), s[0].clone());
+/// let step = |x: &[Code], s: &[Code], _: &mut dyn FnMut(Code) -> Code| {
+///     let (x, v) = (x[0].clone(), s[0].clone());
 ///     let next = v.clone() + (x - v).scale(0.1);
 ///     (next.clone(), vec![next])
 /// };
