@@ -25,6 +25,8 @@ impl Dimension {
     pub const ONE: Self = Self([0; 7]);
     /// Of times.
     pub const SECOND: Self = Self::si([0, 0, 1, 0, 0, 0, 0]);
+    /// Of rates.
+    pub const HERTZ: Self = Self::si([0, 0, -1, 0, 0, 0, 0]);
     /// Of voltages.
     pub const VOLT: Self = Self::si([1, 2, -3, -1, 0, 0, 0]);
     /// Of currents.

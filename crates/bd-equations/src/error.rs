@@ -16,7 +16,7 @@ pub struct Position {
 
 impl Position {
     /// Of the byte `offset` of `text`.
-    pub(crate) fn of(text: &str, offset: usize) -> Self {
+    pub fn of(text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let start = before.rfind('\n').map_or(0, |at| at + 1);
         Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
@@ -46,13 +46,13 @@ impl fmt::Display for Error {
 
 impl Error {
     /// Of a whole part.
-    pub(crate) fn of(part: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn of(part: impl Into<String>, message: impl Into<String>) -> Self {
         Self { part: part.into(), position: None, message: message.into() }
     }
 }
 
 /// ` Is 'near' meant?`, or nothing if no known name is like this one.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
     // Names are short, so that one wrong letter of two or three makes a great difference.
     let best = known.map(|other| (likeness(other), other)).filter(|(like, _)| *like > 0.6);

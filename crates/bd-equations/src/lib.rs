@@ -6,6 +6,8 @@
 //! | [`NeuronText`], [`Value`], [`Method`] | a neuron as it is written in a file |
 //! | [`Model`], [`StepConstants`] | the checked neuron, and its step |
 //! | [`State`], [`Port`], [`Held`], [`Initial`], [`Draw`] | its numbers |
+//! | [`Target`] | what a neuron of a network receives something through |
+//! | [`Quantity`] | a number with its unit, which may be random, by itself |
 //! | [`Dimension`] | what a number measures |
 //! | [`zoo`] | neurons of the literature |
 //! | [`Trajectory`], [`Response`] | what one neuron does to its inputs: [`Model::simulate`], [`Model::response`] |
@@ -45,6 +47,7 @@ mod method;
 mod model;
 mod parser;
 mod program;
+mod quantity;
 mod simulate;
 mod source;
 mod syntax;
@@ -54,7 +57,9 @@ pub mod zoo;
 
 pub use check::Draw;
 pub use dimension::Dimension;
-pub use error::{Error, Position, Result};
+pub use error::{Error, Position, Result, nearest};
 pub use model::{Facts, Held, Initial, Model, Port, State, StepConstants};
+pub use program::Target;
+pub use quantity::Quantity;
 pub use simulate::{Response, Trajectory};
 pub use text::{Method, NeuronText, Value};

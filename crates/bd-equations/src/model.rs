@@ -278,6 +278,16 @@ impl Model {
         Environment::new(slots, self.equations.lines.len(), like)
     }
 
+    /// At least 0 where a variable is not held; nothing if it never is.
+    pub(crate) fn free_to_change<N: Num>(&self, variable: usize, constants: &StepConstants, s: &[N]) -> Option<N> {
+        if !self.equations.held.get(variable).is_some_and(|held| *held) {
+            return None;
+        }
+        let no_inputs = vec![s[0].lit(0.0); self.ports.len()];
+        let mut now = self.environment(constants, &no_inputs, s);
+        self.free(&s[self.states.len() - 1].clone().detach(), &mut now)
+    }
+
     /// At least 0 where the neuron is not refractory; nothing if it never is. `left` is the state of refractoriness.
     fn free<N: Num>(&self, left: &N, now: &mut Environment<N>) -> Option<N> {
         let left = match self.firing.as_ref()?.refractory.as_ref()? {

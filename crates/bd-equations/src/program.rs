@@ -1,22 +1,90 @@
 //! From a [`Model`] to what runs it.
 
-use bd_kernel::{NoSpikes, UnitFormula, UnitProgram};
+use bd_kernel::{NoSpikes, Num, UnitFormula, UnitProgram};
 
-use crate::{Model, StepConstants};
+use crate::{Dimension, Model, StepConstants};
+
+/// What a neuron of a network receives something through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// A [port](Model::ports): what arrives is its value during the step, in multiples of the value of `inputs`.
+    Port(usize),
+    /// A variable of a differential equation: what arrives is added to it before the step. One with the flag `unless refractory` loses what
+    /// arrives while the neuron is refractory, as in Brian2.
+    Variable(usize),
+}
 
 impl Model {
+    /// The port or variable of this name.
+    pub fn target(&self, name: &str) -> Option<Target> {
+        let port = self.ports().iter().position(|port| port.name == name).map(Target::Port);
+        let variables = &self.states()[..self.equations.slopes.len()];
+        port.or_else(|| variables.iter().position(|state| state.name == name).map(Target::Variable))
+    }
+
+    /// Names of what there is to be a target.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        let variables = &self.states()[..self.equations.slopes.len()];
+        self.ports().iter().map(|port| &port.name[..]).chain(variables.iter().map(|state| &state.name[..]))
+    }
+
+    /// What arrives at a target measures, and the number that one of it is inside.
+    pub fn measure(&self, target: Target) -> (Dimension, f64) {
+        match target {
+            Target::Port(i) => (self.ports()[i].dimension, self.ports()[i].scale),
+            Target::Variable(j) => (self.states()[j].dimension, 1.0),
+        }
+    }
+
+    /// [`step`](Self::step) of a neuron of a network: `x` is what arrives at each of its `targets`; other ports get nothing.
+    pub fn step_of<N: Num>(
+        &self,
+        targets: &[Target],
+        constants: &StepConstants,
+        x: &[N],
+        s: &[N],
+        spike: impl FnOnce(N) -> N,
+    ) -> (N, Vec<N>) {
+        let mut ports = vec![s[0].lit(0.0); self.ports().len()];
+        let mut s = s.to_vec();
+        for (target, x) in targets.iter().zip(x) {
+            match *target {
+                Target::Port(i) => ports[i] = x.clone(),
+                Target::Variable(j) => {
+                    let arriving = match self.free_to_change(j, constants, &s) {
+                        Some(free) => free.pick(x.clone(), x.lit(0.0)),
+                        None => x.clone(),
+                    };
+                    s[j] = s[j].clone() + arriving;
+                }
+            }
+        }
+        self.step(constants, &ports, &s, spike)
+    }
+
     /// Step and adjoint as graphs. The adjoint is worked out by reverse mode.
     pub fn formula(&self, constants: &StepConstants) -> UnitFormula {
-        let sizes = [self.ports().len(), self.states().len() + self.held().len()];
-        let step = |x: &[_], s: &[_], spike: &mut dyn FnMut(_) -> _| self.step(constants, x, s, spike);
+        let ports: Vec<_> = (0..self.ports().len()).map(Target::Port).collect();
+        self.formula_of(&ports, constants)
+    }
+
+    /// The same of a neuron of a network, with an input for each of its `targets`.
+    pub fn formula_of(&self, targets: &[Target], constants: &StepConstants) -> UnitFormula {
+        let sizes = [targets.len(), self.states().len() + self.held().len()];
+        let step = |x: &[_], s: &[_], spike: &mut dyn FnMut(_) -> _| self.step_of(targets, constants, x, s, spike);
         match self.surrogate() {
             Some(surrogate) => UnitFormula::new("neuron of equations", sizes, &surrogate, step),
             None => UnitFormula::new("neuron of equations", sizes, &NoSpikes, step),
         }
     }
 
-    /// The same for the interpreter.
+    /// [`formula`](Self::formula) for the interpreter.
     pub fn program(&self, constants: &StepConstants) -> UnitProgram {
         UnitProgram::new(&self.formula(constants), self.surrogate(), self.spikes())
+    }
+
+    /// [`formula_of`](Self::formula_of) for the interpreter.
+    pub fn program_of(&self, targets: &[Target], constants: &StepConstants) -> UnitProgram {
+        UnitProgram::new(&self.formula_of(targets, constants), self.surrogate(), self.spikes())
     }
 }

@@ -15,6 +15,7 @@
 //! | [`InverseFactor`] | the inverse of a sum of outer products, updated vector by vector |
 //! | [`models`] | the loops of models |
 //! | [`convolutions`] | features of whole sequences by random convolutions |
+//! | [`Rng`] | random numbers as a function of a seed, a name and a counter |
 //! | [`portable`] | functions that give the same bytes on every machine |
 //! | [`Block`], [`Workspaces`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
 //!
@@ -48,6 +49,7 @@ mod product;
 mod product_of_one;
 mod program;
 mod real;
+pub mod rng;
 pub mod setting;
 mod sparse;
 mod sparse_weight;
@@ -81,11 +83,12 @@ pub use memo::Memo;
 pub use num::Num;
 pub use outer::{Series, add_outer_product, add_totals};
 pub use pair::FusedPair;
-pub use population::{Population, PopulationSpike};
+pub use population::{GroupWorkspace, NeuronGroup, NeuronNumber, Population, PopulationSpike, PortInput};
 pub use product::{Packed, Rows, RowsMut, Shape, Start, pack, product};
 pub use product_of_one::product_of_one;
 pub use program::Program;
 pub use real::{Numbers, Real};
+pub use rng::Rng;
 pub use sparse::Sparse;
 pub use sparse_weight::SparseWeight;
 pub use stripes::{Striped, stripe, striped_len, transpose_into_stripes};

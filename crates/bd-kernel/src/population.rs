@@ -1,14 +1,12 @@
 //! [`Population`]: many neurons of one kind, simulated by themselves.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use crate::bits::WriteBits;
-use crate::program::{CHUNK, Channel, Loaded, Registers, Steps, run_steps};
-use crate::{Block, Instructions, LANES, Real, UnitProgram, vectorised};
+use crate::{Block, Instructions, Real, UnitProgram};
 
-/// Steps after which spikes are looked for, so that outputs stay in the nearest cache.
-const STRETCH: usize = 16;
+mod group;
+
+pub use group::{GroupWorkspace, NeuronGroup, NeuronNumber, PortInput};
 
 /// `n` neurons of a [`UnitProgram`], which do not see each other, each with numbers of its own. Where [`GraphKernel`](crate::GraphKernel) has
 /// samples side by side, this has neurons.
@@ -32,11 +30,7 @@ const STRETCH: usize = 16;
 #[derive(Debug)]
 pub struct Population<F: Real> {
     n: usize,
-    unit: Arc<UnitProgram>,
-    /// Inputs, and then what the neurons hold: `[number][neuron]`, each padded to whole chunks.
-    given: Vec<Block<F>>,
-    /// The states, likewise.
-    states: Vec<Block<F>>,
+    parts: Vec<Part<F>>,
     /// Steps that were made.
     done: usize,
 }
@@ -50,157 +44,90 @@ pub struct PopulationSpike {
     pub neuron: usize,
 }
 
+/// The neurons of a group, and what comes in.
+#[derive(Debug)]
+struct Part<F: Real> {
+    /// The first neuron.
+    first: usize,
+    group: NeuronGroup<F>,
+    /// By port, `[neuron]`, in whole chunks.
+    inputs: Vec<Block<F>>,
+    /// What they have sent.
+    spikes: Vec<PopulationSpike>,
+}
+
 impl<F: Real> Population<F> {
     /// `n` neurons. All numbers are 0 at first.
     pub fn new(n: usize, unit: Arc<UnitProgram>) -> Self {
-        let zeros = |count: usize| (0..count).map(|_| Block::zeros(n.next_multiple_of(CHUNK))).collect();
-        let (given, states) = (zeros(unit.ports() + unit.held()), zeros(unit.moving()));
-        Self { n, unit, given, states, done: 0 }
+        let mut first = 0;
+        let part = |group: NeuronGroup<F>| {
+            let inputs = (0..unit.ports()).map(|_| Block::zeros(group.padded_len())).collect();
+            let begin = first;
+            first += group.len();
+            Part { first: begin, group, inputs, spikes: Vec::new() }
+        };
+        Self { n, parts: NeuronGroup::groups(n, &unit).into_iter().map(part).collect(), done: 0 }
+    }
+
+    /// Each part with its numbers of `values`, `[n]`.
+    fn each(&mut self, values: &[F], set: impl Fn(&mut Part<F>, &[F])) {
+        assert_eq!(values.len(), self.n, "one number of each neuron");
+        for part in &mut self.parts {
+            let own = part.first..part.first + part.group.len();
+            set(part, &values[own]);
+        }
     }
 
     /// What comes in at a port from now on, `[n]`.
     pub fn set_input(&mut self, port: usize, values: &[F]) {
-        assert!(port < self.unit.ports(), "there is no port {port}");
-        set(&mut self.given[port], values, self.n);
+        self.each(values, |part, values| part.inputs[port][..values.len()].copy_from_slice(values));
     }
 
     /// A number that the neurons hold, `[n]`.
     pub fn set_held(&mut self, which: usize, values: &[F]) {
-        let at = self.unit.ports() + which;
-        set(&mut self.given[at], values, self.n);
+        self.each(values, |part, values| part.group.set(NeuronNumber::Held(which), values));
     }
 
     /// A number of state, `[n]`.
     pub fn set_state(&mut self, which: usize, values: &[F]) {
-        set(&mut self.states[which], values, self.n);
+        self.each(values, |part, values| part.group.set(NeuronNumber::State(which), values));
     }
 
     /// A number of state, `[n]`.
-    pub fn state(&self, which: usize) -> &[F] {
-        &self.states[which][..self.n]
+    pub fn state(&self, which: usize) -> Vec<F> {
+        self.parts.iter().flat_map(|part| part.group.get(NeuronNumber::State(which))).copied().collect()
     }
 
     /// Makes so many steps on so many threads. The spikes, by step and then by neuron; no number of threads changes them.
     pub fn advance(&mut self, steps: usize, instructions: Instructions, threads: usize) -> Vec<PopulationSpike> {
-        let chunks = self.n.div_ceil(CHUNK);
-        let of_a_thread = chunks.div_ceil(threads.max(1));
-        let (unit, given, done) = (&*self.unit, &self.given[..], self.done);
-        let program: Loaded<F> = unit.stepping().load();
-        let mut parts: Vec<Part<'_, F>> = (0..chunks)
-            .step_by(of_a_thread.max(1))
-            .map(|first| Part { unit, given, first, states: Vec::new(), spikes: Vec::new() })
-            .collect();
-        for state in &mut self.states {
-            for (part, numbers) in parts.iter_mut().zip(state.chunks_mut(of_a_thread.max(1) * CHUNK)) {
-                part.states.push(numbers);
-            }
+        let of_a_thread = self.parts.len().div_ceil(threads.max(1)).max(1);
+        let run = |parts: &mut [Part<F>]| {
+            let mut workspace = GroupWorkspace::default();
+            parts.iter_mut().for_each(|part| part.advance(steps, instructions, &mut workspace));
+        };
+        let shares = self.parts.chunks_mut(of_a_thread);
+        match shares.len() {
+            0 | 1 => shares.for_each(run),
+            _ => std::thread::scope(|scope| shares.for_each(|share| drop(scope.spawn(|| run(share))))),
         }
-        let run = |part: &mut Part<'_, F>| part.advance(&program, steps, instructions);
-        match &mut parts[..] {
-            [] => {}
-            [one] => run(one),
-            several => std::thread::scope(|scope| {
-                several.iter_mut().for_each(|part| drop(scope.spawn(|| run(part))));
-            }),
-        }
-        let spikes: Vec<_> =
-            parts.into_iter().flat_map(|part| part.spikes).filter(|spike| spike.neuron < self.n).collect();
+        let spikes: Vec<_> = self.parts.iter_mut().flat_map(|part| std::mem::take(&mut part.spikes)).collect();
         let mut spikes = in_order(&spikes, steps);
-        spikes.iter_mut().for_each(|spike| spike.step += done);
+        spikes.iter_mut().for_each(|spike| spike.step += self.done);
         self.done += steps;
         spikes
     }
 }
 
-/// The last one fills the last chunk.
-fn set<F: Real>(block: &mut Block<F>, values: &[F], n: usize) {
-    assert_eq!(values.len(), n, "one number of each neuron");
-    block[..n].copy_from_slice(values);
-    if let Some(last) = values.last() {
-        block[n..].fill(*last);
-    }
-}
-
-/// Neurons that one thread advances.
-struct Part<'a, F: Real> {
-    unit: &'a UnitProgram,
-    given: &'a [Block<F>],
-    /// The first chunk.
-    first: usize,
-    /// Their states.
-    states: Vec<&'a mut [F]>,
-    /// What they have sent.
-    spikes: Vec<PopulationSpike>,
-}
-
-impl<F: Real> Part<'_, F> {
-    fn advance(&mut self, program: &Loaded<F>, steps: usize, instructions: Instructions) {
-        let unit = self.unit;
-        let units = unit.units_of_a_row::<F>(CHUNK);
-        let chunks = self.states.first().map_or(0, |numbers| numbers.len() / CHUNK);
-        let mut ys = Block::zeros(units * STRETCH * CHUNK);
-        for first in (0..chunks).step_by(units) {
-            let units = units.min(chunks - first);
-            let own = first * CHUNK..(first + units) * CHUNK;
-            let mut registers = Registers::new(unit.stepping().rows(), units * CHUNK);
-            let begin = (self.first + first) * CHUNK;
-            let (ports, moving) = (unit.ports(), unit.moving());
-            for (j, state) in self.states.iter().enumerate() {
-                registers.row_mut(ports + j).copy_from_slice(&state[own.clone()]);
-            }
-            for (j, held) in self.given[ports..].iter().enumerate() {
-                registers.row_mut(ports + moving + j).copy_from_slice(&held[begin..begin + units * CHUNK]);
-            }
-            let inputs: Vec<&[F]> = self.given[..ports].iter().map(|given| &given[..]).collect();
-            let load = |port| Channel { row: port, block: port, begin, own: false, constant: true };
-            let loads: Vec<Channel> = (0..ports).map(load).collect();
-            let (row, own_row) = (unit.stepping().result(0), unit.stepping().owns(0));
-            let stores = [Channel { row, block: 0, begin: 0, own: own_row, constant: false }];
-            for from in (0..steps).step_by(STRETCH) {
-                let stretch = STRETCH.min(steps - from);
-                let steps = Steps {
-                    program,
-                    steps: stretch,
-                    backward: false,
-                    lanes: CHUNK,
-                    units,
-                    read: &inputs,
-                    loads: &loads,
-                    written: &mut [&mut ys],
-                    keeps: &[],
-                    stores: &stores,
-                };
-                run_steps(instructions, steps, &mut registers);
-                if unit.sends_spikes() {
-                    self.collect(&ys, first..first + units, from, stretch, instructions);
-                }
-                for j in (0..moving).filter(|j| unit.repeats(*j)) {
-                    for (k, lanes) in self.states[j][own.clone()].chunks_exact_mut(CHUNK).enumerate() {
-                        lanes.copy_from_slice(&ys[(k * stretch + stretch - 1) * CHUNK..][..CHUNK]);
-                    }
-                }
-            }
-            for j in (0..moving).filter(|j| !unit.repeats(*j)) {
-                self.states[j][own.clone()].copy_from_slice(registers.row(ports + j));
-            }
-        }
-    }
-
-    /// The spikes of some chunks in a stretch that begins at step `from`.
-    fn collect(&mut self, ys: &[F], chunks: Range<usize>, from: usize, steps: usize, instructions: Instructions) {
-        let mut bits = [0; STRETCH * CHUNK / LANES];
-        for (series, chunk) in ys.chunks_exact(steps * CHUNK).zip(chunks) {
-            let first = (self.first + chunk) * CHUNK;
-            vectorised(instructions, WriteBits { numbers: series, bits: &mut bits });
-            // A chunk of neurons has as many bits as an `u32`.
-            for (t, bits) in bits.as_chunks::<{ CHUNK / LANES }>().0[..steps].iter().enumerate() {
-                let mut fired = u32::from_le_bytes(*bits);
-                while fired != 0 {
-                    let neuron = first + fired.trailing_zeros() as usize;
-                    self.spikes.push(PopulationSpike { step: from + t, neuron });
-                    fired &= fired - 1;
-                }
-            }
+impl<F: Real> Part<F> {
+    fn advance(&mut self, steps: usize, instructions: Instructions, workspace: &mut GroupWorkspace<F>) {
+        let Self { first, group, inputs, spikes } = self;
+        let inputs: Vec<_> = inputs.iter().map(|xs| PortInput::Constant(xs)).collect();
+        for from in (0..steps).step_by(NeuronGroup::<F>::STEPS) {
+            let stretch = NeuronGroup::<F>::STEPS.min(steps - from);
+            group.advance(instructions, stretch, &inputs, (&[], &mut []), workspace);
+            group.spikes(instructions, workspace, |t, neuron| {
+                spikes.push(PopulationSpike { step: from + t, neuron: *first + neuron });
+            });
         }
     }
 }

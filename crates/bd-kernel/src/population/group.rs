@@ -1,0 +1,202 @@
+//! [`NeuronGroup`]: as many neurons as an interpreter advances at once.
+
+use std::sync::Arc;
+
+use crate::bits::WriteBits;
+use crate::program::{CHUNK, Channel, Loaded, Registers, Steps, run_steps};
+use crate::{Block, Instructions, LANES, Real, UnitProgram, vectorised};
+
+/// Neurons side by side, whose states stay in the rows of an interpreter from one call to the next.
+///
+/// Neurons lie in chunks of [`CHUNK`](Self::CHUNK). Behind the last one, numbers of neurons that are not there are calculated as well.
+#[derive(Debug)]
+pub struct NeuronGroup<F: Real> {
+    unit: Arc<UnitProgram>,
+    program: Arc<Loaded<F>>,
+    n: usize,
+    registers: Registers<F>,
+    /// Of states that are the output as it was: that of the last step.
+    output: Block<F>,
+}
+
+/// What comes in at a port over some steps.
+#[derive(Debug, Clone, Copy)]
+pub enum PortInput<'a, F> {
+    /// The same in all steps, `[neuron]`.
+    Constant(&'a [F]),
+    /// `[chunk][step][neuron of the chunk]`.
+    Series(&'a [F]),
+}
+
+/// A number of each neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeuronNumber {
+    /// Of the state that moves.
+    State(usize),
+    /// That neurons hold.
+    Held(usize),
+}
+
+/// Outputs of some steps, and other memory that groups use in turn.
+#[derive(Debug, Default)]
+pub struct GroupWorkspace<F: Real> {
+    /// `[chunk][step][neuron of the chunk]`.
+    outputs: Block<F>,
+    steps: usize,
+}
+
+impl<F: Real> NeuronGroup<F> {
+    /// Neurons of a chunk.
+    pub const CHUNK: usize = CHUNK;
+
+    /// Most steps that are made at once, so that outputs stay in the nearest cache.
+    pub const STEPS: usize = 16;
+
+    /// As many neurons of a unit as one group has at most.
+    pub fn most(unit: &UnitProgram) -> usize {
+        CHUNK * unit.units_of_a_row::<F>(CHUNK)
+    }
+
+    /// Groups for `n` neurons. All their numbers are 0 at first.
+    pub fn groups(n: usize, unit: &Arc<UnitProgram>) -> Vec<Self> {
+        let program = Arc::new(unit.stepping().load());
+        let most = Self::most(unit);
+        let sizes = (0..n).step_by(most).map(|first| most.min(n - first));
+        sizes.map(|n| Self::new(n, unit, &program)).collect()
+    }
+
+    fn new(n: usize, unit: &Arc<UnitProgram>, program: &Arc<Loaded<F>>) -> Self {
+        let registers = Registers::new(unit.stepping().rows(), n);
+        Self { n, registers, output: Block::zeros(n), unit: Arc::clone(unit), program: Arc::clone(program) }
+    }
+
+    /// How many neurons there are.
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// How many, with those that fill the last chunk.
+    pub fn padded_len(&self) -> usize {
+        self.n.next_multiple_of(CHUNK)
+    }
+
+    fn row(&self, number: NeuronNumber) -> usize {
+        match number {
+            NeuronNumber::State(j) if j < self.unit.moving() => self.unit.ports() + j,
+            NeuronNumber::Held(j) if j < self.unit.held() => self.unit.ports() + self.unit.moving() + j,
+            _ => panic!("there is no {number:?}"),
+        }
+    }
+
+    /// Sets a number of all neurons, `[n]`.
+    pub fn set(&mut self, number: NeuronNumber, values: &[F]) {
+        let n = self.n;
+        match number {
+            NeuronNumber::State(j) if self.unit.repeats(j) => {
+                self.output.copy_from_slice(values);
+            }
+            number => fill(self.registers.row_mut(self.row(number)), values, n),
+        }
+    }
+
+    /// A number of all neurons, `[n]`.
+    pub fn get(&self, number: NeuronNumber) -> &[F] {
+        match number {
+            NeuronNumber::State(j) if self.unit.repeats(j) => &self.output,
+            number => &self.registers.row(self.row(number))[..self.n],
+        }
+    }
+
+    /// Makes at most [`STEPS`](Self::STEPS) steps. `inputs` are one of each port. What states are after each step is written for those in `traced`,
+    /// `[state][chunk][step][neuron of the chunk]`.
+    pub fn advance(
+        &mut self,
+        instructions: Instructions,
+        steps: usize,
+        inputs: &[PortInput<'_, F>],
+        traced: (&[usize], &mut [F]),
+        workspace: &mut GroupWorkspace<F>,
+    ) {
+        assert!(steps <= Self::STEPS && inputs.len() == self.unit.ports(), "steps of a group");
+        let (unit, len) = (&*self.unit, steps * self.padded_len());
+        workspace.outputs.resize(len);
+        workspace.steps = steps;
+        let read: Vec<&[F]> =
+            inputs.iter().map(|input| match input { PortInput::Constant(xs) | PortInput::Series(xs) => *xs }).collect();
+        let load = |(port, input): (usize, &PortInput<'_, F>)| {
+            let constant = matches!(input, PortInput::Constant(_));
+            Channel { row: port, block: port, begin: 0, own: false, constant }
+        };
+        let loads: Vec<Channel> = inputs.iter().enumerate().map(load).collect();
+        let output = unit.stepping().result(0);
+        let store = |row, block, begin, own| Channel { row, block, begin, own, constant: false };
+        let traces = traced.0.iter().enumerate().map(|(at, j)| match unit.repeats(*j) {
+            true => store(output, 1, at * len, false),
+            false => store(unit.ports() + j, 1, at * len, false),
+        });
+        // A row that is traced as well is copied: it cannot be in two places.
+        let own = unit.stepping().owns(0) && !traced.0.iter().any(|j| unit.repeats(*j));
+        let stores: Vec<Channel> = [store(output, 0, 0, own)].into_iter().chain(traces).collect();
+        let run = Steps {
+            program: &self.program,
+            steps,
+            backward: false,
+            lanes: CHUNK,
+            units: self.padded_len() / CHUNK,
+            read: &read,
+            loads: &loads,
+            written: &mut [&mut workspace.outputs, traced.1],
+            keeps: &[],
+            stores: &stores,
+        };
+        run_steps(instructions, run, &mut self.registers);
+        if (0..unit.moving()).any(|j| unit.repeats(j)) {
+            for (k, last) in self.output.chunks_mut(CHUNK).enumerate() {
+                last.copy_from_slice(&workspace.outputs[(k * steps + steps - 1) * CHUNK..][..last.len()]);
+            }
+        }
+    }
+
+    /// Calls `found` with step and neuron, from 0, of each spike of the steps that were made last with this workspace: by chunk, in it by
+    /// step, in that by neuron.
+    pub fn spikes(
+        &self,
+        instructions: Instructions,
+        workspace: &GroupWorkspace<F>,
+        mut found: impl FnMut(usize, usize),
+    ) {
+        let steps = workspace.steps;
+        if !self.unit.sends_spikes() || steps == 0 {
+            return;
+        }
+        let mut bits = [0; 16 * CHUNK / LANES];
+        for (chunk, series) in workspace.outputs.chunks_exact(steps * CHUNK).enumerate() {
+            vectorised(instructions, WriteBits { numbers: series, bits: &mut bits });
+            // A chunk of neurons has as many bits as an `u32`.
+            for (t, bits) in bits.as_chunks::<{ CHUNK / LANES }>().0[..steps].iter().enumerate() {
+                let mut fired = u32::from_le_bytes(*bits);
+                while fired != 0 {
+                    let neuron = chunk * CHUNK + fired.trailing_zeros() as usize;
+                    if neuron < self.n {
+                        found(t, neuron);
+                    }
+                    fired &= fired - 1;
+                }
+            }
+        }
+    }
+}
+
+/// The last one fills the last chunk.
+fn fill<F: Real>(row: &mut [F], values: &[F], n: usize) {
+    assert_eq!(values.len(), n, "one number of each neuron");
+    row[..n].copy_from_slice(values);
+    if let Some(last) = values.last() {
+        row[n..].fill(*last);
+    }
+}

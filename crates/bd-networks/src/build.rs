@@ -1,0 +1,347 @@
+//! From [`NetworkText`] to [`Network`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bd_equations::{Dimension, Error, Quantity, Result, Target, Value, nearest};
+
+use crate::connect::Pair;
+use crate::network::{Background, Network, Neurons, Population, Projection, Scaled, Source};
+use crate::text::{NetworkText, OneOrMore, ProjectionText, SourceText};
+
+/// Most neurons of a population.
+const MOST: usize = 1 << 31;
+
+/// Most spikes of a step that the background of one neuron may have on average.
+const MOST_OF_BACKGROUND: f64 = 100.0;
+
+/// A target by population and name, as it is used in a text.
+struct Used {
+    to: usize,
+    target: Target,
+}
+
+impl NetworkText {
+    /// Checks all of it.
+    pub fn build(&self) -> Result<Network> {
+        if !(self.dt_ms > 0.0 && self.dt_ms.is_finite()) {
+            return Err(Error::of("dt_ms", format!("a step of {} ms cannot be; it must be above 0", self.dt_ms)));
+        }
+        limit("population", self.population.len(), 1000)?;
+        limit("projection", self.projection.len() + self.background.len(), 10_000)?;
+        let mut populations = Vec::new();
+        for name in self.population.keys() {
+            populations.push(self.checked(name)?);
+        }
+        if populations.is_empty() {
+            return Err(Error::of("population", "there is none; write [population.NAME]"));
+        }
+        // What is driven, and then what projections and backgrounds name.
+        let mut used: Vec<BTreeSet<Target>> = Vec::new();
+        for (population, (_, source)) in populations.iter().zip(&self.sources()?) {
+            used.push(drives(population, source)?.into_keys().collect());
+        }
+        let mut places = Vec::new();
+        for (at, text) in self.projection.iter().enumerate() {
+            places.extend(named(&populations, &text.to, &format!("projection.{}.to", at + 1))?);
+        }
+        for (at, text) in self.background.iter().enumerate() {
+            places.extend(named(&populations, &text.to, &format!("background.{}.to", at + 1))?);
+        }
+        for place in &places {
+            used[place.to].insert(place.target);
+        }
+        for ((population, used), (_, source)) in populations.iter_mut().zip(used).zip(&self.sources()?) {
+            let drives = drives(population, source)?;
+            if let Source::Neurons(neurons) = &mut population.source {
+                neurons.targets = used.into_iter().collect();
+                neurons.drive = neurons.targets.iter().map(|target| drives.get(target).cloned()).collect();
+            }
+        }
+        let mut places = places.into_iter();
+        let mut network = Network {
+            dt_ms: self.dt_ms,
+            projections: self.projections(&populations, &mut places)?,
+            backgrounds: self.backgrounds(&populations, &mut places)?,
+            keeps_spikes: Vec::new(),
+            traces: Vec::new(),
+            populations,
+        };
+        self.record(&mut network)?;
+        Ok(network)
+    }
+
+    fn sources(&self) -> Result<Vec<(String, SourceText)>> {
+        self.population.keys().map(|name| Ok((name.clone(), self.population(name)?.source))).collect()
+    }
+
+    /// A population without its targets.
+    fn checked(&self, name: &str) -> Result<Population> {
+        let part = format!("population.{name}");
+        if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            return Err(Error::of(part, "names of populations have letters, digits and '_' only"));
+        }
+        let text = self.population(name)?;
+        let SourceText { n, kind, rate, file, drive } = &text.source;
+        if !(1..=MOST).contains(n) {
+            return Err(Error::of(format!("{part}.n"), format!("{n} neurons cannot be; 1 to {MOST} are allowed")));
+        }
+        let only = |key: &str, given: bool, of: &str| match given {
+            true => Err(Error::of(format!("{part}.{key}"), format!("it is for populations of kind '{of}'"))),
+            false => Ok(()),
+        };
+        let source = match kind.as_deref() {
+            None => {
+                only("rate", rate.is_some(), "poisson")?;
+                only("file", file.is_some(), "input")?;
+                let text = text.neuron.expect("a population without kind has neurons");
+                let within = |error: Error| Error { part: format!("{part}.{}", error.part), ..error };
+                let model = text.build().map_err(within)?;
+                model.constants(self.dt_ms).map_err(within)?;
+                Source::Neurons(Box::new(Neurons { text, model, targets: Vec::new(), drive: Vec::new() }))
+            }
+            Some("poisson") => {
+                only("file", file.is_some(), "input")?;
+                let Some(rate) = rate else {
+                    return Err(Error::of(part, "a population of kind 'poisson' needs a 'rate', such as \"15*Hz\""));
+                };
+                let probability = per_step(&format!("{part}.rate"), rate, self.dt_ms)?;
+                if probability > 1.0 {
+                    let message = format!("{probability} spikes in a step of {} ms cannot be; at most 1", self.dt_ms);
+                    return Err(Error::of(format!("{part}.rate"), message));
+                }
+                Source::Poisson { probability }
+            }
+            Some("input") => {
+                only("rate", rate.is_some(), "poisson")?;
+                Source::Input { file: file.clone() }
+            }
+            Some(other) => {
+                let message = format!("there is no kind '{other}'.{}", nearest(other, ["poisson", "input"].into_iter()));
+                return Err(Error::of(format!("{part}.kind"), message));
+            }
+        };
+        if kind.is_some() && !drive.is_empty() {
+            return Err(Error::of(format!("{part}.drive"), "only neurons can be driven"));
+        }
+        Ok(Population { name: name.to_owned(), n: *n, source })
+    }
+
+    fn projections(
+        &self,
+        populations: &[Population],
+        places: &mut impl Iterator<Item = Used>,
+    ) -> Result<Vec<Projection>> {
+        let mut all: Vec<Projection> = Vec::new();
+        for (at, text) in self.projection.iter().enumerate() {
+            let part = format!("projection.{}", at + 1);
+            let from = find(populations, &text.from, &format!("{part}.from"))?;
+            if let Source::Neurons(neurons) = &populations[from].source
+                && !neurons.model.spikes()
+            {
+                let message = format!("'{}' does not spike; a projection carries spikes", text.from);
+                return Err(Error::of(format!("{part}.from"), message));
+            }
+            let delay = Quantity::parse(&format!("{part}.delay"), &text.delay)?;
+            if delay.dimension != Dimension::SECOND && delay.constant() != Some(0.0) {
+                let message = format!("a delay is a time, such as \"1.5*ms\", and this is of unit {}", delay.dimension);
+                return Err(Error::of(format!("{part}.delay"), message));
+            }
+            for (to, place) in text.to.all().iter().zip(places.by_ref()) {
+                let name = match (&text.name, text.to.all().len()) {
+                    (Some(name), 1) => name.clone(),
+                    (Some(name), _) => format!("{name}>{to}"),
+                    (None, _) => format!("{}>{to}", text.from),
+                };
+                let projection = Self::projection(populations, text, name, from, &place, part.clone(), &delay)?;
+                if let Some(value) = delay.constant() {
+                    projection.steps(value, self.dt_ms)?;
+                }
+                if all.iter().any(|other| other.name == projection.name) {
+                    let message = format!("there is another projection '{}'; give one a 'name'", projection.name);
+                    return Err(Error::of(part, message));
+                }
+                all.push(projection);
+            }
+        }
+        Ok(all)
+    }
+
+    fn projection(
+        populations: &[Population],
+        text: &ProjectionText,
+        name: String,
+        from: usize,
+        place: &Used,
+        part: String,
+        delay: &Quantity,
+    ) -> Result<Projection> {
+        let sizes = [populations[from].n, populations[place.to].n];
+        let pair = Pair { from: sizes[0], to: sizes[1], same: from == place.to };
+        text.connect.check(&format!("{part}.connect"), pair)?;
+        let Scaled { quantity: weight, factor } =
+            scaled(&populations[place.to], place.target, &format!("{part}.weight"), &text.weight)?;
+        Ok(Projection {
+            name,
+            from,
+            to: place.to,
+            target: place_of(&populations[place.to], place.target),
+            sizes,
+            connect: text.connect.clone(),
+            weight,
+            factor,
+            delay: delay.clone(),
+            trained: text.trained,
+            keeps_sign: text.keeps_sign,
+            part,
+        })
+    }
+
+    fn backgrounds(
+        &self,
+        populations: &[Population],
+        places: &mut impl Iterator<Item = Used>,
+    ) -> Result<Vec<Background>> {
+        let mut all: Vec<Background> = Vec::new();
+        for (at, text) in self.background.iter().enumerate() {
+            let part = format!("background.{}", at + 1);
+            let per_step = per_step(&format!("{part}.rate"), &text.rate, self.dt_ms)?;
+            if per_step > MOST_OF_BACKGROUND {
+                let message =
+                    format!("{per_step} spikes in a step cannot be; at most {MOST_OF_BACKGROUND}. Drive it by a mean instead");
+                return Err(Error::of(format!("{part}.rate"), message));
+            }
+            for (to, place) in text.to.all().iter().zip(places.by_ref()) {
+                let population = &populations[place.to];
+                let Scaled { quantity, factor } =
+                    scaled(population, place.target, &format!("{part}.weight"), &text.weight)?;
+                let Some(weight) = quantity.constant() else {
+                    return Err(Error::of(format!("{part}.weight"), "weights of a background are not random"));
+                };
+                // The number tells two of one target apart.
+                let name = format!("background {}>{to}", at + 1);
+                let target = place_of(population, place.target);
+                all.push(Background { name, to: place.to, target, per_step, weight: weight * factor });
+            }
+        }
+        Ok(all)
+    }
+
+    fn record(&self, network: &mut Network) -> Result<()> {
+        network.keeps_spikes = vec![self.record.spikes.is_none(); network.populations.len()];
+        for name in self.record.spikes.iter().flatten() {
+            let at = find(&network.populations, name, "record.spikes")?;
+            network.keeps_spikes[at] = true;
+        }
+        for (name, neurons) in &self.record.traces {
+            let part = "record.traces";
+            let (population, state) = split(name, part)?;
+            let at = find(&network.populations, population, part)?;
+            let Population { n, source, .. } = &network.populations[at];
+            let states: Vec<&str> = match source {
+                Source::Neurons(neurons) => neurons.model.states().iter().map(|state| &state.name[..]).collect(),
+                _ => Vec::new(),
+            };
+            let Some(which) = states.iter().position(|known| *known == state) else {
+                let message = format!("'{population}' has no state '{state}'.{}", nearest(state, states.into_iter()));
+                return Err(Error::of(part, message));
+            };
+            if let Some(wrong) = neurons.iter().find(|neuron| **neuron >= *n) {
+                let message = format!("there is no neuron {wrong} in '{population}'; they are numbered 0 to {}", n - 1);
+                return Err(Error::of(part, message));
+            }
+            network.traces.push((at, which, neurons.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn limit(part: &str, count: usize, most: usize) -> Result<()> {
+    match count > most {
+        true => Err(Error::of(part, format!("there are {count}; at most {most} are allowed"))),
+        false => Ok(()),
+    }
+}
+
+fn find(populations: &[Population], name: &str, part: &str) -> Result<usize> {
+    populations.iter().position(|population| population.name == name).ok_or_else(|| {
+        let known = populations.iter().map(|population| &population.name[..]);
+        Error::of(part, format!("there is no population '{name}'.{}", nearest(name, known)))
+    })
+}
+
+/// Population and name of `E.g`.
+fn split<'a>(name: &'a str, part: &str) -> Result<(&'a str, &'a str)> {
+    name.split_once('.').ok_or_else(|| {
+        Error::of(part, format!("'{name}' must be a population and a name of its equations, such as 'E.v'"))
+    })
+}
+
+/// The targets of these names.
+fn named(populations: &[Population], names: &OneOrMore, part: &str) -> Result<Vec<Used>> {
+    let one = |name: &String| {
+        let (population, target) = split(name, part)?;
+        let to = find(populations, population, part)?;
+        let target = target_of(&populations[to], target, part)?;
+        Ok(Used { to, target })
+    };
+    names.all().iter().map(one).collect()
+}
+
+fn target_of(population: &Population, name: &str, part: &str) -> Result<Target> {
+    let Source::Neurons(neurons) = &population.source else {
+        return Err(Error::of(part, format!("'{}' has no neurons that could receive anything", population.name)));
+    };
+    neurons.model.target(name).ok_or_else(|| {
+        let message = format!(
+            "'{}' has neither an input nor a variable '{name}'.{}",
+            population.name,
+            nearest(name, neurons.model.targets())
+        );
+        Error::of(part, message)
+    })
+}
+
+/// The place of a target among those of the population.
+fn place_of(population: &Population, target: Target) -> usize {
+    match &population.source {
+        Source::Neurons(neurons) => neurons.targets.iter().position(|known| *known == target).expect("it is used"),
+        _ => unreachable!("targets are of neurons"),
+    }
+}
+
+/// What arrives at a target, in the unit of the target or in multiples of what 1 means there.
+fn scaled(population: &Population, target: Target, part: &str, value: &Value) -> Result<Scaled> {
+    let Source::Neurons(neurons) = &population.source else { unreachable!("targets are of neurons") };
+    let quantity = Quantity::parse(part, value)?;
+    let (dimension, one) = neurons.model.measure(target);
+    let factor = match quantity.dimension {
+        found if found == dimension && matches!(target, Target::Variable(_)) => 1.0,
+        found if found == Dimension::ONE && matches!(target, Target::Port(_)) => 1.0,
+        found if found == dimension => one.recip(),
+        found => {
+            let message = format!("what arrives there is of unit {dimension}, and '{}' of unit {found}", quantity.text);
+            return Err(Error::of(part, message));
+        }
+    };
+    Ok(Scaled { quantity, factor })
+}
+
+/// What drives a population, by target.
+fn drives(population: &Population, source: &SourceText) -> Result<BTreeMap<Target, Scaled>> {
+    let part = format!("population.{}.drive", population.name);
+    let one = |(name, value): (&String, &Value)| {
+        let part = format!("{part}.{name}");
+        let target = target_of(population, name, &part)?;
+        Ok((target, scaled(population, target, &part, value)?))
+    };
+    source.drive.iter().map(one).collect()
+}
+
+/// Spikes of a step, on average.
+fn per_step(part: &str, rate: &Value, dt_ms: f64) -> Result<f64> {
+    let quantity = Quantity::parse(part, rate)?;
+    match quantity.constant() {
+        Some(rate) if quantity.dimension == Dimension::HERTZ && rate >= 0.0 => Ok(rate * dt_ms),
+        _ => Err(Error::of(part, format!("'{}' must be a rate from 0 on, such as \"15*Hz\"", quantity.text))),
+    }
+}

@@ -1,0 +1,216 @@
+//! [`Connect`]: who is connected with whom.
+
+use bd_equations::{Error, Result};
+use bd_kernel::Rng;
+use serde::{Deserialize, Serialize};
+
+/// A rule. Whether neurons of a population may be connected with themselves is `autapses`, which is true unless it is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Connect {
+    /// Each with each.
+    AllToAll {
+        /// Whether neurons are connected with themselves.
+        #[serde(default = "yes")]
+        autapses: bool,
+    },
+    /// The first with the first, the second with the second.
+    OneToOne {},
+    /// Each pair with this probability.
+    FixedProbability {
+        /// From 0 to 1.
+        p: f64,
+        /// Whether neurons are connected with themselves.
+        #[serde(default = "yes")]
+        autapses: bool,
+    },
+    /// Each target with so many sources, drawn with replacement.
+    FixedInDegree {
+        /// How many.
+        n: usize,
+        /// Whether neurons are connected with themselves.
+        #[serde(default = "yes")]
+        autapses: bool,
+    },
+    /// So many synapses, each of a source and a target drawn at random.
+    FixedTotal {
+        /// How many.
+        n: usize,
+        /// Whether neurons are connected with themselves.
+        #[serde(default = "yes")]
+        autapses: bool,
+    },
+    /// As a file says.
+    FromFile {
+        /// Its path.
+        file: String,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Synapses as a file lists them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EdgeList {
+    /// Numbers of the neurons that send, from 0.
+    pub sources: Vec<u32>,
+    /// Numbers of those that receive.
+    pub targets: Vec<u32>,
+    /// By what the projection's weight is multiplied.
+    pub weights: Option<Vec<f64>>,
+    /// Instead of the projection's delay.
+    pub delays_ms: Option<Vec<f64>>,
+}
+
+/// The populations of a projection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// Whether they are one.
+    pub(crate) same: bool,
+}
+
+impl Connect {
+    /// Refuses numbers that cannot be.
+    pub(crate) fn check(&self, part: &str, pair: Pair) -> Result<()> {
+        let Pair { from, to, same } = pair;
+        let wrong = |key: &str, message: String| Err(Error::of(format!("{part}.{key}"), message));
+        let alone = same && from == 1;
+        match self {
+            Self::FixedProbability { p, .. } if !(0.0..=1.0).contains(p) => {
+                wrong("p", format!("a probability of {p} cannot be; it is from 0 to 1"))
+            }
+            Self::OneToOne {} if from != to => {
+                wrong("rule", format!("one_to_one needs populations of one size, and these have {from} and {to} neurons"))
+            }
+            Self::FixedInDegree { n, autapses: false } | Self::FixedTotal { n, autapses: false } if alone && *n > 0 => {
+                wrong("autapses", "a single neuron can only be connected with itself".to_owned())
+            }
+            _ => match self.expected(pair) > MOST {
+                true => wrong("rule", format!("about {:.2e} synapses are too many; at most {MOST:.0e} are allowed", self.expected(pair))),
+                false => Ok(()),
+            },
+        }
+    }
+
+    /// How many synapses there will be, about.
+    pub(crate) fn expected(&self, Pair { from, to, .. }: Pair) -> f64 {
+        let (from, to) = (from as f64, to as f64);
+        match self {
+            Self::AllToAll { .. } => from * to,
+            Self::OneToOne {} => from,
+            Self::FixedProbability { p, .. } => p * from * to,
+            Self::FixedInDegree { n, .. } => *n as f64 * to,
+            Self::FixedTotal { n, .. } => *n as f64,
+            Self::FromFile { .. } => 0.0,
+        }
+    }
+
+    /// The targets of each source, in their order; `begins` of `from + 1` places, and targets. Nothing for a file.
+    pub(crate) fn draw(&self, pair: Pair, seed: u64, name: &str) -> Option<(Vec<usize>, Vec<u32>)> {
+        let Pair { from, to, same } = pair;
+        let rng = Rng::new(seed, name);
+        let by_source = |of_source: &mut dyn FnMut(usize, &mut Vec<u32>)| {
+            let (mut begins, mut targets) = (vec![0], Vec::new());
+            for source in 0..from {
+                of_source(source, &mut targets);
+                begins.push(targets.len());
+            }
+            (begins, targets)
+        };
+        Some(match *self {
+            Self::AllToAll { autapses } => by_source(&mut |source, targets| {
+                targets.extend((0..to as u32).filter(|to| autapses || !same || *to as usize != source));
+            }),
+            Self::OneToOne {} => by_source(&mut |source, targets| targets.push(source as u32)),
+            Self::FixedProbability { p, autapses } => by_source(&mut |source, targets| {
+                let begin = targets.len();
+                skip_through(to, p, &mut rng.numbered(source as u64 + 1), targets);
+                if same && !autapses {
+                    let itself = targets[begin..].binary_search(&(source as u32));
+                    itself.into_iter().for_each(|at| {
+                        targets.remove(begin + at);
+                    });
+                }
+            }),
+            Self::FixedTotal { n, autapses } => {
+                let mut counts = vec![0usize; from];
+                let mut sources = rng.numbered(0);
+                (0..if to > 0 { n } else { 0 }).for_each(|_| counts[below(&mut sources, from)] += 1);
+                by_source(&mut |source, targets| {
+                    let (begin, mut rng) = (targets.len(), rng.numbered(source as u64 + 1));
+                    let except = (same && !autapses).then_some(source);
+                    targets.extend((0..counts[source]).map(|_| below_but(&mut rng, to, except) as u32));
+                    targets[begin..].sort_unstable();
+                })
+            }
+            Self::FixedInDegree { n, autapses } => {
+                let sources = (0..to).flat_map(|target| {
+                    let mut rng = rng.numbered(target as u64 + 1);
+                    let except = (same && !autapses).then_some(target);
+                    (0..n).map(move |_| (below_but(&mut rng, from, except) as u32, target as u32))
+                });
+                let pairs: Vec<(u32, u32)> = sources.collect();
+                let (begins, order) = by_sources(from, pairs.iter().map(|(source, _)| *source));
+                (begins, order.into_iter().map(|at| pairs[at].1).collect())
+            }
+            Self::FromFile { .. } => return None,
+        })
+    }
+}
+
+/// Most synapses of a projection: their numbers have 32 bits.
+const MOST: f64 = 4e9;
+
+/// Places of the entries of each source, in their order: where each source begins, and the places.
+pub(crate) fn by_sources(n: usize, sources: impl Iterator<Item = u32> + Clone) -> (Vec<usize>, Vec<usize>) {
+    let mut begins = vec![0; n + 1];
+    sources.clone().for_each(|source| begins[source as usize + 1] += 1);
+    (0..n).for_each(|source| begins[source + 1] += begins[source]);
+    let mut next = begins.clone();
+    let mut order = vec![0; begins[n]];
+    for (at, source) in sources.enumerate() {
+        order[next[source as usize]] = at;
+        next[source as usize] += 1;
+    }
+    (begins, order)
+}
+
+/// Of `0..n` each with probability `p`: distances from one to the next are geometric.
+fn skip_through(n: usize, p: f64, rng: &mut Rng, found: &mut Vec<u32>) {
+    if p >= 1.0 {
+        return found.extend(0..n as u32);
+    }
+    if p <= 0.0 {
+        return;
+    }
+    let scale = bd_kernel::portable::ln_1p(-p).recip();
+    let mut at = 0.0;
+    loop {
+        at += (bd_kernel::portable::ln_1p(-rng.uniform()) * scale).floor();
+        if at >= n as f64 {
+            return;
+        }
+        found.push(at as u32);
+        at += 1.0;
+    }
+}
+
+/// A number of `0..n`.
+pub(crate) fn below(rng: &mut Rng, n: usize) -> usize {
+    ((u128::from(rng.bits()) * n as u128) >> 64) as usize
+}
+
+/// The same without one of them.
+fn below_but(rng: &mut Rng, n: usize, except: Option<usize>) -> usize {
+    match except {
+        None => below(rng, n),
+        Some(except) => {
+            let drawn = below(rng, n - 1);
+            drawn + usize::from(drawn >= except)
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Networks of neurons as text: populations of neurons written as [equations](bd_equations), and projections between them, drawn, checked
+//! and simulated, one sample at a time. `bd-models` trains the same networks.
+//!
+//! | | |
+//! |---|---|
+//! | [`NetworkText`], [`ProjectionText`], [`BackgroundText`], [`Connect`] | a network as it is written in a file |
+//! | [`Network`], [`Population`], [`Projection`], [`Background`] | the checked network |
+//! | [`Edges`] | the synapses of a projection, drawn from a seed |
+//! | [`Simulation`], [`Recording`] | all neurons over time, on threads |
+//! | [`Activity`] | rate, regularity and synchrony of a population |
+//!
+//! # A step
+//!
+//! What arrives is added; the equations are solved; neurons at their threshold spike and are reset. A spike of step `k` that travels
+//! for `d` steps arrives in step `k + d + 1`: a delay of 0 means the next step, as in Brian2 and NEST, where what arrives after the
+//! threshold of step `k + d` moves the neuron in the step after.
+//!
+//! So a network advances by as many steps at once as its shortest delay has, and one: meanwhile no neuron sees another. Threads share
+//! neurons and meet once in such a slice. No number of threads changes a result.
+//!
+//! # Limits
+//!
+//! A network has at most 1,000 populations and 10,000 projections, a population 2^31 neurons, and a delay 60,000 steps.
+
+mod activity;
+mod barrier;
+mod build;
+mod connect;
+mod edges;
+mod network;
+mod place;
+mod simulation;
+mod text;
+
+pub use activity::Activity;
+pub use bd_equations::{Error, Position, Result};
+pub use connect::{Connect, EdgeList};
+pub use edges::{Each, Edges};
+pub use network::{Background, Network, Neurons, Population, Projection, Scaled, Source};
+pub use simulation::{PopulationSpikes, Recording, Simulation, Trace};
+pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};

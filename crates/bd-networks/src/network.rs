@@ -1,0 +1,130 @@
+//! [`Network`]: a checked network.
+
+use bd_equations::{Model, NeuronText, Quantity, Result, Target};
+
+use crate::connect::Connect;
+use crate::place::located;
+use crate::text::NetworkText;
+
+/// A network that was checked: all names are known, all units fit.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The length of a step, in ms.
+    pub dt_ms: f64,
+    /// By name.
+    pub populations: Vec<Population>,
+    /// In the order of the text.
+    pub projections: Vec<Projection>,
+    /// In the order of the text.
+    pub backgrounds: Vec<Background>,
+    /// For each population whether its spikes are kept.
+    pub keeps_spikes: Vec<bool>,
+    /// Population, state and neurons of what is kept at every step.
+    pub traces: Vec<(usize, usize, Vec<usize>)>,
+}
+
+/// Neurons, or what stands for them.
+#[derive(Debug, Clone)]
+pub struct Population {
+    /// Its name.
+    pub name: String,
+    /// How many there are.
+    pub n: usize,
+    /// What they are.
+    pub source: Source,
+}
+
+/// Where the spikes of a population come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Equations.
+    Neurons(Box<Neurons>),
+    /// Chance: in each step with this probability.
+    Poisson {
+        /// Rate times the length of a step.
+        probability: f64,
+    },
+    /// The input of the network, or a file of spikes.
+    Input {
+        /// The file of a simulation.
+        file: Option<String>,
+    },
+}
+
+/// Neurons of one kind, and through what they receive.
+#[derive(Debug, Clone)]
+pub struct Neurons {
+    /// As they were written.
+    pub text: NeuronText,
+    /// Their equations.
+    pub model: Model,
+    /// What something arrives at: inputs of a step, in this order.
+    pub targets: Vec<Target>,
+    /// By target: what arrives in every step besides, in multiples of what 1 means there.
+    pub drive: Vec<Option<Scaled>>,
+}
+
+/// A quantity, and by what it is multiplied for numbers of a step.
+#[derive(Debug, Clone)]
+pub struct Scaled {
+    /// As it was given.
+    pub quantity: Quantity,
+    /// Its factor.
+    pub factor: f64,
+}
+
+/// Synapses from one population to one target of another.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// `E>I.g`.
+    pub name: String,
+    /// The population whose spikes it carries.
+    pub from: usize,
+    /// The population that receives.
+    pub to: usize,
+    /// Which of its targets.
+    pub target: usize,
+    /// Sizes of both.
+    pub sizes: [usize; 2],
+    /// Who is connected with whom.
+    pub connect: Connect,
+    /// What a spike adds.
+    pub weight: Quantity,
+    /// By what the weight is multiplied for numbers of a step.
+    pub factor: f64,
+    /// In ms.
+    pub delay: Quantity,
+    /// Whether weights are trained.
+    pub trained: bool,
+    /// Whether they keep their sign.
+    pub keeps_sign: bool,
+    /// Where it stands in the text: `projection.2`.
+    pub(crate) part: String,
+}
+
+/// Spikes of unseen neurons, to each neuron its own.
+#[derive(Debug, Clone)]
+pub struct Background {
+    /// `background>E.g`.
+    pub name: String,
+    /// The population that receives.
+    pub to: usize,
+    /// Which of its targets.
+    pub target: usize,
+    /// Spikes of a step that each neuron gets on average.
+    pub per_step: f64,
+    /// What a spike adds, in multiples of what 1 means at the target.
+    pub weight: f64,
+}
+
+impl Network {
+    /// Reads and checks a network. Errors have their position in the file.
+    pub fn parse(toml: &str) -> Result<Self> {
+        NetworkText::parse(toml)?.build().map_err(|error| located(toml, error))
+    }
+
+    /// The number of the population of this name.
+    pub fn population(&self, name: &str) -> Option<usize> {
+        self.populations.iter().position(|population| population.name == name)
+    }
+}

@@ -1,0 +1,279 @@
+//! [`Simulation`]: all neurons of a network over time.
+
+mod deliver;
+mod generators;
+mod worker;
+
+use std::sync::RwLock;
+
+use bd_equations::{Error, Result};
+use bd_kernel::{Instructions, NeuronGroup, NeuronNumber, Real, Rng};
+
+use crate::barrier::Barrier;
+use crate::connect::EdgeList;
+use crate::edges::{Edges, drawn};
+use crate::network::{Network, Neurons, Source};
+use deliver::Delivery;
+use generators::Generator;
+use worker::{Part, Port, Sent, Worker};
+
+/// A network that runs. Neurons are shared by threads in whole chunks; results do not depend on how.
+///
+/// It is as large as its numbers: for each synapse 4 bytes, and a number if its weight is its own, and 2 bytes if its delay is; for each neuron
+/// and target a number for each step of the longest delay.
+#[derive(Debug)]
+pub struct Simulation<F: Real> {
+    network: Network,
+    timing: Timing,
+    deliveries: Vec<Delivery<F>>,
+    workers: Vec<Worker<F>>,
+    instructions: Instructions,
+    /// Steps that were made.
+    done: u64,
+}
+
+/// Lengths in steps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    /// Steps of a slice, in which no neuron sees another.
+    pub(crate) slice: usize,
+    /// Slices of a ring, whose steps what arrives is collected for.
+    pub(crate) ring: usize,
+}
+
+impl Timing {
+    /// Slice and step within it, of a step.
+    pub(crate) fn split(self, step: u64) -> (usize, usize) {
+        let slice = self.slice as u64;
+        ((step / slice % self.ring as u64) as usize, (step % slice) as usize)
+    }
+}
+
+/// The spikes of a population.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PopulationSpikes {
+    /// Its name.
+    pub population: String,
+    /// By step, and in it by neuron: the step, from 0, and the neuron.
+    pub spikes: Vec<(u64, u32)>,
+}
+
+/// A state of some neurons, after each step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace<F> {
+    /// `E.v`.
+    pub name: String,
+    /// The neurons.
+    pub neurons: Vec<usize>,
+    /// Of each of them, by step.
+    pub values: Vec<Vec<F>>,
+}
+
+/// What a simulation has kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording<F> {
+    /// How many steps there are.
+    pub steps: u64,
+    /// Of each population that is kept.
+    pub spikes: Vec<PopulationSpikes>,
+    /// In the order of the text.
+    pub traces: Vec<Trace<F>>,
+}
+
+impl<F: Real> Simulation<F> {
+    /// Draws synapses and initial values from a seed. `files` reads a file of synapses, `trains` one of spikes: pairs of time in ms and neuron.
+    pub fn new(
+        network: &Network,
+        seed: u64,
+        threads: usize,
+        files: &dyn Fn(&str) -> Result<EdgeList, String>,
+        trains: &dyn Fn(&str) -> Result<Vec<(f64, u32)>, String>,
+    ) -> Result<Self> {
+        let edges = network.projections.iter().map(|projection| projection.edges(network.dt_ms, seed, files));
+        let edges: Vec<Edges<F>> = edges.collect::<Result<_>>()?;
+        let timing = timing(network, &edges);
+        let mut workers: Vec<Worker<F>> = (0..threads.max(1)).map(|_| Worker::new(network)).collect();
+        for (at, population) in network.populations.iter().enumerate() {
+            match &population.source {
+                Source::Neurons(neurons) => share(network, at, neurons, seed, timing, &mut workers)?,
+                Source::Poisson { probability } => {
+                    let rng = Rng::new(seed, &format!("{}.poisson", population.name));
+                    for (worker, range) in shares(population.n, 1, workers.len()) {
+                        workers[worker].generators.push(Generator::poisson(at, range, *probability, rng.clone()));
+                    }
+                }
+                Source::Input { file: None } => {
+                    let message = "a simulation needs a 'file' of spikes for a population of kind 'input'";
+                    return Err(Error::of(format!("population.{}", population.name), message));
+                }
+                Source::Input { file: Some(file) } => {
+                    let wrong =
+                        |message| Error::of(format!("population.{}.file", population.name), format!("{file}: {message}"));
+                    let train = trains(file).map_err(wrong)?;
+                    let generator = Generator::train(at, &train, population.n, network.dt_ms).map_err(wrong)?;
+                    workers[0].generators.push(generator);
+                }
+            }
+        }
+        workers.iter_mut().for_each(|worker| worker.add_backgrounds(network, seed));
+        let deliveries = network.projections.iter().zip(edges);
+        let deliveries = deliveries.map(|(projection, edges)| Delivery::new(projection, edges, &workers)).collect();
+        Ok(Self { network: network.clone(), timing, deliveries, workers, instructions: Instructions::best(), done: 0 })
+    }
+
+    /// How many synapses there are.
+    pub fn synapses(&self) -> usize {
+        self.deliveries.iter().map(|delivery| delivery.edges.len()).sum()
+    }
+
+    /// Steps that were made.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Makes so many steps.
+    pub fn advance(&mut self, steps: u64) {
+        let (from, to) = (self.done, self.done + steps);
+        let threads = self.workers.len();
+        let barrier = Barrier::new(threads);
+        let populations = self.network.populations.len();
+        let sent: Vec<[RwLock<Sent>; 2]> =
+            (0..threads).map(|_| [(); 2].map(|()| RwLock::new(Sent::new(populations)))).collect();
+        let (timing, instructions, deliveries) = (self.timing, self.instructions, &self.deliveries[..]);
+        let run = |number: usize, worker: &mut Worker<F>| {
+            let mut at = from;
+            let mut turn = 0;
+            // Before the first slice sources of spikes alone, which are a slice ahead.
+            let mut steps = 0;
+            while at < to {
+                {
+                    let mut own = sent[number][turn].write().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    worker.advance(timing, instructions, at, steps, &mut own);
+                }
+                barrier.wait();
+                // Nobody writes to these before all have passed the next meeting.
+                let all: Vec<_> = sent
+                    .iter()
+                    .map(|of_worker| of_worker[turn].read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+                    .collect();
+                for delivery in deliveries {
+                    delivery.deliver(number, timing, &all, worker);
+                }
+                at += steps as u64;
+                turn = 1 - turn;
+                steps = (timing.slice as u64 - at % timing.slice as u64).min(to - at) as usize;
+            }
+        };
+        match &mut self.workers[..] {
+            [one] => run(0, one),
+            several => std::thread::scope(|scope| {
+                for (number, worker) in several.iter_mut().enumerate() {
+                    scope.spawn(move || run(number, worker));
+                }
+            }),
+        }
+        self.done = to;
+    }
+
+    /// What was kept so far.
+    pub fn recording(&self) -> Recording<F> {
+        let kept = self.network.populations.iter().enumerate().filter(|(at, _)| self.network.keeps_spikes[*at]);
+        let spikes = kept.map(|(at, population)| {
+            let all = self.workers.iter().flat_map(|worker| &worker.spikes[at]);
+            let mut spikes: Vec<_> = all.copied().filter(|(step, _)| *step < self.done).collect();
+            spikes.sort_unstable();
+            PopulationSpikes { population: population.name.clone(), spikes }
+        });
+        let traces = self.network.traces.iter().map(|(at, state, ids)| {
+            let population = &self.network.populations[*at];
+            let Source::Neurons(neurons) = &population.source else { unreachable!("traces are of neurons") };
+            let values = ids.iter().map(|id| {
+                let found = self.workers.iter().find_map(|worker| worker.trace(*at, *state, *id));
+                found.expect("some worker has the neuron").to_vec()
+            });
+            let name = format!("{}.{}", population.name, neurons.model.states()[*state].name);
+            Trace { name, neurons: ids.clone(), values: values.collect() }
+        });
+        Recording { steps: self.done, spikes: spikes.collect(), traces: traces.collect() }
+    }
+
+    /// A state of all neurons of a population now, by name.
+    pub fn state(&self, population: &str, state: &str) -> Option<Vec<F>> {
+        let at = self.network.population(population)?;
+        let Source::Neurons(neurons) = &self.network.populations[at].source else { return None };
+        let state = neurons.model.states().iter().position(|known| known.name == state)?;
+        let parts = self.workers.iter().flat_map(|worker| &worker.parts).filter(|part| part.population == at);
+        Some(parts.flat_map(|part| part.state(state)).collect())
+    }
+}
+
+/// A slice is as long as the shortest delay between neurons, and one; the ring reaches from the first step of a slice to the last that a spike
+/// can arrive in, where sources of spikes are a slice ahead.
+fn timing<F: Real>(network: &Network, edges: &[Edges<F>]) -> Timing {
+    let (mut shortest, mut longest) = (usize::MAX, 0);
+    for (projection, edges) in network.projections.iter().zip(edges) {
+        let Some([least, most]) = edges.delays.bounds() else { continue };
+        longest = longest.max(usize::from(most));
+        if matches!(network.populations[projection.from].source, Source::Neurons(_)) {
+            shortest = shortest.min(usize::from(least));
+        }
+    }
+    let slice = shortest.saturating_add(1).min(NeuronGroup::<F>::STEPS);
+    Timing { slice, ring: (2 * slice + longest + 1).div_ceil(slice) + 1 }
+}
+
+/// Ranges of `n` neurons for each of some threads, which begin at multiples of `unit`.
+fn shares(n: usize, unit: usize, threads: usize) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> {
+    let units = n.div_ceil(unit);
+    let bound = move |thread: usize| (units * thread / threads * unit).min(n);
+    (0..threads).map(move |thread| (thread, bound(thread)..bound(thread + 1))).filter(|(_, range)| !range.is_empty())
+}
+
+/// Gives each thread its neurons, with initial values.
+fn share<F: Real>(
+    network: &Network,
+    at: usize,
+    neurons: &Neurons,
+    seed: u64,
+    timing: Timing,
+    workers: &mut [Worker<F>],
+) -> Result<()> {
+    let population = &network.populations[at];
+    let within = |error: Error| Error { part: format!("population.{}.{}", population.name, error.part), ..error };
+    let model = &neurons.model;
+    let constants = model.constants(network.dt_ms).map_err(within)?;
+    let unit = std::sync::Arc::new(model.program_of(&neurons.targets, &constants));
+    let all = |what: &str, draw: &dyn Fn(&mut Rng) -> f64| -> Vec<F> {
+        let mut rng = Rng::new(seed, &format!("{}.{what}", population.name));
+        (0..population.n).map(|_| F::of(draw(&mut rng))).collect()
+    };
+    let initial = |initial: &bd_equations::Initial, name: &str| all(name, &|rng| initial.value(|draw| match draw {
+        bd_equations::Draw::Uniform => rng.uniform(),
+        bd_equations::Draw::Normal => rng.normal(),
+    }));
+    let states: Vec<Vec<F>> = model.states().iter().map(|state| initial(&state.initial, &state.name)).collect();
+    let held: Vec<Vec<F>> = model.held().iter().map(|held| initial(&held.initial, &held.name)).collect();
+    let drive: Vec<Option<Vec<F>>> = (neurons.drive.iter().enumerate())
+        .map(|(target, drive)| {
+            let drive = drive.as_ref()?;
+            Some(all(&format!("drive {target}"), &|rng| drive.factor * drawn(&drive.quantity, rng)))
+        })
+        .collect();
+    let fed = |target: usize| {
+        network.projections.iter().any(|projection| (projection.to, projection.target) == (at, target))
+            || network.backgrounds.iter().any(|background| (background.to, background.target) == (at, target))
+    };
+    let traced: Vec<(usize, &[usize])> = network.traces.iter().filter(|(population, ..)| *population == at).map(|(_, state, ids)| (*state, &ids[..])).collect();
+    for (worker, range) in shares(population.n, NeuronGroup::<F>::CHUNK, workers.len()) {
+        let mut part = Part::new(at, range.clone(), &unit);
+        for (numbers, values) in [(NeuronNumber::State as fn(usize) -> NeuronNumber, &states), (NeuronNumber::Held, &held)] {
+            values.iter().enumerate().for_each(|(which, values)| part.set(numbers(which), &values[range.clone()]));
+        }
+        part.ports = (drive.iter().enumerate())
+            .map(|(target, drive)| Port::new(drive.as_ref().map(|drive| &drive[range.clone()]), fed(target), range.len(), timing))
+            .collect();
+        part.trace(&traced);
+        workers[worker].parts.push(part);
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! [`Delivery`]: spikes to where they arrive.
+
+use std::ops::Deref;
+
+use bd_kernel::Real;
+
+use crate::edges::{Each, Edges};
+use crate::network::Projection;
+
+use super::Timing;
+use super::worker::{Port, Sent, Worker};
+
+/// The synapses of a projection, shared by threads: each has those of its own targets.
+#[derive(Debug)]
+pub(crate) struct Delivery<F> {
+    from: usize,
+    to: usize,
+    target: usize,
+    pub(crate) edges: Edges<F>,
+    /// Of each thread: its part with the targets, and where in the row of each source those begin and end. Nothing if it has no targets; no
+    /// bounds if it has all.
+    shares: Vec<Option<Share>>,
+}
+
+#[derive(Debug)]
+struct Share {
+    part: usize,
+    /// The first of its targets.
+    first: usize,
+    bounds: Option<Vec<[usize; 2]>>,
+}
+
+impl<F: Real> Delivery<F> {
+    pub(crate) fn new(projection: &Projection, edges: Edges<F>, workers: &[Worker<F>]) -> Self {
+        let share = |worker: &Worker<F>| {
+            let part = worker.parts.iter().position(|part| part.population == projection.to)?;
+            let range = worker.parts[part].range.clone();
+            let (first, all) = (range.start, range.len() == projection.sizes[1]);
+            let bounds = (!all).then(|| {
+                let rows = edges.begins.windows(2).map(|row| {
+                    let targets = &edges.targets[row[0]..row[1]];
+                    [range.start, range.end].map(|end| row[0] + targets.partition_point(|target| (*target as usize) < end))
+                });
+                rows.collect()
+            });
+            Some(Share { part, first, bounds })
+        };
+        let shares = workers.iter().map(share).collect();
+        Self { from: projection.from, to: projection.to, target: projection.target, shares, edges }
+    }
+
+    /// Adds what spikes bring to the neurons of a thread, in the order of steps and sources.
+    pub(crate) fn deliver(
+        &self,
+        number: usize,
+        timing: Timing,
+        sent: &[impl Deref<Target = Sent>],
+        worker: &mut Worker<F>,
+    ) {
+        let Some(share) = &self.shares[number] else { return };
+        debug_assert_eq!(worker.parts[share.part].population, self.to);
+        let Port::Ring { numbers, chunks, .. } = &mut worker.parts[share.part].ports[self.target] else {
+            unreachable!("a projection feeds a ring")
+        };
+        let ring = Ring { timing, chunks: *chunks, first: share.first };
+        let steps = sent.iter().map(|sent| sent.of(self.from).len()).max().unwrap_or(0);
+        for t in 0..steps {
+            for of_thread in sent.iter().map(|sent| sent.of(self.from)) {
+                let Some((step, sources)) = of_thread.get(t) else { continue };
+                for source in sources {
+                    let source = *source as usize;
+                    let [begin, end] = match &share.bounds {
+                        Some(bounds) => bounds[source],
+                        None => [self.edges.begins[source], self.edges.begins[source + 1]],
+                    };
+                    self.add(ring, *step, begin, end, numbers);
+                }
+            }
+        }
+    }
+
+    /// Adds the synapses `begin..end`, whose source has spiked in `step`.
+    #[inline]
+    fn add(&self, ring: Ring, step: u64, begin: usize, end: usize, numbers: &mut [F]) {
+        let targets = &self.edges.targets[begin..end];
+        match (&self.edges.delays, &self.edges.weights) {
+            (Each::Same(delay), Each::Same(weight)) => {
+                let at = ring.place(step + u64::from(*delay) + 1);
+                targets.iter().for_each(|target| numbers[at + ring.offset(*target)] += *weight);
+            }
+            (Each::Same(delay), Each::Own(weights)) => {
+                let at = ring.place(step + u64::from(*delay) + 1);
+                let weights = &weights[begin..end];
+                targets.iter().zip(weights).for_each(|(target, weight)| numbers[at + ring.offset(*target)] += *weight);
+            }
+            (Each::Own(delays), weights) => {
+                for (at, (target, delay)) in (begin..).zip(targets.iter().zip(&delays[begin..end])) {
+                    let place = ring.place(step + u64::from(*delay) + 1);
+                    numbers[place + ring.offset(*target)] += weights.get(at);
+                }
+            }
+        }
+    }
+}
+
+/// Where numbers of a ring stand: `[slice][chunk][step][neuron of the chunk]`.
+#[derive(Debug, Clone, Copy)]
+struct Ring {
+    timing: Timing,
+    chunks: usize,
+    /// The first neuron, which begins a chunk.
+    first: usize,
+}
+
+impl Ring {
+    const CHUNK: usize = bd_kernel::NeuronGroup::<f32>::CHUNK;
+
+    /// Of the first neuron.
+    #[inline]
+    fn place(self, step: u64) -> usize {
+        let (slice, t) = self.timing.split(step);
+        (slice * self.chunks * self.timing.slice + t) * Self::CHUNK
+    }
+
+    /// From the first neuron to another.
+    #[inline]
+    fn offset(self, target: u32) -> usize {
+        let at = target as usize - self.first;
+        at / Self::CHUNK * Self::CHUNK * self.timing.slice + at % Self::CHUNK
+    }
+}

@@ -1,0 +1,260 @@
+//! [`NetworkText`]: a network as it is written in a file.
+
+use std::collections::BTreeMap;
+
+use bd_equations::{Error, NeuronText, Position, Result, Value, nearest, zoo};
+use serde::{Deserialize, Serialize};
+
+use crate::connect::Connect;
+
+/// A network as text. [`Network::parse`](crate::Network::parse) reads and checks it.
+///
+/// ```
+/// let network = bd_networks::Network::parse(r#"
+///     dt_ms = 0.1
+///     [population.E]
+///     n = 80
+///     equations = """
+///     dv/dt = (g - v) / (20*ms) : 1
+///     dg/dt = -g / (5*ms) : 1
+///     """
+///     threshold = "v > 1"
+///     reset = "v = 0"
+///     [population.in]
+///     n = 20
+///     kind = "poisson"
+///     rate = "100*Hz"
+///     [[projection]]
+///     from = "in"
+///     to = "E.g"
+///     connect = { rule = "fixed_probability", p = 0.5 }
+///     weight = "0.6 + 0.1*randn()"
+///     delay = "1*ms"
+/// "#)?;
+/// assert_eq!(network.projections[0].name, "in>E.g");
+/// # bd_networks::Result::<()>::Ok(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkText {
+    /// What it is, in one line.
+    #[serde(default)]
+    pub summary: String,
+    /// Where it is from.
+    #[serde(default)]
+    pub source: String,
+    /// The length of a step, in ms.
+    pub dt_ms: f64,
+    /// Populations by name: the keys of [`SourceText`] and of [`NeuronText`] side by side. `neuron = "adex"` begins with one of the zoo, and
+    /// `like = "E"` with another population; what else is given replaces what these have, tables entry by entry.
+    pub population: BTreeMap<String, toml::Table>,
+    /// Projections, in the order in which what arrives in a step is added up.
+    #[serde(default)]
+    pub projection: Vec<ProjectionText>,
+    /// Noise of many unseen neurons.
+    #[serde(default)]
+    pub background: Vec<BackgroundText>,
+    /// What a simulation keeps.
+    #[serde(default)]
+    pub record: RecordText,
+}
+
+/// What is said of a population beside its neuron.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SourceText {
+    /// How many neurons it has.
+    pub n: usize,
+    /// `poisson`: neurons that spike at random, at a `rate`. `input`: spikes come from outside, a channel each; from a file, if `file` is given.
+    /// Nothing: neurons.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Of `poisson`: spikes of each neuron in time, such as `"15*Hz"`.
+    #[serde(default)]
+    pub rate: Option<Value>,
+    /// Of `input`: where a simulation takes its spikes from.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// What comes in at ports or is added to variables at every step, such as `{ I = "600*pA" }`. `rand()` and `randn()` are another number for
+    /// each neuron.
+    #[serde(default)]
+    pub drive: BTreeMap<String, Value>,
+}
+
+/// Names of its fields.
+const OF_SOURCES: [&str; 5] = ["n", "kind", "rate", "file", "drive"];
+
+/// Synapses from one population to others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectionText {
+    /// What it is called; `E>I.g` without.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The population whose spikes it carries.
+    pub from: String,
+    /// A population and an input or variable of its equations, such as `"I.ge"`; or several.
+    pub to: OneOrMore,
+    /// Who is connected with whom.
+    pub connect: Connect,
+    /// What one spike adds, in the unit of what it is added to; or a number, in multiples of what 1 means there. With `rand()` or `randn()` another
+    /// number for each synapse.
+    pub weight: Value,
+    /// How long a spike travels, rounded to whole steps; 0 means to the next step. With `rand()` or `randn()` another number for each synapse.
+    #[serde(default = "none")]
+    pub delay: Value,
+    /// Whether its weights are trained.
+    #[serde(default)]
+    pub trained: bool,
+    /// Whether each weight keeps its sign while it is trained (Dale's law).
+    #[serde(default)]
+    pub keeps_sign: bool,
+}
+
+/// Spikes of many neurons that are not part of the network: to each neuron its own, at random.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackgroundText {
+    /// As of a projection.
+    pub to: OneOrMore,
+    /// Spikes in time that each neuron gets, such as `"12.8*kHz"`.
+    pub rate: Value,
+    /// What one spike adds.
+    pub weight: Value,
+}
+
+/// What a simulation keeps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordText {
+    /// Populations whose spikes are kept; all of them if this is not given.
+    #[serde(default)]
+    pub spikes: Option<Vec<String>>,
+    /// Numbers of neurons whose state is kept at every step, by the name of the state, such as `"E.v"`.
+    #[serde(default)]
+    pub traces: BTreeMap<String, Vec<usize>>,
+}
+
+/// A word, or a list of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMore {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl OneOrMore {
+    /// All of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+}
+
+fn none() -> Value {
+    Value::Number(0.0)
+}
+
+/// What a population is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PopulationText {
+    pub(crate) source: SourceText,
+    /// Of neurons.
+    pub(crate) neuron: Option<NeuronText>,
+}
+
+impl NetworkText {
+    /// From TOML.
+    pub fn parse(toml: &str) -> Result<Self> {
+        toml::from_str(toml).map_err(|error| {
+            let position = error.span().map(|span| Position::of(toml, span.start));
+            Error { part: "file".into(), position, message: error.message().to_owned() }
+        })
+    }
+
+    /// As TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Error::of("file", error.to_string()))
+    }
+
+    /// A population with all that it takes from others.
+    pub(crate) fn population(&self, name: &str) -> Result<PopulationText> {
+        let part = format!("population.{name}");
+        let whole = self.merged(name, &mut Vec::new())?;
+        let (of_source, of_neuron): (toml::Table, toml::Table) =
+            whole.into_iter().partition(|(key, _)| OF_SOURCES.contains(&&key[..]));
+        let source: SourceText = read(&part, of_source)?;
+        if let Some(kind) = &source.kind {
+            if let Some(key) = of_neuron.keys().next() {
+                let message = format!("'{key}' is of neurons, and '{kind}' has none");
+                return Err(Error::of(format!("{part}.{key}"), message));
+            }
+            return Ok(PopulationText { source, neuron: None });
+        }
+        if !of_neuron.contains_key("equations") {
+            let message = "it has no neurons; give 'neuron', one of the zoo, or 'equations', or 'kind', which is 'poisson' or 'input'";
+            return Err(Error::of(part, message));
+        }
+        let neuron: NeuronText = read(&part, of_neuron)?;
+        Ok(PopulationText { source, neuron: Some(neuron) })
+    }
+
+    fn merged(&self, name: &str, seen: &mut Vec<String>) -> Result<toml::Table> {
+        let part = format!("population.{name}");
+        seen.push(name.to_owned());
+        let mut own = self.population[name].clone();
+        let mut base = toml::Table::new();
+        if let Some(like) = word(&mut own, &part, "like")? {
+            let place = format!("{part}.like");
+            if !self.population.contains_key(&like) {
+                let known = self.population.keys().map(String::as_str);
+                let message = format!("there is no population '{like}'.{}", nearest(&like, known));
+                return Err(Error::of(place, message));
+            }
+            if seen.contains(&like) {
+                return Err(Error::of(place, format!("{} are like each other in a circle", seen.join(", "))));
+            }
+            base = self.merged(&like, seen)?;
+        }
+        if let Some(neuron) = word(&mut own, &part, "neuron")? {
+            let text = zoo::toml(&neuron).map_err(|error| Error { part: format!("{part}.neuron"), ..error })?;
+            let of_zoo = text.parse().map_err(|error: toml::de::Error| Error::of("zoo", error.to_string()))?;
+            // Its equations replace those of the population that this is like.
+            base.retain(|key, _| OF_SOURCES.contains(&&key[..]));
+            merge(&mut base, of_zoo);
+        }
+        merge(&mut base, own);
+        Ok(base)
+    }
+}
+
+/// The text of a key, which is taken away.
+fn word(table: &mut toml::Table, part: &str, key: &str) -> Result<Option<String>> {
+    match table.remove(key) {
+        None => Ok(None),
+        Some(toml::Value::String(word)) => Ok(Some(word)),
+        Some(_) => Err(Error::of(format!("{part}.{key}"), "it must be a name in quotes")),
+    }
+}
+
+/// Entries of `over` replace those of `table`; tables do so entry by entry.
+fn merge(table: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(over)) => merge(inner, over),
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+}
+
+fn read<T: for<'a> Deserialize<'a>>(part: &str, table: toml::Table) -> Result<T> {
+    table.try_into().map_err(|error: toml::de::Error| {
+        let message = error.message().trim().to_owned();
+        // The name of a key that is wrong, to find its place.
+        let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+        Error::of(key.map_or(part.to_owned(), |key| format!("{part}.{key}")), message.clone())
+    })
+}

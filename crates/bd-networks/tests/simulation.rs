@@ -1,0 +1,248 @@
+//! Simulations against single steps of single neurons, in float64.
+
+use bd_equations::Target;
+use bd_networks::{Each, EdgeList, Edges, Network, PopulationSpikes, Recording, Simulation, Source};
+
+const NETWORK: &str = r#"
+dt_ms = 0.1
+[population.E]
+n = 70
+equations = """
+dv/dt = (ge + gi - (v - E_L)) / tau : volt (unless refractory)
+dge/dt = -ge/tau_e : volt
+dgi/dt = -gi/(10*ms) : volt
+"""
+threshold = "v > -50*mV"
+reset = "v = -60*mV"
+refractory = "2*ms"
+surrogate_scale = "10*mV"
+constants = { E_L = "-49.5*mV", tau = "20*ms", tau_e = "5*ms" }
+initial = { v = "-60*mV + 10*mV*rand()" }
+[population.I]
+n = 41
+like = "E"
+constants = { E_L = "-49.8*mV" }
+[population.X]
+n = 3
+neuron = "adex"
+drive = { I = "800*pA" }
+[population.in]
+n = 9
+kind = "poisson"
+rate = "200*Hz"
+[[projection]]
+from = "E"
+to = ["E.ge", "I.ge"]
+connect = { rule = "fixed_probability", p = 0.2 }
+weight = "1.62*mV"
+delay = "DELAY"
+[[projection]]
+from = "I"
+to = ["E.gi", "I.gi"]
+connect = { rule = "fixed_in_degree", n = 5, autapses = false }
+weight = "-9*mV + 0.1*mV*randn()"
+delay = "0.7*ms + 3*ms*rand()"
+[[projection]]
+from = "in"
+to = "E.v"
+connect = { rule = "fixed_total", n = 100 }
+weight = "0.5*mV"
+delay = "INPUT"
+[[projection]]
+from = "X"
+to = "I.v"
+connect = { rule = "all_to_all" }
+weight = "0.1*mV"
+delay = "0.9*ms"
+[[projection]]
+from = "E"
+to = "X.I"
+connect = { rule = "all_to_all" }
+weight = "50*pA"
+delay = "DELAY"
+[[background]]
+to = "I.ge"
+rate = "2*kHz"
+weight = "0.1*mV"
+[record]
+traces = { "E.v" = [0, 69, 3], "X.w" = [1], "I.spike" = [0, 40] }
+"#;
+
+fn no_edges(_: &str) -> Result<EdgeList, String> {
+    Err("there is none".into())
+}
+
+fn no_trains(_: &str) -> Result<Vec<(f64, u32)>, String> {
+    Err("there is none".into())
+}
+
+fn simulated(toml: &str, threads: usize, parts: &[u64]) -> (Simulation<f64>, Recording<f64>) {
+    let network = Network::parse(toml).unwrap();
+    let mut simulation = Simulation::new(&network, 1, threads, &no_edges, &no_trains).unwrap();
+    parts.iter().for_each(|steps| simulation.advance(*steps));
+    let recording = simulation.recording();
+    (simulation, recording)
+}
+
+/// Neuron by neuron and spike by spike; what does not depend on the network (spikes of `in`) is taken from the recording, and background is left out.
+fn by_steps(toml: &str, given: &PopulationSpikes, steps: u64) -> (Vec<Vec<(u64, u32)>>, Vec<Vec<Vec<f64>>>) {
+    let network = Network::parse(toml).unwrap();
+    let edges: Vec<Edges<f64>> =
+        network.projections.iter().map(|projection| projection.edges(0.1, 1, &no_edges).unwrap()).collect();
+    let initial = Simulation::<f64>::new(&network, 1, 1, &no_edges, &no_trains).unwrap();
+    let mut states: Vec<Vec<Vec<f64>>> = Vec::new();
+    for population in &network.populations {
+        let Source::Neurons(neurons) = &population.source else {
+            states.push(Vec::new());
+            continue;
+        };
+        let names: Vec<_> = neurons.model.states().iter().map(|state| state.name.clone()).collect();
+        let all: Vec<Vec<f64>> = names.iter().map(|name| initial.state(&population.name, name).unwrap()).collect();
+        states.push((0..population.n).map(|k| all.iter().map(|values| values[k]).collect()).collect());
+    }
+    // [population][target][neuron][step]
+    let longest = 60;
+    let mut arriving: Vec<Vec<Vec<Vec<f64>>>> = (network.populations.iter())
+        .map(|population| match &population.source {
+            Source::Neurons(neurons) => {
+                let drive = neurons.drive.iter().map(|drive| match drive {
+                    Some(drive) => drive.factor * drive.quantity.constant().unwrap(),
+                    None => 0.0,
+                });
+                drive.map(|drive| vec![vec![drive; steps as usize + longest]; population.n]).collect()
+            }
+            _ => Vec::new(),
+        })
+        .collect();
+    let mut spikes: Vec<Vec<(u64, u32)>> = vec![Vec::new(); network.populations.len()];
+    for step in 0..steps {
+        let mut sent: Vec<Vec<u32>> = vec![Vec::new(); network.populations.len()];
+        for (at, population) in network.populations.iter().enumerate() {
+            let Source::Neurons(neurons) = &population.source else {
+                sent[at] = given.spikes.iter().filter(|(when, _)| *when == step).map(|(_, id)| *id).collect();
+                continue;
+            };
+            let constants = neurons.model.constants(0.1).unwrap();
+            for k in 0..population.n {
+                let x: Vec<f64> = arriving[at].iter().map(|target| target[k][step as usize]).collect();
+                let targets: &[Target] = &neurons.targets;
+                let (y, next) = neurons.model.step_of(targets, &constants, &x, &states[at][k], |distance: f64| {
+                    f64::from(u8::from(distance >= 0.0))
+                });
+                states[at][k] = next;
+                if y > 0.0 {
+                    sent[at].push(k as u32);
+                    spikes[at].push((step, k as u32));
+                }
+            }
+        }
+        for (projection, edges) in network.projections.iter().zip(&edges) {
+            for source in &sent[projection.from] {
+                for at in edges.begins[*source as usize]..edges.begins[*source as usize + 1] {
+                    let arrival = step as usize + usize::from(edges.delays.get(at)) + 1;
+                    arriving[projection.to][projection.target][edges.targets[at] as usize][arrival] += edges.weights.get(at);
+                }
+            }
+        }
+    }
+    (spikes, states)
+}
+
+fn network(delay: &str, input: &str, background: bool) -> String {
+    let toml = NETWORK.replace("DELAY", delay).replace("INPUT", input);
+    if background { toml } else { toml.replace("rate = \"2*kHz\"", "rate = \"0*Hz\"") }
+}
+
+#[test]
+fn a_simulation_is_its_single_steps() {
+    for (delay, input) in [("0*ms", "0*ms"), ("0.3*ms", "0*ms"), ("2.5*ms", "1*ms")] {
+        let toml = network(delay, input, false);
+        let (simulation, recording) = simulated(&toml, 1, &[400]);
+        let given = recording.spikes.iter().find(|spikes| spikes.population == "in").unwrap();
+        assert!(given.spikes.len() > 40, "{} spikes come in", given.spikes.len());
+        let (spikes, states) = by_steps(&toml, given, 400);
+        for (at, name) in ["E", "I", "X"].iter().enumerate() {
+            let found = recording.spikes.iter().find(|spikes| spikes.population == *name).unwrap();
+            assert!(spikes[at].len() > 2, "{name} is silent");
+            assert_eq!(found.spikes, spikes[at], "{name}, delay {delay}");
+            let last = simulation.state(name, "v").unwrap();
+            for (found, exact) in last.iter().zip(&states[at]) {
+                assert!((found - exact[0]).abs() < 1e-10, "{name}: {found} and not {}", exact[0]);
+            }
+        }
+    }
+}
+
+/// Every spike and every trace.
+#[test]
+fn neither_threads_nor_parts_change_a_bit() {
+    for delay in ["0*ms", "0.3*ms", "2.5*ms"] {
+        let toml = network(delay, "0*ms", true);
+        let (_, expected) = simulated(&toml, 1, &[333]);
+        assert_eq!(expected.traces.iter().map(|trace| &trace.name[..]).collect::<Vec<_>>(), ["E.v", "I.spike", "X.w"]);
+        assert!(expected.traces.iter().all(|trace| trace.values.iter().all(|values| values.len() == 333)));
+        for threads in [1, 2, 3, 7] {
+            for parts in [&[333][..], &[1, 1, 3, 17, 11, 100, 200], &[5, 0, 328]] {
+                let (_, found) = simulated(&toml, threads, parts);
+                assert_eq!(found, expected, "{threads} threads, {parts:?}");
+            }
+        }
+    }
+}
+
+/// Counts, means and who is left out.
+#[test]
+fn synapses_follow_their_rules() {
+    let of = |connect: &str, n: usize, m: usize, same: bool| -> Edges<f64> {
+        let to = if same { "A" } else { "B" };
+        let toml = format!(
+            r#"
+            dt_ms = 0.1
+            [population.A]
+            n = {n}
+            neuron = "lif"
+            [population.B]
+            n = {m}
+            like = "A"
+            [[projection]]
+            from = "A"
+            to = "{to}.v"
+            connect = {connect}
+            weight = "(0.5 + 0.1*randn())*mV"
+            delay = "1*ms + 1*ms*rand()"
+            "#
+        );
+        Network::parse(&toml).unwrap().projections[0].edges(0.1, 5, &no_edges).unwrap()
+    };
+    let in_degrees = |edges: &Edges<f64>, m: usize| {
+        let mut degrees = vec![0; m];
+        edges.targets.iter().for_each(|target| degrees[*target as usize] += 1);
+        degrees
+    };
+    let own = |edges: &Edges<f64>| {
+        let rows = edges.begins.windows(2).enumerate();
+        rows.filter(|(source, row)| edges.targets[row[0]..row[1]].contains(&(*source as u32))).count()
+    };
+    let all = of(r#"{ rule = "all_to_all" }"#, 7, 5, false);
+    assert_eq!((all.len(), in_degrees(&all, 5)), (35, vec![7; 5]));
+    assert_eq!(of(r#"{ rule = "all_to_all", autapses = false }"#, 7, 5, true).len(), 42);
+    let one = of(r#"{ rule = "one_to_one" }"#, 6, 6, false);
+    assert_eq!(one.targets, [0, 1, 2, 3, 4, 5]);
+    // 30,000 are expected, the deviation is 145.
+    let some = of(r#"{ rule = "fixed_probability", p = 0.3 }"#, 200, 500, false);
+    assert!((some.len() as f64 - 30_000.0).abs() < 725.0, "{}", some.len());
+    assert!(some.begins.windows(2).all(|row| some.targets[row[0]..row[1]].is_sorted_by(|a, b| a < b)));
+    let mean = (0..some.len()).map(|at| some.weights.get(at)).sum::<f64>() / some.len() as f64;
+    assert!((mean - 0.5).abs() < 5.0 * 0.1 / (some.len() as f64).sqrt());
+    let Each::Own(delays) = &some.delays else { panic!("each has its own delay") };
+    assert_eq!([delays.iter().min(), delays.iter().max()], [Some(&10), Some(&20)]);
+    assert!(own(&of(r#"{ rule = "fixed_probability", p = 0.3 }"#, 200, 200, true)) > 0);
+    assert_eq!(own(&of(r#"{ rule = "fixed_probability", p = 0.3, autapses = false }"#, 200, 200, true)), 0);
+    let degrees = of(r#"{ rule = "fixed_in_degree", n = 12, autapses = false }"#, 40, 40, true);
+    assert_eq!((in_degrees(&degrees, 40), own(&degrees)), (vec![12; 40], 0));
+    let total = of(r#"{ rule = "fixed_total", n = 10000, autapses = false }"#, 40, 40, true);
+    assert_eq!((total.len(), own(&total)), (10_000, 0));
+    // 250 each are expected, the deviation is 16.
+    assert!(in_degrees(&total, 40).iter().all(|degree| (*degree as f64 - 250.0).abs() < 80.0));
+    assert!(total.begins.windows(2).all(|row| total.targets[row[0]..row[1]].is_sorted()));
+}
