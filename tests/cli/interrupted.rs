@@ -67,16 +67,19 @@ fn saved(desk: &Desk) -> u64 {
     steps.max().unwrap()
 }
 
-/// A run that would go on for hours is stopped by signals, one right after the other, and has a checkpoint to go on from.
+/// A run that would go on for hours is stopped by signals, one right after the other, and has a checkpoint to go on from. Of two different
+/// signals within microseconds either may be delivered first.
 #[test]
 fn signals_within_a_second_are_one_request_to_stop() {
-    for (signals, code) in [(&["TERM", "TERM", "TERM"][..], 143), (&["INT", "TERM"], 130), (&["HUP"], 129)] {
+    for (signals, codes) in
+        [(&["TERM", "TERM", "TERM"][..], &[143][..]), (&["INT", "TERM"], &[130, 143]), (&["HUP"], &[129])]
+    {
         let desk = Desk::new();
         let mut child = start(&desk, &["--updates", "100000000"]);
         wait_for_reports(&desk, &mut child, 2);
         send_all(&child, signals);
         let said = ended(child.wait_with_output().unwrap());
-        assert_eq!(said.code, code, "{signals:?}: {}", said.stderr);
+        assert!(codes.contains(&said.code), "{signals:?}: {}: {}", said.code, said.stderr);
         assert!(said.stderr.contains("bd train --resume") && said.stderr.contains("goes on"), "{}", said.stderr);
         assert_eq!(json(&desk.path("run/manifest.json"))["status"], "stopped");
         let step = saved(&desk);
