@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bd_equations::{Dimension, Error, Quantity, Result, Target, Value, nearest};
 
 use crate::connect::Pair;
-use crate::network::{Background, Network, Neurons, Population, Projection, Scaled, Source};
+use crate::network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 use crate::text::{NetworkText, OneOrMore, ProjectionText, SourceText};
 
 /// Most neurons of a population.
@@ -135,12 +135,7 @@ impl NetworkText {
         for (at, text) in self.projection.iter().enumerate() {
             let part = format!("projection.{}", at + 1);
             let from = find(populations, &text.from, &format!("{part}.from"))?;
-            if let Source::Neurons(neurons) = &populations[from].source
-                && !neurons.model.spikes()
-            {
-                let message = format!("'{}' does not spike; a projection carries spikes", text.from);
-                return Err(Error::of(format!("{part}.from"), message));
-            }
+            let carries = carried(&populations[from], text, &part)?;
             let delay = Quantity::parse(&format!("{part}.delay"), &text.delay)?;
             if delay.dimension != Dimension::SECOND && delay.constant() != Some(0.0) {
                 let message = format!("a delay is a time, such as \"1.5*ms\", and this is of unit {}", delay.dimension);
@@ -152,7 +147,7 @@ impl NetworkText {
                     (Some(name), _) => format!("{name}>{to}"),
                     (None, _) => format!("{}>{to}", text.from),
                 };
-                let projection = Self::projection(populations, text, name, from, &place, part.clone(), &delay)?;
+                let projection = Self::projection(populations, text, name, (from, carries), &place, part.clone(), &delay)?;
                 if let Some(value) = delay.constant() {
                     projection.steps(value, self.dt_ms)?;
                 }
@@ -170,7 +165,7 @@ impl NetworkText {
         populations: &[Population],
         text: &ProjectionText,
         name: String,
-        from: usize,
+        (from, carries): (usize, Carried),
         place: &Used,
         part: String,
         delay: &Quantity,
@@ -183,6 +178,7 @@ impl NetworkText {
         Ok(Projection {
             name,
             from,
+            carries,
             to: place.to,
             target: place_of(&populations[place.to], place.target),
             sizes,
@@ -274,6 +270,35 @@ fn split<'a>(name: &'a str, part: &str) -> Result<(&'a str, &'a str)> {
     name.split_once('.').ok_or_else(|| {
         Error::of(part, format!("'{name}' must be a population and a name of its equations, such as 'E.v'"))
     })
+}
+
+/// What a projection carries from a population.
+fn carried(population: &Population, text: &ProjectionText, part: &str) -> Result<Carried> {
+    let state = |key: &str, name: &String| {
+        let part = format!("{part}.{key}");
+        let Source::Neurons(neurons) = &population.source else {
+            return Err(Error::of(part, format!("'{}' has no neurons with variables", population.name)));
+        };
+        let names = || neurons.model.states().iter().map(|state| &state.name[..]);
+        names().position(|known| known == name).ok_or_else(|| {
+            Error::of(part, format!("'{}' has no variable '{name}'.{}", population.name, nearest(name, names())))
+        })
+    };
+    let spikes = match &population.source {
+        Source::Neurons(neurons) => neurons.model.surrogate().is_some() && neurons.model.spikes(),
+        _ => true,
+    };
+    match (&text.carries, &text.times) {
+        (Some(_), Some(_)) => {
+            Err(Error::of(format!("{part}.times"), "'carries' and 'times' exclude each other: 'times' is for spikes"))
+        }
+        (Some(name), None) => Ok(Carried::State(state("carries", name)?)),
+        (None, Some(name)) if spikes => Ok(Carried::SpikesTimes(state("times", name)?)),
+        (None, Some(_)) => {
+            Err(Error::of(format!("{part}.times"), format!("'times' is for spikes, and '{}' sends none", population.name)))
+        }
+        (None, None) => Ok(if spikes { Carried::Spikes } else { Carried::Output }),
+    }
 }
 
 /// The targets of these names.

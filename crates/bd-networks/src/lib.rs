@@ -36,6 +36,6 @@ pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};
 pub use connect::{Connect, EdgeList};
 pub use edges::{Each, Edges};
-pub use network::{Background, Network, Neurons, Population, Projection, Scaled, Source};
+pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 pub use simulation::{PopulationSpikes, Recording, Simulation, Trace};
 pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};

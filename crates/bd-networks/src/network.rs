@@ -73,13 +73,28 @@ pub struct Scaled {
     pub factor: f64,
 }
 
+/// What a projection carries. Numbers are of states, in the order of [`Model::states`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Spikes.
+    Spikes,
+    /// Spikes, each times a state after its step.
+    SpikesTimes(usize),
+    /// A state after each step.
+    State(usize),
+    /// The output of each step, of neurons that do not spike.
+    Output,
+}
+
 /// Synapses from one population to one target of another.
 #[derive(Debug, Clone)]
 pub struct Projection {
     /// `E>I.g`.
     pub name: String,
-    /// The population whose spikes it carries.
+    /// The population that sends.
     pub from: usize,
+    /// What of it.
+    pub carries: Carried,
     /// The population that receives.
     pub to: usize,
     /// Which of its targets.
@@ -88,7 +103,7 @@ pub struct Projection {
     pub sizes: [usize; 2],
     /// Who is connected with whom.
     pub connect: Connect,
-    /// What a spike adds.
+    /// What a spike adds, or a value of 1.
     pub weight: Quantity,
     /// By what the weight is multiplied for numbers of a step.
     pub factor: f64,

@@ -15,7 +15,7 @@ use crate::edges::{Edges, drawn};
 use crate::network::{Network, Neurons, Source};
 use deliver::Delivery;
 use generators::Generator;
-use worker::{Part, Port, Sent, Worker};
+use worker::{Channel, Part, Port, Sent, Worker};
 
 /// A network that runs. Neurons are shared by threads in whole chunks; results do not depend on how.
 ///
@@ -25,6 +25,8 @@ use worker::{Part, Port, Sent, Worker};
 pub struct Simulation<F: Real> {
     network: Network,
     timing: Timing,
+    /// What of populations is carried.
+    channels: usize,
     deliveries: Vec<Delivery<F>>,
     workers: Vec<Worker<F>>,
     instructions: Instructions,
@@ -92,10 +94,20 @@ impl<F: Real> Simulation<F> {
         let edges = network.projections.iter().map(|projection| projection.edges(network.dt_ms, seed, files));
         let edges: Vec<Edges<F>> = edges.collect::<Result<_>>()?;
         let timing = timing(network, &edges);
-        let mut workers: Vec<Worker<F>> = (0..threads.max(1)).map(|_| Worker::new(network)).collect();
+        let mut channels: Vec<Channel> = Vec::new();
+        let mut of_projections = Vec::new();
+        for projection in &network.projections {
+            let channel = Channel { population: projection.from, carries: projection.carries };
+            let known = channels.iter().position(|known| *known == channel);
+            of_projections.push(known.unwrap_or(channels.len()));
+            if known.is_none() {
+                channels.push(channel);
+            }
+        }
+        let mut workers: Vec<Worker<F>> = (0..threads.max(1)).map(|_| Worker::new(network, &channels)).collect();
         for (at, population) in network.populations.iter().enumerate() {
             match &population.source {
-                Source::Neurons(neurons) => share(network, at, neurons, seed, timing, &mut workers)?,
+                Source::Neurons(neurons) => share(network, at, neurons, seed, (timing, &channels), &mut workers)?,
                 Source::Poisson { probability } => {
                     let rng = Rng::new(seed, &format!("{}.poisson", population.name));
                     for (worker, range) in shares(population.n, 1, workers.len()) {
@@ -116,9 +128,11 @@ impl<F: Real> Simulation<F> {
             }
         }
         workers.iter_mut().for_each(|worker| worker.add_backgrounds(network, seed));
-        let deliveries = network.projections.iter().zip(edges);
-        let deliveries = deliveries.map(|(projection, edges)| Delivery::new(projection, edges, &workers)).collect();
-        Ok(Self { network: network.clone(), timing, deliveries, workers, instructions: Instructions::best(), done: 0 })
+        let deliveries = network.projections.iter().zip(&of_projections).zip(edges);
+        let deliveries = deliveries
+            .map(|((projection, channel), edges)| Delivery::new(projection, *channel, edges, &workers))
+            .collect();
+        Ok(Self { channels: channels.len(), network: network.clone(), timing, deliveries, workers, instructions: Instructions::best(), done: 0 })
     }
 
     /// How many synapses there are.
@@ -136,9 +150,8 @@ impl<F: Real> Simulation<F> {
         let (from, to) = (self.done, self.done + steps);
         let threads = self.workers.len();
         let barrier = Barrier::new(threads);
-        let populations = self.network.populations.len();
-        let sent: Vec<[RwLock<Sent>; 2]> =
-            (0..threads).map(|_| [(); 2].map(|()| RwLock::new(Sent::new(populations)))).collect();
+        let sent: Vec<[RwLock<Sent<F>>; 2]> =
+            (0..threads).map(|_| [(); 2].map(|()| RwLock::new(Sent::new(self.channels)))).collect();
         let (timing, instructions, deliveries) = (self.timing, self.instructions, &self.deliveries[..]);
         let run = |number: usize, worker: &mut Worker<F>| {
             let mut at = from;
@@ -235,7 +248,7 @@ fn share<F: Real>(
     at: usize,
     neurons: &Neurons,
     seed: u64,
-    timing: Timing,
+    (timing, channels): (Timing, &[Channel]),
     workers: &mut [Worker<F>],
 ) -> Result<()> {
     let population = &network.populations[at];
@@ -272,7 +285,7 @@ fn share<F: Real>(
         part.ports = (drive.iter().enumerate())
             .map(|(target, drive)| Port::new(drive.as_ref().map(|drive| &drive[range.clone()]), fed(target), range.len(), timing))
             .collect();
-        part.trace(&traced);
+        part.trace(&traced, channels);
         workers[worker].parts.push(part);
     }
     Ok(())

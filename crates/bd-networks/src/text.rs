@@ -102,6 +102,14 @@ pub struct ProjectionText {
     /// How long a spike travels, rounded to whole steps; 0 means to the next step. With `rand()` or `randn()` another number for each synapse.
     #[serde(default = "none")]
     pub delay: Value,
+    /// A variable of the neurons that send, instead of their spikes: its value after each step, at every step. So a synapse that saturates is
+    /// one of the neuron that sends. Without spikes, the neuron's output.
+    #[serde(default)]
+    pub carries: Option<String>,
+    /// A variable of the neurons that send, whose value after the step of a spike, and after the reset, multiplies what the spike adds: a
+    /// synapse that tires.
+    #[serde(default)]
+    pub times: Option<String>,
     /// Whether its weights are trained.
     #[serde(default)]
     pub trained: bool,

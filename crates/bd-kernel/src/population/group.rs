@@ -45,6 +45,13 @@ pub struct GroupWorkspace<F: Real> {
     steps: usize,
 }
 
+impl<F: Real> GroupWorkspace<F> {
+    /// Outputs of the steps that were made last, `[chunk][step][neuron of the chunk]`.
+    pub fn outputs(&self) -> &[F] {
+        &self.outputs
+    }
+}
+
 impl<F: Real> NeuronGroup<F> {
     /// Neurons of a chunk.
     pub const CHUNK: usize = CHUNK;

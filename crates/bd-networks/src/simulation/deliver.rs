@@ -13,7 +13,8 @@ use super::worker::{Port, Sent, Worker};
 /// The synapses of a projection, shared by threads: each has those of its own targets.
 #[derive(Debug)]
 pub(crate) struct Delivery<F> {
-    from: usize,
+    /// Which of what is sent.
+    channel: usize,
     to: usize,
     target: usize,
     pub(crate) edges: Edges<F>,
@@ -31,7 +32,7 @@ struct Share {
 }
 
 impl<F: Real> Delivery<F> {
-    pub(crate) fn new(projection: &Projection, edges: Edges<F>, workers: &[Worker<F>]) -> Self {
+    pub(crate) fn new(projection: &Projection, channel: usize, edges: Edges<F>, workers: &[Worker<F>]) -> Self {
         let share = |worker: &Worker<F>| {
             let part = worker.parts.iter().position(|part| part.population == projection.to)?;
             let range = worker.parts[part].range.clone();
@@ -46,7 +47,7 @@ impl<F: Real> Delivery<F> {
             Some(Share { part, first, bounds })
         };
         let shares = workers.iter().map(share).collect();
-        Self { from: projection.from, to: projection.to, target: projection.target, shares, edges }
+        Self { channel, to: projection.to, target: projection.target, shares, edges }
     }
 
     /// Adds what spikes bring to the neurons of a thread, in the order of steps and sources.
@@ -54,7 +55,7 @@ impl<F: Real> Delivery<F> {
         &self,
         number: usize,
         timing: Timing,
-        sent: &[impl Deref<Target = Sent>],
+        sent: &[impl Deref<Target = Sent<F>>],
         worker: &mut Worker<F>,
     ) {
         let Some(share) = &self.shares[number] else { return };
@@ -63,40 +64,54 @@ impl<F: Real> Delivery<F> {
             unreachable!("a projection feeds a ring")
         };
         let ring = Ring { timing, chunks: *chunks, first: share.first };
-        let steps = sent.iter().map(|sent| sent.of(self.from).len()).max().unwrap_or(0);
+        let steps = sent.iter().map(|sent| sent.of(self.channel).len()).max().unwrap_or(0);
         for t in 0..steps {
-            for of_thread in sent.iter().map(|sent| sent.of(self.from)) {
-                let Some((step, sources)) = of_thread.get(t) else { continue };
-                for source in sources {
+            for of_thread in sent.iter().map(|sent| sent.of(self.channel)) {
+                let Some(now) = of_thread.get(t) else { continue };
+                for (at, source) in now.neurons.iter().enumerate() {
                     let source = *source as usize;
                     let [begin, end] = match &share.bounds {
                         Some(bounds) => bounds[source],
                         None => [self.edges.begins[source], self.edges.begins[source + 1]],
                     };
-                    self.add(ring, *step, begin, end, numbers);
+                    match now.values.get(at) {
+                        None => self.add(ring, now.step, begin, end, numbers, |weight| weight),
+                        Some(value) => self.add(ring, now.step, begin, end, numbers, |weight| weight * *value),
+                    }
                 }
             }
         }
     }
 
-    /// Adds the synapses `begin..end`, whose source has spiked in `step`.
-    #[inline]
-    fn add(&self, ring: Ring, step: u64, begin: usize, end: usize, numbers: &mut [F]) {
+    /// Adds what the synapses `begin..end` make, by their weight, of what was sent in `step`.
+    #[inline(always)]
+    fn add(
+        &self,
+        ring: Ring,
+        step: u64,
+        begin: usize,
+        end: usize,
+        numbers: &mut [F],
+        made: impl Fn(F) -> F,
+    ) {
         let targets = &self.edges.targets[begin..end];
         match (&self.edges.delays, &self.edges.weights) {
             (Each::Same(delay), Each::Same(weight)) => {
                 let at = ring.place(step + u64::from(*delay) + 1);
-                targets.iter().for_each(|target| numbers[at + ring.offset(*target)] += *weight);
+                let made = made(*weight);
+                targets.iter().for_each(|target| numbers[at + ring.offset(*target)] += made);
             }
             (Each::Same(delay), Each::Own(weights)) => {
                 let at = ring.place(step + u64::from(*delay) + 1);
                 let weights = &weights[begin..end];
-                targets.iter().zip(weights).for_each(|(target, weight)| numbers[at + ring.offset(*target)] += *weight);
+                for (target, weight) in targets.iter().zip(weights) {
+                    numbers[at + ring.offset(*target)] += made(*weight);
+                }
             }
             (Each::Own(delays), weights) => {
                 for (at, (target, delay)) in (begin..).zip(targets.iter().zip(&delays[begin..end])) {
                     let place = ring.place(step + u64::from(*delay) + 1);
-                    numbers[place + ring.offset(*target)] += weights.get(at);
+                    numbers[place + ring.offset(*target)] += made(weights.get(at));
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bd_kernel::rng::philox4x32;
 use bd_kernel::{Block, GroupWorkspace, Instructions, NeuronGroup, NeuronNumber, PortInput, Real, Rng, UnitProgram};
 
-use crate::network::Network;
+use crate::network::{Carried, Network};
 
 use super::Timing;
 use super::generators::{Counts, Generator};
@@ -20,32 +20,52 @@ pub(crate) struct Worker<F: Real> {
     /// By population, those that are kept: step and neuron.
     pub(crate) spikes: Vec<Vec<(u64, u32)>>,
     keeps: Vec<bool>,
+    channels: Vec<Channel>,
 }
 
-/// Spikes that a thread has sent: by population, by step, by neuron.
+/// What of a population projections carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Channel {
+    pub(crate) population: usize,
+    pub(crate) carries: Carried,
+}
+
+/// What a thread has sent: by channel, by step.
 #[derive(Debug)]
-pub(crate) struct Sent {
-    populations: Vec<Vec<(u64, Vec<u32>)>>,
+pub(crate) struct Sent<F> {
+    channels: Vec<Vec<Now<F>>>,
 }
 
-impl Sent {
-    pub(crate) fn new(populations: usize) -> Self {
-        Self { populations: vec![Vec::new(); populations] }
+/// What was sent in a step.
+#[derive(Debug, Clone)]
+pub(crate) struct Now<F> {
+    pub(crate) step: u64,
+    /// In their order.
+    pub(crate) neurons: Vec<u32>,
+    /// Of each; nothing of spikes alone.
+    pub(crate) values: Vec<F>,
+}
+
+impl<F: Real> Sent<F> {
+    pub(crate) fn new(channels: usize) -> Self {
+        Self { channels: vec![Vec::new(); channels] }
     }
 
-    /// Steps with spikes of a population, and the neurons.
-    pub(crate) fn of(&self, population: usize) -> &[(u64, Vec<u32>)] {
-        &self.populations[population]
+    /// Steps of a channel.
+    pub(crate) fn of(&self, channel: usize) -> &[Now<F>] {
+        &self.channels[channel]
     }
 
-    /// Makes a population's lists of steps `from..to` empty.
-    fn begin(&mut self, population: usize, from: u64, to: u64) {
-        let lists = &mut self.populations[population];
-        lists.resize((to - from) as usize, (0, Vec::new()));
-        for ((step, neurons), now) in lists.iter_mut().zip(from..) {
-            *step = now;
-            neurons.clear();
+    /// Empty lists for steps `from..to` of a channel.
+    fn begin(&mut self, channel: usize, from: u64, to: u64) -> &mut [Now<F>] {
+        let lists = &mut self.channels[channel];
+        lists.resize((to - from) as usize, Now { step: 0, neurons: Vec::new(), values: Vec::new() });
+        for (now, step) in lists.iter_mut().zip(from..) {
+            now.step = step;
+            now.neurons.clear();
+            now.values.clear();
         }
+        lists
     }
 }
 
@@ -118,10 +138,24 @@ struct Noise<F> {
     key: [u32; 2],
 }
 
+/// What a group has made of some steps.
+struct Made<'a, F: Real> {
+    /// The first neuron.
+    first: usize,
+    group: &'a NeuronGroup<F>,
+    workspace: &'a GroupWorkspace<F>,
+    states: &'a [usize],
+    /// `[state][chunk][step][neuron of the chunk]`.
+    traced: &'a [F],
+    steps: usize,
+}
+
 /// What is kept of states after each step.
 #[derive(Debug)]
 struct Traced<F: Real> {
     states: Vec<usize>,
+    /// Whether projections carry one of them.
+    sent: bool,
     /// State, neuron, and its values.
     values: Vec<(usize, usize, Vec<F>)>,
     block: Block<F>,
@@ -130,7 +164,7 @@ struct Traced<F: Real> {
 impl<F: Real> Part<F> {
     pub(crate) fn new(population: usize, range: Range<usize>, unit: &Arc<UnitProgram>) -> Self {
         let groups = NeuronGroup::groups(range.len(), unit);
-        let traced = Traced { states: Vec::new(), values: Vec::new(), block: Block::default() };
+        let traced = Traced { states: Vec::new(), sent: false, values: Vec::new(), block: Block::default() };
         Self { population, range, groups, ports: Vec::new(), noises: Vec::new(), traced }
     }
 
@@ -149,19 +183,29 @@ impl<F: Real> Part<F> {
         self.groups.iter().flat_map(move |group| group.get(NeuronNumber::State(state))).copied()
     }
 
-    /// Keeps states of those of some neurons that it has.
-    pub(crate) fn trace(&mut self, traced: &[(usize, &[usize])]) {
-        for (state, neurons) in traced {
+    /// Keeps states of those of some neurons that it has, and looks at states that projections carry.
+    pub(crate) fn trace(&mut self, recorded: &[(usize, &[usize])], channels: &[Channel]) {
+        let mut look = |state: usize| {
+            if !self.traced.states.contains(&state) {
+                self.traced.states.push(state);
+            }
+        };
+        for (state, neurons) in recorded {
             for neuron in neurons.iter().filter(|neuron| self.range.contains(neuron)) {
-                if !self.traced.states.contains(state) {
-                    self.traced.states.push(*state);
-                }
+                look(*state);
                 self.traced.values.push((*state, *neuron, Vec::new()));
+            }
+        }
+        for channel in channels.iter().filter(|channel| channel.population == self.population) {
+            if let Carried::State(state) | Carried::SpikesTimes(state) = channel.carries {
+                look(state);
+                self.traced.sent = true;
             }
         }
     }
 
-    /// Makes steps from `at` on, within a slice, and gives their spikes to `found`.
+    /// Makes steps from `at` on, within a slice, and gives each group's to `found`: its first neuron, the group, its workspace, and states that
+    /// are traced with their values.
     fn advance(
         &mut self,
         timing: Timing,
@@ -169,7 +213,7 @@ impl<F: Real> Part<F> {
         at: u64,
         steps: usize,
         workspace: &mut GroupWorkspace<F>,
-        found: &mut impl FnMut(usize, u32),
+        found: &mut impl FnMut(Made<'_, F>),
     ) {
         const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
         let (slice, first_step) = timing.split(at);
@@ -204,12 +248,12 @@ impl<F: Real> Part<F> {
                 })
                 .collect();
             let global = self.range.start + first;
-            let wanted = self.traced.values.iter().any(|(_, id, _)| (global..global + group.len()).contains(id));
-            let states = if wanted { &self.traced.states[..] } else { &[] };
+            let recorded = self.traced.values.iter().any(|(_, id, _)| (global..global + group.len()).contains(id));
+            let states = if recorded || self.traced.sent { &self.traced.states[..] } else { &[] };
             self.traced.block.resize(states.len() * steps * group.padded_len());
             group.advance(instructions, steps, &inputs, (states, &mut self.traced.block), workspace);
-            group.spikes(instructions, workspace, |t, neuron| found(t, (global + neuron) as u32));
-            if wanted {
+            found(Made { first: global, group, workspace, states, traced: &self.traced.block, steps });
+            if recorded {
                 self.traced.take(global..global + group.len(), steps, group.padded_len());
             }
             first = own.end;
@@ -260,8 +304,9 @@ impl<F: Real> Noise<F> {
 }
 
 impl<F: Real> Worker<F> {
-    pub(crate) fn new(network: &Network) -> Self {
+    pub(crate) fn new(network: &Network, channels: &[Channel]) -> Self {
         Self {
+            channels: channels.to_vec(),
             parts: Vec::new(),
             generators: Vec::new(),
             workspace: GroupWorkspace::default(),
@@ -292,27 +337,51 @@ impl<F: Real> Worker<F> {
         instructions: Instructions,
         at: u64,
         steps: usize,
-        sent: &mut Sent,
+        sent: &mut Sent<F>,
     ) {
-        let Self { parts, generators, workspace, spikes, keeps } = self;
+        let Self { parts, generators, workspace, spikes, keeps, channels } = self;
         let end = at + steps as u64;
         for part in parts {
             let population = part.population;
-            sent.begin(population, at, end);
+            let own = channels.iter().enumerate().filter(|(_, channel)| channel.population == population);
+            let own: Vec<(usize, Carried)> = own.map(|(number, channel)| (number, channel.carries)).collect();
+            for (number, _) in &own {
+                sent.begin(*number, at, end);
+            }
             if steps == 0 {
                 continue;
             }
-            let lists = &mut sent.populations[population];
-            part.advance(timing, instructions, at, steps, workspace, &mut |t, neuron| lists[t].1.push(neuron));
-            keep(keeps[population], lists, &mut spikes[population]);
+            let kept = &mut spikes[population];
+            let before = kept.len();
+            part.advance(timing, instructions, at, steps, workspace, &mut |made| {
+                made.group.spikes(instructions, made.workspace, |t, neuron| {
+                    let id = (made.first + neuron) as u32;
+                    if keeps[population] {
+                        kept.push((at + t as u64, id));
+                    }
+                    for (number, carries) in &own {
+                        made.send_spike(*carries, &mut sent.channels[*number][t], neuron, t, id);
+                    }
+                });
+                own.iter().for_each(|(number, carries)| made.send_values(*carries, &mut sent.channels[*number]));
+            });
+            // Groups come one after the other, and each has all steps.
+            kept[before..].sort_unstable();
         }
         for generator in generators {
             let population = generator.population;
             let (from, to) = (generator.made(), end + timing.slice as u64);
-            sent.begin(population, from, to.max(from));
-            let lists = &mut sent.populations[population];
-            generator.advance(to, &mut |step, neuron| lists[(step - from) as usize].1.push(neuron));
-            keep(keeps[population], lists, &mut spikes[population]);
+            let to = to.max(from);
+            let number = channels.iter().position(|channel| channel.population == population);
+            let mut lists = number.map(|number| sent.begin(number, from, to));
+            generator.advance(to, &mut |step, neuron| {
+                if keeps[population] {
+                    spikes[population].push((step, neuron));
+                }
+                if let Some(lists) = &mut lists {
+                    lists[(step - from) as usize].neurons.push(neuron);
+                }
+            });
         }
     }
 
@@ -324,8 +393,47 @@ impl<F: Real> Worker<F> {
     }
 }
 
-fn keep(kept: bool, lists: &[(u64, Vec<u32>)], spikes: &mut Vec<(u64, u32)>) {
-    if kept {
-        spikes.extend(lists.iter().flat_map(|(step, neurons)| neurons.iter().map(|neuron| (*step, *neuron))));
+impl<F: Real> Made<'_, F> {
+    /// A state after a step.
+    fn state(&self, state: usize, t: usize, neuron: usize) -> F {
+        let which = self.states.iter().position(|known| *known == state).expect("it is traced");
+        self.traced[which * self.steps * self.group.padded_len() + place(t, neuron, self.steps)]
     }
+
+    fn send_spike(&self, carries: Carried, now: &mut Now<F>, neuron: usize, t: usize, id: u32) {
+        match carries {
+            Carried::Spikes => now.neurons.push(id),
+            Carried::SpikesTimes(state) => {
+                now.neurons.push(id);
+                now.values.push(self.state(state, t, neuron));
+            }
+            Carried::State(_) | Carried::Output => {}
+        }
+    }
+
+    /// What is sent in each step, if it is not spikes. Zeros are left out.
+    fn send_values(&self, carries: Carried, lists: &mut [Now<F>]) {
+        let value = |t: usize, neuron: usize| match carries {
+            Carried::State(state) => self.state(state, t, neuron),
+            _ => self.workspace.outputs()[place(t, neuron, self.steps)],
+        };
+        if matches!(carries, Carried::Spikes | Carried::SpikesTimes(_)) {
+            return;
+        }
+        for (t, now) in lists.iter_mut().enumerate() {
+            for neuron in 0..self.group.len() {
+                let value = value(t, neuron);
+                if value != F::default() {
+                    now.neurons.push((self.first + neuron) as u32);
+                    now.values.push(value);
+                }
+            }
+        }
+    }
+}
+
+/// In `[chunk][step][neuron of the chunk]`.
+fn place(t: usize, neuron: usize, steps: usize) -> usize {
+    const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
+    (neuron / CHUNK * steps + t) * CHUNK + neuron % CHUNK
 }
