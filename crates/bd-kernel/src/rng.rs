@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::portable;
 
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+
 /// Philox 4x32 with ten rounds: four random words for a counter and a key.
 pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
-    const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
     for round in 0..10 {
         if round > 0 {
             key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
@@ -24,6 +25,29 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
         counter = [b_high ^ counter[1] ^ key[0], b_low, a_high ^ counter[3] ^ key[1], a_low];
     }
     counter
+}
+
+/// Eight times [`philox4x32`], of counters whose third word is that of the first, and the next ones: `[word][counter]`. To be inlined into
+/// [loops](crate::Loops), whose vectors have all eight.
+#[inline(always)]
+pub fn philox4x32_of_8(counter: [u32; 4], mut key: [u32; 2]) -> [[u32; 8]; 4] {
+    let mut words = counter.map(|word| [word; 8]);
+    words[2].iter_mut().zip(0..).for_each(|(word, i)| *word = word.wrapping_add(i));
+    for round in 0..10 {
+        if round > 0 {
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+        }
+        let before = words;
+        for i in 0..8 {
+            let a = u64::from(MULTIPLIERS[0]) * u64::from(before[0][i]);
+            let b = u64::from(MULTIPLIERS[1]) * u64::from(before[2][i]);
+            words[0][i] = (b >> 32) as u32 ^ before[1][i] ^ key[0];
+            words[1][i] = b as u32;
+            words[2][i] = (a >> 32) as u32 ^ before[3][i] ^ key[1];
+            words[3][i] = a as u32;
+        }
+    }
+    words
 }
 
 /// A stream of random numbers. Its whole state is a few numbers, which can be saved and compared.
@@ -97,6 +121,16 @@ mod tests {
             philox4x32([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], [0xa409_3822, 0x299f_31d0]),
             [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
         );
+    }
+
+    #[test]
+    fn eight_at_once_are_eight() {
+        let (counter, key) = ([0x243f_6a88, 0x85a3_08d3, u32::MAX - 3, 0x0370_7344], [0xa409_3822, 0x299f_31d0]);
+        let words = philox4x32_of_8(counter, key);
+        for i in 0..8 {
+            let [a, b, c, d] = counter;
+            assert_eq!(words.map(|word| word[i as usize]), philox4x32([a, b, c.wrapping_add(i), d], key));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod generators;
+mod noise;
 mod worker;
 
 use std::sync::RwLock;

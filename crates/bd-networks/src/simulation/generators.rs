@@ -95,54 +95,9 @@ fn gap(rng: &mut Rng, scale: f64) -> u64 {
     (portable::ln_1p(-rng.uniform()) * scale) as u64
 }
 
-/// Counts of a Poisson distribution, drawn by comparison with its cumulative probabilities.
-#[derive(Debug, Clone)]
-pub(crate) struct Counts {
-    /// Of counts 0, 1, ...: the probability of no more, in units of 2^-32.
-    cumulative: Vec<u32>,
-}
-
-impl Counts {
-    /// Of this mean.
-    pub(crate) fn new(mean: f64) -> Self {
-        let (mut probability, mut sum, mut count) = (portable::exp(-mean), 0.0, 0.0);
-        let mut cumulative = Vec::new();
-        loop {
-            sum += probability;
-            let scaled = sum * 4_294_967_296.0;
-            if scaled >= 4_294_967_295.5 || count > mean + 1000.0 {
-                return Self { cumulative };
-            }
-            cumulative.push(scaled as u32);
-            count += 1.0;
-            probability *= mean / count;
-        }
-    }
-
-    /// The count of 32 random bits.
-    pub(crate) fn of(&self, bits: u32) -> u32 {
-        self.cumulative.iter().map(|bound| u32::from(bits >= *bound)).sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Probabilities of the distribution against those of the counts, at the middle of each of 2^16 parts.
-    #[test]
-    fn counts_have_their_probabilities() {
-        for mean in [0.02, 1.28, 30.0] {
-            let counts = Counts::new(mean);
-            let drawn: Vec<u32> = (0..1u32 << 16).map(|k| counts.of((k << 16) + (1 << 15))).collect();
-            let mut probability = f64::exp(-mean);
-            for count in 0..80 {
-                let share = drawn.iter().filter(|drawn| **drawn == count).count() as f64 / drawn.len() as f64;
-                assert!((share - probability).abs() < 2e-5, "{mean}, {count}: {share} and not {probability}");
-                probability *= mean / f64::from(count + 1);
-            }
-        }
-    }
 
     #[test]
     fn poisson_neurons_spike_at_their_rate_whatever_the_shares() {

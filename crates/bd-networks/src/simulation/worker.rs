@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bd_kernel::rng::philox4x32;
-use bd_kernel::{Block, GroupWorkspace, Instructions, NeuronGroup, NeuronNumber, PortInput, Real, Rng, UnitProgram};
+use bd_kernel::{Block, GroupWorkspace, Instructions, NeuronGroup, NeuronNumber, PortInput, Real, UnitProgram};
 
 use crate::network::{Carried, Network};
 
 use super::Timing;
-use super::generators::{Counts, Generator};
+use super::generators::Generator;
+use super::noise::Noise;
 
 /// Neurons and sources of spikes of one thread.
 #[derive(Debug)]
@@ -129,15 +129,6 @@ pub(crate) struct Part<F: Real> {
     traced: Traced<F>,
 }
 
-/// The background of one target.
-#[derive(Debug)]
-struct Noise<F> {
-    target: usize,
-    counts: Counts,
-    weight: F,
-    key: [u32; 2],
-}
-
 /// What a group has made of some steps.
 struct Made<'a, F: Real> {
     /// The first neuron.
@@ -219,7 +210,7 @@ impl<F: Real> Part<F> {
         let (slice, first_step) = timing.split(at);
         let whole = steps == timing.slice;
         for noise in &self.noises {
-            noise.add(timing, at, steps, &self.range, &mut self.ports[noise.target]);
+            noise.add(instructions, timing, at, steps, &self.range, &mut self.ports[noise.target]);
         }
         let mut first = 0;
         for group in &mut self.groups {
@@ -277,32 +268,6 @@ impl<F: Real> Traced<F> {
     }
 }
 
-impl<F: Real> Noise<F> {
-    /// Adds the spikes of unseen neurons to steps of a ring. The count of a step and neuron is a function of seed, name, step and neuron.
-    fn add(&self, timing: Timing, at: u64, steps: usize, range: &Range<usize>, port: &mut Port<F>) {
-        const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
-        let Port::Ring { numbers, chunks, .. } = port else { unreachable!("a background feeds a ring") };
-        let (slice, first_step) = timing.split(at);
-        for chunk in 0..*chunks {
-            for t in 0..steps {
-                let step = at + t as u64;
-                let begin = ((slice * *chunks + chunk) * timing.slice + first_step + t) * CHUNK;
-                let neuron = range.start + chunk * CHUNK;
-                for (four, numbers) in numbers[begin..begin + CHUNK].chunks_exact_mut(4).enumerate() {
-                    let counter = [step as u32, (step >> 32) as u32, (neuron / 4 + four) as u32, 0];
-                    let words = philox4x32(counter, self.key);
-                    for (number, bits) in numbers.iter_mut().zip(words) {
-                        let count = self.counts.of(bits);
-                        if count > 0 {
-                            *number += F::of(f64::from(count)) * self.weight;
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
 impl<F: Real> Worker<F> {
     pub(crate) fn new(network: &Network, channels: &[Channel]) -> Self {
         Self {
@@ -318,14 +283,7 @@ impl<F: Real> Worker<F> {
     pub(crate) fn add_backgrounds(&mut self, network: &Network, seed: u64) {
         for part in &mut self.parts {
             let of_part = network.backgrounds.iter().filter(|background| background.to == part.population);
-            part.noises = of_part
-                .map(|background| Noise {
-                    target: background.target,
-                    counts: Counts::new(background.per_step),
-                    weight: F::of(background.weight),
-                    key: Rng::new(seed, &background.name).key(),
-                })
-                .collect();
+            part.noises = of_part.map(|background| Noise::new(background, seed)).collect();
         }
     }
 
