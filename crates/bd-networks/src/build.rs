@@ -9,7 +9,7 @@ use crate::network::{Background, Carried, Network, Neurons, Population, Projecti
 use crate::text::{NetworkText, OneOrMore, ProjectionText, SourceText};
 
 /// Most neurons of a population.
-const MOST: usize = 1 << 31;
+const MOST: usize = 1 << 27;
 
 /// Most spikes of a step that the background of one neuron may have on average.
 const MOST_OF_BACKGROUND: f64 = 100.0;

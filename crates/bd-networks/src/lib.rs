@@ -20,7 +20,7 @@
 //!
 //! # Limits
 //!
-//! A network has at most 1,000 populations and 10,000 projections, a population 2^31 neurons, and a delay 60,000 steps.
+//! A network has at most 1,000 populations and 10,000 projections, a population 2^27 neurons, and a delay 60,000 steps.
 
 mod activity;
 mod barrier;

@@ -131,7 +131,7 @@ impl<F: Real> Simulation<F> {
         workers.iter_mut().for_each(|worker| worker.add_backgrounds(network, seed));
         let deliveries = network.projections.iter().zip(&of_projections).zip(edges);
         let deliveries = deliveries
-            .map(|((projection, channel), edges)| Delivery::new(projection, *channel, edges, &workers))
+            .map(|((projection, channel), edges)| Delivery::new(projection, *channel, edges, timing, &workers))
             .collect();
         Ok(Self { channels: channels.len(), network: network.clone(), timing, deliveries, workers, instructions: Instructions::best(), done: 0 })
     }

@@ -17,6 +17,7 @@ pub(crate) struct Delivery<F> {
     channel: usize,
     to: usize,
     target: usize,
+    /// With places in the ring of a thread's part instead of targets.
     pub(crate) edges: Edges<F>,
     /// Of each thread: its part with the targets, and where in the row of each source those begin and end. Nothing if it has no targets; no
     /// bounds if it has all.
@@ -26,27 +27,36 @@ pub(crate) struct Delivery<F> {
 #[derive(Debug)]
 struct Share {
     part: usize,
-    /// The first of its targets.
-    first: usize,
     bounds: Option<Vec<[usize; 2]>>,
 }
 
 impl<F: Real> Delivery<F> {
-    pub(crate) fn new(projection: &Projection, channel: usize, edges: Edges<F>, workers: &[Worker<F>]) -> Self {
+    pub(crate) fn new(
+        projection: &Projection,
+        channel: usize,
+        mut edges: Edges<F>,
+        timing: Timing,
+        workers: &[Worker<F>],
+    ) -> Self {
         let share = |worker: &Worker<F>| {
             let part = worker.parts.iter().position(|part| part.population == projection.to)?;
             let range = worker.parts[part].range.clone();
-            let (first, all) = (range.start, range.len() == projection.sizes[1]);
-            let bounds = (!all).then(|| {
+            let bounds = (range.len() < projection.sizes[1]).then(|| {
                 let rows = edges.begins.windows(2).map(|row| {
                     let targets = &edges.targets[row[0]..row[1]];
                     [range.start, range.end].map(|end| row[0] + targets.partition_point(|target| (*target as usize) < end))
                 });
                 rows.collect()
             });
-            Some(Share { part, first, bounds })
+            Some(Share { part, bounds })
         };
-        let shares = workers.iter().map(share).collect();
+        let shares: Vec<Option<Share>> = workers.iter().map(share).collect();
+        let firsts = workers.iter().flat_map(|worker| &worker.parts).filter(|part| part.population == projection.to);
+        let firsts: Vec<u32> = firsts.map(|part| part.range.start as u32).collect();
+        for target in &mut edges.targets {
+            let at = *target - firsts[firsts.partition_point(|first| first <= target) - 1];
+            *target = at / CHUNK * CHUNK * timing.slice as u32 + at % CHUNK;
+        }
         Self { channel, to: projection.to, target: projection.target, shares, edges }
     }
 
@@ -63,7 +73,7 @@ impl<F: Real> Delivery<F> {
         let Port::Ring { numbers, chunks, .. } = &mut worker.parts[share.part].ports[self.target] else {
             unreachable!("a projection feeds a ring")
         };
-        let ring = Ring { timing, chunks: *chunks, first: share.first };
+        let ring = Ring { timing, chunks: *chunks };
         let steps = sent.iter().map(|sent| sent.of(self.channel).len()).max().unwrap_or(0);
         for t in 0..steps {
             for of_thread in sent.iter().map(|sent| sent.of(self.channel)) {
@@ -99,48 +109,39 @@ impl<F: Real> Delivery<F> {
             (Each::Same(delay), Each::Same(weight)) => {
                 let at = ring.place(step + u64::from(*delay) + 1);
                 let made = made(*weight);
-                targets.iter().for_each(|target| numbers[at + ring.offset(*target)] += made);
+                targets.iter().for_each(|target| numbers[at + *target as usize] += made);
             }
             (Each::Same(delay), Each::Own(weights)) => {
                 let at = ring.place(step + u64::from(*delay) + 1);
                 let weights = &weights[begin..end];
                 for (target, weight) in targets.iter().zip(weights) {
-                    numbers[at + ring.offset(*target)] += made(*weight);
+                    numbers[at + *target as usize] += made(*weight);
                 }
             }
             (Each::Own(delays), weights) => {
                 for (at, (target, delay)) in (begin..).zip(targets.iter().zip(&delays[begin..end])) {
                     let place = ring.place(step + u64::from(*delay) + 1);
-                    numbers[place + ring.offset(*target)] += made(weights.get(at));
+                    numbers[place + *target as usize] += made(weights.get(at));
                 }
             }
         }
     }
 }
 
+const CHUNK: u32 = bd_kernel::NeuronGroup::<f32>::CHUNK as u32;
+
 /// Where numbers of a ring stand: `[slice][chunk][step][neuron of the chunk]`.
 #[derive(Debug, Clone, Copy)]
 struct Ring {
     timing: Timing,
     chunks: usize,
-    /// The first neuron, which begins a chunk.
-    first: usize,
 }
 
 impl Ring {
-    const CHUNK: usize = bd_kernel::NeuronGroup::<f32>::CHUNK;
-
     /// Of the first neuron.
     #[inline]
     fn place(self, step: u64) -> usize {
         let (slice, t) = self.timing.split(step);
-        (slice * self.chunks * self.timing.slice + t) * Self::CHUNK
-    }
-
-    /// From the first neuron to another.
-    #[inline]
-    fn offset(self, target: u32) -> usize {
-        let at = target as usize - self.first;
-        at / Self::CHUNK * Self::CHUNK * self.timing.slice + at % Self::CHUNK
+        (slice * self.chunks * self.timing.slice + t) * CHUNK as usize
     }
 }
