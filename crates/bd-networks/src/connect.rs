@@ -114,7 +114,9 @@ impl Connect {
         let Pair { from, to, same } = pair;
         let rng = Rng::new(seed, name);
         let by_source = |of_source: &mut dyn FnMut(usize, &mut Vec<u32>)| {
-            let (mut begins, mut targets) = (vec![0], Vec::new());
+            // With room for a little more than is expected: a list that grows is twice in memory.
+            let expected = self.expected(pair);
+            let (mut begins, mut targets) = (vec![0], Vec::with_capacity((expected + 6.0 * expected.sqrt()) as usize));
             for source in 0..from {
                 of_source(source, &mut targets);
                 begins.push(targets.len());

@@ -17,6 +17,8 @@ pub(crate) struct Delivery<F> {
     channel: usize,
     to: usize,
     target: usize,
+    /// The least and the greatest.
+    delays: [u16; 2],
     /// With places in the ring of a thread's part instead of targets.
     pub(crate) edges: Edges<F>,
     /// Of each thread: its part with the targets, and where in the row of each source those begin and end. Nothing if it has no targets; no
@@ -57,7 +59,8 @@ impl<F: Real> Delivery<F> {
             let at = *target - firsts[firsts.partition_point(|first| first <= target) - 1];
             *target = at / CHUNK * CHUNK * timing.slice as u32 + at % CHUNK;
         }
-        Self { channel, to: projection.to, target: projection.target, shares, edges }
+        let delays = edges.delays.bounds().unwrap_or([0, 0]);
+        Self { delays, channel, to: projection.to, target: projection.target, shares, edges }
     }
 
     /// Adds what spikes bring to the neurons of a thread, in the order of steps and sources.
@@ -74,10 +77,12 @@ impl<F: Real> Delivery<F> {
             unreachable!("a projection feeds a ring")
         };
         let ring = Ring { timing, chunks: *chunks };
+        let mut places = Vec::new();
         let steps = sent.iter().map(|sent| sent.of(self.channel).len()).max().unwrap_or(0);
         for t in 0..steps {
             for of_thread in sent.iter().map(|sent| sent.of(self.channel)) {
-                let Some(now) = of_thread.get(t) else { continue };
+                let Some(now) = of_thread.get(t).filter(|now| !now.neurons.is_empty()) else { continue };
+                ring.places(now.step, self.delays, &mut places);
                 for (at, source) in now.neurons.iter().enumerate() {
                     let source = *source as usize;
                     let [begin, end] = match &share.bounds {
@@ -85,34 +90,26 @@ impl<F: Real> Delivery<F> {
                         None => [self.edges.begins[source], self.edges.begins[source + 1]],
                     };
                     match now.values.get(at) {
-                        None => self.add(ring, now.step, begin, end, numbers, |weight| weight),
-                        Some(value) => self.add(ring, now.step, begin, end, numbers, |weight| weight * *value),
+                        None => self.add(&places, begin, end, numbers, |weight| weight),
+                        Some(value) => self.add(&places, begin, end, numbers, |weight| weight * *value),
                     }
                 }
             }
         }
     }
 
-    /// Adds what the synapses `begin..end` make, by their weight, of what was sent in `step`.
+    /// Adds what the synapses `begin..end` make, by their weight, of what was sent. `places` are those of the first neuron, by delay.
     #[inline(always)]
-    fn add(
-        &self,
-        ring: Ring,
-        step: u64,
-        begin: usize,
-        end: usize,
-        numbers: &mut [F],
-        made: impl Fn(F) -> F,
-    ) {
+    fn add(&self, places: &[usize], begin: usize, end: usize, numbers: &mut [F], made: impl Fn(F) -> F) {
         let targets = &self.edges.targets[begin..end];
         match (&self.edges.delays, &self.edges.weights) {
             (Each::Same(delay), Each::Same(weight)) => {
-                let at = ring.place(step + u64::from(*delay) + 1);
+                let at = places[usize::from(*delay - self.delays[0])];
                 let made = made(*weight);
                 targets.iter().for_each(|target| numbers[at + *target as usize] += made);
             }
             (Each::Same(delay), Each::Own(weights)) => {
-                let at = ring.place(step + u64::from(*delay) + 1);
+                let at = places[usize::from(*delay - self.delays[0])];
                 let weights = &weights[begin..end];
                 for (target, weight) in targets.iter().zip(weights) {
                     numbers[at + *target as usize] += made(*weight);
@@ -120,7 +117,7 @@ impl<F: Real> Delivery<F> {
             }
             (Each::Own(delays), weights) => {
                 for (at, (target, delay)) in (begin..).zip(targets.iter().zip(&delays[begin..end])) {
-                    let place = ring.place(step + u64::from(*delay) + 1);
+                    let place = places[usize::from(*delay - self.delays[0])];
                     numbers[place + *target as usize] += made(weights.get(at));
                 }
             }
@@ -138,10 +135,12 @@ struct Ring {
 }
 
 impl Ring {
-    /// Of the first neuron.
-    #[inline]
-    fn place(self, step: u64) -> usize {
-        let (slice, t) = self.timing.split(step);
-        (slice * self.chunks * self.timing.slice + t) * CHUNK as usize
+    /// Where what is sent in `step` arrives at the first neuron, by delay.
+    fn places(self, step: u64, [least, most]: [u16; 2], places: &mut Vec<usize>) {
+        places.clear();
+        places.extend((least..=most).map(|delay| {
+            let (slice, t) = self.timing.split(step + u64::from(delay) + 1);
+            (slice * self.chunks * self.timing.slice + t) * CHUNK as usize
+        }));
     }
 }
