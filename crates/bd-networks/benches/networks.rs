@@ -1,6 +1,6 @@
 //! Networks of `examples/networks`: one second in steps of 0.1 ms.
 //!
-//!     cargo bench -p bd-networks --bench networks -- [--threads N] [--rounds N] [--json] [NAME ..]
+//!     cargo bench -p bd-networks --bench networks -- [--threads N] [--rounds N] [--dtype float32|float64] [--json] [NAME ..]
 //!
 //! Prints for each network and dtype seconds to draw it and to run it (the least of the rounds), and rate and regularity of its
 //! populations after the first 200 ms. `scripts/bench networks` compares with Brian2 and NEST.
@@ -70,6 +70,7 @@ fn main() {
         rounds: number("--rounds", 3),
         json: words.iter().any(|word| word == "--json"),
     };
+    let dtypes = words.iter().position(|word| word == "--dtype").and_then(|at| words.get(at + 1));
     let mut names: Vec<&str> =
         words.iter().map(|word| &word[..]).filter(|word| word.chars().all(char::is_alphabetic)).collect();
     if names.is_empty() {
@@ -79,7 +80,12 @@ fn main() {
         let path = format!("{}/../../examples/networks/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let toml = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let network = Network::parse(&toml).unwrap_or_else(|error| panic!("{path}: {error}"));
-        measure::<f64>(name, "float64", &network, &settings);
-        measure::<f32>(name, "float32", &network, &settings);
+        let wanted = |dtype: &str| dtypes.is_none_or(|only| only == dtype);
+        if wanted("float64") {
+            measure::<f64>(name, "float64", &network, &settings);
+        }
+        if wanted("float32") {
+            measure::<f32>(name, "float32", &network, &settings);
+        }
     }
 }
