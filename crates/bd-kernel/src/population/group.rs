@@ -43,6 +43,10 @@ pub struct GroupWorkspace<F: Real> {
     /// `[chunk][step][neuron of the chunk]`.
     outputs: Block<F>,
     steps: usize,
+    /// Whether each output is a spike, a bit each.
+    bits: Vec<u8>,
+    loads: Vec<Channel>,
+    stores: Vec<Channel>,
 }
 
 impl<F: Real> GroupWorkspace<F> {
@@ -130,16 +134,17 @@ impl<F: Real> NeuronGroup<F> {
         workspace: &mut GroupWorkspace<F>,
     ) {
         assert!(steps <= Self::STEPS && inputs.len() == self.unit.ports(), "steps of a group");
-        let (unit, len) = (&*self.unit, steps * self.padded_len());
+        let unit = Arc::clone(&self.unit);
+        let len = steps * self.padded_len();
         workspace.outputs.resize(len);
         workspace.steps = steps;
-        let read: Vec<&[F]> =
-            inputs.iter().map(|input| match input { PortInput::Constant(xs) | PortInput::Series(xs) => *xs }).collect();
+        let GroupWorkspace { outputs, loads, stores, .. } = workspace;
         let load = |(port, input): (usize, &PortInput<'_, F>)| {
             let constant = matches!(input, PortInput::Constant(_));
             Channel { row: port, block: port, begin: 0, own: false, constant }
         };
-        let loads: Vec<Channel> = inputs.iter().enumerate().map(load).collect();
+        loads.clear();
+        loads.extend(inputs.iter().enumerate().map(load));
         let output = unit.stepping().result(0);
         let store = |row, block, begin, own| Channel { row, block, begin, own, constant: false };
         let traces = traced.0.iter().enumerate().map(|(at, j)| match unit.repeats(*j) {
@@ -148,20 +153,24 @@ impl<F: Real> NeuronGroup<F> {
         });
         // A row that is traced as well is copied: it cannot be in two places.
         let own = unit.stepping().owns(0) && !traced.0.iter().any(|j| unit.repeats(*j));
-        let stores: Vec<Channel> = [store(output, 0, 0, own)].into_iter().chain(traces).collect();
-        let run = Steps {
-            program: &self.program,
-            steps,
-            backward: false,
-            lanes: CHUNK,
-            units: self.padded_len() / CHUNK,
-            read: &read,
-            loads: &loads,
-            written: &mut [&mut workspace.outputs, traced.1],
-            keeps: &[],
-            stores: &stores,
-        };
-        run_steps(instructions, run, &mut self.registers);
+        stores.clear();
+        stores.extend([store(output, 0, 0, own)].into_iter().chain(traces));
+        let units = self.padded_len() / CHUNK;
+        with_slices(inputs, |read| {
+            let run = Steps {
+                program: &self.program,
+                steps,
+                backward: false,
+                lanes: CHUNK,
+                units,
+                read,
+                loads,
+                written: &mut [&mut *outputs, traced.1],
+                keeps: &[],
+                stores,
+            };
+            run_steps(instructions, run, &mut self.registers);
+        });
         if (0..unit.moving()).any(|j| unit.repeats(j)) {
             for (k, last) in self.output.chunks_mut(CHUNK).enumerate() {
                 last.copy_from_slice(&workspace.outputs[(k * steps + steps - 1) * CHUNK..][..last.len()]);
@@ -174,28 +183,42 @@ impl<F: Real> NeuronGroup<F> {
     pub fn spikes(
         &self,
         instructions: Instructions,
-        workspace: &GroupWorkspace<F>,
+        workspace: &mut GroupWorkspace<F>,
         mut found: impl FnMut(usize, usize),
     ) {
-        let steps = workspace.steps;
-        if !self.unit.sends_spikes() || steps == 0 {
+        let GroupWorkspace { outputs, steps, bits, .. } = workspace;
+        if !self.unit.sends_spikes() || *steps == 0 {
             return;
         }
-        let mut bits = [0; 16 * CHUNK / LANES];
-        for (chunk, series) in workspace.outputs.chunks_exact(steps * CHUNK).enumerate() {
-            vectorised(instructions, WriteBits { numbers: series, bits: &mut bits });
-            // A chunk of neurons has as many bits as an `u32`.
-            for (t, bits) in bits.as_chunks::<{ CHUNK / LANES }>().0[..steps].iter().enumerate() {
-                let mut fired = u32::from_le_bytes(*bits);
-                while fired != 0 {
-                    let neuron = chunk * CHUNK + fired.trailing_zeros() as usize;
-                    if neuron < self.n {
-                        found(t, neuron);
-                    }
-                    fired &= fired - 1;
+        bits.resize(outputs.len() / LANES, 0);
+        vectorised(instructions, WriteBits { numbers: outputs, bits });
+        // A chunk of neurons has as many bits as an `u32`.
+        for (at, bits) in bits.as_chunks::<{ CHUNK / LANES }>().0.iter().enumerate() {
+            let mut fired = u32::from_le_bytes(*bits);
+            while fired != 0 {
+                let neuron = at / *steps * CHUNK + fired.trailing_zeros() as usize;
+                if neuron < self.n {
+                    found(at % *steps, neuron);
                 }
+                fired &= fired - 1;
             }
         }
+    }
+}
+
+/// Calls `run` with the numbers of all inputs. Of few there is no list in memory.
+fn with_slices<'a, F>(inputs: &[PortInput<'a, F>], run: impl FnOnce(&[&'a [F]])) {
+    const FEW: usize = 8;
+    let slice = |input: &PortInput<'a, F>| match *input {
+        PortInput::Constant(xs) | PortInput::Series(xs) => xs,
+    };
+    let mut few: [&'a [F]; FEW] = [&[]; FEW];
+    match few.get_mut(..inputs.len()) {
+        Some(few) => {
+            few.iter_mut().zip(inputs).for_each(|(few, input)| *few = slice(input));
+            run(few);
+        }
+        None => run(&inputs.iter().map(slice).collect::<Vec<_>>()),
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Worker<F: Real> {
     pub(crate) spikes: Vec<Vec<(u64, u32)>>,
     keeps: Vec<bool>,
     channels: Vec<Channel>,
+    /// Numbers of the channels of each population.
+    of_populations: Vec<Vec<usize>>,
 }
 
 /// What of a population projections carry.
@@ -98,6 +100,17 @@ impl<F: Real> Port<F> {
         port
     }
 
+    /// Some steps of a slice for some neurons, in whole chunks: `[chunk][step][neuron of the chunk]`.
+    fn piece(&self, timing: Timing, neurons: Range<usize>, slice: usize, from: usize, steps: usize) -> Block<F> {
+        const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
+        let Self::Ring { numbers, chunks, .. } = self else { return Block::default() };
+        let of_chunks = neurons.step_by(CHUNK).flat_map(|neuron| {
+            let begin = (slice * chunks + neuron / CHUNK) * timing.slice + from;
+            &numbers[begin * CHUNK..(begin + steps) * CHUNK]
+        });
+        of_chunks.copied().collect()
+    }
+
     /// Some steps of a slice begin anew.
     fn clear(&mut self, timing: Timing, slice: usize, steps: Range<usize>) {
         const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
@@ -134,11 +147,8 @@ struct Made<'a, F: Real> {
     /// The first neuron.
     first: usize,
     group: &'a NeuronGroup<F>,
-    workspace: &'a GroupWorkspace<F>,
-    states: &'a [usize],
-    /// `[state][chunk][step][neuron of the chunk]`.
-    traced: &'a [F],
-    steps: usize,
+    workspace: &'a mut GroupWorkspace<F>,
+    looked: Looked<'a, F>,
 }
 
 /// What is kept of states after each step.
@@ -216,34 +226,26 @@ impl<F: Real> Part<F> {
         for group in &mut self.groups {
             let own = first..first + group.padded_len();
             // Of a part of a slice, the steps are not one behind the other.
-            let pieces: Vec<Option<Block<F>>> = (self.ports.iter())
-                .map(|port| match port {
-                    Port::Ring { numbers, chunks, .. } if !whole => {
-                        let of_chunks = own.clone().step_by(CHUNK).flat_map(|chunk| {
-                            let begin = (slice * chunks + chunk / CHUNK) * timing.slice + first_step;
-                            &numbers[begin * CHUNK..(begin + steps) * CHUNK]
-                        });
-                        Some(of_chunks.copied().collect())
-                    }
-                    _ => None,
-                })
-                .collect();
-            let inputs: Vec<PortInput<'_, F>> = (self.ports.iter().zip(&pieces))
-                .map(|(port, piece)| match (port, piece) {
-                    (_, Some(piece)) => PortInput::Series(piece),
-                    (Port::Constant(numbers), None) => PortInput::Constant(&numbers[own.clone()]),
-                    (Port::Ring { numbers, chunks, .. }, None) => {
-                        let begin = (slice * chunks * CHUNK + own.start) * timing.slice;
-                        PortInput::Series(&numbers[begin..begin + own.len() * timing.slice])
-                    }
-                })
-                .collect();
+            let pieces: Vec<Block<F>> = match whole {
+                true => Vec::new(),
+                false => self.ports.iter().map(|port| port.piece(timing, own.clone(), slice, first_step, steps)).collect(),
+            };
+            let inputs = self.ports.iter().enumerate().map(|(at, port)| match port {
+                Port::Constant(numbers) => PortInput::Constant(&numbers[own.clone()]),
+                Port::Ring { .. } if !whole => PortInput::Series(&pieces[at]),
+                Port::Ring { numbers, chunks, .. } => {
+                    let begin = (slice * chunks * CHUNK + own.start) * timing.slice;
+                    PortInput::Series(&numbers[begin..begin + own.len() * timing.slice])
+                }
+            });
+            let inputs: Vec<PortInput<'_, F>> = inputs.collect();
             let global = self.range.start + first;
             let recorded = self.traced.values.iter().any(|(_, id, _)| (global..global + group.len()).contains(id));
             let states = if recorded || self.traced.sent { &self.traced.states[..] } else { &[] };
             self.traced.block.resize(states.len() * steps * group.padded_len());
             group.advance(instructions, steps, &inputs, (states, &mut self.traced.block), workspace);
-            found(Made { first: global, group, workspace, states, traced: &self.traced.block, steps });
+            let looked = Looked { states, traced: &self.traced.block, steps, padded: group.padded_len() };
+            found(Made { first: global, group, workspace, looked });
             if recorded {
                 self.traced.take(global..global + group.len(), steps, group.padded_len());
             }
@@ -271,6 +273,9 @@ impl<F: Real> Traced<F> {
 impl<F: Real> Worker<F> {
     pub(crate) fn new(network: &Network, channels: &[Channel]) -> Self {
         Self {
+            of_populations: (0..network.populations.len())
+                .map(|at| (0..channels.len()).filter(|number| channels[*number].population == at).collect())
+                .collect(),
             channels: channels.to_vec(),
             parts: Vec::new(),
             generators: Vec::new(),
@@ -297,13 +302,12 @@ impl<F: Real> Worker<F> {
         steps: usize,
         sent: &mut Sent<F>,
     ) {
-        let Self { parts, generators, workspace, spikes, keeps, channels } = self;
+        let Self { parts, generators, workspace, spikes, keeps, channels, of_populations } = self;
         let end = at + steps as u64;
         for part in parts {
             let population = part.population;
-            let own = channels.iter().enumerate().filter(|(_, channel)| channel.population == population);
-            let own: Vec<(usize, Carried)> = own.map(|(number, channel)| (number, channel.carries)).collect();
-            for (number, _) in &own {
+            let own = &of_populations[population];
+            for number in own {
                 sent.begin(*number, at, end);
             }
             if steps == 0 {
@@ -312,16 +316,19 @@ impl<F: Real> Worker<F> {
             let kept = &mut spikes[population];
             let before = kept.len();
             part.advance(timing, instructions, at, steps, workspace, &mut |made| {
-                made.group.spikes(instructions, made.workspace, |t, neuron| {
-                    let id = (made.first + neuron) as u32;
+                let Made { first, group, looked, .. } = made;
+                group.spikes(instructions, made.workspace, |t, neuron| {
+                    let id = (first + neuron) as u32;
                     if keeps[population] {
                         kept.push((at + t as u64, id));
                     }
-                    for (number, carries) in &own {
-                        made.send_spike(*carries, &mut sent.channels[*number][t], neuron, t, id);
+                    for number in own {
+                        looked.send_spike(channels[*number].carries, &mut sent.channels[*number][t], neuron, t, id);
                     }
                 });
-                own.iter().for_each(|(number, carries)| made.send_values(*carries, &mut sent.channels[*number]));
+                for number in own {
+                    made.send_values(channels[*number].carries, &mut sent.channels[*number]);
+                }
             });
             // Groups come one after the other, and each has all steps.
             kept[before..].sort_unstable();
@@ -330,8 +337,7 @@ impl<F: Real> Worker<F> {
             let population = generator.population;
             let (from, to) = (generator.made(), end + timing.slice as u64);
             let to = to.max(from);
-            let number = channels.iter().position(|channel| channel.population == population);
-            let mut lists = number.map(|number| sent.begin(number, from, to));
+            let mut lists = of_populations[population].first().map(|number| sent.begin(*number, from, to));
             generator.advance(to, &mut |step, neuron| {
                 if keeps[population] {
                     spikes[population].push((step, neuron));
@@ -351,14 +357,24 @@ impl<F: Real> Worker<F> {
     }
 }
 
-impl<F: Real> Made<'_, F> {
-    /// A state after a step.
-    fn state(&self, state: usize, t: usize, neuron: usize) -> F {
+/// States of a group after each of some steps.
+#[derive(Clone, Copy)]
+struct Looked<'a, F> {
+    states: &'a [usize],
+    /// `[state][chunk][step][neuron of the chunk]`.
+    traced: &'a [F],
+    steps: usize,
+    /// Neurons in whole chunks.
+    padded: usize,
+}
+
+impl<F: Real> Looked<'_, F> {
+    fn state(self, state: usize, t: usize, neuron: usize) -> F {
         let which = self.states.iter().position(|known| *known == state).expect("it is traced");
-        self.traced[which * self.steps * self.group.padded_len() + place(t, neuron, self.steps)]
+        self.traced[which * self.steps * self.padded + place(t, neuron, self.steps)]
     }
 
-    fn send_spike(&self, carries: Carried, now: &mut Now<F>, neuron: usize, t: usize, id: u32) {
+    fn send_spike(self, carries: Carried, now: &mut Now<F>, neuron: usize, t: usize, id: u32) {
         match carries {
             Carried::Spikes => now.neurons.push(id),
             Carried::SpikesTimes(state) => {
@@ -368,12 +384,14 @@ impl<F: Real> Made<'_, F> {
             Carried::State(_) | Carried::Output => {}
         }
     }
+}
 
+impl<F: Real> Made<'_, F> {
     /// What is sent in each step, if it is not spikes. Zeros are left out.
     fn send_values(&self, carries: Carried, lists: &mut [Now<F>]) {
         let value = |t: usize, neuron: usize| match carries {
-            Carried::State(state) => self.state(state, t, neuron),
-            _ => self.workspace.outputs()[place(t, neuron, self.steps)],
+            Carried::State(state) => self.looked.state(state, t, neuron),
+            _ => self.workspace.outputs()[place(t, neuron, self.looked.steps)],
         };
         if matches!(carries, Carried::Spikes | Carried::SpikesTimes(_)) {
             return;
