@@ -40,11 +40,83 @@ pub enum Connect {
         #[serde(default = "yes")]
         autapses: bool,
     },
+    /// Each pair with a probability that falls with the distance of its neurons, which lie evenly in a space of size 1.
+    Distance {
+        /// The probability at no distance, from 0 to 1.
+        p: f64,
+        /// The distance, above 0, in which it falls.
+        scale: f64,
+        /// How it falls.
+        profile: Profile,
+        /// Where neurons lie.
+        layout: Layout,
+        /// Whether neurons are connected with themselves.
+        #[serde(default = "yes")]
+        autapses: bool,
+    },
     /// As a file says.
     FromFile {
         /// Its path.
         file: String,
     },
+}
+
+/// How a probability falls with the distance `d`, as a part of that at no distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// `exp(-d^2 / (2 scale^2))`.
+    Gaussian,
+    /// `exp(-d / scale)`.
+    Exponential,
+    /// 1 up to `scale`, and 0 beyond.
+    Box,
+}
+
+/// Where the neurons of a population lie: the first at the beginning, the others evenly in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// On a line of length 1.
+    Line,
+    /// On a circle of circumference 1: distances are at most 0.5.
+    Ring,
+    /// Row by row on a square of side 1, of as many rows as columns.
+    Grid,
+    /// The same on a square whose opposite sides meet.
+    Torus,
+}
+
+impl Profile {
+    fn at(self, distance: f64, scale: f64) -> f64 {
+        let d = distance / scale;
+        match self {
+            Self::Gaussian => bd_kernel::portable::exp(-0.5 * d * d),
+            Self::Exponential => bd_kernel::portable::exp(-d),
+            Self::Box => f64::from(u8::from(distance <= scale)),
+        }
+    }
+}
+
+impl Layout {
+    /// The place of a neuron of `n`.
+    fn place(self, neuron: usize, n: usize) -> [f64; 2] {
+        match self {
+            Self::Line | Self::Ring => [neuron as f64 / n as f64, 0.0],
+            Self::Grid | Self::Torus => {
+                let side = (n as f64).sqrt().ceil() as usize;
+                [neuron % side, neuron / side].map(|at| at as f64 / side as f64)
+            }
+        }
+    }
+
+    fn distance(self, a: [f64; 2], b: [f64; 2]) -> f64 {
+        let along = |axis: usize| {
+            let d = (a[axis] - b[axis]).abs();
+            if matches!(self, Self::Ring | Self::Torus) { d.min(1.0 - d) } else { d }
+        };
+        (along(0) * along(0) + along(1) * along(1)).sqrt()
+    }
 }
 
 fn yes() -> bool {
@@ -83,6 +155,12 @@ impl Connect {
             Self::FixedProbability { p, .. } if !(0.0..=1.0).contains(p) => {
                 wrong("p", format!("a probability of {p} cannot be; it is from 0 to 1"))
             }
+            Self::Distance { p, .. } if !(0.0..=1.0).contains(p) => {
+                wrong("p", format!("a probability of {p} cannot be; it is from 0 to 1"))
+            }
+            Self::Distance { scale, .. } if !(*scale > 0.0 && scale.is_finite()) => {
+                wrong("scale", format!("a distance of {scale} cannot be; it is above 0, and 1 is the size of all"))
+            }
             Self::OneToOne {} if from != to => {
                 wrong("rule", format!("one_to_one needs populations of one size, and these have {from} and {to} neurons"))
             }
@@ -100,7 +178,7 @@ impl Connect {
     pub(crate) fn expected(&self, Pair { from, to, .. }: Pair) -> f64 {
         let (from, to) = (from as f64, to as f64);
         match self {
-            Self::AllToAll { .. } => from * to,
+            Self::AllToAll { .. } | Self::Distance { .. } => from * to,
             Self::OneToOne {} => from,
             Self::FixedProbability { p, .. } => p * from * to,
             Self::FixedInDegree { n, .. } => *n as f64 * to,
@@ -115,7 +193,7 @@ impl Connect {
         let rng = Rng::new(seed, name);
         let by_source = |of_source: &mut dyn FnMut(usize, &mut Vec<u32>)| {
             // With room for a little more than is expected: a list that grows is twice in memory.
-            let expected = self.expected(pair);
+            let expected = if matches!(self, Self::Distance { .. }) { 0.0 } else { self.expected(pair) };
             let (mut begins, mut targets) = (vec![0], Vec::with_capacity((expected + 6.0 * expected.sqrt()) as usize));
             for source in 0..from {
                 of_source(source, &mut targets);
@@ -159,6 +237,12 @@ impl Connect {
                 let (begins, order) = by_sources(from, pairs.iter().map(|(source, _)| *source));
                 (begins, order.into_iter().map(|at| pairs[at].1).collect())
             }
+            Self::Distance { p, scale, profile, layout, autapses } => by_source(&mut |source, targets| {
+                let (mut rng, at) = (rng.numbered(source as u64 + 1), layout.place(source, from));
+                let chance = |target: usize| p * profile.at(layout.distance(at, layout.place(target, to)), scale);
+                let drawn = (0..to).filter(|target| rng.uniform() < chance(*target));
+                targets.extend(drawn.filter(|target| autapses || !same || *target != source).map(|target| target as u32));
+            }),
             Self::FromFile { .. } => return None,
         })
     }

@@ -34,7 +34,7 @@ mod text;
 
 pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};
-pub use connect::{Connect, EdgeList};
+pub use connect::{Connect, EdgeList, Layout, Profile};
 pub use edges::{Each, Edges};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 pub use simulation::{PopulationSpikes, Recording, Simulation, Trace};

@@ -245,4 +245,13 @@ fn synapses_follow_their_rules() {
     // 250 each are expected, the deviation is 16.
     assert!(in_degrees(&total, 40).iter().all(|degree| (*degree as f64 - 250.0).abs() < 80.0));
     assert!(total.begins.windows(2).all(|row| total.targets[row[0]..row[1]].is_sorted()));
+    // 200 on a ring see those up to .1 away: 20 on each side, and themselves.
+    let ring = of(r#"{ rule = "distance", p = 1, scale = 0.1001, profile = "box", layout = "ring" }"#, 200, 200, true);
+    assert_eq!((in_degrees(&ring, 200), own(&ring)), (vec![41; 200], 200));
+    // On a line of 20 and one of 10: .1 is a step of the second.
+    let line = of(r#"{ rule = "distance", p = 1, scale = 0.1001, profile = "box", layout = "line" }"#, 20, 10, false);
+    assert_eq!(line.targets[line.begins[4]..line.begins[5]], [1, 2, 3]);
+    // 400 on a torus, Gaussian: each has about 400 * 2 pi 0.05^2 * 0.8 = 5.03 others and itself, 2,011 in all, with a deviation below 45.
+    let torus = r#"{ rule = "distance", p = 0.8, scale = 0.05, profile = "gaussian", layout = "torus" }"#;
+    assert!((of(torus, 400, 400, true).len() as f64 - 2011.0).abs() < 225.0, "{}", of(torus, 400, 400, true).len());
 }
