@@ -87,10 +87,7 @@ impl Rng {
     pub fn bits(&mut self) -> u64 {
         let block = self.drawn / 2;
         let counter = [block, self.stream].map(|word| [word as u32, (word >> 32) as u32]);
-        let words = philox4x32(
-            [counter[0][0], counter[0][1], counter[1][0], counter[1][1]],
-            self.key(),
-        );
+        let words = philox4x32([counter[0][0], counter[0][1], counter[1][0], counter[1][1]], self.key());
         let at = (self.drawn % 2) as usize * 2;
         self.drawn += 1;
         u64::from(words[at]) | u64::from(words[at + 1]) << 32

@@ -116,7 +116,8 @@ impl NetworkText {
                 Source::Input { file: file.clone() }
             }
             Some(other) => {
-                let message = format!("there is no kind '{other}'.{}", nearest(other, ["poisson", "input"].into_iter()));
+                let message =
+                    format!("there is no kind '{other}'.{}", nearest(other, ["poisson", "input"].into_iter()));
                 return Err(Error::of(format!("{part}.kind"), message));
             }
         };
@@ -147,7 +148,8 @@ impl NetworkText {
                     (Some(name), _) => format!("{name}>{to}"),
                     (None, _) => format!("{}>{to}", text.from),
                 };
-                let projection = Self::projection(populations, text, name, (from, carries), &place, part.clone(), &delay)?;
+                let projection =
+                    Self::projection(populations, text, name, (from, carries), &place, part.clone(), &delay)?;
                 if let Some(value) = delay.constant() {
                     projection.steps(value, self.dt_ms)?;
                 }
@@ -202,8 +204,9 @@ impl NetworkText {
             let part = format!("background.{}", at + 1);
             let per_step = per_step(&format!("{part}.rate"), &text.rate, self.dt_ms)?;
             if per_step > MOST_OF_BACKGROUND {
-                let message =
-                    format!("{per_step} spikes in a step cannot be; at most {MOST_OF_BACKGROUND}. Drive it by a mean instead");
+                let message = format!(
+                    "{per_step} spikes in a step cannot be; at most {MOST_OF_BACKGROUND}. Drive it by a mean instead"
+                );
                 return Err(Error::of(format!("{part}.rate"), message));
             }
             for (to, place) in text.to.all().iter().zip(places.by_ref()) {
@@ -294,9 +297,10 @@ fn carried(population: &Population, text: &ProjectionText, part: &str) -> Result
         }
         (Some(name), None) => Ok(Carried::State(state("carries", name)?)),
         (None, Some(name)) if spikes => Ok(Carried::SpikesTimes(state("times", name)?)),
-        (None, Some(_)) => {
-            Err(Error::of(format!("{part}.times"), format!("'times' is for spikes, and '{}' sends none", population.name)))
-        }
+        (None, Some(_)) => Err(Error::of(
+            format!("{part}.times"),
+            format!("'times' is for spikes, and '{}' sends none", population.name),
+        )),
         (None, None) => Ok(if spikes { Carried::Spikes } else { Carried::Output }),
     }
 }

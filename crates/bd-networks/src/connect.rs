@@ -161,14 +161,18 @@ impl Connect {
             Self::Distance { scale, .. } if !(*scale > 0.0 && scale.is_finite()) => {
                 wrong("scale", format!("a distance of {scale} cannot be; it is above 0, and 1 is the size of all"))
             }
-            Self::OneToOne {} if from != to => {
-                wrong("rule", format!("one_to_one needs populations of one size, and these have {from} and {to} neurons"))
-            }
+            Self::OneToOne {} if from != to => wrong(
+                "rule",
+                format!("one_to_one needs populations of one size, and these have {from} and {to} neurons"),
+            ),
             Self::FixedInDegree { n, autapses: false } | Self::FixedTotal { n, autapses: false } if alone && *n > 0 => {
                 wrong("autapses", "a single neuron can only be connected with itself".to_owned())
             }
             _ => match self.expected(pair) > MOST {
-                true => wrong("rule", format!("about {:.2e} synapses are too many; at most {MOST:.0e} are allowed", self.expected(pair))),
+                true => wrong(
+                    "rule",
+                    format!("about {:.2e} synapses are too many; at most {MOST:.0e} are allowed", self.expected(pair)),
+                ),
                 false => Ok(()),
             },
         }
@@ -241,7 +245,8 @@ impl Connect {
                 let (mut rng, at) = (rng.numbered(source as u64 + 1), layout.place(source, from));
                 let chance = |target: usize| p * profile.at(layout.distance(at, layout.place(target, to)), scale);
                 let drawn = (0..to).filter(|target| rng.uniform() < chance(*target));
-                targets.extend(drawn.filter(|target| autapses || !same || *target != source).map(|target| target as u32));
+                targets
+                    .extend(drawn.filter(|target| autapses || !same || *target != source).map(|target| target as u32));
             }),
             Self::FromFile { .. } => return None,
         })

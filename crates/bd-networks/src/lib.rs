@@ -37,5 +37,5 @@ pub use bd_equations::{Error, Position, Result};
 pub use connect::{Connect, EdgeList, Layout, Profile};
 pub use edges::{Each, Edges};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
-pub use simulation::{PopulationSpikes, Recording, Simulation, Trace};
+pub use simulation::{PopulationSpikes, Recording, Simulation, SpikeTrain, Trace};
 pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};

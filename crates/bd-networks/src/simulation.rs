@@ -5,13 +5,14 @@ mod generators;
 mod noise;
 mod worker;
 
-use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, RwLock};
 
 use bd_equations::{Error, Result};
 use bd_kernel::{Instructions, NeuronGroup, NeuronNumber, Real, Rng};
 
 use crate::barrier::Barrier;
-use crate::connect::EdgeList;
+use crate::connect::{Connect, EdgeList};
 use crate::edges::{Edges, drawn};
 use crate::network::{Network, Neurons, Source};
 use deliver::Delivery;
@@ -52,6 +53,9 @@ impl Timing {
     }
 }
 
+/// Spikes that come in: times in ms, and neurons, in any order.
+pub type SpikeTrain = Vec<(f64, u32)>;
+
 /// The spikes of a population.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PopulationSpikes {
@@ -90,10 +94,9 @@ impl<F: Real> Simulation<F> {
         seed: u64,
         threads: usize,
         files: &dyn Fn(&str) -> Result<EdgeList, String>,
-        trains: &dyn Fn(&str) -> Result<Vec<(f64, u32)>, String>,
+        trains: &dyn Fn(&str) -> Result<SpikeTrain, String>,
     ) -> Result<Self> {
-        let edges = network.projections.iter().map(|projection| projection.edges(network.dt_ms, seed, files));
-        let edges: Vec<Edges<F>> = edges.collect::<Result<_>>()?;
+        let edges: Vec<Edges<F>> = draw_all(network, seed, threads.max(1), files)?;
         let timing = timing(network, &edges);
         let mut channels: Vec<Channel> = Vec::new();
         let mut of_projections = Vec::new();
@@ -120,8 +123,9 @@ impl<F: Real> Simulation<F> {
                     return Err(Error::of(format!("population.{}", population.name), message));
                 }
                 Source::Input { file: Some(file) } => {
-                    let wrong =
-                        |message| Error::of(format!("population.{}.file", population.name), format!("{file}: {message}"));
+                    let wrong = |message| {
+                        Error::of(format!("population.{}.file", population.name), format!("{file}: {message}"))
+                    };
                     let train = trains(file).map_err(wrong)?;
                     let generator = Generator::train(at, &train, population.n, network.dt_ms).map_err(wrong)?;
                     workers[0].generators.push(generator);
@@ -133,7 +137,15 @@ impl<F: Real> Simulation<F> {
         let deliveries = deliveries
             .map(|((projection, channel), edges)| Delivery::new(projection, *channel, edges, timing, &workers))
             .collect();
-        Ok(Self { channels: channels.len(), network: network.clone(), timing, deliveries, workers, instructions: Instructions::best(), done: 0 })
+        Ok(Self {
+            channels: channels.len(),
+            network: network.clone(),
+            timing,
+            deliveries,
+            workers,
+            instructions: Instructions::best(),
+            done: 0,
+        })
     }
 
     /// How many synapses there are.
@@ -221,6 +233,33 @@ impl<F: Real> Simulation<F> {
     }
 }
 
+/// The synapses of all projections. Threads take the next one that nobody has; files are read one after the other.
+fn draw_all<F: Real>(
+    network: &Network,
+    seed: u64,
+    threads: usize,
+    files: &dyn Fn(&str) -> Result<EdgeList, String>,
+) -> Result<Vec<Edges<F>>> {
+    let next = AtomicUsize::new(0);
+    let drawn: Vec<OnceLock<Result<Edges<F>>>> = network.projections.iter().map(|_| OnceLock::new()).collect();
+    let draw = || {
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(projection) = network.projections.get(at) else { return };
+            if !matches!(projection.connect, Connect::FromFile { .. }) {
+                drawn[at].get_or_init(|| projection.edges(network.dt_ms, seed, &|_| Err(String::new())));
+            }
+        }
+    };
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(draw))));
+    let all = drawn.into_iter().zip(&network.projections);
+    all.map(|(drawn, projection)| match drawn.into_inner() {
+        Some(edges) => edges,
+        None => projection.edges(network.dt_ms, seed, files),
+    })
+    .collect()
+}
+
 /// A slice is as long as the shortest delay between neurons, and one; the ring reaches from the first step of a slice to the last that a spike
 /// can arrive in, where sources of spikes are a slice ahead.
 fn timing<F: Real>(network: &Network, edges: &[Edges<F>]) -> Timing {
@@ -261,10 +300,14 @@ fn share<F: Real>(
         let mut rng = Rng::new(seed, &format!("{}.{what}", population.name));
         (0..population.n).map(|_| F::of(draw(&mut rng))).collect()
     };
-    let initial = |initial: &bd_equations::Initial, name: &str| all(name, &|rng| initial.value(|draw| match draw {
-        bd_equations::Draw::Uniform => rng.uniform(),
-        bd_equations::Draw::Normal => rng.normal(),
-    }));
+    let initial = |initial: &bd_equations::Initial, name: &str| {
+        all(name, &|rng| {
+            initial.value(|draw| match draw {
+                bd_equations::Draw::Uniform => rng.uniform(),
+                bd_equations::Draw::Normal => rng.normal(),
+            })
+        })
+    };
     let states: Vec<Vec<F>> = model.states().iter().map(|state| initial(&state.initial, &state.name)).collect();
     let held: Vec<Vec<F>> = model.held().iter().map(|held| initial(&held.initial, &held.name)).collect();
     let drive: Vec<Option<Vec<F>>> = (neurons.drive.iter().enumerate())
@@ -277,14 +320,23 @@ fn share<F: Real>(
         network.projections.iter().any(|projection| (projection.to, projection.target) == (at, target))
             || network.backgrounds.iter().any(|background| (background.to, background.target) == (at, target))
     };
-    let traced: Vec<(usize, &[usize])> = network.traces.iter().filter(|(population, ..)| *population == at).map(|(_, state, ids)| (*state, &ids[..])).collect();
+    let traced: Vec<(usize, &[usize])> = network
+        .traces
+        .iter()
+        .filter(|(population, ..)| *population == at)
+        .map(|(_, state, ids)| (*state, &ids[..]))
+        .collect();
     for (worker, range) in shares(population.n, NeuronGroup::<F>::CHUNK, workers.len()) {
         let mut part = Part::new(at, range.clone(), &unit);
-        for (numbers, values) in [(NeuronNumber::State as fn(usize) -> NeuronNumber, &states), (NeuronNumber::Held, &held)] {
+        for (numbers, values) in
+            [(NeuronNumber::State as fn(usize) -> NeuronNumber, &states), (NeuronNumber::Held, &held)]
+        {
             values.iter().enumerate().for_each(|(which, values)| part.set(numbers(which), &values[range.clone()]));
         }
         part.ports = (drive.iter().enumerate())
-            .map(|(target, drive)| Port::new(drive.as_ref().map(|drive| &drive[range.clone()]), fed(target), range.len(), timing))
+            .map(|(target, drive)| {
+                Port::new(drive.as_ref().map(|drive| &drive[range.clone()]), fed(target), range.len(), timing)
+            })
             .collect();
         part.trace(&traced, channels);
         workers[worker].parts.push(part);

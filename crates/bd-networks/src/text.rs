@@ -193,7 +193,7 @@ impl NetworkText {
         let part = format!("population.{name}");
         let whole = self.merged(name, &mut Vec::new())?;
         let (of_source, of_neuron): (toml::Table, toml::Table) =
-            whole.into_iter().partition(|(key, _)| OF_SOURCES.contains(&&key[..]));
+            whole.into_iter().partition(|(key, _)| OF_SOURCES.contains(&key.as_ref()));
         let source: SourceText = read(&part, of_source)?;
         if let Some(kind) = &source.kind {
             if let Some(key) = of_neuron.keys().next() {
@@ -231,7 +231,7 @@ impl NetworkText {
             let text = zoo::toml(&neuron).map_err(|error| Error { part: format!("{part}.neuron"), ..error })?;
             let of_zoo = text.parse().map_err(|error: toml::de::Error| Error::of("zoo", error.to_string()))?;
             // Its equations replace those of the population that this is like.
-            base.retain(|key, _| OF_SOURCES.contains(&&key[..]));
+            base.retain(|key, _| OF_SOURCES.contains(key));
             merge(&mut base, of_zoo);
         }
         merge(&mut base, own);

@@ -72,7 +72,13 @@ fn all_spikes_are_those_of_brian2() {
             let theirs: Vec<_> = theirs.iter().filter(|(step, _)| *step < run.tame).collect();
             assert!(theirs.len() > 300, "{}: {population} has {} spikes", run.name, theirs.len());
             let first = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
-            assert!(ours == theirs, "{}, {population}: {} spikes and not {}, first {first:?}", run.name, ours.len(), theirs.len());
+            assert!(
+                ours == theirs,
+                "{}, {population}: {} spikes and not {}, first {first:?}",
+                run.name,
+                ours.len(),
+                theirs.len()
+            );
         }
     }
 }

@@ -48,7 +48,8 @@ fn all_spikes_are_those_of_nest() {
     assert!(golden.nest.contains("3.10"), "{}", golden.nest);
     let network = Network::parse(include_str!("nest/brunel.toml")).unwrap();
     let trains = |_: &str| -> Result<Vec<(f64, u32)>, String> {
-        let spikes = |i: u32| (1..golden.steps).filter(move |step| hashed(100_000_000 + i * 8192 + step).is_multiple_of(200));
+        let spikes =
+            |i: u32| (1..golden.steps).filter(move |step| hashed(100_000_000 + i * 8192 + step).is_multiple_of(200));
         Ok((0..100).flat_map(|i| spikes(i).map(move |step| (0.1 * f64::from(step), i))).collect())
     };
     let mut simulation = Simulation::<f64>::new(&network, 0, 2, &synapses, &trains).unwrap();

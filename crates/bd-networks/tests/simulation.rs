@@ -1,7 +1,7 @@
 //! Simulations against single steps of single neurons, in float64.
 
 use bd_equations::Target;
-use bd_networks::{Each, EdgeList, Edges, Network, PopulationSpikes, Recording, Simulation, Source};
+use bd_networks::{Each, EdgeList, Edges, Network, PopulationSpikes, Recording, Simulation, Source, SpikeTrain};
 
 const NETWORK: &str = r#"
 dt_ms = 0.1
@@ -72,7 +72,7 @@ fn no_edges(_: &str) -> Result<EdgeList, String> {
     Err("there is none".into())
 }
 
-fn no_trains(_: &str) -> Result<Vec<(f64, u32)>, String> {
+fn no_trains(_: &str) -> Result<SpikeTrain, String> {
     Err("there is none".into())
 }
 
@@ -84,8 +84,14 @@ fn simulated(toml: &str, threads: usize, parts: &[u64]) -> (Simulation<f64>, Rec
     (simulation, recording)
 }
 
+/// Of each population: step and neuron.
+type Spikes = Vec<Vec<(u64, u32)>>;
+
+/// `[population][neuron][state]`.
+type States = Vec<Vec<Vec<f64>>>;
+
 /// Neuron by neuron and spike by spike; what does not depend on the network (spikes of `in`) is taken from the recording, and background is left out.
-fn by_steps(toml: &str, given: &PopulationSpikes, steps: u64) -> (Vec<Vec<(u64, u32)>>, Vec<Vec<Vec<f64>>>) {
+fn by_steps(toml: &str, given: &PopulationSpikes, steps: u64) -> (Spikes, States) {
     let network = Network::parse(toml).unwrap();
     let edges: Vec<Edges<f64>> =
         network.projections.iter().map(|projection| projection.edges(0.1, 1, &no_edges).unwrap()).collect();
@@ -140,7 +146,8 @@ fn by_steps(toml: &str, given: &PopulationSpikes, steps: u64) -> (Vec<Vec<(u64, 
             for source in &sent[projection.from] {
                 for at in edges.begins[*source as usize]..edges.begins[*source as usize + 1] {
                     let arrival = step as usize + usize::from(edges.delays.get(at)) + 1;
-                    arriving[projection.to][projection.target][edges.targets[at] as usize][arrival] += edges.weights.get(at);
+                    arriving[projection.to][projection.target][edges.targets[at] as usize][arrival] +=
+                        edges.weights.get(at);
                 }
             }
         }

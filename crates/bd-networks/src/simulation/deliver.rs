@@ -46,7 +46,8 @@ impl<F: Real> Delivery<F> {
             let bounds = (range.len() < projection.sizes[1]).then(|| {
                 let rows = edges.begins.windows(2).map(|row| {
                     let targets = &edges.targets[row[0]..row[1]];
-                    [range.start, range.end].map(|end| row[0] + targets.partition_point(|target| (*target as usize) < end))
+                    [range.start, range.end]
+                        .map(|end| row[0] + targets.partition_point(|target| (*target as usize) < end))
                 });
                 rows.collect()
             });

@@ -58,7 +58,9 @@ impl Generator {
         spikes.dedup();
         match before - spikes.len() {
             0 => Ok(Self { population, kind: Kind::Train { spikes, sent: 0 }, made: 0 }),
-            doubles => Err(format!("{doubles} spikes are in the step of another of the same neuron; take shorter steps")),
+            doubles => {
+                Err(format!("{doubles} spikes are in the step of another of the same neuron; take shorter steps"))
+            }
         }
     }
 
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn poisson_neurons_spike_at_their_rate_whatever_the_shares() {
-        let spikes = |ranges: &[Range<usize>], untils: &[u64]| {
+        let spikes = |ranges: Vec<Range<usize>>, untils: &[u64]| {
             let mut all = Vec::new();
             for range in ranges {
                 let mut generator = Generator::poisson(0, range.clone(), 0.02, Rng::new(1, "in"));
@@ -110,10 +112,10 @@ mod tests {
             all.sort_unstable();
             all
         };
-        let whole = spikes(&[0..100], &[5000]);
+        let whole = spikes(vec![Range { start: 0, end: 100 }], &[5000]);
         // 10,000 are expected; the deviation is 99.
         assert!((whole.len() as f64 - 10_000.0).abs() < 500.0, "{}", whole.len());
-        assert_eq!(spikes(&[0..7, 7..100], &[1, 33, 4000, 5000]), whole);
+        assert_eq!(spikes(vec![0..7, 7..100], &[1, 33, 4000, 5000]), whole);
         assert!(whole.windows(2).all(|pair| pair[0] != pair[1]));
     }
 

@@ -116,10 +116,12 @@ mod tests {
     fn counts_have_their_probabilities() {
         for mean in [0.02, 1.28, 30.0] {
             let counts = Counts::new(mean);
-            let drawn: Vec<u32> = (0..1u32 << 16).map(|k| {
-                let bits = (k << 16) + (1 << 15);
-                counts.cumulative.iter().filter(|bound| bits >= **bound).count() as u32
-            }).collect();
+            let drawn: Vec<u32> = (0..1u32 << 16)
+                .map(|k| {
+                    let bits = (k << 16) + (1 << 15);
+                    counts.cumulative.iter().filter(|bound| bits >= **bound).count() as u32
+                })
+                .collect();
             let mut probability = f64::exp(-mean);
             for count in 0..80 {
                 let share = drawn.iter().filter(|drawn| **drawn == count).count() as f64 / drawn.len() as f64;

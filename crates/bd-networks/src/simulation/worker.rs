@@ -228,7 +228,9 @@ impl<F: Real> Part<F> {
             // Of a part of a slice, the steps are not one behind the other.
             let pieces: Vec<Block<F>> = match whole {
                 true => Vec::new(),
-                false => self.ports.iter().map(|port| port.piece(timing, own.clone(), slice, first_step, steps)).collect(),
+                false => {
+                    self.ports.iter().map(|port| port.piece(timing, own.clone(), slice, first_step, steps)).collect()
+                }
             };
             let inputs = self.ports.iter().enumerate().map(|(at, port)| match port {
                 Port::Constant(numbers) => PortInput::Constant(&numbers[own.clone()]),
