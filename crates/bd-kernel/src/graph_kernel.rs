@@ -31,6 +31,8 @@ pub struct UnitProgram {
     backward: Program,
     /// States that are the output as it was: `spike`. They are written once, after a stretch.
     repeats: Vec<bool>,
+    /// Which result of the second step the distance from the threshold is.
+    over: usize,
     /// Whether the slope of the surrogate is worked out before, by a Rust function.
     slope_before: bool,
     text: Result<String>,
@@ -52,9 +54,11 @@ impl UnitProgram {
         let step = &formula.step;
         let repeats: Vec<bool> =
             step.next.iter().enumerate().map(|(j, id)| *id == step.y && !formula.step_reads(j)).collect();
+        // A state that repeats the output is none of the results: the output then has a row of its own, which can be its series.
         let results: Vec<(Id, Option<usize>)> = std::iter::once((step.y, None))
-            .chain(step.next.iter().enumerate().map(|(j, id)| (*id, (!repeats[j]).then_some(ports + j))))
+            .chain(step.next.iter().enumerate().filter(|(j, _)| !repeats[*j]).map(|(j, id)| (*id, Some(ports + j))))
             .collect();
+        let over = results.len();
         let and_over: Vec<_> = results.iter().copied().chain(step.over.map(|over| (over, None))).collect();
         let forward = [&results, &and_over].map(|results| Program::new(&step.graph, results));
         let gnext = ports + states + GNEXT;
@@ -65,7 +69,18 @@ impl UnitProgram {
         let backward = Program::new(&adjoint.graph, &pulled);
         let text = formula.cuda();
         let slope_before = surrogate.is_some() && formula.has_rust_functions();
-        Self { reads: formula.reads(), repeats, slope_before, text, formula, surrogate, spikes, forward, backward }
+        Self {
+            reads: formula.reads(),
+            repeats,
+            over,
+            slope_before,
+            text,
+            formula,
+            surrogate,
+            spikes,
+            forward,
+            backward,
+        }
     }
 
     /// Instructions of a step, and of its adjoint.
@@ -275,7 +290,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
             let mut keeps = Vec::new();
             if tile.keep {
                 keeps.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
-                let over = unit.surrogate.map(|_| group.result(forward, 1 + moving, 1, unit.n_states_kept()));
+                let over = unit.surrogate.map(|_| group.result(forward, unit.over, 1, unit.n_states_kept()));
                 stores.extend(over);
             }
             let steps = Steps {
