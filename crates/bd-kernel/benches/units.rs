@@ -10,8 +10,8 @@ use std::time::Instant;
 use bd_kernel::models::lif::{Free, LifConfig};
 use bd_kernel::models::surrogate::Surrogate;
 use bd_kernel::{
-    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, Num, Real, Tile, Typed, Unit, UnitFormula,
-    UnitKernel, UnitProgram,
+    AnyKernel, Code, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Num, Real, Tile, Typed, Unit,
+    UnitFormula, UnitKernel, UnitProgram,
 };
 
 const N: usize = 64;
@@ -152,11 +152,15 @@ fn compare<F: Real, U: Unit<S>, const S: usize>(unit: &U, dt: f64, first: [f64; 
 where
     dyn AnyKernel: Typed<F>,
 {
-    let program = Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE), true));
+    let [program, by_cpp] = [Compile::Never, Compile::IfFound]
+        .map(|compile| Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE), true).compiled(compile)));
     let instructions = program.instructions();
-    let kernels: [Arc<dyn AnyKernel>; 2] =
-        [Arc::new(UnitKernel::new(N as i64, unit, dt)), Arc::new(GraphKernel::new(N, program))];
-    let mut times: [Vec<[f64; 3]>; 2] = [vec![], vec![]];
+    let kernels: [Arc<dyn AnyKernel>; 3] = [
+        Arc::new(UnitKernel::new(N as i64, unit, dt)),
+        Arc::new(GraphKernel::new(N, program)),
+        Arc::new(GraphKernel::new(N, Arc::clone(&by_cpp))),
+    ];
+    let mut times: [Vec<[f64; 3]>; 3] = Default::default();
     let mut buffers = Buffers::<F>::new(kernels[0].typed());
     for _ in 0..ROUNDS {
         for (kernel, times) in kernels.iter().zip(&mut times) {
@@ -167,20 +171,22 @@ where
         median(times[which].iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * LANES) as f64
     };
     for (pass, what) in ["forward", "forward, keeping", "backward"].into_iter().enumerate() {
-        let (compiled, interpreted) = (ns(0, pass), ns(1, pass));
+        let [compiled, interpreted, cpp] = [0, 1, 2].map(|which| ns(which, pass));
         let count = instructions[usize::from(pass == 2)];
         println!(
-            "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13}",
+            "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13} {cpp:9.3} {:7.2}",
             U::NAME,
-            interpreted / compiled
+            interpreted / compiled,
+            cpp / compiled,
         );
     }
+    println!("{:15} C++ {}", U::NAME, by_cpp.outcome());
 }
 
 fn main() {
     println!(
-        "{:34} {:>9} {:>12} {:>7} {:>13}",
-        "ns of a neuron's step", "compiled", "interpreted", "ratio", "instructions"
+        "{:34} {:>9} {:>12} {:>7} {:>13} {:>9} {:>7}",
+        "ns of a neuron's step", "compiled", "interpreted", "ratio", "instructions", "C++", "ratio"
     );
     let lif = Free::<true>(LifConfig { surrogate: SURROGATE, ..LifConfig::default() });
     compare::<f32, _, 2>(&lif, 0.1, [0.0, 0.0], "float32");

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
 use crate::unit_program::{GNEXT, GY, OVER, SLOPE, units_of_a_row};
-use crate::{AnyKernel, Facts, Formula, Grads, Input, Kernel, Memo, Numbers, Real, Result, Sizes, Tile, UnitProgram};
+use crate::{
+    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, Memo, Numbers, Real, Result, Sizes, Tile, UnitProgram,
+};
 
 /// `n` equal units, interpreted: see [`Program`].
 ///
@@ -91,12 +93,12 @@ impl Group {
 
 impl AnyKernel for GraphKernel {
     fn behind(&self, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
-        static KNOWN: Memo<(String, String), Arc<UnitProgram>> = Memo::new();
+        static KNOWN: Memo<(String, String, Compile), Arc<UnitProgram>> = Memo::new();
         let (own, text) = (&self.unit, self.unit.cuda().ok()?);
         let before = before.plain_units().filter(|before| before.n == self.n)?;
-        let unit = KNOWN.get((before.name, text), || {
+        let unit = KNOWN.get((before.name, text, own.compile), || {
             let both = own.formula.behind(&(before.formula)());
-            Arc::new(UnitProgram::new(&both, own.surrogate, own.spikes))
+            Arc::new(UnitProgram::new(&both, own.surrogate, own.spikes).compiled(own.compile))
         });
         Some(Arc::new(Self { n: self.n, unit, held: self.held.clone() }))
     }

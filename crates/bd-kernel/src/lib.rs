@@ -23,6 +23,7 @@
 mod bits;
 mod block;
 mod chain;
+mod compiled;
 pub mod convolutions;
 mod cpu;
 mod dual;
@@ -65,6 +66,7 @@ mod workspaces;
 pub use bits::{Bits, bits_len};
 pub use block::Block;
 pub use chain::KernelChain;
+pub use compiled::Compile;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};
 pub use dual::Dual;
 pub use error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use crate::models::surrogate::Surrogate;
 use crate::program::Program;
-use crate::{Id, Result, UnitFormula};
+use crate::{Compile, Id, Result, UnitFormula};
 
 /// What rows of registers take together at most, in bytes: half of a nearest cache of 32 KiB. But a row has [`WIDTH`] numbers where
 /// instructions are so many that this would leave few.
@@ -30,6 +30,7 @@ pub struct UnitProgram {
     /// Whether the slope of the surrogate is worked out before, by a Rust function.
     pub(crate) slope_before: bool,
     pub(crate) text: Result<String>,
+    pub(crate) compile: Compile,
 }
 
 /// Rows of the adjoint's inputs behind those of ports and state.
@@ -74,6 +75,40 @@ impl UnitProgram {
             spikes,
             forward,
             backward,
+            compile: Compile::Never,
+        }
+    }
+
+    /// The same, and whether it is compiled.
+    pub fn compiled(mut self, compile: Compile) -> Self {
+        self.compile = compile;
+        if compile == Compile::IfFound {
+            let kept: Vec<usize> = self.kept_states().map(|j| self.formula.ports + j).collect();
+            let [plain, keeping] = self.forward;
+            self.forward = [plain.compiled(std::iter::empty()), keeping.compiled(kept.into_iter())];
+            self.backward = self.backward.compiled(std::iter::empty());
+        }
+        self
+    }
+
+    /// In one line, whether its loops are compiled, as far as they have run, and why not.
+    pub fn outcome(&self) -> String {
+        if self.compile == Compile::Never {
+            return "interpreted".into();
+        }
+        let outcomes: Vec<_> = self.forward.iter().chain([&self.backward]).flat_map(Program::outcomes).collect();
+        let mut words: Vec<String> = outcomes
+            .iter()
+            .map(|outcome| match outcome {
+                Ok(words) => words.clone(),
+                Err(reason) => format!("interpreted, since {reason}"),
+            })
+            .collect();
+        words.sort();
+        words.dedup();
+        match words.is_empty() {
+            true => "to be compiled when it first runs".into(),
+            false => words.join("; "),
         }
     }
 
