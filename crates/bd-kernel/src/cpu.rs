@@ -63,10 +63,22 @@ impl Instructions {
         match self.0 {
             Level::Any => &[],
             Level::Avx2 => &["-mavx2", "-mfma"],
-            Level::Avx512 => {
-                &["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mprefer-vector-width=512"]
-            }
+            Level::Avx512 => &["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"],
         }
+    }
+
+    /// Bytes of a vector.
+    pub(crate) fn vector_bytes(self) -> usize {
+        match self.0 {
+            Level::Any => 16,
+            Level::Avx2 => 32,
+            Level::Avx512 => 64,
+        }
+    }
+
+    /// Those with vectors of half the length at most, of AVX-512.
+    pub(crate) fn shorter(self) -> Self {
+        Self(self.0.min(Level::Avx2))
     }
 
     /// Whether these are no more than [any](Self::any) processor has.

@@ -11,17 +11,8 @@ const COMMANDS: [&str; 3] = ["c++", "g++", "clang++"];
 
 /// How loops are compiled, beside the instructions that they may use. No two operations become one unless the text says so. That operations
 /// set no flags and no `errno` lets both sides of a choice be worked out at once; it changes no number.
-const FLAGS: [&str; 9] = [
-    "-x",
-    "c++",
-    "-std=c++17",
-    "-O3",
-    "-fopenmp-simd",
-    "-ffp-contract=off",
-    "-fno-trapping-math",
-    "-fno-math-errno",
-    "-w",
-];
+const FLAGS: [&str; 8] =
+    ["-x", "c++", "-std=c++17", "-O3", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno", "-w"];
 
 /// How a shared library is made, without what C++ programs need beside.
 const LINK: [&str; 3] = ["-shared", "-fPIC", "-nostdlib"];

@@ -1,6 +1,14 @@
-// Loops over the steps of units: everything around what a program calculates. `real`, `bits`, constants and `mul_add` stand above.
+// What is around a program. `real`, `bits`, `VECTOR` (the bytes of a vector), `V`, `splat`, `mul_add`, `sqrt_` and constants stand above.
+//
+// Vectors are written out, for a compiler that has to find them does not find all.
 
 #define INLINE static inline __attribute__((always_inline))
+
+typedef bits B __attribute__((vector_size(VECTOR)));
+typedef real Unaligned __attribute__((vector_size(VECTOR), aligned(sizeof(real)), may_alias));
+
+// Numbers of a vector.
+static const long N = VECTOR / sizeof(real);
 
 struct Stream {
     real *begin;
@@ -8,58 +16,74 @@ struct Stream {
     long unit, step;
 };
 
-INLINE real exp2_of_whole(real x) {
-    const real shifted = x + ONES, one = 1;
-    bits exponent, bias;
-    __builtin_memcpy(&exponent, &shifted, sizeof shifted);
-    __builtin_memcpy(&bias, &one, sizeof one);
-    exponent = (exponent << MANTISSA) + bias;
-    real power;
-    __builtin_memcpy(&power, &exponent, sizeof exponent);
-    return power;
+// Functions for which there is no formula here.
+struct Calls {
+    const void *functions;
+    real (*function)(const void *functions, long which, real x);
+    real (*power)(real x, real exponent);
+};
+
+INLINE V read(const real *from) { return (V)*(const Unaligned *)from; }
+
+INLINE void write(real *to, V numbers) { *(Unaligned *)to = (Unaligned)numbers; }
+
+INLINE V function(const Calls *calls, long which, V x) {
+    V y;
+    for (long l = 0; l < N; l++) y[l] = calls->function(calls->functions, which, x[l]);
+    return y;
 }
 
-INLINE real nearest_whole(real x) { return (x + ONES) - ONES; }
+INLINE V power(const Calls *calls, V x, real exponent) {
+    V y;
+    for (long l = 0; l < N; l++) y[l] = calls->power(x[l], exponent);
+    return y;
+}
 
-INLINE real at_most(real x, real limit) { return x > limit ? limit : x; }
+INLINE V abs_(V x) { return (V)((B)x & ~(B)splat(MINUS_ZERO)); }
 
-INLINE real at_least(real x, real limit) { return x < limit ? limit : x; }
+INLINE V exp2_of_whole(V x) { return (V)(((B)(x + splat(ONES)) << MANTISSA) + (B)splat(ONE)); }
+
+INLINE V nearest_whole(V x) { return (x + splat(ONES)) - splat(ONES); }
+
+INLINE V at_most(V x, V limit) { return x > limit ? limit : x; }
+
+INLINE V at_least(V x, V limit) { return x < limit ? limit : x; }
 
 // e^r - 1 with r = x - whole ln 2.
-INLINE real exp_rest(real x, real whole) {
-    const real r = mul_add(whole, -LN_2_LOW, mul_add(whole, -LN_2_HIGH, x));
+INLINE V exp_rest(V x, V whole) {
+    const V r = mul_add(whole, splat(-LN_2_LOW), mul_add(whole, splat(-LN_2_HIGH), x));
     return exp_series(r) * r;
 }
 
-INLINE real exp_(real x) {
-    x = at_most(at_least(x, -EXP_END), EXP_END);
-    const real whole = nearest_whole(x * LOG2_E), half = nearest_whole(whole * HALF);
-    const real power = exp2_of_whole(half), rest = exp_rest(x, whole);
+INLINE V exp_(V x) {
+    x = at_most(at_least(x, splat(-EXP_END)), splat(EXP_END));
+    const V whole = nearest_whole(x * splat(LOG2_E)), half = nearest_whole(whole * splat(HALF));
+    const V power = exp2_of_whole(half), rest = exp_rest(x, whole);
     return mul_add(power, rest, power) * exp2_of_whole(whole - half);
 }
 
-INLINE real phi_1(real x) {
-    const real inside = at_most(at_least(x, -EXP_LIMIT), EXP_LIMIT), whole = nearest_whole(inside * LOG2_E);
-    const real power = exp2_of_whole(whole), rest = exp_rest(inside, whole);
-    const real y = mul_add(power, rest, power - ONE) / x;
-    return x == 0 ? ONE : y;
+INLINE V phi_1(V x) {
+    const V inside = at_most(at_least(x, splat(-EXP_LIMIT)), splat(EXP_LIMIT));
+    const V whole = nearest_whole(inside * splat(LOG2_E)), power = exp2_of_whole(whole);
+    const V y = mul_add(power, exp_rest(inside, whole), power - splat(ONE)) / x;
+    return x == splat(0) ? splat(ONE) : y;
 }
 
-INLINE real phi_2(real x) {
-    const real y = (phi_1(x) - ONE) / x;
-    return abs_(x) < ONE ? phi_2_series(x) : y;
+INLINE V phi_2(V x) {
+    const V y = (phi_1(x) - splat(ONE)) / x, series = phi_2_series(x);
+    return abs_(x) < splat(ONE) ? series : y;
 }
 
-INLINE real sigmoid(real x) {
-    const real inside = -at_most(abs_(x), EXP_LIMIT), whole = nearest_whole(inside * LOG2_E);
-    const real power = exp2_of_whole(whole), rest = exp_rest(inside, whole);
-    const real e = mul_add(power, rest, power), above = x < 0 ? e : ONE;
-    return above / (ONE + e);
+INLINE V sigmoid(V x) {
+    const V inside = -at_most(abs_(x), splat(EXP_LIMIT));
+    const V whole = nearest_whole(inside * splat(LOG2_E)), power = exp2_of_whole(whole);
+    const V e = mul_add(power, exp_rest(inside, whole), power), above = x < splat(0) ? e : splat(ONE);
+    return above / (splat(ONE) + e);
 }
 
-INLINE real tanh_(real x) {
-    const real inside = at_most(abs_(x), TWENTY) * -TWO, whole = nearest_whole(inside * LOG2_E);
-    const real power = exp2_of_whole(whole), rest = exp_rest(inside, whole);
-    const real m = mul_add(power, rest, power - ONE), y = m / (m + TWO);
-    return x < 0 ? y : -y;
+INLINE V tanh_(V x) {
+    const V inside = at_most(abs_(x), splat(TWENTY)) * splat(-TWO);
+    const V whole = nearest_whole(inside * splat(LOG2_E)), power = exp2_of_whole(whole);
+    const V m = mul_add(power, exp_rest(inside, whole), power - splat(ONE)), y = m / (m + splat(TWO));
+    return x < splat(0) ? y : -y;
 }

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use libloading::Library;
 
 use crate::program::{Channel, Instruction, Registers, Row, Steps};
-use crate::{Block, Instructions, Real};
+use crate::{Block, Function, Instructions, Real};
 use compiler::Compiler;
 
 mod cache;
@@ -46,6 +46,10 @@ impl Source {
     fn is_state(&self, input: usize) -> bool {
         self.instructions.iter().any(|(to, _)| usize::from(*to) == input)
     }
+
+    fn states(&self) -> impl Iterator<Item = usize> {
+        (0..self.inputs).filter(|input| self.is_state(*input))
+    }
 }
 
 /// A program, and its loops by dtype and instructions, as far as they were wanted.
@@ -58,8 +62,10 @@ pub(crate) struct Compiled {
 /// A library in this process.
 #[derive(Debug)]
 struct Loaded {
-    /// Its only function, a [`Function`] of the dtype that the text was written for.
+    /// Its only function, a [`Loop`] of the dtype that the text was written for.
     address: unsafe extern "C" fn(),
+    /// What it calls back for.
+    calls: Vec<Function>,
     /// What keeps it there.
     _library: Library,
     /// Where it is kept, and whether it was found there.
@@ -74,7 +80,27 @@ struct Stream<F> {
     step: c_long,
 }
 
-type Function<F> = unsafe extern "C" fn(c_long, c_long, c_long, *const Stream<F>, *const Stream<F>);
+/// Functions that the text has no formula for: the interpreter's.
+#[repr(C)]
+struct Calls<F> {
+    functions: *const Function,
+    function: unsafe extern "C" fn(*const Function, c_long, F) -> F,
+    power: extern "C" fn(F, F) -> F,
+}
+
+/// # Safety
+/// There are more than `which` functions.
+unsafe extern "C" fn function<F: Real>(functions: *const Function, which: c_long, x: F) -> F {
+    // SAFETY: the caller's promise.
+    unsafe { *functions.add(which as usize) }.of(x)
+}
+
+extern "C" fn power<F: Real>(x: F, exponent: F) -> F {
+    x.power(exponent)
+}
+
+/// Units, steps, lanes, what is read, what is written, and what is called.
+type Loop<F> = unsafe extern "C" fn(c_long, c_long, c_long, *const Stream<F>, *const Stream<F>, *const Calls<F>);
 
 impl Compiled {
     pub(crate) fn new(source: Source) -> Self {
@@ -88,17 +114,23 @@ impl Compiled {
         steps: &mut Steps<'_, '_, F>,
         registers: &mut Registers<F>,
     ) -> bool {
+        // A vector has to fit; the bytes are the same.
+        let instructions = match steps.lanes.is_multiple_of(text::width::<F>(instructions)) {
+            true => instructions,
+            false => instructions.shorter(),
+        };
         let slot = &self.loops[usize::from(size_of::<F>() == 8)][instructions.level()];
         let Ok(loaded) = slot.get_or_init(|| load::<F>(&self.source, instructions)) else { return false };
         let mut unread = Block::zeros(steps.lanes);
         let Some(outputs) = self.outputs(steps, &mut unread) else { return false };
         let inputs = self.inputs(steps, registers);
         // SAFETY: the text declares the function so, and it was written for `F`.
-        let function = unsafe { std::mem::transmute::<unsafe extern "C" fn(), Function<F>>(loaded.address) };
+        let run = unsafe { std::mem::transmute::<unsafe extern "C" fn(), Loop<F>>(loaded.address) };
+        let calls = Calls { functions: loaded.calls.as_ptr(), function: function::<F>, power: power::<F> };
         let [units, n, lanes] = [steps.units, steps.steps, steps.lanes].map(|n| n as c_long);
         // SAFETY: the processor has the instructions. Streams are as many as the text reads and writes, and their series lie within slices that
         // are borrowed meanwhile: `steps` and `registers` are, alone. Nothing that is written is read, but for states in their own place.
-        unsafe { function(units, n, lanes, inputs.as_ptr(), outputs.as_ptr()) };
+        unsafe { run(units, n, lanes, inputs.as_ptr(), outputs.as_ptr(), &calls) };
         true
     }
 
@@ -169,28 +201,28 @@ impl<F: Real> Steps<'_, '_, F> {
 }
 
 fn load<F: Real>(source: &Source, instructions: Instructions) -> Result<Loaded, String> {
-    let text = text::text::<F>(source, instructions)?;
+    let (text, calls) = text::text::<F>(source, instructions);
     let (compiler, flags) = (Compiler::of_this_machine()?, instructions.flags());
     let (name, folder) = (cache::name(&text, &compiler.identity(flags)), cache::folder());
     if let Some(file) = folder.as_ref().and_then(|folder| cache::found(folder, &name)) {
-        return Ok(Loaded { kept: Some((file.clone(), true)), ..open(&file)? });
+        return open(&file, calls, Some((file.clone(), true)));
     }
-    let work = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let work = tempfile::tempdir().map_err(|error| format!("there is no temporary folder: {error}"))?;
     let [from, to] = ["loops.cpp", "loops.so"].map(|name| work.path().join(name));
     std::fs::write(&from, text).map_err(|error| format!("{}: {error}", from.display()))?;
     compiler.compile(&from, flags, &to)?;
     match folder.and_then(|folder| cache::keep(&folder, &name, &to)) {
-        Some(file) => Ok(Loaded { kept: Some((file.clone(), false)), ..open(&file)? }),
+        Some(file) => open(&file, calls, Some((file.clone(), false))),
         // A library that is loaded stays when its file goes.
-        None => open(&to),
+        None => open(&to, calls, None),
     }
 }
 
-fn open(file: &Path) -> Result<Loaded, String> {
+fn open(file: &Path, calls: Vec<Function>, kept: Option<(PathBuf, bool)>) -> Result<Loaded, String> {
     let words = |error: libloading::Error| format!("{}: {error}", file.display());
     // SAFETY: made of a text of ours, which runs nothing when it is loaded.
     let library = unsafe { Library::new(file) }.map_err(words)?;
     // SAFETY: a function; its type is that of the text, see `Compiled::run`.
     let address = unsafe { *library.get::<unsafe extern "C" fn()>(b"run\0").map_err(words)? };
-    Ok(Loaded { address, _library: library, kept: None })
+    Ok(Loaded { address, calls, _library: library, kept })
 }

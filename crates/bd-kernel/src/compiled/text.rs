@@ -7,29 +7,42 @@ use crate::functions::{EXPONENTIAL, PHI_2};
 use crate::program::Instruction;
 use crate::{Function, Instructions, Real};
 
-/// Samples or neurons side by side in the inner loop. The first of which the lanes are a multiple is taken.
-const ABREAST: [usize; 2] = [32, crate::LANES];
+/// Samples or neurons side by side in the inner loop, where the lanes are a multiple: the steps of one unit wait for each other.
+const ABREAST: usize = 32;
 
 /// What is around every program.
 const LOOPS: &str = include_str!("loops.cpp");
 
-/// The text, or why there is none.
-pub(super) fn text<F: Real>(source: &Source, instructions: Instructions) -> Result<String, String> {
-    let body = body::<F>(source)?;
-    Ok(constants::<F>(instructions) + LOOPS + &around(source, &body))
+/// The loop of a program, and the functions that it calls back for.
+pub(super) fn text<F: Real>(source: &Source, instructions: Instructions) -> (String, Vec<Function>) {
+    let mut calls = Vec::new();
+    let body = body::<F>(source, &mut calls);
+    (constants::<F>(instructions) + LOOPS + &around(source, &body), calls)
 }
 
-/// The type and its constants, by the same arithmetic as in the interpreter's functions.
+/// Numbers of a vector.
+pub(super) fn width<F: Real>(instructions: Instructions) -> usize {
+    instructions.vector_bytes() / size_of::<F>()
+}
+
+fn is_single<F: Real>() -> bool {
+    size_of::<F>() == 4
+}
+
+/// The types, the operations that depend on the processor, and constants by the same arithmetic as in the interpreter's functions.
 fn constants<F: Real>(instructions: Instructions) -> String {
-    let single = size_of::<F>() == 4;
-    let (real, bits, mantissa, suffix) =
-        if single { ("float", "unsigned", 23, "f") } else { ("double", "unsigned long", 52, "") };
-    let fused = format!("__builtin_fma{suffix}(a, b, c)");
-    let mul_add = if instructions.are_plain() { "a * b + c" } else { &fused };
-    let ones = if single { F::of(1.5 / f64::from(f32::EPSILON)) } else { F::of(1.5 / f64::EPSILON) };
-    let mut text = format!("typedef {real} real;\ntypedef {bits} bits;\n#define MANTISSA {mantissa}\n");
+    let (real, bits, mantissa, ones) = match is_single::<F>() {
+        true => ("float", "unsigned", 23, f64::from(1.5 / f32::EPSILON)),
+        false => ("double", "unsigned long", 52, 1.5 / f64::EPSILON),
+    };
+    let vector = instructions.vector_bytes();
+    let mut text = format!(
+        "typedef {real} real;\ntypedef {bits} bits;\n#define VECTOR {vector}\n#define MANTISSA {mantissa}
+typedef real V __attribute__((vector_size(VECTOR)));\n"
+    );
     for (name, value) in [
-        ("ONES", ones),
+        ("MINUS_ZERO", F::of(-0.0)),
+        ("ONES", F::of(ones)),
         ("HALF", F::of(0.5)),
         ("ONE", F::of(1.0)),
         ("TWO", F::of(2.0)),
@@ -42,27 +55,49 @@ fn constants<F: Real>(instructions: Instructions) -> String {
     ] {
         let _ = writeln!(text, "static const real {name} = {};", number(value));
     }
-    let function = |text: &mut String, name: &str, arguments: &str, value: &str| {
-        let _ = writeln!(text, "static inline real {name}({arguments}) {{ return {value}; }}");
+    if !instructions.are_plain() {
+        text += "#include <immintrin.h>\n";
+    }
+    let (intrinsic, kind) =
+        (if vector == 64 { "_mm512" } else { "_mm256" }, if is_single::<F>() { "ps" } else { "pd" });
+    let [splat, mul_add, sqrt] = match instructions.are_plain() {
+        true => [
+            "V y; for (unsigned l = 0; l < sizeof(V) / sizeof(real); l++) y[l] = x; return y;".to_owned(),
+            "return a * b + c;".to_owned(),
+            "for (unsigned l = 0; l < sizeof(V) / sizeof(real); l++) x[l] = __builtin_sqrt(x[l]); return x;".to_owned(),
+        ],
+        false => [
+            format!("return {intrinsic}_set1_{kind}(x);"),
+            format!("return {intrinsic}_fmadd_{kind}(a, b, c);"),
+            format!("return {intrinsic}_sqrt_{kind}(x);"),
+        ],
     };
-    function(&mut text, "mul_add", "real a, real b, real c", mul_add);
-    function(&mut text, "abs_", "real x", &format!("__builtin_fabs{suffix}(x)"));
-    function(&mut text, "sqrt_", "real x", &format!("__builtin_sqrt{suffix}(x)"));
-    function(&mut text, "exp_series", "real x", &horner::<F>(&EXPONENTIAL[1..=F::EXP_TERMS]));
-    function(&mut text, "phi_2_series", "real x", &horner::<F>(&PHI_2[..=F::EXP_TERMS + 4]));
+    let mut function = |name: &str, arguments: &str, body: &str| {
+        let _ = writeln!(text, "static inline __attribute__((always_inline)) V {name}({arguments}) {{ {body} }}");
+    };
+    function("splat", "real x", &splat);
+    function("mul_add", "V a, V b, V c", &mul_add);
+    function("sqrt_", "V x", &sqrt);
+    function("exp_series", "V x", &horner::<F>(&EXPONENTIAL[1..=F::EXP_TERMS]));
+    function("phi_2_series", "V x", &horner::<F>(&PHI_2[..=F::EXP_TERMS + 4]));
     text
 }
 
 /// The polynomial with these coefficients.
 fn horner<F: Real>(coefficients: &[f64]) -> String {
     let (last, rest) = coefficients.split_last().expect("a series has terms");
-    let first = number(F::of(*last));
-    rest.iter().rev().fold(first, |sum, c| format!("mul_add({sum}, x, {})", number(F::of(*c))))
+    let first = splat(F::of(*last));
+    let sum = rest.iter().rev().fold(first, |sum, c| format!("mul_add({sum}, x, {})", splat(F::of(*c))));
+    format!("return {sum};")
+}
+
+fn splat<F: Real>(value: F) -> String {
+    format!("splat({})", number(value))
 }
 
 /// All digits of a number.
 fn number<F: Real>(value: F) -> String {
-    let suffix = if size_of::<F>() == 4 { "f" } else { "" };
+    let suffix = if is_single::<F>() { "f" } else { "" };
     match format!("{value:?}").as_str() {
         "inf" => "__builtin_inf()".into(),
         "-inf" => "(-__builtin_inf())".into(),
@@ -71,8 +106,8 @@ fn number<F: Real>(value: F) -> String {
     }
 }
 
-/// What happens to one lane in one step.
-fn body<F: Real>(source: &Source) -> Result<String, String> {
+/// What happens to a vector of lanes in one step.
+fn body<F: Real>(source: &Source, calls: &mut Vec<Function>) -> String {
     let mut text = String::new();
     let mut line = |what: String| {
         let _ = writeln!(text, "                    {what}");
@@ -80,30 +115,36 @@ fn body<F: Real>(source: &Source) -> Result<String, String> {
     // The name of what stands in each row.
     let mut rows: Vec<String> = (0..source.rows).map(|row| format!("r{row}")).collect();
     for row in 0..source.inputs {
-        let from = if source.is_state(row) { "s" } else { "x" };
-        line(format!("const real r{row} = {from}{row}[l];"));
+        match source.is_state(row) {
+            true => line(format!("const V r{row} = s{row}[l];")),
+            false => line(format!("const V r{row} = read(x{row} + N * l);")),
+        }
     }
     for (place, row) in source.kept.iter().enumerate() {
-        line(format!("y{place}[l] = r{row};"));
+        line(format!("write(y{place} + N * l, r{row});"));
     }
     for (i, (to, instruction)) in source.instructions.iter().enumerate() {
-        let value = expression(instruction.with(F::of), |row| &rows[usize::from(row)])?;
-        line(format!("const real t{i} = {value};"));
+        let value = expression(instruction.with(F::of), |row| &rows[usize::from(row)], calls);
+        line(format!("const V t{i} = {value};"));
         rows[usize::from(*to)] = format!("t{i}");
     }
-    for row in (0..source.inputs).filter(|row| source.is_state(*row)) {
+    for row in source.states() {
         line(format!("s{row}[l] = {};", rows[row]));
     }
     for (place, row) in source.stored.iter().enumerate() {
-        line(format!("y{}[l] = {};", source.kept.len() + place, rows[usize::from(*row)]));
+        line(format!("write(y{} + N * l, {});", source.kept.len() + place, rows[usize::from(*row)]));
     }
-    Ok(text)
+    text
 }
 
-fn expression<'a, F: Real>(instruction: Instruction<F>, row: impl Fn(u16) -> &'a str) -> Result<String, String> {
-    let n = number::<F>;
+fn expression<'a, F: Real>(
+    instruction: Instruction<F>,
+    row: impl Fn(u16) -> &'a str,
+    calls: &mut Vec<Function>,
+) -> String {
+    let n = splat::<F>;
     let mul_add = |k: F, a: u16, l: F| format!("mul_add({}, {}, {})", n(k), row(a), n(l));
-    Ok(match instruction {
+    match instruction {
         Instruction::Affine { a, k, l } => mul_add(k, a, l),
         Instruction::Sum { a, b, k, l, m } => format!("mul_add({}, {}, {})", n(k), row(a), mul_add(l, b, m)),
         Instruction::Product { a, b, k, l } => format!("mul_add({} * {}, {}, {})", n(k), row(a), row(b), n(l)),
@@ -112,30 +153,37 @@ fn expression<'a, F: Real>(instruction: Instruction<F>, row: impl Fn(u16) -> &'a
         }
         Instruction::Quotient { a, b, k } => format!("{} * {} / {}", n(k), row(a), row(b)),
         Instruction::Reciprocal { a, k, l } => format!("{} / ({} + {})", n(k), row(a), n(l)),
-        Instruction::Pick { a, b, c } => format!("{} >= 0 ? {} : {}", row(a), row(b), row(c)),
+        Instruction::Pick { a, b, c } => format!("{} >= splat(0) ? {} : {}", row(a), row(b), row(c)),
         Instruction::Replace { a, b, k, l } => format!("{} >= {} ? {} : {}", row(a), n(l), n(k), row(b)),
         Instruction::Choose { a, k, l, m } => format!("{} >= {} ? {} : {}", row(a), n(m), n(k), n(l)),
-        Instruction::Power { .. } => return Err("a power is a call for each number".into()),
-        Instruction::Of { f, a, k, l } => {
-            let name = match f {
-                Function::Neg => "-",
-                Function::Abs => "abs_",
-                Function::Sqrt => "sqrt_",
-                Function::Exp => "exp_",
-                Function::Phi(1) => "phi_1",
-                Function::Phi(2) => "phi_2",
-                Function::Sigmoid => "sigmoid",
-                Function::Tanh => "tanh_",
-                rare => return Err(format!("{rare:?} is a call for each number")),
-            };
-            format!("{name}({})", mul_add(k, a, l))
-        }
+        Instruction::Power { a, k, l } => format!("power(calls, {} * {}, {})", n(k), row(a), number(l)),
+        Instruction::Of { f, a, k, l } => match (name(f), mul_add(k, a, l)) {
+            (Some(name), x) => format!("{name}({x})"),
+            (None, x) => {
+                calls.push(f);
+                format!("function(calls, {}, {x})", calls.len() - 1)
+            }
+        },
+    }
+}
+
+/// Functions that have a formula in the text.
+fn name(function: Function) -> Option<&'static str> {
+    Some(match function {
+        Function::Neg => "-",
+        Function::Abs => "abs_",
+        Function::Sqrt => "sqrt_",
+        Function::Exp => "exp_",
+        Function::Phi(1) => "phi_1",
+        Function::Phi(2) => "phi_2",
+        Function::Sigmoid => "sigmoid",
+        Function::Tanh => "tanh_",
+        _ => return None,
     })
 }
 
 /// The loops over units, lanes and steps.
 fn around(source: &Source, body: &str) -> String {
-    let states = || (0..source.inputs).filter(|row| source.is_state(*row));
     let outputs = source.kept.len() + source.stored.len();
     let (mut begin, mut next, mut end) = (String::new(), String::new(), String::new());
     for row in 0..source.inputs {
@@ -146,34 +194,31 @@ fn around(source: &Source, body: &str) -> String {
         let _ = writeln!(begin, "            real *y{place} = out[{place}].begin + unit * out[{place}].unit + first;");
         let _ = writeln!(next, "                y{place} += out[{place}].step;");
     }
-    for row in states() {
-        let _ = writeln!(
-            begin,
-            "            real s{row}[W];\n            for (long l = 0; l < W; l++) s{row}[l] = x{row}[l];"
-        );
-        let _ = writeln!(end, "            for (long l = 0; l < W; l++) x{row}[l] = s{row}[l];");
+    for row in source.states() {
+        let _ = writeln!(begin, "            V s{row}[K];");
+        let _ = writeln!(begin, "            for (long l = 0; l < K; l++) s{row}[l] = read(x{row} + N * l);");
+        let _ = writeln!(end, "            for (long l = 0; l < K; l++) write(x{row} + N * l, s{row}[l]);");
     }
-    let calls: String = ABREAST
-        .iter()
-        .map(|w| format!("    if (lanes % {w} == 0) return blocks<{w}>(units, steps, lanes, in, out);\n"))
-        .collect();
+    let arguments = "const long units, const long steps, const long lanes, const Stream *in, const Stream *out,
+    const Calls *calls";
     format!(
         "
-template <long W>
-static void blocks(const long units, const long steps, const long lanes, const Stream *in, const Stream *out) {{
+// `K` vectors side by side.
+template <long K> static void blocks({arguments}) {{
     for (long unit = 0; unit < units; unit++) {{
-        for (long first = 0; first < lanes; first += W) {{
+        for (long first = 0; first < lanes; first += N * K) {{
 {begin}            for (long step = 0; step < steps; step++) {{
-                #pragma omp simd
-                for (long l = 0; l < W; l++) {{
+                for (long l = 0; l < K; l++) {{
 {body}                }}
 {next}            }}
 {end}        }}
     }}
 }}
 
-extern \"C\" void run(long units, long steps, long lanes, const Stream *in, const Stream *out) {{
-{calls}}}
+extern \"C\" void run({arguments}) {{
+    if (lanes % {ABREAST} == 0) blocks<{ABREAST} / N>(units, steps, lanes, in, out, calls);
+    else blocks<1>(units, steps, lanes, in, out, calls);
+}}
 "
     )
 }
