@@ -71,3 +71,45 @@ fn remove_oldest(folder: &Path, most: u64) {
 fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_found_until_it_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("made");
+        fs::write(&made, b"library").unwrap();
+        let [a, b] = ["g++ 12", "g++ 13"].map(|identity| name("text", identity));
+        assert!(a != b && found(folder.path(), &a).is_none());
+        let below = folder.path().join("below");
+        let kept = keep(&below, &a, &made).unwrap();
+        assert_eq!((found(&below, &a), found(&below, &b)), (Some(kept.clone()), None));
+        let mut bytes = fs::read(&kept).unwrap();
+        assert!(bytes.starts_with(b"library"));
+        bytes[0] ^= 1;
+        fs::write(&kept, bytes).unwrap();
+        assert_eq!(found(&below, &a), None);
+        // A folder that cannot be made is no error.
+        assert_eq!(keep(&made.join("below"), &a, &made), None);
+    }
+
+    #[test]
+    fn the_oldest_go_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, age_s) in [("a.so", 30), ("b.so", 10), ("c.so", 20), ("other", 99)] {
+            let path = folder.path().join(name);
+            fs::write(&path, [0; 100]).unwrap();
+            let made = std::time::SystemTime::now() - std::time::Duration::from_secs(age_s);
+            fs::File::options().append(true).open(&path).unwrap().set_modified(made).unwrap();
+        }
+        let left = |most: u64| {
+            remove_oldest(folder.path(), most);
+            ["a.so", "b.so", "c.so", "other"].map(|name| folder.path().join(name).exists())
+        };
+        assert_eq!(left(300), [true; 4]);
+        assert_eq!(left(250), [false, true, true, true]);
+        assert_eq!(left(100), [false, true, false, true]);
+    }
+}

@@ -77,3 +77,24 @@ fn output<S: AsRef<OsStr>>(words: &[String], arguments: impl IntoIterator<Item =
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_compiler_is_named() {
+        let error = Compiler::first_of(["/no/such/c++".to_owned(), String::new()]).unwrap_err();
+        assert_eq!(error, "there is no C++ compiler (tried /no/such/c++, )");
+    }
+
+    #[test]
+    fn a_text_that_is_no_program_is_a_reason() {
+        let Ok(compiler) = Compiler::of_this_machine() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let [text, library] = ["a.cpp", "a.so"].map(|name| folder.path().join(name));
+        std::fs::write(&text, "no program").unwrap();
+        let error = compiler.compile(&text, &[], &library).unwrap_err();
+        assert!(error.contains("a.cpp:1") && error.contains("error") && !library.exists(), "{error}");
+    }
+}

@@ -55,32 +55,47 @@ typedef real V __attribute__((vector_size(VECTOR)));\n"
     ] {
         let _ = writeln!(text, "static const real {name} = {};", number(value));
     }
-    if !instructions.are_plain() {
-        text += "#include <immintrin.h>\n";
-    }
-    let (intrinsic, kind) =
-        (if vector == 64 { "_mm512" } else { "_mm256" }, if is_single::<F>() { "ps" } else { "pd" });
-    let [splat, mul_add, sqrt] = match instructions.are_plain() {
-        true => [
-            "V y; for (unsigned l = 0; l < sizeof(V) / sizeof(real); l++) y[l] = x; return y;".to_owned(),
-            "return a * b + c;".to_owned(),
-            "for (unsigned l = 0; l < sizeof(V) / sizeof(real); l++) x[l] = __builtin_sqrt(x[l]); return x;".to_owned(),
-        ],
-        false => [
-            format!("return {intrinsic}_set1_{kind}(x);"),
-            format!("return {intrinsic}_fmadd_{kind}(a, b, c);"),
-            format!("return {intrinsic}_sqrt_{kind}(x);"),
-        ],
-    };
+    text += &processor::<F>(instructions);
     let mut function = |name: &str, arguments: &str, body: &str| {
         let _ = writeln!(text, "static inline __attribute__((always_inline)) V {name}({arguments}) {{ {body} }}");
     };
-    function("splat", "real x", &splat);
-    function("mul_add", "V a, V b, V c", &mul_add);
-    function("sqrt_", "V x", &sqrt);
+    // Zero taken away changes nothing, -0 included.
+    function("splat", "real x", "return x - V{};");
+    function("mul_add", "V a, V b, V c", "return MUL_ADD(a, b, c);");
+    function("sqrt_", "V x", "return SQRT(x);");
     function("exp_series", "V x", &horner::<F>(&EXPONENTIAL[1..=F::EXP_TERMS]));
     function("phi_2_series", "V x", &horner::<F>(&PHI_2[..=F::EXP_TERMS + 4]));
     text
+}
+
+/// What has no operator. GCC's own names do without a header that takes longer to read than all else to compile.
+fn processor<F: Real>(instructions: Instructions) -> String {
+    let (bits, kind) = (8 * instructions.vector_bytes(), if is_single::<F>() { "ps" } else { "pd" });
+    let ([mul_add, sqrt], masked) = match bits {
+        128 => {
+            return "#define MUL_ADD(a, b, c) ((a) * (b) + (c))
+static inline V SQRT(V x) {
+    for (unsigned l = 0; l < sizeof(V) / sizeof(real); l++) x[l] = __builtin_sqrt(x[l]);
+    return x;
+}
+"
+            .to_owned();
+        }
+        256 => (["(a, b, c)", "(x)"], ""),
+        // All lanes, rounded to the nearest.
+        _ => (["(a, b, c, -1, 4)", "(x, x, -1, 4)"], "_mask"),
+    };
+    format!(
+        "#ifdef __clang__
+#include <immintrin.h>
+#define MUL_ADD(a, b, c) _mm{bits}_fmadd_{kind}(a, b, c)
+#define SQRT(x) _mm{bits}_sqrt_{kind}(x)
+#else
+#define MUL_ADD(a, b, c) __builtin_ia32_vfmadd{kind}{bits}{masked}{mul_add}
+#define SQRT(x) __builtin_ia32_sqrt{kind}{bits}{masked}{sqrt}
+#endif
+"
+    )
 }
 
 /// The polynomial with these coefficients.
