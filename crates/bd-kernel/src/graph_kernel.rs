@@ -7,7 +7,8 @@ use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
 use crate::unit_program::{GNEXT, GY, OVER, SLOPE, units_of_a_row};
 use crate::{
-    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, Memo, Numbers, Real, Result, Sizes, Tile, UnitProgram,
+    AnyKernel, Compile, Cpu, Facts, Formula, Grads, Input, Instructions, Kernel, Loops, Memo, Numbers, Real, Result,
+    Sizes, Tile, UnitProgram, vectorised,
 };
 
 /// `n` equal units, interpreted: see [`Program`].
@@ -45,6 +46,21 @@ impl GraphKernel {
             }
         }
     }
+}
+
+struct Flush<'a, F>(&'a mut [F]);
+
+impl<F: Real> Loops for Flush<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        self.0.iter_mut().for_each(|x| *x = x.flushed());
+    }
+}
+
+/// Sets to 0 what is about to underflow.
+#[inline(never)]
+fn flush<F: Real>(instructions: Instructions, numbers: &mut [F]) {
+    vectorised(instructions, Flush(numbers));
 }
 
 /// The units of a row and their samples.
@@ -231,6 +247,10 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 stores: &stores,
             };
             run_steps(tile.instructions, steps, &mut registers);
+            // As in compiled loops: what is left of a surrogate far from the threshold makes products slow. While it is in the cache.
+            for store in &stores {
+                flush(tile.instructions, &mut grads.xs[store.begin..][..group.units * tile.len()]);
+            }
             for j in 0..moving {
                 grads.state[group.leaf(j)].copy_from_slice(&registers.row(gnext + j)[group.row()]);
             }
@@ -241,7 +261,5 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 }
             }
         }
-        // As in compiled loops: what is left of a surrogate far from the threshold makes products slow.
-        grads.xs.iter_mut().for_each(|x| *x = x.flushed());
     }
 }
