@@ -10,8 +10,8 @@ use std::time::Instant;
 use bd_kernel::models::lif::{Free, LifConfig};
 use bd_kernel::models::surrogate::Surrogate;
 use bd_kernel::{
-    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, Num, Real, Tile, Typed, Unit, UnitFormula,
-    UnitKernel, UnitProgram,
+    AnyKernel, Code, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Num, Real, Tile, Typed, Unit,
+    UnitFormula, UnitKernel, UnitProgram,
 };
 
 const N: usize = 64;
@@ -99,27 +99,48 @@ fn as_graph<U: Unit<S>, const S: usize>(unit: &U, dt: f64) -> UnitFormula {
     })
 }
 
-/// Seconds of the passes forward, forward with what the adjoint reads, and backward.
-fn seconds<F: Real>(kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
-    let sizes = kernel.sizes();
-    let mut tile = Tile { steps: STEPS, lanes: LANES, keep: false, instructions: Instructions::best() };
-    let xs: Vec<F> = (0..sizes.n_in * tile.len()).map(|i| F::of((i * 7919 % 1000) as f64 / 500.0)).collect();
-    let state = || -> Vec<F> { first.iter().flat_map(|value| vec![F::of(*value); N * LANES]).collect() };
-    let mut ys = vec![F::default(); sizes.n_out * tile.len()];
-    let mut kept = vec![F::default(); kernel.n_kept(STEPS) * LANES];
-    let mut work = vec![F::default(); sizes.n_work * tile.len()];
-    let mut of = |keep: bool| {
-        tile.keep = keep;
-        let (mut state, start) = (state(), Instant::now());
-        kernel.forward(tile, Input::Dense(&xs), &mut state, &mut ys, &mut kept, &mut work);
-        start.elapsed().as_secs_f64()
-    };
-    let (plain, keeping) = (of(false), of(true));
-    let mut gxs = vec![F::default(); xs.len()];
-    let (mut gstate, start) = (vec![F::default(); state().len()], Instant::now());
-    let grads = Grads { ys: &ys, state: &mut gstate, xs: &mut gxs, params: &mut [] };
-    kernel.backward(tile, Input::Dense(&xs), &mut kept, &mut work, grads);
-    [plain, keeping, start.elapsed().as_secs_f64()]
+/// What a kernel reads and writes. It lives through all rounds: a pass over fresh memory would wait for the pages.
+struct Buffers<F> {
+    xs: Vec<F>,
+    ys: Vec<F>,
+    kept: Vec<F>,
+    work: Vec<F>,
+    gxs: Vec<F>,
+    state: Vec<F>,
+}
+
+impl<F: Real> Buffers<F> {
+    fn new(kernel: &dyn Kernel<F>) -> Self {
+        let (sizes, len) = (kernel.sizes(), STEPS * LANES);
+        // Not the pages of zeros that an allocator hands out unwritten.
+        let filled = |n: usize| vec![F::of(0.5); n];
+        Self {
+            xs: (0..sizes.n_in * len).map(|i| F::of((i * 7919 % 1000) as f64 / 500.0)).collect(),
+            ys: filled(sizes.n_out * len),
+            kept: filled(kernel.n_kept(STEPS) * LANES),
+            work: filled(sizes.n_work * len),
+            gxs: filled(sizes.n_in * len),
+            state: filled(sizes.n_state * LANES),
+        }
+    }
+
+    /// Seconds of the passes forward, forward with what the adjoint reads, and backward.
+    fn seconds(&mut self, kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
+        let Self { xs, ys, kept, work, gxs, state } = self;
+        let mut tile = Tile { steps: STEPS, lanes: LANES, keep: false, instructions: Instructions::best() };
+        let [plain, keeping] = [false, true].map(|keep| {
+            tile.keep = keep;
+            state.chunks_exact_mut(N * LANES).zip(first).for_each(|(leaf, value)| leaf.fill(F::of(*value)));
+            let start = Instant::now();
+            kernel.forward(tile, Input::Dense(xs), state, ys, kept, work);
+            start.elapsed().as_secs_f64()
+        });
+        state.fill(F::default());
+        let start = Instant::now();
+        let grads = Grads { ys, state, xs: gxs, params: &mut [] };
+        kernel.backward(tile, Input::Dense(xs), kept, work, grads);
+        [plain, keeping, start.elapsed().as_secs_f64()]
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -131,34 +152,41 @@ fn compare<F: Real, U: Unit<S>, const S: usize>(unit: &U, dt: f64, first: [f64; 
 where
     dyn AnyKernel: Typed<F>,
 {
-    let program = Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE), true));
+    let [program, by_cpp] = [Compile::Never, Compile::IfFound]
+        .map(|compile| Arc::new(UnitProgram::new(&as_graph(unit, dt), Some(SURROGATE), true).compiled(compile)));
     let instructions = program.instructions();
-    let kernels: [Arc<dyn AnyKernel>; 2] =
-        [Arc::new(UnitKernel::new(N as i64, unit, dt)), Arc::new(GraphKernel::new(N, program))];
-    let mut times: [Vec<[f64; 3]>; 2] = [vec![], vec![]];
+    let kernels: [Arc<dyn AnyKernel>; 3] = [
+        Arc::new(UnitKernel::new(N as i64, unit, dt)),
+        Arc::new(GraphKernel::new(N, program)),
+        Arc::new(GraphKernel::new(N, Arc::clone(&by_cpp))),
+    ];
+    let mut times: [Vec<[f64; 3]>; 3] = Default::default();
+    let mut buffers = Buffers::<F>::new(kernels[0].typed());
     for _ in 0..ROUNDS {
         for (kernel, times) in kernels.iter().zip(&mut times) {
-            times.push(seconds::<F>(kernel.typed(), &first));
+            times.push(buffers.seconds(kernel.typed(), &first));
         }
     }
     let ns = |which: usize, pass: usize| {
         median(times[which].iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * LANES) as f64
     };
     for (pass, what) in ["forward", "forward, keeping", "backward"].into_iter().enumerate() {
-        let (compiled, interpreted) = (ns(0, pass), ns(1, pass));
+        let [compiled, interpreted, cpp] = [0, 1, 2].map(|which| ns(which, pass));
         let count = instructions[usize::from(pass == 2)];
         println!(
-            "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13}",
+            "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13} {cpp:9.3} {:7.2}",
             U::NAME,
-            interpreted / compiled
+            interpreted / compiled,
+            cpp / compiled,
         );
     }
+    println!("{:15} C++ {}", U::NAME, by_cpp.outcome());
 }
 
 fn main() {
     println!(
-        "{:34} {:>9} {:>12} {:>7} {:>13}",
-        "ns of a neuron's step", "compiled", "interpreted", "ratio", "instructions"
+        "{:34} {:>9} {:>12} {:>7} {:>13} {:>9} {:>7}",
+        "ns of a neuron's step", "compiled", "interpreted", "ratio", "instructions", "C++", "ratio"
     );
     let lif = Free::<true>(LifConfig { surrogate: SURROGATE, ..LifConfig::default() });
     compare::<f32, _, 2>(&lif, 0.1, [0.0, 0.0], "float32");

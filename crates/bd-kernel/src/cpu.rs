@@ -50,6 +50,37 @@ impl Instructions {
         Self(Level::Any)
     }
 
+    /// How many levels there are.
+    pub(crate) const LEVELS: usize = 3;
+
+    /// Which of them these are.
+    pub(crate) fn level(self) -> usize {
+        self.0 as usize
+    }
+
+    /// What allows a C++ compiler to use them.
+    pub(crate) fn flags(self) -> &'static [&'static str] {
+        match self.0 {
+            Level::Any => &[],
+            Level::Avx2 => &["-mavx2", "-mfma"],
+            Level::Avx512 => &["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma"],
+        }
+    }
+
+    /// Bytes of a vector.
+    pub(crate) fn vector_bytes(self) -> usize {
+        match self.0 {
+            Level::Any => 16,
+            Level::Avx2 => 32,
+            Level::Avx512 => 64,
+        }
+    }
+
+    /// Those with vectors of half the length at most, of AVX-512.
+    pub(crate) fn shorter(self) -> Self {
+        Self(self.0.min(Level::Avx2))
+    }
+
     /// Whether these are no more than [any](Self::any) processor has.
     pub fn are_plain(self) -> bool {
         self.0 == Level::Any

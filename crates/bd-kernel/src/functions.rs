@@ -14,8 +14,8 @@
 
 use super::{Cpu, Real};
 
-/// `1 / k!`.
-const INVERSE_FACTORIALS: [f64; 14] = {
+/// The series of `e^x`: `1 / k!`.
+pub(crate) const EXPONENTIAL: [f64; 14] = {
     let mut all = [1.0; 14];
     let mut k = 1;
     while k < 14 {
@@ -25,8 +25,8 @@ const INVERSE_FACTORIALS: [f64; 14] = {
     all
 };
 
-/// `1 / (k + 2)!`.
-const INVERSE_FACTORIALS_OF_PHI_2: [f64; 18] = {
+/// That of [`phi_2`]: `1 / (k + 2)!`.
+pub(crate) const PHI_2: [f64; 18] = {
     let (mut all, mut k) = ([0.5; 18], 1);
     while k < 18 {
         all[k] = all[k - 1] / (k + 2) as f64;
@@ -47,9 +47,9 @@ fn exp_parts<C: Cpu, F: Real>(x: F) -> (F, F) {
 fn exp_rest<C: Cpu, F: Real>(x: F, whole: F) -> F {
     let (high, low) = F::LN_2;
     let r = C::mul_add(whole, -low, C::mul_add(whole, -high, x));
-    let mut sum = F::of(INVERSE_FACTORIALS[F::EXP_TERMS]);
+    let mut sum = F::of(EXPONENTIAL[F::EXP_TERMS]);
     for k in (1..F::EXP_TERMS).rev() {
-        sum = C::mul_add(sum, r, F::of(INVERSE_FACTORIALS[k]));
+        sum = C::mul_add(sum, r, F::of(EXPONENTIAL[k]));
     }
     sum * r
 }
@@ -80,9 +80,9 @@ pub(crate) fn phi_1<C: Cpu, F: Real>(x: F) -> F {
 pub(crate) fn phi_2<C: Cpu, F: Real>(x: F) -> F {
     let y = (phi_1::<C, F>(x) - F::of(1.0)) / x;
     // For |x| < 1.
-    let mut series = F::of(INVERSE_FACTORIALS_OF_PHI_2[F::EXP_TERMS + 4]);
+    let mut series = F::of(PHI_2[F::EXP_TERMS + 4]);
     for n in (0..F::EXP_TERMS + 4).rev() {
-        series = C::mul_add(series, x, F::of(INVERSE_FACTORIALS_OF_PHI_2[n]));
+        series = C::mul_add(series, x, F::of(PHI_2[n]));
     }
     if x.abs() < F::of(1.0) { series } else { y }
 }

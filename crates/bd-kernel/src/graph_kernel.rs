@@ -3,121 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::models::surrogate::Surrogate;
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
+use crate::unit_program::{GNEXT, GY, OVER, SLOPE, units_of_a_row};
 use crate::{
-    AnyKernel, Facts, Formula, Grads, Id, Input, Kernel, Memo, Numbers, Real, Result, Sizes, Tile, UnitFormula,
+    AnyKernel, Compile, Cpu, Facts, Formula, Grads, Input, Instructions, Kernel, Loops, Memo, Numbers, Real, Result,
+    Sizes, Tile, UnitProgram, vectorised,
 };
-
-/// What rows of registers take together at most, in bytes: half of a nearest cache of 32 KiB. But a row has [`WIDTH`] numbers where
-/// instructions are so many that this would leave few.
-const WORKING_SET: usize = 16 << 10;
-
-/// Numbers of a row, at least and at most: below, choosing an instruction costs more than running it.
-const WIDTH: [usize; 2] = [64, 256];
-
-/// A [`UnitFormula`] made ready to run: programs of its step and of its adjoint, and its text. It is worth keeping, for it takes longer to
-/// make than a short scan.
-#[derive(Debug)]
-pub struct UnitProgram {
-    formula: UnitFormula,
-    surrogate: Option<Surrogate>,
-    spikes: bool,
-    /// Whether the adjoint reads the inputs, and each number of state.
-    reads: (bool, Vec<bool>),
-    /// Without and with the distance from the threshold as a result.
-    forward: [Program; 2],
-    backward: Program,
-    /// States that are the output as it was: `spike`. They are written once, after a stretch.
-    repeats: Vec<bool>,
-    /// Whether the slope of the surrogate is worked out before, by a Rust function.
-    slope_before: bool,
-    text: Result<String>,
-}
-
-/// Rows of the adjoint's inputs behind those of ports and state.
-const OVER: usize = 0;
-const SLOPE: usize = 1;
-const GY: usize = 2;
-const GNEXT: usize = 3;
-
-impl UnitProgram {
-    /// Units have a surrogate if they have a threshold, from which they know their distance; `spikes` says whether their output is exactly 0
-    /// or 1.
-    pub fn new(formula: &UnitFormula, surrogate: Option<Surrogate>, spikes: bool) -> Self {
-        let formula = formula.simplified();
-        assert!(surrogate.is_some() == formula.step.over.is_some(), "units have a surrogate if they spike");
-        let (ports, states) = (formula.ports, formula.adjoint.gs.len());
-        let step = &formula.step;
-        let repeats: Vec<bool> =
-            step.next.iter().enumerate().map(|(j, id)| *id == step.y && !formula.step_reads(j)).collect();
-        let results: Vec<(Id, Option<usize>)> = std::iter::once((step.y, None))
-            .chain(step.next.iter().enumerate().map(|(j, id)| (*id, (!repeats[j]).then_some(ports + j))))
-            .collect();
-        let and_over: Vec<_> = results.iter().copied().chain(step.over.map(|over| (over, None))).collect();
-        let forward = [&results, &and_over].map(|results| Program::new(&step.graph, results));
-        let gnext = ports + states + GNEXT;
-        let adjoint = formula.adjoint_with_slope();
-        let pulled: Vec<(Id, Option<usize>)> = (adjoint.gx.iter().map(|id| (*id, None)))
-            .chain(adjoint.gs.iter().enumerate().map(|(j, id)| (*id, Some(gnext + j))))
-            .collect();
-        let backward = Program::new(&adjoint.graph, &pulled);
-        let text = formula.cuda();
-        let slope_before = surrogate.is_some() && formula.has_rust_functions();
-        Self { reads: formula.reads(), repeats, slope_before, text, formula, surrogate, spikes, forward, backward }
-    }
-
-    /// Instructions of a step, and of its adjoint.
-    pub fn instructions(&self) -> [usize; 2] {
-        [self.forward[0].len(), self.backward.len()]
-    }
-
-    /// Step, adjoint and surrogate as CUDA C, see [`UnitFormula::cuda`].
-    pub fn cuda(&self) -> Result<String> {
-        self.text.clone()
-    }
-
-    pub(crate) fn ports(&self) -> usize {
-        self.formula.ports
-    }
-
-    /// Numbers of state that change.
-    pub(crate) fn moving(&self) -> usize {
-        self.formula.moving()
-    }
-
-    pub(crate) fn held(&self) -> usize {
-        self.formula.held()
-    }
-
-    pub(crate) fn sends_spikes(&self) -> bool {
-        self.spikes
-    }
-
-    /// Whether this state is the output as it was.
-    pub(crate) fn repeats(&self, state: usize) -> bool {
-        self.repeats[state]
-    }
-
-    /// The program of a step of which no adjoint comes: its first result is the output.
-    pub(crate) fn stepping(&self) -> &Program {
-        &self.forward[0]
-    }
-
-    /// Units whose samples fill a row of it.
-    pub(crate) fn units_of_a_row<F>(&self, lanes: usize) -> usize {
-        units_of_a_row::<F>(self.stepping(), lanes)
-    }
-
-    fn n_states_kept(&self) -> usize {
-        self.reads.1.iter().filter(|reads| **reads).count()
-    }
-
-    fn kept_states(&self) -> impl Iterator<Item = usize> {
-        (0..self.formula.moving()).filter(|j| self.reads.1[*j])
-    }
-}
 
 /// `n` equal units, interpreted: see [`Program`].
 ///
@@ -156,10 +48,19 @@ impl GraphKernel {
     }
 }
 
-/// Units whose samples fill a row.
-fn units_of_a_row<F>(program: &Program, lanes: usize) -> usize {
-    let width = WORKING_SET / (program.rows() * size_of::<F>());
-    (width.clamp(WIDTH[0], WIDTH[1]) / lanes).max(1)
+struct Flush<'a, F>(&'a mut [F]);
+
+impl<F: Real> Loops for Flush<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        self.0.iter_mut().for_each(|x| *x = x.flushed());
+    }
+}
+
+/// Sets to 0 what is about to underflow.
+#[inline(never)]
+fn flush<F: Real>(instructions: Instructions, numbers: &mut [F]) {
+    vectorised(instructions, Flush(numbers));
 }
 
 /// The units of a row and their samples.
@@ -208,12 +109,12 @@ impl Group {
 
 impl AnyKernel for GraphKernel {
     fn behind(&self, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
-        static KNOWN: Memo<(String, String), Arc<UnitProgram>> = Memo::new();
+        static KNOWN: Memo<(String, String, Compile), Arc<UnitProgram>> = Memo::new();
         let (own, text) = (&self.unit, self.unit.cuda().ok()?);
         let before = before.plain_units().filter(|before| before.n == self.n)?;
-        let unit = KNOWN.get((before.name, text), || {
+        let unit = KNOWN.get((before.name, text, own.compile), || {
             let both = own.formula.behind(&(before.formula)());
-            Arc::new(UnitProgram::new(&both, own.surrogate, own.spikes))
+            Arc::new(UnitProgram::new(&both, own.surrogate, own.spikes).compiled(own.compile))
         });
         Some(Arc::new(Self { n: self.n, unit, held: self.held.clone() }))
     }
@@ -275,7 +176,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
             let mut keeps = Vec::new();
             if tile.keep {
                 keeps.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
-                let over = unit.surrogate.map(|_| group.result(forward, 1 + moving, 1, unit.n_states_kept()));
+                let over = unit.surrogate.map(|_| group.result(forward, unit.over, 1, unit.n_states_kept()));
                 stores.extend(over);
             }
             let steps = Steps {
@@ -346,6 +247,10 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 stores: &stores,
             };
             run_steps(tile.instructions, steps, &mut registers);
+            // As in compiled loops: what is left of a surrogate far from the threshold makes products slow. While it is in the cache.
+            for store in &stores {
+                flush(tile.instructions, &mut grads.xs[store.begin..][..group.units * tile.len()]);
+            }
             for j in 0..moving {
                 grads.state[group.leaf(j)].copy_from_slice(&registers.row(gnext + j)[group.row()]);
             }
@@ -356,7 +261,5 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 }
             }
         }
-        // As in compiled loops: what is left of a surrogate far from the threshold makes products slow.
-        grads.xs.iter_mut().for_each(|x| *x = x.flushed());
     }
 }

@@ -59,17 +59,43 @@ impl Graph {
         }
     }
 
-    /// Without factors that are above 0.
+    /// Something simpler that is at least 0 where `x` is: without factors that are above 0; what a spike was picked by instead of the spike.
     fn of_same_sign(&self, mut x: Id) -> Id {
-        while let Op::Between(Operator::Mul, a, b) = self.operation(x) {
-            let positive = |id| self.known(id).is_some_and(|c| c > 0.0 && c.is_normal());
-            x = match (positive(a), positive(b)) {
-                (true, _) => b,
-                (_, true) => a,
-                _ => break,
-            };
+        let positive = |id| self.known(id).is_some_and(|c| c > 0.0 && c.is_normal());
+        loop {
+            x = match (self.operation(x), self.picked(x)) {
+                (Op::Between(Operator::Mul, a, b), _) if positive(a) => b,
+                (Op::Between(Operator::Mul, a, b), _) if positive(b) => a,
+                (_, Some((by, [above, below]))) if above >= 0.0 && below < 0.0 => by,
+                _ => return x,
+            }
         }
-        x
+    }
+
+    /// What picks one of two constants, and these, of such a pick with or without a constant added.
+    fn picked(&self, x: Id) -> Option<(Id, [f64; 2])> {
+        match self.operation(x) {
+            Op::Pick([by, above, below]) => Some((by, [self.known(above)?, self.known(below)?])),
+            Op::Between(Operator::Add, a, b) => {
+                let (pick, c) = self.known(b).map(|c| (a, c)).or_else(|| Some((b, self.known(a)?)))?;
+                self.picked(pick).map(|(by, values)| (by, values.map(|value| value + c)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The sum of two picks by the same number, of which one is 0 where the other is not: the gradient of what a reset may have changed.
+    fn sum_of_picks(&mut self, a: Id, b: Id) -> Option<Id> {
+        let (Op::Pick([by, a, a_below]), Op::Pick([same, b, b_below])) = (self.operation(a), self.operation(b)) else {
+            return None;
+        };
+        let zero = |id| self.known(id) == Some(0.0);
+        let (above, below) = match by == same {
+            true if zero(a_below) && zero(b) => (a, b_below),
+            true if zero(a) && zero(b_below) => (b, a_below),
+            _ => return None,
+        };
+        Some(if above == below { above } else { self.push(Op::Pick([by, above, below])) })
     }
 
     fn simple_function(&mut self, function: Function, x: Id) -> Id {
@@ -94,6 +120,7 @@ impl Graph {
                 let recip = self.constant(b.recip());
                 self.push(Op::Between(Mul, a, recip))
             }
+            (Add, None, None) => self.sum_of_picks(a, b).unwrap_or_else(|| self.push(Op::Between(Add, a, b))),
             _ => self.push(Op::Between(operator, a, b)),
         }
     }
@@ -112,5 +139,23 @@ mod tests {
         let (graph, results) = listing.graph().simplified(&[y.id()]);
         assert_eq!(graph.statements(&results), "    const real t2 = x * real(2.5e-1);\n");
         assert_eq!(graph.evaluate(&results, &[3.0]), [0.75]);
+    }
+
+    /// A reset adds 2 where `x >= 0`, by the spike. The gradient passes it unchanged, and asks for no spike.
+    #[test]
+    fn the_gradient_of_a_reset_by_an_addition_is_none_of_its_business() {
+        let listing = Listing::new();
+        let [x, s, g] = ["x", "s", "g"].map(|name| listing.name(name));
+        let spike = x.heaviside().shift(-0.5);
+        let next = spike.pick(s.clone().shift(2.0), s.clone());
+        let mut graph = listing.graph();
+        let by_s = graph.gradient(&[(next.id(), g.id())], &[s.id()]);
+        let (gradient, results) = graph.simplified(&by_s);
+        assert_eq!(gradient.operand(results[0]), "g");
+        let (step, results) = graph.simplified(&[next.id()]);
+        assert_eq!(step.statements(&results).lines().count(), 2, "{}", step.statements(&results));
+        for (x, next) in [(-1.0, 0.5), (0.0, 2.5), (f64::NAN, 0.5)] {
+            assert_eq!(step.evaluate(&results, &[x, 0.5, 0.0]), [next]);
+        }
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn allocate(lowered: Lowered, replaced: &[Option<usize>]) -> Program 
         done.push((to, copy(ends[which])));
         ends[which] = to;
     }
-    Program { instructions: done, inputs, rows: rows.into(), results: ends }
+    let stored = ends.iter().zip(replaced).filter(|(_, input)| input.is_none()).map(|(row, _)| *row).collect();
+    Program { instructions: done, inputs, rows: rows.into(), results: ends, stored, compiled: None }
 }
 
 fn copy(a: Row) -> Instruction {

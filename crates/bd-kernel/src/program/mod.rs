@@ -4,6 +4,9 @@
 //! numbers, one for each neuron and sample of a tile, so that choosing the loop costs little beside running it. What is
 //! left are reads and writes of the nearest cache, and so an instruction does as much as it can: see [`Instruction`].
 
+use std::sync::Arc;
+
+use crate::compiled::{Compiled, Source};
 use crate::{Graph, Id};
 
 mod allocate;
@@ -61,7 +64,7 @@ impl<K> Instruction<K> {
     }
 
     /// With constants of another type.
-    fn with<L>(self, of: impl Fn(K) -> L) -> Instruction<L> {
+    pub(crate) fn with<L>(self, of: impl Fn(K) -> L) -> Instruction<L> {
         match self {
             Self::Affine { a, k, l } => Instruction::Affine { a, k: of(k), l: of(l) },
             Self::Sum { a, b, k, l, m } => Instruction::Sum { a, b, k: of(k), l: of(l), m: of(m) },
@@ -89,6 +92,9 @@ pub struct Program {
     inputs: usize,
     rows: usize,
     results: Vec<Row>,
+    /// Of results that replace no input.
+    stored: Vec<Row>,
+    compiled: Option<Arc<Compiled>>,
 }
 
 impl Program {
@@ -99,6 +105,23 @@ impl Program {
         let lowered = lower::lower(&graph, &ids);
         let replaced: Vec<Option<usize>> = results.iter().map(|(_, replaced)| *replaced).collect();
         allocate::allocate(lowered, &replaced)
+    }
+
+    /// The same, compiled when it first runs. `kept` are inputs that are written down before each step.
+    pub(crate) fn compiled(mut self, kept: impl Iterator<Item = usize>) -> Self {
+        self.compiled = Some(Arc::new(Compiled::new(Source {
+            instructions: self.instructions.clone(),
+            inputs: self.inputs,
+            rows: self.rows,
+            kept: kept.map(|input| input as Row).collect(),
+            stored: self.stored.clone(),
+        })));
+        self
+    }
+
+    /// What has become of its compiled loops.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = Result<String, String>> {
+        self.compiled.iter().flat_map(|compiled| compiled.outcomes())
     }
 
     /// Rows that it needs, inputs included.

@@ -1,6 +1,9 @@
 //! The interpreter: one loop over the numbers of a row for each instruction.
 
+use std::sync::Arc;
+
 use super::{Instruction, Program, Row};
+use crate::compiled::Compiled;
 use crate::cpu::{Cpu, Instructions, Loops, vectorised};
 use crate::functions::{exp, phi_1, phi_2, sigmoid, tanh};
 use crate::lanes::{read, write};
@@ -29,9 +32,14 @@ impl<F: Real> Registers<F> {
         &self.numbers[row * self.width..][..self.width]
     }
 
-    fn places(&mut self) -> Vec<Place<F>> {
-        let rows = self.numbers.chunks_exact_mut(self.width);
-        rows.map(|row| Place { begin: row.as_mut_ptr(), apart: CHUNK }).collect()
+    /// Numbers of a row.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Where the rows begin.
+    pub(crate) fn begins(&mut self) -> Vec<*mut F> {
+        self.numbers.chunks_exact_mut(self.width).map(<[F]>::as_mut_ptr).collect()
     }
 
     /// A row, to be written.
@@ -46,6 +54,7 @@ pub(crate) struct Loaded<F> {
     instructions: Vec<(Row, Instruction<F>)>,
     /// Rows from here on do not occur.
     rows: usize,
+    compiled: Option<Arc<Compiled>>,
 }
 
 impl Program {
@@ -57,7 +66,7 @@ impl Program {
             .iter()
             .flat_map(|(to, instruction)| instruction.clone().reads().map(|row| *row).chain([*to]).collect::<Vec<_>>());
         let rows = rows.map(|row| usize::from(row) + 1).max().unwrap_or(0);
-        Loaded { instructions, rows }
+        Loaded { instructions, rows, compiled: self.compiled.clone() }
     }
 }
 
@@ -97,9 +106,18 @@ pub(crate) struct Steps<'a, 'b, F> {
     pub(crate) stores: &'a [Channel],
 }
 
-/// The program once for each step. Compiled once for all programs.
+/// The program once for each step, by its compiled loop if it has one. The interpreter is there once for all programs.
 #[inline(never)]
-pub(crate) fn run_steps<F: Real>(instructions: Instructions, steps: Steps<'_, '_, F>, registers: &mut Registers<F>) {
+pub(crate) fn run_steps<F: Real>(
+    instructions: Instructions,
+    mut steps: Steps<'_, '_, F>,
+    registers: &mut Registers<F>,
+) {
+    if let Some(compiled) = &steps.program.compiled
+        && compiled.run(instructions, &mut steps, registers)
+    {
+        return;
+    }
     vectorised(instructions, Running { steps, registers });
 }
 
@@ -121,7 +139,8 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
         let Steps { program, steps, backward, lanes, units, read, loads, written, keeps, stores } = self.steps;
         let (apart, width) = (steps * lanes, self.registers.width);
         assert!(program.rows <= self.registers.rows && width.is_multiple_of(CHUNK) && units * lanes <= width);
-        let mut places = self.registers.places();
+        let mut places =
+            self.registers.begins().into_iter().map(|begin| Place { begin, apart: CHUNK }).collect::<Vec<_>>();
         // Where a chunk has the samples of one unit, instructions read and write the series themselves.
         let direct = lanes == CHUNK && units * lanes == width;
         let bound = |channel: &&Channel| direct && channel.own;
