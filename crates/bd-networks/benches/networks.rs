@@ -1,14 +1,14 @@
 //! Networks of `examples/networks`: one second in steps of 0.1 ms.
 //!
-//!     cargo bench -p bd-networks --bench networks -- [--threads N] [--rounds N] [--dtype float32|float64] [--json] [NAME ..]
+//!     cargo bench -p bd-networks --bench networks -- [--threads N] [--rounds N] [--dtype float32|float64] [--compile] [--json] [NAME ..]
 //!
 //! Prints for each network and dtype seconds to draw it and to run it (the least of the rounds), and rate and regularity of its
 //! populations after the first 200 ms. `scripts/bench networks` compares with Brian2 and NEST.
 
 use std::time::Instant;
 
-use bd_kernel::Real;
-use bd_networks::{Activity, Network, Simulation};
+use bd_kernel::{Compile, Real};
+use bd_networks::{Activity, Network, Options, Simulation};
 
 const MS: f64 = 1000.0;
 const DISCARDED_MS: f64 = 200.0;
@@ -17,6 +17,7 @@ struct Settings {
     threads: usize,
     rounds: usize,
     json: bool,
+    compile: Compile,
 }
 
 fn measure<F: Real>(name: &str, dtype: &str, network: &Network, settings: &Settings) {
@@ -26,8 +27,11 @@ fn measure<F: Real>(name: &str, dtype: &str, network: &Network, settings: &Setti
         let begin = Instant::now();
         let none = |_: &str| Err("these networks need no file".to_owned());
         let trains = |_: &str| Err("these networks need no file".to_owned());
-        let mut simulation = Simulation::<F>::new(network, 1, settings.threads, &none, &trains).expect("it is right");
+        let options = Options { seed: 1, threads: settings.threads, compile: settings.compile };
+        let mut simulation = Simulation::<F>::new(network, options, &none, &trains).expect("it is right");
         built = built.min(begin.elapsed().as_secs_f64());
+        // The first steps compile.
+        simulation.advance(1);
         let begin = Instant::now();
         simulation.advance(steps(MS));
         ran = ran.min(begin.elapsed().as_secs_f64());
@@ -69,6 +73,7 @@ fn main() {
         threads: number("--threads", 1),
         rounds: number("--rounds", 3),
         json: words.iter().any(|word| word == "--json"),
+        compile: if words.iter().any(|word| word == "--compile") { Compile::IfFound } else { Compile::Never },
     };
     let dtypes = words.iter().position(|word| word == "--dtype").and_then(|at| words.get(at + 1));
     let mut names: Vec<&str> =

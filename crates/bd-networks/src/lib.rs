@@ -6,7 +6,7 @@
 //! | [`NetworkText`], [`ProjectionText`], [`BackgroundText`], [`Connect`] | a network as it is written in a file |
 //! | [`Network`], [`Population`], [`Projection`], [`Background`] | the checked network |
 //! | [`Edges`] | the synapses of a projection, drawn from a seed |
-//! | [`Simulation`], [`Recording`] | all neurons over time, on threads |
+//! | [`Simulation`], [`Options`], [`Recording`] | all neurons over time, on threads |
 //! | [`Activity`] | rate, regularity and synchrony of a population |
 //!
 //! # A step
@@ -37,5 +37,5 @@ pub use bd_equations::{Error, Position, Result};
 pub use connect::{Connect, EdgeList, Layout, Profile};
 pub use edges::{Each, Edges};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
-pub use simulation::{PopulationSpikes, Recording, Simulation, SpikeTrain, Trace};
+pub use simulation::{Options, PopulationSpikes, Recording, Simulation, SpikeTrain, Trace};
 pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};

@@ -6,10 +6,10 @@ mod noise;
 mod worker;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use bd_equations::{Error, Result};
-use bd_kernel::{Instructions, NeuronGroup, NeuronNumber, Real, Rng};
+use bd_kernel::{Compile, Instructions, NeuronGroup, NeuronNumber, Real, Rng};
 
 use crate::barrier::Barrier;
 use crate::connect::{Connect, EdgeList};
@@ -87,15 +87,32 @@ pub struct Recording<F> {
     pub traces: Vec<Trace<F>>,
 }
 
+/// How a network is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Of all that is drawn.
+    pub seed: u64,
+    /// Threads, at least one. They change no number.
+    pub threads: usize,
+    /// Whether the loops of neurons are compiled, where there is a compiler. It changes no number.
+    pub compile: Compile,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 0, threads: 1, compile: Compile::Never }
+    }
+}
+
 impl<F: Real> Simulation<F> {
-    /// Draws synapses and initial values from a seed. `files` reads a file of synapses, `trains` one of spikes: pairs of time in ms and neuron.
+    /// Draws synapses and initial values. `files` reads a file of synapses, `trains` one of spikes.
     pub fn new(
         network: &Network,
-        seed: u64,
-        threads: usize,
+        options: Options,
         files: &dyn Fn(&str) -> Result<EdgeList, String>,
         trains: &dyn Fn(&str) -> Result<SpikeTrain, String>,
     ) -> Result<Self> {
+        let Options { seed, threads, compile } = options;
         let edges: Vec<Edges<F>> = draw_all(network, seed, threads.max(1), files)?;
         let timing = timing(network, &edges);
         let mut channels: Vec<Channel> = Vec::new();
@@ -111,7 +128,9 @@ impl<F: Real> Simulation<F> {
         let mut workers: Vec<Worker<F>> = (0..threads.max(1)).map(|_| Worker::new(network, &channels)).collect();
         for (at, population) in network.populations.iter().enumerate() {
             match &population.source {
-                Source::Neurons(neurons) => share(network, at, neurons, seed, (timing, &channels), &mut workers)?,
+                Source::Neurons(neurons) => {
+                    share(network, at, neurons, (seed, compile), (timing, &channels), &mut workers)?
+                }
                 Source::Poisson { probability } => {
                     let rng = Rng::new(seed, &format!("{}.poisson", population.name));
                     for (worker, range) in shares(population.n, 1, workers.len()) {
@@ -151,6 +170,18 @@ impl<F: Real> Simulation<F> {
     /// How many synapses there are.
     pub fn synapses(&self) -> usize {
         self.deliveries.iter().map(|delivery| delivery.edges.len()).sum()
+    }
+
+    /// For each population of neurons, in one line, whether its loops are compiled, as far as they have run, and why not.
+    pub fn outcomes(&self) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
+        for part in self.workers.iter().flat_map(|worker| &worker.parts) {
+            let name = &self.network.populations[part.population].name;
+            if !found.iter().any(|(known, _)| known == name) {
+                found.push((name.clone(), part.unit.outcome()));
+            }
+        }
+        found
     }
 
     /// Steps that were made.
@@ -287,7 +318,7 @@ fn share<F: Real>(
     network: &Network,
     at: usize,
     neurons: &Neurons,
-    seed: u64,
+    (seed, compile): (u64, Compile),
     (timing, channels): (Timing, &[Channel]),
     workers: &mut [Worker<F>],
 ) -> Result<()> {
@@ -295,7 +326,7 @@ fn share<F: Real>(
     let within = |error: Error| Error { part: format!("population.{}.{}", population.name, error.part), ..error };
     let model = &neurons.model;
     let constants = model.constants(network.dt_ms).map_err(within)?;
-    let unit = std::sync::Arc::new(model.program_of(&neurons.targets, &constants));
+    let unit = Arc::new(model.program_of(&neurons.targets, &constants).compiled(compile));
     let all = |what: &str, draw: &dyn Fn(&mut Rng) -> f64| -> Vec<F> {
         let mut rng = Rng::new(seed, &format!("{}.{what}", population.name));
         (0..population.n).map(|_| F::of(draw(&mut rng))).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bd_networks::{EdgeList, Network, Simulation};
+use bd_networks::{EdgeList, Network, Options, Simulation};
 use serde::Deserialize;
 
 /// What Brian2 was given, and did.
@@ -63,7 +63,8 @@ fn all_spikes_are_those_of_brian2() {
     };
     for run in &golden.runs {
         let network = Network::parse(&toml(&run.name)).unwrap();
-        let mut simulation = Simulation::<f64>::new(&network, 0, 2, &files, &trains).unwrap();
+        let mut simulation =
+            Simulation::<f64>::new(&network, Options { threads: 2, ..Options::default() }, &files, &trains).unwrap();
         simulation.advance(golden.steps);
         let recording = simulation.recording();
         for (population, theirs) in &run.spikes {

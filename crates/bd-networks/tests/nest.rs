@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bd_networks::{EdgeList, Network, Simulation};
+use bd_networks::{EdgeList, Network, Options, Simulation};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -52,7 +52,8 @@ fn all_spikes_are_those_of_nest() {
             |i: u32| (1..golden.steps).filter(move |step| hashed(100_000_000 + i * 8192 + step).is_multiple_of(200));
         Ok((0..100).flat_map(|i| spikes(i).map(move |step| (0.1 * f64::from(step), i))).collect())
     };
-    let mut simulation = Simulation::<f64>::new(&network, 0, 2, &synapses, &trains).unwrap();
+    let mut simulation =
+        Simulation::<f64>::new(&network, Options { threads: 2, ..Options::default() }, &synapses, &trains).unwrap();
     assert_eq!(simulation.synapses(), golden.synapses);
     simulation.advance(golden.steps.into());
     let recording = simulation.recording();

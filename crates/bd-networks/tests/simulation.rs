@@ -1,7 +1,10 @@
 //! Simulations against single steps of single neurons, in float64.
 
 use bd_equations::Target;
-use bd_networks::{Each, EdgeList, Edges, Network, PopulationSpikes, Recording, Simulation, Source, SpikeTrain};
+use bd_kernel::Compile;
+use bd_networks::{
+    Each, EdgeList, Edges, Network, Options, PopulationSpikes, Recording, Simulation, Source, SpikeTrain,
+};
 
 const NETWORK: &str = r#"
 dt_ms = 0.1
@@ -76,9 +79,10 @@ fn no_trains(_: &str) -> Result<SpikeTrain, String> {
     Err("there is none".into())
 }
 
-fn simulated(toml: &str, threads: usize, parts: &[u64]) -> (Simulation<f64>, Recording<f64>) {
+fn simulated(toml: &str, threads: usize, compile: Compile, parts: &[u64]) -> (Simulation<f64>, Recording<f64>) {
     let network = Network::parse(toml).unwrap();
-    let mut simulation = Simulation::new(&network, 1, threads, &no_edges, &no_trains).unwrap();
+    let mut simulation =
+        Simulation::new(&network, Options { seed: 1, threads, compile }, &no_edges, &no_trains).unwrap();
     parts.iter().for_each(|steps| simulation.advance(*steps));
     let recording = simulation.recording();
     (simulation, recording)
@@ -95,7 +99,8 @@ fn by_steps(toml: &str, given: &PopulationSpikes, steps: u64) -> (Spikes, States
     let network = Network::parse(toml).unwrap();
     let edges: Vec<Edges<f64>> =
         network.projections.iter().map(|projection| projection.edges(0.1, 1, &no_edges).unwrap()).collect();
-    let initial = Simulation::<f64>::new(&network, 1, 1, &no_edges, &no_trains).unwrap();
+    let initial =
+        Simulation::<f64>::new(&network, Options { seed: 1, ..Options::default() }, &no_edges, &no_trains).unwrap();
     let mut states: Vec<Vec<Vec<f64>>> = Vec::new();
     for population in &network.populations {
         let Source::Neurons(neurons) = &population.source else {
@@ -164,7 +169,7 @@ fn network(delay: &str, input: &str, background: bool) -> String {
 fn a_simulation_is_its_single_steps() {
     for (delay, input) in [("0*ms", "0*ms"), ("0.3*ms", "0*ms"), ("2.5*ms", "1*ms")] {
         let toml = network(delay, input, false);
-        let (simulation, recording) = simulated(&toml, 1, &[400]);
+        let (simulation, recording) = simulated(&toml, 1, Compile::Never, &[400]);
         let given = recording.spikes.iter().find(|spikes| spikes.population == "in").unwrap();
         assert!(given.spikes.len() > 40, "{} spikes come in", given.spikes.len());
         let (spikes, states) = by_steps(&toml, given, 400);
@@ -185,15 +190,28 @@ fn a_simulation_is_its_single_steps() {
 fn neither_threads_nor_parts_change_a_bit() {
     for delay in ["0*ms", "0.3*ms", "2.5*ms"] {
         let toml = network(delay, "0*ms", true);
-        let (_, expected) = simulated(&toml, 1, &[333]);
+        let (_, expected) = simulated(&toml, 1, Compile::Never, &[333]);
         assert_eq!(expected.traces.iter().map(|trace| &trace.name[..]).collect::<Vec<_>>(), ["E.v", "I.spike", "X.w"]);
         assert!(expected.traces.iter().all(|trace| trace.values.iter().all(|values| values.len() == 333)));
         for threads in [1, 2, 3, 7] {
             for parts in [&[333][..], &[1, 1, 3, 17, 11, 100, 200], &[5, 0, 328]] {
-                let (_, found) = simulated(&toml, threads, parts);
+                let (_, found) = simulated(&toml, threads, Compile::Never, parts);
                 assert_eq!(found, expected, "{threads} threads, {parts:?}");
             }
         }
+    }
+}
+
+/// If there is a C++ compiler; without, the interpreter does the same.
+#[test]
+fn compiled_loops_change_no_bit() {
+    let toml = network("0.3*ms", "0*ms", true);
+    let (_, expected) = simulated(&toml, 1, Compile::Never, &[200]);
+    for parts in [&[200][..], &[7, 93, 100]] {
+        let (simulation, found) = simulated(&toml, 2, Compile::IfFound, parts);
+        assert_eq!(found, expected, "{parts:?}");
+        let outcomes = simulation.outcomes();
+        assert_eq!(outcomes.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["E", "I", "X"]);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::bits::WriteBits;
 use crate::program::{CHUNK, Channel, Loaded, Registers, Steps, run_steps};
-use crate::{Block, Instructions, LANES, Real, UnitProgram, vectorised};
+use crate::{Block, Compile, Instructions, LANES, Real, UnitProgram, vectorised};
 
 /// Neurons side by side, whose states stay in the rows of an interpreter from one call to the next.
 ///
@@ -63,9 +63,14 @@ impl<F: Real> NeuronGroup<F> {
     /// Most steps that are made at once, so that outputs stay in the nearest cache.
     pub const STEPS: usize = 16;
 
-    /// As many neurons of a unit as one group has at most.
+    /// As many neurons of a unit as one group has at most: what an interpreter works on in its nearest cache, and more for a compiled loop,
+    /// which takes as long to call and less to run.
     pub fn most(unit: &UnitProgram) -> usize {
-        CHUNK * unit.units_of_a_row::<F>(CHUNK)
+        const COMPILED: usize = 16;
+        match unit.compile {
+            Compile::Never => CHUNK * unit.units_of_a_row::<F>(CHUNK),
+            Compile::IfFound => CHUNK * COMPILED,
+        }
     }
 
     /// Groups for `n` neurons. All their numbers are 0 at first.

@@ -135,6 +135,7 @@ impl<F: Real> Port<F> {
 pub(crate) struct Part<F: Real> {
     pub(crate) population: usize,
     pub(crate) range: Range<usize>,
+    pub(crate) unit: Arc<UnitProgram>,
     groups: Vec<NeuronGroup<F>>,
     /// By target.
     pub(crate) ports: Vec<Port<F>>,
@@ -166,7 +167,7 @@ impl<F: Real> Part<F> {
     pub(crate) fn new(population: usize, range: Range<usize>, unit: &Arc<UnitProgram>) -> Self {
         let groups = NeuronGroup::groups(range.len(), unit);
         let traced = Traced { states: Vec::new(), sent: false, values: Vec::new(), block: Block::default() };
-        Self { population, range, groups, ports: Vec::new(), noises: Vec::new(), traced }
+        Self { population, range, unit: Arc::clone(unit), groups, ports: Vec::new(), noises: Vec::new(), traced }
     }
 
     /// Sets a number of its neurons.
