@@ -16,6 +16,7 @@
 //! | [`models`] | the loops of models |
 //! | [`convolutions`] | features of whole sequences by random convolutions |
 //! | [`Rng`] | random numbers as a function of a seed, a name and a counter |
+//! | [`Cache`] | what compilers have made, on disk |
 //! | [`portable`] | functions that give the same bytes on every machine |
 //! | [`Block`], [`Workspaces`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
 //!
@@ -23,6 +24,7 @@
 
 mod bits;
 mod block;
+mod cache;
 mod chain;
 mod compiled;
 pub mod convolutions;
@@ -67,6 +69,7 @@ mod workspaces;
 
 pub use bits::{Bits, bits_len};
 pub use block::Block;
+pub use cache::Cache;
 pub use chain::KernelChain;
 pub use compiled::Compile;
 pub use cpu::{Cpu, Instructions, Loops, vectorised};

@@ -1,18 +1,16 @@
 //! CUDA as a [`Backend`]: NVRTC, NVIDIA's driver, and libtorch's current stream.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
-use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Backend, Launch, Module};
+use bd_kernel::Cache;
 use tch::Kind;
 
 use crate::cuda::Driver;
 use crate::error::{Error, Result};
 use crate::nvrtc::Nvrtc;
-
-mod cache;
 
 type Status = c_int;
 type Handle = *mut c_void;
@@ -30,8 +28,8 @@ pub(super) struct Cuda {
     /// Compute capability.
     capability: (c_int, c_int),
     api: Api,
-    /// Where compiled texts are kept, if there is a place.
-    cache: Option<PathBuf>,
+    /// Where compiled texts are kept.
+    cache: Cache,
 }
 
 /// Functions of the driver for one device, in its primary context: that of libtorch.
@@ -55,16 +53,29 @@ impl Cuda {
         let capability = (gpu.capability.0 as c_int, gpu.capability.1 as c_int);
         let arch = format!("sm_{}{}", capability.0, capability.1);
         let target = format!("{arch} {}", nvrtc.identity()?);
-        Ok(Self { nvrtc, arch, target, shared_bytes, processors, capability, api, cache: cache::folder() })
+        Ok(Self {
+            nvrtc,
+            arch,
+            target,
+            shared_bytes,
+            processors,
+            capability,
+            api,
+            cache: Cache::of_user("cuda", "cubin"),
+        })
     }
 }
 
 impl Backend for Cuda {
     fn compile(&self, text: &str) -> Result<Box<dyn Module>> {
-        let compile = || self.nvrtc.compile(text, &self.arch);
-        let cubin = match &self.cache {
-            Some(folder) => cache::get_or_make(folder, text, &self.target, compile)?,
-            None => compile()?,
+        let name = Cache::name(text, &self.target);
+        let cubin = match self.cache.found(&name) {
+            Some((_, cubin)) => cubin,
+            None => {
+                let made = self.nvrtc.compile(text, &self.arch)?;
+                self.cache.keep(&name, &made);
+                made
+            }
         };
         Ok(Box::new(Loaded {
             api: self.api.clone(),

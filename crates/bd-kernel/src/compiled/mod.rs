@@ -11,10 +11,9 @@ use std::sync::OnceLock;
 use libloading::Library;
 
 use crate::program::{Channel, Instruction, Registers, Row, Steps};
-use crate::{Block, Function, Instructions, Real};
+use crate::{Block, Cache, Function, Instructions, Real};
 use compiler::Compiler;
 
-mod cache;
 mod compiler;
 mod text;
 
@@ -203,15 +202,17 @@ impl<F: Real> Steps<'_, '_, F> {
 fn load<F: Real>(source: &Source, instructions: Instructions) -> Result<Loaded, String> {
     let (text, calls) = text::text::<F>(source, instructions);
     let (compiler, flags) = (Compiler::of_this_machine()?, instructions.flags());
-    let (name, folder) = (cache::name(&text, &compiler.identity(flags)), cache::folder());
-    if let Some(file) = folder.as_ref().and_then(|folder| cache::found(folder, &name)) {
+    let (name, cache) = (Cache::name(&text, &compiler.identity(flags)), Cache::of_user("loops", "so"));
+    if let Some((file, _)) = cache.found(&name) {
         return open(&file, calls, Some((file.clone(), true)));
     }
     let work = tempfile::tempdir().map_err(|error| format!("there is no temporary folder: {error}"))?;
     let [from, to] = ["loops.cpp", "loops.so"].map(|name| work.path().join(name));
     std::fs::write(&from, text).map_err(|error| format!("{}: {error}", from.display()))?;
     compiler.compile(&from, flags, &to)?;
-    match folder.and_then(|folder| cache::keep(&folder, &name, &to)) {
+    let library = std::fs::read(&to).map_err(|error| format!("{}: {error}", to.display()))?;
+    // Loaders read no further than a library's last section, so that a hash may stand behind it.
+    match cache.keep(&name, &library) {
         Some(file) => open(&file, calls, Some((file.clone(), false))),
         // A library that is loaded stays when its file goes.
         None => open(&to, calls, None),
