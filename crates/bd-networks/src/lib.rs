@@ -7,6 +7,7 @@
 //! | [`Network`], [`Population`], [`Projection`], [`Background`] | the checked network |
 //! | [`Edges`] | the synapses of a projection, drawn from a seed |
 //! | [`Simulation`], [`Recording`] | all neurons over time, on threads |
+//! | [`Bytes`] | the memory of a simulation, before it is built |
 //! | [`Activity`] | rate, regularity and synchrony of a population |
 //!
 //! # A step
@@ -26,6 +27,7 @@ mod activity;
 mod barrier;
 mod build;
 mod connect;
+mod cost;
 mod edges;
 mod network;
 mod place;
@@ -35,7 +37,9 @@ mod text;
 pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};
 pub use connect::{Connect, EdgeList};
+pub use cost::Bytes;
 pub use edges::{Each, Edges};
 pub use network::{Background, Network, Neurons, Population, Projection, Scaled, Source};
+pub use place::located;
 pub use simulation::{PopulationSpikes, Recording, Simulation, Trace};
 pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};
