@@ -59,6 +59,11 @@ pub struct Simulated {
 }
 
 impl Simulated {
+    /// How many seconds were simulated in a second, building and writing aside.
+    pub fn times_real_time(&self) -> f64 {
+        self.report.duration_ms() / 1e3 / self.seconds.of("run").unwrap_or(f64::NAN)
+    }
+
     /// Marks the run as done, or as stopped: its folder.
     pub fn finish(self) -> Result<PathBuf> {
         match self.stopped {
