@@ -154,7 +154,7 @@ fn run<F: Real + Element>(
         .map_err(|error| source.wrong(error))?;
     seconds.lap("build");
     let synapses = simulation.synapses();
-    listener.say(&format!("synapses  {}", plural(synapses, "synapse")));
+    listener.say(&format!("network   {}, {}", plural(network.populations.len(), "population"), plural(synapses, "synapse")));
     let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener);
     let recording: Recording<F> = simulation.recording();
     drop(simulation);
