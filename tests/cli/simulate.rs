@@ -51,8 +51,18 @@ fn a_network_leaves_a_folder_and_a_table() {
     assert!(last.contains(" synapses drawn in ") && last.contains("; 300 ms simulated in "), "{last}");
     assert!(ended.stderr.contains("run       run ("), "{}", ended.stderr);
     let files = [
-        "activity.json", "config.json", "manifest.json", "network.toml", "plots/raster.png", "plots/raster.svg", "plots/rates.png",
-        "plots/rates.svg", "plots/traces.png", "plots/traces.svg", "spikes.npz", "traces.npz",
+        "activity.json",
+        "config.json",
+        "manifest.json",
+        "network.toml",
+        "plots/raster.png",
+        "plots/raster.svg",
+        "plots/rates.png",
+        "plots/rates.svg",
+        "plots/traces.png",
+        "plots/traces.svg",
+        "spikes.npz",
+        "traces.npz",
     ];
     let mut expected: Vec<String> = files.iter().map(|file| format!("run/{file}")).collect();
     expected.extend(["net.toml", "run", "run/.lock", "run/plots"].map(str::to_owned));
@@ -74,10 +84,23 @@ fn json_and_files_are_those_of_a_seed() {
     let one = run("one", &["--threads", "1"]);
     let keys: Vec<&String> = one.as_object().unwrap().keys().collect();
     let expected = [
-        "dt_ms", "steps", "from_ms", "to_ms", "synapses", "populations", "job", "run", "stopped", "seconds", "times_real_time",
+        "dt_ms",
+        "steps",
+        "from_ms",
+        "to_ms",
+        "synapses",
+        "populations",
+        "job",
+        "run",
+        "stopped",
+        "seconds",
+        "times_real_time",
     ];
     assert_eq!(keys, expected);
-    assert_eq!((&one["job"], &one["run"], &one["steps"], &one["stopped"]), (&"simulate".into(), &"one".into(), &1000.into(), &false.into()));
+    assert_eq!(
+        (&one["job"], &one["run"], &one["steps"], &one["stopped"]),
+        (&"simulate".into(), &"one".into(), &1000.into(), &false.into())
+    );
     assert!(one["times_real_time"].as_f64().unwrap() > 0.0 && one["seconds"]["build"].is_number());
     run("two", &["--threads", "2"]);
     run("other", &["--seed", "1"]);
@@ -103,18 +126,30 @@ fn what_cannot_be_is_refused() {
     };
     refused(&["0"], 2, "duration_ms (--duration-ms) is 0; it must be a number above 0");
     refused(&["1e9"], 2, "it must be from 0.1 to 100000000 in steps of 0.1 ms, at most 1e9");
-    refused(&["10", "--discard-ms", "10"], 2, "discard_ms (--discard-ms) is 10; it must be from 0 on and below the duration of 10 ms");
+    refused(
+        &["10", "--discard-ms", "10"],
+        2,
+        "discard_ms (--discard-ms) is 10; it must be from 0 on and below the duration of 10 ms",
+    );
     refused(&["10", "--dtype", "f16"], 2, "dtype is f16; it must be f32 or f64");
     refused(&["10", "--threads", "0"], 2, "threads is 0; this machine allows 1 to ");
     fs::create_dir(desk.path("there")).unwrap();
     refused(&["10", "--out", "there"], 5, "it exists; name a new folder or remove it");
     refused_by(&desk, &["simulate", "none.toml", "--duration-ms", "1"], 7, "none.toml: cannot be read: No such file");
     with("\"lif\"", "\"liff\"");
-    refused(&["10"], 2, "bd: net.toml, line 4, column 1: population.E.neuron: 'liff' is no neuron of the zoo. Is 'lif' meant?");
+    refused(
+        &["10"],
+        2,
+        "bd: net.toml, line 4, column 1: population.E.neuron: 'liff' is no neuron of the zoo. Is 'lif' meant?",
+    );
     with("\"1*mV\"", "\"1*pA\"");
-    refused(&["10"], 2, "bd: net.toml, line 13, column 1: projection.1.weight: what arrives there is of unit volt, and '1*pA' of unit ampere");
+    refused(
+        &["10"],
+        2,
+        "bd: net.toml, line 13, column 1: projection.1.weight: what arrives there is of unit volt, and '1*pA' of unit ampere",
+    );
     with("delay = \"1.5*ms\"", "delay = \"1.5*ms\"\ndely = 1");
-    refused(&["10"], 2, "net.toml, line 15, column 1: projection.1.dely: ");
+    refused(&["10"], 2, "net.toml, line 15, column 1: there is no key 'dely' here. Is 'delay' meant?");
     with("{ rule = \"fixed_probability\", p = 0.5 }", "{ rule = \"from_file\", file = \"edges.csv\" }");
     refused(&["10"], 7, "edges.csv: cannot be read");
     fs::write(desk.path("edges.csv"), "source,target\n19,4\n3,5\n").unwrap();
@@ -131,16 +166,22 @@ fn a_signal_ends_it_with_what_it_has() {
     fs::write(desk.path("net.toml"), NETWORK.split("[record]").next().unwrap()).unwrap();
     let mut command = bd_that_hears_signals();
     let command = command.args(["simulate", "net.toml", "--duration-ms", "1e8", "--json", "--out", "run"]);
-    let child = command.current_dir(desk.path("")).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child =
+        command.current_dir(desk.path("")).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !desk.path("run/manifest.json").exists() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
     let ended = ended(child.wait_with_output().unwrap());
     assert_eq!(ended.code, 143, "{}", ended.stderr);
-    assert!(ended.stderr.contains("stopped by a signal; run is kept, with what was simulated until then"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("stopped by a signal; run is kept, with what was simulated until then"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(json_of(&desk, "run/manifest.json")["status"], "stopped");
-    let (found, activity): (Value, Value) = (serde_json::from_str(&ended.stdout).unwrap(), json_of(&desk, "run/activity.json"));
+    let (found, activity): (Value, Value) =
+        (serde_json::from_str(&ended.stdout).unwrap(), json_of(&desk, "run/activity.json"));
     assert_eq!((&found["stopped"], &found["steps"]), (&true.into(), &activity["steps"]));
     let spikes = Arrays::read(&desk.path("run/spikes.npz")).unwrap();
     let end = activity["to_ms"].as_f64().unwrap();

@@ -3,9 +3,9 @@
 use bd_equations::{Draw, Error, Quantity, Result};
 use bd_kernel::{Real, Rng};
 
+use crate::Connect;
 use crate::connect::{EdgeList, Pair, by_sources};
 use crate::network::Projection;
-use crate::Connect;
 
 /// Longest delay, in steps.
 pub(crate) const LONGEST: usize = 60_000;
@@ -154,14 +154,16 @@ impl Projection {
         let wrong = |message: String| Error::of(format!("{}.connect.file", self.part), format!("{file}: {message}"));
         let list = files(file).map_err(wrong)?;
         let n = list.sources.len();
-        let others = [Some(list.targets.len()), list.weights.as_ref().map(Vec::len), list.delays_ms.as_ref().map(Vec::len)];
+        let others =
+            [Some(list.targets.len()), list.weights.as_ref().map(Vec::len), list.delays_ms.as_ref().map(Vec::len)];
         if others.into_iter().flatten().any(|other| other != n) {
             return Err(wrong("it has not as many targets, weights and delays as sources".into()));
         }
         let [from, to] = self.sizes;
         for (what, numbers, size) in [("source", &list.sources, from), ("target", &list.targets, to)] {
             if let Some(at) = numbers.iter().position(|number| *number as usize >= size) {
-                let message = format!("synapse {} has the {what} {}, and there are {size} neurons", at + 1, numbers[at]);
+                let message =
+                    format!("synapse {} has the {what} {}, and there are {size} neurons", at + 1, numbers[at]);
                 return Err(wrong(message));
             }
         }
@@ -169,7 +171,8 @@ impl Projection {
         let (_, by_target) = by_sources(to, list.targets.iter().copied());
         let (begins, order) = by_sources(from, by_target.iter().map(|at| list.sources[*at]));
         let order: Vec<usize> = order.into_iter().map(|at| by_target[at]).collect();
-        let sorted = |values: &Option<Vec<f64>>| values.as_ref().map(|values| order.iter().map(|at| values[*at]).collect());
+        let sorted =
+            |values: &Option<Vec<f64>>| values.as_ref().map(|values| order.iter().map(|at| values[*at]).collect());
         let (weights, delays_ms) = (sorted(&list.weights), sorted(&list.delays_ms));
         let targets: Vec<u32> = order.iter().map(|at| list.targets[*at]).collect();
         Ok((begins, targets, EdgeList { weights, delays_ms, ..EdgeList::default() }))

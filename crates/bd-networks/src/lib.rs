@@ -33,6 +33,7 @@ mod network;
 mod place;
 mod simulation;
 mod text;
+mod words;
 
 pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};

@@ -56,7 +56,8 @@ pub fn raster(title: &str, duration_ms: f64, populations: &[Spikes<'_>]) -> Figu
     }
     let dots: usize = bands.iter().map(|band| band.dots().count()).sum();
     let every = dots.div_ceil(MOST_DOTS).max(1);
-    let line = |band: &Band<'_>| Line { label: None, points: band.dots().step_by(every).collect(), mark: Mark::Dots(2) };
+    let line =
+        |band: &Band<'_>| Line { label: None, points: band.dots().step_by(every).collect(), mark: Mark::Dots(2) };
     let margin = 0.5 + 0.015 * all as f64;
     let panel = Panel {
         lines: bands.iter().map(line).collect(),
@@ -132,7 +133,9 @@ pub fn rates(title: &str, duration_ms: f64, populations: &[Spikes<'_>]) -> Figur
 fn bin(duration_ms: f64) -> f64 {
     let mut decade = 1.0;
     loop {
-        if let Some(bin) = [1.0, 2.0, 5.0].map(|bin| bin * decade).into_iter().find(|bin| duration_ms / bin <= MOST_BINS) {
+        if let Some(bin) =
+            [1.0, 2.0, 5.0].map(|bin| bin * decade).into_iter().find(|bin| duration_ms / bin <= MOST_BINS)
+        {
             return bin;
         }
         decade *= 10.0;

@@ -7,7 +7,8 @@ use bd_run::{PopulationReport, Simulated};
 pub(crate) fn of_simulation(simulated: &Simulated) -> String {
     let Simulated { report, seconds, .. } = simulated;
     let width = report.populations.iter().map(|population| population.name.chars().count()).max().unwrap_or(0).max(10);
-    let mut lines = vec![format!("{:<width$}{:>12}{:>12}{:>8}{:>11}", "population", "n", "rate (Hz)", "CV", "synchrony")];
+    let mut lines =
+        vec![format!("{:<width$}{:>12}{:>12}{:>8}{:>11}", "population", "n", "rate (Hz)", "CV", "synchrony")];
     lines.extend(report.populations.iter().map(|population| line(population, width)));
     let of = |part| short(seconds.of(part).unwrap_or(f64::NAN));
     lines.push(format!(

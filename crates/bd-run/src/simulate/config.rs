@@ -74,7 +74,8 @@ impl SimulateConfig {
         let Self { duration_ms, discard_ms, .. } = *self;
         let [all, discarded] = [duration_ms, discard_ms].map(|ms| (ms / dt_ms).round());
         if !(1.0..=MOST_STEPS).contains(&all) {
-            let allowed = format!("from {dt_ms} to {} in steps of {dt_ms} ms, at most {MOST_STEPS:e}", MOST_STEPS * dt_ms);
+            let allowed =
+                format!("from {dt_ms} to {} in steps of {dt_ms} ms, at most {MOST_STEPS:e}", MOST_STEPS * dt_ms);
             return Err(Error::setting("duration_ms", duration_ms, allowed));
         }
         if discarded >= all {

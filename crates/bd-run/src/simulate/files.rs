@@ -33,8 +33,7 @@ pub(super) struct Files {
 impl Files {
     /// Reads all of them once. Names are relative to `folder`.
     pub(super) fn read(network: &Network, folder: &Path) -> Result<Self> {
-        let mut files =
-            Self { folder: folder.to_path_buf(), synapses: BTreeMap::new(), trains: BTreeMap::new() };
+        let mut files = Self { folder: folder.to_path_buf(), synapses: BTreeMap::new(), trains: BTreeMap::new() };
         for projection in &network.projections {
             let Connect::FromFile { file } = &projection.connect else { continue };
             let path = files.path(file);

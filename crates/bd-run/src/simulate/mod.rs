@@ -27,8 +27,8 @@ use bd_networks::{Network, Recording, Simulation, located};
 use bd_train::memory::{check_available, shown};
 use tch::kind::Element;
 
-pub use self::config::{MOST_STEPS, SimulateConfig};
 use self::config::Steps;
+pub use self::config::{MOST_STEPS, SimulateConfig};
 use self::files::Files;
 pub use self::report::{PopulationReport, SimulationReport, TraceReport};
 use crate::config::{Dtype, absolute};
@@ -103,8 +103,8 @@ impl NetworkFile {
         if data_bytes(path)? > MOST_BYTES {
             return Err(Error::bad_file(path, format!("a network has at most {}", shown(MOST_BYTES))));
         }
-        let toml = std::fs::read_to_string(path)
-            .map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
+        let toml =
+            std::fs::read_to_string(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
         let network = Network::parse(&toml).map_err(|error| Error::Config(words(path, &error)))?;
         let files = Files::read(&network, path.parent().unwrap_or(Path::new("")))?;
         Ok(Self { path: path.to_path_buf(), toml, network, files })
@@ -126,7 +126,8 @@ impl NetworkFile {
 /// `net.toml, line 14, column 9: population.E.threshold: message`.
 fn words(path: &Path, error: &bd_networks::Error) -> String {
     let at = error.position.map_or_else(String::new, |at| format!(", line {}, column {}", at.line, at.column));
-    format!("{}{at}: {}: {}", path.display(), error.part, error.message)
+    let part = if error.part == "file" { String::new() } else { format!("{}: ", error.part) };
+    format!("{}{at}: {part}{}", path.display(), error.message)
 }
 
 fn run<F: Real + Element>(
@@ -154,7 +155,11 @@ fn run<F: Real + Element>(
         .map_err(|error| source.wrong(error))?;
     seconds.lap("build");
     let synapses = simulation.synapses();
-    listener.say(&format!("network   {}, {}", plural(network.populations.len(), "population"), plural(synapses, "synapse")));
+    listener.say(&format!(
+        "network   {}, {}",
+        plural(network.populations.len(), "population"),
+        plural(synapses, "synapse")
+    ));
     let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener);
     let recording: Recording<F> = simulation.recording();
     drop(simulation);

@@ -64,9 +64,10 @@ impl SimulationReport {
         let populations = network.populations.iter().map(|population| {
             let spikes = kept.iter_mut().find(|spikes| spikes.population == population.name);
             let spikes = spikes.map(|spikes| std::mem::take(&mut spikes.spikes));
-            let activity = spikes.as_ref().filter(|_| done > steps.discarded).map(|spikes| {
-                Activity::of(spikes.iter().copied(), population.n, steps.discarded, done, dt_ms)
-            });
+            let activity = spikes
+                .as_ref()
+                .filter(|_| done > steps.discarded)
+                .map(|spikes| Activity::of(spikes.iter().copied(), population.n, steps.discarded, done, dt_ms));
             PopulationReport { name: population.name.clone(), n: population.n, spikes, activity }
         });
         let populations = populations.collect();
@@ -76,7 +77,8 @@ impl SimulationReport {
                 Source::Neurons(of) => of.model.states()[*state].dimension.unit(),
                 _ => String::new(),
             };
-            let values = Tensor::f_from_slice(&trace.values.concat())?.f_reshape([neurons.len() as i64, done as i64])?;
+            let values =
+                Tensor::f_from_slice(&trace.values.concat())?.f_reshape([neurons.len() as i64, done as i64])?;
             traces.push(TraceReport { name: trace.name, unit, neurons: neurons.clone(), values });
         }
         Ok(Self { dt_ms, steps: done, discarded: steps.discarded, synapses, populations, traces })

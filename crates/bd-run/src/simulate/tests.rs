@@ -74,8 +74,7 @@ fn the_files_hold_the_simulation() {
     let config = SimulateConfig { seed: 3, discard_ms: 50.0, ..SimulateConfig::new("", 200.0) };
     let simulated = simulated(folder.path(), NETWORK, config, "run").unwrap();
     let network = Network::parse(NETWORK).unwrap();
-    let mut direct =
-        Simulation::<f64>::new(&network, 3, 2, &|_| Err(String::new()), &|_| Err(String::new())).unwrap();
+    let mut direct = Simulation::<f64>::new(&network, 3, 2, &|_| Err(String::new()), &|_| Err(String::new())).unwrap();
     direct.advance(2000);
     let recording = direct.recording();
     let spikes = Arrays::read(&folder.path().join("run/spikes.npz")).unwrap();

@@ -25,7 +25,9 @@ pub(super) fn read(table: &Table) -> Result<Option<Synapses>> {
         }
         "coo" => (table.numbers_of_neurons("row")?, table.numbers_of_neurons("col")?),
         other => {
-            let reason = format!("it is a sparse matrix in the format '{other}'; save it as csr, csc or coo: save_npz(file, matrix.tocsr())");
+            let reason = format!(
+                "it is a sparse matrix in the format '{other}'; save it as csr, csc or coo: save_npz(file, matrix.tocsr())"
+            );
             return Err(table.bad(reason));
         }
     };
@@ -46,7 +48,8 @@ fn compressed(table: &Table, rows: usize) -> Result<(Vec<u32>, Vec<u32>)> {
     let (begins, inner) = (table.numbers_of_neurons("indptr")?, table.numbers_of_neurons("indices")?);
     let fits = begins.len() == rows + 1 && begins.first() == Some(&0) && begins.is_sorted();
     if !fits || begins[rows] as usize != inner.len() {
-        let reason = format!("indptr must have {} numbers that rise from 0 to {}, the length of indices", rows + 1, inner.len());
+        let reason =
+            format!("indptr must have {} numbers that rise from 0 to {}, the length of indices", rows + 1, inner.len());
         return Err(table.bad(reason));
     }
     let outer = begins.windows(2).enumerate();

@@ -26,7 +26,9 @@ impl Table {
         let content = match ending.as_deref() {
             Some("csv" | "tsv" | "txt" | "dat") => Content::Text(read_columns(path, &[])?),
             Some("npz") => Content::Arrays(Arrays::read(path)?),
-            _ => return Err(Error::bad_file(path, "synapses and spikes are read from a file that ends in .npz or .csv")),
+            _ => {
+                return Err(Error::bad_file(path, "synapses and spikes are read from a file that ends in .npz or .csv"));
+            }
         };
         Ok(Self { path: path.to_path_buf(), content })
     }

@@ -21,8 +21,7 @@ fn weights(name: &str, values: &[f64]) -> (String, Tensor) {
 /// Sorted triples of source, target and weight.
 fn triples(list: &EdgeList) -> Vec<(u32, u32, f64)> {
     let weights = list.weights.as_ref().unwrap();
-    let mut all: Vec<_> =
-        (0..weights.len()).map(|at| (list.sources[at], list.targets[at], weights[at])).collect();
+    let mut all: Vec<_> = (0..weights.len()).map(|at| (list.sources[at], list.targets[at], weights[at])).collect();
     all.sort_by(|a, b| a.partial_cmp(b).unwrap());
     all
 }
@@ -38,7 +37,10 @@ fn all_formats_hold_the_same_synapses() {
     let shape = || array("shape", &[3, 4]);
     let sparse: [(&str, Vec<(String, Tensor)>); 3] = [
         ("csr", vec![array("indptr", &[0, 1, 1, 3]), array("indices", &[3, 0, 1]), weights("data", &[0.5, 1.5, -2.0])]),
-        ("csc", vec![array("indptr", &[0, 1, 2, 2, 3]), array("indices", &[2, 2, 0]), weights("data", &[1.5, -2.0, 0.5])]),
+        (
+            "csc",
+            vec![array("indptr", &[0, 1, 2, 2, 3]), array("indices", &[2, 2, 0]), weights("data", &[1.5, -2.0, 0.5])],
+        ),
         ("coo", vec![array("row", &[2, 0, 2]), array("col", &[1, 3, 0]), weights("data", &[-2.0, 0.5, 1.5])]),
     ];
     let expected = [(0, 3, 0.5), (2, 0, 1.5), (2, 1, -2.0)];
@@ -73,7 +75,11 @@ fn what_is_wrong_is_said() {
     for (name, text, words) in [
         ("a.csv", "source,to\n0,1\n", "a.csv: its first line names no column 'target'; there are: source, to"),
         ("b.csv", "source,target\n0,1\n1,x\n", "b.csv: column target: line 3"),
-        ("c.csv", "source,target\n0,1\n1,-1\n", "c.csv: target number 2 is -1; they are whole numbers, and begin with 0"),
+        (
+            "c.csv",
+            "source,target\n0,1\n1,-1\n",
+            "c.csv: target number 2 is -1; they are whole numbers, and begin with 0",
+        ),
         ("d.csv", "source,target\n0,1.5\n", "d.csv: target number 1 is 1.5; they are whole numbers"),
         ("e.csv", "", "e.csv: "),
         ("f.json", "{}", "f.json: synapses and spikes are read from a file that ends in .npz or .csv"),
@@ -88,7 +94,11 @@ fn what_is_wrong_is_said() {
         ("csr", indptr(&[0, 1]), "indptr must have 4 numbers that rise from 0 to 1, the length of indices"),
         ("csr", indptr(&[0, 1, 0, 1]), "indptr must have 4 numbers that rise from 0 to 1"),
         ("csc", indptr(&[0, 1, 1, 1, 1]), "entry 1 is in row 3, and there are 3"),
-        ("coo", indptr(&[0]), "it has no array 'row'; there are: indptr [1], indices [1], data [1], shape [2], format [1] of text"),
+        (
+            "coo",
+            indptr(&[0]),
+            "it has no array 'row'; there are: indptr [1], indices [1], data [1], shape [2], format [1] of text",
+        ),
     ];
     for (format, mut arrays, words) in sparse {
         arrays.push(array("shape", &[3, 4]));
@@ -98,7 +108,10 @@ fn what_is_wrong_is_said() {
     }
     for (arrays, words) in [
         (vec![array("source", &[0])], "it has no array 'target'; there are: source [1]"),
-        (vec![array("source", &[0]), array("target", &[0, 1])], "source has 1 numbers and target 2; they belong together"),
+        (
+            vec![array("source", &[0]), array("target", &[0, 1])],
+            "source has 1 numbers and target 2; they belong together",
+        ),
         (
             vec![array("source", &[0]), array("target", &[0]), weights("weight", &[f64::NAN])],
             "array weight is not finite: NaN at [0], counted from 0",
