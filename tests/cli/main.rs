@@ -14,6 +14,7 @@ mod own_series;
 mod parts;
 mod refusals;
 mod series_choice;
+mod simulate;
 mod snn_data;
 mod systems;
 mod train_auto;

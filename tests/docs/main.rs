@@ -15,14 +15,16 @@ use page::{Page, normal, pages, root};
 /// Info string of a code block that is a shell script to be run.
 const RUN: &str = "sh run";
 
-/// Runs the marked blocks of a page in order, in a scratch folder where `scripts/bd` is the binary and `tests` that of the
-/// checkout, with no variable set but PATH. Returns how many there were, or what failed.
+/// Runs the marked blocks of a page in order, in a scratch folder where `scripts/bd` is the binary, and `tests` and `examples` those of
+/// the checkout, with no variable set but PATH. Returns how many there were, or what failed.
 fn run_blocks(page: &Page) -> Result<usize, String> {
     let blocks: Vec<_> = page.blocks.iter().filter(|block| block.info == RUN).collect();
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("scripts")).unwrap();
     symlink(env!("CARGO_BIN_EXE_bd"), folder.path().join("scripts/bd")).unwrap();
-    symlink(root().join("tests"), folder.path().join("tests")).unwrap();
+    for of_checkout in ["tests", "examples"] {
+        symlink(root().join(of_checkout), folder.path().join(of_checkout)).unwrap();
+    }
     for block in &blocks {
         let mut shell = Command::new("/bin/sh");
         let shell = shell.args(["-eu", "-c", &block.text]).env_clear().env("PATH", "/usr/bin:/bin");

@@ -9,17 +9,25 @@ mod data;
 mod sequences;
 mod series;
 mod series_file;
+mod simulate;
 mod train;
 
 pub(crate) use self::data::{Data, Digits};
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
+pub(crate) use self::simulate::Simulate;
 pub(crate) use self::train::{Auto, Changes, Conv, Run, Train, TrainArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
 6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
+
+const OF_SIMULATE: &str = "\
+Example: bd simulate examples/networks/cuba.toml --duration-ms 1000 --discard-ms 200 --out cuba
+What a file of a network has is in docs/networks.md. Ctrl-C ends a simulation early and keeps what was simulated until then.
+
+Exit codes: as of bd --help.";
 
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]
@@ -40,6 +48,9 @@ pub(crate) enum Command {
     /// Measure a trained model once more, on its own test data or on others.
     #[command(after_help = EXIT_CODES)]
     Eval(Eval),
+    /// Simulate a network of populations that is written as text, and write spikes, rates and recorded states.
+    #[command(after_help = OF_SIMULATE)]
+    Simulate(Simulate),
     /// Make data to try things with.
     #[command(subcommand)]
     Data(Data),

@@ -30,7 +30,7 @@ pub(crate) fn auto(args: &args::Auto) -> Result<()> {
     let setting =
         Setting { device, out: args.out.clone(), control: watch.control(), program: (VERSION, git_hash()), began };
     let ended = bd_run::auto(&config, &setting, &progress, &mut |outcome| {
-        figures::save(&outcome);
+        figures::save(&outcome.folder, figures::of(&outcome.report));
         outcome.finish()
     })?;
     let outcome = match ended {

@@ -8,8 +8,13 @@ use bd_core::cuda::CudaProblem;
 const OPTIONS: [(&str, &str); 3] = [("`columns`", "--columns"), ("`dt`", "--dt"), ("`time`", "--time")];
 
 /// Settings whose options are called otherwise than they are.
-const SETTINGS: [(&str, &str); 3] =
-    [("model.hidden", "--hidden"), ("data.test", "--test-fraction"), ("online.alpha", "--alpha")];
+const SETTINGS: [(&str, &str); 5] = [
+    ("model.hidden", "--hidden"),
+    ("data.test", "--test-fraction"),
+    ("online.alpha", "--alpha"),
+    ("duration_ms", "--duration-ms"),
+    ("discard_ms", "--discard-ms"),
+];
 
 /// An error in the words of the command line, with what to do about it here.
 pub(crate) fn told(error: &anyhow::Error) -> String {

@@ -15,6 +15,7 @@ mod options;
 mod predict;
 mod progress;
 mod signals;
+mod simulate;
 mod table;
 mod train;
 mod zoo;
@@ -62,6 +63,7 @@ fn run() -> anyhow::Result<()> {
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Data(data) => data::make(&data),
+        Command::Simulate(args) => simulate::simulate(&args),
         Command::Train(args) => train::train(args),
     }
 }

@@ -71,6 +71,14 @@ impl Listener for Progress {
         self.bar.borrow().set_position(done as u64);
     }
 
+    fn on_simulation(&self, ms: f64) {
+        self.show(ms as u64, "{bar:40} {pos}/{len} ms, {eta} to go");
+    }
+
+    fn on_simulated(&self, ms: f64) {
+        self.bar.borrow().set_position(ms as u64);
+    }
+
     fn on_update(&self, seen: &Seen<'_>) {
         let bar = self.bar.borrow();
         bar.set_position(seen.step);

@@ -1,9 +1,9 @@
-//! Signals: a training stops at the end of an update, with a checkpoint, or saves and goes on.
+//! Signals: a training stops at the end of an update, with a checkpoint, or saves and goes on; a simulation stops with what it has.
 //!
-//! | signal | a training | anything else |
-//! |---|---|---|
-//! | SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU | stops; another one ends the program at once, if it comes a second later or more | ends |
-//! | SIGUSR1 | writes a checkpoint and goes on | ends |
+//! | signal | a training | a simulation | anything else |
+//! |---|---|---|---|
+//! | SIGINT (Ctrl-C), SIGTERM, SIGHUP, SIGXCPU | stops; another one ends the program at once, if it comes a second later or more | the same | ends |
+//! | SIGUSR1 | writes a checkpoint and goes on | goes on | ends |
 
 use std::fmt;
 use std::fs;
@@ -45,6 +45,9 @@ impl fmt::Display for Interrupted {
                 let path = path.display();
                 write!(f, "stopped by a signal; {path} is kept, with a checkpoint: bd train --resume {path} goes on")
             }
+            Some(path) if path.join("spikes.npz").is_file() => {
+                write!(f, "stopped by a signal; {} is kept, with what was simulated until then", path.display())
+            }
             Some(path) if !path.join("manifest.json").is_file() => {
                 let path = path.display();
                 write!(
@@ -62,7 +65,7 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Watches for the signals that stop a training.
+/// Watches for the signals that stop a training or a simulation.
 pub(crate) struct Watch {
     control: Control,
     first: Arc<AtomicUsize>,

@@ -7,6 +7,9 @@ use bd_train::metrics::NRMSE;
 use bd_train::{Activity, Evaluation, LyapunovSpectrum};
 
 mod baselines;
+mod simulation;
+
+pub(crate) use self::simulation::of_simulation;
 
 /// What a run has found.
 pub(crate) fn of(report: &Report) -> String {

@@ -141,7 +141,7 @@ fn finish(ended: Ended, work: &Work<'_>, as_json: bool, quiet: bool) -> Result<(
         Ended::Finished(outcome) => outcome,
         Ended::Stopped { kept } => return Err(work.watch.interrupted(kept).into()),
     };
-    figures::save(&outcome);
+    figures::save(&outcome.folder, figures::of(&outcome.report));
     let printed = if as_json { json_of(&outcome).to_string() } else { table::of(&outcome.report) };
     let seconds = outcome.seconds.total();
     let path = outcome.finish()?;

@@ -99,6 +99,11 @@ impl Projection {
         Ok(Edges { begins, targets, weights, delays })
     }
 
+    /// How many synapses it will have, about; 0 of a file, which says itself.
+    pub fn expected(&self) -> f64 {
+        self.connect.expected(self.pair())
+    }
+
     fn pair(&self) -> Pair {
         Pair { from: self.sizes[0], to: self.sizes[1], same: self.from == self.to }
     }

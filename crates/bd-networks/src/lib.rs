@@ -7,6 +7,7 @@
 //! | [`Network`], [`Population`], [`Projection`], [`Background`] | the checked network |
 //! | [`Edges`] | the synapses of a projection, drawn from a seed |
 //! | [`Simulation`], [`Options`], [`Recording`] | all neurons over time, on threads |
+//! | [`Bytes`] | the memory of a simulation, before it is built |
 //! | [`Activity`] | rate, regularity and synchrony of a population |
 //!
 //! # A step
@@ -26,16 +27,20 @@ mod activity;
 mod barrier;
 mod build;
 mod connect;
+mod cost;
 mod edges;
 mod network;
 mod place;
 mod simulation;
 mod text;
+mod words;
 
 pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};
 pub use connect::{Connect, EdgeList, Layout, Profile};
+pub use cost::Bytes;
 pub use edges::{Each, Edges};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
+pub use place::located;
 pub use simulation::{Options, PopulationSpikes, Recording, Simulation, SpikeTrain, Trace};
 pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 /// The same error with its position in the file `toml`, if its part is found there. The part is a path: `population.E.threshold`, and
 /// `projection.2.weight` of the second projection.
-pub(crate) fn located(toml: &str, error: Error) -> Error {
+pub fn located(toml: &str, error: Error) -> Error {
     let position = position(toml, &error).or(error.position);
     Error { position, ..error }
 }

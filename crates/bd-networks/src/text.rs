@@ -6,6 +6,7 @@ use bd_equations::{Error, NeuronText, Position, Result, Value, nearest, zoo};
 use serde::{Deserialize, Serialize};
 
 use crate::connect::Connect;
+use crate::words::plain;
 
 /// A network as text. [`Network::parse`](crate::Network::parse) reads and checks it.
 ///
@@ -82,6 +83,9 @@ pub struct SourceText {
 
 /// Names of its fields.
 const OF_SOURCES: [&str; 5] = ["n", "kind", "rate", "file", "drive"];
+
+/// What a population has besides the parts of a neuron.
+const OF_POPULATIONS: [&str; 7] = ["n", "kind", "rate", "file", "drive", "like", "neuron"];
 
 /// Synapses from one population to others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,7 +183,7 @@ impl NetworkText {
     pub fn parse(toml: &str) -> Result<Self> {
         toml::from_str(toml).map_err(|error| {
             let position = error.span().map(|span| Position::of(toml, span.start));
-            Error { part: "file".into(), position, message: error.message().to_owned() }
+            Error { part: "file".into(), position, message: plain(error.message(), &[]) }
         })
     }
 
@@ -223,7 +227,10 @@ impl NetworkText {
                 return Err(Error::of(place, message));
             }
             if seen.contains(&like) {
-                return Err(Error::of(place, format!("{} are like each other in a circle", seen.join(", "))));
+                return Err(Error::of(
+                    place,
+                    format!("populations are like each other in a circle: {}", seen.join(", ")),
+                ));
             }
             base = self.merged(&like, seen)?;
         }
@@ -260,9 +267,14 @@ fn merge(table: &mut toml::Table, over: toml::Table) {
 
 fn read<T: for<'a> Deserialize<'a>>(part: &str, table: toml::Table) -> Result<T> {
     table.try_into().map_err(|error: toml::de::Error| {
-        let message = error.message().trim().to_owned();
-        // The name of a key that is wrong, to find its place.
-        let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-        Error::of(key.map_or(part.to_owned(), |key| format!("{part}.{key}")), message.clone())
+        // The name of a key that is wrong, to find its place: one that is not known, or the one whose value is of another type, which is
+        // named in a line of its own.
+        let whole = error.to_string();
+        let unknown = error.message().strip_prefix("unknown field `");
+        let key = unknown
+            .or_else(|| whole.split_once("\nin `").map(|(_, rest)| rest))
+            .and_then(|rest| rest.split('`').next());
+        let part = key.map_or(part.to_owned(), |key| format!("{part}.{key}"));
+        Error::of(part, plain(error.message(), &OF_POPULATIONS))
     })
 }

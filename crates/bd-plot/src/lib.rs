@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a value: panels of lines or cells. [`Figure::to_svg`] and [`Figure::to_png`] give the bytes of
 //! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
-//! [`confusion`], [`prediction`], [`forecast`], [`spikes`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
+//! [`confusion`], [`prediction`], [`forecast`], [`spikes`], [`populations`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
 //!
 //! [`braille`] draws a curve for a terminal.
 //!
@@ -32,6 +32,7 @@ mod figure;
 pub mod forecast;
 mod key;
 mod pen;
+pub mod populations;
 pub mod prediction;
 pub mod samples;
 pub mod spikes;

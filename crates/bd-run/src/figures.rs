@@ -2,6 +2,7 @@
 
 mod choice;
 mod network;
+mod simulation;
 
 use bd_core::Result;
 use bd_core::text::{plural, short};
@@ -11,6 +12,7 @@ use bd_train::FreeRuns;
 use bd_train::forecast::Forecast;
 use tch::{Device, Kind, Tensor};
 
+pub use self::simulation::of_simulation;
 use crate::Report;
 use crate::experiment::{ForecastReport, SeriesSource};
 

@@ -22,7 +22,6 @@ use bd_core::{Error, Params, Result};
 use bd_train::Checkpoints;
 use serde::Serialize;
 
-use crate::Config;
 use crate::manifest::{Manifest, Resumed, Status, utc_now};
 
 const LOCK: &str = ".lock";
@@ -52,7 +51,7 @@ pub struct RunFolder {
 
 impl RunFolder {
     /// Creates the folder `out`, which must not exist, or else `runs/<job>-<UTC time>-<4 hex>`, and writes the configuration.
-    pub fn create(out: Option<&Path>, config: &Config, manifest: Manifest) -> Result<Self> {
+    pub fn create(out: Option<&Path>, config: &impl Serialize, manifest: Manifest) -> Result<Self> {
         let made = match out {
             Some(path) => MadeFolders::make(path)?,
             None => MadeFolders::make_first_free(|| default_path(&manifest.job))?,
@@ -112,7 +111,7 @@ impl RunFolder {
 
     /// Writes `config.json`, and its hash into the manifest: first the manifest with both hashes, so that whenever the process
     /// is killed the file is one that the manifest knows.
-    pub fn write_config(&mut self, config: &Config) -> Result<()> {
+    pub fn write_config(&mut self, config: &impl Serialize) -> Result<()> {
         let text = json_text("config.json", config)?;
         let hash = sha256_hex(text.as_bytes());
         if self.manifest.config_sha256.as_ref() == Some(&hash) && self.manifest.next_config_sha256.is_none() {
@@ -140,6 +139,11 @@ impl RunFolder {
     pub fn update_manifest(&mut self, change: impl FnOnce(&mut Manifest)) -> Result<()> {
         change(&mut self.manifest);
         self.write_manifest()
+    }
+
+    /// Writes an object as a file of indented JSON.
+    pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        write_atomic(&self.file(name)?, json_text(name, value)?.as_bytes())
     }
 
     /// Marks the run as done, and keeps the folder, also if that cannot be written.
@@ -183,7 +187,7 @@ impl RunFolder {
     }
 
     fn write_manifest(&self) -> Result<()> {
-        write_atomic(&self.file(MANIFEST)?, json_text(MANIFEST, &self.manifest)?.as_bytes())
+        self.write_json(MANIFEST, &self.manifest)
     }
 }
 

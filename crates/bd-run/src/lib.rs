@@ -8,6 +8,7 @@
 //! | [`folder`] | [`RunFolder`]: the folder that a run leaves behind |
 //! | [`open`] | [`Run`]: a run folder, opened |
 //! | [`predict`] | [`Predictor`]: a trained model run over data of one's own |
+//! | [`simulate`](mod@simulate) | [`simulate()`]: a network of populations over time |
 //! | [`figures`] | figures of what a run has found (feature `plot`) |
 //! | [`check`] | whether every model computes here what it should |
 //! | [`neuron`] | [`NamedNeuron`]: a neuron of the zoo or of a file of equations |
@@ -27,6 +28,7 @@ pub mod open;
 pub mod predict;
 pub mod resume;
 mod seconds;
+pub mod simulate;
 
 pub use config::{
     Config, Dtype, FeaturesConfig, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData,
@@ -44,6 +46,7 @@ pub use open::Run;
 pub use predict::{Input, Prediction, Predictor, other_series};
 pub use resume::{Resume, ResumeEnded};
 pub use seconds::Seconds;
+pub use simulate::{PopulationReport, SimulateConfig, Simulated, SimulationReport, simulate};
 
 /// The program of README.md compiles.
 #[cfg(doctest)]

@@ -25,7 +25,13 @@ pub trait Listener {
     /// So many of them have been tried.
     fn on_tried(&self, _done: usize) {}
 
-    /// The training, the regression or the search has ended, at its end or before.
+    /// A simulation of so many ms begins.
+    fn on_simulation(&self, _ms: f64) {}
+
+    /// So many ms of it are done.
+    fn on_simulated(&self, _ms: f64) {}
+
+    /// The training, the regression, the search or the simulation has ended, at its end or before.
     fn on_trained(&self) {}
 }
 

@@ -16,7 +16,7 @@ pub enum Status {
     Running,
     /// Ended as it should.
     Done,
-    /// Stopped by a signal, with a checkpoint.
+    /// Stopped by a signal, with a checkpoint; of a simulation with what was simulated until then.
     Stopped,
     /// A loss or gradient was not finite; the last good parameters are in a checkpoint.
     Diverged,
@@ -88,14 +88,27 @@ pub struct Manifest {
 impl Manifest {
     /// Of a run of this configuration that begins now, computed by a program of this version, built from this commit.
     pub fn now(config: &Config, device: Device, program: (&str, Option<String>)) -> Self {
+        let dtype = kind_name(config.dtype().kind());
+        Self::of_job(config.job(), dtype, config.seed(), config.threads(), device, program)
+    }
+
+    /// The same of a job that has another kind of configuration.
+    pub(crate) fn of_job(
+        job: &str,
+        dtype: String,
+        seed: u64,
+        threads: usize,
+        device: Device,
+        program: (&str, Option<String>),
+    ) -> Self {
         Self {
-            job: config.job().into(),
+            job: job.into(),
             status: Status::Running,
             versions: Versions::here(device, program),
             device: device::device_name(device),
-            threads: config.threads(),
-            dtype: kind_name(config.dtype().kind()),
-            seed: config.seed(),
+            threads,
+            dtype,
+            seed,
             started: utc_now(),
             finished: None,
             resumed: Vec::new(),

@@ -24,6 +24,11 @@ impl Seconds {
         self.last = Instant::now();
     }
 
+    /// Seconds of a part that has ended.
+    pub fn of(&self, name: &str) -> Option<f64> {
+        self.parts.get(name)?.as_f64()
+    }
+
     /// Seconds of everything so far.
     pub fn total(&self) -> f64 {
         self.began.elapsed().as_secs_f64()

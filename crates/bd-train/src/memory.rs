@@ -41,18 +41,25 @@ impl MemoryNeeds {
     }
 
     fn check_against(&self, available_bytes: Option<u64>, data_bytes: u64) -> Result<()> {
-        match available_bytes {
-            Some(available) if self.update_bytes.saturating_add(data_bytes) > available => {
-                let data =
-                    if data_bytes > 1 << 26 { format!(", the data {} GiB", gib(data_bytes)) } else { String::new() };
-                let (update, available) = (gib(self.update_bytes), gib(available));
-                let advice = self.advice;
-                Err(Error::OutOfMemory(format!(
-                    "an update would take about {update} GiB{data}, and {available} GiB are available; {advice}"
-                )))
-            }
-            _ => Ok(()),
+        let data = if data_bytes > 1 << 26 { format!(", the data {} GiB", gib(data_bytes)) } else { String::new() };
+        let what = format!("an update would take about {} GiB{data}", gib(self.update_bytes));
+        refuse_beyond(available_bytes, self.update_bytes.saturating_add(data_bytes), &what, self.advice)
+    }
+}
+
+/// Fails with [`Error::OutOfMemory`] if the machine does not have so many bytes for `what`, such as `the simulation`; `advice` ends the
+/// message. Where it is unknown what the machine has, nothing fails.
+pub fn check_available(what: &str, bytes: u64, advice: &str) -> Result<()> {
+    refuse_beyond(available_bytes(), bytes, &format!("{what} would take about {} GiB", gib(bytes)), advice)
+}
+
+fn refuse_beyond(available: Option<u64>, bytes: u64, what: &str, advice: &str) -> Result<()> {
+    match available {
+        Some(available) if bytes > available => {
+            let available = gib(available);
+            Err(Error::OutOfMemory(format!("{what}, and {available} GiB are available; {advice}")))
         }
+        _ => Ok(()),
     }
 }
 
@@ -99,7 +106,8 @@ fn gib(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / (1u64 << 30) as f64)
 }
 
-fn shown(bytes: u64) -> String {
+/// In MiB, or of much in GiB.
+pub fn shown(bytes: u64) -> String {
     match bytes as f64 / (1u64 << 20) as f64 {
         mib if mib >= 10240.0 => format!("{} GiB", gib(bytes)),
         mib => format!("{:.0} MiB", mib.max(1.0)),

@@ -97,6 +97,7 @@ impl Config {
             Some("ngrc" | "esn") => ForecastConfig::of_run(config).map(|config| Self::Forecast(Box::new(config))),
             Some("rnn" | "snn") => NetworkConfig::of_run(config).map(|config| Self::Network(Box::new(config))),
             Some("conv") => FeaturesConfig::of_run(config).map(|config| Self::Features(Box::new(config))),
+            Some("simulate") => Err(Error::Config("it is of a simulation, which has no trained model".into())),
             job => {
                 let job = job.unwrap_or("");
                 Err(Error::Config(format!("it is of a job '{job}'; there are: ngrc, esn, rnn, snn, conv")))

@@ -1,0 +1,333 @@
+//! Wrong networks, and the whole sentence that each gets.
+
+use bd_networks::Network;
+
+/// A right file, in which the table below changes one thing.
+const RIGHT: &str = r#"dt_ms = 0.1
+[population.E]
+n = 20
+equations = """
+dv/dt = (ge - v) / tau : volt (unless refractory)
+dge/dt = -ge / tau_e : volt
+"""
+threshold = "v > 10*mV"
+reset = "v = 0*mV"
+refractory = "5*ms"
+surrogate_scale = "10*mV"
+constants = { tau = "20*ms", tau_e = "5*ms" }
+[population.I]
+n = 5
+like = "E"
+drive = { v = "0.1*mV*randn()" }
+[population.in]
+n = 3
+kind = "poisson"
+rate = "100*Hz"
+[[projection]]
+from = "E"
+to = ["E.ge", "I.ge"]
+connect = { rule = "fixed_probability", p = 0.2 }
+weight = "1*mV"
+delay = "1.5*ms"
+[[projection]]
+from = "in"
+to = "E.ge"
+connect = { rule = "all_to_all" }
+weight = "2*mV"
+[[background]]
+to = "I.ge"
+rate = "1*kHz"
+weight = "0.1*mV"
+[record]
+spikes = ["E", "I"]
+traces = { "E.v" = [0, 19] }
+"#;
+
+/// What is replaced, by what, and the error.
+const TABLE: &[(&str, &str, &str)] = &[
+    ("dt_ms = 0.1\n", "dt_ms = 0\n", "dt_ms, line 1, column 1: a step of 0 ms cannot be; it must be above 0"),
+    ("dt_ms = 0.1\n", "dt_ms = -0.1\n", "dt_ms, line 1, column 1: a step of -0.1 ms cannot be; it must be above 0"),
+    ("dt_ms = 0.1\n", "dt = 0.1\n", "file, line 1, column 1: there is no key 'dt' here. Is 'dt_ms' meant?"),
+    (
+        "dt_ms = 0.1\n",
+        "dt_ms = \"0.1*ms\"\n",
+        "file, line 1, column 9: the text \"0.1*ms\" stands where a number is expected",
+    ),
+    (
+        "dt_ms = 0.1\n",
+        "dt_ms = 0.1\nduration = 5\n",
+        "file, line 2, column 1: there is no key 'duration' here. Is 'population' meant?",
+    ),
+    ("[population.E]", "[population.E", "file, line 2, column 14: unclosed table, expected `]`"),
+    (
+        "[population.E]",
+        "[populaton.E]",
+        "file, line 2, column 2: there is no key 'populaton' here. Is 'population' meant?",
+    ),
+    ("n = 20", "n = -3", "population.E.n, line 3, column 1: -3 stands where a whole number from 0 on is expected"),
+    ("n = 20", "n = 2.5", "population.E.n, line 3, column 1: 2.5 stands where a whole number from 0 on is expected"),
+    ("n = 20\n", "\n", "population.E, line 2, column 13: 'n' is missing here"),
+    (
+        "n = 20",
+        "n = 20\nsize = 3",
+        "population.E.size, line 4, column 1: there is no key 'size' here. Is 'file' meant?",
+    ),
+    ("like = \"E\"", "like = \"e\"", "population.I.like, line 15, column 1: there is no population 'e'. Is 'E' meant?"),
+    (
+        "like = \"E\"",
+        "like = \"I\"",
+        "population.I.like, line 15, column 1: populations are like each other in a circle: I",
+    ),
+    ("like = \"E\"", "like = 1", "population.I.like, line 15, column 1: it must be a name in quotes"),
+    (
+        "like = \"E\"",
+        "neuron = \"adx\"",
+        "population.I.neuron, line 15, column 1: 'adx' is no neuron of the zoo. Is 'adex' meant? There are if, lif, lif_ref, coba, expif, qif, adqif, adex, adex_2005, izhikevich, gif, alif, theta, hh, traub_miles, wang_buzsaki, morris_lecar, fitzhugh_nagumo, van_der_pol, stuart_landau, threshold_linear, wilson_cowan, qif_mean_field, jansen_rit",
+    ),
+    (
+        "like = \"E\"",
+        "n_x = \"E\"",
+        "population.I, line 13, column 13: it has no neurons; give 'neuron', one of the zoo, or 'equations', or 'kind', which is 'poisson' or 'input'",
+    ),
+    (
+        "dge/dt = -ge / tau_e : volt",
+        "dge/dt = -ge : volt",
+        "population.E.equations, line 6, column 10: dge/dt must be of unit volt/second, and its formula is of unit volt",
+    ),
+    (
+        "-ge / tau_e",
+        "-ge / tau_f",
+        "population.E.equations, line 6, column 16: 'tau_f' is not defined. Is 'tau_e' meant?",
+    ),
+    (
+        "\"v > 10*mV\"",
+        "\"v > 10*ms\"",
+        "population.E.threshold, line 8, column 14: 'v > 10*ms' compares volt with second",
+    ),
+    (
+        "\"v > 10*mV\"",
+        "\"v > 10*mVolt\"",
+        "population.E.threshold, line 8, column 21: 'mVolt' is not defined. Is 'volt' meant?",
+    ),
+    (
+        "drive = { v =",
+        "drive = { w =",
+        "population.I.drive.w, line 16, column 11: 'I' has neither an input nor a variable 'w'.",
+    ),
+    (
+        "drive = { v = \"0.1*mV*randn()\" }",
+        "drive = { v = \"0.1*pA\" }",
+        "population.I.drive.v, line 16, column 11: what arrives there is of unit volt, and '0.1*pA' of unit ampere",
+    ),
+    (
+        "kind = \"poisson\"",
+        "kind = \"poison\"",
+        "population.in.kind, line 19, column 1: there is no kind 'poison'. Is 'poisson' meant?",
+    ),
+    (
+        "rate = \"100*Hz\"",
+        "rate = \"100*kHz\"",
+        "population.in.rate, line 20, column 1: 10 spikes in a step of 0.1 ms cannot be; at most 1",
+    ),
+    (
+        "rate = \"100*Hz\"",
+        "rate = \"100*mV\"",
+        "population.in.rate, line 20, column 1: '100*mV' must be a rate from 0 on, such as \"15*Hz\"",
+    ),
+    (
+        "rate = \"100*Hz\"\n",
+        "",
+        "population.in, line 17, column 13: a population of kind 'poisson' needs a 'rate', such as \"15*Hz\"",
+    ),
+    (
+        "rate = \"100*Hz\"",
+        "rate = \"100*Hz\"\nthreshold = \"v > 1\"",
+        "population.in.threshold, line 21, column 1: 'threshold' is of neurons, and 'poisson' has none",
+    ),
+    (
+        "kind = \"poisson\"\nrate = \"100*Hz\"",
+        "kind = \"input\"\nrate = \"100*Hz\"",
+        "population.in.rate, line 20, column 1: it is for populations of kind 'poisson'",
+    ),
+    (
+        "from = \"in\"",
+        "from = \"inn\"",
+        "projection.2.from, line 28, column 1: there is no population 'inn'. Is 'in' meant?",
+    ),
+    ("from = \"in\"\n", "", "file, line 27, column 1: 'from' is missing here"),
+    (
+        "to = \"E.ge\"",
+        "to = \"E\"",
+        "projection.2.to, line 29, column 1: 'E' must be a population and a name of its equations, such as 'E.v'",
+    ),
+    ("to = \"E.ge\"", "to = \"F.ge\"", "projection.2.to, line 29, column 1: there is no population 'F'."),
+    (
+        "to = \"E.ge\"",
+        "to = \"E.gee\"",
+        "projection.2.to, line 29, column 1: 'E' has neither an input nor a variable 'gee'. Is 'ge' meant?",
+    ),
+    (
+        "to = \"E.ge\"",
+        "to = \"in.ge\"",
+        "projection.2.to, line 29, column 1: 'in' has no neurons that could receive anything",
+    ),
+    ("to = \"E.ge\"", "to = 3", "file, line 29, column 6: a text in quotes, or a list of such texts, is expected here"),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = \"all_to_all\"",
+        "file, line 30, column 11: the text \"all_to_all\" stands where a table with a rule, such as { rule = \"fixed_probability\", p = 0.1 } is expected",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"all_to_al\" }",
+        "file, line 30, column 20: there is no 'all_to_al' here. Is 'all_to_all' meant?",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { p = 0.2 }",
+        "file, line 30, column 11: 'rule' is missing here",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"all_to_all\", p = 0.2 }",
+        "file, line 30, column 11: there is no key 'p' here. There are autapses",
+    ),
+    ("connect = { rule = \"all_to_all\" }\n", "", "file, line 27, column 1: 'connect' is missing here"),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"one_to_one\" }",
+        "projection.2.connect.rule, line 30, column 13: one_to_one needs populations of one size, and these have 3 and 20 neurons",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"fixed_in_degree\" }",
+        "file, line 30, column 11: 'n' is missing here",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"fixed_in_degree\", n = -1 }",
+        "file, line 30, column 11: -1 stands where a whole number from 0 on is expected",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"fixed_total\", n = 10000000000 }",
+        "projection.2.connect.rule, line 30, column 13: about 1.00e10 synapses are too many; at most 4e9 are allowed",
+    ),
+    (
+        "connect = { rule = \"all_to_all\" }",
+        "connect = { rule = \"from_file\" }",
+        "file, line 30, column 11: 'file' is missing here",
+    ),
+    (
+        "p = 0.2",
+        "p = 1.2",
+        "projection.1.connect.p, line 24, column 41: a probability of 1.2 cannot be; it is from 0 to 1",
+    ),
+    ("p = 0.2", "p = \"0.2\"", "file, line 24, column 11: the text \"0.2\" stands where a number is expected"),
+    (
+        "weight = \"2*mV\"",
+        "weight = \"2*pA\"",
+        "projection.2.weight, line 31, column 1: what arrives there is of unit volt, and '2*pA' of unit ampere",
+    ),
+    (
+        "weight = \"2*mV\"",
+        "weight = 2",
+        "projection.2.weight, line 31, column 1: what arrives there is of unit volt, and '2' of unit 1",
+    ),
+    (
+        "weight = \"2*mV\"",
+        "weight = \"2*mv\"",
+        "projection.2.weight, line 31, column 13: 'mv' is not defined. Is 'mV' meant?",
+    ),
+    (
+        "weight = \"2*mV\"",
+        "weigth = \"2*mV\"",
+        "file, line 31, column 1: there is no key 'weigth' here. Is 'weight' meant?",
+    ),
+    ("weight = \"2*mV\"\n", "", "file, line 27, column 1: 'weight' is missing here"),
+    (
+        "weight = \"2*mV\"",
+        "weight = \"2*mV\" + 1",
+        "file, line 31, column 17: unexpected key or value, expected newline, `#`",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = 1.5",
+        "projection.1.delay, line 26, column 1: a delay is a time, such as \"1.5*ms\", and this is of unit 1",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = \"1.5\"",
+        "projection.1.delay, line 26, column 1: a delay is a time, such as \"1.5*ms\", and this is of unit 1",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = \"-1*ms\"",
+        "projection.1.delay, line 26, column 1: a delay of -1 ms cannot be; it is from 0 to 6000 ms",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = \"1.5*mV\"",
+        "projection.1.delay, line 26, column 1: a delay is a time, such as \"1.5*ms\", and this is of unit volt",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = \"60*second\"",
+        "projection.1.delay, line 26, column 1: a delay of 60000 ms cannot be; it is from 0 to 6000 ms",
+    ),
+    (
+        "[[projection]]\nfrom = \"in\"",
+        "[[projection]]\nname = \"E>E.ge\"\nfrom = \"in\"",
+        "projection.2, line 27, column 1: there is another projection 'E>E.ge'; give one a 'name'",
+    ),
+    ("[[projection]]\nfrom = \"in\"", "[projection]\nfrom = \"in\"", "file, line 27, column 2: duplicate key"),
+    (
+        "rate = \"1*kHz\"",
+        "rate = \"2000*kHz\"",
+        "background.1.rate, line 34, column 1: 200 spikes in a step cannot be; at most 100. Drive it by a mean instead",
+    ),
+    (
+        "weight = \"0.1*mV\"",
+        "weight = \"0.1*mV*rand()\"",
+        "background.1.weight, line 35, column 1: weights of a background are not random",
+    ),
+    (
+        "spikes = [\"E\", \"I\"]",
+        "spikes = [\"E\", \"J\"]",
+        "record.spikes, line 37, column 1: there is no population 'J'.",
+    ),
+    (
+        "spikes = [\"E\", \"I\"]",
+        "spikes = \"E\"",
+        "file, line 37, column 10: the text \"E\" stands where a list in square brackets is expected",
+    ),
+    (
+        "\"E.v\" = [0, 19]",
+        "\"E.v\" = [0, 20]",
+        "record.traces, line 38, column 1: there is no neuron 20 in 'E'; they are numbered 0 to 19",
+    ),
+    ("\"E.v\" = [0, 19]", "\"E.w\" = [0, 19]", "record.traces, line 38, column 1: 'E' has no state 'w'."),
+    ("\"E.v\" = [0, 19]", "\"in.v\" = [0]", "record.traces, line 38, column 1: 'in' has no state 'v'."),
+    (
+        "\"E.v\" = [0, 19]",
+        "E.v = [0]",
+        "file, line 38, column 12: a table stands where a list in square brackets is expected",
+    ),
+];
+
+#[test]
+fn wrong_networks_say_what_is_wrong_and_where() {
+    Network::parse(RIGHT).unwrap();
+    let mut differences = Vec::new();
+    for (right, wrong, message) in TABLE {
+        assert!(RIGHT.contains(right), "{right}");
+        let found = match Network::parse(&RIGHT.replacen(right, wrong, 1)) {
+            Ok(_) => "nothing".into(),
+            Err(error) => error.to_string(),
+        };
+        if found != *message {
+            differences.push(format!("{wrong}\n  found    {found}\n  expected {message}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}

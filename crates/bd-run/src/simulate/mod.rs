@@ -1,0 +1,219 @@
+//! [`simulate()`]: a network of a file over time, into a run folder.
+//!
+//! | file | content |
+//! |---|---|
+//! | `spikes.npz` | of each population whose spikes are kept `E.times_ms` (float64) and `E.neurons` (int64), by time |
+//! | `traces.npz` | of each recorded state `E.v` `[neurons, steps]` and `E.v.neurons`, and `times_ms` `[steps]`; only if there are any |
+//! | `network.toml` | the network as it was read |
+//! | `activity.json` | spikes, rate, regularity and synchrony of each population |
+//! | `config.json`, `manifest.json` | as of every run, see [`folder`](crate::folder) |
+//!
+//! A spike of step `k` has the time `k dt`, as in Brian2, so that the spikes of one simulation are the input of another. A trace has the
+//! states after each step, at the times `(k + 1) dt`.
+
+mod config;
+mod files;
+mod report;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bd_core::files::{data_bytes, sha256_hex};
+use bd_core::text::plural;
+use bd_core::{Error, Result, kind_name, threads};
+use bd_kernel::{Compile, Real};
+use bd_networks::{Network, Options, Recording, Simulation, located};
+use bd_train::memory::{check_available, shown};
+use tch::kind::Element;
+
+use self::config::Steps;
+pub use self::config::{MOST_STEPS, SimulateConfig};
+use self::files::Files;
+pub use self::report::{PopulationReport, SimulationReport, TraceReport};
+use crate::config::{Dtype, absolute};
+use crate::experiment::Setting;
+use crate::folder::RunFolder;
+use crate::listener::Listener;
+use crate::manifest::{Manifest, Status};
+use crate::seconds::Seconds;
+
+/// Files of networks are small; larger ones are refused before they are read.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// How long the network is simulated between two looks at whether it is to stop.
+const PIECE: Duration = Duration::from_millis(500);
+
+/// What a simulation came to.
+#[must_use = "the run is marked as done by `finish`"]
+#[derive(Debug)]
+pub struct Simulated {
+    /// Its folder, in which everything is but what the caller adds.
+    pub folder: RunFolder,
+    /// What was found, for pictures and tables.
+    pub report: SimulationReport,
+    /// Of its parts: `build`, `run`, `write`.
+    pub seconds: Seconds,
+    /// Whether it was stopped before its end; then it has what was simulated until then.
+    pub stopped: bool,
+}
+
+impl Simulated {
+    /// How many seconds were simulated in a second, building and writing aside.
+    pub fn times_real_time(&self) -> f64 {
+        self.report.duration_ms() / 1e3 / self.seconds.of("run").unwrap_or(f64::NAN)
+    }
+
+    /// Marks the run as done, or as stopped: its folder.
+    pub fn finish(self) -> Result<PathBuf> {
+        match self.stopped {
+            true => Ok(self.folder.keep(Status::Stopped)),
+            false => self.folder.finish(),
+        }
+    }
+}
+
+/// Simulates the network of a file, and writes what happened into a run folder. The device of the setting is not used.
+///
+/// Where the setting's control stops it, it ends within about half a second and has what was simulated until then.
+///
+/// # Errors
+///
+/// [`Error::Config`] with line and column where the network is wrong, [`Error::BadFile`] where a file that it names is,
+/// [`Error::OutOfMemory`] before anything is drawn or written if it would take more memory than there is.
+pub fn simulate(config: SimulateConfig, setting: &Setting, listener: &dyn Listener) -> Result<Simulated> {
+    config.check()?;
+    let source = NetworkFile::read(&config.network)?;
+    match config.dtype {
+        Dtype::F32 => run::<f32>(config, &source, setting, listener),
+        Dtype::F64 => run::<f64>(config, &source, setting, listener),
+    }
+}
+
+/// The file of a network.
+struct NetworkFile {
+    path: PathBuf,
+    toml: String,
+    network: Network,
+    files: Files,
+}
+
+impl NetworkFile {
+    fn read(path: &Path) -> Result<Self> {
+        if data_bytes(path)? > MOST_BYTES {
+            return Err(Error::bad_file(path, format!("a network has at most {}", shown(MOST_BYTES))));
+        }
+        let toml =
+            std::fs::read_to_string(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
+        let network = Network::parse(&toml).map_err(|error| Error::Config(words(path, &error)))?;
+        let files = Files::read(&network, path.parent().unwrap_or(Path::new("")))?;
+        Ok(Self { path: path.to_path_buf(), toml, network, files })
+    }
+
+    /// What is found wrong when the network is built, in the file that is to blame.
+    fn wrong(&self, error: bd_networks::Error) -> Error {
+        let error = located(&self.toml, error);
+        match self.files.blamed(&error.message) {
+            Some((file, message)) => {
+                let at = error.position.map_or_else(String::new, |at| format!(", line {}", at.line));
+                Error::bad_file(file, format!("{message} ({}{at})", self.path.display()))
+            }
+            None => Error::Config(words(&self.path, &error)),
+        }
+    }
+}
+
+/// `net.toml, line 14, column 9: population.E.threshold: message`.
+fn words(path: &Path, error: &bd_networks::Error) -> String {
+    let at = error.position.map_or_else(String::new, |at| format!(", line {}, column {}", at.line, at.column));
+    let part = if error.part == "file" { String::new() } else { format!("{}: ", error.part) };
+    format!("{}{at}: {part}{}", path.display(), error.message)
+}
+
+fn run<F: Real + Element>(
+    mut config: SimulateConfig,
+    source: &NetworkFile,
+    setting: &Setting,
+    listener: &dyn Listener,
+) -> Result<Simulated> {
+    let NetworkFile { toml, network, files, .. } = source;
+    let (steps, rounded) = config.steps(network.dt_ms)?;
+    rounded.iter().for_each(|rounded| listener.say(&format!("duration  {rounded}")));
+    check_memory::<F>(&config, source, steps)?;
+    config.network_sha256 = Some(sha256_hex(toml.as_bytes()));
+    config.network = absolute(&config.network);
+    threads::set(config.threads);
+    let dtype = kind_name(config.dtype.kind());
+    let program = setting.program.clone();
+    let manifest = Manifest::of_job(&config.job, dtype, config.seed, config.threads, setting.device, program);
+    let folder = RunFolder::create(setting.out.as_deref(), &config, manifest)?;
+    let mut seconds = Seconds::since(setting.began);
+    seconds.lap("setup");
+    let edges = |file: &str| files.edges(file).cloned().ok_or_else(|| "it was not read".to_owned());
+    let trains = |file: &str| files.train(file).cloned().ok_or_else(|| "it was not read".to_owned());
+    let compile = if config.compile { Compile::IfFound } else { Compile::Never };
+    let options = Options { seed: config.seed, threads: config.threads, compile };
+    let mut simulation = Simulation::<F>::new(network, options, &edges, &trains)
+        .map_err(|error| source.wrong(error))?;
+    seconds.lap("build");
+    let synapses = simulation.synapses();
+    listener.say(&format!(
+        "network   {}, {}",
+        plural(network.populations.len(), "population"),
+        plural(synapses, "synapse")
+    ));
+    let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener);
+    if config.compile {
+        for (population, outcome) in simulation.outcomes() {
+            listener.say(&format!("loops     {population}: {outcome}"));
+        }
+    }
+    let recording: Recording<F> = simulation.recording();
+    drop(simulation);
+    seconds.lap("run");
+    let report = SimulationReport::new(network, recording, steps, synapses)?;
+    write::all(&folder, toml, &report)?;
+    seconds.lap("write");
+    Ok(Simulated { folder, report, seconds, stopped })
+}
+
+/// Refuses what the machine does not hold.
+fn check_memory<F: Real>(config: &SimulateConfig, source: &NetworkFile, steps: Steps) -> Result<()> {
+    let mut bytes = source.network.bytes::<F>(steps.all, config.threads, &|file| source.files.edges(file));
+    // While they are written traces are there four times: as they were recorded, as a tensor, as a member of the file, and in the file.
+    bytes.traces *= 4.0;
+    let parts = [
+        (bytes.synapses, "fewer synapses"),
+        (bytes.arrivals, "fewer neurons or shorter delays"),
+        (bytes.neurons, "fewer neurons"),
+        (bytes.traces, "traces of fewer neurons, or a shorter duration"),
+    ];
+    let (_, advice) = parts.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
+    let single = if config.dtype == Dtype::F64 { ", or float32" } else { "" };
+    check_available("the simulation", bytes.total(), &format!("take {advice}{single}"))
+}
+
+/// Makes the steps in pieces until it is to stop: whether it was.
+fn advance<F: Real>(
+    simulation: &mut Simulation<F>,
+    steps: Steps,
+    dt_ms: f64,
+    setting: &Setting,
+    listener: &dyn Listener,
+) -> bool {
+    listener.on_simulation(steps.all as f64 * dt_ms);
+    let mut piece = 16;
+    while simulation.done() < steps.all && !setting.control.is_stopped() {
+        let began = Instant::now();
+        simulation.advance(piece.min(steps.all - simulation.done()));
+        listener.on_simulated(simulation.done() as f64 * dt_ms);
+        // As many as take the time of a piece, and not all at once more.
+        let factor = PIECE.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-9);
+        piece = ((piece as f64 * factor.min(4.0)) as u64).max(1);
+    }
+    listener.on_trained();
+    simulation.done() < steps.all
+}
+
+#[cfg(test)]
+mod tests;
