@@ -32,6 +32,16 @@ impl Rng {
         Self(bd_kernel::Rng::new(seed, name))
     }
 
+    /// [`bd_kernel::Rng::uniform`], so that it has this path, too.
+    pub fn uniform(&mut self) -> f64 {
+        self.0.uniform()
+    }
+
+    /// [`bd_kernel::Rng::normal`], so that it has this path, too.
+    pub fn normal(&mut self) -> f64 {
+        self.0.normal()
+    }
+
     /// A tensor of numbers drawn one after the other by `draw`, on the host.
     pub fn tensor(&mut self, shape: &[i64], on: (Kind, Device), draw: impl Fn(&mut Self) -> f64) -> Tensor {
         let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(self)).collect();

@@ -64,6 +64,7 @@ impl NetworkText {
             backgrounds: self.backgrounds(&populations, &mut places)?,
             keeps_spikes: Vec::new(),
             traces: Vec::new(),
+            readout: self.readout(&populations)?,
             populations,
         };
         self.record(&mut network)?;
@@ -116,7 +117,8 @@ impl NetworkText {
                 Source::Input { file: file.clone() }
             }
             Some(other) => {
-                let message = format!("there is no kind '{other}'.{}", nearest(other, ["poisson", "input"].into_iter()));
+                let message =
+                    format!("there is no kind '{other}'.{}", nearest(other, ["poisson", "input"].into_iter()));
                 return Err(Error::of(format!("{part}.kind"), message));
             }
         };
@@ -206,8 +208,9 @@ impl NetworkText {
             let part = format!("background.{}", at + 1);
             let per_step = per_step(&format!("{part}.rate"), &text.rate, self.dt_ms)?;
             if per_step > MOST_OF_BACKGROUND {
-                let message =
-                    format!("{per_step} spikes in a step cannot be; at most {MOST_OF_BACKGROUND}. Drive it by a mean instead");
+                let message = format!(
+                    "{per_step} spikes in a step cannot be; at most {MOST_OF_BACKGROUND}. Drive it by a mean instead"
+                );
                 return Err(Error::of(format!("{part}.rate"), message));
             }
             for (to, place) in text.to.all().iter().zip(places.by_ref()) {
@@ -224,6 +227,15 @@ impl NetworkText {
             }
         }
         Ok(all)
+    }
+
+    fn readout(&self, populations: &[Population]) -> Result<Option<usize>> {
+        let (Some(readout), part) = (&self.readout, "readout.from") else { return Ok(None) };
+        let at = find(populations, &readout.from, part)?;
+        match &populations[at].source {
+            Source::Neurons(_) => Ok(Some(at)),
+            _ => Err(Error::of(part, format!("'{}' has no neurons; a readout reads neurons", readout.from))),
+        }
     }
 
     fn record(&self, network: &mut Network) -> Result<()> {

@@ -38,4 +38,4 @@ pub use connect::{Connect, EdgeList};
 pub use edges::{Each, Edges};
 pub use network::{Background, Network, Neurons, Population, Projection, Scaled, Source};
 pub use simulation::{PopulationSpikes, Recording, Simulation, Trace};
-pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};
+pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, ReadoutText, RecordText, SourceText};
