@@ -17,6 +17,7 @@
 //! Where a projection `keeps_sign`, the effective weight is `sign |theta|`: `theta` is the parameter, and `sign` that of its initial value, so that
 //! no optimiser changes it. Of synapses that are not there, there is no number.
 
+mod config;
 mod state;
 mod wiring;
 
@@ -31,6 +32,7 @@ use bd_networks::{EdgeList, Network, Population, Source};
 use tch::{Device, Kind, Tensor};
 
 use crate::equation_neurons::EquationNeurons;
+pub use config::{PopulationNetworkConfig, WrittenNetwork};
 pub use state::{NetworkState, PopulationState};
 use wiring::Wiring;
 
@@ -78,12 +80,7 @@ impl Member {
                 (Some(neurons), population.drive(seed))
             }
             Source::Input { .. } => (None, Vec::new()),
-            Source::Poisson { .. } => {
-                return Err(Error::Config(format!(
-                    "network: population.{name}: spikes at random are not drawn where a network is trained; make it of kind 'input', and give \
-                     its spikes as data"
-                )));
-            }
+            Source::Poisson { .. } => unreachable!("it was checked"),
         };
         let of_target = |drive: &Option<Vec<f64>>| drive.clone().unwrap_or_else(|| vec![0.0; population.n]);
         let numbers: Vec<f64> = drive.iter().flat_map(of_target).collect();
@@ -113,12 +110,7 @@ impl PopulationNetwork {
     ) -> Result<Self> {
         let input = Self::input_of(network)?;
         let output = Self::output_of(network, output)?;
-        if let Some(background) = network.backgrounds.first() {
-            let name = &background.name;
-            return Err(Error::Config(format!(
-                "network: {name}: noise is not drawn where a network is trained; drive the neurons"
-            )));
-        }
+        Self::check(network)?;
         let mut wirings = Vec::new();
         for projection in &network.projections {
             wirings.push(Wiring::new(path, projection, network.dt_ms, seed, files)?);
@@ -128,6 +120,24 @@ impl PopulationNetwork {
         let populations =
             populations.map(|(p, population)| Member::new(path, population, memory(p), seed)).collect::<Result<_>>()?;
         Ok(Self { dt_ms: network.dt_ms, on: path.on(), populations, wirings, input, output })
+    }
+
+    /// Refuses what is drawn in every step of a simulation, and not in those of a training.
+    fn check(network: &Network) -> Result<()> {
+        if let Some(background) = network.backgrounds.first() {
+            let name = &background.name;
+            return Err(Error::Config(format!(
+                "network: {name}: noise is not drawn where a network is trained; drive the neurons"
+            )));
+        }
+        let is_poisson = |population: &&Population| matches!(population.source, Source::Poisson { .. });
+        match network.populations.iter().find(is_poisson) {
+            None => Ok(()),
+            Some(Population { name, .. }) => Err(Error::Config(format!(
+                "network: population.{name}: spikes at random are not drawn where a network is trained; make it of kind 'input', and give its \
+                 spikes as data"
+            ))),
+        }
     }
 
     /// The population that is the input of a network.

@@ -236,7 +236,7 @@ fn what_cannot_be_trained_is_refused() {
         ),
         ("[readout]\nfrom = \"E\"", background, "E", "noise is not drawn where a network is trained"),
         ("p = 0.5", "p = 0.0", "E", "the projection 'E>E.ge' has no synapses"),
-        ("", "", "F", "there is no population 'F' of neurons. Is 'E' meant?"),
+        ("", "", "F", "there is no population 'F' of neurons"),
         ("", "", "in", "there is no population 'in' of neurons."),
     ] {
         let found = refusal(from, to, output);
