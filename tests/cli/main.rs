@@ -17,6 +17,7 @@ mod series_choice;
 mod snn_data;
 mod systems;
 mod train_auto;
+mod train_network;
 mod train_ngrc;
 mod train_rnn;
 mod train_snn;

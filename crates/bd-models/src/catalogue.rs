@@ -8,10 +8,9 @@ use tch::Tensor;
 use crate::{
     Activation, Cell, ContinuousReservoir, ContinuousReservoirConfig, CubaLif, Delay, Entries, Esn, EsnConfig, Expon,
     ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear,
-    LinearConfig, Lstm, LstmConfig, Mixing, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, PopulationNetwork, RateNetConfig,
-    Recurrent,
-    RecurrentMatrix, Reservoir, ReservoirConfig, ReservoirKind, Reset, Rnn, RnnConfig, SnnConfig, Standardise,
-    Surrogate, Synapse, SynapseConfig, Target,
+    LinearConfig, Lstm, LstmConfig, Mixing, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, PopulationNetwork,
+    RateNetConfig, Recurrent, RecurrentMatrix, Reservoir, ReservoirConfig, ReservoirKind, Reset, Rnn, RnnConfig,
+    SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
 };
 /// All of them, under different names.
 pub fn all() -> Vec<Subject> {

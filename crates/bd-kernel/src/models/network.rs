@@ -7,6 +7,7 @@
 
 mod backward;
 mod forward;
+mod loops;
 mod projection;
 mod steps;
 
@@ -200,10 +201,9 @@ impl NetworkKernel {
         lanes: usize,
         each: impl Fn(usize, usize) -> usize,
     ) -> Range<usize> {
-        let all = |p: usize| slices.all().map(|steps| each(p, steps.len())).sum::<usize>();
-        let earlier = slices.all().take_while(|slice| slice.start < steps.start);
-        let begin =
-            (0..population).map(all).sum::<usize>() + earlier.map(|steps| each(population, steps.len())).sum::<usize>();
+        let before: usize = (0..population).map(|p| slices.sum(|steps| each(p, steps))).sum();
+        // Earlier slices have as many steps as the first.
+        let begin = before + slices.number(steps) * each(population, slices.longest());
         begin * lanes..(begin + each(population, steps.len())) * lanes
     }
 
@@ -217,9 +217,8 @@ impl NetworkKernel {
         dyn AnyKernel: Typed<F>,
     {
         let slices = self.slices(Tile { steps, lanes: 0, keep: true, instructions: crate::Instructions::any() });
-        let populations = 0..self.populations.len();
         let sum = |each: &dyn Fn(usize, usize) -> usize| -> usize {
-            slices.all().flat_map(|steps| populations.clone().map(move |p| each(p, steps.len()))).sum()
+            (0..self.populations.len()).map(|p| slices.sum(|steps| each(p, steps))).sum()
         };
         let arrivals = if self.reads_arrivals::<F>() { self.all()[0] * steps } else { 0 };
         let sent = self.populations.iter().map(|population| population.memory * population.n).sum();
@@ -310,7 +309,7 @@ where
     fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {
         let (slices, n) = (self.slices(tile), self.populations[self.output].n);
         let spikes = &kept[kept.len() - self.parts::<F>(tile.steps)[3] * tile.lanes..];
-        let mut outputs = vec![F::default(); n * slices.tile(&(0..tile.steps.min(self.slice))).len()];
+        let mut outputs = vec![F::default(); n * slices.longest() * tile.lanes];
         for steps in slices.all() {
             let (own, outputs) = (slices.tile(&steps), &mut outputs[..n * steps.len() * tile.lanes]);
             let region = self.region(slices, (self.output, &steps), tile.lanes, |p, steps| self.bits_of::<F>(p, steps));

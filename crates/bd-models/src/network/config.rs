@@ -121,7 +121,9 @@ impl PopulationNetworkConfig {
     /// The network, its weights made in `params`, whose seed draws its synapses.
     pub fn build(&self, params: &mut Params) -> Result<Stack> {
         let (written, seed) = (&self.network, params.seed());
-        let no_files = |_: &str| Err("synapses are not read from files where a network is trained; draw them by another rule".into());
+        let no_files = |_: &str| {
+            Err("synapses are not read from files where a network is trained; draw them by another rule".into())
+        };
         let net = PopulationNetwork::new(&mut params.at(NETWORK), &written.network, &written.read, seed, &no_files)?;
         let n_read = bd_core::System::n_out(&net);
         let synapse = Synapse::new(&mut params.at("r2o"), n_read, self.n_out, &self.synapse)?;

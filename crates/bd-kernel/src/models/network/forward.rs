@@ -51,6 +51,8 @@ impl NetworkKernel {
         let mut arrivals = Steps { numbers: arrivals, first: 0, places: &places };
         self.deliver_sent(tile, state, kept.sent, &mut arrivals);
         let of_inputs = by_channel(tile.steps, lanes);
+        let of_outputs: Vec<Vec<Place>> =
+            self.populations.iter().map(|population| slices.places(population.n)).collect();
         for steps in slices.all() {
             let own = slices.tile(&steps);
             let inputs = Steps { numbers: xs, first: steps.start as isize, places: &of_inputs[steps.clone()] };
@@ -72,10 +74,9 @@ impl NetworkKernel {
                 }
             }
             // All of them have had what was sent before this slice.
-            for (p, population) in self.populations.iter().enumerate().filter(|(p, _)| *p != self.input) {
-                let outputs = &outputs[self.outputs_of(p, tile)];
-                let places: &[Place] = &slices.places(population.n)[steps.clone()];
-                let sent = Steps { numbers: outputs, first: steps.start as isize, places };
+            for p in (0..self.populations.len()).filter(|p| *p != self.input) {
+                let (numbers, places) = (&outputs[self.outputs_of(p, tile)], &of_outputs[p][steps.clone()]);
+                let sent = Steps { numbers, first: steps.start as isize, places };
                 self.send(p, tile, &sent, state, &mut arrivals);
             }
         }

@@ -20,6 +20,14 @@ pub(super) struct Place {
     stride: usize,
 }
 
+impl Place {
+    /// Where the numbers of a channel begin.
+    #[inline(always)]
+    pub(super) fn of(self, channel: usize) -> usize {
+        self.begin + channel * self.stride
+    }
+}
+
 impl Slices {
     pub(super) fn new(slice: usize, tile: Tile) -> Self {
         Self { slice: slice.min(tile.steps).max(1), tile }
@@ -29,6 +37,22 @@ impl Slices {
     pub(super) fn all(self) -> impl DoubleEndedIterator<Item = Range<usize>> {
         let Self { slice, tile } = self;
         (0..tile.steps.div_ceil(slice)).map(move |i| i * slice..((i + 1) * slice).min(tile.steps))
+    }
+
+    /// Steps of the first, and of all but the last.
+    pub(super) fn longest(self) -> usize {
+        self.slice
+    }
+
+    /// Which of them this is.
+    pub(super) fn number(self, steps: &Range<usize>) -> usize {
+        steps.start / self.slice
+    }
+
+    /// The sum of what each has, by its number of steps.
+    pub(super) fn sum(self, each: impl Fn(usize) -> usize) -> usize {
+        let (whole, rest) = (self.tile.steps / self.slice, self.tile.steps % self.slice);
+        whole * each(self.slice) + if rest > 0 { each(rest) } else { 0 }
     }
 
     /// A tile of one of them.
@@ -77,16 +101,16 @@ impl<F, N: Deref<Target = [F]>> Steps<'_, N> {
     /// The step of a number and where its numbers of a channel begin.
     #[inline(always)]
     pub(super) fn nth(&self, number: usize, channel: usize) -> (isize, usize) {
-        let Place { begin, stride } = self.places[number];
-        (self.first + number as isize, begin + channel * stride)
+        (self.first + number as isize, self.places[number].of(channel))
     }
+}
 
-    /// Where the numbers of a channel begin, of a step that is among these.
+impl<N> Steps<'_, N> {
+    /// The place of a step, if it is among these.
     #[inline(always)]
-    pub(super) fn at(&self, step: isize, channel: usize) -> Option<usize> {
+    pub(super) fn place(&self, step: isize) -> Option<Place> {
         // Of an earlier step the difference is a large number.
-        let Place { begin, stride } = *self.places.get((step - self.first) as usize)?;
-        Some(begin + channel * stride)
+        self.places.get((step - self.first) as usize).copied()
     }
 }
 

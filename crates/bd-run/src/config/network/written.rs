@@ -18,7 +18,8 @@ const PLACE: &str = "model.network";
 pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Option<WrittenNetwork>> {
     let mut found: Option<Value> = None;
     for layer in layers {
-        let Some(network) = layer.get_mut("model").and_then(|model| model.as_object_mut()?.shift_remove("network")) else {
+        let Some(network) = layer.get_mut("model").and_then(|model| model.as_object_mut()?.shift_remove("network"))
+        else {
             continue;
         };
         match (&mut found, network) {
