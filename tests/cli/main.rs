@@ -18,6 +18,7 @@ mod simulate;
 mod snn_data;
 mod systems;
 mod train_auto;
+mod train_network;
 mod train_ngrc;
 mod train_rnn;
 mod train_snn;

@@ -186,6 +186,7 @@ pub(crate) fn of_rnn(args: &args::Rnn) -> Result<Layers> {
 pub(crate) fn of_snn(args: &args::Snn) -> Result<Layers> {
     let mut given = Given::of_run(&args.run);
     given.put("data.file", &file("--data", &args.data)?);
+    given.put("model.network", &file("--model", &args.model)?);
     given.name("data.encode", &args.encode);
     given.number("dt", "--dt", args.dt)?;
     given.put("data.samples", &args.samples);

@@ -56,6 +56,7 @@ fn config(args: &args::Simulate) -> Result<SimulateConfig, Error> {
         discard_ms: args.discard_ms,
         dtype,
         seed: args.seed,
+        compile: args.compile,
         threads: args.threads.unwrap_or(cores()),
         ..SimulateConfig::new(&args.network, args.duration_ms)
     })

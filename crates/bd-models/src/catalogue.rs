@@ -1,15 +1,16 @@
 //! Every model of this crate in its variants, as [`Subject`]s that can be examined; `bd check` does so.
 
 use bd_core::contract::report::Subject;
-use bd_core::{Error, Forecaster, Params, Rng};
+use bd_core::{Error, Forecaster, Params, Result, Rng};
+use bd_networks::Network;
 use tch::Tensor;
 
 use crate::{
     Activation, Cell, ContinuousReservoir, ContinuousReservoirConfig, CubaLif, Delay, Entries, Esn, EsnConfig, Expon,
     ExponConfig, Gru, GruConfig, Init, LeakyIntegrator, LeakyIntegratorConfig, Lif, LifConfig, LifTrained, Linear,
-    LinearConfig, Lstm, LstmConfig, Mixing, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, RateNetConfig, Recurrent,
-    RecurrentMatrix, Reservoir, ReservoirConfig, ReservoirKind, Reset, Rnn, RnnConfig, SnnConfig, Standardise,
-    Surrogate, Synapse, SynapseConfig, Target,
+    LinearConfig, Lstm, LstmConfig, Mixing, Ngrc, NgrcConfig, Nvar, NvarConfig, OneStep, PopulationNetwork,
+    RateNetConfig, Recurrent, RecurrentMatrix, Reservoir, ReservoirConfig, ReservoirKind, Reset, Rnn, RnnConfig,
+    SnnConfig, Standardise, Surrogate, Synapse, SynapseConfig, Target,
 };
 /// All of them, under different names.
 pub fn all() -> Vec<Subject> {
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Subject> {
     all.extend(neurons());
     all.extend(trained_neurons());
     all.extend(spiking_networks());
+    all.extend(populations());
     all
 }
 
@@ -234,6 +236,74 @@ fn spiking_networks() -> Vec<Subject> {
         Subject::spiking("snn, trained", net(&[4], trained, false)),
         Subject::spiking("snn, recurrent", net(&[7], lif, true)),
         Subject::spiking("snn, recurrent, trained", net(&[7], trained, true)),
+    ]
+}
+
+/// Two populations with conductances, whose weights and time constants are trained.
+const POPULATIONS: &str = r#"
+    dt_ms = 0.1
+    [population.E]
+    n = SIZE
+    equations = """
+    dv/dt = (g_e*(4 - v) + g_i*(-1 - v) - v) / tau : 1
+    dg_e/dt = -g_e/(0.5*ms) : 1
+    dg_i/dt = -g_i/(1*ms) : 1
+    tau : second (trained, positive)
+    """
+    threshold = "v > 1"
+    reset = "v = 0"
+    refractory = "REFRACTORY"
+    surrogate = { name = "sigmoid", alpha = 4.0 }
+    initial = { v = "rand()", tau = "0.5*ms" }
+    [population.I]
+    n = 4
+    like = "E"
+    drive = { g_e = 0.1 }
+    [population.in]
+    n = 3
+    kind = "input"
+    [[projection]]
+    from = "in"
+    to = ["E.g_e", "I.g_e"]
+    connect = { rule = "all_to_all" }
+    weight = "0.4 + 0.1*randn()"
+    delay = "INPUT"
+    trained = true
+    keeps_sign = true
+    [[projection]]
+    from = "E"
+    to = ["E.g_e", "I.g_e"]
+    connect = { rule = "fixed_in_degree", n = 2 }
+    weight = "0.5 + 0.1*randn()"
+    delay = "EXCITATION"
+    trained = true
+    keeps_sign = true
+    [[projection]]
+    from = "I"
+    to = ["E.g_i", "I.g_i"]
+    connect = { rule = "all_to_all" }
+    weight = "0.3 + 0.1*randn()"
+    delay = "INHIBITION"
+    trained = true
+"#;
+
+fn populations() -> Vec<Subject> {
+    let network = |[refractory, input, excitation, inhibition]: [&'static str; 4]| {
+        move |params: &mut Params, n: i64| {
+            let text = POPULATIONS.replace("SIZE", &n.to_string()).replace("REFRACTORY", refractory);
+            let text = text.replace("INPUT", input).replace("EXCITATION", excitation).replace("INHIBITION", inhibition);
+            let network = Network::parse(&text).map_err(|error| Error::Config(error.to_string()))?;
+            let no_files = |_: &str| Err("there is none".into());
+            PopulationNetwork::new(&mut params.at("net"), &network, "E", 0, &no_files) as Result<_>
+        }
+    };
+    vec![
+        Subject::spiking("populations", network(["0*ms", "0*ms", "0*ms", "0*ms"])),
+        Subject::spiking("populations, delays", network(["0*ms", "0.1*ms", "0.2*ms", "0.3*ms"])),
+        Subject::spiking(
+            "populations, delay of each synapse, refractory",
+            network(["0.2*ms", "0.2*ms*rand()", "0.1*ms + 0.2*ms*rand()", "0.1*ms"]),
+        ),
     ]
 }
 

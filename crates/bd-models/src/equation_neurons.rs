@@ -15,16 +15,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bd_core::kernel::{Field, Fused, Processor, numbers_of, spike};
 use bd_core::{Error, ParamPath, Result, Rng, Shared, StateTree, System, join, portable, setting};
-use bd_equations::{Draw, Held, Initial, Model, NeuronText, StepConstants};
+use bd_equations::{Draw, Held, Initial, Model, NeuronText, StepConstants, Target};
 use bd_kernel::{GraphKernel, NoSpikes, UnitProgram};
+use bd_networks::{Neurons, Population};
 use tch::{Device, Kind, Tensor};
 
 /// Neurons of a [`Model`], one after the other: inputs `[.., ports n]`, all neurons of the first port before those of the second, to outputs
-/// `[.., n]`, spikes or what the model says. `Shared.dt` is in ms.
+/// `[.., n]`, spikes or what the model says. `Shared.dt` is in ms. Neurons of a [network](crate::PopulationNetwork) have its targets instead of
+/// all ports.
 #[derive(Debug)]
 pub struct EquationNeurons {
     n: i64,
     model: Arc<Model>,
+    /// What the inputs are.
+    targets: Vec<Target>,
     names: Arc<[String]>,
     /// The state before the first step, `[n]` each, in float64.
     initial: Vec<Tensor>,
@@ -88,18 +92,22 @@ fn draw(initial: &Initial, n: i64, rng: &mut Rng) -> Vec<f64> {
     (0..n).map(one).collect()
 }
 
+/// How numbers of a name are drawn, one for each neuron, where the parameter of that name has this stream.
+type Draws<'a> = dyn Fn(&str, &Initial, &mut Rng) -> Vec<f64> + 'a;
+
 impl Own {
-    fn new(path: &mut ParamPath<'_>, n: i64, held: &Held) -> Result<Self> {
+    fn new(path: &mut ParamPath<'_>, held: &Held, draws: &Draws<'_>) -> Result<Self> {
         let name = &held.name;
+        let values = |rng: &mut Rng| draws(name, &held.initial, rng);
         if !held.trained {
-            return Ok(Self::Fixed(path.fixed(name, |rng| Tensor::from_slice(&draw(&held.initial, n, rng)))?));
+            return Ok(Self::Fixed(path.fixed(name, |rng| Tensor::from_slice(&values(rng)))?));
         }
         if !held.positive {
-            return Ok(Self::Trained(path.param(name, |rng| Tensor::from_slice(&draw(&held.initial, n, rng)))?));
+            return Ok(Self::Trained(path.param(name, |rng| Tensor::from_slice(&values(rng)))?));
         }
         let mut least = f64::INFINITY;
         let log = path.param(&format!("log_{name}"), |rng| {
-            let values = draw(&held.initial, n, rng);
+            let values = values(rng);
             least = values.iter().copied().fold(least, f64::min);
             Tensor::from_slice(&values.into_iter().map(portable::ln).collect::<Vec<_>>())
         })?;
@@ -122,9 +130,26 @@ impl EquationNeurons {
     pub fn new(path: &mut ParamPath<'_>, n: i64, text: &NeuronText) -> Result<Self> {
         setting::at_least("neuron.n", n, 1)?;
         let model = text.build().map_err(|error| Error::Config(format!("neuron: {error}")))?;
-        let held = model.held().iter().map(|held| Own::new(path, n, held)).collect::<Result<_>>()?;
+        let targets = (0..model.ports().len()).map(Target::Port).collect();
+        Self::made(path, n, model, targets, &|_, initial, rng| draw(initial, n, rng))
+    }
+
+    /// The neurons of a population, which begin as its simulation does.
+    pub(crate) fn of_population(
+        path: &mut ParamPath<'_>,
+        population: &Population,
+        neurons: &Neurons,
+        seed: u64,
+    ) -> Result<Self> {
+        let (model, targets) = (neurons.model.clone(), neurons.targets.clone());
+        let draws = |name: &str, initial: &Initial, _: &mut Rng| population.initial(name, initial, seed);
+        Self::made(path, population.n as i64, model, targets, &draws)
+    }
+
+    fn made(path: &mut ParamPath<'_>, n: i64, model: Model, targets: Vec<Target>, draws: &Draws<'_>) -> Result<Self> {
+        let held = model.held().iter().map(|held| Own::new(path, held, draws)).collect::<Result<_>>()?;
         let initial = model.states().iter().map(|state| {
-            let make = |rng: &mut Rng| Tensor::from_slice(&draw(&state.initial, n, rng));
+            let make = |rng: &mut Rng| Tensor::from_slice(&draws(&state.name, &state.initial, rng));
             match state.initial.is_random() {
                 true => path.fixed(&format!("initial_{}", state.name), make),
                 false => Ok(make(&mut Rng::new(0, ""))),
@@ -132,7 +157,7 @@ impl EquationNeurons {
         });
         let initial = initial.collect::<Result<_>>()?;
         let names = model.states().iter().map(|state| state.name.clone()).collect();
-        Ok(Self { n, model: Arc::new(model), names, initial, held, prepared: Mutex::new(None) })
+        Ok(Self { n, model: Arc::new(model), targets, names, initial, held, prepared: Mutex::new(None) })
     }
 
     /// The model of each.
@@ -154,7 +179,7 @@ impl EquationNeurons {
             Some(prepared) if prepared.dt_ms == dt_ms => Arc::clone(prepared),
             _ => {
                 let constants = self.model.constants(dt_ms).unwrap_or_else(|error| panic!("neuron: {error}"));
-                let program = Arc::new(self.model.program(&constants));
+                let program = Arc::new(self.model.program_of(&self.targets, &constants));
                 Arc::clone(known.insert(Arc::new(Prepared { dt_ms, constants, program })))
             }
         }
@@ -165,7 +190,7 @@ impl System for EquationNeurons {
     type State = EquationState;
 
     fn n_in(&self) -> i64 {
-        self.n * self.model.ports().len() as i64
+        self.n * self.targets.len() as i64
     }
 
     fn n_out(&self) -> i64 {
@@ -179,15 +204,15 @@ impl System for EquationNeurons {
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &EquationState) -> (Tensor, EquationState) {
         let prepared = self.prepared(sha.dt);
-        let ports = 0..self.model.ports().len() as i64;
-        let xs: Vec<Field> = ports.map(|port| Field(x.narrow(-1, port * self.n, self.n))).collect();
+        let targets = 0..self.targets.len() as i64;
+        let xs: Vec<Field> = targets.map(|target| Field(x.narrow(-1, target * self.n, self.n))).collect();
         let held = self.held.iter().map(Own::value);
         let state: Vec<Field> = s.values.iter().map(Tensor::shallow_clone).chain(held).map(Field).collect();
-        let (y, next) =
-            self.model.step(&prepared.constants, &xs, &state, |distance: Field| match self.model.surrogate() {
-                Some(surrogate) => Field(spike(&surrogate, &distance.0)),
-                None => Field(spike(&NoSpikes, &distance.0)),
-            });
+        let fire = |distance: Field| match self.model.surrogate() {
+            Some(surrogate) => Field(spike(&surrogate, &distance.0)),
+            None => Field(spike(&NoSpikes, &distance.0)),
+        };
+        let (y, next) = self.model.step_of(&self.targets, &prepared.constants, &xs, &state, fire);
         // A constant has no dimensions yet.
         let full = |field: Field| field.0.expand_as(&s.values[0]);
         (full(y), EquationState { names: Arc::clone(&s.names), values: next.into_iter().map(full).collect() })

@@ -24,6 +24,7 @@
 //! | [`synapse`] | [`Synapse`]: weights and exponential synapses, at once or a step later |
 //! | [`cuba`] | [`Cuba`]: neurons with exponential synapses, as one system; [`CubaLif`] |
 //! | [`recurrent`] | [`Recurrent`]: any system whose outputs come back to its inputs a step later |
+//! | [`network`] | [`PopulationNetwork`]: populations of neurons and projections between them, with delays, as text |
 //! | [`neuron`] | [`NeuronConfig`]: which neurons a network has |
 //! | [`snn`] | [`SnnConfig`]: spiking networks of these parts, from BrainPy's tutorial upwards |
 //! | [`catalogue`] | every model in its variants, to be examined |
@@ -56,6 +57,7 @@ pub mod leaky_integrator;
 pub mod lif;
 pub mod linear;
 pub mod lstm;
+pub mod network;
 pub mod neuron;
 pub mod ngrc;
 pub mod nvar;
@@ -89,6 +91,7 @@ pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 pub use lif::{Lif, LifConfig, LifState, LifTrained, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
+pub use network::{NetworkState, PopulationNetwork, PopulationNetworkConfig, PopulationState, WrittenNetwork};
 pub use neuron::NeuronConfig;
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};

@@ -64,6 +64,7 @@ impl NetworkText {
             backgrounds: self.backgrounds(&populations, &mut places)?,
             keeps_spikes: Vec::new(),
             traces: Vec::new(),
+            readout: self.readout(&populations)?,
             populations,
         };
         self.record(&mut network)?;
@@ -223,6 +224,15 @@ impl NetworkText {
             }
         }
         Ok(all)
+    }
+
+    fn readout(&self, populations: &[Population]) -> Result<Option<usize>> {
+        let (Some(readout), part) = (&self.readout, "readout.from") else { return Ok(None) };
+        let at = find(populations, &readout.from, part)?;
+        match &populations[at].source {
+            Source::Neurons(_) => Ok(Some(at)),
+            _ => Err(Error::of(part, format!("'{}' has no neurons; a readout reads neurons", readout.from))),
+        }
     }
 
     fn record(&self, network: &mut Network) -> Result<()> {

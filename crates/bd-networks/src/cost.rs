@@ -70,7 +70,12 @@ impl Network {
             };
         }
         let traced = self.traces.iter().map(|(_, _, neurons)| neurons.len() as f64).sum::<f64>();
-        Bytes { synapses: kept + threads as f64 * most_besides, arrivals, neurons, traces: traced * steps as f64 * number }
+        Bytes {
+            synapses: kept + threads as f64 * most_besides,
+            arrivals,
+            neurons,
+            traces: traced * steps as f64 * number,
+        }
     }
 
     /// Whether something arrives at a target of a population beside its drive.

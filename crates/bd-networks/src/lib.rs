@@ -43,4 +43,4 @@ pub use edges::{Each, Edges};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 pub use place::located;
 pub use simulation::{Options, PopulationSpikes, Recording, Simulation, SpikeTrain, Trace};
-pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, RecordText, SourceText};
+pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, ReadoutText, RecordText, SourceText};

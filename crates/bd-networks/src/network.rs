@@ -1,8 +1,10 @@
 //! [`Network`]: a checked network.
 
-use bd_equations::{Model, NeuronText, Quantity, Result, Target};
+use bd_equations::{Draw, Error, Initial, Model, NeuronText, Quantity, Result, Target};
+use bd_kernel::Rng;
 
 use crate::connect::Connect;
+use crate::edges::drawn;
 use crate::place::located;
 use crate::text::NetworkText;
 
@@ -21,6 +23,8 @@ pub struct Network {
     pub keeps_spikes: Vec<bool>,
     /// Population, state and neurons of what is kept at every step.
     pub traces: Vec<(usize, usize, Vec<usize>)>,
+    /// The population that a readout reads, if the text names one.
+    pub readout: Option<usize>,
 }
 
 /// Neurons, or what stands for them.
@@ -138,8 +142,48 @@ impl Network {
         NetworkText::parse(toml)?.build().map_err(|error| located(toml, error))
     }
 
+    /// The population that a readout reads: the one that the text names, or the only one that has neurons.
+    pub fn read_population(&self) -> Result<&Population> {
+        let is_of_neurons = |population: &&Population| matches!(population.source, Source::Neurons(_));
+        let mut neurons = self.populations.iter().filter(is_of_neurons);
+        match (self.readout, neurons.next(), neurons.next()) {
+            (Some(at), ..) => Ok(&self.populations[at]),
+            (None, Some(only), None) => Ok(only),
+            (None, None, _) => Err(Error::of("population", "none has neurons that a readout could read")),
+            (None, Some(one), Some(_)) => {
+                let message = format!("name the population that is read: [readout], from = \"{}\"", one.name);
+                Err(Error::of("readout", message))
+            }
+        }
+    }
+
     /// The number of the population of this name.
     pub fn population(&self, name: &str) -> Option<usize> {
         self.populations.iter().position(|population| population.name == name)
+    }
+}
+
+impl Population {
+    /// Values of a state or of a number that is held, of each neuron before the first step, drawn by the seed and both names.
+    pub fn initial(&self, name: &str, initial: &Initial, seed: u64) -> Vec<f64> {
+        let mut rng = Rng::new(seed, &format!("{}.{name}", self.name));
+        let one = |_| {
+            initial.value(|draw| match draw {
+                Draw::Uniform => rng.uniform(),
+                Draw::Normal => rng.normal(),
+            })
+        };
+        (0..self.n).map(one).collect()
+    }
+
+    /// What arrives at each neuron in every step besides, by target, in multiples of what 1 means there.
+    pub fn drive(&self, seed: u64) -> Vec<Option<Vec<f64>>> {
+        let Source::Neurons(neurons) = &self.source else { return Vec::new() };
+        let one = |(target, drive): (usize, &Option<Scaled>)| {
+            let Scaled { quantity, factor } = drive.as_ref()?;
+            let mut rng = Rng::new(seed, &format!("{}.drive {target}", self.name));
+            Some((0..self.n).map(|_| factor * drawn(quantity, &mut rng)).collect())
+        };
+        neurons.drive.iter().enumerate().map(one).collect()
     }
 }

@@ -58,6 +58,9 @@ pub struct NetworkText {
     /// What a simulation keeps.
     #[serde(default)]
     pub record: RecordText,
+    /// What a trained network reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readout: Option<ReadoutText>,
 }
 
 /// What is said of a population beside its neuron.
@@ -144,6 +147,14 @@ pub struct RecordText {
     /// Numbers of neurons whose state is kept at every step, by the name of the state, such as `"E.v"`.
     #[serde(default)]
     pub traces: BTreeMap<String, Vec<usize>>,
+}
+
+/// What the outputs of a trained network are made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadoutText {
+    /// The population whose spikes are read. It is needed where several populations have neurons.
+    pub from: String,
 }
 
 /// A word, or a list of them.

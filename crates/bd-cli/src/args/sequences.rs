@@ -109,6 +109,10 @@ pub(crate) struct Snn {
     /// sample begin), and the same for test
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
+    /// Populations of neurons and projections between them instead of layers: a file that ends in .toml. Its population of kind input has a
+    /// neuron for each channel, and its step is that of the data
+    #[arg(long, value_name = "NET.toml")]
+    pub(crate) model: Option<PathBuf>,
     /// How inputs that are numbers drive the network: current (as they are, standardised), rate, latency or delta (as spikes)
     /// [default: none, inputs are spikes]
     #[arg(long, value_name = "NAME", help_heading = "Data")]

@@ -24,6 +24,9 @@ pub(crate) struct Simulate {
     /// Threads, which change no result [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Compile the loops of neurons by this machine's C++ compiler ($CXX, c++, g++, clang++), if it has one: the same numbers, sooner
+    #[arg(long)]
+    pub(crate) compile: bool,
     /// Run folder to create [default: runs/simulate-<UTC time>-<4 hex>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

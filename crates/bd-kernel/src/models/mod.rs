@@ -11,6 +11,7 @@
 //! | [`fixed`] | weights that are never trained, sparse if most are zero |
 //! | [`rnn`], [`gru`], [`lstm`], [`reservoir`] | such units |
 //! | [`recurrent`] | [`RecurrentKernel`](recurrent::RecurrentKernel): any kernel whose outputs come back a step later |
+//! | [`network`] | [`NetworkKernel`](network::NetworkKernel): populations of units that send each other spikes, with delays |
 
 mod blocks;
 pub mod cell;
@@ -24,6 +25,7 @@ pub mod lif;
 pub mod linear;
 pub mod lstm;
 mod matrix;
+pub mod network;
 pub mod recurrent;
 pub mod reservoir;
 pub mod rnn;

@@ -4,12 +4,13 @@ mod check;
 mod defaults;
 mod model;
 mod source;
+mod written;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bd_core::{DeviceSpec, Error, Result, Shared, join, member_name};
-use bd_models::{Encoder, Init, Preparation, RateNetConfig, SnnConfig, Surrogate};
+use bd_models::{Encoder, Init, PopulationNetworkConfig, Preparation, RateNetConfig, SnnConfig, Surrogate};
 use bd_train::data::dataset::{Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
@@ -149,8 +150,10 @@ impl NetworkConfig {
     /// it says what a network for it looks like.
     pub fn resolve(job: &str, layers: &Layers) -> Result<(Self, Lessons)> {
         let mut layers = layers.tables()?;
+        let written = written::meant(job, &mut layers)?;
         let lessons = Lessons::meant(job, &mut layers)?;
-        let mut config = Self::of_value(laid_value(&Self::defaults(job, &lessons)?, &layers, &alternatives)?)?;
+        let defaults = Self::defaults(job, &lessons, written)?;
+        let mut config = Self::of_value(laid_value(&defaults, &layers, &alternatives)?)?;
         config.data.make_absolute();
         check_threads(config.threads)?;
         let set = |pointer: &str| is_set(&layers, pointer);
@@ -163,6 +166,7 @@ impl NetworkConfig {
         // By itself first, for of one of two kinds of networks serde knows no path to what is wrong.
         let model = value["model"].clone();
         match value["job"].as_str() {
+            Some("snn") if model.get("network").is_some() => drop(typed::<PopulationNetworkConfig>(model, "model")?),
             Some("snn") => drop(typed::<SnnConfig>(model, "model")?),
             _ => drop(typed::<RateNetConfig>(model, "model")?),
         }

@@ -153,8 +153,8 @@ fn run<F: Real + Element>(
     let trains = |file: &str| files.train(file).cloned().ok_or_else(|| "it was not read".to_owned());
     let compile = if config.compile { Compile::IfFound } else { Compile::Never };
     let options = Options { seed: config.seed, threads: config.threads, compile };
-    let mut simulation = Simulation::<F>::new(network, options, &edges, &trains)
-        .map_err(|error| source.wrong(error))?;
+    let mut simulation =
+        Simulation::<F>::new(network, options, &edges, &trains).map_err(|error| source.wrong(error))?;
     seconds.lap("build");
     let synapses = simulation.synapses();
     listener.say(&format!(

@@ -75,7 +75,8 @@ fn the_files_hold_the_simulation() {
     let simulated = simulated(folder.path(), NETWORK, config, "run").unwrap();
     let network = Network::parse(NETWORK).unwrap();
     let options = Options { seed: 3, threads: 2, ..Options::default() };
-    let mut direct = Simulation::<f64>::new(&network, options, &|_| Err(String::new()), &|_| Err(String::new())).unwrap();
+    let mut direct =
+        Simulation::<f64>::new(&network, options, &|_| Err(String::new()), &|_| Err(String::new())).unwrap();
     direct.advance(2000);
     let recording = direct.recording();
     let spikes = Arrays::read(&folder.path().join("run/spikes.npz")).unwrap();

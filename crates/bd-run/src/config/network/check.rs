@@ -35,6 +35,12 @@ impl NetworkConfig {
         if !(self.dt > 0.0 && self.dt.is_finite()) {
             return refused(format!("dt is {}; it must be a number above 0", self.dt));
         }
+        if let Model::Populations(model) = &self.model
+            && model.network.network().dt_ms != self.dt
+        {
+            let dt_ms = model.network.network().dt_ms;
+            return refused(format!("dt is {}, but the network is written for steps of dt_ms = {dt_ms}", self.dt));
+        }
         if self.time_unit != "ms" {
             return refused(format!(
                 "time_unit is {:?}; time constants are in ms, so that dt must be, too",

@@ -2,7 +2,8 @@
 
 use bd_core::{DeviceSpec, Result};
 use bd_models::{
-    Cell, Encoder, Init, LifConfig, LifTrained, RateNetConfig, Reads, SnnConfig, Surrogate, SynapseConfig,
+    Cell, Encoder, Init, LifConfig, LifTrained, PopulationNetworkConfig, RateNetConfig, Reads, SnnConfig, Surrogate,
+    SynapseConfig, WrittenNetwork,
 };
 use bd_train::data::dataset::{Dataset, Targets};
 use bd_train::optim::{EpsOn, Rule};
@@ -12,15 +13,23 @@ use super::{Dtype, Lessons, Model, NetworkConfig, NetworkData};
 use crate::config::{CHECKPOINT_MINUTES, cores};
 
 impl NetworkConfig {
-    pub(super) fn defaults(job: &str, lessons: &Lessons) -> Result<Self> {
-        let common = common(job);
-        Ok(match (job, lessons) {
+    /// `written` is a network as text, which is trained instead of layers.
+    pub(super) fn defaults(job: &str, lessons: &Lessons, written: Option<WrittenNetwork>) -> Result<Self> {
+        let usual = Self::of_lessons(common(job), job, lessons);
+        Ok(match written {
+            Some(written) => of_populations(usual, written),
+            None => usual,
+        })
+    }
+
+    fn of_lessons(common: Self, job: &str, lessons: &Lessons) -> Self {
+        match (job, lessons) {
             ("snn", Lessons::File(path, data)) => of_spikes_in_file(common, path, data),
             ("snn", _) => of_random_spikes(common),
             (_, Lessons::File(path, data)) => of_file(common, path, data),
             (_, Lessons::Task(task)) => of_task(common, task),
             (_, Lessons::Random) => unreachable!("only spiking networks learn random spikes"),
-        })
+        }
     }
 }
 
@@ -241,4 +250,12 @@ fn of_spikes_in_file(common: NetworkConfig, path: &std::path::Path, data: &Datas
         report_every: 100,
         ..tutorial
     }
+}
+
+/// Populations and projections instead of layers. They are written for steps of one length, and there is one of them.
+fn of_populations(usual: NetworkConfig, written: WrittenNetwork) -> NetworkConfig {
+    let Model::Spiking(SnnConfig { synapse, readout, .. }) = usual.model else { unreachable!("it spikes") };
+    let (dt, n_out) = (written.network().dt_ms, usual.model.n_out());
+    let model = PopulationNetworkConfig { synapse, readout, ..PopulationNetworkConfig::new(written, n_out) };
+    NetworkConfig { dt, model: Model::Populations(Box::new(model)), ensemble: 1, ..usual }
 }

@@ -1,7 +1,7 @@
 //! [`Model`]: the networks that can be trained on examples.
 
 use bd_core::{Params, Result, Stack};
-use bd_models::{RateNetConfig, SnnConfig};
+use bd_models::{PopulationNetworkConfig, RateNetConfig, SnnConfig};
 use serde::{Deserialize, Serialize};
 
 /// A network of rates or of spiking neurons.
@@ -12,6 +12,8 @@ pub enum Model {
     Rate(RateNetConfig),
     /// Synapses and neurons that spike, with leaky integrators as outputs.
     Spiking(SnnConfig),
+    /// Populations and projections as text, with leaky integrators as outputs.
+    Populations(Box<PopulationNetworkConfig>),
 }
 
 impl Model {
@@ -20,12 +22,13 @@ impl Model {
         match self {
             Self::Rate(config) => config.build(params),
             Self::Spiking(config) => config.build(params),
+            Self::Populations(config) => config.build(params),
         }
     }
 
     /// Whether its neurons spike.
     pub fn is_spiking(&self) -> bool {
-        matches!(self, Self::Spiking(_))
+        !matches!(self, Self::Rate(_))
     }
 
     /// Number of inputs.
@@ -33,6 +36,7 @@ impl Model {
         match self {
             Self::Rate(config) => config.n_in,
             Self::Spiking(config) => config.n_in,
+            Self::Populations(config) => config.network.n_in(),
         }
     }
 
@@ -41,22 +45,25 @@ impl Model {
         match self {
             Self::Rate(config) => config.n_out,
             Self::Spiking(config) => config.n_out,
+            Self::Populations(config) => config.n_out,
         }
     }
 
-    /// Units of each hidden layer.
+    /// Units of each hidden layer, or population.
     pub fn hidden(&self) -> &[i64] {
         match self {
             Self::Rate(config) => &config.hidden,
             Self::Spiking(config) => &config.hidden,
+            Self::Populations(config) => config.network.sizes(),
         }
     }
 
-    /// Names of the layers of neurons that spike.
+    /// Names of the layers, or populations, of neurons that spike.
     pub fn neurons(&self) -> Vec<String> {
         match self {
             Self::Rate(_) => Vec::new(),
             Self::Spiking(config) => config.neurons(),
+            Self::Populations(config) => config.neurons(),
         }
     }
 
@@ -65,6 +72,7 @@ impl Model {
         match self {
             Self::Rate(_) => String::new(),
             Self::Spiking(config) => config.neuron.potential(),
+            Self::Populations(config) => config.potential(),
         }
     }
 
@@ -73,6 +81,7 @@ impl Model {
         let kind = match self {
             Self::Rate(config) => config.cell.name(),
             Self::Spiking(_) => "snn",
+            Self::Populations(_) => "network",
         };
         let hidden = self.hidden().iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
         format!("{kind} {}-{hidden}-{}", self.n_in(), self.n_out())
@@ -82,6 +91,8 @@ impl Model {
         match self {
             Self::Rate(config) => config.n_in = n_in,
             Self::Spiking(config) => config.n_in = n_in,
+            // Its text says how many there are.
+            Self::Populations(_) => {}
         }
     }
 
@@ -89,6 +100,7 @@ impl Model {
         match self {
             Self::Rate(config) => config.n_out = n_out,
             Self::Spiking(config) => config.n_out = n_out,
+            Self::Populations(config) => config.n_out = n_out,
         }
     }
 }

@@ -142,7 +142,7 @@ impl NetworkConfig {
     /// Sets the length of a step, where nobody has set it and the targets say how many there are, and says so.
     fn usual_step(&mut self, train: &Subset, set: &impl Fn(&str) -> bool) -> Option<String> {
         let (events, steps) = (train.events()?, train.steps_of_targets()?);
-        if set("/dt") {
+        if set("/dt") || matches!(self.model, Model::Populations(_)) {
             return None;
         }
         self.dt = events.window_ms(steps);
@@ -186,7 +186,10 @@ impl NetworkConfig {
         self.data.steps.get_or_insert(needed);
         let channels = *self.data.channels.get_or_insert(train.channels());
         let encode = self.data.encode;
-        let Model::Spiking(model) = &mut self.model else { unreachable!("it spikes") };
+        let model = match &mut self.model {
+            Model::Spiking(model) => model,
+            other => return fits(other, encode.channels(channels)),
+        };
         if !set("/model/n_in") {
             model.n_in = encode.channels(channels);
         }
@@ -202,5 +205,16 @@ impl NetworkConfig {
             self.readout_search = READOUT_STEPS.map(|steps| steps * self.dt * encode.substeps() as f64).to_vec();
         }
         Ok(())
+    }
+}
+
+/// Refuses a network as text whose input is not what the data are.
+fn fits(model: &Model, channels: i64) -> Result<()> {
+    match model.n_in() == channels {
+        true => Ok(()),
+        false => Err(Error::Config(format!(
+            "the input of the network has {} neurons, and the data have {channels} channels; set n of its population of kind 'input'",
+            model.n_in()
+        ))),
     }
 }

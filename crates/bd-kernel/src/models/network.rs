@@ -1,0 +1,328 @@
+//! [`NetworkKernel`]: populations of units that send each other spikes, over synapses that take their time.
+//!
+//! No unit sees another one sooner than the shortest delay between populations and one step later. So a stretch goes in slices of so many
+//! steps: within a slice each population is one call of its own kernel, and the state of its units stays in registers. Between slices outputs
+//! are delivered: forward only from units and steps that are not zero, backward the gradients of what arrived to all sources, synapse by
+//! synapse, with the samples of a tile side by side.
+
+mod backward;
+mod forward;
+mod loops;
+mod projection;
+mod steps;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::{AnyKernel, Bits, Grads, Input, Kernel, Numbers, Real, Sizes, Tile, Typed, bits_len};
+
+use projection::Wires;
+pub use projection::{Delays, Projection, Synapses};
+use steps::Slices;
+
+/// Units of one kind, or the input of a network.
+#[derive(Debug, Clone)]
+pub struct Population {
+    /// How many there are.
+    pub n: usize,
+    /// Their kernel, whose inputs are `[target, unit]`. Nothing: these are the inputs of the network.
+    pub kernel: Option<Arc<dyn AnyKernel>>,
+    /// Through how many inputs each unit receives.
+    pub targets: usize,
+    /// What arrives in every step besides, `[target, unit]`.
+    pub drive: Option<Numbers>,
+    /// Steps whose outputs are on their way: one more than the longest delay of what it sends through, and 0 if it sends nothing. They are
+    /// state, `[step, unit]`, the last one last.
+    pub memory: usize,
+}
+
+/// All steps of populations and projections.
+///
+/// The state has for each population that of its units, and then what is on its way. Parameters are those of the populations' kernels, in
+/// order, and then the weights of the projections that are trained.
+///
+/// Kept is what the units keep, slice by slice; what arrived, if an adjoint reads it; what was on its way before; and a bit for each output of
+/// populations that spike. `work`, in numbers of a step: what arrives or its gradient; all outputs; those of the largest population; and what
+/// a kernel of units works in.
+#[derive(Debug)]
+pub struct NetworkKernel {
+    populations: Vec<Population>,
+    projections: Vec<Projection>,
+    /// The population that is the input.
+    input: usize,
+    /// The population whose outputs are those of the network.
+    output: usize,
+    /// Steps in which no unit sees another.
+    slice: usize,
+}
+
+/// The parts of what is kept.
+struct Kept<'a, F> {
+    units: &'a mut [F],
+    arrivals: &'a mut [F],
+    sent: &'a mut [F],
+    spikes: &'a mut [F],
+}
+
+impl NetworkKernel {
+    /// Of populations, of which one has no kernel: the input. The outputs are those of the population `output`.
+    ///
+    /// # Panics
+    ///
+    /// If sizes do not fit.
+    pub fn new(populations: Vec<Population>, projections: Vec<Projection>, output: usize) -> Self {
+        let inputs: Vec<usize> = (0..populations.len()).filter(|p| populations[*p].kernel.is_none()).collect();
+        let [input] = inputs[..] else { panic!("a network has one input, not {}", inputs.len()) };
+        let mut slice = usize::MAX;
+        for Projection { from, to, target, synapses, weights, .. } in &projections {
+            let (sender, receiver) = (&populations[*from], &populations[*to]);
+            assert_eq!(synapses.begins.len(), sender.n + 1, "synapses are by source");
+            assert_eq!(synapses.begins.last(), Some(&synapses.targets.len()), "synapses are by source");
+            assert_eq!(weights.len(), synapses.targets.len(), "a weight for each synapse");
+            assert!(synapses.targets.iter().all(|unit| (*unit as usize) < receiver.n) && *target < receiver.targets);
+            let Some([least, most]) = synapses.delays.bounds() else { continue };
+            assert!(usize::from(most) < sender.memory, "outputs on their way are state");
+            if *from != input {
+                slice = slice.min(usize::from(least) + 1);
+            }
+        }
+        assert!(output != input, "the outputs are those of units");
+        Self { populations, projections, input, output, slice }
+    }
+
+    fn units<F: Real>(&self, population: usize) -> Option<&dyn Kernel<F>>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        Some(self.populations[population].kernel.as_deref()?.typed())
+    }
+
+    /// Numbers of all populations before one: of inputs of units, and of outputs of units.
+    fn before(&self, population: usize) -> [usize; 2] {
+        let units = self.populations[..population].iter().filter(|population| population.kernel.is_some());
+        units.fold([0, 0], |[targets, all], of| [targets + of.targets * of.n, all + of.n])
+    }
+
+    /// Inputs and outputs of all units.
+    fn all(&self) -> [usize; 2] {
+        self.before(self.populations.len())
+    }
+
+    /// Units of the largest population.
+    fn largest(&self) -> usize {
+        self.populations.iter().map(|population| population.n).max().unwrap_or(0)
+    }
+
+    /// The parameters of a population's units.
+    fn params_of<F: Real>(&self, population: usize) -> Range<usize>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let of = |p: usize| self.units::<F>(p).map_or(0, |units| units.sizes().n_params);
+        let begin = (0..population).map(of).sum();
+        begin..begin + of(population)
+    }
+
+    /// The weights of a projection among the parameters, if it is trained.
+    fn params_of_weights<F: Real>(&self, projection: usize) -> Range<usize>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let units = self.params_of::<F>(self.populations.len() - 1).end;
+        let earlier = self.projections[..projection].iter().filter(|earlier| earlier.trained);
+        let begin = units + earlier.map(|earlier| earlier.weights.len()).sum::<usize>();
+        begin..begin + self.projections[projection].weights.len()
+    }
+
+    /// Of all channels that something arrives at, those of a population.
+    fn channels(&self, population: usize) -> Range<usize> {
+        let [first, _] = self.before(population);
+        let Population { n, targets, .. } = &self.populations[population];
+        first..first + targets * n
+    }
+
+    /// The outputs of a population among those of all, over a stretch.
+    fn outputs_of(&self, population: usize, tile: Tile) -> Range<usize> {
+        let [_, before] = self.before(population);
+        before * tile.len()..(before + self.populations[population].n) * tile.len()
+    }
+
+    /// Whether the adjoint of some units reads what arrived.
+    fn reads_arrivals<F: Real>(&self) -> bool
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        (0..self.populations.len()).any(|p| self.units::<F>(p).is_some_and(Kernel::reads_inputs))
+    }
+
+    /// Numbers of state of a population, for each lane: of its units, and on their way.
+    fn state<F: Real>(&self, population: usize) -> [usize; 2]
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let Population { n, memory, .. } = self.populations[population];
+        [self.units::<F>(population).map_or(0, |units| units.sizes().n_state), memory * n]
+    }
+
+    /// The state of a population: of its units, and on their way.
+    fn leaves<F: Real>(&self, population: usize, lanes: usize) -> [Range<usize>; 2]
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let begin: usize = (0..population).flat_map(|p| self.state::<F>(p)).sum();
+        let [units, sent] = self.state::<F>(population);
+        [begin * lanes..(begin + units) * lanes, (begin + units) * lanes..(begin + units + sent) * lanes]
+    }
+
+    /// Numbers that the units of a population keep of so many steps, for each lane.
+    fn kept_of<F: Real>(&self, population: usize, steps: usize) -> usize
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        self.units::<F>(population).map_or(0, |units| units.n_kept(steps))
+    }
+
+    /// Numbers that hold the bits of their outputs.
+    fn bits_of<F: Real>(&self, population: usize, steps: usize) -> usize
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        match self.units::<F>(population) {
+            Some(units) if units.spikes() => bits_len::<F>(self.populations[population].n * steps, 1),
+            _ => 0,
+        }
+    }
+
+    /// The part of a population and slice, of what has `each(population, steps)` numbers for each lane, population by population.
+    fn region(
+        &self,
+        slices: Slices,
+        (population, steps): (usize, &Range<usize>),
+        lanes: usize,
+        each: impl Fn(usize, usize) -> usize,
+    ) -> Range<usize> {
+        let before: usize = (0..population).map(|p| slices.sum(|steps| each(p, steps))).sum();
+        // Earlier slices have as many steps as the first.
+        let begin = before + slices.number(steps) * each(population, slices.longest());
+        begin * lanes..(begin + each(population, steps.len())) * lanes
+    }
+
+    fn slices(&self, tile: Tile) -> Slices {
+        Slices::new(self.slice, tile)
+    }
+
+    /// Numbers of each part of what is kept, for each lane.
+    fn parts<F: Real>(&self, steps: usize) -> [usize; 4]
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let slices = self.slices(Tile { steps, lanes: 0, keep: true, instructions: crate::Instructions::any() });
+        let sum = |each: &dyn Fn(usize, usize) -> usize| -> usize {
+            (0..self.populations.len()).map(|p| slices.sum(|steps| each(p, steps))).sum()
+        };
+        let arrivals = if self.reads_arrivals::<F>() { self.all()[0] * steps } else { 0 };
+        let sent = self.populations.iter().map(|population| population.memory * population.n).sum();
+        [sum(&|p, steps| self.kept_of::<F>(p, steps)), arrivals, sent, sum(&|p, steps| self.bits_of::<F>(p, steps))]
+    }
+
+    fn split<'a, F: Real>(&self, tile: Tile, kept: &'a mut [F]) -> Kept<'a, F>
+    where
+        dyn AnyKernel: Typed<F>,
+    {
+        let [units, arrivals, sent, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
+        let (units, rest) = kept.split_at_mut(units);
+        let (arrivals, rest) = rest.split_at_mut(arrivals);
+        let (sent, spikes) = rest.split_at_mut(sent);
+        Kept { units, arrivals, sent, spikes }
+    }
+
+    /// What was on its way from a population, among that of all.
+    fn sent_before(&self, population: usize, lanes: usize) -> Range<usize> {
+        let numbers = |of: &Population| of.memory * of.n * lanes;
+        let begin = self.populations[..population].iter().map(numbers).sum();
+        begin..begin + numbers(&self.populations[population])
+    }
+
+    /// The projections from a population, with their numbers, and what loops over their synapses need.
+    fn from(&self, population: usize, tile: Tile) -> impl Iterator<Item = (usize, &Projection, Wires<'_>)> {
+        let from = self.projections.iter().enumerate().filter(move |(_, projection)| projection.from == population);
+        from.map(move |(number, projection)| {
+            let first = self.channels(projection.to).start + projection.target * self.populations[projection.to].n;
+            let (lanes, instructions) = (tile.lanes, tile.instructions);
+            (number, projection, Wires { synapses: &projection.synapses, first, lanes, instructions })
+        })
+    }
+}
+
+/// The bits of the outputs of so many units in a slice.
+fn bits(n: usize, tile: Tile) -> Bits {
+    Bits { channels: n * tile.steps, lanes: tile.lanes }
+}
+
+/// A tile of one step, for what has the steps of a slice among its channels.
+fn one_step(tile: Tile) -> Tile {
+    Tile { steps: 1, ..tile }
+}
+
+impl AnyKernel for NetworkKernel {}
+
+impl<F: Real> Kernel<F> for NetworkKernel
+where
+    dyn AnyKernel: Typed<F>,
+{
+    fn sizes(&self) -> Sizes {
+        let populations = 0..self.populations.len();
+        let units =
+            |of: fn(Sizes) -> usize| populations.clone().filter_map(|p| self.units::<F>(p)).map(move |u| of(u.sizes()));
+        let trained = self.projections.iter().filter(|projection| projection.trained);
+        let [targets, all] = self.all();
+        Sizes {
+            n_in: self.populations[self.input].n,
+            n_out: self.populations[self.output].n,
+            n_state: populations.clone().flat_map(|p| self.state::<F>(p)).sum(),
+            n_work: targets + all + self.largest() + units(|sizes| sizes.n_work).max().unwrap_or(0),
+            n_params: units(|sizes| sizes.n_params).sum::<usize>()
+                + trained.map(|projection| projection.weights.len()).sum::<usize>(),
+        }
+    }
+
+    fn n_kept(&self, steps: usize) -> usize {
+        self.parts::<F>(steps).iter().sum()
+    }
+
+    fn stores(&self) -> bool {
+        true
+    }
+
+    fn reads_inputs(&self) -> bool {
+        self.projections.iter().any(|projection| projection.trained && projection.from == self.input)
+    }
+
+    fn spikes(&self) -> bool {
+        self.units::<F>(self.output).is_some_and(Kernel::spikes)
+    }
+
+    fn keeps_outputs(&self) -> bool {
+        Kernel::<F>::spikes(self)
+    }
+
+    fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {
+        let (slices, n) = (self.slices(tile), self.populations[self.output].n);
+        let spikes = &kept[kept.len() - self.parts::<F>(tile.steps)[3] * tile.lanes..];
+        let mut outputs = vec![F::default(); n * slices.longest() * tile.lanes];
+        for steps in slices.all() {
+            let (own, outputs) = (slices.tile(&steps), &mut outputs[..n * steps.len() * tile.lanes]);
+            let region = self.region(slices, (self.output, &steps), tile.lanes, |p, steps| self.bits_of::<F>(p, steps));
+            bits(n, own).read(one_step(own), &spikes[region], outputs);
+            forward::write(outputs, &steps, tile, ys);
+        }
+    }
+
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]) {
+        self.run(tile, xs.dense(), state, ys, kept, work);
+    }
+
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>) {
+        self.run_back(tile, xs.dense(), kept, work, grads);
+    }
+}

@@ -1,0 +1,329 @@
+//! The loops over synapses, with the lanes of a tile side by side in vectors.
+
+use crate::{Cpu, LANES, Loops, Real, Vector};
+
+use super::projection::{Delays, Wires};
+use super::steps::{Place, Steps};
+
+impl Wires<'_> {
+    /// Where what is sent in `step` arrives, if all delays are the same; nothing if that is not among `arrivals`.
+    #[inline(always)]
+    fn place<N>(&self, step: isize, delay: u16, arrivals: &Steps<'_, N>) -> Option<AtOnce> {
+        Some(AtOnce { place: arrivals.place(step + delay as isize + 1)?, first: self.first })
+    }
+}
+
+/// Where what goes through a synapse arrives.
+trait Ends: Copy {
+    /// The place of its numbers, by its number and the unit at its end.
+    fn at(&self, synapse: usize, unit: u32) -> Option<usize>;
+}
+
+/// All in one step.
+#[derive(Clone, Copy)]
+struct AtOnce {
+    place: Place,
+    first: usize,
+}
+
+impl Ends for AtOnce {
+    #[inline(always)]
+    fn at(&self, _: usize, unit: u32) -> Option<usize> {
+        Some(self.place.of(self.first + unit as usize))
+    }
+}
+
+/// Each in a step of its own.
+#[derive(Clone, Copy)]
+struct InTime<'a> {
+    delays: &'a [u16],
+    places: &'a [Place],
+    /// When it was sent, counted from the first place.
+    sent: isize,
+    first: usize,
+}
+
+impl Ends for InTime<'_> {
+    #[inline(always)]
+    fn at(&self, synapse: usize, unit: u32) -> Option<usize> {
+        // Of an earlier step than the first this is a large number.
+        let step = self.sent + self.delays[synapse] as isize + 1;
+        Some(self.places.get(step as usize)?.of(self.first + unit as usize))
+    }
+}
+
+/// Fills `active` with the steps in which a channel is not zero in all lanes, and where its numbers are.
+///
+/// # Safety
+///
+/// The processor has these vectors, of which the lanes are a multiple.
+#[inline(always)]
+unsafe fn find<F: Real, V: Vector<F>>(
+    sent: &Steps<'_, &[F]>,
+    channel: usize,
+    lanes: usize,
+    active: &mut Vec<(isize, usize)>,
+) {
+    active.clear();
+    for number in 0..sent.places.len() {
+        let (step, at) = sent.nth(number, channel);
+        let row = &sent.numbers[at..at + lanes];
+        let mut any = 0;
+        for lane in (0..lanes).step_by(V::LEN) {
+            // SAFETY: within the row; the rest is the caller's.
+            any |= unsafe { V::load(row.as_ptr().add(lane)).nonzero() };
+        }
+        if any != 0 {
+            active.push((step, at));
+        }
+    }
+}
+
+/// Runs `$loops::<V>` with the longest vectors of which the lanes are a multiple.
+macro_rules! by_lanes {
+    ($self:expr, $cpu:ident) => {
+        // SAFETY: these are loops that `vectorised` runs, and the lanes are a multiple of the vectors.
+        unsafe {
+            match $self.wires.lanes % <$cpu::Vector<F> as Vector<F>>::LEN {
+                0 => $self.by::<$cpu::Vector<F>>(),
+                _ => $self.by::<$cpu::Short<F>>(),
+            }
+        }
+    };
+}
+
+/// Adds what outputs bring to what arrives.
+pub(super) struct Deliver<'a, F> {
+    pub(super) wires: Wires<'a>,
+    pub(super) weights: &'a [F],
+    pub(super) sent: &'a Steps<'a, &'a [F]>,
+    pub(super) arrivals: Steps<'a, &'a mut [F]>,
+}
+
+impl<F: Real> Loops for Deliver<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        by_lanes!(self, C);
+    }
+}
+
+impl<F: Real> Deliver<'_, F> {
+    /// # Safety
+    ///
+    /// As for [`find`].
+    #[inline(always)]
+    unsafe fn by<V: Vector<F>>(mut self) {
+        let (wires, sent) = (self.wires, self.sent);
+        let mut active = Vec::with_capacity(sent.places.len());
+        for source in 0..wires.sources() {
+            // SAFETY: the caller's.
+            unsafe {
+                find::<F, V>(sent, source, wires.lanes, &mut active);
+                for &(step, from) in &active {
+                    match &wires.synapses.delays {
+                        Delays::Same(delay) => {
+                            if let Some(ends) = wires.place(step, *delay, &self.arrivals) {
+                                self.row::<V>(source, from, ends);
+                            }
+                        }
+                        Delays::Own(delays) => {
+                            let (places, sent) = (self.arrivals.places, step - self.arrivals.first);
+                            self.row::<V>(source, from, InTime { delays, places, sent, first: wires.first });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The outputs of a source in a step, which begin at `from`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`find`].
+    #[inline(always)]
+    unsafe fn row<V: Vector<F>>(&mut self, source: usize, from: usize, ends: impl Ends) {
+        let (own, lanes) = (self.wires.of_source(source), self.wires.lanes);
+        let (targets, weights) = (&self.wires.synapses.targets[own.clone()], &self.weights[own.clone()]);
+        for lane in (0..lanes).step_by(V::LEN) {
+            let sent = &self.sent.numbers[from + lane..from + lane + V::LEN];
+            // SAFETY: a vector of each; the rest is the caller's.
+            unsafe {
+                let sent = V::load(sent.as_ptr());
+                for (synapse, (unit, weight)) in own.clone().zip(targets.iter().zip(weights)) {
+                    let Some(at) = ends.at(synapse, *unit) else { continue };
+                    let to = self.arrivals.numbers[at + lane..at + lane + V::LEN].as_mut_ptr();
+                    sent.mul_add(V::splat(*weight), V::load(to)).store(to);
+                }
+            }
+        }
+    }
+}
+
+/// Sums that do not wait for each other.
+const SUMS: usize = 4;
+
+/// Adds gradients of what arrived to those of outputs.
+pub(super) struct Collect<'a, F> {
+    pub(super) wires: Wires<'a>,
+    pub(super) weights: &'a [F],
+    pub(super) arrivals: &'a Steps<'a, &'a [F]>,
+    pub(super) outputs: Steps<'a, &'a mut [F]>,
+}
+
+impl<F: Real> Loops for Collect<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        by_lanes!(self, C);
+    }
+}
+
+impl<F: Real> Collect<'_, F> {
+    /// # Safety
+    ///
+    /// As for [`find`].
+    #[inline(always)]
+    unsafe fn by<V: Vector<F>>(mut self) {
+        let (wires, arrivals) = (self.wires, self.arrivals);
+        for source in (0..wires.sources()).filter(|source| !wires.of_source(*source).is_empty()) {
+            for number in 0..self.outputs.places.len() {
+                let (step, to) = self.outputs.nth(number, source);
+                // SAFETY: the caller's.
+                unsafe {
+                    match &wires.synapses.delays {
+                        Delays::Same(delay) => {
+                            if let Some(ends) = wires.place(step, *delay, arrivals) {
+                                self.row::<V>(source, to, ends);
+                            }
+                        }
+                        Delays::Own(delays) => {
+                            let (places, sent) = (arrivals.places, step - arrivals.first);
+                            self.row::<V>(source, to, InTime { delays, places, sent, first: wires.first });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The gradients of a source in a step, which begin at `to`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`find`].
+    #[inline(always)]
+    unsafe fn row<V: Vector<F>>(&mut self, source: usize, to: usize, ends: impl Ends) {
+        let (own, lanes) = (self.wires.of_source(source), self.wires.lanes);
+        let (targets, weights) = (&self.wires.synapses.targets[own.clone()], &self.weights[own.clone()]);
+        for lane in (0..lanes).step_by(V::LEN) {
+            let to = &mut self.outputs.numbers[to + lane..to + lane + V::LEN];
+            // SAFETY: a vector of each; the rest is the caller's.
+            unsafe {
+                let mut sums = [V::splat(F::default()); SUMS];
+                let synapses = targets.chunks(SUMS).zip(weights.chunks(SUMS)).zip(own.clone().step_by(SUMS));
+                for ((targets, weights), first) in synapses {
+                    for (i, sum) in sums.iter_mut().enumerate().take(targets.len()) {
+                        let Some(at) = ends.at(first + i, targets[i]) else { continue };
+                        let from = &self.arrivals.numbers[at + lane..at + lane + V::LEN];
+                        *sum = V::load(from.as_ptr()).mul_add(V::splat(weights[i]), *sum);
+                    }
+                }
+                let (one, before) = (V::splat(F::of(1.0)), V::load(to.as_ptr()));
+                sums.into_iter().fold(before, |before, sum| sum.mul_add(one, before)).store(to.as_mut_ptr());
+            }
+        }
+    }
+}
+
+/// Adds products of outputs and gradients of what arrived to the gradients of weights.
+pub(super) struct AddProducts<'a, F> {
+    pub(super) wires: Wires<'a>,
+    pub(super) sent: &'a Steps<'a, &'a [F]>,
+    pub(super) arrivals: &'a Steps<'a, &'a [F]>,
+    pub(super) gweights: &'a mut [F],
+}
+
+impl<F: Real> Loops for AddProducts<'_, F> {
+    #[inline(always)]
+    fn run<C: Cpu>(self) {
+        by_lanes!(self, C);
+    }
+}
+
+impl<F: Real> AddProducts<'_, F> {
+    /// # Safety
+    ///
+    /// As for [`find`].
+    #[inline(always)]
+    unsafe fn by<V: Vector<F>>(mut self) {
+        let (wires, arrivals, sent) = (self.wires, self.arrivals, self.sent);
+        let mut active = Vec::with_capacity(sent.places.len());
+        let (mut at_once, mut in_time) = (Vec::new(), Vec::new());
+        let mut products = vec![F::default(); wires.lanes];
+        for source in 0..wires.sources() {
+            // SAFETY: the caller's.
+            unsafe {
+                find::<F, V>(sent, source, wires.lanes, &mut active);
+                match &wires.synapses.delays {
+                    Delays::Same(delay) => {
+                        let ends = active.iter().map(|(step, at)| (wires.place(*step, *delay, arrivals), *at));
+                        at_once.clear();
+                        at_once.extend(ends.filter_map(|(ends, at)| Some((ends?, at))));
+                        self.source::<V, _>(source, &at_once, &mut products);
+                    }
+                    Delays::Own(delays) => {
+                        let places = arrivals.places;
+                        let ends = active.iter().map(|(step, at)| {
+                            (InTime { delays, places, sent: step - arrivals.first, first: wires.first }, *at)
+                        });
+                        in_time.clear();
+                        in_time.extend(ends);
+                        self.source::<V, _>(source, &in_time, &mut products);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The synapses of a source, with its outputs in those steps in which there are some: where these arrive, and where they begin.
+    ///
+    /// # Safety
+    ///
+    /// As for [`find`].
+    #[inline(always)]
+    unsafe fn source<V: Vector<F>, E: Ends>(&mut self, source: usize, active: &[(E, usize)], products: &mut [F]) {
+        if active.is_empty() {
+            return;
+        }
+        for synapse in self.wires.of_source(source) {
+            let unit = self.wires.synapses.targets[synapse];
+            for lane in (0..self.wires.lanes).step_by(V::LEN) {
+                // SAFETY: a vector of each; the rest is the caller's.
+                unsafe {
+                    let mut sum = V::splat(F::default());
+                    for (ends, at) in active {
+                        let Some(from) = ends.at(synapse, unit) else { continue };
+                        let output = &self.sent.numbers[at + lane..at + lane + V::LEN];
+                        let gradient = &self.arrivals.numbers[from + lane..from + lane + V::LEN];
+                        sum = V::load(output.as_ptr()).mul_add(V::load(gradient.as_ptr()), sum);
+                    }
+                    sum.store(products[lane..lane + V::LEN].as_mut_ptr());
+                }
+            }
+            self.gweights[synapse] += total(products);
+        }
+    }
+}
+
+/// The sum over lanes, in an order that vectors of any length keep.
+#[inline(always)]
+fn total<F: Real>(products: &[F]) -> F {
+    let mut sums = [F::default(); LANES];
+    for products in products.as_chunks::<LANES>().0 {
+        for l in 0..LANES {
+            sums[l] += products[l];
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    ((a + b) + (c + d)) + ((e + f) + (g + h))
+}

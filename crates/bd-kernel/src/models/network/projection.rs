@@ -1,0 +1,105 @@
+//! [`Projection`]: synapses, and what goes through them: spikes forward, gradients back.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::{Instructions, Numbers, Real, vectorised};
+
+use super::loops::{AddProducts, Collect, Deliver};
+use super::steps::Steps;
+
+/// Synapses from one population to a target of another, by source.
+#[derive(Debug, Clone)]
+pub struct Synapses {
+    /// Where those of each source begin, `[sources + 1]`.
+    pub begins: Vec<usize>,
+    /// The units that receive.
+    pub targets: Vec<u32>,
+    /// For how many steps a spike travels: one of step `k` arrives in step `k + delay + 1`.
+    pub delays: Delays,
+}
+
+/// Delays in steps.
+#[derive(Debug, Clone)]
+pub enum Delays {
+    /// The same for all synapses.
+    Same(u16),
+    /// Each its own.
+    Own(Vec<u16>),
+}
+
+impl Delays {
+    /// That of a synapse.
+    #[inline(always)]
+    pub fn get(&self, synapse: usize) -> u16 {
+        match self {
+            Self::Same(delay) => *delay,
+            Self::Own(delays) => delays[synapse],
+        }
+    }
+
+    /// The least and the greatest; nothing where there is none.
+    pub fn bounds(&self) -> Option<[u16; 2]> {
+        match self {
+            Self::Same(delay) => Some([*delay; 2]),
+            Self::Own(delays) => Some([*delays.iter().min()?, *delays.iter().max()?]),
+        }
+    }
+}
+
+/// Synapses with their weights.
+#[derive(Debug, Clone)]
+pub struct Projection {
+    /// The population whose outputs it carries, by number.
+    pub from: usize,
+    /// The population that receives.
+    pub to: usize,
+    /// Which of its targets.
+    pub target: usize,
+    /// Who is connected with whom.
+    pub synapses: Arc<Synapses>,
+    /// What an output of 1 adds, by synapse.
+    pub weights: Numbers,
+    /// Whether the weights are parameters.
+    pub trained: bool,
+}
+
+/// What loops over synapses need of a projection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wires<'a> {
+    pub(super) synapses: &'a Synapses,
+    /// The first unit that may receive is this one of all channels that something arrives at.
+    pub(super) first: usize,
+    pub(super) lanes: usize,
+    pub(super) instructions: Instructions,
+}
+
+impl Wires<'_> {
+    /// Adds what outputs bring to what arrives.
+    pub(super) fn deliver<F: Real>(self, weights: &[F], sent: &Steps<'_, &[F]>, arrivals: &mut Steps<'_, &mut [F]>) {
+        let arrivals = arrivals.again();
+        vectorised(self.instructions, Deliver { wires: self, weights, sent, arrivals });
+    }
+
+    /// Adds the gradients of what arrived to those of the outputs that brought it.
+    pub(super) fn collect<F: Real>(self, weights: &[F], arrivals: &Steps<'_, &[F]>, outputs: &mut Steps<'_, &mut [F]>) {
+        let outputs = outputs.again();
+        vectorised(self.instructions, Collect { wires: self, weights, arrivals, outputs });
+    }
+
+    /// Adds to the gradients of weights: products of outputs and gradients of what arrived.
+    pub(super) fn add_products<F: Real>(self, sent: &Steps<'_, &[F]>, arrivals: &Steps<'_, &[F]>, gweights: &mut [F]) {
+        vectorised(self.instructions, AddProducts { wires: self, sent, arrivals, gweights });
+    }
+
+    #[inline(always)]
+    pub(super) fn sources(&self) -> usize {
+        self.synapses.begins.len() - 1
+    }
+
+    /// The synapses of a source.
+    #[inline(always)]
+    pub(super) fn of_source(&self, source: usize) -> Range<usize> {
+        self.synapses.begins[source]..self.synapses.begins[source + 1]
+    }
+}

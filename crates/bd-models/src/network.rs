@@ -1,0 +1,303 @@
+//! [`PopulationNetwork`]: a [network](bd_networks::Network) of populations and projections, whose weights and constants are trained.
+//!
+//! ```text
+//! x_t[j] = drive[j] + sum_p sum_i w_p[i, j] s_(t - d_p[i, j] - 1)[i]     what arrives at a target, over all projections p to it
+//! s_t, state = neuron(x_t, state)                                       spikes s, by the equations of the population
+//! ```
+//!
+//! A spike of step `k` that travels for `d` steps arrives in step `k + d + 1`, from the population of kind `input`, too. So it is in a
+//! [simulation](bd_networks::Simulation), and a network of the same seed has the same synapses and initial values as there.
+//!
+//! | parameter | shape | |
+//! |---|---|---|
+//! | `E>I.g.weight` | `[synapses]` | of each projection, in the order of its [edges](bd_networks::Edges); fixed unless it is `trained` |
+//! | `E.log_tau`, ... | `[n]` | what each neuron has of its own, as of [`EquationNeurons`] |
+//! | `E.initial_v`, ... | `[n]` | fixed: what begins at random |
+//!
+//! Where a projection `keeps_sign`, the effective weight is `sign |theta|`: `theta` is the parameter, and `sign` that of its initial value, so that
+//! no optimiser changes it. Of synapses that are not there, there is no number.
+
+mod config;
+mod state;
+mod wiring;
+
+use std::sync::Arc;
+
+use bd_core::kernel::{Fused, Processor};
+use bd_core::{Error, ParamPath, Result, Shared, System};
+use bd_equations::nearest;
+use bd_kernel::models::network::{NetworkKernel, Population as Units};
+use bd_kernel::{AnyKernel, Numbers};
+use bd_networks::{Carried, EdgeList, Network, Population, Source};
+use tch::{Device, Kind, Tensor};
+
+use crate::equation_neurons::EquationNeurons;
+pub use config::{PopulationNetworkConfig, WrittenNetwork};
+pub use state::{NetworkState, PopulationState};
+use wiring::Wiring;
+
+/// A network whose input are spikes of its one population of kind `input`, `[.., n]`, and whose outputs are those of one population of neurons.
+/// `Shared.dt` is in ms, and is the step of the network.
+///
+/// States are those of the neurons, as `E.v`, and `E.sent`, `[batch, D n]`: what the population has sent in the last `D` steps, the last one
+/// last, where `D` is one more than its longest delay.
+#[derive(Debug)]
+pub struct PopulationNetwork {
+    dt_ms: f64,
+    on: (Kind, Device),
+    populations: Vec<Member>,
+    wirings: Vec<Wiring>,
+    input: usize,
+    output: usize,
+}
+
+/// A population.
+#[derive(Debug)]
+struct Member {
+    name: Arc<str>,
+    n: i64,
+    /// Nothing: the input.
+    neurons: Option<EquationNeurons>,
+    /// What arrives in every step besides: `[targets n]`.
+    drive: Option<Tensor>,
+    /// Steps whose outputs are on their way.
+    memory: i64,
+}
+
+/// How a file of synapses is read, by its name in the network's text.
+pub type EdgeFiles<'a> = dyn Fn(&str) -> std::result::Result<EdgeList, String> + 'a;
+
+fn refused(error: &bd_equations::Error) -> Error {
+    Error::Config(format!("network: {error}"))
+}
+
+impl Member {
+    fn new(path: &mut ParamPath<'_>, population: &Population, memory: i64, seed: u64) -> Result<Self> {
+        let name = &population.name;
+        let (neurons, drive) = match &population.source {
+            Source::Neurons(neurons) => {
+                let neurons = EquationNeurons::of_population(&mut path.at(name), population, neurons, seed)?;
+                (Some(neurons), population.drive(seed))
+            }
+            Source::Input { .. } => (None, Vec::new()),
+            Source::Poisson { .. } => unreachable!("it was checked"),
+        };
+        let of_target = |drive: &Option<Vec<f64>>| drive.clone().unwrap_or_else(|| vec![0.0; population.n]);
+        let numbers: Vec<f64> = drive.iter().flat_map(of_target).collect();
+        let drive = drive.iter().any(Option::is_some).then(|| {
+            let (kind, device) = path.on();
+            Tensor::from_slice(&numbers).to_kind(kind).to_device(device)
+        });
+        Ok(Self { name: name.as_str().into(), n: population.n as i64, neurons, drive, memory })
+    }
+
+    fn targets(&self) -> i64 {
+        self.neurons.as_ref().map_or(0, |neurons| neurons.n_in() / self.n)
+    }
+}
+
+impl PopulationNetwork {
+    /// The network, whose parameters are made at `path`. Synapses and initial values are those of a simulation from `seed`. `output` is the
+    /// population whose spikes are the outputs.
+    ///
+    /// It has one population of kind `input`, neither populations of kind `poisson` nor backgrounds, and all projections carry spikes.
+    pub fn new(
+        path: &mut ParamPath<'_>,
+        network: &Network,
+        output: &str,
+        seed: u64,
+        files: &EdgeFiles<'_>,
+    ) -> Result<Self> {
+        let input = Self::input_of(network)?;
+        let output = Self::output_of(network, output)?;
+        Self::check(network)?;
+        let mut wirings = Vec::new();
+        for projection in &network.projections {
+            wirings.push(Wiring::new(path, projection, network.dt_ms, seed, files)?);
+        }
+        let memory = |p: usize| wirings.iter().filter(|wiring| wiring.from == p).map(Wiring::memory).max().unwrap_or(0);
+        let populations = network.populations.iter().enumerate();
+        let populations =
+            populations.map(|(p, population)| Member::new(path, population, memory(p), seed)).collect::<Result<_>>()?;
+        Ok(Self { dt_ms: network.dt_ms, on: path.on(), populations, wirings, input, output })
+    }
+
+    /// Refuses what is simulated and not trained.
+    fn check(network: &Network) -> Result<()> {
+        if let Some(background) = network.backgrounds.first() {
+            let name = &background.name;
+            return Err(Error::Config(format!(
+                "network: {name}: noise is not drawn where a network is trained; drive the neurons"
+            )));
+        }
+        if let Some(other) = network.projections.iter().find(|projection| projection.carries != Carried::Spikes) {
+            let name = &other.name;
+            return Err(Error::Config(format!(
+                "network: {name}: a projection that carries values, or spikes times a variable, is simulated and not trained yet"
+            )));
+        }
+        let is_poisson = |population: &&Population| matches!(population.source, Source::Poisson { .. });
+        match network.populations.iter().find(is_poisson) {
+            None => Ok(()),
+            Some(Population { name, .. }) => Err(Error::Config(format!(
+                "network: population.{name}: spikes at random are not drawn where a network is trained; make it of kind 'input', and give its \
+                 spikes as data"
+            ))),
+        }
+    }
+
+    /// The population that is the input of a network.
+    fn input_of(network: &Network) -> Result<usize> {
+        let is_input = |p: &usize| matches!(network.populations[*p].source, Source::Input { .. });
+        let inputs: Vec<usize> = (0..network.populations.len()).filter(is_input).collect();
+        match inputs[..] {
+            [input] => Ok(input),
+            _ => Err(Error::Config(format!(
+                "network: it has {} populations of kind 'input'; one that is trained has one, a neuron for each channel of the data",
+                inputs.len()
+            ))),
+        }
+    }
+
+    fn output_of(network: &Network, output: &str) -> Result<usize> {
+        let neurons = network.populations.iter().filter(|population| matches!(population.source, Source::Neurons(_)));
+        let known: Vec<&str> = neurons.map(|population| &population.name[..]).collect();
+        match network.population(output).filter(|_| known.contains(&output)) {
+            Some(at) => Ok(at),
+            None => {
+                let near = nearest(output, known.into_iter());
+                Err(Error::Config(format!("network: there is no population '{output}' of neurons.{near}")))
+            }
+        }
+    }
+
+    /// Names of the populations of neurons that spike.
+    pub fn spiking(network: &Network) -> impl Iterator<Item = &str> {
+        let spikes = |population: &&Population| match &population.source {
+            Source::Neurons(neurons) => neurons.model.spikes(),
+            _ => false,
+        };
+        network.populations.iter().filter(spikes).map(|population| &population.name[..])
+    }
+
+    /// Effective weights of all projections by name, `[synapses]`.
+    pub fn weights(&self) -> impl Iterator<Item = (&str, Tensor)> {
+        self.wirings.iter().map(|wiring| (&wiring.name[..], wiring.weights()))
+    }
+
+    /// What arrives at each population, `[batch, targets n]`.
+    fn arrivals(&self, s: &NetworkState) -> Vec<Tensor> {
+        let batch = s.batch();
+        let begin = |member: &Member| match &member.drive {
+            Some(drive) => drive.expand([batch, drive.size()[0]], true),
+            None => Tensor::zeros([batch, member.targets() * member.n], self.on),
+        };
+        let mut arrivals: Vec<Vec<Tensor>> = self
+            .populations
+            .iter()
+            .map(|member| {
+                (0..member.targets()).map(|target| begin(member).narrow(1, target * member.n, member.n)).collect()
+            })
+            .collect();
+        for wiring in &self.wirings {
+            let member = &self.populations[wiring.from];
+            let Some(sent) = &s.populations[wiring.from].sent else { continue };
+            let to = &mut arrivals[wiring.to][wiring.target];
+            for (delay, weights) in wiring.matrices() {
+                let spikes = sent.narrow(1, (member.memory - delay - 1) * member.n, member.n);
+                *to = &*to + spikes.matmul(&weights);
+            }
+        }
+        let none = || Tensor::zeros([batch, 0], self.on);
+        arrivals.into_iter().map(|of| if of.is_empty() { none() } else { Tensor::cat(&of, 1) }).collect()
+    }
+
+    /// # Panics
+    ///
+    /// If steps have another length than those of the network, in which its delays are counted.
+    fn check_step(&self, dt_ms: f64) {
+        assert!(dt_ms == self.dt_ms, "a network with steps of {} ms was given steps of {dt_ms} ms", self.dt_ms);
+    }
+}
+
+impl System for PopulationNetwork {
+    type State = NetworkState;
+
+    fn n_in(&self) -> i64 {
+        self.populations[self.input].n
+    }
+
+    fn n_out(&self) -> i64 {
+        self.populations[self.output].n
+    }
+
+    fn on(&self) -> Option<(Kind, Device)> {
+        Some(self.on)
+    }
+
+    fn init_state(&self, batch: i64, on: (Kind, Device)) -> NetworkState {
+        let of_member = |member: &Member| PopulationState {
+            name: Arc::clone(&member.name),
+            neurons: member.neurons.as_ref().map(|neurons| neurons.init_state(batch, on)),
+            sent: (member.memory > 0).then(|| Tensor::zeros([batch, member.memory * member.n], on)),
+        };
+        NetworkState { populations: self.populations.iter().map(of_member).collect() }
+    }
+
+    fn step(&self, sha: &Shared, x: &Tensor, s: &NetworkState) -> (Tensor, NetworkState) {
+        self.check_step(sha.dt);
+        let (mut output, mut populations) = (None, Vec::new());
+        for ((p, member), arriving) in self.populations.iter().enumerate().zip(self.arrivals(s)) {
+            let before = &s.populations[p];
+            let (y, neurons) = match (&member.neurons, &before.neurons) {
+                (Some(neurons), Some(state)) => {
+                    let (y, next) = neurons.step(&sha.within(&member.name), &arriving, state);
+                    (y, Some(next))
+                }
+                _ => (x.shallow_clone(), None),
+            };
+            let later = |sent: &Tensor| {
+                Tensor::cat(&[sent.narrow(1, member.n, (member.memory - 1) * member.n), y.shallow_clone()], 1)
+            };
+            let sent = before.sent.as_ref().map(later);
+            populations.push(PopulationState { name: Arc::clone(&member.name), neurons, sent });
+            if p == self.output {
+                output = Some(y);
+            }
+        }
+        (output.expect("one population is the output"), NetworkState { populations })
+    }
+
+    fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
+        if processor == Processor::Gpu {
+            return None;
+        }
+        self.check_step(sha.dt);
+        let (mut units, mut params) = (Vec::new(), Vec::new());
+        for member in &self.populations {
+            let mut kernel: Option<Arc<dyn AnyKernel>> = None;
+            if let Some(neurons) = &member.neurons {
+                let fused = neurons.kernel(sha, processor)?;
+                kernel = Some(fused.kernel()?);
+                params.extend(fused.params);
+            }
+            let drive: Option<Numbers> = match &member.drive {
+                Some(drive) => Some(bd_core::kernel::numbers_of(drive)?),
+                None => None,
+            };
+            let (n, targets, memory) = (member.n as usize, member.targets() as usize, member.memory as usize);
+            units.push(Units { n, kernel, targets, drive, memory });
+        }
+        let mut projections = Vec::new();
+        for wiring in &self.wirings {
+            let weights = wiring.weights();
+            projections.push(wiring.projection(&weights)?);
+            params.extend(wiring.trained.then_some(weights));
+        }
+        let params: Vec<&Tensor> = params.iter().collect();
+        Some(Fused::new(Arc::new(NetworkKernel::new(units, projections, self.output)), &params))
+    }
+}
+
+#[cfg(test)]
+mod tests;
