@@ -169,6 +169,7 @@ fn a_signal_ends_it_with_what_it_has() {
     let child =
         command.current_dir(desk.path("")).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !desk.path("run/manifest.json").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
