@@ -102,7 +102,7 @@ fn json_and_files_are_those_of_a_seed() {
         (&"simulate".into(), &"one".into(), &1000.into(), &false.into())
     );
     assert!(one["times_real_time"].as_f64().unwrap() > 0.0 && one["seconds"]["build"].is_number());
-    run("two", &["--threads", "2"]);
+    run("two", &[]); // on all cores
     run("other", &["--seed", "1"]);
     let single = run("single", &["--dtype", "f32"]);
     for file in ["spikes.npz", "traces.npz", "activity.json"] {

@@ -22,7 +22,7 @@ drive = { gi = 0.1 }
 from = "in"
 to = "B.ge"
 connect = CONNECT
-weight = WEIGHT
+weight = "WEIGHT"
 delay = "1*ms"
 [record]
 traces = { "B.v" = [0, 1] }
