@@ -102,7 +102,7 @@ fn json_and_files_are_those_of_a_seed() {
         (&"simulate".into(), &"one".into(), &1000.into(), &false.into())
     );
     assert!(one["times_real_time"].as_f64().unwrap() > 0.0 && one["seconds"]["build"].is_number());
-    run("two", &["--threads", "2"]);
+    run("two", &[]); // on all cores
     run("other", &["--seed", "1"]);
     let single = run("single", &["--dtype", "f32"]);
     for file in ["spikes.npz", "traces.npz", "activity.json"] {
@@ -169,6 +169,7 @@ fn a_signal_ends_it_with_what_it_has() {
     let child =
         command.current_dir(desk.path("")).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !desk.path("run/manifest.json").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());

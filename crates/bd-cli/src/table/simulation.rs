@@ -15,7 +15,7 @@ pub(crate) fn of_simulation(simulated: &Simulated) -> String {
         "{} drawn in {} s; {} ms simulated in {} s, {} times as fast as real time",
         plural(report.synapses, "synapse"),
         of("build"),
-        report.duration_ms(),
+        (report.duration_ms() * 1e6).round() / 1e6, // without the rounding of a product
         of("run"),
         short(simulated.times_real_time()),
     ));

@@ -2,6 +2,7 @@ use bd_core::tch::Device;
 use serde_json::json;
 
 use super::*;
+use crate::Config;
 use crate::Layers;
 
 fn config() -> Config {

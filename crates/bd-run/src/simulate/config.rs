@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bd_core::text::plural;
 use bd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +89,10 @@ impl SimulateConfig {
         }
         // Beyond rounding of the quotient.
         let differs = (all * dt_ms / duration_ms - 1.0).abs() > 1e-9;
-        let words = format!("{duration_ms} ms are no whole steps of {dt_ms} ms; {} ms are simulated", all * dt_ms);
+        let words = format!(
+            "{duration_ms} ms are no whole steps of {dt_ms} ms; {} are simulated",
+            plural(all as usize, "step")
+        );
         Ok((Steps { all: all as u64, discarded: discarded as u64 }, differs.then_some(words)))
     }
 }
@@ -106,7 +110,7 @@ mod tests {
         assert_eq!(of(1000.0, 200.0, 0.1), Ok((Steps { all: 10_000, discarded: 2000 }, None)));
         let (steps, words) = of(10.06, 0.0, 0.1).unwrap();
         assert_eq!(steps.all, 101);
-        assert_eq!(words.unwrap(), "10.06 ms are no whole steps of 0.1 ms; 10.1 ms are simulated");
+        assert_eq!(words.unwrap(), "10.06 ms are no whole steps of 0.1 ms; 101 steps are simulated");
         for (duration_ms, discard_ms, words) in [
             (0.0, 0.0, "duration_ms is 0; it must be a number above 0"),
             (f64::NAN, 0.0, "duration_ms is NaN; it must be a number above 0"),
