@@ -166,7 +166,7 @@ fn a_signal_ends_it_with_what_it_has() {
     fs::write(desk.path("net.toml"), NETWORK.split("[record]").next().unwrap()).unwrap();
     let mut command = bd_that_hears_signals();
     let command = command.args(["simulate", "net.toml", "--duration-ms", "1e8", "--json", "--out", "run"]);
-    let child =
+    let mut child =
         command.current_dir(desk.path("")).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !desk.path("run/manifest.json").exists() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
