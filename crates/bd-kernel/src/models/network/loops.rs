@@ -52,31 +52,19 @@ impl Ends for InTime<'_> {
     }
 }
 
-/// Fills `active` with the steps in which a channel is not zero in all lanes, and where its numbers are.
+/// Whether all numbers are zero.
 ///
 /// # Safety
 ///
-/// The processor has these vectors, of which the lanes are a multiple.
+/// The processor has these vectors, of which the numbers are a multiple.
 #[inline(always)]
-unsafe fn find<F: Real, V: Vector<F>>(
-    sent: &Steps<'_, &[F]>,
-    channel: usize,
-    lanes: usize,
-    active: &mut Vec<(isize, usize)>,
-) {
-    active.clear();
-    for number in 0..sent.places.len() {
-        let (step, at) = sent.nth(number, channel);
-        let row = &sent.numbers[at..at + lanes];
-        let mut any = 0;
-        for lane in (0..lanes).step_by(V::LEN) {
-            // SAFETY: within the row; the rest is the caller's.
-            any |= unsafe { V::load(row.as_ptr().add(lane)).nonzero() };
-        }
-        if any != 0 {
-            active.push((step, at));
-        }
+unsafe fn is_zero<F: Real, V: Vector<F>>(numbers: &[F]) -> bool {
+    let mut any = 0;
+    for at in (0..numbers.len()).step_by(V::LEN) {
+        // SAFETY: within the numbers; the rest is the caller's.
+        any |= unsafe { V::load(numbers.as_ptr().add(at)).nonzero() };
     }
+    any == 0
 }
 
 /// Runs `$loops::<V>` with the longest vectors of which the lanes are a multiple.
@@ -110,27 +98,43 @@ impl<F: Real> Loops for Deliver<'_, F> {
 impl<F: Real> Deliver<'_, F> {
     /// # Safety
     ///
-    /// As for [`find`].
+    /// As for [`is_zero`].
     #[inline(always)]
     unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, sent) = (self.wires, self.sent);
-        let mut active = Vec::with_capacity(sent.places.len());
-        for source in 0..wires.sources() {
+        // Step by step: what arrives in one step stays in the nearest cache.
+        for number in 0..sent.places.len() {
+            let (step, _) = sent.nth(number, 0);
             // SAFETY: the caller's.
             unsafe {
-                find::<F, V>(sent, source, wires.lanes, &mut active);
-                for &(step, from) in &active {
-                    match &wires.synapses.delays {
-                        Delays::Same(delay) => {
-                            if let Some(ends) = wires.place(step, *delay, &self.arrivals) {
-                                self.row::<V>(source, from, ends);
-                            }
-                        }
-                        Delays::Own(delays) => {
-                            let (places, sent) = (self.arrivals.places, step - self.arrivals.first);
-                            self.row::<V>(source, from, InTime { delays, places, sent, first: wires.first });
+                match &wires.synapses.delays {
+                    Delays::Same(delay) => {
+                        if let Some(ends) = wires.place(step, *delay, &self.arrivals) {
+                            self.step::<V>(number, ends);
                         }
                     }
+                    Delays::Own(delays) => {
+                        let (places, sent) = (self.arrivals.places, step - self.arrivals.first);
+                        self.step::<V>(number, InTime { delays, places, sent, first: wires.first });
+                    }
+                }
+            }
+        }
+    }
+
+    /// The outputs of all sources in a step.
+    ///
+    /// # Safety
+    ///
+    /// As for [`is_zero`].
+    #[inline(always)]
+    unsafe fn step<V: Vector<F>>(&mut self, number: usize, ends: impl Ends) {
+        for source in 0..self.wires.sources() {
+            let (_, from) = self.sent.nth(number, source);
+            // SAFETY: the caller's.
+            unsafe {
+                if !is_zero::<F, V>(&self.sent.numbers[from..from + self.wires.lanes]) {
+                    self.row::<V>(source, from, ends);
                 }
             }
         }
@@ -140,7 +144,7 @@ impl<F: Real> Deliver<'_, F> {
     ///
     /// # Safety
     ///
-    /// As for [`find`].
+    /// As for [`is_zero`].
     #[inline(always)]
     unsafe fn row<V: Vector<F>>(&mut self, source: usize, from: usize, ends: impl Ends) {
         let (own, lanes) = (self.wires.of_source(source), self.wires.lanes);
@@ -181,28 +185,40 @@ impl<F: Real> Loops for Collect<'_, F> {
 impl<F: Real> Collect<'_, F> {
     /// # Safety
     ///
-    /// As for [`find`].
+    /// As for [`is_zero`].
     #[inline(always)]
     unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, arrivals) = (self.wires, self.arrivals);
-        for source in (0..wires.sources()).filter(|source| !wires.of_source(*source).is_empty()) {
-            for number in 0..self.outputs.places.len() {
-                let (step, to) = self.outputs.nth(number, source);
-                // SAFETY: the caller's.
-                unsafe {
-                    match &wires.synapses.delays {
-                        Delays::Same(delay) => {
-                            if let Some(ends) = wires.place(step, *delay, arrivals) {
-                                self.row::<V>(source, to, ends);
-                            }
+        for number in 0..self.outputs.places.len() {
+            let (step, _) = self.outputs.nth(number, 0);
+            // SAFETY: the caller's.
+            unsafe {
+                match &wires.synapses.delays {
+                    Delays::Same(delay) => {
+                        if let Some(ends) = wires.place(step, *delay, arrivals) {
+                            self.step::<V>(number, ends);
                         }
-                        Delays::Own(delays) => {
-                            let (places, sent) = (arrivals.places, step - arrivals.first);
-                            self.row::<V>(source, to, InTime { delays, places, sent, first: wires.first });
-                        }
+                    }
+                    Delays::Own(delays) => {
+                        let (places, sent) = (arrivals.places, step - arrivals.first);
+                        self.step::<V>(number, InTime { delays, places, sent, first: wires.first });
                     }
                 }
             }
+        }
+    }
+
+    /// The gradients of all sources in a step.
+    ///
+    /// # Safety
+    ///
+    /// As for [`is_zero`].
+    #[inline(always)]
+    unsafe fn step<V: Vector<F>>(&mut self, number: usize, ends: impl Ends) {
+        for source in 0..self.wires.sources() {
+            let (_, to) = self.outputs.nth(number, source);
+            // SAFETY: the caller's.
+            unsafe { self.row::<V>(source, to, ends) };
         }
     }
 
@@ -210,7 +226,7 @@ impl<F: Real> Collect<'_, F> {
     ///
     /// # Safety
     ///
-    /// As for [`find`].
+    /// As for [`is_zero`].
     #[inline(always)]
     unsafe fn row<V: Vector<F>>(&mut self, source: usize, to: usize, ends: impl Ends) {
         let (own, lanes) = (self.wires.of_source(source), self.wires.lanes);
@@ -253,7 +269,7 @@ impl<F: Real> Loops for AddProducts<'_, F> {
 impl<F: Real> AddProducts<'_, F> {
     /// # Safety
     ///
-    /// As for [`find`].
+    /// As for [`is_zero`].
     #[inline(always)]
     unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, arrivals, sent) = (self.wires, self.arrivals, self.sent);
@@ -263,7 +279,13 @@ impl<F: Real> AddProducts<'_, F> {
         for source in 0..wires.sources() {
             // SAFETY: the caller's.
             unsafe {
-                find::<F, V>(sent, source, wires.lanes, &mut active);
+                active.clear();
+                for number in 0..sent.places.len() {
+                    let (step, at) = sent.nth(number, source);
+                    if !is_zero::<F, V>(&sent.numbers[at..at + wires.lanes]) {
+                        active.push((step, at));
+                    }
+                }
                 match &wires.synapses.delays {
                     Delays::Same(delay) => {
                         let ends = active.iter().map(|(step, at)| (wires.place(*step, *delay, arrivals), *at));
@@ -289,7 +311,7 @@ impl<F: Real> AddProducts<'_, F> {
     ///
     /// # Safety
     ///
-    /// As for [`find`].
+    /// As for [`is_zero`].
     #[inline(always)]
     unsafe fn source<V: Vector<F>, E: Ends>(&mut self, source: usize, active: &[(E, usize)], products: &mut [F]) {
         if active.is_empty() {
