@@ -230,7 +230,7 @@ impl NetworkText {
             let text = zoo::toml(&neuron).map_err(|error| Error { part: format!("{part}.neuron"), ..error })?;
             let of_zoo = text.parse().map_err(|error: toml::de::Error| Error::of("zoo", error.to_string()))?;
             // Its equations replace those of the population that this is like.
-            base.retain(|key, _| OF_SOURCES.contains(&&key[..]));
+            base.retain(|key, _| OF_SOURCES.contains(&key));
             merge(&mut base, of_zoo);
         }
         merge(&mut base, own);

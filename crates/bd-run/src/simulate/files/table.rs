@@ -27,7 +27,10 @@ impl Table {
             Some("csv" | "tsv" | "txt" | "dat") => Content::Text(read_columns(path, &[])?),
             Some("npz") => Content::Arrays(Arrays::read(path)?),
             _ => {
-                return Err(Error::bad_file(path, "synapses and spikes are read from a file that ends in .npz or .csv"));
+                return Err(Error::bad_file(
+                    path,
+                    "synapses and spikes are read from a file that ends in .npz or .csv",
+                ));
             }
         };
         Ok(Self { path: path.to_path_buf(), content })
