@@ -113,8 +113,10 @@ impl Connect {
             Self::FixedInDegree { .. } => 16.0,
             // The list as it was read and a copy of it, two orders, and the sorted columns.
             Self::FromFile { .. } => 2.0 * 24.0 + 2.0 * 8.0 + 20.0,
-            // A list that grows is copied when it is full.
-            _ => 4.0,
+            // Its length is not known: a list that grows is copied when it is full.
+            Self::Distance { .. } => 4.0,
+            // Lists have room for what is expected.
+            _ => 0.0,
         }
     }
 }

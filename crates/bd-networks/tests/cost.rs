@@ -37,8 +37,8 @@ fn bytes(connect: &str, weight: &str, threads: usize, list: Option<&EdgeList>) -
 fn parts_are_counted() {
     let all = "{ rule = \"all_to_all\" }";
     let one = bytes(all, "0.1", 1, None);
-    // 5,000 targets of 4 bytes, where each of 100 sources begins, and a copy of the targets while the list grows.
-    assert_eq!(one.synapses, 5000.0 * 4.0 + 100.0 * 8.0 + 5000.0 * 4.0);
+    // 5,000 targets of 4 bytes, and where each of 100 sources begins.
+    assert_eq!(one.synapses, 5000.0 * 4.0 + 100.0 * 8.0);
     // `ge` alone has a ring: of 10 steps of delay, and four slices of 16 and 2.
     assert_eq!(one.arrivals, 50.0 * 76.0 * 8.0);
     assert_eq!(one.traces, 2.0 * 1000.0 * 8.0);
@@ -49,6 +49,9 @@ fn parts_are_counted() {
     // Pairs and their order, and no list that grows.
     let drawn = bytes("{ rule = \"fixed_in_degree\", n = 4 }", "0.1", 1, None);
     assert_eq!(drawn.synapses, 200.0 * (4.0 + 16.0) + 800.0);
+    // Those by distance are in a list that grows, and is copied; each of two threads draws one.
+    let near = "{ rule = \"distance\", p = 1, scale = 1, profile = \"box\", layout = \"line\" }";
+    assert_eq!(bytes(near, "0.1", 2, None).synapses, 5000.0 * (4.0 + 2.0 * 4.0) + 100.0 * (8.0 + 2.0 * 16.0));
     // The longest delay of a list counts: 20 ms are 200 steps.
     let list = EdgeList { sources: vec![0, 1], targets: vec![0, 1], weights: None, delays_ms: Some(vec![20.0, 1.0]) };
     let read = bytes("{ rule = \"from_file\", file = \"x\" }", "0.1", 1, Some(&list));
