@@ -1,7 +1,8 @@
 """`scripts/bench networks`: networks of examples/networks, beside Brian2's C++ program of the very same text, and NEST.
 
 One second of cuba, coba and cobahh (4,000 neurons) and of brunel (12,500 neurons, 15.6 million synapses) in steps of 0.1 ms, spikes recorded, on
-one thread and on two; of each program the least of three runs, NEST's of one. Peers calculate in float64. A ratio is that of the
+one thread and on two; of each program the least of three runs, NEST's of one. Loops of bd are compiled by the same C++ compiler as Brian2's
+program. Peers calculate in float64. A ratio is that of the
 better of one and two threads of the peer to the better of bd in float64. Each program draws synapses of its own, so that rates are alike and not
 equal.
 """
@@ -34,7 +35,7 @@ def build():
 def run_bd(program, threads):
     found = {}
     for count in threads:
-        told = subprocess.run([program, "--json", "--threads", count], check=True, stdout=subprocess.PIPE, text=True).stdout
+        told = subprocess.run([program, "--json", "--compile", "--threads", count], check=True, stdout=subprocess.PIPE, text=True).stdout
         for line in map(json.loads, told.splitlines()):
             found[f"{line['network']} {line['dtype']} {count}"] = line
     return found
