@@ -3,21 +3,25 @@
 mod deliver;
 mod generators;
 mod noise;
+mod port;
+mod sent;
 mod worker;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use bd_equations::{Error, Result};
+use bd_equations::{Error, Initial, Result};
 use bd_kernel::{Compile, Instructions, NeuronGroup, NeuronNumber, Real, Rng};
 
 use crate::barrier::Barrier;
 use crate::connect::{Connect, EdgeList};
-use crate::edges::{Edges, drawn};
+use crate::edges::Edges;
 use crate::network::{Network, Neurons, Source};
 use deliver::Delivery;
 use generators::Generator;
-use worker::{Channel, Part, Port, Sent, Worker};
+use port::Port;
+use sent::{Channel, Sent};
+use worker::{Part, Worker};
 
 /// A network that runs. Neurons are shared by threads in whole chunks; results do not depend on how.
 ///
@@ -327,26 +331,11 @@ fn share<F: Real>(
     let model = &neurons.model;
     let constants = model.constants(network.dt_ms).map_err(within)?;
     let unit = Arc::new(model.program_of(&neurons.targets, &constants).compiled(compile));
-    let all = |what: &str, draw: &dyn Fn(&mut Rng) -> f64| -> Vec<F> {
-        let mut rng = Rng::new(seed, &format!("{}.{what}", population.name));
-        (0..population.n).map(|_| F::of(draw(&mut rng))).collect()
-    };
-    let initial = |initial: &bd_equations::Initial, name: &str| {
-        all(name, &|rng| {
-            initial.value(|draw| match draw {
-                bd_equations::Draw::Uniform => rng.uniform(),
-                bd_equations::Draw::Normal => rng.normal(),
-            })
-        })
-    };
-    let states: Vec<Vec<F>> = model.states().iter().map(|state| initial(&state.initial, &state.name)).collect();
-    let held: Vec<Vec<F>> = model.held().iter().map(|held| initial(&held.initial, &held.name)).collect();
-    let drive: Vec<Option<Vec<F>>> = (neurons.drive.iter().enumerate())
-        .map(|(target, drive)| {
-            let drive = drive.as_ref()?;
-            Some(all(&format!("drive {target}"), &|rng| drive.factor * drawn(&drive.quantity, rng)))
-        })
-        .collect();
+    let numbers = |values: Vec<f64>| -> Vec<F> { values.into_iter().map(F::of).collect() };
+    let initial = |name: &str, initial: &Initial| numbers(population.initial(name, initial, seed));
+    let states: Vec<Vec<F>> = model.states().iter().map(|state| initial(&state.name, &state.initial)).collect();
+    let held: Vec<Vec<F>> = model.held().iter().map(|held| initial(&held.name, &held.initial)).collect();
+    let drive: Vec<Option<Vec<F>>> = population.drive(seed).into_iter().map(|drive| drive.map(numbers)).collect();
     let fed = |target: usize| {
         network.projections.iter().any(|projection| (projection.to, projection.target) == (at, target))
             || network.backgrounds.iter().any(|background| (background.to, background.target) == (at, target))

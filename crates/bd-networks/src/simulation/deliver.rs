@@ -8,7 +8,9 @@ use crate::edges::{Each, Edges};
 use crate::network::Projection;
 
 use super::Timing;
-use super::worker::{Port, Sent, Worker};
+use super::port::{CHUNK, Port};
+use super::sent::Sent;
+use super::worker::Worker;
 
 /// The synapses of a projection, shared by threads: each has those of its own targets.
 #[derive(Debug)]
@@ -58,7 +60,8 @@ impl<F: Real> Delivery<F> {
         let firsts: Vec<u32> = firsts.map(|part| part.range.start as u32).collect();
         for target in &mut edges.targets {
             let at = *target - firsts[firsts.partition_point(|first| first <= target) - 1];
-            *target = at / CHUNK * CHUNK * timing.slice as u32 + at % CHUNK;
+            let chunk = CHUNK as u32;
+            *target = at / chunk * chunk * timing.slice as u32 + at % chunk;
         }
         let delays = edges.delays.bounds().unwrap_or([0, 0]);
         Self { delays, channel, to: projection.to, target: projection.target, shares, edges }
@@ -126,8 +129,6 @@ impl<F: Real> Delivery<F> {
     }
 }
 
-const CHUNK: u32 = bd_kernel::NeuronGroup::<f32>::CHUNK as u32;
-
 /// Where numbers of a ring stand: `[slice][chunk][step][neuron of the chunk]`.
 #[derive(Debug, Clone, Copy)]
 struct Ring {
@@ -141,7 +142,7 @@ impl Ring {
         places.clear();
         places.extend((least..=most).map(|delay| {
             let (slice, t) = self.timing.split(step + u64::from(delay) + 1);
-            (slice * self.chunks * self.timing.slice + t) * CHUNK as usize
+            (slice * self.chunks * self.timing.slice + t) * CHUNK
         }));
     }
 }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use bd_kernel::rng::philox4x32_of_8;
-use bd_kernel::{Cpu, Instructions, Loops, NeuronGroup, Real, Rng, portable, vectorised};
+use bd_kernel::{Cpu, Instructions, Loops, Real, Rng, portable, vectorised};
 
 use crate::network::Background;
 
 use super::Timing;
-use super::worker::Port;
+use super::port::{CHUNK, Port};
 
 /// The background of one target of some neurons. The count of a step and neuron is a function of seed, name, step and neuron.
 #[derive(Debug)]
@@ -18,8 +18,6 @@ pub(crate) struct Noise<F> {
     weight: F,
     key: [u32; 2],
 }
-
-const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
 
 impl<F: Real> Noise<F> {
     pub(crate) fn new(background: &Background, seed: u64) -> Self {

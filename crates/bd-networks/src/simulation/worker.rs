@@ -10,6 +10,8 @@ use crate::network::{Carried, Network};
 use super::Timing;
 use super::generators::Generator;
 use super::noise::Noise;
+use super::port::{CHUNK, Port};
+use super::sent::{Channel, Now, Sent};
 
 /// Neurons and sources of spikes of one thread.
 #[derive(Debug)]
@@ -23,111 +25,6 @@ pub(crate) struct Worker<F: Real> {
     channels: Vec<Channel>,
     /// Numbers of the channels of each population.
     of_populations: Vec<Vec<usize>>,
-}
-
-/// What of a population projections carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Channel {
-    pub(crate) population: usize,
-    pub(crate) carries: Carried,
-}
-
-/// What a thread has sent: by channel, by step.
-#[derive(Debug)]
-pub(crate) struct Sent<F> {
-    channels: Vec<Vec<Now<F>>>,
-}
-
-/// What was sent in a step.
-#[derive(Debug, Clone)]
-pub(crate) struct Now<F> {
-    pub(crate) step: u64,
-    /// In their order.
-    pub(crate) neurons: Vec<u32>,
-    /// Of each; nothing of spikes alone.
-    pub(crate) values: Vec<F>,
-}
-
-impl<F: Real> Sent<F> {
-    pub(crate) fn new(channels: usize) -> Self {
-        Self { channels: vec![Vec::new(); channels] }
-    }
-
-    /// Steps of a channel.
-    pub(crate) fn of(&self, channel: usize) -> &[Now<F>] {
-        &self.channels[channel]
-    }
-
-    /// Empty lists for steps `from..to` of a channel.
-    fn begin(&mut self, channel: usize, from: u64, to: u64) -> &mut [Now<F>] {
-        let lists = &mut self.channels[channel];
-        lists.resize((to - from) as usize, Now { step: 0, neurons: Vec::new(), values: Vec::new() });
-        for (now, step) in lists.iter_mut().zip(from..) {
-            now.step = step;
-            now.neurons.clear();
-            now.values.clear();
-        }
-        lists
-    }
-}
-
-/// What arrives at one target of a part.
-#[derive(Debug)]
-pub(crate) enum Port<F: Real> {
-    /// The same in every step, `[neuron]`.
-    Constant(Block<F>),
-    /// `[slice][chunk][step][neuron of the chunk]`; and what each begins with, if that is not 0.
-    Ring { numbers: Block<F>, chunks: usize, drive: Option<Block<F>> },
-}
-
-impl<F: Real> Port<F> {
-    pub(crate) fn new(drive: Option<&[F]>, fed: bool, n: usize, timing: Timing) -> Self {
-        let padded = n.next_multiple_of(NeuronGroup::<F>::CHUNK);
-        let drive = drive.map(|drive| {
-            let mut block = Block::zeros(padded);
-            block[..n].copy_from_slice(drive);
-            block
-        });
-        if !fed {
-            return Self::Constant(drive.unwrap_or_else(|| Block::zeros(padded)));
-        }
-        let chunks = padded / NeuronGroup::<F>::CHUNK;
-        let numbers = Block::zeros(timing.ring * padded * timing.slice);
-        let mut port = Self::Ring { numbers, chunks, drive };
-        for slice in 0..timing.ring {
-            (0..timing.slice).for_each(|t| port.clear(timing, slice, t..t + 1));
-        }
-        port
-    }
-
-    /// Some steps of a slice for some neurons, in whole chunks: `[chunk][step][neuron of the chunk]`.
-    fn piece(&self, timing: Timing, neurons: Range<usize>, slice: usize, from: usize, steps: usize) -> Block<F> {
-        const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
-        let Self::Ring { numbers, chunks, .. } = self else { return Block::default() };
-        let of_chunks = neurons.step_by(CHUNK).flat_map(|neuron| {
-            let begin = (slice * chunks + neuron / CHUNK) * timing.slice + from;
-            &numbers[begin * CHUNK..(begin + steps) * CHUNK]
-        });
-        of_chunks.copied().collect()
-    }
-
-    /// Some steps of a slice begin anew.
-    fn clear(&mut self, timing: Timing, slice: usize, steps: Range<usize>) {
-        const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
-        let Self::Ring { numbers, chunks, drive } = self else { return };
-        let of_slice = &mut numbers[slice * *chunks * timing.slice * CHUNK..][..*chunks * timing.slice * CHUNK];
-        if drive.is_none() && steps.len() == timing.slice {
-            return of_slice.fill(F::default());
-        }
-        for (chunk, numbers) in of_slice.chunks_exact_mut(timing.slice * CHUNK).enumerate() {
-            for numbers in numbers[steps.start * CHUNK..steps.end * CHUNK].chunks_exact_mut(CHUNK) {
-                match drive {
-                    Some(drive) => numbers.copy_from_slice(&drive[chunk * CHUNK..][..CHUNK]),
-                    None => numbers.fill(F::default()),
-                }
-            }
-        }
-    }
 }
 
 /// Neurons of one population.
@@ -217,7 +114,6 @@ impl<F: Real> Part<F> {
         workspace: &mut GroupWorkspace<F>,
         found: &mut impl FnMut(Made<'_, F>),
     ) {
-        const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
         let (slice, first_step) = timing.split(at);
         let whole = steps == timing.slice;
         for noise in &self.noises {
@@ -263,7 +159,6 @@ impl<F: Real> Part<F> {
 impl<F: Real> Traced<F> {
     /// Takes the values of some neurons over from the block, `[state][chunk][step][neuron of the chunk]`.
     fn take(&mut self, neurons: Range<usize>, steps: usize, padded: usize) {
-        const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
         for (state, id, values) in self.values.iter_mut().filter(|(_, id, _)| neurons.contains(id)) {
             let which = self.states.iter().position(|known| known == state).expect("it is traced");
             let (chunk, lane) = ((*id - neurons.start) / CHUNK, (*id - neurons.start) % CHUNK);
@@ -326,11 +221,11 @@ impl<F: Real> Worker<F> {
                         kept.push((at + t as u64, id));
                     }
                     for number in own {
-                        looked.send_spike(channels[*number].carries, &mut sent.channels[*number][t], neuron, t, id);
+                        looked.send_spike(channels[*number].carries, &mut sent.of_mut(*number)[t], neuron, t, id);
                     }
                 });
                 for number in own {
-                    made.send_values(channels[*number].carries, &mut sent.channels[*number]);
+                    made.send_values(channels[*number].carries, sent.of_mut(*number));
                 }
             });
             // Groups come one after the other, and each has all steps.
@@ -413,6 +308,5 @@ impl<F: Real> Made<'_, F> {
 
 /// In `[chunk][step][neuron of the chunk]`.
 fn place(t: usize, neuron: usize, steps: usize) -> usize {
-    const CHUNK: usize = NeuronGroup::<f32>::CHUNK;
     (neuron / CHUNK * steps + t) * CHUNK + neuron % CHUNK
 }
