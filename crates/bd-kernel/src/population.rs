@@ -66,7 +66,8 @@ impl<F: Real> Population<F> {
             first += group.len();
             Part { first: begin, group, inputs, spikes: Vec::new() }
         };
-        Self { n, parts: NeuronGroup::groups(n, &unit).into_iter().map(part).collect(), done: 0 }
+        let groups = NeuronGroup::groups(n, &unit, NeuronGroup::<F>::STEPS);
+        Self { n, parts: groups.into_iter().map(part).collect(), done: 0 }
     }
 
     /// Each part with its numbers of `values`, `[n]`.

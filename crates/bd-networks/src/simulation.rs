@@ -347,7 +347,7 @@ fn share<F: Real>(
         .map(|(_, state, ids)| (*state, &ids[..]))
         .collect();
     for (worker, range) in shares(population.n, NeuronGroup::<F>::CHUNK, workers.len()) {
-        let mut part = Part::new(at, range.clone(), &unit);
+        let mut part = Part::new(at, range.clone(), &unit, timing);
         for (numbers, values) in
             [(NeuronNumber::State as fn(usize) -> NeuronNumber, &states), (NeuronNumber::Held, &held)]
         {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use libloading::Library;
+use smallvec::SmallVec;
 
-use crate::program::{Channel, Instruction, Registers, Row, Steps};
-use crate::{Block, Cache, Function, Instructions, Real};
+use crate::program::{CHUNK, Channel, Instruction, Registers, Row, Steps};
+use crate::{Cache, Function, Instructions, Real};
 use compiler::Compiler;
 
 mod compiler;
@@ -79,6 +80,9 @@ struct Stream<F> {
     step: c_long,
 }
 
+/// Of few there is no list in memory: of a network whose neurons see each other in the next step, a call is one step.
+type Streams<F> = SmallVec<[Stream<F>; 16]>;
+
 /// Functions that the text has no formula for: the interpreter's.
 #[repr(C)]
 struct Calls<F> {
@@ -120,7 +124,7 @@ impl Compiled {
         };
         let slot = &self.loops[usize::from(size_of::<F>() == 8)][instructions.level()];
         let Ok(loaded) = slot.get_or_init(|| load::<F>(&self.source, instructions)) else { return false };
-        let mut unread = Block::zeros(steps.lanes);
+        let mut unread: SmallVec<[F; CHUNK]> = SmallVec::from_elem(F::default(), steps.lanes);
         let Some(outputs) = self.outputs(steps, &mut unread) else { return false };
         let inputs = self.inputs(steps, registers);
         // SAFETY: the text declares the function so, and it was written for `F`.
@@ -134,27 +138,26 @@ impl Compiled {
     }
 
     /// By row. What is not loaded stands in the registers: states, and what units hold.
-    fn inputs<F: Real>(&self, steps: &Steps<'_, '_, F>, registers: &mut Registers<F>) -> Vec<Stream<F>> {
-        let begins = registers.begins();
-        assert!(steps.units * steps.lanes <= registers.width() && self.source.inputs <= begins.len());
-        let stream = |(row, begin): (usize, &*mut F)| match steps.loads.iter().find(|channel| channel.row == row) {
-            None => Stream { begin: *begin, unit: steps.lanes as c_long, step: 0 },
+    fn inputs<F: Real>(&self, steps: &Steps<'_, '_, F>, registers: &mut Registers<F>) -> Streams<F> {
+        assert!(steps.units * steps.lanes <= registers.width() && self.source.inputs <= registers.begins().len());
+        let stream = |(row, begin): (usize, *mut F)| match steps.loads.iter().find(|channel| channel.row == row) {
+            None => Stream { begin, unit: steps.lanes as c_long, step: 0 },
             Some(channel) => {
                 steps.stream(channel, steps.read[channel.block].as_ptr().cast_mut(), steps.read[channel.block].len())
             }
         };
-        begins.iter().enumerate().take(self.source.inputs).map(stream).collect()
+        registers.begins().enumerate().take(self.source.inputs).map(stream).collect()
     }
 
     /// What is kept and what is stored, in this order; nothing if something is wanted that the loop does not write.
-    fn outputs<F: Real>(&self, steps: &mut Steps<'_, '_, F>, unread: &mut [F]) -> Option<Vec<Stream<F>>> {
-        let blocks: Vec<(*mut F, usize)> =
+    fn outputs<F: Real>(&self, steps: &mut Steps<'_, '_, F>, unread: &mut [F]) -> Option<Streams<F>> {
+        let blocks: SmallVec<[(*mut F, usize); 4]> =
             steps.written.iter_mut().map(|block| (block.as_mut_ptr(), block.len())).collect();
-        let mut streams = Vec::with_capacity(self.source.kept.len() + self.source.stored.len());
+        let mut streams = Streams::new();
         let begin = unread.as_mut_ptr();
         for (rows, channels) in [(&self.source.kept, steps.keeps), (&self.source.stored, steps.stores)] {
             // Each channel is the next result of its row.
-            let mut left: Vec<&Channel> = channels.iter().collect();
+            let mut left: SmallVec<[&Channel; 8]> = channels.iter().collect();
             for row in rows {
                 let place = left.iter().position(|channel| channel.row == usize::from(*row));
                 streams.push(match place.map(|place| left.remove(place)) {

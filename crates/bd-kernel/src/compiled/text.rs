@@ -158,18 +158,20 @@ fn expression<'a, F: Real>(
     calls: &mut Vec<Function>,
 ) -> String {
     let n = splat::<F>;
-    let mul_add = |k: F, a: u16, l: F| format!("mul_add({}, {}, {})", n(k), row(a), n(l));
+    let mul_add = |k: F, a: u16, l: F| mul_add(k, row(a), l);
     match instruction {
         Instruction::Affine { a, k, l } => mul_add(k, a, l),
-        Instruction::Sum { a, b, k, l, m } => format!("mul_add({}, {}, {})", n(k), row(a), mul_add(l, b, m)),
-        Instruction::Product { a, b, k, l } => format!("mul_add({} * {}, {}, {})", n(k), row(a), row(b), n(l)),
+        Instruction::Sum { a, b, k, l, m } => added(k, row(a), &mul_add(l, b, m)),
+        Instruction::Product { a, b, k, l } if is_nothing(l) => format!("{} * {}", scaled(k, row(a)), row(b)),
+        Instruction::Product { a, b, k, l } => format!("mul_add({}, {}, {})", scaled(k, row(a)), row(b), n(l)),
         Instruction::ProductSum { a, b, c, k, l, m } => {
-            format!("mul_add({} * {}, {}, {})", n(k), row(a), row(b), mul_add(l, c, m))
+            format!("mul_add({}, {}, {})", scaled(k, row(a)), row(b), mul_add(l, c, m))
         }
         Instruction::Quotient { a, b, k } => format!("{} * {} / {}", n(k), row(a), row(b)),
         Instruction::Reciprocal { a, k, l } => format!("{} / ({} + {})", n(k), row(a), n(l)),
         Instruction::Pick { a, b, c } => format!("{} >= splat(0) ? {} : {}", row(a), row(b), row(c)),
         Instruction::Replace { a, b, k, l } => format!("{} >= {} ? {} : {}", row(a), n(l), n(k), row(b)),
+        Instruction::Choose { k, l, .. } if number(k) == number(l) => n(k),
         Instruction::Choose { a, k, l, m } => format!("{} >= {} ? {} : {}", row(a), n(m), n(k), n(l)),
         Instruction::Power { a, k, l } => format!("power(calls, {} * {}, {})", n(k), row(a), number(l)),
         Instruction::Of { f, a, k, l } => match (name(f), mul_add(k, a, l)) {
@@ -180,6 +182,34 @@ fn expression<'a, F: Real>(
             }
         },
     }
+}
+
+/// Whether a sum with it is the other number, 0 included.
+fn is_nothing<F: Real>(value: F) -> bool {
+    format!("{value:?}") == "-0.0"
+}
+
+/// `k x`: to the last bit what the interpreter has, with fewer operations.
+fn scaled<F: Real>(k: F, x: &str) -> String {
+    match k {
+        k if k == F::of(1.0) => x.to_owned(),
+        k if k == F::of(-1.0) => format!("(-{x})"),
+        k => format!("({} * {x})", splat(k)),
+    }
+}
+
+/// `k x + y`, likewise.
+fn added<F: Real>(k: F, x: &str, y: &str) -> String {
+    match k {
+        k if k == F::of(1.0) => format!("({x} + {y})"),
+        k if k == F::of(-1.0) => format!("({y} - {x})"),
+        k => format!("mul_add({}, {x}, {y})", splat(k)),
+    }
+}
+
+/// `k x + l`, likewise.
+fn mul_add<F: Real>(k: F, x: &str, l: F) -> String {
+    if is_nothing(l) { scaled(k, x) } else { added(k, x, &splat(l)) }
 }
 
 /// Functions that have a formula in the text.
@@ -200,19 +230,21 @@ fn name(function: Function) -> Option<&'static str> {
 /// The loops over units, lanes and steps.
 fn around(source: &Source, body: &str) -> String {
     let outputs = source.kept.len() + source.stored.len();
-    let (mut begin, mut next, mut end) = (String::new(), String::new(), String::new());
-    for row in 0..source.inputs {
-        let _ = writeln!(begin, "            real *x{row} = in[{row}].begin + unit * in[{row}].unit + first;");
-        let _ = writeln!(next, "                x{row} += in[{row}].step;");
+    // Streams are read once: what is written might be them, for all that the compiler knows.
+    let (mut streams, mut begin, mut next, mut end) = (String::new(), String::new(), String::new(), String::new());
+    let inputs = (0..source.inputs).map(|row| (format!("x{row}"), format!("in[{row}]")));
+    for (name, stream) in inputs.chain((0..outputs).map(|place| (format!("y{place}"), format!("out[{place}]")))) {
+        let _ = writeln!(streams, "    real *{name}_unit = {stream}.begin;");
+        let _ = writeln!(streams, "    const long {name}_apart = {stream}.unit, {name}_step = {stream}.step;");
+        let _ = writeln!(begin, "            real *{name} = {name}_unit + first;");
+        let _ = writeln!(next, "                {name} += {name}_step;");
+        let _ = writeln!(end, "        {name}_unit += {name}_apart;");
     }
-    for place in 0..outputs {
-        let _ = writeln!(begin, "            real *y{place} = out[{place}].begin + unit * out[{place}].unit + first;");
-        let _ = writeln!(next, "                y{place} += out[{place}].step;");
-    }
+    let (mut load, mut keep) = (begin, String::new());
     for row in source.states() {
-        let _ = writeln!(begin, "            V s{row}[K];");
-        let _ = writeln!(begin, "            for (long l = 0; l < K; l++) s{row}[l] = read(x{row} + N * l);");
-        let _ = writeln!(end, "            for (long l = 0; l < K; l++) write(x{row} + N * l, s{row}[l]);");
+        let _ = writeln!(load, "            V s{row}[K];");
+        let _ = writeln!(load, "            for (long l = 0; l < K; l++) s{row}[l] = read(x{row} + N * l);");
+        let _ = writeln!(keep, "            for (long l = 0; l < K; l++) write(x{row} + N * l, s{row}[l]);");
     }
     let arguments = "const long units, const long steps, const long lanes, const Stream *in, const Stream *out,
     const Calls *calls";
@@ -220,14 +252,14 @@ fn around(source: &Source, body: &str) -> String {
         "
 // `K` vectors side by side.
 template <long K> static void blocks({arguments}) {{
-    for (long unit = 0; unit < units; unit++) {{
+{streams}    for (long unit = 0; unit < units; unit++) {{
         for (long first = 0; first < lanes; first += N * K) {{
-{begin}            for (long step = 0; step < steps; step++) {{
+{load}            for (long step = 0; step < steps; step++) {{
                 for (long l = 0; l < K; l++) {{
 {body}                }}
 {next}            }}
-{end}        }}
-    }}
+{keep}        }}
+{end}    }}
 }}
 
 extern \"C\" void run({arguments}) {{

@@ -15,8 +15,8 @@ pub struct NeuronGroup<F: Real> {
     program: Arc<Loaded<F>>,
     n: usize,
     registers: Registers<F>,
-    /// Of states that are the output as it was: that of the last step.
-    output: Block<F>,
+    /// Outputs of the last step, in whole chunks, where they are a state or all that was made.
+    last: Block<F>,
 }
 
 /// What comes in at a port over some steps.
@@ -40,20 +40,13 @@ pub enum NeuronNumber {
 /// Outputs of some steps, and other memory that groups use in turn.
 #[derive(Debug, Default)]
 pub struct GroupWorkspace<F: Real> {
-    /// `[chunk][step][neuron of the chunk]`.
+    /// `[chunk][step][neuron of the chunk]`, and more behind that.
     outputs: Block<F>,
     steps: usize,
     /// Whether each output is a spike, a bit each.
     bits: Vec<u8>,
     loads: Vec<Channel>,
     stores: Vec<Channel>,
-}
-
-impl<F: Real> GroupWorkspace<F> {
-    /// Outputs of the steps that were made last, `[chunk][step][neuron of the chunk]`.
-    pub fn outputs(&self) -> &[F] {
-        &self.outputs
-    }
 }
 
 impl<F: Real> NeuronGroup<F> {
@@ -63,27 +56,28 @@ impl<F: Real> NeuronGroup<F> {
     /// Most steps that are made at once, so that outputs stay in the nearest cache.
     pub const STEPS: usize = 16;
 
-    /// As many neurons of a unit as one group has at most: what an interpreter works on in its nearest cache, and more for a compiled loop,
-    /// which takes as long to call and less to run.
-    pub fn most(unit: &UnitProgram) -> usize {
-        const COMPILED: usize = 16;
+    /// As many neurons of a unit as one group has at most, if it makes so many steps at once: what an interpreter works on in its nearest
+    /// cache. Of a compiled loop only inputs and outputs have to stay near, and a call takes as long as some hundred steps of a neuron.
+    pub fn most(unit: &UnitProgram, steps: usize) -> usize {
+        const COMPILED: usize = 16 * CHUNK * 16;
         match unit.compile {
             Compile::Never => CHUNK * unit.units_of_a_row::<F>(CHUNK),
-            Compile::IfFound => CHUNK * COMPILED,
+            Compile::IfFound => (COMPILED / steps.clamp(1, Self::STEPS)).next_multiple_of(CHUNK),
         }
     }
 
-    /// Groups for `n` neurons. All their numbers are 0 at first.
-    pub fn groups(n: usize, unit: &Arc<UnitProgram>) -> Vec<Self> {
+    /// Groups for `n` neurons that make so many steps at once. All their numbers are 0 at first.
+    pub fn groups(n: usize, unit: &Arc<UnitProgram>, steps: usize) -> Vec<Self> {
         let program = Arc::new(unit.stepping().load());
-        let most = Self::most(unit);
+        let most = Self::most(unit, steps);
         let sizes = (0..n).step_by(most).map(|first| most.min(n - first));
         sizes.map(|n| Self::new(n, unit, &program)).collect()
     }
 
     fn new(n: usize, unit: &Arc<UnitProgram>, program: &Arc<Loaded<F>>) -> Self {
         let registers = Registers::new(unit.stepping().rows(), n);
-        Self { n, registers, output: Block::zeros(n), unit: Arc::clone(unit), program: Arc::clone(program) }
+        let last = Block::zeros(n.next_multiple_of(CHUNK));
+        Self { n, registers, last, unit: Arc::clone(unit), program: Arc::clone(program) }
     }
 
     /// How many neurons there are.
@@ -114,7 +108,7 @@ impl<F: Real> NeuronGroup<F> {
         let n = self.n;
         match number {
             NeuronNumber::State(j) if self.unit.repeats(j) => {
-                self.output.copy_from_slice(values);
+                self.last[..n].copy_from_slice(values);
             }
             number => fill(self.registers.row_mut(self.row(number)), values, n),
         }
@@ -123,7 +117,7 @@ impl<F: Real> NeuronGroup<F> {
     /// A number of all neurons, `[n]`.
     pub fn get(&self, number: NeuronNumber) -> &[F] {
         match number {
-            NeuronNumber::State(j) if self.unit.repeats(j) => &self.output,
+            NeuronNumber::State(j) if self.unit.repeats(j) => &self.last[..self.n],
             number => &self.registers.row(self.row(number))[..self.n],
         }
     }
@@ -140,10 +134,15 @@ impl<F: Real> NeuronGroup<F> {
     ) {
         assert!(steps <= Self::STEPS && inputs.len() == self.unit.ports(), "steps of a group");
         let unit = Arc::clone(&self.unit);
-        let len = steps * self.padded_len();
-        workspace.outputs.resize(len);
+        let units = self.padded_len() / CHUNK;
+        let len = steps * units * CHUNK;
         workspace.steps = steps;
         let GroupWorkspace { outputs, loads, stores, .. } = workspace;
+        if outputs.len() < len {
+            outputs.resize(len);
+        }
+        // One step needs no copy.
+        let outputs = if steps == 1 { &mut self.last[..] } else { &mut outputs[..len] };
         let load = |(port, input): (usize, &PortInput<'_, F>)| {
             let constant = matches!(input, PortInput::Constant(_));
             Channel { row: port, block: port, begin: 0, own: false, constant }
@@ -160,7 +159,6 @@ impl<F: Real> NeuronGroup<F> {
         let own = unit.stepping().owns(0) && !traced.0.iter().any(|j| unit.repeats(*j));
         stores.clear();
         stores.extend([store(output, 0, 0, own)].into_iter().chain(traces));
-        let units = self.padded_len() / CHUNK;
         with_slices(inputs, |read| {
             let run = Steps {
                 program: &self.program,
@@ -176,10 +174,18 @@ impl<F: Real> NeuronGroup<F> {
             };
             run_steps(instructions, run, &mut self.registers);
         });
-        if (0..unit.moving()).any(|j| unit.repeats(j)) {
-            for (k, last) in self.output.chunks_mut(CHUNK).enumerate() {
-                last.copy_from_slice(&workspace.outputs[(k * steps + steps - 1) * CHUNK..][..last.len()]);
+        if steps > 1 && (0..unit.moving()).any(|j| unit.repeats(j)) {
+            for (k, last) in self.last.chunks_mut(CHUNK).enumerate() {
+                last.copy_from_slice(&workspace.outputs[(k * steps + steps - 1) * CHUNK..][..CHUNK]);
             }
+        }
+    }
+
+    /// Outputs of the steps that were made last, with this workspace, `[chunk][step][neuron of the chunk]`.
+    pub fn outputs<'a>(&'a self, workspace: &'a GroupWorkspace<F>) -> &'a [F] {
+        match workspace.steps {
+            1 => &self.last,
+            steps => &workspace.outputs[..steps * self.padded_len()],
         }
     }
 
@@ -191,23 +197,26 @@ impl<F: Real> NeuronGroup<F> {
         workspace: &mut GroupWorkspace<F>,
         mut found: impl FnMut(usize, usize),
     ) {
-        let GroupWorkspace { outputs, steps, bits, .. } = workspace;
-        if !self.unit.sends_spikes() || *steps == 0 {
+        if !self.unit.sends_spikes() || workspace.steps == 0 {
             return;
         }
-        bits.resize(outputs.len() / LANES, 0);
-        vectorised(instructions, WriteBits { numbers: outputs, bits });
+        let mut bits = std::mem::take(&mut workspace.bits);
+        let numbers = self.outputs(workspace);
+        bits.resize(numbers.len() / LANES, 0);
+        vectorised(instructions, WriteBits { numbers, bits: &mut bits });
+        let steps = workspace.steps;
         // A chunk of neurons has as many bits as an `u32`.
         for (at, bits) in bits.as_chunks::<{ CHUNK / LANES }>().0.iter().enumerate() {
             let mut fired = u32::from_le_bytes(*bits);
             while fired != 0 {
-                let neuron = at / *steps * CHUNK + fired.trailing_zeros() as usize;
+                let neuron = at / steps * CHUNK + fired.trailing_zeros() as usize;
                 if neuron < self.n {
-                    found(at % *steps, neuron);
+                    found(at % steps, neuron);
                 }
                 fired &= fired - 1;
             }
         }
+        workspace.bits = bits;
     }
 }
 

@@ -62,6 +62,7 @@ impl Lowering {
     fn emit(&mut self, instruction: Instruction) -> Row {
         let row = self.lowered.inputs + self.lowered.instructions.len();
         let row = Row::try_from(row).expect("limits of formulas keep the number of rows below 65,536");
+        let instruction = instruction.without_zeros();
         // `{:?}` writes all digits.
         *self.known.entry(format!("{instruction:?}")).or_insert_with(|| {
             self.lowered.instructions.push(instruction);

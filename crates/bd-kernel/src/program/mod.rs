@@ -81,6 +81,21 @@ impl<K> Instruction<K> {
     }
 }
 
+impl Instruction {
+    /// Where 0 is added, -0: the sum is then the other number whatever that is, and a compiler may leave it out.
+    fn without_zeros(mut self) -> Self {
+        let added = match &mut self {
+            Self::Affine { l, .. } | Self::Product { l, .. } | Self::Of { l, .. } => l,
+            Self::Sum { m, .. } | Self::ProductSum { m, .. } => m,
+            _ => return self,
+        };
+        if *added == 0.0 {
+            *added = -0.0;
+        }
+        self
+    }
+}
+
 /// Instructions that take some rows to others.
 ///
 /// The inputs stand in the first rows, in their order. A result may have the row of an input as its own, which it then replaces: the next

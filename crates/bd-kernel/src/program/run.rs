@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Instruction, Program, Row};
 use crate::compiled::Compiled;
 use crate::cpu::{Cpu, Instructions, Loops, vectorised};
@@ -38,8 +40,8 @@ impl<F: Real> Registers<F> {
     }
 
     /// Where the rows begin.
-    pub(crate) fn begins(&mut self) -> Vec<*mut F> {
-        self.numbers.chunks_exact_mut(self.width).map(<[F]>::as_mut_ptr).collect()
+    pub(crate) fn begins(&mut self) -> impl ExactSizeIterator<Item = *mut F> {
+        self.numbers.chunks_exact_mut(self.width).map(<[F]>::as_mut_ptr)
     }
 
     /// A row, to be written.
@@ -139,8 +141,8 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
         let Steps { program, steps, backward, lanes, units, read, loads, written, keeps, stores } = self.steps;
         let (apart, width) = (steps * lanes, self.registers.width);
         assert!(program.rows <= self.registers.rows && width.is_multiple_of(CHUNK) && units * lanes <= width);
-        let mut places =
-            self.registers.begins().into_iter().map(|begin| Place { begin, apart: CHUNK }).collect::<Vec<_>>();
+        let places = self.registers.begins().map(|begin| Place { begin, apart: CHUNK });
+        let mut places: SmallVec<[Place<F>; 64]> = places.collect();
         // Where a chunk has the samples of one unit, instructions read and write the series themselves.
         let direct = lanes == CHUNK && units * lanes == width;
         let bound = |channel: &&Channel| direct && channel.own;

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bd_kernel::{Block, GroupWorkspace, Instructions, NeuronGroup, NeuronNumber, PortInput, Real, UnitProgram};
+use smallvec::SmallVec;
 
 use crate::network::{Carried, Network};
 
@@ -61,8 +62,8 @@ struct Traced<F: Real> {
 }
 
 impl<F: Real> Part<F> {
-    pub(crate) fn new(population: usize, range: Range<usize>, unit: &Arc<UnitProgram>) -> Self {
-        let groups = NeuronGroup::groups(range.len(), unit);
+    pub(crate) fn new(population: usize, range: Range<usize>, unit: &Arc<UnitProgram>, timing: Timing) -> Self {
+        let groups = NeuronGroup::groups(range.len(), unit, timing.slice);
         let traced = Traced { states: Vec::new(), sent: false, values: Vec::new(), block: Block::default() };
         Self { population, range, unit: Arc::clone(unit), groups, ports: Vec::new(), noises: Vec::new(), traced }
     }
@@ -137,7 +138,7 @@ impl<F: Real> Part<F> {
                     PortInput::Series(&numbers[begin..begin + own.len() * timing.slice])
                 }
             });
-            let inputs: Vec<PortInput<'_, F>> = inputs.collect();
+            let inputs: SmallVec<[PortInput<'_, F>; 8]> = inputs.collect();
             let global = self.range.start + first;
             let recorded = self.traced.values.iter().any(|(_, id, _)| (global..global + group.len()).contains(id));
             let states = if recorded || self.traced.sent { &self.traced.states[..] } else { &[] };
@@ -289,7 +290,7 @@ impl<F: Real> Made<'_, F> {
     fn send_values(&self, carries: Carried, lists: &mut [Now<F>]) {
         let value = |t: usize, neuron: usize| match carries {
             Carried::State(state) => self.looked.state(state, t, neuron),
-            _ => self.workspace.outputs()[place(t, neuron, self.looked.steps)],
+            _ => self.group.outputs(self.workspace)[place(t, neuron, self.looked.steps)],
         };
         if matches!(carries, Carried::Spikes | Carried::SpikesTimes(_)) {
             return;
