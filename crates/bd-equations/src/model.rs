@@ -1,7 +1,7 @@
 //! [`Model`]: a checked neuron, and its step.
 
-use bd_kernel::Num;
 use bd_kernel::models::surrogate::Surrogate;
+use bd_kernel::{Compile, Num};
 
 use crate::check::Draw;
 use crate::dimension::Dimension;
@@ -27,6 +27,7 @@ pub struct Model {
     pub(crate) equations: Equations,
     pub(crate) method: Method,
     pub(crate) substeps: usize,
+    pub(crate) compile: Compile,
     /// Of models with a threshold.
     pub(crate) firing: Option<Firing>,
     /// Nothing for the spike.
@@ -185,6 +186,11 @@ impl Model {
     /// Whether its output is a spike, so that it is 0 or 1.
     pub fn spikes(&self) -> bool {
         self.output.is_none()
+    }
+
+    /// Whether its loops are compiled.
+    pub fn compile(&self) -> Compile {
+        self.compile
     }
 
     /// What stands in for the derivative of its spikes, if it has a threshold.

@@ -80,11 +80,11 @@ impl Model {
 
     /// [`formula`](Self::formula) for the interpreter.
     pub fn program(&self, constants: &StepConstants) -> UnitProgram {
-        UnitProgram::new(&self.formula(constants), self.surrogate(), self.spikes())
+        UnitProgram::new(&self.formula(constants), self.surrogate(), self.spikes()).compiled(self.compile)
     }
 
     /// [`formula_of`](Self::formula_of) for the interpreter.
     pub fn program_of(&self, targets: &[Target], constants: &StepConstants) -> UnitProgram {
-        UnitProgram::new(&self.formula_of(targets, constants), self.surrogate(), self.spikes())
+        UnitProgram::new(&self.formula_of(targets, constants), self.surrogate(), self.spikes()).compiled(self.compile)
     }
 }

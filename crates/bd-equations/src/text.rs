@@ -58,6 +58,9 @@ pub struct NeuronText {
     /// In how many parts a step is divided in which equations are solved, 1 to 100.
     #[serde(default = "one")]
     pub substeps: usize,
+    /// Whether its loops are compiled by the machine's C++ compiler, if it has one, when they first run. It changes no number.
+    #[serde(default)]
+    pub compile: bool,
     /// What the neuron sends: `spike`, which is the default of neurons with a threshold, or an expression, whose value is in
     /// ms, mV, pA and what follows from these.
     #[serde(default)]

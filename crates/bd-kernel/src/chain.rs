@@ -118,6 +118,10 @@ where
         (0..self.parts.len()).any(|i| self.part::<F>(i).stores_much())
     }
 
+    fn fills_vectors(&self) -> bool {
+        (0..self.parts.len()).any(|i| self.part::<F>(i).fills_vectors())
+    }
+
     fn reads_inputs(&self) -> bool {
         self.part::<F>(0).reads_inputs()
     }

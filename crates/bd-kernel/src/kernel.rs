@@ -130,6 +130,12 @@ pub trait Kernel<F>: Debug + Send + Sync {
         false
     }
 
+    /// Whether its loops take as long for half a vector of lanes as for a whole one, so that whole vectors are worth more than tiles for
+    /// many threads.
+    fn fills_vectors(&self) -> bool {
+        false
+    }
+
     /// Whether `backward` reads the inputs; if not, it is given whatever stands there.
     fn reads_inputs(&self) -> bool {
         true

@@ -2,6 +2,7 @@
 
 use bd_core::{DynSystem, Error, ParamPath, Result};
 use bd_equations::{Model, NeuronText, zoo};
+use bd_kernel::Compile;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -63,6 +64,14 @@ impl NeuronConfig {
             ports => Err(Error::Config(format!(
                 "neuron {name} has {ports} inputs; neurons of a layer have one, the parameter that inputs names"
             ))),
+        }
+    }
+
+    /// Whether their loops are compiled when they first run.
+    pub fn compile(&self) -> Compile {
+        match self.model() {
+            Ok(Some(model)) => model.compile(),
+            _ => Compile::Never,
         }
     }
 

@@ -330,7 +330,9 @@ fn share<F: Real>(
     let within = |error: Error| Error { part: format!("population.{}.{}", population.name, error.part), ..error };
     let model = &neurons.model;
     let constants = model.constants(network.dt_ms).map_err(within)?;
-    let unit = Arc::new(model.program_of(&neurons.targets, &constants).compiled(compile));
+    let unit = model.program_of(&neurons.targets, &constants);
+    // A text may ask for it by itself.
+    let unit = Arc::new(if compile == Compile::IfFound { unit.compiled(compile) } else { unit });
     let numbers = |values: Vec<f64>| -> Vec<F> { values.into_iter().map(F::of).collect() };
     let initial = |name: &str, initial: &Initial| numbers(population.initial(name, initial, seed));
     let states: Vec<Vec<F>> = model.states().iter().map(|state| initial(&state.name, &state.initial)).collect();

@@ -3,6 +3,7 @@
 mod constants;
 mod roles;
 
+use bd_kernel::Compile;
 use constants::{Quantity, check_length, constants, quantity};
 use roles::Roles;
 
@@ -67,6 +68,7 @@ impl Builder<'_> {
             equations,
             method,
             substeps: self.text.substeps,
+            compile: if self.text.compile { Compile::IfFound } else { Compile::Never },
             firing,
             output,
             variables: self.roles.differential.len() + self.roles.changed.len(),

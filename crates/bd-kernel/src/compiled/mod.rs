@@ -29,6 +29,13 @@ pub enum Compile {
     IfFound,
 }
 
+impl Compile {
+    /// The first line of what the compiler that [`IfFound`](Self::IfFound) takes says of its version; or why there is none.
+    pub fn compiler() -> Result<String, String> {
+        Compiler::of_this_machine().map(|compiler| compiler.version.clone()).map_err(str::to_owned)
+    }
+}
+
 /// What a loop is made of.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {

@@ -247,9 +247,10 @@ impl NetworkKernel {
     fn from(&self, population: usize, tile: Tile) -> impl Iterator<Item = (usize, &Projection, Wires<'_>)> {
         let from = self.projections.iter().enumerate().filter(move |(_, projection)| projection.from == population);
         from.map(move |(number, projection)| {
-            let first = self.channels(projection.to).start + projection.target * self.populations[projection.to].n;
+            let units = self.populations[projection.to].n;
+            let first = self.channels(projection.to).start + projection.target * units;
             let (lanes, instructions) = (tile.lanes, tile.instructions);
-            (number, projection, Wires { synapses: &projection.synapses, first, lanes, instructions })
+            (number, projection, Wires { synapses: &projection.synapses, first, units, lanes, instructions })
         })
     }
 }
@@ -291,6 +292,17 @@ where
     }
 
     fn stores(&self) -> bool {
+        true
+    }
+
+    fn stores_much(&self) -> bool {
+        // What goes through synapses would be delivered again.
+        const MANY: usize = 32;
+        let synapses: usize = self.projections.iter().map(|projection| projection.weights.len()).sum();
+        synapses >= MANY * self.all()[1]
+    }
+
+    fn fills_vectors(&self) -> bool {
         true
     }
 

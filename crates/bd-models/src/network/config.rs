@@ -1,6 +1,7 @@
 //! [`PopulationNetworkConfig`]: a network as text, with a readout.
 
 use bd_core::{DynSystem, Error, Params, Result, Stack};
+use bd_kernel::Compile;
 use bd_networks::{Network, NetworkText, Source};
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,15 @@ impl WrittenNetwork {
     /// Sizes of its populations of neurons.
     pub fn sizes(&self) -> &[i64] {
         &self.sizes
+    }
+
+    /// Whether loops of some of its neurons are compiled when they first run.
+    pub fn compile(&self) -> Compile {
+        let compiled = |source: &Source| matches!(source, Source::Neurons(neurons) if neurons.model.compile() == Compile::IfFound);
+        match self.network.populations.iter().any(|population| compiled(&population.source)) {
+            true => Compile::IfFound,
+            false => Compile::Never,
+        }
     }
 
     /// The population that a readout reads.

@@ -30,6 +30,8 @@ use plan::{Dense, Plan};
 pub struct Tuning {
     /// Samples in a tile, rounded up to whole vectors.
     pub samples: usize,
+    /// The same of kernels that [fill vectors](bd_kernel::Kernel::fills_vectors).
+    pub vector_samples: usize,
     /// Bytes of blocks in a stretch: so much stays in the cache of one core.
     pub bytes: usize,
     /// Steps in a stretch at least, whatever the bytes: a unit's state stays in registers over them. Layers of
@@ -54,9 +56,12 @@ impl Tuning {
     /// threads are left.
     pub fn of(batch: usize, kind: Kind) -> Self {
         let most = 128 / kind.elt_size_in_bytes();
-        let samples = [most, most / 2].into_iter().find(|samples| samples * 4 <= batch).unwrap_or(LANES);
+        let samples = |tiles: usize| {
+            [most, most / 2].into_iter().find(|samples| samples * tiles <= batch).unwrap_or(LANES)
+        };
         Self {
-            samples,
+            samples: samples(4),
+            vector_samples: samples(2),
             bytes: 384 << 10,
             min_steps: 8,
             stored_bytes: 512 << 20,

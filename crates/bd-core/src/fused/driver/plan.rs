@@ -97,7 +97,8 @@ impl Plan {
     {
         let typed = Typed::<F>::typed(kernel.as_ref());
         let sizes = typed.sizes();
-        let samples = tuning.samples.clamp(1, batch);
+        let samples = if typed.fills_vectors() { tuning.vector_samples } else { tuning.samples };
+        let samples = samples.clamp(1, batch);
         let lanes = samples.next_multiple_of(LANES);
         assert_eq!(widths.iter().sum::<usize>(), sizes.n_state, "a kernel's state is its system's");
         let takes_events = typed.takes_events();

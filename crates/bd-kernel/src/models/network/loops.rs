@@ -15,7 +15,7 @@ impl Wires<'_> {
 
 /// Where what goes through a synapse arrives.
 trait Ends: Copy {
-    /// The place of its numbers, by its number and the unit at its end.
+    /// The place of its numbers, by its number and the unit at its end: within what arrives at units `..n`, if it is among the steps.
     fn at(&self, synapse: usize, unit: u32) -> Option<usize>;
 }
 
@@ -102,6 +102,7 @@ impl<F: Real> Deliver<'_, F> {
     #[inline(always)]
     unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, sent) = (self.wires, self.sent);
+        wires.check(&self.arrivals);
         // Step by step: what arrives in one step stays in the nearest cache.
         for number in 0..sent.places.len() {
             let (step, _) = sent.nth(number, 0);
@@ -151,12 +152,13 @@ impl<F: Real> Deliver<'_, F> {
         let (targets, weights) = (&self.wires.synapses.targets[own.clone()], &self.weights[own.clone()]);
         for lane in (0..lanes).step_by(V::LEN) {
             let sent = &self.sent.numbers[from + lane..from + lane + V::LEN];
-            // SAFETY: a vector of each; the rest is the caller's.
+            let arrivals = self.arrivals.numbers.as_mut_ptr();
+            // SAFETY: a vector of each, the arrivals within their numbers, as was checked; the rest is the caller's.
             unsafe {
                 let sent = V::load(sent.as_ptr());
                 for (synapse, (unit, weight)) in own.clone().zip(targets.iter().zip(weights)) {
                     let Some(at) = ends.at(synapse, *unit) else { continue };
-                    let to = self.arrivals.numbers[at + lane..at + lane + V::LEN].as_mut_ptr();
+                    let to = arrivals.add(at + lane);
                     sent.mul_add(V::splat(*weight), V::load(to)).store(to);
                 }
             }
@@ -189,6 +191,7 @@ impl<F: Real> Collect<'_, F> {
     #[inline(always)]
     unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, arrivals) = (self.wires, self.arrivals);
+        wires.check(arrivals);
         for number in 0..self.outputs.places.len() {
             let (step, _) = self.outputs.nth(number, 0);
             // SAFETY: the caller's.
@@ -233,16 +236,23 @@ impl<F: Real> Collect<'_, F> {
         let (targets, weights) = (&self.wires.synapses.targets[own.clone()], &self.weights[own.clone()]);
         for lane in (0..lanes).step_by(V::LEN) {
             let to = &mut self.outputs.numbers[to + lane..to + lane + V::LEN];
-            // SAFETY: a vector of each; the rest is the caller's.
+            let arrivals = self.arrivals.numbers.as_ptr();
+            // SAFETY: a vector of each, the arrivals within their numbers, as was checked; the rest is the caller's.
             unsafe {
                 let mut sums = [V::splat(F::default()); SUMS];
-                let synapses = targets.chunks(SUMS).zip(weights.chunks(SUMS)).zip(own.clone().step_by(SUMS));
-                for ((targets, weights), first) in synapses {
-                    for (i, sum) in sums.iter_mut().enumerate().take(targets.len()) {
+                let (fours, rest) = targets.as_chunks::<SUMS>();
+                let (weights_of_fours, weights_of_rest) = weights.as_chunks::<SUMS>();
+                let mut first = own.start;
+                for (targets, weights) in fours.iter().zip(weights_of_fours) {
+                    for i in 0..SUMS {
                         let Some(at) = ends.at(first + i, targets[i]) else { continue };
-                        let from = &self.arrivals.numbers[at + lane..at + lane + V::LEN];
-                        *sum = V::load(from.as_ptr()).mul_add(V::splat(weights[i]), *sum);
+                        sums[i] = V::load(arrivals.add(at + lane)).mul_add(V::splat(weights[i]), sums[i]);
                     }
+                    first += SUMS;
+                }
+                for (i, (unit, weight)) in rest.iter().zip(weights_of_rest).enumerate() {
+                    let Some(at) = ends.at(first + i, *unit) else { continue };
+                    sums[i] = V::load(arrivals.add(at + lane)).mul_add(V::splat(*weight), sums[i]);
                 }
                 let (one, before) = (V::splat(F::of(1.0)), V::load(to.as_ptr()));
                 sums.into_iter().fold(before, |before, sum| sum.mul_add(one, before)).store(to.as_mut_ptr());
@@ -273,6 +283,7 @@ impl<F: Real> AddProducts<'_, F> {
     #[inline(always)]
     unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, arrivals, sent) = (self.wires, self.arrivals, self.sent);
+        wires.check(arrivals);
         let mut active = Vec::with_capacity(sent.places.len());
         let (mut at_once, mut in_time) = (Vec::new(), Vec::new());
         let mut products = vec![F::default(); wires.lanes];
@@ -317,22 +328,24 @@ impl<F: Real> AddProducts<'_, F> {
         if active.is_empty() {
             return;
         }
-        for synapse in self.wires.of_source(source) {
-            let unit = self.wires.synapses.targets[synapse];
-            for lane in (0..self.wires.lanes).step_by(V::LEN) {
-                // SAFETY: a vector of each; the rest is the caller's.
+        let lanes = self.wires.lanes;
+        assert!(active.iter().all(|(_, at)| at + lanes <= self.sent.numbers.len()) && products.len() == lanes);
+        let (outputs, gradients) = (self.sent.numbers.as_ptr(), self.arrivals.numbers.as_ptr());
+        let own = self.wires.of_source(source);
+        let targets = &self.wires.synapses.targets[own.clone()];
+        for ((synapse, unit), gweight) in own.clone().zip(targets).zip(&mut self.gweights[own]) {
+            for lane in (0..lanes).step_by(V::LEN) {
+                // SAFETY: a vector of each, all of them within their numbers, as was checked; the rest is the caller's.
                 unsafe {
                     let mut sum = V::splat(F::default());
                     for (ends, at) in active {
-                        let Some(from) = ends.at(synapse, unit) else { continue };
-                        let output = &self.sent.numbers[at + lane..at + lane + V::LEN];
-                        let gradient = &self.arrivals.numbers[from + lane..from + lane + V::LEN];
-                        sum = V::load(output.as_ptr()).mul_add(V::load(gradient.as_ptr()), sum);
+                        let Some(from) = ends.at(synapse, *unit) else { continue };
+                        sum = V::load(outputs.add(at + lane)).mul_add(V::load(gradients.add(from + lane)), sum);
                     }
-                    sum.store(products[lane..lane + V::LEN].as_mut_ptr());
+                    sum.store(products.as_mut_ptr().add(lane));
                 }
             }
-            self.gweights[synapse] += total(products);
+            *gweight += total(products);
         }
     }
 }

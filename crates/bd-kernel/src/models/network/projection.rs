@@ -1,12 +1,12 @@
 //! [`Projection`]: synapses, and what goes through them: spikes forward, gradients back.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use crate::{Instructions, Numbers, Real, vectorised};
 
 use super::loops::{AddProducts, Collect, Deliver};
-use super::steps::Steps;
+use super::steps::{Place, Steps};
 
 /// Synapses from one population to a target of another, by source.
 #[derive(Debug, Clone)]
@@ -70,6 +70,8 @@ pub(super) struct Wires<'a> {
     pub(super) synapses: &'a Synapses,
     /// The first unit that may receive is this one of all channels that something arrives at.
     pub(super) first: usize,
+    /// How many may receive: targets of synapses are below.
+    pub(super) units: usize,
     pub(super) lanes: usize,
     pub(super) instructions: Instructions,
 }
@@ -90,6 +92,13 @@ impl Wires<'_> {
     /// Adds to the gradients of weights: products of outputs and gradients of what arrived.
     pub(super) fn add_products<F: Real>(self, sent: &Steps<'_, &[F]>, arrivals: &Steps<'_, &[F]>, gweights: &mut [F]) {
         vectorised(self.instructions, AddProducts { wires: self, sent, arrivals, gweights });
+    }
+
+    /// Panics unless all that may arrive in some steps lies within their numbers, so that loops need not look.
+    #[inline(always)]
+    pub(super) fn check<F, N: Deref<Target = [F]>>(&self, arrivals: &Steps<'_, N>) {
+        let end = |place: &Place| place.of(self.first + self.units - 1) + self.lanes;
+        assert!(self.units == 0 || arrivals.places.iter().all(|place| end(place) <= arrivals.numbers.len()));
     }
 
     #[inline(always)]

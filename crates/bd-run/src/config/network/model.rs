@@ -1,6 +1,7 @@
 //! [`Model`]: the networks that can be trained on examples.
 
 use bd_core::{Params, Result, Stack};
+use bd_kernel::Compile;
 use bd_models::{PopulationNetworkConfig, RateNetConfig, SnnConfig};
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +86,19 @@ impl Model {
         };
         let hidden = self.hidden().iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
         format!("{kind} {}-{hidden}-{}", self.n_in(), self.n_out())
+    }
+
+    /// What becomes of loops that its text wants compiled; nothing if it does not.
+    pub fn describe_loops(&self) -> Option<String> {
+        let compile = match self {
+            Self::Rate(_) => Compile::Never,
+            Self::Spiking(config) => config.neuron.compile(),
+            Self::Populations(config) => config.network.compile(),
+        };
+        (compile == Compile::IfFound).then(|| match Compile::compiler() {
+            Ok(version) => format!("of neurons are compiled by {version}"),
+            Err(reason) => format!("of neurons are interpreted, since {reason}"),
+        })
     }
 
     pub(super) fn set_n_in(&mut self, n_in: i64) {

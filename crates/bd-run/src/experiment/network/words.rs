@@ -92,7 +92,8 @@ impl NetworkExperiment {
     /// Lines for people about data and network.
     pub fn describe(&self) -> String {
         let weights = plural(self.pipeline.n_trainable(), "weight");
-        format!("data      {}\nmodel     {}, {weights}", self.describe_data(), self.config.model.describe())
+        let loops = self.config.model.describe_loops().map_or_else(String::new, |loops| format!("\nloops     {loops}"));
+        format!("data      {}\nmodel     {}, {weights}{loops}", self.describe_data(), self.config.model.describe())
     }
 
     fn describe_data(&self) -> String {
