@@ -8,6 +8,7 @@
 mod backward;
 mod forward;
 mod loops;
+mod products;
 mod projection;
 mod steps;
 

@@ -91,7 +91,8 @@ impl WrittenNetwork {
 
     /// Whether loops of some of its neurons are compiled when they first run.
     pub fn compile(&self) -> Compile {
-        let compiled = |source: &Source| matches!(source, Source::Neurons(neurons) if neurons.model.compile() == Compile::IfFound);
+        let compiled =
+            |source: &Source| matches!(source, Source::Neurons(neurons) if neurons.model.compile() == Compile::IfFound);
         match self.network.populations.iter().any(|population| compiled(&population.source)) {
             true => Compile::IfFound,
             false => Compile::Never,

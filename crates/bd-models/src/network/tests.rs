@@ -140,7 +140,14 @@ fn how_a_scan_is_cut_up_makes_no_difference() {
         let xs = Rng::new(1, "x").tensor(&[45, 20, 4], ON, |rng| f64::from(u8::from(rng.uniform() < 0.3)));
         let trained: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
         let everything = |bytes: usize, samples: usize, instructions: Instructions| {
-            let tuning = Tuning { samples, vector_samples: samples, bytes, min_steps: 1, instructions, ..Tuning::of(20, Kind::Double) };
+            let tuning = Tuning {
+                samples,
+                vector_samples: samples,
+                bytes,
+                min_steps: 1,
+                instructions,
+                ..Tuning::of(20, Kind::Double)
+            };
             let start = net.init_state(20, ON);
             let done = scan_tuned(&net, &Shared::new(0.1), &Inputs::of_steps(&xs), start, &mut Tap::none(), tuning);
             let (ys, _) = done.unwrap();

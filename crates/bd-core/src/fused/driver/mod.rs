@@ -56,9 +56,8 @@ impl Tuning {
     /// threads are left.
     pub fn of(batch: usize, kind: Kind) -> Self {
         let most = 128 / kind.elt_size_in_bytes();
-        let samples = |tiles: usize| {
-            [most, most / 2].into_iter().find(|samples| samples * tiles <= batch).unwrap_or(LANES)
-        };
+        let samples =
+            |tiles: usize| [most, most / 2].into_iter().find(|samples| samples * tiles <= batch).unwrap_or(LANES);
         Self {
             samples: samples(4),
             vector_samples: samples(2),

@@ -78,7 +78,15 @@ fn everything(kind: Kind, batch: i64, tuning: Tuning, threads: usize) -> Vec<Ten
 }
 
 fn cut(samples: usize, bytes: usize) -> Tuning {
-    Tuning { samples, vector_samples: samples, bytes, min_steps: 1, stored_bytes: 0, threads: 1, instructions: Instructions::best() }
+    Tuning {
+        samples,
+        vector_samples: samples,
+        bytes,
+        min_steps: 1,
+        stored_bytes: 0,
+        threads: 1,
+        instructions: Instructions::best(),
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl NetworkKernel {
             let mut before = Steps { numbers: &mut state[leaf], first: -(population.memory as isize), places: &places };
             self.collect(p, tile, &[], &arrivals, &mut before);
         }
-        self.weights_back(tile, (xs, outputs), &kept, &arrivals, params);
+        self.weights_back(tile, (xs, outputs), &kept, &arrivals, params, asked);
     }
 
     /// Takes the gradients of what is on its way after the stretch, by population, and leaves those of what was so before, as far as it is the
@@ -133,7 +133,7 @@ impl NetworkKernel {
         units.backward(slices.tile(steps), Input::Dense(x), &mut kept.units[region], work, grads);
     }
 
-    /// The gradients of the weights that are trained. `outputs` is filled with those of units.
+    /// The gradients of the weights that are trained. `outputs` is filled with those of units; `room` is for those of the largest population.
     fn weights_back<F: Real>(
         &self,
         tile: Tile,
@@ -141,6 +141,7 @@ impl NetworkKernel {
         kept: &Kept<'_, F>,
         arrivals: &Steps<'_, &[F]>,
         params: &mut [F],
+        room: &mut [F],
     ) where
         dyn AnyKernel: Typed<F>,
     {
@@ -161,8 +162,7 @@ impl NetworkKernel {
             };
             for (number, _, wires) in self.from(p, tile).filter(|(_, projection, _)| projection.trained) {
                 let gweights = &mut params[self.params_of_weights::<F>(number)];
-                wires.add_products(&before, arrivals, gweights);
-                wires.add_products(&sent, arrivals, gweights);
+                wires.add_products([&before, &sent], arrivals, gweights, room);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The loops over synapses, with the lanes of a tile side by side in vectors.
 
-use crate::{Cpu, LANES, Loops, Real, Vector};
+use crate::{Cpu, Loops, Real, Vector};
 
 use super::projection::{Delays, Wires};
 use super::steps::{Place, Steps};
@@ -8,20 +8,20 @@ use super::steps::{Place, Steps};
 impl Wires<'_> {
     /// Where what is sent in `step` arrives, if all delays are the same; nothing if that is not among `arrivals`.
     #[inline(always)]
-    fn place<N>(&self, step: isize, delay: u16, arrivals: &Steps<'_, N>) -> Option<AtOnce> {
+    pub(super) fn place<N>(&self, step: isize, delay: u16, arrivals: &Steps<'_, N>) -> Option<AtOnce> {
         Some(AtOnce { place: arrivals.place(step + delay as isize + 1)?, first: self.first })
     }
 }
 
 /// Where what goes through a synapse arrives.
-trait Ends: Copy {
+pub(super) trait Ends: Copy {
     /// The place of its numbers, by its number and the unit at its end: within what arrives at units `..n`, if it is among the steps.
     fn at(&self, synapse: usize, unit: u32) -> Option<usize>;
 }
 
 /// All in one step.
 #[derive(Clone, Copy)]
-struct AtOnce {
+pub(super) struct AtOnce {
     place: Place,
     first: usize,
 }
@@ -35,12 +35,12 @@ impl Ends for AtOnce {
 
 /// Each in a step of its own.
 #[derive(Clone, Copy)]
-struct InTime<'a> {
-    delays: &'a [u16],
-    places: &'a [Place],
+pub(super) struct InTime<'a> {
+    pub(super) delays: &'a [u16],
+    pub(super) places: &'a [Place],
     /// When it was sent, counted from the first place.
-    sent: isize,
-    first: usize,
+    pub(super) sent: isize,
+    pub(super) first: usize,
 }
 
 impl Ends for InTime<'_> {
@@ -58,7 +58,7 @@ impl Ends for InTime<'_> {
 ///
 /// The processor has these vectors, of which the numbers are a multiple.
 #[inline(always)]
-unsafe fn is_zero<F: Real, V: Vector<F>>(numbers: &[F]) -> bool {
+pub(super) unsafe fn is_zero<F: Real, V: Vector<F>>(numbers: &[F]) -> bool {
     let mut any = 0;
     for at in (0..numbers.len()).step_by(V::LEN) {
         // SAFETY: within the numbers; the rest is the caller's.
@@ -69,16 +69,19 @@ unsafe fn is_zero<F: Real, V: Vector<F>>(numbers: &[F]) -> bool {
 
 /// Runs `$loops::<V>` with the longest vectors of which the lanes are a multiple.
 macro_rules! by_lanes {
-    ($self:expr, $cpu:ident) => {
+    ($loops:expr, $cpu:ident) => {{
+        let loops = $loops;
         // SAFETY: these are loops that `vectorised` runs, and the lanes are a multiple of the vectors.
         unsafe {
-            match $self.wires.lanes % <$cpu::Vector<F> as Vector<F>>::LEN {
-                0 => $self.by::<$cpu::Vector<F>>(),
-                _ => $self.by::<$cpu::Short<F>>(),
+            match loops.wires.lanes % <$cpu::Vector<F> as Vector<F>>::LEN {
+                0 => loops.by::<$cpu, $cpu::Vector<F>>(),
+                _ => loops.by::<$cpu, $cpu::Short<F>>(),
             }
         }
-    };
+    }};
 }
+
+pub(super) use by_lanes;
 
 /// Adds what outputs bring to what arrives.
 pub(super) struct Deliver<'a, F> {
@@ -100,7 +103,7 @@ impl<F: Real> Deliver<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<V: Vector<F>>(mut self) {
+    unsafe fn by<C: Cpu, V: Vector<F>>(mut self) {
         let (wires, sent) = (self.wires, self.sent);
         wires.check(&self.arrivals);
         // Step by step: what arrives in one step stays in the nearest cache.
@@ -189,7 +192,7 @@ impl<F: Real> Collect<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<V: Vector<F>>(mut self) {
+    unsafe fn by<C: Cpu, V: Vector<F>>(mut self) {
         let (wires, arrivals) = (self.wires, self.arrivals);
         wires.check(arrivals);
         for number in 0..self.outputs.places.len() {
@@ -259,106 +262,4 @@ impl<F: Real> Collect<'_, F> {
             }
         }
     }
-}
-
-/// Adds products of outputs and gradients of what arrived to the gradients of weights.
-pub(super) struct AddProducts<'a, F> {
-    pub(super) wires: Wires<'a>,
-    pub(super) sent: &'a Steps<'a, &'a [F]>,
-    pub(super) arrivals: &'a Steps<'a, &'a [F]>,
-    pub(super) gweights: &'a mut [F],
-}
-
-impl<F: Real> Loops for AddProducts<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        by_lanes!(self, C);
-    }
-}
-
-impl<F: Real> AddProducts<'_, F> {
-    /// # Safety
-    ///
-    /// As for [`is_zero`].
-    #[inline(always)]
-    unsafe fn by<V: Vector<F>>(mut self) {
-        let (wires, arrivals, sent) = (self.wires, self.arrivals, self.sent);
-        wires.check(arrivals);
-        let mut active = Vec::with_capacity(sent.places.len());
-        let (mut at_once, mut in_time) = (Vec::new(), Vec::new());
-        let mut products = vec![F::default(); wires.lanes];
-        for source in 0..wires.sources() {
-            // SAFETY: the caller's.
-            unsafe {
-                active.clear();
-                for number in 0..sent.places.len() {
-                    let (step, at) = sent.nth(number, source);
-                    if !is_zero::<F, V>(&sent.numbers[at..at + wires.lanes]) {
-                        active.push((step, at));
-                    }
-                }
-                match &wires.synapses.delays {
-                    Delays::Same(delay) => {
-                        let ends = active.iter().map(|(step, at)| (wires.place(*step, *delay, arrivals), *at));
-                        at_once.clear();
-                        at_once.extend(ends.filter_map(|(ends, at)| Some((ends?, at))));
-                        self.source::<V, _>(source, &at_once, &mut products);
-                    }
-                    Delays::Own(delays) => {
-                        let places = arrivals.places;
-                        let ends = active.iter().map(|(step, at)| {
-                            (InTime { delays, places, sent: step - arrivals.first, first: wires.first }, *at)
-                        });
-                        in_time.clear();
-                        in_time.extend(ends);
-                        self.source::<V, _>(source, &in_time, &mut products);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The synapses of a source, with its outputs in those steps in which there are some: where these arrive, and where they begin.
-    ///
-    /// # Safety
-    ///
-    /// As for [`is_zero`].
-    #[inline(always)]
-    unsafe fn source<V: Vector<F>, E: Ends>(&mut self, source: usize, active: &[(E, usize)], products: &mut [F]) {
-        if active.is_empty() {
-            return;
-        }
-        let lanes = self.wires.lanes;
-        assert!(active.iter().all(|(_, at)| at + lanes <= self.sent.numbers.len()) && products.len() == lanes);
-        let (outputs, gradients) = (self.sent.numbers.as_ptr(), self.arrivals.numbers.as_ptr());
-        let own = self.wires.of_source(source);
-        let targets = &self.wires.synapses.targets[own.clone()];
-        for ((synapse, unit), gweight) in own.clone().zip(targets).zip(&mut self.gweights[own]) {
-            for lane in (0..lanes).step_by(V::LEN) {
-                // SAFETY: a vector of each, all of them within their numbers, as was checked; the rest is the caller's.
-                unsafe {
-                    let mut sum = V::splat(F::default());
-                    for (ends, at) in active {
-                        let Some(from) = ends.at(synapse, *unit) else { continue };
-                        sum = V::load(outputs.add(at + lane)).mul_add(V::load(gradients.add(from + lane)), sum);
-                    }
-                    sum.store(products.as_mut_ptr().add(lane));
-                }
-            }
-            *gweight += total(products);
-        }
-    }
-}
-
-/// The sum over lanes, in an order that vectors of any length keep.
-#[inline(always)]
-fn total<F: Real>(products: &[F]) -> F {
-    let mut sums = [F::default(); LANES];
-    for products in products.as_chunks::<LANES>().0 {
-        for l in 0..LANES {
-            sums[l] += products[l];
-        }
-    }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + b) + (c + d)) + ((e + f) + (g + h))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::{Instructions, Numbers, Real, vectorised};
 
-use super::loops::{AddProducts, Collect, Deliver};
+use super::loops::{Collect, Deliver};
+use super::products::AddProducts;
 use super::steps::{Place, Steps};
 
 /// Synapses from one population to a target of another, by source.
@@ -90,8 +91,15 @@ impl Wires<'_> {
     }
 
     /// Adds to the gradients of weights: products of outputs and gradients of what arrived.
-    pub(super) fn add_products<F: Real>(self, sent: &Steps<'_, &[F]>, arrivals: &Steps<'_, &[F]>, gweights: &mut [F]) {
-        vectorised(self.instructions, AddProducts { wires: self, sent, arrivals, gweights });
+    /// `columns` is room for as many numbers as arrived.
+    pub(super) fn add_products<F: Real>(
+        self,
+        sent: [&Steps<'_, &[F]>; 2],
+        arrivals: &Steps<'_, &[F]>,
+        gweights: &mut [F],
+        columns: &mut [F],
+    ) {
+        vectorised(self.instructions, AddProducts { wires: self, sent, arrivals, gweights, columns });
     }
 
     /// Panics unless all that may arrive in some steps lies within their numbers, so that loops need not look.
