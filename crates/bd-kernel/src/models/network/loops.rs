@@ -74,8 +74,8 @@ macro_rules! by_lanes {
         // SAFETY: these are loops that `vectorised` runs, and the lanes are a multiple of the vectors.
         unsafe {
             match loops.wires.lanes % <$cpu::Vector<F> as Vector<F>>::LEN {
-                0 => loops.by::<$cpu, $cpu::Vector<F>>(),
-                _ => loops.by::<$cpu, $cpu::Short<F>>(),
+                0 => loops.by::<$cpu::Vector<F>>(),
+                _ => loops.by::<$cpu::Short<F>>(),
             }
         }
     }};
@@ -103,7 +103,7 @@ impl<F: Real> Deliver<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<C: Cpu, V: Vector<F>>(mut self) {
+    unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, sent) = (self.wires, self.sent);
         wires.check(&self.arrivals);
         // Step by step: what arrives in one step stays in the nearest cache.
@@ -192,7 +192,7 @@ impl<F: Real> Collect<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<C: Cpu, V: Vector<F>>(mut self) {
+    unsafe fn by<V: Vector<F>>(mut self) {
         let (wires, arrivals) = (self.wires, self.arrivals);
         wires.check(arrivals);
         for number in 0..self.outputs.places.len() {

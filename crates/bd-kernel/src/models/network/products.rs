@@ -63,7 +63,7 @@ impl<F: Real> Sending<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<C: Cpu, V: Vector<F>>(mut self) {
+    unsafe fn by<V: Vector<F>>(mut self) {
         let (sent, lanes) = (self.sent, self.wires.lanes);
         let (mut active, mut events) = (Vec::with_capacity(sent.places.len()), Vec::new());
         for source in 0..self.wires.sources() {
@@ -83,7 +83,7 @@ impl<F: Real> Sending<'_, F> {
             // A vector of products takes as long as two products alone, and its sum as a dozen.
             const SUM: usize = 12;
             match events.len() <= active.len() * lanes.div_ceil(LANES) * 2 + SUM {
-                true => self.each::<C>(source, &events),
+                true => self.each(source, &events),
                 // SAFETY: the caller's.
                 false => unsafe { self.side_by_side::<V>(source, &active) },
             }
@@ -92,7 +92,7 @@ impl<F: Real> Sending<'_, F> {
 
     /// The synapses of a source, output by output.
     #[inline(always)]
-    fn each<C: Cpu>(&mut self, source: usize, events: &[Event<F>]) {
+    fn each(&mut self, source: usize, events: &[Event<F>]) {
         let Wires { units, lanes, synapses, .. } = self.wires;
         let own = self.wires.of_source(source);
         let (targets, gweights) = (&synapses.targets[own.clone()], &mut self.gweights[own.clone()]);
@@ -107,7 +107,7 @@ impl<F: Real> Sending<'_, F> {
                     let column = &self.columns[(arrival as usize * lanes + lane) * units..][..units];
                     for (unit, gweight) in targets.iter().zip(&mut *gweights) {
                         // SAFETY: targets are below the number of units.
-                        *gweight = C::mul_add(*value, unsafe { *column.get_unchecked(*unit as usize) }, *gweight);
+                        *gweight += *value * unsafe { *column.get_unchecked(*unit as usize) };
                     }
                 }
                 Delays::Own(delays) => {
@@ -116,7 +116,7 @@ impl<F: Real> Sending<'_, F> {
                         let arrival = (sent + *delay as isize + 1) as usize;
                         if arrival < self.arrivals.places.len() {
                             let gradient = self.columns[(arrival * lanes + lane) * units + *unit as usize];
-                            *gweight = C::mul_add(*value, gradient, *gweight);
+                            *gweight += *value * gradient;
                         }
                     }
                 }
