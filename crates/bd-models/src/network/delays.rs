@@ -1,7 +1,7 @@
 //! [`LearnedDelays`]: delays of the synapses of a projection that training changes.
 //!
 //! In [`Phase::Fit`] a spike of step `k` is spread over several steps. With `d` the delay of a synapse in steps, `s = 1 + spread`, and `x` the
-//! distance of step `k + l` from where the spike would arrive, it adds in step `k + l`, of all lags `l` from 1 to `most + 2`,
+//! distance of step `k + l` from where the spike would arrive, it adds in step `k + l`, of all lags `l` from 1 to `most + 3`,
 //!
 //! ```text
 //! x = l - (1 + d)
@@ -9,10 +9,10 @@
 //! ```
 //!
 //! so that the gradient by `d` is the difference between what would be had of the spike later and earlier: `+ w / s^2` for lags with
-//! `0 < x <= s`, and `- w / s^2` for those with `-s < x <= 0`. Without spread these are two neighbouring steps, between which `d` interpolates;
-//! the slope where `d` is whole is that on the right.
+//! `0 < x <= s`, and `- w / s^2` for those with `-s < x <= 0`; where `d` is whole, it is the slope on the right.
 //!
-//! In [`Phase::Predict`] a delay is rounded to whole steps, as in a simulation.
+//! In [`Phase::Predict`] a delay is rounded to whole steps, as in a simulation, and in [`Phase::Fit`], too, once the spread is below a step: what
+//! training ends with is what is judged. Its gradient is then still that of the triangle with `s = 2`.
 //!
 //! The triangle is that of Queant, Rancon, Cottereau and Masquelier, "DelRec: learning delays in recurrent spiking neural networks" (2025).
 
@@ -23,8 +23,8 @@ use bd_kernel::models::network::{Delays, Synapses};
 use bd_networks::LearnedDelay;
 use tch::{Kind, Tensor};
 
-/// A spread of fewer steps is none.
-const LEAST_SPREAD: f64 = 0.01;
+/// With a spread of fewer steps, spikes arrive in whole steps, and gradients are those of this spread.
+const LEAST_SPREAD: f64 = 1.0;
 
 /// Delays of the synapses of a projection.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl LearnedDelays {
 
     /// The longest lag that a spike can arrive with.
     pub(super) fn longest_lag(&self) -> i64 {
-        self.most + 2
+        self.most + 3
     }
 
     /// In steps, `[synapses]`, float64, in the graph.
@@ -65,19 +65,19 @@ impl LearnedDelays {
 
     /// Whole steps, `[synapses]`, float64.
     pub(super) fn whole_steps(&self) -> Tensor {
-        (self.steps().detach() + 0.5).floor()
+        rounded(&self.steps())
     }
 
-    /// By how many steps a spike is spread out.
-    fn spread(&self) -> f64 {
+    /// How a spike arrives while the network learns.
+    fn response(&self) -> Response {
         let spread = self.spread.detach().double_value(&[0]).clamp(0.0, self.most as f64);
-        if spread < LEAST_SPREAD { 0.0 } else { spread }
+        Response { s: 1.0 + spread.max(LEAST_SPREAD), whole: spread < LEAST_SPREAD }
     }
 
     /// Which part of a spike arrives with a lag, of each synapse, in the graph and in the dtype of the parameters.
     pub(super) fn part(&self, phase: Phase, lag: i64) -> Tensor {
         let part = match phase {
-            Phase::Fit => triangle(&(self.steps().neg() + (lag - 1) as f64), 1.0 + self.spread()),
+            Phase::Fit => self.response().part(&self.steps(), &Tensor::from(lag as f64).to_device(self.theta.device())),
             Phase::Predict => self.whole_steps().eq(lag - 1),
         };
         part.to_kind(self.theta.kind())
@@ -85,21 +85,21 @@ impl LearnedDelays {
 
     /// Synapses each of which stands for one lag of one of `synapses`, and their weights, in the graph.
     pub(super) fn spread_out(&self, synapses: &Synapses, weights: &Tensor) -> (Arc<Synapses>, Tensor) {
-        let (steps, width) = (self.steps(), 1.0 + self.spread());
+        let (steps, response) = (self.steps(), self.response());
         let (delays, mut of) = (numbers(&steps), Vec::<i64>::new());
         let mut all = Synapses { begins: vec![0], targets: Vec::new(), delays: Delays::Same(0) };
-        let (mut own, mut lags) = (Vec::<u16>::new(), Vec::<i64>::new());
+        let (mut own, mut lags) = (Vec::<u16>::new(), Vec::<f64>::new());
         for bounds in synapses.begins.windows(2) {
             for synapse in bounds[0]..bounds[1] {
                 let middle = delays[synapse] + 1.0;
-                // Those with -width < x <= width; at the ends what rounding adds or leaves out weighs nothing.
-                let first = ((middle - width).floor() as i64 + 1).max(1);
-                let last = ((middle + width).floor() as i64).min(self.longest_lag());
+                // Those with -s < x <= s.
+                let first = ((middle - response.s).floor() as i64 + 1).max(1);
+                let last = ((middle + response.s).floor() as i64).min(self.longest_lag());
                 for lag in first..=last {
                     all.targets.push(synapses.targets[synapse]);
                     own.push((lag - 1) as u16);
                     of.push(synapse as i64);
-                    lags.push(lag - 1);
+                    lags.push(lag as f64);
                 }
             }
             all.begins.push(all.targets.len());
@@ -107,8 +107,8 @@ impl LearnedDelays {
         all.delays = Delays::Own(own);
         let device = weights.device();
         let of = Tensor::from_slice(&of).to_device(device);
-        let lags = Tensor::from_slice(&lags).to_device(device).to_kind(Kind::Double);
-        let parts = triangle(&(lags - steps.index_select(0, &of)), width).to_kind(weights.kind());
+        let lags = Tensor::from_slice(&lags).to_device(device);
+        let parts = response.part(&steps.index_select(0, &of), &lags).to_kind(weights.kind());
         (Arc::new(all), weights.index_select(0, &of) * parts)
     }
 
@@ -123,7 +123,31 @@ impl LearnedDelays {
     pub(super) fn after_update(&self, updates: u64) {
         let _ = self.theta.shallow_clone().clamp_(0.0, self.most as f64 / self.scale);
         let spread = self.first_spread * portable::pow(0.5, updates as f64 / self.halves_in);
-        let _ = self.spread.shallow_clone().fill_(if spread < LEAST_SPREAD { 0.0 } else { spread });
+        let _ = self.spread.shallow_clone().fill_(spread);
+    }
+}
+
+/// How a spike arrives.
+#[derive(Debug, Clone, Copy)]
+struct Response {
+    /// Of the triangle: how far it reaches.
+    s: f64,
+    /// Whether the triangle is that of the gradient only, and spikes arrive in whole steps.
+    whole: bool,
+}
+
+impl Response {
+    /// Which part of a spike arrives with these lags through synapses with these delays, in steps, float64, in the graph.
+    fn part(self, steps: &Tensor, lags: &Tensor) -> Tensor {
+        let triangle = triangle(&(lags - 1.0 - steps), self.s);
+        match self.whole {
+            false => triangle,
+            true => {
+                let at_once = rounded(steps).eq_tensor(&(lags - 1.0)).to_kind(Kind::Double);
+                // Zero, with the gradient.
+                at_once + (&triangle - triangle.detach())
+            }
+        }
     }
 }
 
@@ -133,6 +157,11 @@ fn triangle(x: &Tensor, s: f64) -> Tensor {
     let before = here.gt(-s).logical_and(&here.le(0.0)).to_kind(Kind::Double);
     let behind = here.gt(0.0).logical_and(&here.le(s)).to_kind(Kind::Double);
     (before * (x + s) + behind * (x.neg() + s)) / (s * s)
+}
+
+/// Whole steps.
+fn rounded(steps: &Tensor) -> Tensor {
+    (steps.detach() + 0.5).floor()
 }
 
 /// On the host.
