@@ -132,16 +132,8 @@ fn lags(desk: &Desk) -> Vec<&'static str> {
     [&["train", "snn", "--data", "lags.npz"][..], &LAGS_SETTINGS].concat()
 }
 
-const LAGS_SETTINGS: [&str; 8] = [
-    "--steps",
-    "80",
-    "--set",
-    "model.synapse.tau_ms=1",
-    "--set",
-    "model.readout.tau_ms=1",
-    "--set",
-    "loss.over=sum",
-];
+const LAGS_SETTINGS: [&str; 8] =
+    ["--steps", "80", "--set", "model.synapse.tau_ms=1", "--set", "model.readout.tau_ms=1", "--set", "loss.over=sum"];
 
 /// Both classes have the same spikes in each channel: without delays that differ by the lag they look alike.
 #[test]

@@ -90,8 +90,8 @@ impl LearnedDelays {
         let mut all = Synapses { begins: vec![0], targets: Vec::new(), delays: Delays::Same(0) };
         let (mut own, mut lags) = (Vec::<u16>::new(), Vec::<f64>::new());
         for bounds in synapses.begins.windows(2) {
-            for synapse in bounds[0]..bounds[1] {
-                let middle = delays[synapse] + 1.0;
+            for (synapse, delay) in (bounds[0]..).zip(&delays[bounds[0]..bounds[1]]) {
+                let middle = delay + 1.0;
                 // Those with -s < x <= s.
                 let first = ((middle - response.s).floor() as i64 + 1).max(1);
                 let last = ((middle + response.s).floor() as i64).min(self.longest_lag());

@@ -75,15 +75,15 @@ const DELAYS: [[&str; 3]; 6] = [
     ["0.2*ms", "0.1*ms + 0.2*ms*rand()", "0*ms"],
     ["0.1*ms + 0.2*ms*rand()", "0.2*ms", "0.3*ms*rand()"],
     ["1.5*ms", "0.8*ms", "0.5*ms"],
-    // Learned ones: spikes spread out over more steps than there are, over some, and over two.
+    // Learned ones: spikes spread out over as many steps as there are, over some, and over none.
     [
-        "{ learned = \"0.5*ms*rand()\", most = \"0.5*ms\", spread = \"0.5*ms\" }",
+        "{ learned = \"0.3*ms*rand()\", most = \"0.3*ms\", spread = \"0.3*ms\" }",
         "0.1*ms",
-        "{ learned = \"0.4*ms*rand()\", most = \"0.4*ms\", spread = \"0.13*ms\" }",
+        "{ learned = \"0.2*ms*rand()\", most = \"0.2*ms\", spread = \"0.13*ms\" }",
     ],
     [
-        "{ learned = \"0.1*ms + 0.3*ms*rand()\", most = \"0.4*ms\", spread = 0 }",
-        "{ learned = \"0.2*ms*rand()\", most = \"0.3*ms\", spread = 0 }",
+        "{ learned = \"0.1*ms + 0.2*ms*rand()\", most = \"0.3*ms\", spread = 0 }",
+        "{ learned = \"0.2*ms*rand()\", most = \"0.2*ms\", spread = 0 }",
         "0.3*ms*rand()",
     ],
 ];

@@ -85,7 +85,7 @@ mod tests {
         let mut firsts = Vec::new();
         for sample in 0..40 {
             let (times, units) = events.sample(sample).unwrap();
-            let of = |unit: i32| f64::from(times[units.iter().position(|known| *known == unit).unwrap()]);
+            let of = |unit: i64| times[units.iter().position(|known| *known == unit).unwrap()];
             assert_eq!(units.len(), 6);
             for pair in 0..3 {
                 let sign = 1.0 - 2.0 * labels.int64_value(&[sample as i64]) as f64;

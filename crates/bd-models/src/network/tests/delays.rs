@@ -77,34 +77,46 @@ fn delays_stay_in_their_bounds_and_the_spread_becomes_narrow() {
 
 /// Membranes without a threshold, so that outputs are smooth in weights and delays but where a delay is whole.
 const SMOOTH: &str = r#"
-dt_ms = 0.5
+dt_ms = 0.1
 [population.in]
 n = 5
 kind = "input"
 [population.V]
 n = 4
-equations = "dv/dt = -v/(2*ms) : 1"
+equations = "dv/dt = -v/(0.4*ms) : 1"
 output = "v"
 [[projection]]
 from = "in"
 to = "V.v"
 connect = { rule = "fixed_probability", p = 0.7 }
 weight = "randn()"
-delay = { learned = "4*ms*rand()", most = "4*ms", spread = SPREAD }
+delay = { learned = "0.8*ms*rand()", most = "0.8*ms", spread = SPREAD }
 trained = true
 keeps_sign = true
 "#;
 
+/// To rounding, without a threshold that could turn it into something else.
+#[test]
+fn a_scan_is_its_steps_to_rounding() {
+    for (seed, spread) in ["0", "\"0.1*ms\"", "\"0.35*ms\"", "\"0.8*ms\""].into_iter().enumerate() {
+        let network = Network::parse(&SMOOTH.replace("SPREAD", spread)).unwrap();
+        let mut params = Params::new(3, ON);
+        let net = PopulationNetwork::new(&mut params.at("net"), &network, "V", 5, &no_files).unwrap();
+        let case = ScanCase { time: 31, batch: 3, on: ON, tolerance: 1e-12, seed: seed as u64 };
+        assert_scan_is_steps(&net, &params, case);
+    }
+}
+
 /// Of weights and delays, spikes being on their way at both ends of what is scanned.
 #[test]
 fn gradients_are_central_differences() {
-    for spread in ["\"0.5*ms\"", "\"0.7*ms\"", "\"4*ms\""] {
+    for spread in ["\"0.1*ms\"", "\"0.14*ms\"", "\"0.8*ms\""] {
         let network = Network::parse(&SMOOTH.replace("SPREAD", spread)).unwrap();
         let mut params = Params::new(3, ON);
         let net = PopulationNetwork::new(&mut params.at("net"), &network, "V", 5, &no_files).unwrap();
         let xs = Rng::new(1, "x").tensor(&[30, 3, 5], ON, |rng| f64::from(u8::from(rng.uniform() < 0.2)));
         let weights = Rng::new(2, "w").tensor(&[30, 3, 4], ON, Rng::normal);
-        let sha = Shared::new(0.5).in_phase(Phase::Fit);
+        let sha = Shared::new(0.1).in_phase(Phase::Fit);
         let loss = || {
             let scan = |from: i64, len: i64, state| {
                 let xs = Inputs::of_steps(xs.narrow(0, from, len));
