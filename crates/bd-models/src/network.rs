@@ -43,7 +43,7 @@ use wiring::Wiring;
 /// `Shared.dt` is in ms, and is the step of the network.
 ///
 /// States are those of the neurons, as `E.v`, and `E.sent`, `[batch, D n]`: what the population has sent in the last `D` steps, the last one
-/// last, where `D` is one more than its longest delay.
+/// last, where `D` is one more than its longest delay, and three more than the longest that one may become that is learned.
 #[derive(Debug)]
 pub struct PopulationNetwork {
     dt_ms: f64,
