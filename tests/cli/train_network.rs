@@ -116,3 +116,81 @@ fn what_does_not_fit_is_refused() {
     refused_by(&desk, &train(&["--dt", "1"]), 2, "dt is 1, but the network is written for steps of dt_ms = 4");
     refused_by(&desk, &train(&["--hidden", "5"]), 2, "unknown configuration key model.hidden");
 }
+
+/// `examples/lags.toml`, and what its first lines say of how it is trained.
+fn lags(desk: &Desk) -> Vec<&'static str> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lags.toml");
+    let text = fs::read_to_string(path).unwrap();
+    let settings = LAGS_SETTINGS.join(" ");
+    assert!(text.contains(&settings), "{settings} is not what the file says");
+    fs::write(desk.path("lags.toml"), &text).unwrap();
+    // The same network whose delays stay what they are.
+    let line = text.lines().find(|line| line.starts_with("delay = ")).unwrap();
+    let begin = line.split('"').nth(1).unwrap();
+    fs::write(desk.path("fixed.toml"), text.replace(line, &format!("delay = \"{begin}\""))).unwrap();
+    assert_eq!(desk.bd(&["data", "lags", "--out", "lags.npz"]).code, 0);
+    [&["train", "snn", "--data", "lags.npz"][..], &LAGS_SETTINGS].concat()
+}
+
+const LAGS_SETTINGS: [&str; 8] =
+    ["--steps", "80", "--set", "model.synapse.tau_ms=1", "--set", "model.readout.tau_ms=1", "--set", "loss.over=sum"];
+
+/// Both classes have the same spikes in each channel: without delays that differ by the lag they look alike.
+#[test]
+fn a_lag_is_learned_by_delays_and_by_nothing_else() {
+    let desk = Desk::new();
+    let job = lags(&desk);
+    let accuracy = |model: &str| {
+        let name = model.split('.').next().unwrap();
+        let ended = desk.bd_json(&[&job[..], &["--model", model, "--epochs", "40", "--out", name]].concat());
+        metric(&ended, "test_accuracy")
+    };
+    let (learned, fixed) = (accuracy("lags.toml"), accuracy("fixed.toml"));
+    assert!(learned >= 0.99 && (fixed - 0.5).abs() <= 0.06, "{learned} with delays that are learned, {fixed} without");
+    // Judged as it is saved.
+    assert_eq!(metric(&desk.bd_json(&["eval", "lags"]), "test_accuracy"), learned);
+    let found = weights(&desk, "lags/model.safetensors");
+    let delay = &found.iter().find(|(name, _)| name == "net.in>H.v.delay").unwrap().1;
+    let [least, most] = [delay.min(), delay.max()].map(|bound| bound.double_value(&[]));
+    assert!(least >= 0.0 && most <= 1.0, "{least} to {most}");
+}
+
+#[test]
+fn delays_that_are_learned_go_on_where_they_were() {
+    let desk = Desk::new();
+    let job = lags(&desk);
+    let run = |more: &[&'static str]| desk.bd_json(&[&job[..], &["--model", "lags.toml"], more].concat());
+    run(&["--out", "whole", "--threads", "2", "--epochs", "3"]);
+    run(&["--out", "run", "--threads", "1", "--epochs", "1"]);
+    desk.bd_json(&["train", "--resume", "run", "--epochs", "3"]);
+    assert!(same_bytes(&desk, "model.safetensors", "run", "whole"));
+}
+
+/// Synapses of a file, each with its delay, are part of the run.
+#[test]
+fn synapses_of_a_file_are_trained() {
+    let desk = desk();
+    let text = small_network().replacen(
+        "connect = { rule = \"fixed_probability\", p = 0.5 }\nweight = \"0.02*rand()\"\ndelay = \"8*ms\"",
+        "connect = { rule = \"from_file\", file = \"edges.csv\" }\nweight = 0.02",
+        1,
+    );
+    let text = text.replace(
+        "to = [\"E.g_e\", \"I.g_e\"]\nconnect = { rule = \"from_file\"",
+        "to = \"E.g_e\"\nconnect = { rule = \"from_file\"",
+    );
+    assert!(text.contains("edges.csv"));
+    fs::write(desk.path("net.toml"), text).unwrap();
+    let synapses = (0..60).map(|i| format!("{},{},{},{}\n", i % 24, (7 * i) % 24, 1 + i % 3, 4 * (i % 5)));
+    fs::write(desk.path("edges.csv"), format!("source,target,weight,delay_ms\n{}", synapses.collect::<String>()))
+        .unwrap();
+    desk.bd_json(&train(&["--epochs", "2", "--out", "run"]));
+    fs::remove_file(desk.path("edges.csv")).unwrap();
+    fs::remove_file(desk.path("net.toml")).unwrap();
+    assert_eq!(
+        weights(&desk, "run/model.safetensors").iter().find(|(name, _)| name == "net.E>E.g_e.weight").unwrap().1.size(),
+        [60]
+    );
+    desk.bd_json(&["eval", "run"]);
+    desk.bd_json(&["train", "--resume", "run", "--epochs", "3"]);
+}

@@ -12,7 +12,7 @@ mod series_file;
 mod simulate;
 mod train;
 
-pub(crate) use self::data::{Data, Digits};
+pub(crate) use self::data::{Data, Digits, Lags};
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};

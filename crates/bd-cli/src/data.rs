@@ -1,17 +1,20 @@
 //! `bd data`: data to try things with, as files.
 
+use std::path::Path;
+
 use bd_core::files::refuse_existing;
 use bd_core::npz::save_npz;
 use bd_core::text::plural;
 use bd_core::{Error, Result};
-use bd_train::data::{Digits, FlowSeries, Method, Narma, Series};
+use bd_train::data::{Digits, FlowSeries, LabelledEvents, Lags, Method, Narma, Series};
 
 use crate::args::{self, Data, OfFlow};
 use crate::console;
 
 pub(crate) fn make(data: &Data) -> anyhow::Result<()> {
     match data {
-        Data::Digits(args) => digits(args),
+        Data::Digits(args) => Ok(digits(args)?),
+        Data::Lags(args) => Ok(lags(args)?),
         Data::Narma(args) => Ok(narma(args)?),
         Data::Flow(of_flow) => Ok(flow(of_flow)?),
     }
@@ -72,34 +75,62 @@ fn method(name: &str) -> Result<Method> {
 }
 
 /// Synthetic spoken digits, in the format that `bd train snn --data` reads.
-fn digits(args: &args::Digits) -> anyhow::Result<()> {
-    let args::Digits { out, train, test, classes, channels, seed, .. } = args;
-    if out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("npz")) {
-        return Err(Error::Config(format!("--out {}: it must end in .npz", out.display())).into());
-    }
-    refuse_existing(out)?;
+fn digits(args: &args::Digits) -> Result<()> {
+    let args::Digits { out, train, test, classes, channels, seed, quiet } = args;
     let digits = Digits { classes: *classes, channels: *channels, seed: *seed };
-    let (mut arrays, mut said) = (Vec::new(), Vec::new());
-    for (part, count) in [("train", *train), ("test", *test)] {
-        if count < *classes || count > MOST_SAMPLES {
-            let message = format!("--{part} is {count}; it is from {classes}, one of each class, to {MOST_SAMPLES}");
-            return Err(Error::Config(message).into());
+    let samples = Samples { out, counts: [*train, *test], classes: *classes, channels: *channels, quiet: *quiet };
+    samples.save(|part, count| digits.draw(part, count))
+}
+
+/// Pairs of spikes whose order tells the class, in the same format.
+fn lags(args: &args::Lags) -> Result<()> {
+    let args::Lags { out, train, test, channels, lag_ms, seed, quiet } = args;
+    let lags = Lags { channels: *channels, lag_ms: *lag_ms, seed: *seed };
+    let samples = Samples { out, counts: [*train, *test], classes: Lags::CLASSES, channels: *channels, quiet: *quiet };
+    samples.save(|part, count| lags.draw(part, count))
+}
+
+/// Spikes with times that are made for training and testing.
+struct Samples<'a> {
+    out: &'a Path,
+    /// For training and for testing.
+    counts: [usize; 2],
+    classes: usize,
+    channels: usize,
+    quiet: bool,
+}
+
+impl Samples<'_> {
+    /// Draws both parts and writes them.
+    fn save(&self, draw: impl Fn(&str, usize) -> Result<LabelledEvents>) -> Result<()> {
+        let Self { out, counts, classes, channels, quiet } = *self;
+        if out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("npz")) {
+            return Err(Error::Config(format!("--out {}: it must end in .npz", out.display())));
         }
-        let (events, labels) = digits.draw(part, count)?;
-        let [times, units, offsets] = events.arrays();
-        said.push(format!("{count} samples ({} spikes) in {part}", times.numel()));
-        let named = [("times", times), ("units", units), ("offsets", offsets), ("y", labels)];
-        arrays.extend(named.map(|(name, array)| (format!("{name}_{part}"), array)));
+        refuse_existing(out)?;
+        let (mut arrays, mut said) = (Vec::new(), Vec::new());
+        for (part, count) in ["train", "test"].into_iter().zip(counts) {
+            if count < classes || count > MOST_SAMPLES {
+                let message =
+                    format!("--{part} is {count}; it is from {classes}, one of each class, to {MOST_SAMPLES}");
+                return Err(Error::Config(message));
+            }
+            let (events, labels) = draw(part, count)?;
+            let [times, units, offsets] = events.arrays();
+            said.push(format!("{count} samples ({} spikes) in {part}", times.numel()));
+            let named = [("times", times), ("units", units), ("offsets", offsets), ("y", labels)];
+            arrays.extend(named.map(|(name, array)| (format!("{name}_{part}"), array)));
+        }
+        save_npz(out, &arrays)?;
+        if !quiet {
+            console::message(&format!(
+                "data      {}: {}, {classes} classes, {channels} channels, times in seconds",
+                out.display(),
+                said.join(" and "),
+            ));
+        }
+        Ok(())
     }
-    save_npz(out, &arrays)?;
-    if !args.quiet {
-        console::message(&format!(
-            "data      {}: {}, {classes} classes, {channels} channels, times in seconds",
-            out.display(),
-            said.join(" and "),
-        ));
-    }
-    Ok(())
 }
 
 /// As many take some 3 GB of memory.

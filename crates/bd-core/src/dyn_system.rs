@@ -42,6 +42,7 @@ trait ErasedSystem: Debug + Send {
     fn step(&self, sha: &Shared, x: &Tensor, s: &DynState) -> (Tensor, DynState);
     fn scan(&self, sha: &Shared, inputs: &Inputs, s: DynState, tap: &mut Tap) -> (Tensor, DynState);
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused>;
+    fn after_update(&self, updates: u64);
 }
 
 impl<S: System + 'static> ErasedSystem for S {
@@ -75,6 +76,10 @@ impl<S: System + 'static> ErasedSystem for S {
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         System::kernel(self, sha, processor)
+    }
+
+    fn after_update(&self, updates: u64) {
+        System::after_update(self, updates);
     }
 }
 
@@ -150,5 +155,9 @@ impl System for DynSystem {
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         self.0.kernel(sha, processor)
+    }
+
+    fn after_update(&self, updates: u64) {
+        self.0.after_update(updates);
     }
 }

@@ -123,6 +123,10 @@ impl<S: System> System for Ensemble<S> {
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         if self.members.len() == 1 { self.members[0].kernel(sha, processor) } else { None }
     }
+
+    fn after_update(&self, updates: u64) {
+        self.members.iter().for_each(|member| member.after_update(updates));
+    }
 }
 
 #[cfg(test)]

@@ -118,6 +118,10 @@ impl System for Stack {
         let parts = self.layers.iter().map(|(name, layer)| layer.kernel(&sha.within(name), processor));
         Some(Fused::chain(parts.collect::<Option<_>>()?))
     }
+
+    fn after_update(&self, updates: u64) {
+        self.layers.iter().for_each(|(_, layer)| layer.after_update(updates));
+    }
 }
 
 /// Neighbours that have kernels together, and each that has none alone.

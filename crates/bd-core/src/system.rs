@@ -72,6 +72,12 @@ pub trait System: Debug + Send {
     fn kernel(&self, _sha: &Shared, _processor: Processor) -> Option<Fused> {
         None
     }
+
+    /// What follows an update of the parameters beside the update itself: brings those back that may not be everywhere, and sets what is a
+    /// function of the number of updates made. It edits parameters only, trained or fixed, so that whoever has these has all.
+    ///
+    /// Trainers call it after each update, with gradients off. Whoever holds other systems hands it on.
+    fn after_update(&self, _updates: u64) {}
 }
 
 /// A model that ends in a linear map of features, `y = features W + b`, perhaps with something known added: what can be
@@ -266,6 +272,11 @@ impl<A: System, B: System> System for Chain<A, B> {
             self.first.kernel(&sha.within(a), processor)?,
             self.second.kernel(&sha.within(b), processor)?,
         ]))
+    }
+
+    fn after_update(&self, updates: u64) {
+        self.first.after_update(updates);
+        self.second.after_update(updates);
     }
 }
 

@@ -267,7 +267,7 @@ const POPULATIONS: &str = r#"
     to = ["E.g_e", "I.g_e"]
     connect = { rule = "all_to_all" }
     weight = "0.4 + 0.1*randn()"
-    delay = "INPUT"
+    delay = INPUT
     trained = true
     keeps_sign = true
     [[projection]]
@@ -275,7 +275,7 @@ const POPULATIONS: &str = r#"
     to = ["E.g_e", "I.g_e"]
     connect = { rule = "fixed_in_degree", n = 2 }
     weight = "0.5 + 0.1*randn()"
-    delay = "EXCITATION"
+    delay = EXCITATION
     trained = true
     keeps_sign = true
     [[projection]]
@@ -283,15 +283,21 @@ const POPULATIONS: &str = r#"
     to = ["E.g_i", "I.g_i"]
     connect = { rule = "all_to_all" }
     weight = "0.3 + 0.1*randn()"
-    delay = "INHIBITION"
+    delay = INHIBITION
     trained = true
 "#;
 
+/// A delay that is learned.
+const LEARNED: &str = r#"{ learned = "0.3*ms*rand()", most = "0.3*ms", spread = "0.1*ms" }"#;
+
 fn populations() -> Vec<Subject> {
     let network = |[refractory, input, excitation, inhibition]: [&'static str; 4]| {
+        let quoted = |delay: &str| if delay.starts_with('{') { delay.to_owned() } else { format!("\"{delay}\"") };
+        let [input, excitation, inhibition] = [input, excitation, inhibition].map(quoted);
         move |params: &mut Params, n: i64| {
             let text = POPULATIONS.replace("SIZE", &n.to_string()).replace("REFRACTORY", refractory);
-            let text = text.replace("INPUT", input).replace("EXCITATION", excitation).replace("INHIBITION", inhibition);
+            let text =
+                text.replace("INPUT", &input).replace("EXCITATION", &excitation).replace("INHIBITION", &inhibition);
             let network = Network::parse(&text).map_err(|error| Error::Config(error.to_string()))?;
             let no_files = |_: &str| Err("there is none".into());
             PopulationNetwork::new(&mut params.at("net"), &network, "E", 0, &no_files) as Result<_>
@@ -304,6 +310,7 @@ fn populations() -> Vec<Subject> {
             "populations, delay of each synapse, refractory",
             network(["0.2*ms", "0.2*ms*rand()", "0.1*ms + 0.2*ms*rand()", "0.1*ms"]),
         ),
+        Subject::spiking("populations, learned delays", network(["0*ms", LEARNED, LEARNED, "0.1*ms"])),
     ]
 }
 

@@ -91,6 +91,10 @@ impl<N: System> System for Cuba<N> {
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
         Some(Fused::chain(vec![self.current.kernel(sha, processor)?, self.neurons.kernel(sha, processor)?]))
     }
+
+    fn after_update(&self, updates: u64) {
+        self.neurons.after_update(updates);
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@
 //! | parameter | shape | |
 //! |---|---|---|
 //! | `E>I.g.weight` | `[synapses]` | of each projection, in the order of its [edges](bd_networks::Edges); fixed unless it is `trained` |
+//! | `E>I.g.delay` | `[synapses]` | of delays that are learned: the delay over `rate` times the longest |
+//! | `E>I.g.spread` | `[1]` | fixed, and set after each update: by how many steps a spike is spread out where delays are learned |
 //! | `E.log_tau`, ... | `[n]` | what each neuron has of its own, as of [`EquationNeurons`] |
 //! | `E.initial_v`, ... | `[n]` | fixed: what begins at random |
 //!
@@ -18,13 +20,14 @@
 //! no optimiser changes it. Of synapses that are not there, there is no number.
 
 mod config;
+mod delays;
 mod state;
 mod wiring;
 
 use std::sync::Arc;
 
 use bd_core::kernel::{Fused, Processor};
-use bd_core::{Error, ParamPath, Result, Shared, System};
+use bd_core::{Error, ParamPath, Phase, Result, Shared, System};
 use bd_equations::nearest;
 use bd_kernel::models::network::{NetworkKernel, Population as Units};
 use bd_kernel::{AnyKernel, Numbers};
@@ -40,7 +43,7 @@ use wiring::Wiring;
 /// `Shared.dt` is in ms, and is the step of the network.
 ///
 /// States are those of the neurons, as `E.v`, and `E.sent`, `[batch, D n]`: what the population has sent in the last `D` steps, the last one
-/// last, where `D` is one more than its longest delay.
+/// last, where `D` is one more than its longest delay, and three more than the longest that one may become that is learned.
 #[derive(Debug)]
 pub struct PopulationNetwork {
     dt_ms: f64,
@@ -185,8 +188,13 @@ impl PopulationNetwork {
         self.wirings.iter().map(|wiring| (&wiring.name[..], wiring.weights()))
     }
 
+    /// Delays that are learned, of all projections that learn some, by name, `[synapses]`, in ms, float64.
+    pub fn learned_delays_ms(&self) -> impl Iterator<Item = (&str, Tensor)> {
+        self.wirings.iter().filter_map(|wiring| Some((&wiring.name[..], wiring.learned_steps()? * self.dt_ms)))
+    }
+
     /// What arrives at each population, `[batch, targets n]`.
-    fn arrivals(&self, s: &NetworkState) -> Vec<Tensor> {
+    fn arrivals(&self, phase: Phase, s: &NetworkState) -> Vec<Tensor> {
         let batch = s.batch();
         let begin = |member: &Member| match &member.drive {
             Some(drive) => drive.expand([batch, drive.size()[0]], true),
@@ -203,7 +211,7 @@ impl PopulationNetwork {
             let member = &self.populations[wiring.from];
             let Some(sent) = &s.populations[wiring.from].sent else { continue };
             let to = &mut arrivals[wiring.to][wiring.target];
-            for (delay, weights) in wiring.matrices() {
+            for (delay, weights) in wiring.matrices(phase) {
                 let spikes = sent.narrow(1, (member.memory - delay - 1) * member.n, member.n);
                 *to = &*to + spikes.matmul(&weights);
             }
@@ -247,7 +255,7 @@ impl System for PopulationNetwork {
     fn step(&self, sha: &Shared, x: &Tensor, s: &NetworkState) -> (Tensor, NetworkState) {
         self.check_step(sha.dt);
         let (mut output, mut populations) = (None, Vec::new());
-        for ((p, member), arriving) in self.populations.iter().enumerate().zip(self.arrivals(s)) {
+        for ((p, member), arriving) in self.populations.iter().enumerate().zip(self.arrivals(sha.phase, s)) {
             let before = &s.populations[p];
             let (y, neurons) = match (&member.neurons, &before.neurons) {
                 (Some(neurons), Some(state)) => {
@@ -290,12 +298,16 @@ impl System for PopulationNetwork {
         }
         let mut projections = Vec::new();
         for wiring in &self.wirings {
-            let weights = wiring.weights();
-            projections.push(wiring.projection(&weights)?);
-            params.extend(wiring.trained.then_some(weights));
+            let (projection, weights) = wiring.projection(sha.phase)?;
+            params.extend(projection.trained.then_some(weights));
+            projections.push(projection);
         }
         let params: Vec<&Tensor> = params.iter().collect();
         Some(Fused::new(Arc::new(NetworkKernel::new(units, projections, self.output)), &params))
+    }
+
+    fn after_update(&self, updates: u64) {
+        self.wirings.iter().for_each(|wiring| wiring.after_update(updates));
     }
 }
 

@@ -108,6 +108,10 @@ impl<S: System> System for Recurrent<S> {
         let kernel = RecurrentKernel::new(inner.kernel()?, &numbers_of(&self.weight)?);
         Some(Fused::new(Arc::new(kernel), &params))
     }
+
+    fn after_update(&self, updates: u64) {
+        self.inner.after_update(updates);
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bd_equations::{Dimension, Error, Quantity, Result, Target, Value, nearest};
 
 use crate::connect::Pair;
+use crate::delay::LearnedDelay;
 use crate::network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 use crate::text::{NetworkText, OneOrMore, ProjectionText, SourceText};
 
@@ -138,11 +139,7 @@ impl NetworkText {
             let part = format!("projection.{}", at + 1);
             let from = find(populations, &text.from, &format!("{part}.from"))?;
             let carries = carried(&populations[from], text, &part)?;
-            let delay = Quantity::parse(&format!("{part}.delay"), &text.delay)?;
-            if delay.dimension != Dimension::SECOND && delay.constant() != Some(0.0) {
-                let message = format!("a delay is a time, such as \"1.5*ms\", and this is of unit {}", delay.dimension);
-                return Err(Error::of(format!("{part}.delay"), message));
-            }
+            let delay = text.delay.read(&format!("{part}.delay"), self.dt_ms)?;
             for (to, place) in text.to.all().iter().zip(places.by_ref()) {
                 let name = match (&text.name, text.to.all().len()) {
                     (Some(name), 1) => name.clone(),
@@ -151,7 +148,7 @@ impl NetworkText {
                 };
                 let projection =
                     Self::projection(populations, text, name, (from, carries), &place, part.clone(), &delay)?;
-                if let Some(value) = delay.constant() {
+                if let Some(value) = projection.delay.constant() {
                     projection.steps(value, self.dt_ms)?;
                 }
                 if all.iter().any(|other| other.name == projection.name) {
@@ -171,7 +168,7 @@ impl NetworkText {
         (from, carries): (usize, Carried),
         place: &Used,
         part: String,
-        delay: &Quantity,
+        (delay, learned_delay): &(Quantity, Option<LearnedDelay>),
     ) -> Result<Projection> {
         let sizes = [populations[from].n, populations[place.to].n];
         let pair = Pair { from: sizes[0], to: sizes[1], same: from == place.to };
@@ -189,6 +186,7 @@ impl NetworkText {
             weight,
             factor,
             delay: delay.clone(),
+            learned_delay: *learned_delay,
             trained: text.trained,
             keeps_sign: text.keeps_sign,
             part,

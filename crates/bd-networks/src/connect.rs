@@ -54,6 +54,8 @@ pub enum Connect {
         #[serde(default = "yes")]
         autapses: bool,
     },
+    /// As these lists say, with an entry for each synapse.
+    Listed(EdgeList),
     /// As a file says.
     FromFile {
         /// Its path.
@@ -123,16 +125,21 @@ fn yes() -> bool {
     true
 }
 
-/// Synapses as a file lists them.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// Synapses one by one, as a file lists them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EdgeList {
     /// Numbers of the neurons that send, from 0.
+    #[serde(rename = "source")]
     pub sources: Vec<u32>,
     /// Numbers of those that receive.
+    #[serde(rename = "target")]
     pub targets: Vec<u32>,
     /// By what the projection's weight is multiplied.
+    #[serde(rename = "weight", default)]
     pub weights: Option<Vec<f64>>,
     /// Instead of the projection's delay.
+    #[serde(rename = "delay_ms", default)]
     pub delays_ms: Option<Vec<f64>>,
 }
 
@@ -187,11 +194,12 @@ impl Connect {
             Self::FixedProbability { p, .. } => p * from * to,
             Self::FixedInDegree { n, .. } => *n as f64 * to,
             Self::FixedTotal { n, .. } => *n as f64,
+            Self::Listed(list) => list.sources.len() as f64,
             Self::FromFile { .. } => 0.0,
         }
     }
 
-    /// The targets of each source, in their order; `begins` of `from + 1` places, and targets. Nothing for a file.
+    /// The targets of each source, in their order; `begins` of `from + 1` places, and targets. Nothing for a file or lists.
     pub(crate) fn draw(&self, pair: Pair, seed: u64, name: &str) -> Option<(Vec<usize>, Vec<u32>)> {
         let Pair { from, to, same } = pair;
         let rng = Rng::new(seed, name);
@@ -248,7 +256,7 @@ impl Connect {
                 targets
                     .extend(drawn.filter(|target| autapses || !same || *target != source).map(|target| target as u32));
             }),
-            Self::FromFile { .. } => return None,
+            Self::Listed(_) | Self::FromFile { .. } => return None,
         })
     }
 }

@@ -32,14 +32,15 @@ const DRAWS: u64 = 1000;
 impl Network {
     /// What a simulation of so many steps takes with numbers of type `F` on `threads` threads. `files` are the synapses that were read.
     pub fn bytes<'a, F: Real>(
-        &self,
+        &'a self,
         steps: u64,
         threads: usize,
         files: &dyn Fn(&str) -> Option<&'a EdgeList>,
     ) -> Bytes {
         let number = size_of::<F>() as f64;
-        let listed = |projection: &Projection| match &projection.connect {
+        let listed = |projection: &'a Projection| match &projection.connect {
             Connect::FromFile { file } => files(file),
+            Connect::Listed(list) => Some(list),
             _ => None,
         };
         let (mut kept, mut most_besides, mut longest) = (0.0, 0f64, 0.0f64);
@@ -112,7 +113,7 @@ impl Connect {
             // Pairs of source and target, and their order.
             Self::FixedInDegree { .. } => 16.0,
             // The list as it was read and a copy of it, two orders, and the sorted columns.
-            Self::FromFile { .. } => 2.0 * 24.0 + 2.0 * 8.0 + 20.0,
+            Self::Listed(_) | Self::FromFile { .. } => 2.0 * 24.0 + 2.0 * 8.0 + 20.0,
             // Its length is not known: a list that grows is copied when it is full.
             Self::Distance { .. } => 4.0,
             // Lists have room for what is expected.

@@ -74,12 +74,7 @@ impl Projection {
         seed: u64,
         files: &dyn Fn(&str) -> Result<EdgeList, String>,
     ) -> Result<Edges<W>> {
-        let drawn = self.connect.draw(self.pair(), seed, &format!("{}.connect", self.name));
-        let (begins, targets, list) = match (drawn, &self.connect) {
-            (Some((begins, targets)), _) => (begins, targets, EdgeList::default()),
-            (None, Connect::FromFile { file }) => self.of_file(file, files)?,
-            (None, _) => unreachable!("every other rule draws"),
-        };
+        let (begins, targets, list) = self.connected(seed, files)?;
         let weights = self.each(&self.weight, &begins, seed, "weight", |at, weight| {
             let value = weight * self.factor * list.weights.as_ref().map_or(1.0, |weights| weights[at]);
             Ok(W::of(value))
@@ -92,11 +87,50 @@ impl Projection {
             (weights, _) => weights,
         };
         let steps = |delay_ms: f64| self.steps(delay_ms, dt_ms);
-        let delays = match &list.delays_ms {
-            Some(delays) => Each::Own(delays.iter().map(|delay| steps(*delay)).collect::<Result<_>>()?),
-            None => self.each(&self.delay, &begins, seed, "delay", |_, delay| steps(delay))?,
-        };
+        let delays = self.delays(&begins, &list, seed, steps)?;
         Ok(Edges { begins, targets, weights, delays })
+    }
+
+    /// The delays of its [edges](Self::edges) in ms, before they are rounded to whole steps.
+    pub fn delays_ms(
+        &self,
+        dt_ms: f64,
+        seed: u64,
+        files: &dyn Fn(&str) -> Result<EdgeList, String>,
+    ) -> Result<Each<f64>> {
+        let (begins, _, list) = self.connected(seed, files)?;
+        self.delays(&begins, &list, seed, |delay_ms| self.steps(delay_ms, dt_ms).map(|_| delay_ms))
+    }
+
+    /// Where each source begins, the targets, and what a file says of them.
+    fn connected(
+        &self,
+        seed: u64,
+        files: &dyn Fn(&str) -> Result<EdgeList, String>,
+    ) -> Result<(Vec<usize>, Vec<u32>, EdgeList)> {
+        let drawn = self.connect.draw(self.pair(), seed, &format!("{}.connect", self.name));
+        match (drawn, &self.connect) {
+            (Some((begins, targets)), _) => Ok((begins, targets, EdgeList::default())),
+            (None, Connect::FromFile { file }) => self.of_file(file, files),
+            (None, Connect::Listed(list)) => {
+                self.of_list(list).map_err(|message| Error::of(format!("{}.connect", self.part), message))
+            }
+            (None, _) => unreachable!("every other rule draws"),
+        }
+    }
+
+    /// What `make` makes of the delays in ms: those of a list, or those that are drawn.
+    fn delays<T: Copy + PartialOrd>(
+        &self,
+        begins: &[usize],
+        list: &EdgeList,
+        seed: u64,
+        make: impl Fn(f64) -> Result<T>,
+    ) -> Result<Each<T>> {
+        match &list.delays_ms {
+            Some(delays) => Ok(Each::Own(delays.iter().map(|delay| make(*delay)).collect::<Result<_>>()?)),
+            None => self.each(&self.delay, begins, seed, "delay", |_, delay| make(delay)),
+        }
     }
 
     /// How many synapses it will have, about; 0 of a file, which says itself.
@@ -137,11 +171,15 @@ impl Projection {
     /// Whole steps of a delay.
     pub(crate) fn steps(&self, delay_ms: f64, dt_ms: f64) -> Result<u16> {
         let steps = (delay_ms / dt_ms).round();
-        match (0.0..=LONGEST as f64).contains(&steps) {
+        let (key, most_ms) = match self.learned_delay {
+            None => ("delay", LONGEST as f64 * dt_ms),
+            Some(learned) => ("delay.learned", learned.most_ms),
+        };
+        match (0.0..=(most_ms / dt_ms).round()).contains(&steps) {
             true => Ok(steps as u16),
             false => Err(Error::of(
-                format!("{}.delay", self.part),
-                format!("a delay of {delay_ms} ms cannot be; it is from 0 to {} ms", LONGEST as f64 * dt_ms),
+                format!("{}.{key}", self.part),
+                format!("a delay of {delay_ms} ms cannot be; it is from 0 to {most_ms} ms"),
             )),
         }
     }
@@ -152,19 +190,26 @@ impl Projection {
         files: &dyn Fn(&str) -> Result<EdgeList, String>,
     ) -> Result<(Vec<usize>, Vec<u32>, EdgeList)> {
         let wrong = |message: String| Error::of(format!("{}.connect.file", self.part), format!("{file}: {message}"));
-        let list = files(file).map_err(wrong)?;
+        self.of_list(&files(file).map_err(wrong)?).map_err(wrong)
+    }
+
+    /// Synapses of a list by source, and by target; or what is wrong with it.
+    fn of_list(&self, list: &EdgeList) -> Result<(Vec<usize>, Vec<u32>, EdgeList), String> {
         let n = list.sources.len();
         let others =
             [Some(list.targets.len()), list.weights.as_ref().map(Vec::len), list.delays_ms.as_ref().map(Vec::len)];
         if others.into_iter().flatten().any(|other| other != n) {
-            return Err(wrong("it has not as many targets, weights and delays as sources".into()));
+            return Err("it has not as many targets, weights and delays as sources".into());
+        }
+        if let Some(at) = list.weights.iter().flatten().position(|weight| !weight.is_finite()) {
+            return Err(format!("the weight of synapse {} is not a finite number", at + 1));
         }
         let [from, to] = self.sizes;
         for (what, numbers, size) in [("source", &list.sources, from), ("target", &list.targets, to)] {
             if let Some(at) = numbers.iter().position(|number| *number as usize >= size) {
                 let message =
                     format!("synapse {} has the {what} {}, and there are {size} neurons", at + 1, numbers[at]);
-                return Err(wrong(message));
+                return Err(message);
             }
         }
         // By target first, and then by source: stable, so that doubles stay in the order of the file.

@@ -3,9 +3,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`NetworkText`], [`ProjectionText`], [`BackgroundText`], [`Connect`] | a network as it is written in a file |
+//! | [`NetworkText`], [`ProjectionText`], [`BackgroundText`], [`Connect`], [`DelayText`] | a network as it is written in a file |
 //! | [`Network`], [`Population`], [`Projection`], [`Background`] | the checked network |
 //! | [`Edges`] | the synapses of a projection, drawn from a seed |
+//! | [`LearnedDelay`] | delays that training changes |
 //! | [`Simulation`], [`Options`], [`Recording`] | all neurons over time, on threads |
 //! | [`Bytes`] | the memory of a simulation, before it is built |
 //! | [`Activity`] | rate, regularity and synchrony of a population |
@@ -28,6 +29,7 @@ mod barrier;
 mod build;
 mod connect;
 mod cost;
+mod delay;
 mod edges;
 mod network;
 mod place;
@@ -39,6 +41,7 @@ pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};
 pub use connect::{Connect, EdgeList, Layout, Profile};
 pub use cost::Bytes;
+pub use delay::{DelayText, LearnedDelay, LearnedDelayText};
 pub use edges::{Each, Edges};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 pub use place::located;

@@ -4,6 +4,7 @@ use bd_equations::{Draw, Error, Initial, Model, NeuronText, Quantity, Result, Ta
 use bd_kernel::Rng;
 
 use crate::connect::Connect;
+use crate::delay::LearnedDelay;
 use crate::edges::drawn;
 use crate::place::located;
 use crate::text::NetworkText;
@@ -111,8 +112,10 @@ pub struct Projection {
     pub weight: Quantity,
     /// By what the weight is multiplied for numbers of a step.
     pub factor: f64,
-    /// In ms.
+    /// In ms. Of delays that are learned what they begin with.
     pub delay: Quantity,
+    /// What is learned of delays, if they are learned.
+    pub learned_delay: Option<LearnedDelay>,
     /// Whether weights are trained.
     pub trained: bool,
     /// Whether they keep their sign.

@@ -6,6 +6,7 @@ use bd_equations::{Error, NeuronText, Position, Result, Value, nearest, zoo};
 use serde::{Deserialize, Serialize};
 
 use crate::connect::Connect;
+use crate::delay::DelayText;
 use crate::words::plain;
 
 /// A network as text. [`Network::parse`](crate::Network::parse) reads and checks it.
@@ -106,9 +107,9 @@ pub struct ProjectionText {
     /// What one spike adds, in the unit of what it is added to; or a number, in multiples of what 1 means there. With `rand()` or `randn()` another
     /// number for each synapse.
     pub weight: Value,
-    /// How long a spike travels, rounded to whole steps; 0 means to the next step. With `rand()` or `randn()` another number for each synapse.
-    #[serde(default = "none")]
-    pub delay: Value,
+    /// How long a spike travels, rounded to whole steps; 0 means to the next step.
+    #[serde(default)]
+    pub delay: DelayText,
     /// A variable of the neurons that send, instead of their spikes: its value after each step, at every step. So a synapse that saturates is
     /// one of the neuron that sends. Without spikes, the neuron's output.
     #[serde(default)]
@@ -175,10 +176,6 @@ impl OneOrMore {
             Self::Several(several) => several,
         }
     }
-}
-
-fn none() -> Value {
-    Value::Number(0.0)
 }
 
 /// What a population is made of.

@@ -3,7 +3,7 @@
 use bd_equations::nearest;
 
 /// What values are called where serde names types of Rust.
-const EXPECTED: [(&str, &str); 9] = [
+const EXPECTED: [(&str, &str); 10] = [
     ("f64", "a number"),
     ("usize", "a whole number from 0 on"),
     ("a string", "a text in quotes"),
@@ -11,6 +11,7 @@ const EXPECTED: [(&str, &str); 9] = [
     ("a sequence", "a list in square brackets"),
     ("a map", "a table"),
     ("internally tagged enum Connect", "a table with a rule, such as { rule = \"fixed_probability\", p = 0.1 },"),
+    ("DelayText", "a time such as \"5*ms\", or a table such as { learned = \"5*ms\", most = \"10*ms\" },"),
     ("OneOrMore", "a text in quotes, or a list of such texts,"),
     ("Value", "a number, or a text in quotes such as \"5*ms\","),
 ];

@@ -41,6 +41,7 @@ from = "file"
 to = "E.ge"
 connect = { rule = "from_file", file = "edges.csv" }
 weight = "1*mV"
+delay = { learned = "2*ms*rand()", most = "3*ms", spread = "1*ms", halves_in = 50, rate = 2 }
 [[background]]
 to = "I.ge"
 rate = "1*kHz"

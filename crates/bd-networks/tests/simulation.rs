@@ -280,3 +280,70 @@ fn synapses_follow_their_rules() {
     let torus = r#"{ rule = "distance", p = 0.8, scale = 0.05, profile = "gaussian", layout = "torus" }"#;
     assert!((of(torus, 400, 400, true).len() as f64 - 2011.0).abs() < 225.0, "{}", of(torus, 400, 400, true).len());
 }
+
+/// Lists in the text are the synapses of a file with the same columns, in whatever order; and what is wrong with them is named.
+#[test]
+fn synapses_can_be_listed() {
+    let text = |connect: &str| {
+        format!(
+            "dt_ms = 0.5\n[population.A]\nn = 3\nneuron = \"lif\"\n[population.B]\nn = 2\nlike = \"A\"\n[[projection]]\n\
+             from = \"A\"\nto = \"B.I\"\nconnect = {connect}\nweight = 2\ndelay = \"1*ms\"\n"
+        )
+    };
+    let edges = |connect: &str| {
+        let network = Network::parse(&text(connect)).unwrap();
+        let list = EdgeList {
+            sources: vec![2, 0, 0],
+            targets: vec![0, 1, 0],
+            weights: Some(vec![1.0, 2.0, 3.0]),
+            delays_ms: Some(vec![0.5, 1.0, 1.5]),
+        };
+        network.projections[0].edges::<f64>(0.5, 0, &|_| Ok(list.clone()))
+    };
+    let listed = edges(
+        "{ rule = \"listed\", source = [2, 0, 0], target = [0, 1, 0], weight = [1, 2, 3], delay_ms = [0.5, 1, 1.5] }",
+    );
+    let listed = listed.unwrap();
+    assert_eq!(listed, edges("{ rule = \"from_file\", file = \"x\" }").unwrap());
+    assert_eq!((&listed.begins[..], &listed.targets[..]), (&[0, 2, 2, 3][..], &[0, 1, 0][..]));
+    let bare = edges("{ rule = \"listed\", source = [2], target = [0] }").unwrap();
+    assert_eq!((bare.weights, bare.delays), (Each::Same(2.0), Each::Same(2)));
+    for (connect, words) in [
+        ("{ rule = \"listed\", source = [3], target = [0] }", "synapse 1 has the source 3, and there are 3 neurons"),
+        (
+            "{ rule = \"listed\", source = [1], target = [0, 1] }",
+            "it has not as many targets, weights and delays as sources",
+        ),
+        (
+            "{ rule = \"listed\", source = [1], target = [0], weight = [nan] }",
+            "the weight of synapse 1 is not a finite",
+        ),
+    ] {
+        let error = edges(connect).unwrap_err().to_string();
+        assert!(error.contains("projection.1.connect") && error.contains(words), "{error}");
+    }
+}
+
+/// Delays that would be learned are those that they begin with, rounded to steps.
+#[test]
+fn delays_to_be_learned_are_simulated_as_they_begin() {
+    let text = |delay: &str| {
+        format!(
+            "dt_ms = 0.5\n[population.A]\nn = 30\nneuron = \"lif\"\n[[projection]]\nfrom = \"A\"\nto = \"A.I\"\n\
+             connect = {{ rule = \"all_to_all\" }}\nweight = 2\ndelay = {delay}\n"
+        )
+    };
+    let of = |delay: &str| Network::parse(&text(delay)).unwrap().projections.remove(0);
+    let no_files = |_: &str| Err(String::new());
+    let learned = of("{ learned = \"4*ms*rand()\", most = \"4.2*ms\" }");
+    let edges = learned.edges::<f64>(0.5, 3, &no_files).unwrap();
+    assert_eq!(edges, of("\"4*ms*rand()\"").edges::<f64>(0.5, 3, &no_files).unwrap());
+    let found = learned.learned_delay.unwrap();
+    assert_eq!((found.most_ms, found.spread_ms, found.halves_in, found.rate), (4.5, 2.25, 100.0, 1.0));
+    let Each::Own(delays_ms) = learned.delays_ms(0.5, 3, &no_files).unwrap() else { panic!("each has its own") };
+    for (at, delay_ms) in delays_ms.iter().enumerate() {
+        assert_eq!((delay_ms / 0.5).round() as u16, edges.delays.get(at));
+    }
+    let error = of("{ learned = \"4*ms*rand()\", most = \"1*ms\" }").edges::<f64>(0.5, 3, &no_files).unwrap_err();
+    assert!(error.to_string().contains("it is from 0 to 1 ms"), "{error}");
+}

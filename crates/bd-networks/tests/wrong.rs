@@ -276,6 +276,57 @@ const TABLE: &[(&str, &str, &str)] = &[
         "projection.1.delay, line 26, column 1: a delay of 60000 ms cannot be; it is from 0 to 6000 ms",
     ),
     (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"-1*ms\" }",
+        "projection.1.delay.most, line 26, column 29: a longest delay of -1 ms cannot be; it is from 0.1 ms, a step, to 6000 ms",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"5*mV\" }",
+        "projection.1.delay.most, line 26, column 29: a delay is a time, such as \"1.5*ms\", and this is of unit volt",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"5*ms*rand()\" }",
+        "projection.1.delay.most, line 26, column 29: it is the same for all synapses; only 'learned' may have rand() or randn()",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"30*ms\", most = \"25*ms\" }",
+        "projection.1.delay.learned, line 26, column 11: a delay of 30 ms cannot be; it is from 0 to 25 ms",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"-1*ms\", most = \"25*ms\" }",
+        "projection.1.delay.learned, line 26, column 11: a delay of -1 ms cannot be; it is from 0 to 25 ms",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"25*ms\", spread = \"26*ms\" }",
+        "projection.1.delay.spread, line 26, column 45: a spread of 26 ms cannot be; it is from 0 to 'most', 25 ms",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"25*ms\", halves_in = 0 }",
+        "projection.1.delay.halves_in, line 26, column 45: 0 cannot be; it is above 0",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"25*ms\", rate = -1 }",
+        "projection.1.delay.rate, line 26, column 45: -1 cannot be; it is above 0",
+    ),
+    ("delay = \"1.5*ms\"", "delay = { learned = \"5*ms\" }", "file, line 26, column 9: 'most' is missing here"),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", mots = \"25*ms\" }",
+        "file, line 26, column 29: there is no key 'mots' here. Is 'most' meant?",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = true",
+        "file, line 26, column 9: true stands where a time such as \"5*ms\", or a table such as { learned = \"5*ms\", most = \"10*ms\" } is expected",
+    ),
+    (
         "[[projection]]\nfrom = \"in\"",
         "[[projection]]\nname = \"E>E.ge\"\nfrom = \"in\"",
         "projection.2, line 27, column 1: there is another projection 'E>E.ge'; give one a 'name'",

@@ -11,6 +11,9 @@ pub(crate) enum Data {
     /// Synthetic spoken digits, of the shape of the Spiking Heidelberg Digits: spikes with times, for bd train snn --data.
     #[command(after_help = EXIT_CODES)]
     Digits(Digits),
+    /// Pairs of spikes whose order tells the class, for networks that learn delays: spikes with times, for bd train snn --data.
+    #[command(after_help = EXIT_CODES)]
+    Lags(Lags),
     /// NARMA10, a nonlinear moving average: random input and the target that depends on its past.
     #[command(after_help = EXIT_CODES)]
     Narma(Narma),
@@ -35,6 +38,31 @@ pub(crate) struct Digits {
     /// Channels
     #[arg(long, value_name = "N", default_value_t = 700)]
     pub(crate) channels: usize,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lags {
+    /// Where to write them: .npz
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Samples for training, as many of each class
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub(crate) train: usize,
+    /// Samples for testing
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) test: usize,
+    /// Channels, of which each two are a pair
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) channels: usize,
+    /// Milliseconds from the first spike of a pair to the second
+    #[arg(long, value_name = "MS", default_value_t = 12.0)]
+    pub(crate) lag_ms: f64,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,

@@ -191,6 +191,10 @@ impl<S: System> System for OnGpu<S> {
         let done = scan_on(&self.1, &self.0, sha, inputs, s, tap).expect("kernels compile and run");
         done.unwrap_or_else(|_| panic!("{:?} has no form for a GPU that serves", self.0))
     }
+
+    fn after_update(&self, updates: u64) {
+        self.0.after_update(updates);
+    }
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl PopulationNetworkConfig {
     pub fn build(&self, params: &mut Params) -> Result<Stack> {
         let (written, seed) = (&self.network, params.seed());
         let no_files = |_: &str| {
-            Err("synapses are not read from files where a network is trained; draw them by another rule".into())
+            Err("a network that is made of its text reads no file; list the synapses: rule = \"listed\"".into())
         };
         let net = PopulationNetwork::new(&mut params.at(NETWORK), &written.network, &written.read, seed, &no_files)?;
         let n_read = bd_core::System::n_out(&net);

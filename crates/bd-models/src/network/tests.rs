@@ -5,6 +5,8 @@ use bd_networks::{Options, Simulation};
 
 use super::*;
 
+mod delays;
+
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// Conductances as variables that spikes are added to, each population's own delays, trained weights that keep their sign, and trained constants.
@@ -39,7 +41,7 @@ from = "E"
 to = ["E.ge", "I.ge"]
 connect = { rule = "fixed_probability", p = 0.5 }
 weight = "0.6 + 0.1*randn()"
-delay = "EXCITATION"
+delay = EXCITATION
 trained = true
 keeps_sign = true
 [[projection]]
@@ -47,14 +49,14 @@ from = "I"
 to = ["E.gi", "I.gi"]
 connect = { rule = "fixed_in_degree", n = 3 }
 weight = "2.7 + 0.4*randn()"
-delay = "INHIBITION"
+delay = INHIBITION
 trained = true
 [[projection]]
 from = "in"
 to = ["E.ge", "I.ge"]
 connect = { rule = "all_to_all" }
 weight = "0.5*randn()"
-delay = "INPUT"
+delay = INPUT
 trained = true
 keeps_sign = true
 [[projection]]
@@ -62,21 +64,34 @@ from = "I"
 to = "E.v"
 connect = { rule = "fixed_total", n = 30 }
 weight = "-0.2*mV"
-delay = "INHIBITION"
+delay = INHIBITION
 [readout]
 from = "E"
 "#;
 
 /// Delays of 0, of some steps, and of each synapse's own.
-const DELAYS: [[&str; 3]; 4] = [
+const DELAYS: [[&str; 3]; 6] = [
     ["0*ms", "0*ms", "0*ms"],
     ["0.2*ms", "0.1*ms + 0.2*ms*rand()", "0*ms"],
     ["0.1*ms + 0.2*ms*rand()", "0.2*ms", "0.3*ms*rand()"],
     ["1.5*ms", "0.8*ms", "0.5*ms"],
+    // Learned ones: spikes spread out over as many steps as there are, over some, and over none.
+    [
+        "{ learned = \"0.3*ms*rand()\", most = \"0.3*ms\", spread = \"0.3*ms\" }",
+        "0.1*ms",
+        "{ learned = \"0.2*ms*rand()\", most = \"0.2*ms\", spread = \"0.13*ms\" }",
+    ],
+    [
+        "{ learned = \"0.1*ms + 0.2*ms*rand()\", most = \"0.3*ms\", spread = 0 }",
+        "{ learned = \"0.2*ms*rand()\", most = \"0.2*ms\", spread = 0 }",
+        "0.3*ms*rand()",
+    ],
 ];
 
 fn text([excitation, inhibition, input]: [&str; 3], file: &str) -> Network {
-    let text = COBA.replace("EXCITATION", excitation).replace("INHIBITION", inhibition).replace("INPUT", input);
+    let quoted = |delay: &str| if delay.starts_with('{') { delay.to_owned() } else { format!("\"{delay}\"") };
+    let text = COBA.replace("EXCITATION", &quoted(excitation)).replace("INHIBITION", &quoted(inhibition));
+    let text = text.replace("INPUT", &quoted(input));
     Network::parse(&text.replace("FILE", file)).unwrap()
 }
 
@@ -149,7 +164,8 @@ fn how_a_scan_is_cut_up_makes_no_difference() {
                 ..Tuning::of(20, Kind::Double)
             };
             let start = net.init_state(20, ON);
-            let done = scan_tuned(&net, &Shared::new(0.1), &Inputs::of_steps(&xs), start, &mut Tap::none(), tuning);
+            let sha = Shared::new(0.1).in_phase(Phase::Fit);
+            let done = scan_tuned(&net, &sha, &Inputs::of_steps(&xs), start, &mut Tap::none(), tuning);
             let (ys, _) = done.unwrap();
             assert!(ys.sum(Kind::Double).double_value(&[]) > 100.0);
             let weights = Rng::new(2, "w").tensor(&ys.size(), ON, Rng::normal);
@@ -224,11 +240,7 @@ fn weights_keep_their_sign() {
 #[test]
 fn what_cannot_be_trained_is_refused() {
     let refusal = |from: &str, to: &str, output: &str| {
-        let text = COBA
-            .replace("EXCITATION", "0*ms")
-            .replace("INHIBITION", "0*ms")
-            .replace("INPUT", "0*ms")
-            .replace("FILE", "");
+        let text = COBA.replace("EXCITATION", "0").replace("INHIBITION", "0").replace("INPUT", "0").replace("FILE", "");
         let network = Network::parse(&text.replace(from, to)).unwrap();
         let mut params = Params::new(3, ON);
         PopulationNetwork::new(&mut params.at("net"), &network, output, 5, &no_files).unwrap_err().to_string()

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bd_core::kernel::numbers_of;
-use bd_core::{Error, ParamPath, Result};
+use bd_core::{Error, ParamPath, Phase, Result};
 use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
 use bd_networks::{Each, Edges, Projection};
 use tch::Tensor;
 
+use super::delays::LearnedDelays;
 use super::{EdgeFiles, refused};
 
 /// A projection that was drawn.
@@ -25,13 +26,25 @@ pub(super) struct Wiring {
     /// The signs that the weights keep, if they do.
     sign: Option<Tensor>,
     sizes: [i64; 2],
+    travel: Travel,
+}
+
+/// How long spikes travel.
+#[derive(Debug)]
+enum Travel {
     /// By delay.
-    groups: Vec<Group>,
+    Fixed(Vec<Group>),
+    Learned {
+        delays: LearnedDelays,
+        /// All synapses.
+        all: Group,
+    },
 }
 
 /// Synapses of one delay.
 #[derive(Debug)]
 struct Group {
+    /// In steps. Of all synapses of a projection that learns, nothing.
     delay: i64,
     /// Their numbers.
     synapses: Tensor,
@@ -60,7 +73,15 @@ impl Wiring {
         let sign = (projection.trained && projection.keeps_sign)
             .then(|| Tensor::from_slice(&weights).sign().to_kind(kind).to_device(device));
         let sizes = projection.sizes.map(|n| n as i64);
-        let groups = Group::all(&edges, sizes).into_iter().map(|group| group.on(device)).collect();
+        let travel = match &projection.learned_delay {
+            None => Travel::Fixed(Group::by_delay(&edges, sizes).into_iter().map(|group| group.on(device)).collect()),
+            Some(learned) => {
+                let delays_ms = projection.delays_ms(dt_ms, seed, files).map_err(|error| refused(&error))?;
+                let delays_ms: Vec<f64> = (0..edges.len()).map(|synapse| delays_ms.get(synapse)).collect();
+                let delays = LearnedDelays::new(&mut path, learned, &delays_ms, dt_ms)?;
+                Travel::Learned { delays, all: Group::whole(&edges, sizes).on(device) }
+            }
+        };
         let delays = match edges.delays {
             Each::Same(delay) => Delays::Same(delay),
             Each::Own(delays) => Delays::Own(delays),
@@ -75,13 +96,24 @@ impl Wiring {
             theta,
             sign,
             sizes,
-            groups,
+            travel,
         })
     }
 
     /// Steps whose outputs are on their way through it.
     pub(super) fn memory(&self) -> i64 {
-        self.synapses.delays.bounds().map_or(0, |[_, most]| i64::from(most) + 1)
+        match &self.travel {
+            Travel::Fixed(_) => self.synapses.delays.bounds().map_or(0, |[_, most]| i64::from(most) + 1),
+            Travel::Learned { delays, .. } => delays.longest_lag(),
+        }
+    }
+
+    /// Delays that are learned, in steps, `[synapses]`, float64.
+    pub(super) fn learned_steps(&self) -> Option<Tensor> {
+        match &self.travel {
+            Travel::Fixed(_) => None,
+            Travel::Learned { delays, .. } => Some(delays.steps().detach()),
+        }
     }
 
     /// What a spike adds, `[synapses]`, in the graph.
@@ -92,44 +124,70 @@ impl Wiring {
         }
     }
 
-    /// By delay the weights `[from, to]`, in the graph.
-    pub(super) fn matrices(&self) -> impl Iterator<Item = (i64, Tensor)> {
+    /// By delay in steps the weights `[from, to]`, in the graph.
+    pub(super) fn matrices(&self, phase: Phase) -> Vec<(i64, Tensor)> {
         let weights = self.weights();
-        self.groups.iter().map(move |group| {
-            let numbers = weights.index_select(0, &group.synapses);
-            let [from, to] = self.sizes;
-            let matrix = numbers.new_zeros([from * to], (numbers.kind(), numbers.device()));
-            (group.delay, matrix.index_add(0, &group.places, &numbers).reshape([from, to]))
-        })
+        match &self.travel {
+            Travel::Fixed(groups) => {
+                groups.iter().map(|group| (group.delay, group.matrix(&weights, self.sizes))).collect()
+            }
+            Travel::Learned { delays, all } => {
+                let of_lag = |lag| (lag - 1, all.matrix(&(&weights * delays.part(phase, lag)), self.sizes));
+                (1..=delays.longest_lag()).map(of_lag).collect()
+            }
+        }
     }
 
-    /// For the kernel, with weights that it copies.
-    pub(super) fn projection(&self, weights: &Tensor) -> Option<Wired> {
-        Some(Wired {
-            from: self.from,
-            to: self.to,
-            target: self.target,
-            synapses: Arc::clone(&self.synapses),
-            weights: numbers_of(weights)?,
-            trained: self.trained,
-        })
+    /// For the kernel, and the weights by its synapses, in the graph, which it copies.
+    pub(super) fn projection(&self, phase: Phase) -> Option<(Wired, Tensor)> {
+        let weights = self.weights();
+        let (synapses, weights, trained) = match (&self.travel, phase) {
+            (Travel::Fixed(_), _) => (Arc::clone(&self.synapses), weights, self.trained),
+            (Travel::Learned { delays, .. }, Phase::Predict) => (delays.rounded(&self.synapses), weights, self.trained),
+            (Travel::Learned { delays, .. }, Phase::Fit) => {
+                let (synapses, weights) = delays.spread_out(&self.synapses, &weights);
+                (synapses, weights, true)
+            }
+        };
+        let Self { from, to, target, .. } = *self;
+        Some((Wired { from, to, target, synapses, weights: numbers_of(&weights)?, trained }, weights))
+    }
+
+    /// After so many updates of the parameters.
+    pub(super) fn after_update(&self, updates: u64) {
+        if let Travel::Learned { delays, .. } = &self.travel {
+            delays.after_update(updates);
+        }
     }
 }
 
 impl Group {
-    fn all(edges: &Edges<f64>, [_, to]: [i64; 2]) -> Vec<Self> {
+    fn by_delay(edges: &Edges<f64>, sizes: [i64; 2]) -> Vec<Self> {
         let delays: BTreeSet<u16> = (0..edges.len()).map(|synapse| edges.delays.get(synapse)).collect();
+        let of_delay =
+            |delay: u16| Self::of(edges, sizes, i64::from(delay), |synapse| edges.delays.get(synapse) == delay);
+        delays.into_iter().map(of_delay).collect()
+    }
+
+    fn whole(edges: &Edges<f64>, sizes: [i64; 2]) -> Self {
+        Self::of(edges, sizes, 0, |_| true)
+    }
+
+    /// The synapses for which `is_own`.
+    fn of(edges: &Edges<f64>, [_, to]: [i64; 2], delay: i64, is_own: impl Fn(usize) -> bool) -> Self {
         let rows =
             edges.begins.windows(2).zip(0i64..).flat_map(|(row, source)| (row[0]..row[1]).map(move |at| (at, source)));
-        let rows: Vec<(usize, i64)> = rows.collect();
-        let of_delay = |delay: u16| {
-            let own = rows.iter().filter(|(synapse, _)| edges.delays.get(*synapse) == delay);
-            let place = |(synapse, source): &(usize, i64)| source * to + i64::from(edges.targets[*synapse]);
-            let (synapses, places): (Vec<i64>, Vec<i64>) = own.map(|own| (own.0 as i64, place(own))).unzip();
-            let (synapses, places) = (Tensor::from_slice(&synapses), Tensor::from_slice(&places));
-            Self { delay: i64::from(delay), synapses, places }
-        };
-        delays.into_iter().map(of_delay).collect()
+        let place = |(synapse, source): (usize, i64)| source * to + i64::from(edges.targets[synapse]);
+        let own = rows.filter(|(synapse, _)| is_own(*synapse));
+        let (synapses, places): (Vec<i64>, Vec<i64>) = own.map(|own| (own.0 as i64, place(own))).unzip();
+        Self { delay, synapses: Tensor::from_slice(&synapses), places: Tensor::from_slice(&places) }
+    }
+
+    /// Of the weights of all synapses its own, as a matrix `[from, to]`, in the graph.
+    fn matrix(&self, weights: &Tensor, [from, to]: [i64; 2]) -> Tensor {
+        let numbers = weights.index_select(0, &self.synapses);
+        let matrix = numbers.new_zeros([from * to], (numbers.kind(), numbers.device()));
+        matrix.index_add(0, &self.places, &numbers).reshape([from, to])
     }
 
     fn on(self, device: tch::Device) -> Self {

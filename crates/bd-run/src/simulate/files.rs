@@ -24,7 +24,7 @@ struct Synapses {
 
 /// Synapses and spikes that a network names, by the name of the file as it stands there.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(crate) struct Files {
     folder: PathBuf,
     synapses: BTreeMap<String, Synapses>,
     trains: BTreeMap<String, Train>,
@@ -33,6 +33,19 @@ pub(super) struct Files {
 impl Files {
     /// Reads all of them once. Names are relative to `folder`.
     pub(super) fn read(network: &Network, folder: &Path) -> Result<Self> {
+        let mut files = Self::of_synapses(network, folder)?;
+        for population in &network.populations {
+            let Source::Input { file: Some(file) } = &population.source else { continue };
+            if !files.trains.contains_key(file) {
+                let train = train(&files.path(file))?;
+                files.trains.insert(file.clone(), train);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reads those of synapses once.
+    pub(crate) fn of_synapses(network: &Network, folder: &Path) -> Result<Self> {
         let mut files = Self { folder: folder.to_path_buf(), synapses: BTreeMap::new(), trains: BTreeMap::new() };
         for projection in &network.projections {
             let Connect::FromFile { file } = &projection.connect else { continue };
@@ -51,13 +64,6 @@ impl Files {
                 return Err(Error::bad_file(path, reason));
             }
         }
-        for population in &network.populations {
-            let Source::Input { file: Some(file) } = &population.source else { continue };
-            if !files.trains.contains_key(file) {
-                let train = train(&files.path(file))?;
-                files.trains.insert(file.clone(), train);
-            }
-        }
         Ok(files)
     }
 
@@ -66,7 +72,7 @@ impl Files {
     }
 
     /// Synapses of a file.
-    pub(super) fn edges(&self, file: &str) -> Option<&EdgeList> {
+    pub(crate) fn edges(&self, file: &str) -> Option<&EdgeList> {
         self.synapses.get(file).map(|synapses| &synapses.list)
     }
 

@@ -12,7 +12,7 @@
 //! states after each step, at the times `(k + 1) dt`.
 
 mod config;
-mod files;
+pub(crate) mod files;
 mod report;
 mod write;
 

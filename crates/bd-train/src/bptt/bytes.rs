@@ -1,7 +1,7 @@
 //! [`Bptt::bytes`]: what an update takes of memory, before it is made.
 
 use bd_core::kernel::{ScanBytes, ScanOf, scan_bytes};
-use bd_core::{Inputs, System};
+use bd_core::{Inputs, Phase, System};
 use tch::Device;
 
 use super::Bptt;
@@ -95,7 +95,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         let in_piece = |all: usize| (all as f64 * steps as f64 / batch.steps as f64).ceil() as usize;
         let spikes = batch.spikes.map(in_piece);
         let scan = ScanOf { steps, samples: batch.samples, kind, spikes, record: true, wants_input_gradient: false };
-        let bytes = scan_bytes(self.system, &self.sha, &scan)?;
+        let bytes = scan_bytes(self.system, &self.sha.in_phase(Phase::Fit), &scan)?;
 
         let list = |spikes: usize| spikes.min(1 << 40) * size_of::<bd_core::Spike>();
         let dense = batch.steps.saturating_mul(batch.samples).min(1 << 40) * self.system.n_in() as usize * size;

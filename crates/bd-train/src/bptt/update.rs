@@ -115,6 +115,7 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             Some(loss) => self.apply_unseen(step, &loss, &sum)?,
             None => self.apply(step, loss, sum)?,
         }
+        tch::no_grad(|| self.system.after_update(step));
         self.pending.get_mut().outputs = last;
         Ok(step)
     }

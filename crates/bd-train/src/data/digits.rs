@@ -20,7 +20,7 @@ use std::f64::consts::PI;
 use bd_core::{Result, Rng, portable, setting};
 use tch::Tensor;
 
-use super::Events;
+use super::{Events, LabelledEvents};
 
 /// Settings of the data.
 ///
@@ -100,7 +100,7 @@ impl Digits {
 
     /// So many samples of a part, whose name tells its samples from those of other parts, with their labels, int64: as many of each
     /// class, or one more. The first samples of more are the same.
-    pub fn draw(&self, part: &str, count: usize) -> Result<(Events, Tensor)> {
+    pub fn draw(&self, part: &str, count: usize) -> Result<LabelledEvents> {
         self.check()?;
         setting::at_least(&format!("the number of samples of {part}"), count, 1)?;
         let templates: Vec<_> = (0..self.classes.div_ceil(2)).map(|pair| self.template(pair)).collect();

@@ -21,6 +21,9 @@ pub struct Events {
     offsets: Vec<usize>,
 }
 
+/// Spikes of several samples and their labels, int64 `[sample]`.
+pub type LabelledEvents = (Events, Tensor);
+
 /// Events in steps.
 #[derive(Debug, Clone)]
 pub struct Binned {

@@ -1,14 +1,16 @@
 //! The text of a network that a configuration names or has.
 
 use std::fs;
+use std::path::Path;
 
 use bd_core::{Error, Result};
 use bd_models::WrittenNetwork;
-use bd_networks::NetworkText;
+use bd_networks::{Connect, NetworkText, located};
 use serde_json::Value;
 
 use super::alternatives;
 use crate::config::overlay::{overlay, typed};
+use crate::simulate::files::Files;
 
 /// Where it stands.
 const PLACE: &str = "model.network";
@@ -36,12 +38,35 @@ pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Option<WrittenNet
     }
 }
 
-/// A file, which is checked, so that what is wrong is named by its line.
+/// More synapses of a file would make a configuration of more than 100 MB.
+const MOST_LISTED: usize = 1_000_000;
+
+/// A file, which is checked, so that what is wrong is named by its line. Synapses of files that it names are put in their place, so that the
+/// configuration has all of the network.
 fn read(file: &str) -> Result<Value> {
     let refuse = |reason: String| Error::Config(format!("{file}: {reason}"));
     let toml = fs::read_to_string(file).map_err(|error| refuse(format!("cannot be read: {error}")))?;
     let written = WrittenNetwork::parse(&toml).map_err(|error| refuse(error.to_string()))?;
-    Ok(serde_json::to_value(NetworkText::from(written)).expect("it is JSON"))
+    let network = written.network().clone();
+    let files = Files::of_synapses(&network, Path::new(file).parent().unwrap_or(Path::new("")))?;
+    // As they will be made, for what does not fit the populations.
+    let edges = |name: &str| files.edges(name).cloned().ok_or_else(|| "it was not read".to_owned());
+    for projection in network.projections.iter().filter(|of| matches!(of.connect, Connect::FromFile { .. })) {
+        projection.edges::<f32>(network.dt_ms, 0, &edges).map_err(|error| refuse(located(&toml, error).to_string()))?;
+    }
+    let mut text = NetworkText::from(written);
+    for projection in &mut text.projection {
+        let Connect::FromFile { file } = &projection.connect else { continue };
+        let list = files.edges(file).cloned().unwrap_or_default();
+        if list.sources.len() > MOST_LISTED {
+            return Err(refuse(format!(
+                "{file} has {} synapses; a network that is trained has at most {MOST_LISTED} of a file",
+                list.sources.len()
+            )));
+        }
+        projection.connect = Connect::Listed(list);
+    }
+    Ok(serde_json::to_value(text).expect("it is JSON"))
 }
 
 #[cfg(test)]
@@ -65,6 +90,27 @@ mod tests {
         weight = 2
         trained = true
     "#;
+
+    /// Those of a file stand in the configuration, so that it has no need of the file.
+    #[test]
+    fn synapses_of_a_file_are_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let text = NETWORK.replace("\"all_to_all\"", "\"from_file\", file = \"edges.csv\"");
+        fs::write(path("net.toml"), text).unwrap();
+        fs::write(path("edges.csv"), "source,target,delay_ms\n2,4,1\n0,1,0.5\n").unwrap();
+        let found = read(&path("net.toml")).unwrap();
+        let listed =
+            json!({"rule": "listed", "source": [2, 0], "target": [4, 1], "weight": null, "delay_ms": [1.0, 0.5]});
+        assert_eq!(found["projection"][0]["connect"], listed);
+        fs::remove_file(path("edges.csv")).unwrap();
+        let again = meant("snn", &mut [json!({"model": {"network": found}})]).unwrap().unwrap();
+        let edges = again.network().projections[0].edges::<f64>(0.5, 0, &|_| Err("no file".into())).unwrap();
+        assert_eq!((&edges.begins[..], &edges.targets[..]), (&[0, 1, 1, 2][..], &[1, 4][..]));
+        fs::write(path("edges.csv"), "source,target\n3,1\n").unwrap();
+        let error = read(&path("net.toml")).unwrap_err().to_string();
+        assert!(error.contains("edges.csv: synapse 1 has the source 3, and there are 3 neurons"), "{error}");
+    }
 
     #[test]
     fn the_strongest_text_counts_and_what_is_set_in_it() {
