@@ -13,6 +13,9 @@ use crate::predict::predict;
 /// Which output stands for a sequence where there is one target of numbers for each.
 pub const OF_SEQUENCE: OverTime = OverTime::Last;
 
+const ONE_LABEL: &str = "over is every, but a sequence has one label";
+const LABELS_OF_STEPS: &str = "every step has a label, so that over must be every";
+
 /// A loss, of the outputs at all steps or of one output for each sequence. It is the [`Objective`] of a training, and
 /// [`evaluate`](Self::evaluate) judges a trained model by it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,21 +32,23 @@ impl Criterion {
         let over = over(loss);
         check(loss, targets.are_labels())?;
         match targets {
-            Targets::Labels { .. } if over == Some(OverTime::Every) => {
-                refused(loss, "over is every, but a sequence has one label")
-            }
-            Targets::LabelsOfSteps { .. } if over != Some(OverTime::Every) => {
-                refused(loss, "every step has a label, so that over must be every")
-            }
+            Targets::Labels { .. } if over == Some(OverTime::Every) => refused(loss, ONE_LABEL),
+            Targets::LabelsOfSteps { .. } if over != Some(OverTime::Every) => refused(loss, LABELS_OF_STEPS),
             Targets::Vectors { .. } => Ok(Self::Sequences(OfSequence { loss, over: OF_SEQUENCE })),
             _ => Ok(Self::Steps(loss)),
         }
     }
 
-    /// For a task whose usual loss is `usual`, see [`Task::loss`](crate::Task::loss). Fails if one is of labels and the other is not.
+    /// For a task whose usual loss is `usual`, see [`Task::loss`](crate::Task::loss). Fails if one is of labels and the other is not, or one of
+    /// labels of steps.
     pub fn for_task(loss: Loss, usual: Loss) -> Result<Self> {
         check(loss, over(usual).is_some())?;
-        Ok(Self::Steps(loss))
+        let every = |loss: Loss| over(loss) == Some(OverTime::Every);
+        match (every(loss), every(usual)) {
+            (true, false) => refused(loss, ONE_LABEL),
+            (false, true) => refused(loss, LABELS_OF_STEPS),
+            _ => Ok(Self::Steps(loss)),
+        }
     }
 
     /// What is compared with targets, of outputs `[batch, time, n]`: scores `[batch, n]`, or all outputs as they are, or the

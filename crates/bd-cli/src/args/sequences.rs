@@ -76,7 +76,8 @@ pub(crate) struct Learning {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rnn {
-    /// Task to learn, drawn anew for every update: integration, decision or flip_flop [default: integration]
+    /// Task to learn, drawn anew for every update: integration, decision, flip_flop, or one of trials with a decision at their end:
+    /// perceptual_decision, context_decision, delayed_match [default: integration]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
     /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test, or with x and y, of which a part is for testing: x

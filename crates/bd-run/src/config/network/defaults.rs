@@ -120,7 +120,7 @@ fn common(job: &str) -> NetworkConfig {
 fn of_task(common: NetworkConfig, task: &Task) -> NetworkConfig {
     let config = NetworkConfig {
         dt: task.usual_dt(),
-        data: NetworkData { task: Some(*task), ..common.data.clone() },
+        data: NetworkData { task: Some(task.clone()), ..common.data.clone() },
         model: Model::Rate(RateNetConfig { n_in: task.n_in(), n_out: task.n_out(), ..RateNetConfig::default() }),
         loss: task.loss(),
         updates: Some(3000),
