@@ -3,7 +3,7 @@
 use bd_core::{Error, Result};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::trial::{FIXATE, Trial};
 
@@ -65,9 +65,9 @@ impl Decisions {
     /// Of scores `[trial, time, class]`, with the names of the kinds of evidence. Fails if there are not as many scores as trials, or none.
     pub fn new(scores: &Tensor, trials: &[Trial], evidence: &[&str]) -> Result<Self> {
         let size = scores.size();
-        let [count, time, classes] = match size[..] {
-            [count, time, classes] if count == trials.len() as i64 && count > 0 && classes > 2 => {
-                [count, time, classes]
+        let [time, classes] = match size[..] {
+            [count, time, classes] if count == trials.len() as i64 && count > 0 && time > 0 && classes > 2 => {
+                [time, classes]
             }
             _ => {
                 let expected = format!("[{}, time, classes], of one trial and three classes at least", trials.len());
@@ -79,7 +79,7 @@ impl Decisions {
             let decision = steps.get(trial.decision.clone()).unwrap_or_default();
             decision.iter().copied().find(|class| *class != FIXATE).unwrap_or(FIXATE)
         };
-        let choices: Vec<i64> = trials.iter().zip(taken.chunks(time.max(1) as usize)).map(choice).collect();
+        let choices: Vec<i64> = trials.iter().zip(taken.chunks(time as usize)).map(choice).collect();
         let share = |of: &dyn Fn(&Trial, i64) -> bool, among: &dyn Fn(&Trial) -> bool| {
             let all = || trials.iter().zip(&choices).filter(|(trial, _)| among(trial));
             let count = all().count();
@@ -88,7 +88,9 @@ impl Decisions {
         let is_right = |trial: &Trial, choice: i64| choice == trial.right;
         let mut confusion = vec![vec![0; classes as usize]; classes as usize];
         for (trial, choice) in trials.iter().zip(&choices) {
-            confusion[trial.right as usize][*choice as usize] += 1;
+            let row = usize::try_from(trial.right).ok().and_then(|right| confusion.get_mut(right));
+            let cell = row.and_then(|row| row.get_mut(*choice as usize));
+            cell.into_iter().for_each(|count| *count += 1);
         }
         Ok(Self {
             right: share(&is_right, &|_| true).unwrap_or(0.0),
@@ -127,8 +129,9 @@ impl Decisions {
     /// `choice` and `right` `[trial]`, `evidence` `[trial, kind]`.
     pub fn arrays(&self, trials: &[Trial]) -> Vec<(String, Tensor)> {
         let right: Vec<i64> = trials.iter().map(|trial| trial.right).collect();
-        let evidence: Vec<f64> = trials.iter().flat_map(|trial| trial.evidence.iter().copied()).collect();
-        let evidence = Tensor::from_slice(&evidence).to_kind(Kind::Double).reshape([trials.len() as i64, -1]);
+        let kinds = trials.iter().map(|trial| trial.evidence.len()).min().unwrap_or(0);
+        let evidence: Vec<f64> = trials.iter().flat_map(|trial| trial.evidence[..kinds].iter().copied()).collect();
+        let evidence = Tensor::from_slice(&evidence).reshape([trials.len() as i64, kinds as i64]);
         vec![
             ("choice".into(), Tensor::from_slice(&self.choices)),
             ("right".into(), Tensor::from_slice(&right)),
@@ -139,13 +142,13 @@ impl Decisions {
 
 fn psychometric(name: &str, kind: usize, trials: &[Trial], choices: &[i64]) -> Psychometric {
     // -0 and 0 are one strength.
-    let of = |trial: &Trial| trial.evidence[kind] + 0.0;
-    let mut found: Vec<f64> = trials.iter().map(of).collect();
+    let of = |trial: &Trial| trial.evidence.get(kind).map(|evidence| evidence + 0.0);
+    let mut found: Vec<f64> = trials.iter().filter_map(of).collect();
     found.sort_by(f64::total_cmp);
     found.dedup();
     let level = |evidence: f64| {
         let of_level: Vec<(&Trial, i64)> =
-            trials.iter().zip(choices.iter().copied()).filter(|(trial, _)| of(trial) == evidence).collect();
+            trials.iter().zip(choices.iter().copied()).filter(|(trial, _)| of(trial) == Some(evidence)).collect();
         let count = |which: &dyn Fn(&Trial, i64) -> bool| {
             of_level.iter().filter(|(trial, choice)| which(trial, *choice)).count()
         };

@@ -130,7 +130,7 @@ fn a_batch_is_a_function_of_seed_and_number() {
 #[test]
 fn tasks_are_read_back() {
     for task in Task::all() {
-        let value = serde_json::to_value(task).unwrap();
+        let value = serde_json::to_value(&task).unwrap();
         assert_eq!(value["name"], task.name());
         assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
     }

@@ -47,7 +47,7 @@ fn perceptual_decisions_are_neurogyms() {
     assert_eq!(trials(&Task::PerceptualDecision(periods), 1, 55.0)[0].2.decision, 13..15);
 }
 
-/// 3, 7 (of 7.5), the delay and 1 steps; the modality that counts decides.
+/// 3, 7 (of 7.5), the delay (less than 30, and padding up to it) and 1 steps; the modality that counts decides.
 #[test]
 fn context_decisions_are_neurogyms() {
     let task = ContextDecision { noise: 0.0, ..ContextDecision::default() };
@@ -57,10 +57,10 @@ fn context_decisions_are_neurogyms() {
     let lengths = Vec::<i64>::try_from(lengths.lengths().unwrap()).unwrap();
     let mut contexts = 0.0;
     for ((x, y, trial), length) in all.iter().zip(&lengths) {
-        assert_eq!((x.len(), trial.decision.end as i64), (40, *length));
+        assert_eq!((x.len(), trial.decision.end as i64), (41, *length));
         let delay = length - 3 - 7 - 1;
         assert!((3..=29).contains(&delay), "{delay}");
-        let right: Vec<i64> = (0..40).map(|t| if t == length - 1 { trial.right } else { 0 }).collect();
+        let right: Vec<i64> = (0..41).map(|t| if t == length - 1 { trial.right } else { 0 }).collect();
         assert_eq!(*y, right);
         let context = usize::from(x[0][6] == 1.0);
         contexts += context as f64;
