@@ -285,7 +285,10 @@ fn sample(report: &NetworkReport, pictured: &Pictured, i: usize, title: String) 
         }
         Found::LabelsOfSteps => {
             let row = |t: &Tensor| rows(&t.unsqueeze(1), 1);
-            (row(&found.targets.get(sample))?, row(&found.outputs.get(sample).argmax(-1, false))?)
+            // A step whose label does not count is a gap.
+            let mut labels = row(&found.targets.get(sample))?;
+            labels.iter_mut().flatten().filter(|label| **label < 0.0).for_each(|label| *label = f64::NAN);
+            (labels, row(&found.outputs.get(sample).argmax(-1, false))?)
         }
         Found::Labels | Found::Vectors => (Vec::new(), Vec::new()),
     };

@@ -4,7 +4,7 @@ use bd_core::{Error, Result, Rng, portable, setting};
 use serde::{Deserialize, Serialize};
 
 use super::Drawn;
-use super::trial::{Sheet, check_coherences, check_periods, choose, ring, steps_of, steps_of_all};
+use super::trial::{Judged, Sheet, check_coherences, check_periods, choose, ring, steps_of, steps_of_all};
 
 /// A decision by one of two modalities that are shown together, while a context says which one counts (Mante et al. 2013, "Context-dependent computation by
 /// recurrent dynamics in prefrontal cortex"), in the form of NeuroGym 2.3's `ContextDecisionMaking` with `use_expl_context`.
@@ -21,6 +21,7 @@ use super::trial::{Sheet, check_coherences, check_periods, choose, ring, steps_o
 /// |---|---|---|
 /// | `coherences` | 5, 15, 50 | from 0 to 100, in percent |
 /// | `noise` | 1 | from 0 |
+/// | `judged` | `fixation_and_decision` | `fixation_and_decision`, `all`: the steps that the loss counts |
 /// | `fixation_ms`, `stimulus_ms`, `decision_ms` | 300, 750, 100 | from 0; the decision has a step at least |
 /// | `delay_mean_ms` | 600 | above 0 |
 /// | `delay_min_ms`, `delay_max_ms` | 300, 3000 | from 0, in this order |
@@ -30,6 +31,7 @@ use super::trial::{Sheet, check_coherences, check_periods, choose, ring, steps_o
 pub struct ContextDecision {
     pub coherences: Vec<f64>,
     pub noise: f64,
+    pub judged: Judged,
     pub fixation_ms: f64,
     pub stimulus_ms: f64,
     pub delay_mean_ms: f64,
@@ -43,6 +45,7 @@ impl Default for ContextDecision {
         Self {
             coherences: vec![5.0, 15.0, 50.0],
             noise: 1.0,
+            judged: Judged::default(),
             fixation_ms: 300.0,
             stimulus_ms: 750.0,
             delay_mean_ms: 600.0,
@@ -114,6 +117,6 @@ impl ContextDecision {
         sheet.show(&(0..decision.end), 5 + context, 1.0);
         let signed = |class: i64, coherence: f64| if class == 1 { coherence } else { -coherence };
         let evidence = vec![signed(right, coherences[context]), signed(other, coherences[1 - context])];
-        sheet.decide(decision, right, evidence);
+        sheet.decide(self.judged, fixation, decision, right, evidence);
     }
 }

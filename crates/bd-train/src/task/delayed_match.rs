@@ -4,7 +4,7 @@ use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 
 use super::Drawn;
-use super::trial::{Sheet, check_periods, choose, ring, steps_of, steps_of_all};
+use super::trial::{Judged, Sheet, check_periods, choose, ring, steps_of, steps_of_all};
 
 /// Delayed match to sample: whether a test stimulus is the one that was shown before a delay (Miller, Erickson and Desimone 1996), in the form of NeuroGym
 /// 2.3's `DelayMatchSample`.
@@ -18,12 +18,14 @@ use super::trial::{Sheet, check_periods, choose, ring, steps_of, steps_of_all};
 /// | field | default | range |
 /// |---|---|---|
 /// | `noise` | 1 | from 0 |
+/// | `judged` | `fixation_and_decision` | `fixation_and_decision`, `all`: the steps that the loss counts |
 /// | `fixation_ms`, `sample_ms`, `delay_ms`, `test_ms`, `decision_ms` | 300, 500, 1000, 500, 900 | from 0; the decision has a step at least |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct DelayedMatch {
     pub noise: f64,
+    pub judged: Judged,
     pub fixation_ms: f64,
     pub sample_ms: f64,
     pub delay_ms: f64,
@@ -33,7 +35,15 @@ pub struct DelayedMatch {
 
 impl Default for DelayedMatch {
     fn default() -> Self {
-        Self { noise: 1.0, fixation_ms: 300.0, sample_ms: 500.0, delay_ms: 1000.0, test_ms: 500.0, decision_ms: 900.0 }
+        Self {
+            noise: 1.0,
+            judged: Judged::default(),
+            fixation_ms: 300.0,
+            sample_ms: 500.0,
+            delay_ms: 1000.0,
+            test_ms: 500.0,
+            decision_ms: 900.0,
+        }
     }
 }
 
@@ -63,7 +73,7 @@ impl DelayedMatch {
         let sample: i64 = choose(rng, &[1, 2]);
         let shown = [sample, if right == 1 { sample } else { 3 - sample }];
         let mut sheet = Sheet::new(drawn, Self::CHANNELS, self.steps(dt_ms));
-        let _fixation = sheet.period(steps_of(self.fixation_ms, dt_ms));
+        let fixation = sheet.period(steps_of(self.fixation_ms, dt_ms));
         let first = sheet.period(steps_of(self.sample_ms, dt_ms));
         let _delay = sheet.period(steps_of(self.delay_ms, dt_ms));
         let second = sheet.period(steps_of(self.test_ms, dt_ms));
@@ -75,6 +85,6 @@ impl DelayedMatch {
         }
         let decision = sheet.period(steps_of(self.decision_ms, dt_ms));
         sheet.show(&(0..decision.start), 0, 1.0);
-        sheet.decide(decision, right, vec![if right == 1 { 1.0 } else { -1.0 }]);
+        sheet.decide(self.judged, fixation, decision, right, vec![if right == 1 { 1.0 } else { -1.0 }]);
     }
 }

@@ -24,7 +24,7 @@ pub use self::delayed_match::DelayedMatch;
 pub use self::flip_flop::FlipFlop;
 pub use self::integration::Integration;
 pub use self::perceptual_decision::PerceptualDecision;
-pub use self::trial::{FIXATE, Trial};
+pub use self::trial::{FIXATE, Judged, Trial};
 use crate::data::Examples;
 use crate::loss::{Loss, OverTime};
 

@@ -4,7 +4,7 @@ use bd_core::{Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 
 use super::Drawn;
-use super::trial::{Sheet, check_coherences, check_periods, choose, ring, steps_of, steps_of_all};
+use super::trial::{Judged, Sheet, check_coherences, check_periods, choose, ring, steps_of, steps_of_all};
 
 /// Which of two noisy stimuli is stronger, said after they have ended: the task with moving dots (Britten et al. 1992), in the form of NeuroGym 2.3's
 /// `PerceptualDecisionMaking`.
@@ -21,6 +21,7 @@ use super::trial::{Sheet, check_coherences, check_periods, choose, ring, steps_o
 /// |---|---|---|
 /// | `coherences` | 0, 6.4, 12.8, 25.6, 51.2 | from 0 to 100, in percent |
 /// | `noise` | 1 | from 0 |
+/// | `judged` | `fixation_and_decision` | `fixation_and_decision`, `all`: the steps that the loss counts |
 /// | `fixation_ms`, `stimulus_ms`, `delay_ms`, `decision_ms` | 100, 2000, 0, 100 | from 0; the decision has a step at least |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +29,7 @@ use super::trial::{Sheet, check_coherences, check_periods, choose, ring, steps_o
 pub struct PerceptualDecision {
     pub coherences: Vec<f64>,
     pub noise: f64,
+    pub judged: Judged,
     pub fixation_ms: f64,
     pub stimulus_ms: f64,
     pub delay_ms: f64,
@@ -39,6 +41,7 @@ impl Default for PerceptualDecision {
         Self {
             coherences: vec![0.0, 6.4, 12.8, 25.6, 51.2],
             noise: 1.0,
+            judged: Judged::default(),
             fixation_ms: 100.0,
             stimulus_ms: 2000.0,
             delay_ms: 0.0,
@@ -80,6 +83,6 @@ impl PerceptualDecision {
         sheet.noise(&stimulus, 1..3, self.noise / dt_ms.sqrt(), rng);
         let _delay = sheet.period(steps_of(self.delay_ms, dt_ms));
         let decision = sheet.period(steps_of(self.decision_ms, dt_ms));
-        sheet.decide(decision, right, vec![if right == 1 { coherence } else { -coherence }]);
+        sheet.decide(self.judged, fixation, decision, right, vec![if right == 1 { coherence } else { -coherence }]);
     }
 }

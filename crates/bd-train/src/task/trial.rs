@@ -3,12 +3,26 @@
 use std::ops::Range;
 
 use bd_core::{Error, Result, Rng, setting};
+use serde::{Deserialize, Serialize};
 
 use super::Drawn;
 use crate::data::events::MOST_STEPS;
+use crate::loss::UNCOUNTED;
 
 /// The class of a step in which nothing is to be decided: fixate.
 pub const FIXATE: i64 = 0;
+
+/// Which steps of a trial the loss counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    /// Those of fixation and decision, as Song, Yang and Wang 2016 do: what happens in between is the network's own business. A decision of one step in
+    /// twenty would otherwise be a twentieth of the loss, and many networks learn nothing but to fixate.
+    #[default]
+    FixationAndDecision,
+    /// All of them.
+    All,
+}
 
 /// A trial of a task in which one of two alternatives, the classes 1 and 2, is chosen in the period of the decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,7 +133,17 @@ impl<'a> Sheet<'a> {
     }
 
     /// The trial, all of whose periods are there.
-    pub(super) fn decide(self, decision: Range<usize>, right: i64, evidence: Vec<f64>) {
+    pub(super) fn decide(
+        self,
+        judged: Judged,
+        fixation: Range<usize>,
+        decision: Range<usize>,
+        right: i64,
+        evidence: Vec<f64>,
+    ) {
+        if judged == Judged::FixationAndDecision {
+            self.drawn.labels[self.from + fixation.end..self.from + decision.start].fill(UNCOUNTED);
+        }
         self.drawn.labels[self.from + decision.start..self.from + decision.end].fill(right);
         self.drawn.lengths.push(self.steps as i64);
         self.drawn.trials.push(Trial { right, decision, evidence });

@@ -2,6 +2,7 @@
 //! a network's choices.
 
 use super::*;
+use crate::loss::UNCOUNTED;
 
 const DT: f64 = 100.0;
 
@@ -22,7 +23,11 @@ fn close(found: &[f64], expected: &[f64]) -> bool {
 /// 1, 20, 0 and 1 steps. Coherence 51.2 shows 0.756 and 0.244, 6.4 shows 0.532 and 0.468, and so on: 1/2 +- c/200.
 #[test]
 fn perceptual_decisions_are_neurogyms() {
-    let task = Task::PerceptualDecision(PerceptualDecision { noise: 0.0, ..PerceptualDecision::default() });
+    let task = Task::PerceptualDecision(PerceptualDecision {
+        noise: 0.0,
+        judged: Judged::All,
+        ..PerceptualDecision::default()
+    });
     let shown =
         [(0.0, 0.5, 0.5), (6.4, 0.532, 0.468), (12.8, 0.564, 0.436), (25.6, 0.628, 0.372), (51.2, 0.756, 0.244)];
     let all = trials(&task, 400, DT);
@@ -50,7 +55,7 @@ fn perceptual_decisions_are_neurogyms() {
 /// 3, 7 (of 7.5), the delay (less than 30, and padding up to it) and 1 steps; the modality that counts decides.
 #[test]
 fn context_decisions_are_neurogyms() {
-    let task = ContextDecision { noise: 0.0, ..ContextDecision::default() };
+    let task = ContextDecision { noise: 0.0, judged: Judged::All, ..ContextDecision::default() };
     let all = trials(&Task::ContextDecision(task.clone()), 2000, DT);
     let lengths = task.clone();
     let lengths = Task::ContextDecision(lengths).batch(1, 0, 2000, DT, ON).unwrap();
@@ -97,7 +102,7 @@ fn context_decisions_are_neurogyms() {
 /// 3, 5, 10, 5 and 9 steps.
 #[test]
 fn delayed_matches_are_neurogyms() {
-    let task = Task::DelayedMatch(DelayedMatch { noise: 0.0, ..DelayedMatch::default() });
+    let task = Task::DelayedMatch(DelayedMatch { noise: 0.0, judged: Judged::All, ..DelayedMatch::default() });
     let all = trials(&task, 200, DT);
     for (x, y, trial) in &all {
         assert_eq!((x.len(), trial.decision.clone()), (32, 23..32));
@@ -137,6 +142,18 @@ fn an_ideal_observer_of_perceptual_decisions_is_as_good_as_theory_says() {
     });
     let (variance, n) = (mean(noise.map(|x| x * x)), 20_000.0 * 40.0);
     assert_near("variance of the noise", variance, 0.01, 0.01 * (2.0f64 / n).sqrt());
+}
+
+/// Steps between fixation and decision have no label that counts; the inputs are the same.
+#[test]
+fn what_is_between_fixation_and_decision_is_not_judged() {
+    let all = |task: &Task| trials(task, 3, DT);
+    let default = PerceptualDecision::default();
+    let judged = all(&Task::PerceptualDecision(PerceptualDecision { judged: Judged::All, ..default.clone() }));
+    for ((x, y, trial), whole) in all(&Task::PerceptualDecision(default)).into_iter().zip(judged) {
+        assert_eq!(y, [&[0][..], &[UNCOUNTED; 20], &[trial.right]].concat());
+        assert_eq!((x, trial), (whole.0, whole.2));
+    }
 }
 
 fn trial(right: i64, evidence: f64) -> Trial {
