@@ -43,6 +43,7 @@ pub fn figure(title: &str, choice: &str, curves: &[Curve<'_>]) -> Figure {
         x_label,
         panels: curves.iter().map(panel).collect(),
         columns: curves.len().max(1),
+        key: ["share", "95 % interval"].map(str::to_owned).to_vec(),
         ..Figure::default()
     }
 }
@@ -52,10 +53,9 @@ fn lines(points: &[Point]) -> Vec<Line> {
     let interval = |point: &Point| [(point.evidence, point.interval[0]), (point.evidence, point.interval[1]), gap];
     let intervals = points.iter().filter(|point| !point.share.is_nan()).flat_map(interval).collect();
     let shares = points.iter().map(|point| (point.evidence, point.share)).collect();
-    let label = |words: &str| Some(words.to_owned());
     vec![
-        Line { label: label("share"), points: shares, mark: Mark::LineAndDots },
-        Line { label: label("95 % interval"), points: intervals, mark: Mark::Line },
+        Line { label: None, points: shares, mark: Mark::LineAndDots },
+        Line { label: None, points: intervals, mark: Mark::Line },
     ]
 }
 

@@ -175,5 +175,8 @@ pub fn binomial_interval(successes: usize, trials: usize) -> [f64; 2] {
     let middle = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    [((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0)]
+    // Ends at 0 and 1 that rounding would miss.
+    let least = if successes == 0 { 0.0 } else { (middle - half) / scale };
+    let most = if successes == trials { 1.0 } else { (middle + half) / scale };
+    [least, most]
 }
