@@ -22,4 +22,5 @@ mod train_network;
 mod train_ngrc;
 mod train_rnn;
 mod train_snn;
+mod trials;
 mod zoo;

@@ -387,7 +387,10 @@ fn wrong_settings_are_refused() {
     save_labelled(&desk, "two.npz");
     save_sums(&desk, "sums.npz");
     for (args, words) in [
-        (vec!["--task", "sorting"], "data.task cannot be 'sorting'; there are: integration, decision, flip_flop"),
+        (
+            vec!["--task", "sorting"],
+            "data.task cannot be 'sorting'; there are: integration, decision, flip_flop, perceptual_decision, context_decision, delayed_match",
+        ),
         (vec!["--cell", "elman"], "model.cell cannot be 'elman'; there are: rnn, gru, lstm"),
         (vec!["--hidden", "2000000"], "a layer has 2000000 units; at most 8192 are allowed"),
         (vec!["--loss", "hinge"], "loss cannot be 'hinge'; there are: cross_entropy, mse, mae"),

@@ -4,6 +4,7 @@ use bd_core::text::short;
 use bd_run::Report;
 use bd_run::experiment::{ForecastReport, LyapunovReport, NetworkReport};
 use bd_train::metrics::NRMSE;
+use bd_train::task::Decisions;
 use bd_train::{Activity, Evaluation, LyapunovSpectrum};
 
 mod baselines;
@@ -34,7 +35,8 @@ pub(crate) fn of_network(report: &NetworkReport) -> String {
     lines.push(row(&format!("{split} loss"), &short(evaluation.loss)));
     if let Some(accuracy) = evaluation.accuracy {
         let name = if *split == "test" { "test accuracy" } else { "accuracy" };
-        lines.push(row(name, &short(accuracy)));
+        let trials = report.decided.as_ref().map(|decided| of_trials(&decided.found));
+        lines.push(row(name, &format!("{}{}", short(accuracy), trials.unwrap_or_default())));
     }
     if let (Some(mse), Some(nmse)) = (evaluation.mse, evaluation.nmse) {
         lines.push(row("test MSE", &format!("{} ({} of the variance)", short(mse), short(nmse))));
@@ -47,6 +49,16 @@ pub(crate) fn of_network(report: &NetworkReport) -> String {
     lines.extend(report.time_constants_ms.iter().map(range));
     lines.extend(confusion(evaluation, report.classes.as_deref()).filter(|_| *split == "test"));
     lines.join("\n")
+}
+
+/// What the accuracy of decisions is of.
+fn of_trials(found: &Decisions) -> String {
+    let share = |words: &str, share: f64| format!(", {} {words}", short(share));
+    // Of trials without evidence half are right by chance: where there are none of them, the two shares are one.
+    let with_evidence = found.right_with_evidence.filter(|right| *right != found.right);
+    let with_evidence = with_evidence.map(|right| share("of those with evidence", right));
+    let undecided = (found.undecided > 0.0).then(|| share("undecided", found.undecided));
+    format!(" of {} trials{}{}", found.choices.len(), with_evidence.unwrap_or_default(), undecided.unwrap_or_default())
 }
 
 fn spike_rate(layer: &Activity, dt_ms: f64) -> String {

@@ -40,6 +40,7 @@
 //! | [`forecaster`] | [`Forecaster`]: a model that forecasts the channels of a series |
 //! | [`transform`] | [`DataTransform`]: between the units of data and those of a model |
 //! | [`params`] | [`Params`]: the tensors of a model by name, loaded strictly |
+//! | [`weight`] | [`Weight`]: a parameter of which signs and zeros are kept |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
 //! | [`device`] | [`DeviceSpec`] |
 //! | [`threads`] | ours over a batch, libtorch's in an operation |
@@ -95,6 +96,7 @@ pub mod testing;
 pub mod text;
 pub mod threads;
 pub mod transform;
+pub mod weight;
 
 pub use arrays::Arrays;
 pub use autograd::{attach, attach_saving};
@@ -121,3 +123,4 @@ pub use tap::Tap;
 /// The `tch` whose tensors all of this takes and gives. Of a `tch` of your own the version has to be the same to the digit.
 pub use tch;
 pub use transform::{DataTransform, Identity};
+pub use weight::{Kept, Weight};

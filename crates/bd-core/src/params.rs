@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::named::{kind_name, match_named};
 use crate::rng::Rng;
 use crate::state::join;
+use crate::weight::{Kept, Weight};
 
 /// Named parameters of a model. A model keeps a handle on each of its own; this keeps all of them, for trainers and
 /// files. Names are unique, and loading is strict.
@@ -17,7 +18,15 @@ pub struct Params {
     seed: u64,
     kind: Kind,
     device: Device,
-    entries: Vec<(String, Tensor)>,
+    entries: Vec<Entry>,
+}
+
+/// A parameter, and what is kept of it.
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    tensor: Tensor,
+    kept: Kept,
 }
 
 impl Params {
@@ -43,7 +52,14 @@ impl Params {
 
     /// All parameters with their names, in order. The tensors are handles on the parameters themselves.
     pub fn named(&self) -> Vec<(String, Tensor)> {
-        self.entries.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+        self.entries.iter().map(|entry| (entry.name.clone(), entry.tensor.shallow_clone())).collect()
+    }
+
+    /// The same as a model uses them, which is what files of weights have: of a parameter of which signs or zeros are [kept](Kept) the weight
+    /// that follows from it, outside the graph. Loaded again they give the same weights, but not the optimiser's place: a checkpoint has
+    /// [`named`](Self::named).
+    pub fn weights(&self) -> Vec<(String, Tensor)> {
+        self.entries.iter().map(|entry| (entry.name.clone(), entry.kept.of(&entry.tensor.detach()))).collect()
     }
 
     /// Those of [`named`](Self::named) that are trained.
@@ -53,17 +69,17 @@ impl Params {
 
     /// The parameter of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.entries.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor)
+        self.entries.iter().find(|entry| entry.name == name).map(|entry| &entry.tensor)
     }
 
     /// Takes over the parameters of a part that was made by itself, under `name`. Fails if there are parameters of these names.
     pub fn adopt(&mut self, name: &str, part: Self) -> Result<()> {
-        for (of_part, tensor) in part.entries {
-            let full = join(name, &of_part);
+        for entry in part.entries {
+            let full = join(name, &entry.name);
             if self.get(&full).is_some() {
                 return Err(twice(&full));
             }
-            self.entries.push((full, tensor));
+            self.entries.push(Entry { name: full, ..entry });
         }
         Ok(())
     }
@@ -74,14 +90,17 @@ impl Params {
             "" => Some(full.to_owned()),
             _ => full.strip_prefix(name)?.strip_prefix('.').map(str::to_owned),
         };
-        let entries = self.named().into_iter().filter_map(|(full, tensor)| Some((within(&full)?, tensor))).collect();
-        Self { entries, ..*self }
+        let handle = |entry: &Entry| {
+            let (tensor, kept) = (entry.tensor.shallow_clone(), entry.kept.handle());
+            Some(Entry { name: within(&entry.name)?, tensor, kept })
+        };
+        Self { entries: self.entries.iter().filter_map(handle).collect(), ..*self }
     }
 
     /// Copies saved values into the parameters, which every handle on them sees. Names, shapes and dtypes must be the same;
     /// otherwise nothing is copied and [`Error::Mismatch`] lists every difference.
     pub fn load(&self, saved: &[(String, Tensor)]) -> Result<()> {
-        match_named("the saved model", &self.entries, saved)?;
+        match_named("the saved model", &self.named(), saved)?;
         let _guard = tch::no_grad_guard();
         for (name, tensor) in saved {
             self.get(name).expect("no name is unknown").shallow_clone().f_copy_(tensor)?;
@@ -130,6 +149,14 @@ impl ParamPath<'_> {
         self.make(name, self.params.kind, init)
     }
 
+    /// Makes a trainable parameter as [`param`](Self::param) does, of which signs or zeros are kept from its initial value on.
+    pub fn weight(&mut self, name: &str, kept: Kept, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Weight> {
+        let theta = self.param(name, init)?;
+        tch::no_grad(|| theta.shallow_clone().f_copy_(&kept.of(&theta)))?;
+        self.params.entries.last_mut().expect("it was made").kept = kept.handle();
+        Ok(Weight::new(theta, kept))
+    }
+
     fn make(&mut self, name: &str, kind: Kind, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
         let full = join(&self.path, name);
         if self.params.get(&full).is_some() {
@@ -142,7 +169,7 @@ impl ParamPath<'_> {
         let value = init(&mut Rng::new(self.params.seed, &full));
         let param = value.f_to_kind(kind)?.f_to_device(self.params.device)?.detach().copy();
         let param = param.set_requires_grad(true);
-        self.params.entries.push((full, param.shallow_clone()));
+        self.params.entries.push(Entry { name: full, tensor: param.shallow_clone(), kept: Kept::default() });
         Ok(param)
     }
 }
@@ -198,6 +225,27 @@ mod tests {
         );
         params.load(&params.named().into_iter().map(|(name, t)| (name, t.ones_like())).collect::<Vec<_>>()).unwrap();
         assert_eq!(w, w.ones_like());
+    }
+
+    /// Whatever an optimiser makes of the parameter: the saved weight has the signs and the zeros, and is itself when it is loaded.
+    #[test]
+    fn weights_are_saved_as_they_are_used() {
+        let build = |params: &mut Params| {
+            let signs = Tensor::from_slice(&[1.0, -1.0]).reshape([2, 1]);
+            let mask = Tensor::from_slice(&[1.0, 1.0, 0.0, 1.0]).reshape([2, 2]);
+            params.at("r").weight("w", Kept { signs: Some(signs), mask: Some(mask) }, normal(&[2, 2])).unwrap()
+        };
+        let mut params = Params::new(0, ON);
+        let weight = build(&mut params);
+        assert_eq!(*weight.theta(), weight.value(), "the initial parameter has the signs and the zeros");
+        let _ = tch::no_grad(|| weight.theta().shallow_clone().copy_(&(weight.theta() * -2.0 + 0.5)));
+        let mut other = Params::new(1, ON);
+        other.adopt("m", Params::new(1, ON)).unwrap();
+        let again = build(&mut other);
+        other.load(&params.part("").weights()).unwrap();
+        assert_eq!(again.value(), weight.value());
+        assert_eq!(params.weights()[0].1, weight.value().detach());
+        assert!(params.named()[0].1.equal(weight.theta()) && weight.theta().requires_grad());
     }
 
     #[test]

@@ -72,6 +72,9 @@ fn rates() -> Vec<Subject> {
             all.push(Subject::smooth(name, move |params, n| Rnn::new(&mut params.at("r"), 2, n, &config)));
         }
     }
+    // Of a few units with one that inhibits; a mask beside it.
+    let dale = RnnConfig { excitatory: Some(0.5), density: 0.7, autapses: false, ..RnnConfig::default() };
+    all.push(Subject::smooth("rnn, Dale's law", move |params, n| Rnn::new(&mut params.at("r"), 2, n.max(2), &dale)));
     let gru = GruConfig { train_initial_state: true, ..GruConfig::default() };
     let lstm = LstmConfig { train_initial_state: true, ..LstmConfig::default() };
     all.push(Subject::smooth("gru", move |params, n| Gru::new(&mut params.at("r"), 2, n, &gru)));

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bd_core::kernel::{Fused, Processor, numbers_of, scan_fused};
-use bd_core::{Features, Inputs, ParamPath, Readout, Result, Rng, Shared, System, Tap, setting};
+use bd_core::{Features, Inputs, Kept, ParamPath, Readout, Result, Rng, Shared, System, Tap, Weight, setting};
 use bd_kernel::models::linear::LinearKernel;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -42,18 +42,28 @@ impl Default for LinearConfig {
 /// Parameters `weight` and `bias`.
 #[derive(Debug)]
 pub struct Linear {
-    weight: Tensor,
+    weight: Weight,
     bias: Option<Tensor>,
 }
 
 impl Linear {
     /// A map from `n_in` to `n_out` channels whose parameters are made at `path`.
     pub fn new(path: &mut ParamPath<'_>, n_in: i64, n_out: i64, config: &LinearConfig) -> Result<Self> {
+        Self::keeping(path, [n_in, n_out], config, Kept::default())
+    }
+
+    /// The same with a weight of which something is [kept](bd_core::weight).
+    pub fn keeping(
+        path: &mut ParamPath<'_>,
+        [n_in, n_out]: [i64; 2],
+        config: &LinearConfig,
+        kept: Kept,
+    ) -> Result<Self> {
         setting::at_least("linear.n_in", n_in, 1)?;
         setting::at_least("linear.n_out", n_out, 1)?;
         config.init.check()?;
         setting::from_zero("linear.bias_spread", config.bias_spread)?;
-        let weight = path.param("weight", |rng| config.init.draw(rng, [n_in, n_out]))?;
+        let weight = path.weight("weight", kept, |rng| config.init.draw(rng, [n_in, n_out]))?;
         let spread = |rng: &mut Rng| match config.bias_spread {
             0.0 => Tensor::zeros([n_out], (Kind::Double, Device::Cpu)),
             most => rng.tensor(&[n_out], (Kind::Double, Device::Cpu), |rng| most * (2.0 * rng.uniform() - 1.0)),
@@ -66,15 +76,16 @@ impl Linear {
     pub fn outputs(&self, which: Range<i64>) -> Self {
         let length = which.end - which.start;
         Self {
-            weight: self.weight.narrow(1, which.start, length),
+            weight: self.weight.value().narrow(1, which.start, length).into(),
             bias: self.bias.as_ref().map(|bias| bias.narrow(0, which.start, length)),
         }
     }
 
     fn apply(&self, x: &Tensor) -> Tensor {
+        let weight = self.weight.value();
         match &self.bias {
-            Some(bias) => bias.addmm(x, &self.weight),
-            None => x.matmul(&self.weight),
+            Some(bias) => bias.addmm(x, &weight),
+            None => x.matmul(&weight),
         }
     }
 }
@@ -83,15 +94,15 @@ impl System for Linear {
     type State = ();
 
     fn n_in(&self) -> i64 {
-        self.weight.size()[0]
+        self.weight.theta().size()[0]
     }
 
     fn n_out(&self) -> i64 {
-        self.weight.size()[1]
+        self.weight.theta().size()[1]
     }
 
     fn on(&self) -> Option<(Kind, Device)> {
-        Some((self.weight.kind(), self.weight.device()))
+        Some((self.weight.theta().kind(), self.weight.theta().device()))
     }
 
     fn init_state(&self, _batch: i64, _on: (Kind, Device)) {}
@@ -114,7 +125,8 @@ impl System for Linear {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        let params: Vec<&Tensor> = std::iter::once(&self.weight).chain(&self.bias).collect();
+        let weight = self.weight.value();
+        let params: Vec<&Tensor> = std::iter::once(&weight).chain(&self.bias).collect();
         if processor == Processor::Gpu {
             return Some(Fused::for_gpu(LinearOnGpu, &params));
         }
@@ -123,7 +135,7 @@ impl System for Linear {
             Some(bias) => Some(numbers_of(bias)?),
             None => None,
         };
-        let kernel = LinearKernel::new(sizes, numbers_of(&self.weight)?, bias);
+        let kernel = LinearKernel::new(sizes, numbers_of(&weight)?, bias);
         Some(Fused::new(Arc::new(kernel), &params))
     }
 }
@@ -139,7 +151,7 @@ impl Readout for Linear {
     }
 
     fn readout(&self) -> (&Tensor, Option<&Tensor>) {
-        (&self.weight, self.bias.as_ref())
+        (self.weight.theta(), self.bias.as_ref())
     }
 }
 

@@ -16,8 +16,7 @@
 //! | `E.log_tau`, ... | `[n]` | what each neuron has of its own, as of [`EquationNeurons`] |
 //! | `E.initial_v`, ... | `[n]` | fixed: what begins at random |
 //!
-//! Where a projection `keeps_sign`, the effective weight is `sign |theta|`: `theta` is the parameter, and `sign` that of its initial value, so that
-//! no optimiser changes it. Of synapses that are not there, there is no number.
+//! Where a projection `keeps_sign`, signs are [kept](bd_core::weight): those of the initial values, so that no optimiser changes them. Of synapses that are not there, there is no number.
 
 mod config;
 mod delays;

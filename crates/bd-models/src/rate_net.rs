@@ -4,9 +4,11 @@
 //! input -> Rnn, Gru or Lstm -> ... -> Linear
 //! ```
 
-use bd_core::{DynSystem, Error, ParamPath, Params, Result, Stack};
+use bd_core::{DynSystem, Error, Kept, ParamPath, Params, Result, Stack};
 use serde::{Deserialize, Serialize};
+use tch::{Device, Kind};
 
+use crate::connections::from_excitatory;
 use crate::gru::{Gru, GruConfig};
 use crate::linear::{Linear, LinearConfig};
 use crate::lstm::{Lstm, LstmConfig};
@@ -64,7 +66,7 @@ impl Cell {
 /// | `hidden` | 100 | units of each recurrent layer, one or more layers |
 /// | `n_out` | 1 | outputs |
 /// | `cell` | `rnn` | what all recurrent layers are made of |
-/// | `reads` | `state` | what the readout sees of the last recurrent layer: its `state`, or `state_and_mean`, which is beside it the mean of its states so far ([`RunningMean`]) |
+/// | `reads` | `state` | what the readout sees of the last recurrent layer: its `state`; `state_and_mean`, which is beside it the mean of its states so far ([`RunningMean`]); or of a `cell` with [`excitatory`](RnnConfig) units `excitatory`: these alone, by weights that stay positive |
 /// | `readout` | | the linear map at the end |
 ///
 /// Layers are called `r` and `o`, and between them `m` where there is a mean; of several recurrent layers `r1`, `r2`, ..., `o`. A name prefixes states (`r.h`) and parameters
@@ -90,6 +92,8 @@ pub enum Reads {
     State,
     /// The same, and beside it the mean of the outputs up to the step.
     StateAndMean,
+    /// Outputs of the units that excite, by weights that stay positive, as axons leave an area (Song, Yang and Wang 2016).
+    Excitatory,
 }
 
 impl Default for RateNetConfig {
@@ -123,9 +127,24 @@ impl RateNetConfig {
             layers.push(("m".into(), DynSystem::new(RunningMean::new(n_from)?)));
             n_from *= 2;
         }
-        let readout = Linear::new(&mut params.at("o"), n_from, self.n_out, &self.readout)?;
+        let kept = self.kept_by_readout(n_from, params.on())?;
+        let readout = Linear::keeping(&mut params.at("o"), [n_from, self.n_out], &self.readout, kept)?;
         layers.push(("o".into(), DynSystem::new(readout)));
         Stack::new(layers)
+    }
+
+    /// What the readout's weight keeps, of `n` units.
+    fn kept_by_readout(&self, n: i64, on: (Kind, Device)) -> Result<Kept> {
+        match (self.reads, self.cell) {
+            (Reads::Excitatory, Cell::Rnn(RnnConfig { excitatory: Some(share), .. })) => {
+                Ok(from_excitatory(share, n, on))
+            }
+            (Reads::Excitatory, cell) => Err(Error::Config(format!(
+                "reads is excitatory, but no unit of the {} has a sign of its own; set cell.excitatory, the share of units that excite",
+                cell.name()
+            ))),
+            _ => Ok(Kept::default()),
+        }
     }
 }
 
@@ -133,7 +152,6 @@ impl RateNetConfig {
 mod tests {
     use bd_core::testing::{ScanCase, assert_scan_is_steps};
     use bd_core::{StateTree, System};
-    use tch::{Device, Kind};
 
     use super::*;
 
@@ -150,6 +168,33 @@ mod tests {
             assert!(net.init_state(1, ON).named().iter().any(|(name, _)| name == "r1.h"));
             assert_scan_is_steps(&net, &params, ScanCase { time: 9, batch: 5, on: ON, tolerance: 1e-11, seed: 2 });
         }
+    }
+
+    /// Units that excite, in rows 0 to 3 of 5, and no others, with positive weights.
+    #[test]
+    fn a_readout_of_excitatory_units_sees_no_others() {
+        let cell = Cell::Rnn(RnnConfig { excitatory: Some(0.8), autapses: false, ..RnnConfig::default() });
+        let config = RateNetConfig {
+            n_in: 2,
+            hidden: vec![6, 5],
+            n_out: 3,
+            cell,
+            reads: Reads::Excitatory,
+            ..Default::default()
+        };
+        let mut params = Params::new(1, ON);
+        let net = config.build(&mut params).unwrap();
+        assert_scan_is_steps(&net, &params, ScanCase { time: 9, batch: 5, on: ON, tolerance: 1e-11, seed: 2 });
+        let weights = params.weights();
+        let of = |name: &str| &weights.iter().find(|(known, _)| known == name).unwrap().1;
+        assert!(of("o.weight").narrow(0, 0, 4).min().double_value(&[]) > 0.0);
+        assert_eq!(of("o.weight").narrow(0, 4, 1).abs().max().double_value(&[]), 0.0);
+        assert_eq!(of("r2.recurrent_mask").sum(Kind::Double).double_value(&[]), 20.0);
+        let error = RateNetConfig { reads: Reads::Excitatory, ..Default::default() }.build(&mut Params::new(1, ON));
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "reads is excitatory, but no unit of the rnn has a sign of its own; set cell.excitatory, the share of units that excite"
+        );
     }
 
     #[test]

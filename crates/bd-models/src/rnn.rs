@@ -8,6 +8,9 @@
 //!
 //! The output is `h_t`. Without `tau` it is the `RNNCell` of BrainPy 2.2.4 (`brainpy/dyn/layers/rnncells.py`), and
 //! PyTorch's `RNN` with its two biases as one. BrainPy's trained initial state is not in its gradient; here it is.
+//!
+//! With `excitatory`, units keep Dale's law: `W_h = s_i |theta_ij| M_ij` for source `i`, of either sign as unit `i` excites or inhibits, and a mask `M`
+//! of zeros and ones, see [`bd_core::weight`].
 
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::cell::{Weights, initial_param, initial_state};
+use crate::connections::{Connections, excitatory_units};
 use crate::init::Init;
 
 /// Settings of an [`Rnn`]. The defaults are those of BrainPy's `RNNCell`.
@@ -29,7 +33,10 @@ use crate::init::Init;
 /// | `input_init` | `xavier_normal` | | | initial `W_i` |
 /// | `recurrent_init` | `xavier_normal` | | | initial `W_h` |
 /// | `train_initial_state` | `false` | | | whether `h_0` is a parameter; otherwise it is zero |
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+/// | `excitatory` | none | above 0, below 1 | | share of the units whose outgoing recurrent weights stay positive; those of the others stay negative, and at first each unit receives as much of one as of the other. None: any sign |
+/// | `density` | 1 | above 0, at most 1 | | probability with which a recurrent weight is there; the others stay 0 |
+/// | `autapses` | `true` | | | whether a unit has a weight to itself |
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct RnnConfig {
@@ -38,6 +45,37 @@ pub struct RnnConfig {
     pub input_init: Init,
     pub recurrent_init: Init,
     pub train_initial_state: bool,
+    pub excitatory: Option<f64>,
+    pub density: f64,
+    pub autapses: bool,
+}
+
+impl Default for RnnConfig {
+    fn default() -> Self {
+        let Connections { excitatory, density, autapses } = Connections::ALL;
+        Self {
+            activation: Activation::default(),
+            tau_ms: None,
+            input_init: Init::default(),
+            recurrent_init: Init::default(),
+            train_initial_state: false,
+            excitatory,
+            density,
+            autapses,
+        }
+    }
+}
+
+impl RnnConfig {
+    fn connections(&self) -> Connections {
+        let Self { excitatory, density, autapses, .. } = *self;
+        Connections { excitatory, density, autapses }
+    }
+
+    /// How many of `n` units excite, if signs are kept: the first ones.
+    pub fn excitatory_units(&self, n: i64) -> Option<i64> {
+        self.excitatory.map(|share| excitatory_units(share, n))
+    }
 }
 
 state! {
@@ -51,7 +89,8 @@ state! {
 /// `n` recurrently connected units: inputs `[.., n_in]` to rates `[.., n]`.
 ///
 /// Parameters `input_weight` `[n_in, n]`, `recurrent_weight` `[n, n]`, `bias` `[n]`, which begins at zero, and
-/// `initial_state` `[n]` if it is trained, which does so too.
+/// `initial_state` `[n]` if it is trained, which does so too; where not all recurrent weights are there, also the fixed `recurrent_mask` `[n, n]` of
+/// zeros and ones. Rows of weights are sources.
 #[derive(Debug)]
 pub struct Rnn {
     weights: Weights,
@@ -65,7 +104,8 @@ impl Rnn {
         if let Some(tau_ms) = config.tau_ms {
             check_tau("rnn", tau_ms)?;
         }
-        let weights = Weights::new(path, "rnn", [n_in, n, 1], [config.input_init, config.recurrent_init])?;
+        let inits = [config.input_init, config.recurrent_init];
+        let weights = Weights::connected(path, "rnn", [n_in, n], inits, &config.connections())?;
         let initial = initial_param(path, "initial_state", n, config.train_initial_state)?;
         Ok(Self { weights, initial, config: *config })
     }

@@ -175,6 +175,8 @@ fn rates_scan_as_they_step() {
             let (kind, tolerance) = KINDS[i % 2];
             let config = RnnConfig { activation, tau_ms, train_initial_state: true, ..RnnConfig::default() };
             assert_on(&gpu, |params| Rnn::new(&mut params.at("r"), 2, 13, &config).unwrap(), kind, tolerance);
+            let dale = RnnConfig { excitatory: Some(0.8), density: 0.5, ..config };
+            assert_on(&gpu, |params| Rnn::new(&mut params.at("r"), 2, 13, &dale).unwrap(), kind, tolerance);
         }
     }
 }

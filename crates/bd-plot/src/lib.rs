@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a value: panels of lines or cells. [`Figure::to_svg`] and [`Figure::to_png`] give the bytes of
 //! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
-//! [`confusion`], [`prediction`], [`forecast`], [`spikes`], [`populations`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
+//! [`confusion`], [`prediction`], [`psychometric`], [`forecast`], [`spikes`], [`populations`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
 //!
 //! [`braille`] draws a curve for a terminal.
 //!
@@ -34,6 +34,7 @@ mod key;
 mod pen;
 pub mod populations;
 pub mod prediction;
+pub mod psychometric;
 pub mod samples;
 pub mod spikes;
 mod squares;

@@ -125,13 +125,13 @@ impl RunFolder {
         })
     }
 
-    /// Writes the trained parameters, and their hash into the manifest. Between the two the manifest has none, so that whenever the
+    /// Writes the trained parameters as the model uses them, and their hash into the manifest. Between the two the manifest has none, so that whenever the
     /// process is killed it does not speak of other weights than there are.
     pub(crate) fn write_weights(&mut self, params: &Params) -> Result<()> {
         if self.manifest.weights_sha256.is_some() {
             self.update_manifest(|manifest| manifest.weights_sha256 = None)?;
         }
-        let hash = save_tensors(&self.file(WEIGHTS)?, &params.named())?;
+        let hash = save_tensors(&self.file(WEIGHTS)?, &params.weights())?;
         self.update_manifest(|manifest| manifest.weights_sha256 = Some(hash))
     }
 

@@ -72,7 +72,7 @@ fn main() {
             number += 1;
             drop(task.batch(0, number, 128, task.usual_dt(), ON).expect("it can be"));
         });
-        println!("{time:>8.1} us  a batch of 128 x {} of {}", task.steps(), task.name());
+        println!("{time:>8.1} us  a batch of 128 x {} of {}", task.steps(task.usual_dt()), task.name());
     }
     let x = Rng::new(0, "x").tensor(&[128, 25, 1], ON, Rng::normal);
     let batch = Examples::new(Inputs::batch_first(&x).expect("a shape"), x.copy()).expect("a count");

@@ -13,6 +13,9 @@ use crate::predict::predict;
 /// Which output stands for a sequence where there is one target of numbers for each.
 pub const OF_SEQUENCE: OverTime = OverTime::Last;
 
+const ONE_LABEL: &str = "over is every, but a sequence has one label";
+const LABELS_OF_STEPS: &str = "every step has a label, so that over must be every";
+
 /// A loss, of the outputs at all steps or of one output for each sequence. It is the [`Objective`] of a training, and
 /// [`evaluate`](Self::evaluate) judges a trained model by it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,21 +32,23 @@ impl Criterion {
         let over = over(loss);
         check(loss, targets.are_labels())?;
         match targets {
-            Targets::Labels { .. } if over == Some(OverTime::Every) => {
-                refused(loss, "over is every, but a sequence has one label")
-            }
-            Targets::LabelsOfSteps { .. } if over != Some(OverTime::Every) => {
-                refused(loss, "every step has a label, so that over must be every")
-            }
+            Targets::Labels { .. } if over == Some(OverTime::Every) => refused(loss, ONE_LABEL),
+            Targets::LabelsOfSteps { .. } if over != Some(OverTime::Every) => refused(loss, LABELS_OF_STEPS),
             Targets::Vectors { .. } => Ok(Self::Sequences(OfSequence { loss, over: OF_SEQUENCE })),
             _ => Ok(Self::Steps(loss)),
         }
     }
 
-    /// For a task whose usual loss is `usual`, see [`Task::loss`](crate::Task::loss). Fails if one is of labels and the other is not.
+    /// For a task whose usual loss is `usual`, see [`Task::loss`](crate::Task::loss). Fails if one is of labels and the other is not, or one of
+    /// labels of steps.
     pub fn for_task(loss: Loss, usual: Loss) -> Result<Self> {
         check(loss, over(usual).is_some())?;
-        Ok(Self::Steps(loss))
+        let every = |loss: Loss| over(loss) == Some(OverTime::Every);
+        match (every(loss), every(usual)) {
+            (true, false) => refused(loss, ONE_LABEL),
+            (false, true) => refused(loss, LABELS_OF_STEPS),
+            _ => Ok(Self::Steps(loss)),
+        }
     }
 
     /// What is compared with targets, of outputs `[batch, time, n]`: scores `[batch, n]`, or all outputs as they are, or the
@@ -75,7 +80,7 @@ impl Criterion {
             let (outputs, _) = predict(model, sha, batch.inputs(), None, &mut Tap::none())?;
             let size = [outputs.size()[0], outputs.size()[1], outputs.size()[2]];
             self.check(size, outputs.kind(), batch.targets(), batch.lengths())?;
-            let weight = self.weight(size, batch.lengths());
+            let weight = self.weight_of(size, batch.targets(), batch.lengths());
             sum += weight * self.loss(&outputs, batch.targets(), batch.lengths()).double_value(&[]);
             weights += weight;
             let found = transform.outputs(&self.scores(&outputs, batch.lengths()));
@@ -140,7 +145,13 @@ impl Objective for Criterion {
         let Self::Steps(Loss::CrossEntropy { .. }) = self else { return None };
         let [scores, labels] = [&self.scores(outputs, lengths), targets].map(|t| t.to_device(Device::Cpu));
         let by_step = scores.dim() == 3;
-        accuracy(&rows(&scores, lengths, by_step), &rows(&labels, lengths, by_step && labels.dim() > 1)).ok()
+        let labels = rows(&labels, lengths, by_step && labels.dim() > 1);
+        let [scores, labels] = counted(rows(&scores, lengths, by_step), labels);
+        accuracy(&scores, &labels).ok()
+    }
+
+    fn weight_of(&self, outputs: [i64; 3], targets: &Tensor, lengths: Option<&Tensor>) -> f64 {
+        delegate!(self, weight_of(outputs, targets, lengths))
     }
 
     fn by_step(&self) -> bool {
@@ -185,6 +196,7 @@ impl Evaluation {
         let (y, t) = (rows(&outputs, lengths, by_step), rows(&targets, lengths, by_step && targets.dim() > 1));
         let mut found = Self { loss, accuracy: None, nmse: None, mse: None, confusion: None, outputs, targets };
         if found.targets.kind() == Kind::Int64 {
+            let [y, t] = counted(y, t);
             let classes = y.size()[1];
             found.accuracy = Some(accuracy(&y, &t)?);
             let pairs = (&t * classes + y.argmax(1, false)).bincount::<Tensor>(None, classes * classes);
@@ -208,6 +220,15 @@ impl Evaluation {
         let [output, target] = if labels { ["score", "label"] } else { ["prediction", "target"] };
         vec![(output.into(), self.outputs.shallow_clone()), (target.into(), self.targets.shallow_clone())]
     }
+}
+
+/// The rows of scores and labels that count.
+fn counted(scores: Tensor, labels: Tensor) -> [Tensor; 2] {
+    if labels.numel() == 0 || labels.min().int64_value(&[]) >= 0 {
+        return [scores, labels];
+    }
+    let rows = labels.ge(0).nonzero().squeeze_dim(1);
+    [scores, labels].map(|of| of.index_select(0, &rows))
 }
 
 /// Rows of what is no padding, `[row, ..]`.

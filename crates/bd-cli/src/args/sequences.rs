@@ -34,7 +34,7 @@ pub(crate) struct Parts {
 pub(crate) struct Learning {
     #[command(flatten)]
     pub(crate) parts: Parts,
-    /// Units of each hidden layer [default: rnn 100, for a file 64; snn 10, for a file 128]
+    /// Units of each hidden layer [default: rnn 100, for a file and tasks of trials 64; snn 10, for a file 128]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub(crate) hidden: Option<Vec<i64>>,
     /// Loss: mse, mae, huber, cross_entropy or binary_cross_entropy [default: as the targets are]
@@ -43,7 +43,7 @@ pub(crate) struct Learning {
     /// sgd, momentum, nesterov, rms_prop, adam or adam_w [default: adam]
     #[arg(long, value_name = "NAME")]
     pub(crate) optimizer: Option<String>,
-    /// Learning rate [default: rnn 0.001, for integration 0.025; snn 0.002, for a file 0.01]
+    /// Learning rate [default: rnn 0.001, for integration 0.025, for tasks of trials 0.005; snn 0.002, for a file 0.01]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// What is added to the loss for the squares of all weights [default: 0; for integration 2e-4]
@@ -56,7 +56,7 @@ pub(crate) struct Learning {
     /// more for 500 updates]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) patience: Option<u64>,
-    /// Samples of a batch [default: rnn 128; snn all of them; for a file 16]
+    /// Samples of a batch [default: rnn 128, for tasks of trials 64; snn all of them; for a file 16]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) batch: Option<usize>,
     /// Networks of which the outputs are averaged, trained one after the other, each with a validation part of its own [default: 1;
@@ -76,7 +76,8 @@ pub(crate) struct Learning {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rnn {
-    /// Task to learn, drawn anew for every update: integration, decision or flip_flop [default: integration]
+    /// Task to learn, drawn anew for every update: integration, decision, flip_flop, or one of trials with a decision at their end:
+    /// perceptual_decision, context_decision, delayed_match [default: integration]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
     /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test, or with x and y, of which a part is for testing: x
@@ -93,7 +94,7 @@ pub(crate) struct Rnn {
     /// What the layers are made of: rnn, gru or lstm [default: rnn; for a file gru]
     #[arg(long, value_name = "NAME")]
     pub(crate) cell: Option<String>,
-    /// Updates, of a task [default: 3000]
+    /// Updates, of a task [default: 3000; of trials 1000]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) updates: Option<u64>,
     #[command(flatten)]

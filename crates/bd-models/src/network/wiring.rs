@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bd_core::kernel::numbers_of;
-use bd_core::{Error, ParamPath, Phase, Result};
+use bd_core::{Error, Kept, ParamPath, Phase, Result, Weight};
 use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
 use bd_networks::{Each, Edges, Projection};
 use tch::Tensor;
@@ -21,10 +21,8 @@ pub(super) struct Wiring {
     pub(super) target: usize,
     pub(super) trained: bool,
     synapses: Arc<Synapses>,
-    /// The parameter, `[synapses]`.
-    theta: Tensor,
-    /// The signs that the weights keep, if they do.
-    sign: Option<Tensor>,
+    /// What a spike adds, `[synapses]`.
+    weight: Weight,
     sizes: [i64; 2],
     travel: Travel,
 }
@@ -69,9 +67,14 @@ impl Wiring {
         let make = |_: &mut bd_core::Rng| Tensor::from_slice(&weights);
         let (kind, device) = path.on();
         let mut path = path.at(name);
-        let theta = if projection.trained { path.param("weight", make)? } else { path.fixed("weight", make)? };
-        let sign = (projection.trained && projection.keeps_sign)
-            .then(|| Tensor::from_slice(&weights).sign().to_kind(kind).to_device(device));
+        let signs = || Tensor::from_slice(&weights).sign().to_kind(kind).to_device(device);
+        let weight = match projection.trained {
+            true => {
+                let kept = Kept { signs: projection.keeps_sign.then(signs), mask: None };
+                path.weight("weight", kept, make)?
+            }
+            false => path.fixed("weight", make)?.into(),
+        };
         let sizes = projection.sizes.map(|n| n as i64);
         let travel = match &projection.learned_delay {
             None => Travel::Fixed(Group::by_delay(&edges, sizes).into_iter().map(|group| group.on(device)).collect()),
@@ -93,8 +96,7 @@ impl Wiring {
             target: projection.target,
             trained: projection.trained,
             synapses: Arc::new(Synapses { begins: edges.begins, targets: edges.targets, delays }),
-            theta,
-            sign,
+            weight,
             sizes,
             travel,
         })
@@ -118,10 +120,7 @@ impl Wiring {
 
     /// What a spike adds, `[synapses]`, in the graph.
     pub(super) fn weights(&self) -> Tensor {
-        match &self.sign {
-            Some(sign) => self.theta.abs() * sign,
-            None => self.theta.shallow_clone(),
-        }
+        self.weight.value()
     }
 
     /// By delay in steps the weights `[from, to]`, in the graph.

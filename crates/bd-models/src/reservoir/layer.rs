@@ -132,7 +132,7 @@ impl Layer {
             *prepared = Some(Prepared { versions, weights, kernel });
         }
         let Prepared { weights, kernel, .. } = prepared.as_ref()?;
-        Some(Fused::new(kernel.clone()?, &weights.tensors()))
+        Some(Fused::new(kernel.clone()?, &weights.tensors().each_ref()))
     }
 }
 

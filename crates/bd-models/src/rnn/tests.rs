@@ -40,6 +40,48 @@ fn scan_is_steps() {
     }
 }
 
+fn dale() -> RnnConfig {
+    RnnConfig { excitatory: Some(0.6), density: 0.5, autapses: false, ..RnnConfig::default() }
+}
+
+#[test]
+fn units_with_signs_scan_as_they_step() {
+    for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 2e-5)] {
+        for (seed, n) in [(0, 2), (1, 5), (2, 13), (3, 30)] {
+            let config = RnnConfig { tau_ms: (seed % 2 == 0).then_some(0.5), ..dale() };
+            let (params, rnn) = random(seed, (kind, Device::Cpu), [2, n], &config);
+            assert_scan_is_steps(&rnn, &params, ScanCase::random(seed, (kind, Device::Cpu), tolerance));
+        }
+    }
+}
+
+/// The kernel's gradients against libtorch's of `h = relu(x W_i + h (s |theta| M) + b)`, written out, with parameters that have left their signs.
+#[test]
+fn gradients_of_units_with_signs_are_those_of_the_definition() {
+    let (params, rnn) = random(4, ON, [2, 7], &dale());
+    let theta = params.get("r.recurrent_weight").unwrap();
+    let moved = Rng::new(3, "moved").tensor(&[7, 7], ON, Rng::normal);
+    let _ = tch::no_grad(|| theta.shallow_clone().copy_(&moved));
+    let xs = Rng::new(2, "xs").tensor(&[6, 3, 2], ON, Rng::normal);
+    let (ys, _) = rnn.scan(&Shared::new(0.1), &Inputs::of_steps(&xs), rnn.init_state(3, ON), &mut Tap::none());
+    let signs = Tensor::from_slice(&[1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0]).reshape([7, 1]);
+    let recurrent = theta.abs() * signs * params.get("r.recurrent_mask").unwrap();
+    let [input, bias] = ["r.input_weight", "r.bias"].map(|name| params.get(name).unwrap());
+    let mut h = Tensor::zeros([3, 7], ON);
+    let mut loss = Tensor::zeros([], ON);
+    for t in 0..6 {
+        h = (xs.get(t).matmul(input) + h.matmul(&recurrent) + bias).relu();
+        loss += h.square().sum(Kind::Double);
+    }
+    let gradients = |loss: &Tensor| Tensor::run_backward(&[loss], &[theta, input, bias], false, false);
+    let (found, expected) = (gradients(&ys.square().sum(Kind::Double)), gradients(&loss));
+    for (name, (found, expected)) in ["theta", "input", "bias"].into_iter().zip(found.iter().zip(&expected)) {
+        assert_close(name, found, expected, 1e-12);
+    }
+    let absent = params.get("r.recurrent_mask").unwrap().eq(0.0);
+    assert_eq!(found[0].masked_select(&absent).abs().max().double_value(&[]), 0.0);
+}
+
 /// Tiles of several widths, with the work stored and calculated again, in stretches of all lengths: together with a
 /// readout, for a row stores what its parts store.
 #[test]
@@ -157,4 +199,8 @@ fn settings_that_cannot_be_are_refused() {
     assert_eq!(refused(0, RnnConfig::default()), "rnn.n is 0; it must be at least 1");
     let error = refused(3, RnnConfig { tau_ms: Some(0.0), ..RnnConfig::default() });
     assert_eq!(error, "rnn.tau_ms is 0; it must be a number above 0");
+    assert_eq!(
+        refused(3, RnnConfig { excitatory: Some(1.5), ..RnnConfig::default() }),
+        "rnn.excitatory is 1.5; it must be above 0 and below 1"
+    );
 }

@@ -162,6 +162,9 @@ fn later_keys() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
         ("/model", "neuron", json!({"name": "lif"})),
         ("/model/synapse", "bias", Value::Null),
         ("/data", "window_ms", Value::Null),
+        ("/model/cell", "excitatory", Value::Null),
+        ("/model/cell", "density", json!(1.0)),
+        ("/model/cell", "autapses", json!(true)),
     ])
 }
 
@@ -219,9 +222,13 @@ mod tests {
             panic!("a forecast")
         };
         assert_eq!(serde_json::to_value(&found).unwrap(), reservoir);
-        let spiking = serde_json::to_value(NetworkConfig::resolve("snn", &Layers::default()).unwrap().0).unwrap();
-        let Config::Network(found) = Config::of_json(without(&spiking, &later)).unwrap() else { panic!("a network") };
-        assert_eq!(serde_json::to_value(&found).unwrap(), spiking);
+        let of_network = |job: &str| {
+            let whole = serde_json::to_value(NetworkConfig::resolve(job, &Layers::default()).unwrap().0).unwrap();
+            let Config::Network(found) = Config::of_json(without(&whole, &later)).unwrap() else { panic!("a network") };
+            assert_eq!(serde_json::to_value(&found).unwrap(), whole);
+            whole
+        };
+        let (spiking, _) = (of_network("snn"), of_network("rnn"));
         for (whole, table, key) in [(&reservoir, "/reservoir", "leak"), (&spiking, "/model/synapse", "tau_ms")] {
             let error = Config::of_json(without(whole, &[(table, key)])).unwrap_err().to_string();
             assert!(error.contains("does not name every value"), "{error}");

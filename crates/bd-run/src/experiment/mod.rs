@@ -34,7 +34,7 @@ pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::lyapunov::{LyapunovReport, lyapunov};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
-pub use self::report::{NetworkReport, Pictured, Recorded};
+pub use self::report::{Decided, NetworkReport, Pictured, Recorded};
 pub use self::series::SeriesSource;
 use crate::Config;
 use crate::config::Lessons;

@@ -14,14 +14,15 @@ use bd_core::{DataTransform, Ensemble, Result, Shared, Stack, System, catch_torc
 use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
-use bd_train::{Activity, Baselines, Criterion, End, Evaluation, HeldOut, Task, activity};
+use bd_train::task::Decisions;
+use bd_train::{Activity, Baselines, Criterion, End, HeldOut, Task, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use self::members::AllTrained;
 use self::memory::{batch_of_task, bytes_of_task, needs};
 use super::random::RandomSpikes;
-use super::report::{NetworkReport, Recorded, time_constants_ms};
+use super::report::{Decided, NetworkReport, Recorded, time_constants_ms};
 use super::reporter::spike_rates;
 use super::{Found, Report, Stage, Work, heed};
 use crate::config::{Lessons, NetworkConfig};
@@ -161,7 +162,7 @@ impl NetworkExperiment {
             metrics.report(&line)?;
         }
         let names = self.config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
-        save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report.evaluation), &names)?;
+        save_npz_with_text(&folder.file("predictions.npz")?, &self.arrays(&report), &names)?;
         if let Some(layer) = self.config.neurons().first() {
             let inputs = self.test().0.examples.inputs();
             report.recorded = Some(Recorded::of(
@@ -180,10 +181,27 @@ impl NetworkExperiment {
     pub(super) fn evaluate(&self) -> Result<NetworkReport> {
         let (set, split) = self.test();
         let mut report = evaluate(&self.config, &self.pipeline, self.criterion, set, split)?;
-        if let Data::File(data) = &self.data {
-            report.baselines = data.baselines.clone();
+        match &self.data {
+            Data::File(data) => report.baselines = data.baselines.clone(),
+            Data::Task(task, _) => self.decide(task, &mut report)?,
+            Data::Random(_) => {}
         }
         Ok(report)
+    }
+
+    /// Of a task of trials: accuracy and confusion are those of its decisions, and not of all steps.
+    fn decide(&self, task: &Task, report: &mut NetworkReport) -> Result<()> {
+        let config = &self.config;
+        let trials = task.trials(config.seed, TEST_BATCH, config.data.test_samples, config.dt)?;
+        if trials.is_empty() {
+            return Ok(());
+        }
+        let found = Decisions::new(&report.evaluation.outputs, &trials, task.evidence())?;
+        report.evaluation.accuracy = Some(found.right);
+        report.evaluation.confusion = Some(found.confusion.clone());
+        report.classes = task.classes().map(|names| names.iter().map(ToString::to_string).collect());
+        report.decided = Some(Decided { found, trials });
+        Ok(())
     }
 
     fn metrics(&self, report: &NetworkReport, validation: &HeldOut) -> Map<String, Value> {
@@ -202,8 +220,8 @@ impl NetworkExperiment {
     }
 
     /// What `predictions.npz` has; of a file that was divided also which samples of it these are. Scores of samples that were learned by heart have the network's own dtype.
-    fn arrays(&self, evaluation: &Evaluation) -> Vec<(String, Tensor)> {
-        let arrays = evaluation.arrays();
+    fn arrays(&self, report: &NetworkReport) -> Vec<(String, Tensor)> {
+        let arrays = report.evaluation.arrays();
         match &self.data {
             Data::Random(_) => arrays
                 .into_iter()
@@ -217,7 +235,12 @@ impl NetworkExperiment {
                 let samples = data.test_samples.as_ref().map(|samples| Tensor::from_slice(&numbers(samples)));
                 arrays.into_iter().chain(samples.map(|samples| ("sample".to_owned(), samples))).collect()
             }
-            Data::Task(..) => arrays,
+            Data::Task(_, set) => {
+                let lengths =
+                    set.examples.lengths().map(|lengths| ("length".to_owned(), lengths.to_device(Device::Cpu)));
+                let decided = report.decided.iter().flat_map(|decided| decided.found.arrays(&decided.trials));
+                arrays.into_iter().chain(lengths).chain(decided).collect()
+            }
         }
     }
 }
@@ -243,7 +266,7 @@ fn task_batch(
     if pipeline.preparation().is_none() {
         return Ok(examples);
     }
-    let inputs = pipeline.inputs(&examples.inputs().to_dense(), None, "task")?;
+    let inputs = pipeline.inputs(&examples.inputs().to_dense(), examples.lengths(), "task")?;
     examples.with_inputs(inputs)
 }
 
@@ -271,7 +294,7 @@ pub(super) fn evaluate(
     let batch = if split == "test" { config.test_batch() } else { config.training(set.examples.count()).batch };
     let evaluation = criterion.evaluate(&pipeline.net, pipeline, &sha, set, batch)?;
     Ok(NetworkReport {
-        what: config.data.task.map_or("examples", |task| task.name()).to_owned(),
+        what: config.data.task.as_ref().map_or("examples", Task::name).to_owned(),
         trained: Vec::new(),
         accuracies: Vec::new(),
         evaluation,
@@ -284,6 +307,7 @@ pub(super) fn evaluate(
         time_constants_ms: time_constants_ms(&pipeline.params),
         pictured: None,
         recorded: None,
+        decided: None,
     })
 }
 
@@ -291,6 +315,7 @@ pub(super) fn evaluate(
 pub(super) fn metrics(report: &NetworkReport) -> Map<String, Value> {
     let mut metrics = report.evaluation.metrics(report.split);
     metrics.extend(report.baselines.metrics());
+    metrics.extend(report.decided.iter().flat_map(|decided| decided.found.metrics(report.split)));
     metrics.extend(spike_rates(&report.activity, report.dt_ms));
     metrics
 }

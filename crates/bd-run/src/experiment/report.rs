@@ -2,6 +2,7 @@
 
 use bd_core::{Inputs, Params, Result, Shared, System, Tap};
 use bd_train::data::dataset::Shown;
+use bd_train::task::{Decisions, Trial};
 use bd_train::{Activity, Baselines, Evaluation, HeldOut, Trained, predict};
 use tch::{Device, Kind, Tensor};
 
@@ -37,6 +38,17 @@ pub struct NetworkReport {
     pub pictured: Option<Pictured>,
     /// Of a spiking network the first layer over the first samples.
     pub recorded: Option<Recorded>,
+    /// What is decided in the trials of a task that has some.
+    pub decided: Option<Decided>,
+}
+
+/// What a network decides in the trials of a test. The accuracy of its report is the share that is right.
+#[derive(Debug)]
+pub struct Decided {
+    /// How often, by the strength of the evidence.
+    pub found: Decisions,
+    /// The trials.
+    pub trials: Vec<Trial>,
 }
 
 impl NetworkReport {
@@ -56,6 +68,7 @@ impl NetworkReport {
             time_constants_ms: Vec::new(),
             pictured: None,
             recorded: None,
+            decided: None,
         }
     }
 }

@@ -4,7 +4,8 @@ use bd_core::text::{plural, short};
 use bd_core::{Error, Inputs, Result};
 use bd_plot::samples::{self, Common, Sample};
 use bd_plot::spikes::{Recording, raster, voltages};
-use bd_plot::{Figure, confusion, prediction, shorten, training};
+use bd_plot::{Figure, confusion, prediction, psychometric, shorten, training};
+use bd_train::task::{Decisions, Level, Psychometric};
 use bd_train::{Score, Trained};
 use tch::{Kind, Tensor};
 
@@ -39,6 +40,9 @@ pub(super) fn of(report: &NetworkReport) -> Vec<(String, Result<Figure>)> {
         }
         if Found::of(report) == Found::Vectors {
             add("prediction", predicted(report));
+        }
+        if let Some(decided) = &report.decided {
+            add("psychometric", Ok(choices(report, &decided.found)));
         }
     }
     figures
@@ -129,7 +133,11 @@ fn confused(report: &NetworkReport) -> Option<Figure> {
     let counts = report.evaluation.confusion.as_ref()?;
     let names: Vec<String> = (0..counts.len() as i64).map(|class| name_of(report, class)).collect();
     let count = counts.iter().flatten().sum::<i64>() as usize;
-    let things = if Found::of(report) == Found::LabelsOfSteps { "step" } else { "sample" };
+    let things = match (&report.decided, Found::of(report)) {
+        (Some(_), _) => "trial",
+        (None, Found::LabelsOfSteps) => "step",
+        _ => "sample",
+    };
     confusion::figure(&format!("{}; {}", scores(report), plural(count, things)), &names, counts)
 }
 
@@ -137,6 +145,25 @@ fn predicted(report: &NetworkReport) -> Result<Figure> {
     let [truth, found] =
         [&report.evaluation.targets, &report.evaluation.outputs].map(|t| channels(t, t.size()[1] as usize));
     Ok(prediction::figure(&scores(report), &truth?, &found?))
+}
+
+/// How often the first of two alternatives is chosen, by the evidence.
+fn choices(report: &NetworkReport, found: &Decisions) -> Figure {
+    let point = |level: &Level| psychometric::Point {
+        evidence: level.evidence,
+        share: level.share(),
+        interval: level.interval(),
+    };
+    let curve = |of: &'_ Psychometric| of.levels.iter().map(point).collect();
+    let curves: Vec<_> =
+        found.psychometric.iter().map(|of| psychometric::Curve { evidence: &of.evidence, points: curve(of) }).collect();
+    let undecided = match found.undecided {
+        0.0 => String::new(),
+        share => format!(", {} undecided", short(share)),
+    };
+    let (right, trials) = (short(found.right), plural(found.choices.len(), "trial"));
+    let title = format!("{}{right} of {trials} decided right{undecided}", task(report));
+    psychometric::figure(&title, &name_of(report, 1), &curves)
 }
 
 /// Which samples are drawn.
@@ -258,7 +285,10 @@ fn sample(report: &NetworkReport, pictured: &Pictured, i: usize, title: String) 
         }
         Found::LabelsOfSteps => {
             let row = |t: &Tensor| rows(&t.unsqueeze(1), 1);
-            (row(&found.targets.get(sample))?, row(&found.outputs.get(sample).argmax(-1, false))?)
+            // A step whose label does not count is a gap.
+            let mut labels = row(&found.targets.get(sample))?;
+            labels.iter_mut().flatten().filter(|label| **label < 0.0).for_each(|label| *label = f64::NAN);
+            (labels, row(&found.outputs.get(sample).argmax(-1, false))?)
         }
         Found::Labels | Found::Vectors => (Vec::new(), Vec::new()),
     };

@@ -311,7 +311,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             catch_torch(|| {
                 let mut tap = Tap::new(self.objective.records());
                 let outputs = scan(self.system, &sha, batch.inputs(), self.start(&batch), &mut tap).0;
-                let weight = self.weight(&batch);
+                let weight = self.counted_weight(&batch);
                 sum += self.judge(&outputs, &batch, tap)?.double_value(&[]) * weight;
                 weights += weight;
                 see(&outputs, &batch, weight);
@@ -379,6 +379,11 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
 
     fn weight(&self, batch: &Examples) -> f64 {
         self.objective.weight(self.outputs_of(batch), batch.host_lengths())
+    }
+
+    /// The same without what does not count of the targets, which are waited for on a device.
+    fn counted_weight(&self, batch: &Examples) -> f64 {
+        self.objective.weight_of(self.outputs_of(batch), batch.targets(), batch.lengths())
     }
 
     fn start(&self, batch: &Examples) -> S::State {

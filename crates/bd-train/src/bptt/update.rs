@@ -62,6 +62,12 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
                 self.position = Position::Beginning;
                 break;
             }
+            // One part is the whole of the mean, whatever it counts.
+            if parts.len() > 1 {
+                for part in &mut parts {
+                    part.weight = self.counted_weight(&part.examples).max(f64::MIN_POSITIVE);
+                }
+            }
             let more = from + piece < most;
             let step = recording(|| catch_torch(|| self.update_of(parts, from, more)))?;
             self.position = if more { Position::at(from + piece, &states) } else { Position::Beginning };

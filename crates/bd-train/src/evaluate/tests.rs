@@ -44,7 +44,9 @@ fn losses_must_fit_the_targets() {
         assert!(error.contains(words), "{error}");
     }
     assert!(Criterion::for_task(Loss::Huber { delta: 1.0 }, Loss::Mse).is_ok());
-    assert!(Criterion::for_task(CROSS_ENTROPY, Loss::Mse).is_err());
+    assert!(Criterion::for_task(CROSS_ENTROPY, Loss::Mse).is_err() && Criterion::for_task(every, every).is_ok());
+    let error = Criterion::for_task(CROSS_ENTROPY, every).unwrap_err().to_string();
+    assert_eq!(error, "loss is cross_entropy: every step has a label, so that over must be every");
 }
 
 /// Scores (3, 1), (0, 2), (5, 4), (1, 2) say 0, 1, 0, 1; the labels are 0, 1, 1, 0.

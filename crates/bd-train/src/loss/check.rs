@@ -3,6 +3,8 @@
 use bd_core::{Error, Result, kind_name};
 use tch::{Device, Kind, Tensor};
 
+use super::UNCOUNTED;
+
 /// Refuses what are not labels of `classes` classes: the first wrong one is named.
 pub fn check_labels(labels: &Tensor, classes: i64) -> Result<()> {
     check_label_kind(labels, labels.dim() == 1, "[batch]")?;
@@ -39,10 +41,11 @@ pub(super) fn check_class_targets(
 fn check_range(labels: &Tensor, classes: i64, lengths: Option<&Tensor>) -> Result<()> {
     let host = |t: &Tensor| Vec::<i64>::try_from(t.to_device(Device::Cpu).flatten(0, -1));
     let (values, lengths) = (host(labels)?, lengths.map(host).transpose()?);
+    let of_steps = labels.dim() == 2;
     let steps = labels.size().get(1).map_or(1, |time| *time as usize);
     let wrong = values.iter().enumerate().find(|(i, label)| {
         let is_padding = lengths.as_ref().is_some_and(|lengths| (i % steps) as i64 >= lengths[i / steps]);
-        !is_padding && !(0..classes).contains(*label)
+        !is_padding && !(0..classes).contains(*label) && !(of_steps && **label == UNCOUNTED)
     });
     let Some((i, label)) = wrong else { return Ok(()) };
     let step = if labels.dim() == 2 { format!(" in step {}", i % steps) } else { String::new() };

@@ -18,11 +18,14 @@ pub use self::over_time::OverTime;
 use self::over_time::Valid;
 pub use self::with_records::WithRecords;
 
+/// The label of a step that no loss counts, where every step has one: PyTorch's `ignore_index`.
+pub const UNCOUNTED: i64 = -100;
+
 /// Losses by name. `d` is output minus target, `y` an output.
 ///
 /// | name | loss | targets | parameters |
 /// |---|---|---|---|
-/// | `cross_entropy` | mean of `log sum_c e^(y_c) - y_label`, over samples with `y` as `over` says, or over samples and steps for `every` | `[batch]`, int64, from 0 to below `n_out`; for `every` also `[batch, time]` | `over` max |
+/// | `cross_entropy` | mean of `log sum_c e^(y_c) - y_label`, over samples with `y` as `over` says, or over samples and steps for `every` | `[batch]`, int64, from 0 to below `n_out`; for `every` also `[batch, time]`, in which [`UNCOUNTED`] steps do not count | `over` max |
 /// | `mse` | mean of `d^2` | as the outputs | |
 /// | `mae` | mean of `abs(d)` | as the outputs | |
 /// | `huber` | mean of `d^2 / 2` where `abs(d) <= delta`, else of `delta (abs(d) - delta / 2)` | as the outputs | `delta` 1, above 0 |
@@ -97,20 +100,24 @@ impl Objective for Loss {
 
     fn loss(&self, outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>) -> Tensor {
         let kind = outputs.kind();
-        let mut targets = targets.shallow_clone();
         match self {
             Self::CrossEntropy { over: OverTime::Every } if targets.dim() == 1 => {
-                targets = targets.unsqueeze(1).expand(&outputs.size()[..2], false);
+                let of_steps = targets.unsqueeze(1).expand(&outputs.size()[..2], false);
+                return self.loss(outputs, &of_steps, lengths);
             }
-            Self::CrossEntropy { over } if *over != OverTime::Every => {
-                return self.of_each(&over.scores(outputs, lengths), &targets).mean(kind);
+            Self::CrossEntropy { over: OverTime::Every } => {
+                let valid = Valid::counted(targets, lengths);
+                return valid.mean(&self.of_each(&valid.fill(outputs, 0.0), &valid.fill(targets, 0.0)));
+            }
+            Self::CrossEntropy { over } => {
+                return self.of_each(&over.scores(outputs, lengths), targets).mean(kind);
             }
             _ => {}
         }
         match lengths.map(|lengths| Valid::new(lengths, outputs.size()[1])) {
             // Padding is taken out first: what is not finite there would go into the gradient as 0 times infinity.
-            Some(valid) => valid.mean(&self.of_each(&valid.fill(outputs, 0.0), &valid.fill(&targets, 0.0))),
-            None => self.of_each(outputs, &targets).mean(kind),
+            Some(valid) => valid.mean(&self.of_each(&valid.fill(outputs, 0.0), &valid.fill(targets, 0.0))),
+            None => self.of_each(outputs, targets).mean(kind),
         }
     }
 
@@ -119,6 +126,16 @@ impl Objective for Loss {
             _ if !self.by_step() => batch as f64,
             Some(lengths) => lengths.sum(Kind::Int64).int64_value(&[]) as f64,
             None => (batch * time) as f64,
+        }
+    }
+
+    fn weight_of(&self, outputs: [i64; 3], targets: &Tensor, lengths: Option<&Tensor>) -> f64 {
+        match self {
+            Self::CrossEntropy { over: OverTime::Every } if targets.dim() == 2 => {
+                let lengths = lengths.map(|lengths| lengths.to_device(targets.device()));
+                Valid::counted(targets, lengths.as_ref()).steps()
+            }
+            _ => self.weight(outputs, lengths),
         }
     }
 

@@ -36,6 +36,11 @@ pub trait Objective {
         outputs[0] as f64
     }
 
+    /// The same of targets of which some may not count, as labels of steps that are [`UNCOUNTED`](super::UNCOUNTED).
+    fn weight_of(&self, outputs: [i64; 3], _targets: &Tensor, lengths: Option<&Tensor>) -> f64 {
+        self.weight(outputs, lengths)
+    }
+
     /// The fraction of labels that have the greatest score, from 0 to 1; `None` where targets are no labels. Over several batches it is
     /// weighted as the loss is.
     fn accuracy(&self, _outputs: &Tensor, _targets: &Tensor, _lengths: Option<&Tensor>) -> Option<f64> {

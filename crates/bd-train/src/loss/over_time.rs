@@ -67,7 +67,7 @@ impl OverTime {
     }
 }
 
-/// The steps before the lengths of sequences.
+/// The steps that count: those before the lengths of sequences.
 pub(super) struct Valid {
     /// `[batch, time]`.
     padding: Tensor,
@@ -78,6 +78,22 @@ impl Valid {
     pub(super) fn new(lengths: &Tensor, time: i64) -> Self {
         let steps = Tensor::arange(time, (Kind::Int64, lengths.device())).unsqueeze(0);
         Self { padding: steps.ge_tensor(&lengths.unsqueeze(1)), count: lengths.sum(Kind::Int64) }
+    }
+
+    /// The steps of labels `[batch, time]` that are counted: not [`UNCOUNTED`](super::UNCOUNTED), and no padding.
+    pub(super) fn counted(labels: &Tensor, lengths: Option<&Tensor>) -> Self {
+        let mut padding = labels.lt(0);
+        if let Some(lengths) = lengths {
+            padding = padding.logical_or(&Self::new(lengths, labels.size()[1]).padding);
+        }
+        // Of a piece in which nothing counts the mean is 0.
+        let count = padding.logical_not().sum(Kind::Int64).clamp_min(1);
+        Self { padding, count }
+    }
+
+    /// How many they are.
+    pub(super) fn steps(&self) -> f64 {
+        self.padding.logical_not().sum(Kind::Int64).int64_value(&[]) as f64
     }
 
     /// `[batch, time, ..]` with a value in place of padding, whatever stands there: it gets no gradient, even if it is not finite.

@@ -102,6 +102,30 @@ fn cross_entropy_of_every_step() {
     assert_eq!(every.loss(&outputs(), &one_a_sample, None), every.loss(&outputs(), &repeated, None));
 }
 
+/// Two of five steps count in the first sequence, one in the second, and none in a piece: its mean is 0, and so is its gradient.
+#[test]
+fn uncounted_steps_do_not_count() {
+    let every = Loss::CrossEntropy { over: OverTime::Every };
+    let none = UNCOUNTED;
+    let labels = Tensor::from_slice(&[0, none, none, 3, none, none, 1, none, none, 2, none, none, none, none, none])
+        .reshape([3, 5]);
+    let lengths = Tensor::from_slice(&[5i64, 4, 5]);
+    every.check([3, 5, 4], Kind::Double, &labels, Some(&lengths)).unwrap();
+    let one = |b: i64, t: i64| {
+        every.loss(&outputs().narrow(0, b, 1).narrow(1, t, 1), &labels.narrow(0, b, 1).narrow(1, t, 1), None)
+    };
+    let expected = (one(0, 0) + one(0, 3) + one(1, 1)) / 3.0;
+    assert!((every.loss(&outputs(), &labels, Some(&lengths)) - expected).abs().double_value(&[]) < 1e-15);
+    assert_eq!(every.weight_of([3, 5, 4], &labels, Some(&lengths)), 3.0);
+    grad_check(|v| every.loss(&v[0], &labels, Some(&lengths)), &[outputs()], 1e-8);
+    let ys = outputs().narrow(0, 2, 1).set_requires_grad(true);
+    let empty = every.loss(&ys, &labels.narrow(0, 2, 1), None);
+    assert_eq!(empty.double_value(&[]), 0.0);
+    assert_eq!(Tensor::run_backward(&[empty], &[&ys], false, false)[0].abs().max().double_value(&[]), 0.0);
+    // A label of a whole sequence counts.
+    assert!(check_labels(&Tensor::from_slice(&[UNCOUNTED]), 2).is_err());
+}
+
 /// Padded sequences against each of them alone and cut to its length; what is not a number in the padding goes nowhere.
 #[test]
 fn padding_does_not_count() {

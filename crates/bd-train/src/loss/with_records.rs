@@ -61,6 +61,10 @@ impl<O: Objective, F: Fn(&Records, Option<&Tensor>) -> Tensor> Objective for Wit
         self.objective.weight(outputs, lengths)
     }
 
+    fn weight_of(&self, outputs: [i64; 3], targets: &Tensor, lengths: Option<&Tensor>) -> f64 {
+        self.objective.weight_of(outputs, targets, lengths)
+    }
+
     fn by_step(&self) -> bool {
         self.objective.by_step()
     }

@@ -6,6 +6,8 @@ use bd_core::testing::assert_close;
 use super::*;
 use crate::loss::Objective;
 
+mod trials;
+
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// Inputs, `[sample][step][channel]`, and the batch.
@@ -119,16 +121,16 @@ fn a_batch_is_a_function_of_seed_and_number() {
         assert!(inputs(&one) != inputs(&batch(3, 6, 8, ON)) && inputs(&one) != inputs(&batch(4, 5, 8, ON)));
         let single = batch(3, 5, 8, (Kind::Float, Device::Cpu));
         assert_eq!(inputs(&single), inputs(&one).to_kind(Kind::Float));
-        assert_eq!(one.inputs().shape(), [8, task.steps() as i64, task.n_in()]);
-        let outputs = [8, task.steps() as i64, task.n_out()];
-        task.loss().check(outputs, Kind::Double, one.targets(), None).unwrap();
+        assert_eq!(one.inputs().shape(), [8, task.steps(task.usual_dt()) as i64, task.n_in()]);
+        let outputs = [8, task.steps(task.usual_dt()) as i64, task.n_out()];
+        task.loss().check(outputs, Kind::Double, one.targets(), one.lengths()).unwrap();
     }
 }
 
 #[test]
 fn tasks_are_read_back() {
     for task in Task::all() {
-        let value = serde_json::to_value(task).unwrap();
+        let value = serde_json::to_value(&task).unwrap();
         assert_eq!(value["name"], task.name());
         assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
     }

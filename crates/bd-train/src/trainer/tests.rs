@@ -2,12 +2,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bd_core::{Inputs, Params, Rng, Stack};
-use bd_models::{Cell, RateNetConfig};
+use bd_models::{Cell, RateNetConfig, Reads};
 use serde_json::json;
 use tch::{Device, Kind, Tensor};
 
 use super::*;
 use crate::{EarlyStopping, Loss, OptimConfig};
+
+mod dale;
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 const SAMPLES: i64 = 11;
@@ -21,6 +23,8 @@ struct Case {
     padded: bool,
     validation: bool,
     device: bool,
+    /// Units that excite or inhibit, of which not all are connected.
+    dale: bool,
     /// There is no time left.
     over: bool,
 }
@@ -30,6 +34,7 @@ struct Case {
 struct Came {
     end: End,
     parameters: Vec<(String, Tensor)>,
+    weights: Vec<(String, Tensor)>,
     optimiser: Vec<(String, Tensor)>,
     losses: Vec<f64>,
     reports: Vec<ReportPoint>,
@@ -70,9 +75,13 @@ impl Observer for Recorder {
     }
 }
 
-fn network() -> (Params, Stack) {
+fn network(dale: bool) -> (Params, Stack) {
     let mut params = Params::new(3, ON);
-    let config = RateNetConfig { n_in: 2, n_out: 1, hidden: vec![3], cell: Cell::all()[1], ..RateNetConfig::default() };
+    let (cell, hidden, reads) = match dale {
+        true => (dale::cell(), vec![8], Reads::Excitatory),
+        false => (Cell::all()[1], vec![3], Reads::State),
+    };
+    let config = RateNetConfig { n_in: 2, n_out: 1, hidden, cell, reads, ..RateNetConfig::default() };
     let net = config.build(&mut params).unwrap();
     (params, net)
 }
@@ -95,7 +104,7 @@ fn train(case: &Case, folder: &Path, stop_after: Option<u64>) -> Came {
 }
 
 fn train_saving(case: &Case, folder: &Path, stop_after: Option<u64>, cadence: Cadence) -> Came {
-    let (params, net) = network();
+    let (params, net) = network(case.dale);
     let (train, held) = (examples("train", case.padded), examples("held", case.padded));
     let draw = |number: u64| Ok(examples(&format!("batch {number}"), case.padded));
     let control = Control::default();
@@ -125,6 +134,7 @@ fn train_saving(case: &Case, folder: &Path, stop_after: Option<u64>, cadence: Ca
     Came {
         end: trained.end,
         parameters: params.named(),
+        weights: params.weights(),
         optimiser,
         losses: trained.losses,
         reports: trained.reports,
@@ -273,7 +283,7 @@ fn another_configuration_is_refused_with_the_differences() {
     let (_, case) = cases().swap_remove(2);
     let folder = tempfile::tempdir().unwrap();
     train(&case, folder.path(), Some(2));
-    let (params, net) = network();
+    let (params, net) = network(false);
     let config = TrainConfig { batch: 5, clip: Some(2.0), epochs: 9, ..case.config };
     let mut trainer = Trainer::new(&net, &params, Loss::Mse, &config, Shared::new(1.0)).unwrap();
     let checkpoint = Checkpoints::newest(folder.path()).unwrap().unwrap().checkpoint;
@@ -287,7 +297,7 @@ fn another_configuration_is_refused_with_the_differences() {
 fn the_best_parameters_of_the_validation_part_are_kept() {
     let (_, case) = cases().swap_remove(3);
     let came = train(&case, tempfile::tempdir().unwrap().path(), None);
-    let (params, net) = network();
+    let (params, net) = network(false);
     params.load(&came.parameters).unwrap();
     let bptt = Bptt::new(&net, &params, Loss::Mse, &OptimConfig::default(), Shared::new(1.0)).unwrap();
     let (step, loss) = came.best.unwrap();
@@ -314,7 +324,7 @@ fn a_requested_checkpoint_is_written_and_the_training_goes_on() {
             Ok(())
         }
     }
-    let (params, net) = network();
+    let (params, net) = network(false);
     let control = Control::default();
     let mut saves = Saves(control.clone(), Vec::new());
     let train = examples("train", false);

@@ -130,7 +130,7 @@ impl NetworkConfig {
         self.check_epochs()?;
         self.check_held_out()?;
         let Some(task) = &self.data.task else { return Ok(()) };
-        task.check()?;
+        task.check(self.dt)?;
         let (n_in, n_out) = (task.n_in(), task.n_out());
         if (self.model.n_in(), self.model.n_out()) == (n_in, n_out) {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use bd_core::{DeviceSpec, Result};
 use bd_models::{
-    Cell, Encoder, Init, LifConfig, LifTrained, PopulationNetworkConfig, RateNetConfig, Reads, SnnConfig, Surrogate,
-    SynapseConfig, WrittenNetwork,
+    Cell, Encoder, Init, LifConfig, LifTrained, PopulationNetworkConfig, RateNetConfig, Reads, RnnConfig, SnnConfig,
+    Surrogate, SynapseConfig, WrittenNetwork,
 };
 use bd_train::data::dataset::{Dataset, Targets};
 use bd_train::optim::{EpsOn, Rule};
@@ -120,7 +120,7 @@ fn common(job: &str) -> NetworkConfig {
 fn of_task(common: NetworkConfig, task: &Task) -> NetworkConfig {
     let config = NetworkConfig {
         dt: task.usual_dt(),
-        data: NetworkData { task: Some(*task), ..common.data.clone() },
+        data: NetworkData { task: Some(task.clone()), ..common.data.clone() },
         model: Model::Rate(RateNetConfig { n_in: task.n_in(), n_out: task.n_out(), ..RateNetConfig::default() }),
         loss: task.loss(),
         updates: Some(3000),
@@ -136,7 +136,28 @@ fn of_task(common: NetworkConfig, task: &Task) -> NetworkConfig {
             },
             ..config
         },
-        _ => NetworkConfig { clip: Some(1.0), ..config },
+        Task::PerceptualDecision(_) | Task::ContextDecision(_) | Task::DelayedMatch(_) => of_trials(config, task),
+        Task::Decision(_) | Task::FlipFlop(_) => NetworkConfig { clip: Some(1.0), ..config },
+    }
+}
+
+/// Leaky units, which keep evidence for some steps before they have learned to.
+fn of_trials(config: NetworkConfig, task: &Task) -> NetworkConfig {
+    let leaky = RnnConfig { tau_ms: Some(2.0 * task.usual_dt()), train_initial_state: true, ..RnnConfig::default() };
+    NetworkConfig {
+        model: Model::Rate(RateNetConfig {
+            n_in: task.n_in(),
+            n_out: task.n_out(),
+            hidden: vec![64],
+            cell: Cell::Rnn(leaky),
+            ..RateNetConfig::default()
+        }),
+        optim: OptimConfig { lr: 0.005, ..config.optim.clone() },
+        batch: Some(64),
+        updates: Some(1000),
+        clip: Some(1.0),
+        data: NetworkData { test_samples: 2000, ..config.data.clone() },
+        ..config
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bd_core::{Params, Result, Stack};
 use bd_kernel::Compile;
-use bd_models::{PopulationNetworkConfig, RateNetConfig, SnnConfig};
+use bd_models::{Cell, PopulationNetworkConfig, RateNetConfig, SnnConfig};
 use serde::{Deserialize, Serialize};
 
 /// A network of rates or of spiking neurons.
@@ -85,7 +85,17 @@ impl Model {
             Self::Populations(_) => "network",
         };
         let hidden = self.hidden().iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-        format!("{kind} {}-{hidden}-{}", self.n_in(), self.n_out())
+        let excitatory = match self {
+            Self::Rate(RateNetConfig { cell: Cell::Rnn(cell), hidden, .. }) => {
+                hidden.iter().map(|n| cell.excitatory_units(*n)).sum::<Option<i64>>()
+            }
+            _ => None,
+        };
+        let signs = excitatory.map(|excitatory| {
+            let all: i64 = self.hidden().iter().sum();
+            format!(", {excitatory} units excite and {} inhibit", all - excitatory)
+        });
+        format!("{kind} {}-{hidden}-{}{}", self.n_in(), self.n_out(), signs.unwrap_or_default())
     }
 
     /// What becomes of loops that its text wants compiled; nothing if it does not.

@@ -64,7 +64,7 @@ impl Lessons {
     /// Those of a run's configuration, read again.
     pub(crate) fn again(config: &NetworkConfig) -> Result<Self> {
         match (&config.data.task, &config.data.file) {
-            (Some(task), _) => Ok(Self::Task(*task)),
+            (Some(task), _) => Ok(Self::Task(task.clone())),
             (None, None) => Ok(Self::Random),
             (None, Some(file)) => {
                 let data = Dataset::read(file, &config.examples_file().reading(config.accepted()))?;
@@ -118,7 +118,7 @@ impl NetworkConfig {
         }
         self.check()?;
         match lessons {
-            Lessons::Task(_) => Ok(Lessons::Task(self.data.task.expect("it was checked"))),
+            Lessons::Task(_) => Ok(Lessons::Task(self.data.task.clone().expect("it was checked"))),
             Lessons::Random => Ok(Lessons::Random),
             Lessons::File(file, mut data) => {
                 self.examples_file().check_hashes(&file, &data)?;

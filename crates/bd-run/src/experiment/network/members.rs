@@ -153,7 +153,7 @@ impl NetworkExperiment {
         match (&member.train, &self.data) {
             (Some(examples), _) => Source::Examples(examples),
             (None, Data::Task(task, _)) => {
-                Source::Drawn { updates: self.config.updates.unwrap_or(0), draw, steps: task.steps() }
+                Source::Drawn { updates: self.config.updates.unwrap_or(0), draw, steps: task.steps(self.config.dt) }
             }
             (None, _) => unreachable!("only a task has no examples"),
         }

@@ -44,15 +44,15 @@ pub(super) fn needs(
 
 /// A batch of a task, before it is drawn.
 pub(super) fn batch_of_task(config: &NetworkConfig, task: &Task) -> BatchOf {
-    let (steps, samples) = (task.steps(), config.batch.unwrap_or(1));
+    let (steps, samples) = (task.steps(config.dt), config.batch.unwrap_or(1));
     let number = config.dtype.kind().elt_size_in_bytes();
     let targets_bytes = steps.saturating_mul(samples).saturating_mul(config.model.n_out() as usize * number);
-    BatchOf { steps, samples, spikes: None, targets_bytes, padded: false, copied: true }
+    BatchOf { steps, samples, spikes: None, targets_bytes, padded: task.is_padded(), copied: true }
 }
 
 /// Bytes of the batch that tests.
 pub(super) fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
     let channels = (config.model.n_in() + config.model.n_out()) as usize;
-    let numbers = task.steps().saturating_mul(config.data.test_samples).saturating_mul(channels);
+    let numbers = task.steps(config.dt).saturating_mul(config.data.test_samples).saturating_mul(channels);
     numbers.saturating_mul(config.dtype.kind().elt_size_in_bytes()) as u64
 }

@@ -18,11 +18,11 @@ impl NetworkExperiment {
             Data::Random(_) => None,
             Data::Task(task, set) => {
                 let shown = match pipeline.preparation() {
-                    None => Shown::new(set.examples.inputs(), None)?,
+                    None => Shown::new(set.examples.inputs(), set.examples.lengths())?,
                     Some(_) => {
                         let samples = config.data.test_samples;
                         let batch = task.batch(config.seed, TEST_BATCH, samples, config.dt, pipeline.on())?;
-                        Shown::new(batch.inputs(), None)?
+                        Shown::new(batch.inputs(), batch.lengths())?
                     }
                 };
                 Some(Pictured { shown, dt: config.dt, time_label: format!("time (dt = {})", config.dt) })

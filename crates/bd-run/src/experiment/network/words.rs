@@ -101,8 +101,9 @@ impl NetworkExperiment {
         match &self.data {
             Data::Task(task, set) => {
                 let [samples, steps, channels] = set.examples.inputs().shape().map(|n| n as usize);
+                let most = if task.is_padded() { "at most " } else { "" };
                 format!(
-                    "task {}: {} of {}, a fresh batch of {} for every update, {samples} for testing",
+                    "task {}: {} of {most}{}, a fresh batch of {} for every update, {samples} for testing",
                     task.name(),
                     plural(channels, "channel"),
                     plural(steps, "step"),

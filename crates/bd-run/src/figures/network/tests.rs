@@ -1,4 +1,5 @@
 use bd_train::data::dataset::Shown;
+use bd_train::task::Trial;
 use bd_train::{Baseline, Baselines, Evaluation, HeldOut};
 use tch::Device;
 
@@ -21,7 +22,32 @@ fn report(outputs: &Tensor, targets: &Tensor, lengths: Option<&Tensor>, score: S
         time_constants_ms: Vec::new(),
         pictured: None,
         recorded: None,
+        decided: None,
     }
+}
+
+/// Three trials of three steps, of which the last is the decision; the third is undecided.
+#[test]
+fn choices_in_trials_are_drawn_by_their_evidence() {
+    let scores: Vec<f64> = [0, 0, 1, 0, 0, 2, 0, 0, 0]
+        .iter()
+        .flat_map(|class| (0..3).map(move |c| f64::from(u8::from(c == *class))))
+        .collect();
+    let scores = Tensor::from_slice(&scores).reshape([3, 3, 3]);
+    let labels = Tensor::from_slice(&[0i64, 0, 1, 0, 0, 2, 0, 0, 1]).reshape([3, 3]);
+    let trial = |right, evidence| Trial { right, decision: 2..3, evidence: vec![evidence] };
+    let trials = vec![trial(1, 5.0), trial(2, -5.0), trial(1, 5.0)];
+    let found = Decisions::new(&scores, &trials, &["coherence (%)"]).unwrap();
+    let mut report = report(&scores, &labels, None, Score::Accuracy(0.5));
+    report.evaluation.confusion = Some(found.confusion.clone());
+    report.classes = Some(["fixate", "left", "right"].map(str::to_owned).to_vec());
+    let figure = choices(&report, &found);
+    assert_eq!(figure.title, "0.6667 of 3 trials decided right, 0.3333 undecided");
+    assert_eq!(figure.panels[0].y_label, "share of left");
+    assert_eq!(figure.panels[0].lines[0].points, [(-5.0, 0.0), (5.0, 1.0)]);
+    report.decided = Some(crate::experiment::Decided { found, trials });
+    assert!(confused(&report).unwrap().title.ends_with("3 trials"));
+    assert!(of(&report).iter().any(|(name, _)| name == "psychometric"));
 }
 
 /// Inputs `[3, 4, 2]` that count up from 0.
