@@ -96,7 +96,11 @@ impl LearnedDelayText {
             value => Err(Error::of(format!("{part}.{key}"), format!("{value} cannot be; it is above 0"))),
         };
         let halves_in = above_zero("halves_in", self.halves_in, HALVES_IN)?;
-        Ok(LearnedDelay { most_ms, spread_ms, halves_in, rate: above_zero("rate", self.rate, 1.0)? })
+        let rate = self.rate.unwrap_or(1.0);
+        if !(1e-3..=1e3).contains(&rate) {
+            return Err(Error::of(format!("{part}.rate"), format!("{rate} cannot be; it is from 0.001 to 1000")));
+        }
+        Ok(LearnedDelay { most_ms, spread_ms, halves_in, rate })
     }
 }
 

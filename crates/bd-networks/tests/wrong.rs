@@ -307,6 +307,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ),
     (
         "delay = \"1.5*ms\"",
+        "delay = { learned = \"5*ms\", most = \"25*ms\", rate = 1e-40 }",
+        "projection.1.delay.rate, line 26, column 45: 0.0000000000000000000000000000000000000001 cannot be; it is from 0.001 to 1000",
+    ),
+    (
+        "delay = \"1.5*ms\"",
         "delay = { learned = \"5*ms\", most = \"25*ms\", halves_in = 0 }",
         "projection.1.delay.halves_in, line 26, column 45: 0 cannot be; it is above 0",
     ),

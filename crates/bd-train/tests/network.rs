@@ -72,7 +72,7 @@ fn examples() -> Examples {
 /// Learning rates and decays that are far too large move parameters through zero and delays beyond their bounds. No weight changes its sign, no synapse
 /// is added, and every delay is one that can be.
 #[test]
-fn signs_absent_synapses_and_bounds_of_delays_survive_every_rule() {
+fn signs_and_bounds_of_delays_survive_every_rule() {
     let rules = [
         Rule::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 2.0 },
         Rule::default(),

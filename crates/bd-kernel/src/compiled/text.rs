@@ -189,7 +189,7 @@ fn is_nothing<F: Real>(value: F) -> bool {
     format!("{value:?}") == "-0.0"
 }
 
-/// `k x`: to the last bit what the interpreter has, with fewer operations.
+/// `k x`: of numbers to the last bit what the interpreter has, with fewer operations.
 fn scaled<F: Real>(k: F, x: &str) -> String {
     match k {
         k if k == F::of(1.0) => x.to_owned(),

@@ -11,20 +11,23 @@
 //! so that the gradient by `d` is the difference between what would be had of the spike later and earlier: `+ w / s^2` for lags with
 //! `0 < x <= s`, and `- w / s^2` for those with `-s < x <= 0`; where `d` is whole, it is the slope on the right.
 //!
-//! In [`Phase::Predict`] a delay is rounded to whole steps, as in a simulation, and in [`Phase::Fit`], too, once the spread is below a step: what
+//! In [`Phase::Predict`] a delay is rounded to whole steps, as in a simulation (but half steps, which float32 may not hold, either way), and in [`Phase::Fit`], too, once the spread is below a step: what
 //! training ends with is what is judged. Its gradient is then still that of the triangle with `s = 2`.
 //!
 //! The triangle is that of Queant, Rancon, Cottereau and Masquelier, "DelRec: learning delays in recurrent spiking neural networks" (2025).
 
 use std::sync::Arc;
 
-use bd_core::{ParamPath, Phase, Result, portable};
+use bd_core::{Error, ParamPath, Phase, Result, portable};
 use bd_kernel::models::network::{Delays, Synapses};
 use bd_networks::LearnedDelay;
 use tch::{Kind, Tensor};
 
 /// With a spread of fewer steps, spikes arrive in whole steps, and gradients are those of this spread.
 const LEAST_SPREAD: f64 = 1.0;
+
+/// Lags of the synapses of a projection at most. Each takes some 130 bytes while a network learns: 2.6 GB.
+const MOST_LAGS: f64 = 2e7;
 
 /// Delays of the synapses of a projection.
 #[derive(Debug)]
@@ -43,11 +46,26 @@ pub(super) struct LearnedDelays {
 
 impl LearnedDelays {
     /// With parameters that are made at `path`.
-    pub(super) fn new(path: &mut ParamPath<'_>, learned: &LearnedDelay, delays_ms: &[f64], dt_ms: f64) -> Result<Self> {
+    pub(super) fn new(
+        path: &mut ParamPath<'_>,
+        name: &str,
+        learned: &LearnedDelay,
+        delays_ms: &[f64],
+        dt_ms: f64,
+    ) -> Result<Self> {
         let most = (learned.most_ms / dt_ms).round();
         let scale = most * learned.rate;
         let first_spread = learned.spread_ms / dt_ms;
-        let thetas: Vec<f64> = delays_ms.iter().map(|delay| (delay / dt_ms).min(most) / scale).collect();
+        let lags = (2.0 * (1.0 + first_spread.max(LEAST_SPREAD))).min(most + 3.0);
+        let all = delays_ms.len() as f64 * lags;
+        if all > MOST_LAGS {
+            return Err(Error::Config(format!(
+                "network: {name}: {} synapses with delays that are learned, spread over {lags:.0} steps each, are {all:.0} lags, and \
+                 at most {MOST_LAGS:.0} are allowed; take fewer synapses, a smaller 'spread', or longer steps",
+                delays_ms.len()
+            )));
+        }
+        let thetas: Vec<f64> = delays_ms.iter().map(|delay| (delay / dt_ms).clamp(0.0, most) / scale).collect();
         let theta = path.param("delay", |_| Tensor::from_slice(&thetas))?;
         let spread = path.fixed("spread", |_| Tensor::from_slice(&[first_spread]))?;
         Ok(Self { theta, scale, spread, most: most as i64, first_spread, halves_in: learned.halves_in })
@@ -58,9 +76,11 @@ impl LearnedDelays {
         self.most + 3
     }
 
-    /// In steps, `[synapses]`, float64, in the graph.
+    /// In steps, `[synapses]`, float64, in the graph. One that rounding has put beyond a bound is at the bound, and has its gradient.
     pub(super) fn steps(&self) -> Tensor {
-        (&self.theta * self.scale).to_kind(Kind::Double).clamp(0.0, self.most as f64)
+        let steps = self.theta.to_kind(Kind::Double) * self.scale;
+        let within = steps.detach().clamp(0.0, self.most as f64);
+        &steps + (within - steps.detach())
     }
 
     /// Whole steps, `[synapses]`, float64.

@@ -81,7 +81,7 @@ impl Wiring {
             Some(learned) => {
                 let delays_ms = projection.delays_ms(dt_ms, seed, files).map_err(|error| refused(&error))?;
                 let delays_ms: Vec<f64> = (0..edges.len()).map(|synapse| delays_ms.get(synapse)).collect();
-                let delays = LearnedDelays::new(&mut path, learned, &delays_ms, dt_ms)?;
+                let delays = LearnedDelays::new(&mut path, name, learned, &delays_ms, dt_ms)?;
                 Travel::Learned { delays, all: Group::whole(&edges, sizes).on(device) }
             }
         };

@@ -163,10 +163,8 @@ fn run<F: Real + Element>(
         plural(synapses, "synapse")
     ));
     let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener);
-    if config.compile {
-        for (population, outcome) in simulation.outcomes() {
-            listener.say(&format!("loops     {population}: {outcome}"));
-        }
+    for (population, outcome) in simulation.outcomes().into_iter().filter(|(_, outcome)| outcome != "interpreted") {
+        listener.say(&format!("loops     {population}: {outcome}"));
     }
     let recording: Recording<F> = simulation.recording();
     drop(simulation);

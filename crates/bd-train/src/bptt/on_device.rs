@@ -100,6 +100,8 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         let mut pending = self.pending.borrow_mut();
         let Some((numbers, gradient)) = pending.look()? else { return Ok(()) };
         self.optimizer.refused(numbers.step);
+        // As if it had not been, nor those that wait behind it.
+        tch::no_grad(|| self.system.after_update(numbers.step - 1));
         pending.outputs = None;
         pending.failure = Some(match self.make_again(&numbers, &gradient) {
             Err(error) => error,

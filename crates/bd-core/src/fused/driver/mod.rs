@@ -56,11 +56,14 @@ impl Tuning {
     /// threads are left.
     pub fn of(batch: usize, kind: Kind) -> Self {
         let most = 128 / kind.elt_size_in_bytes();
-        let samples =
-            |tiles: usize| [most, most / 2].into_iter().find(|samples| samples * tiles <= batch).unwrap_or(LANES);
+        let first = |choices: [(usize, usize); 2]| {
+            choices.into_iter().find(|(samples, tiles)| samples * tiles <= batch).map_or(LANES, |(samples, _)| samples)
+        };
+        // Numbers in the longest vectors there are.
+        let vector = 64 / kind.elt_size_in_bytes();
         Self {
-            samples: samples(4),
-            vector_samples: samples(2),
+            samples: first([(most, 4), (most / 2, 4)]),
+            vector_samples: first([(most, 4), (vector, 2)]),
             bytes: 384 << 10,
             min_steps: 8,
             stored_bytes: 512 << 20,

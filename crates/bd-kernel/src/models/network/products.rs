@@ -80,7 +80,7 @@ impl<F: Real> Sending<'_, F> {
                 let of_lanes = outputs.iter().enumerate().filter(|(_, value)| **value != F::default());
                 events.extend(of_lanes.map(|(lane, value)| Event { step, lane, value: *value }));
             }
-            // A vector of products takes as long as two products alone, and its sum as a dozen.
+            // A vector of products takes as long as two products alone, and its sum as a dozen (bd-networks, benches/training.rs).
             const SUM: usize = 12;
             match events.len() <= active.len() * lanes.div_ceil(LANES) * 2 + SUM {
                 true => self.each(source, &events),
@@ -106,7 +106,7 @@ impl<F: Real> Sending<'_, F> {
                     }
                     let column = &self.columns[(arrival as usize * lanes + lane) * units..][..units];
                     for (unit, gweight) in targets.iter().zip(&mut *gweights) {
-                        // SAFETY: targets are below the number of units.
+                        // SAFETY: targets are below the number of units: `NetworkKernel::new`.
                         *gweight += *value * unsafe { *column.get_unchecked(*unit as usize) };
                     }
                 }

@@ -91,7 +91,7 @@ impl Wires<'_> {
     }
 
     /// Adds to the gradients of weights: products of outputs and gradients of what arrived.
-    /// `columns` is room for as many numbers as arrived.
+    /// `columns` is room for steps x lanes x units of the population that receives.
     pub(super) fn add_products<F: Real>(
         self,
         sent: [&Steps<'_, &[F]>; 2],

@@ -106,7 +106,7 @@ impl Model {
             Self::Populations(config) => config.network.compile(),
         };
         (compile == Compile::IfFound).then(|| match Compile::compiler() {
-            Ok(version) => format!("of neurons are compiled by {version}"),
+            Ok(version) => format!("of neurons are to be compiled by {version}"),
             Err(reason) => format!("of neurons are interpreted, since {reason}"),
         })
     }

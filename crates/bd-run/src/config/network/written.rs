@@ -38,7 +38,7 @@ pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Option<WrittenNet
     }
 }
 
-/// More synapses of a file would make a configuration of more than 100 MB.
+/// More synapses of files would make a configuration of more than 100 MB.
 const MOST_LISTED: usize = 1_000_000;
 
 /// A file, which is checked, so that what is wrong is named by its line. Synapses of files that it names are put in their place, so that the
@@ -55,13 +55,14 @@ fn read(file: &str) -> Result<Value> {
         projection.edges::<f32>(network.dt_ms, 0, &edges).map_err(|error| refuse(located(&toml, error).to_string()))?;
     }
     let mut text = NetworkText::from(written);
+    let mut listed = 0;
     for projection in &mut text.projection {
         let Connect::FromFile { file } = &projection.connect else { continue };
         let list = files.edges(file).cloned().unwrap_or_default();
-        if list.sources.len() > MOST_LISTED {
+        listed += list.sources.len();
+        if listed > MOST_LISTED {
             return Err(refuse(format!(
-                "{file} has {} synapses; a network that is trained has at most {MOST_LISTED} of a file",
-                list.sources.len()
+                "with {file} there are {listed} synapses of files; a network that is trained has at most {MOST_LISTED}"
             )));
         }
         projection.connect = Connect::Listed(list);
