@@ -238,7 +238,7 @@ mod tests {
         let mut params = Params::new(0, ON);
         let weight = build(&mut params);
         assert_eq!(*weight.theta(), weight.value(), "the initial parameter has the signs and the zeros");
-        let _ = tch::no_grad(|| weight.theta().shallow_clone().copy_(&(weight.theta() * -2.0 + 0.5)));
+        tch::no_grad(|| weight.theta().shallow_clone().copy_(&(weight.theta() * -2.0 + 0.5)));
         let mut other = Params::new(1, ON);
         other.adopt("m", Params::new(1, ON)).unwrap();
         let again = build(&mut other);

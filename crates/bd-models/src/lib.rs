@@ -42,8 +42,8 @@
 pub mod any_forecaster;
 pub mod catalogue;
 mod cell;
-pub mod connections;
-mod continuous_reservoir;
+mod connections;
+pub mod continuous_reservoir;
 pub mod cuba;
 pub mod decay;
 pub mod delay;

@@ -61,7 +61,7 @@ fn gradients_of_units_with_signs_are_those_of_the_definition() {
     let (params, rnn) = random(4, ON, [2, 7], &dale());
     let theta = params.get("r.recurrent_weight").unwrap();
     let moved = Rng::new(3, "moved").tensor(&[7, 7], ON, Rng::normal);
-    let _ = tch::no_grad(|| theta.shallow_clone().copy_(&moved));
+    tch::no_grad(|| theta.shallow_clone().copy_(&moved));
     let xs = Rng::new(2, "xs").tensor(&[6, 3, 2], ON, Rng::normal);
     let (ys, _) = rnn.scan(&Shared::new(0.1), &Inputs::of_steps(&xs), rnn.init_state(3, ON), &mut Tap::none());
     let signs = Tensor::from_slice(&[1.0, 1.0, 1.0, 1.0, -1.0, -1.0, -1.0]).reshape([7, 1]);

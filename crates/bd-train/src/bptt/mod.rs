@@ -377,15 +377,6 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
         [count, time, self.system.n_out()]
     }
 
-    fn weight(&self, batch: &Examples) -> f64 {
-        self.objective.weight(self.outputs_of(batch), batch.host_lengths())
-    }
-
-    /// The same without what does not count of the targets, which are waited for on a device.
-    fn counted_weight(&self, batch: &Examples) -> f64 {
-        self.objective.weight_of(self.outputs_of(batch), batch.targets(), batch.lengths())
-    }
-
     fn start(&self, batch: &Examples) -> S::State {
         self.system.init_state(batch.inputs().shape()[0], batch.inputs().on())
     }

@@ -78,6 +78,16 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// How many things the loss of a batch is a mean over.
+    fn weight(&self, batch: &Examples) -> f64 {
+        self.objective.weight(self.outputs_of(batch), batch.host_lengths())
+    }
+
+    /// The same without what does not count of the targets, which are waited for on a device.
+    pub(super) fn counted_weight(&self, batch: &Examples) -> f64 {
+        self.objective.weight_of(self.outputs_of(batch), batch.targets(), batch.lengths())
+    }
+
     /// Refuses padded sequences whose pieces are judged each as a whole: of padding alone there is nothing to judge.
     fn check_pieces(&self, batch: &Examples) -> Result<()> {
         if self.truncate.is_none() || self.objective.by_step() || batch.lengths().is_none() {

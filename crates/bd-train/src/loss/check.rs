@@ -45,7 +45,8 @@ fn check_range(labels: &Tensor, classes: i64, lengths: Option<&Tensor>) -> Resul
     let steps = labels.size().get(1).map_or(1, |time| *time as usize);
     let wrong = values.iter().enumerate().find(|(i, label)| {
         let is_padding = lengths.as_ref().is_some_and(|lengths| (i % steps) as i64 >= lengths[i / steps]);
-        !is_padding && !(0..classes).contains(*label) && !(of_steps && **label == UNCOUNTED)
+        let counts = !(is_padding || of_steps && **label == UNCOUNTED);
+        counts && !(0..classes).contains(*label)
     });
     let Some((i, label)) = wrong else { return Ok(()) };
     let step = if labels.dim() == 2 { format!(" in step {}", i % steps) } else { String::new() };

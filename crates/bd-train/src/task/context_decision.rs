@@ -74,7 +74,7 @@ impl ContextDecision {
         setting::from_zero(&format!("{}.delay_min_ms", Self::NAME), self.delay_min_ms)?;
         if self.delay_min_ms > self.delay_max_ms {
             let most = format!("at most delay_max_ms, {}", self.delay_max_ms);
-            return Err(Error::setting(&format!("{}.delay_min_ms", Self::NAME), self.delay_min_ms, most));
+            return Err(Error::setting(format!("{}.delay_min_ms", Self::NAME), self.delay_min_ms, most));
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ pub(super) fn check_periods(task: &str, periods: &[(&str, f64)], dt_ms: f64) -> 
     }
     if let Some((name, duration_ms)) = periods.last().filter(|(_, duration_ms)| steps_of(*duration_ms, dt_ms) == 0) {
         return Err(Error::setting(
-            &format!("{task}.{name}"),
+            format!("{task}.{name}"),
             duration_ms,
             format!("at least a step, which is {dt_ms} ms: in it the decision is made"),
         ));
@@ -71,7 +71,7 @@ pub(super) fn check_periods(task: &str, periods: &[(&str, f64)], dt_ms: f64) -> 
 pub(super) fn check_coherences(task: &str, coherences: &[f64]) -> Result<()> {
     let name = format!("{task}.coherences");
     if coherences.is_empty() {
-        return Err(Error::setting(&name, "empty", "a list of at least one coherence in percent"));
+        return Err(Error::setting(name, "empty", "a list of at least one coherence in percent"));
     }
     coherences.iter().try_for_each(|coherence| {
         setting::check(&name, coherence, (0.0..=100.0).contains(coherence), "from 0 to 100 percent each")
