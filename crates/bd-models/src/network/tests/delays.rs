@@ -8,7 +8,7 @@ use super::*;
 fn delays(params: &mut Params, steps: &[f64], spread: f64) -> LearnedDelays {
     let learned = LearnedDelay { most_ms: 4.0, spread_ms: 0.5 * spread, halves_in: 10.0, rate: 0.5 };
     let delays_ms: Vec<f64> = steps.iter().map(|steps| 0.5 * steps).collect();
-    LearnedDelays::new(&mut params.at("p"), &learned, &delays_ms, 0.5).unwrap()
+    LearnedDelays::new(&mut params.at("p"), "A>B.v", &learned, &delays_ms, 0.5).unwrap()
 }
 
 /// Of each lag from 1 to 11 the part of a spike that arrives with it.
@@ -73,6 +73,33 @@ fn delays_stay_in_their_bounds_and_the_spread_becomes_narrow() {
     assert!((spread() - 2.0).abs() < 1e-12, "half of what it was: {}", spread());
     tch::no_grad(|| net.after_update(25));
     assert!((spread() - 4.0 * 0.5f64.powf(2.5)).abs() < 1e-12, "{}", spread());
+}
+
+/// In float32 the parameter of 25 steps over `7 * 25`, times that, is 25.000002.
+#[test]
+fn a_delay_at_its_bound_can_leave_it() {
+    let mut params = Params::new(0, (Kind::Float, Device::Cpu));
+    let learned = LearnedDelay { most_ms: 25.0, spread_ms: 2.0, halves_in: 10.0, rate: 7.0 };
+    let net = LearnedDelays::new(&mut params.at("p"), "A>B.v", &learned, &[25.0, 25.0], 1.0).unwrap();
+    tch::no_grad(|| net.after_update(1));
+    let (theta, steps) = (params.get("p.delay").unwrap(), net.steps());
+    let beyond = theta.to_kind(Kind::Double) * 175.0;
+    assert!(beyond.gt(25.0).all().int64_value(&[]) == 1, "rounding has put it beyond the bound");
+    assert_close("steps", &steps.detach(), &Tensor::from_slice(&[25.0, 25.0]), 0.0);
+    let slopes = Tensor::run_backward(&[steps.sum(Kind::Double)], &[theta], false, false).remove(0);
+    assert_close("slopes", &slopes, &Tensor::from_slice(&[175.0f32, 175.0]), 0.0);
+}
+
+/// 2,000 synapses, over 10,002 steps each.
+#[test]
+fn too_many_lags_are_refused() {
+    let learned = LearnedDelay { most_ms: 1000.0, spread_ms: 500.0, halves_in: 10.0, rate: 1.0 };
+    let made = LearnedDelays::new(&mut Params::new(0, ON).at("p"), "A>B.v", &learned, &[0.0; 2000], 0.1);
+    assert_eq!(
+        made.unwrap_err().to_string(),
+        "network: A>B.v: 2000 synapses with delays that are learned, spread over 10002 steps each, are 20004000 lags, and at most \
+         20000000 are allowed; take fewer synapses, a smaller 'spread', or longer steps"
+    );
 }
 
 /// Membranes without a threshold, so that outputs are smooth in weights and delays but where a delay is whole.
