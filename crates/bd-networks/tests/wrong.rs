@@ -318,7 +318,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     (
         "delay = \"1.5*ms\"",
         "delay = { learned = \"5*ms\", most = \"25*ms\", rate = -1 }",
-        "projection.1.delay.rate, line 26, column 45: -1 cannot be; it is above 0",
+        "projection.1.delay.rate, line 26, column 45: -1 cannot be; it is from 0.001 to 1000",
     ),
     ("delay = \"1.5*ms\"", "delay = { learned = \"5*ms\" }", "file, line 26, column 9: 'most' is missing here"),
     (

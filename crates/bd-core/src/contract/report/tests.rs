@@ -81,7 +81,11 @@ fn every_kind_of_error_is_found_and_has_its_word() {
     }
     let rows = [examined("gradient")];
     let why = failures(&rows)[0].1;
-    assert_eq!(why, "gradient of input differs by 1.000e-3 of scale (dense input, predict, recorded)");
+    // A thousandth, as far as processors round alike.
+    let figures = ["1.000e-3", "9.999e-4"].map(|figure| {
+        format!("gradient of input differs by {figure} of scale (dense input, predict, recorded)")
+    });
+    assert!(figures.iter().any(|figure| **figure == *why), "{why}");
 }
 
 /// Columns of a device: what is compared with the CPU is not there on the CPU, and differences only of what is smooth.
