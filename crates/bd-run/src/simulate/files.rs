@@ -88,8 +88,12 @@ impl Files {
     }
 }
 
+/// Columns of a text with synapses.
+const OF_SYNAPSES: [&str; 4] = ["source", "target", "weight", "delay_ms"];
+
 fn synapses(path: &Path) -> Result<Synapses> {
     let table = Table::read(path)?;
+    table.only(&OF_SYNAPSES)?;
     if let Some(synapses) = sparse::read(&table)? {
         return Ok(synapses);
     }
@@ -110,6 +114,7 @@ fn synapses(path: &Path) -> Result<Synapses> {
 /// Arrays are `times_ms` and `neurons`, columns of a text `time_ms` and `neuron`.
 fn train(path: &Path) -> Result<Train> {
     let table = Table::read(path)?;
+    table.only(&["time_ms", "neuron"])?;
     let [times, neurons] = if table.is_text() { ["time_ms", "neuron"] } else { ["times_ms", "neurons"] };
     let (at, of) = (table.numbers(times)?, table.numbers_of_neurons(neurons)?);
     table.same_length(times, at.len(), neurons, of.len())?;
