@@ -39,7 +39,7 @@ fn a_network_leaves_a_folder_and_a_table() {
     let ended = desk.bd(&["simulate", "net.toml", "--duration-ms", "300", "--discard-ms", "100", "--out", "run"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let lines: Vec<&str> = ended.stdout.lines().collect();
-    assert_eq!(lines[0], "population           n   rate (Hz)      CV  synchrony");
+    assert_eq!(lines[0], "population           n   rate (Hz)         CV  synchrony");
     let activity = json_of(&desk, "run/activity.json");
     for (line, name, n) in [(lines[1], "E", 20), (lines[2], "I", 5)] {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -123,7 +123,9 @@ impl<'a> Checker<'a> {
             let (a, b) = (self.condition(a)?, self.condition(b)?);
             return Ok((Node::Binary(operator, a.into(), b.into()), Dimension::ONE, true));
         }
+        let divisor = b.span;
         let (a, b) = (self.number(a)?, self.number(b)?);
+        let b_quoted = || self.source.quote(divisor);
         let (left, right) = (a.dimension, b.dimension);
         let quoted = || self.source.quote(whole.span);
         let verb = match operator {
@@ -134,6 +136,12 @@ impl<'a> Checker<'a> {
         };
         if let Some(verb) = verb.filter(|_| left != right) {
             return self.wrong(whole.span, format!("'{}' {verb}", quoted()));
+        }
+        // Of two constants the quotient is looked at.
+        let constant = matches!(a.term.node, Node::Number(_));
+        if operator == Operator::Divide && !constant && matches!(b.term.node, Node::Number(0.0)) {
+            let divisor = b_quoted();
+            return self.wrong(whole.span, format!("'{}' divides by zero: {divisor} is 0", quoted()));
         }
         let dimension = match operator {
             Operator::Add | Operator::Subtract => left,

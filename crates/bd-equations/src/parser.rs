@@ -57,8 +57,14 @@ impl<'a> Parser<'a> {
     pub(crate) fn whole(source: &Source) -> Result<Expr> {
         let mut parser = Parser::new(source, true)?;
         let expr = parser.expression()?;
-        match parser.peek() {
-            Token::End => Ok(expr),
+        let before = parser.at.checked_sub(1).map(|at| parser.tokens[at].token.clone());
+        match (before, parser.peek()) {
+            (_, Token::End) => Ok(expr),
+            (Some(Token::Number(_)), Token::Name(unit)) => {
+                let message =
+                    format!("'{unit}' stands behind a number; what is multiplied has a '*' between, as in 10*{unit}");
+                Err(parser.error(&message))
+            }
             _ => Err(parser.unexpected("an operator or the end")),
         }
     }

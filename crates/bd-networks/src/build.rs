@@ -139,6 +139,10 @@ impl NetworkText {
             let part = format!("projection.{}", at + 1);
             let from = find(populations, &text.from, &format!("{part}.from"))?;
             let carries = carried(&populations[from], text, &part)?;
+            if text.keeps_sign && !text.trained {
+                let message = "signs are kept of weights that are trained; add 'trained = true', or leave it out";
+                return Err(Error::of(format!("{part}.keeps_sign"), message));
+            }
             let delay = text.delay.read(&format!("{part}.delay"), self.dt_ms)?;
             for (to, place) in text.to.all().iter().zip(places.by_ref()) {
                 let name = match (&text.name, text.to.all().len()) {
@@ -321,6 +325,9 @@ fn named(populations: &[Population], names: &OneOrMore, part: &str) -> Result<Ve
         let target = target_of(&populations[to], target, part)?;
         Ok(Used { to, target })
     };
+    if names.all().is_empty() {
+        return Err(Error::of(part, "the list is empty; name what receives, such as \"E.v\""));
+    }
     names.all().iter().map(one).collect()
 }
 

@@ -258,6 +258,20 @@ impl<F: Real> Simulation<F> {
         Recording { steps: self.done, spikes: spikes.collect(), traces: traces.collect() }
     }
 
+    /// A state of a neuron that is infinite or no number now, in words, if there is one.
+    pub fn not_finite(&self) -> Option<String> {
+        let parts = self.workers.iter().flat_map(|worker| &worker.parts);
+        parts.into_iter().find_map(|part| {
+            let population = &self.network.populations[part.population];
+            let Source::Neurons(neurons) = &population.source else { return None };
+            neurons.model.states().iter().enumerate().find_map(|(which, state)| {
+                // The difference is 0 of finite numbers only.
+                let at = part.state(which).position(|x| x - x != F::default())?;
+                Some(format!("{}.{} of neuron {}", population.name, state.name, part.range.start + at))
+            })
+        })
+    }
+
     /// A state of all neurons of a population now, by name.
     pub fn state(&self, population: &str, state: &str) -> Option<Vec<F>> {
         let at = self.network.population(population)?;

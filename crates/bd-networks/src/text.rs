@@ -249,8 +249,35 @@ impl NetworkText {
             base.retain(|key, _| OF_SOURCES.contains(&key));
             merge(&mut base, of_zoo);
         }
+        let constants = |table: &toml::Table| -> Vec<String> {
+            table
+                .get("constants")
+                .and_then(toml::Value::as_table)
+                .map(|table| table.keys().cloned().collect())
+                .unwrap_or_default()
+        };
+        let (of_base, of_own) = (constants(&base), constants(&own));
         merge(&mut base, own);
+        // What replaces nothing is a misspelt name.
+        let wrong = of_own.iter().find(|name| {
+            !of_base.is_empty() && !of_base.contains(name) && !base.iter().any(|(_, value)| uses(value, name))
+        });
+        if let Some(name) = wrong {
+            let known = of_base.iter().map(String::as_str);
+            let message = format!("no constant of this name is used.{}", nearest(name, known));
+            return Err(Error::of(format!("{part}.constants.{name}"), message));
+        }
         Ok(base)
+    }
+}
+
+/// Whether a name occurs in texts of a value, or in those within it.
+fn uses(value: &toml::Value, name: &str) -> bool {
+    match value {
+        toml::Value::String(text) => text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name),
+        toml::Value::Table(table) => table.iter().any(|(_, value)| uses(value, name)),
+        toml::Value::Array(values) => values.iter().any(|value| uses(value, name)),
+        _ => false,
     }
 }
 

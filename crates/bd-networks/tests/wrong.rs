@@ -45,6 +45,31 @@ traces = { "E.v" = [0, 19] }
 
 /// What is replaced, by what, and the error.
 const TABLE: &[(&str, &str, &str)] = &[
+    (
+        "like = \"E\"",
+        "like = \"E\"\nconstants = { tauu_e = \"1*ms\" }",
+        "population.I.constants.tauu_e, line 16, column 15: no constant of this name is used. Is 'tau_e' meant?",
+    ),
+    (
+        "to = \"E.ge\"",
+        "to = []",
+        "projection.2.to, line 29, column 1: the list is empty; name what receives, such as \"E.v\"",
+    ),
+    (
+        "weight = \"2*mV\"",
+        "weight = \"2*mV\"\nkeeps_sign = true",
+        "projection.2.keeps_sign, line 32, column 1: signs are kept of weights that are trained; add 'trained = true', or leave it out",
+    ),
+    (
+        "tau_e = \"5*ms\"",
+        "tau_e = \"0*ms\"",
+        "population.E.equations, line 6, column 10: '-ge / tau_e' divides by zero: tau_e is 0",
+    ),
+    (
+        "weight = \"2*mV\"",
+        "weight = \"2 mV\"",
+        "projection.2.weight, line 31, column 13: 'mV' stands behind a number; what is multiplied has a '*' between, as in 10*mV",
+    ),
     ("dt_ms = 0.1\n", "dt_ms = 0\n", "dt_ms, line 1, column 1: a step of 0 ms cannot be; it must be above 0"),
     ("dt_ms = 0.1\n", "dt_ms = -0.1\n", "dt_ms, line 1, column 1: a step of -0.1 ms cannot be; it must be above 0"),
     ("dt_ms = 0.1\n", "dt = 0.1\n", "file, line 1, column 1: there is no key 'dt' here. Is 'dt_ms' meant?"),

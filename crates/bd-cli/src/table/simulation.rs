@@ -8,7 +8,7 @@ pub(crate) fn of_simulation(simulated: &Simulated) -> String {
     let Simulated { report, seconds, .. } = simulated;
     let width = report.populations.iter().map(|population| population.name.chars().count()).max().unwrap_or(0).max(10);
     let mut lines =
-        vec![format!("{:<width$}{:>12}{:>12}{:>8}{:>11}", "population", "n", "rate (Hz)", "CV", "synchrony")];
+        vec![format!("{:<width$} {:>11} {:>11} {:>10} {:>10}", "population", "n", "rate (Hz)", "CV", "synchrony")];
     lines.extend(report.populations.iter().map(|population| line(population, width)));
     let of = |part| short(seconds.of(part).unwrap_or(f64::NAN));
     lines.push(format!(
@@ -27,5 +27,5 @@ fn line(population: &PopulationReport, width: usize) -> String {
     let shown = |value: Option<f64>| value.map_or("-".to_owned(), short);
     let (rate, cv) = (shown(activity.map(|found| found.rate_hz)), shown(activity.and_then(|found| found.cv)));
     let synchrony = shown(activity.and_then(|found| found.synchrony));
-    format!("{:<width$}{:>12}{rate:>12}{cv:>8}{synchrony:>11}", population.name, population.n)
+    format!("{:<width$} {:>11} {rate:>11} {cv:>10} {synchrony:>10}", population.name, population.n)
 }

@@ -88,6 +88,9 @@ impl Files {
     }
 }
 
+/// Columns of a text with synapses.
+const OF_SYNAPSES: [&str; 4] = ["source", "target", "weight", "delay_ms"];
+
 fn synapses(path: &Path) -> Result<Synapses> {
     let table = Table::read(path)?;
     if let Some(synapses) = sparse::read(&table)? {
@@ -99,6 +102,7 @@ fn synapses(path: &Path) -> Result<Synapses> {
         weights: table.optional("weight")?,
         delays_ms: table.optional("delay_ms")?,
     };
+    table.only(&OF_SYNAPSES)?;
     let n = list.sources.len();
     table.same_length("source", n, "target", list.targets.len())?;
     for (name, column) in [("weight", &list.weights), ("delay_ms", &list.delays_ms)] {
@@ -112,6 +116,7 @@ fn train(path: &Path) -> Result<Train> {
     let table = Table::read(path)?;
     let [times, neurons] = if table.is_text() { ["time_ms", "neuron"] } else { ["times_ms", "neurons"] };
     let (at, of) = (table.numbers(times)?, table.numbers_of_neurons(neurons)?);
+    table.only(&[times, neurons])?;
     table.same_length(times, at.len(), neurons, of.len())?;
     Ok(at.into_iter().zip(of).collect())
 }

@@ -162,7 +162,7 @@ fn run<F: Real + Element>(
         plural(network.populations.len(), "population"),
         plural(synapses, "synapse")
     ));
-    let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener);
+    let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener)?;
     for (population, outcome) in simulation.outcomes().into_iter().filter(|(_, outcome)| outcome != "interpreted") {
         listener.say(&format!("loops     {population}: {outcome}"));
     }
@@ -198,19 +198,25 @@ fn advance<F: Real>(
     dt_ms: f64,
     setting: &Setting,
     listener: &dyn Listener,
-) -> bool {
+) -> Result<bool> {
     listener.on_simulation(steps.all as f64 * dt_ms);
     let mut piece = 16;
     while simulation.done() < steps.all && !setting.control.is_stopped() {
         let began = Instant::now();
         simulation.advance(piece.min(steps.all - simulation.done()));
-        listener.on_simulated(simulation.done() as f64 * dt_ms);
+        let now_ms = simulation.done() as f64 * dt_ms;
+        listener.on_simulated(now_ms);
+        if let Some(what) = simulation.not_finite() {
+            listener.on_trained();
+            let where_ = format!("after {now_ms} ms; a smaller dt_ms may help, or a method for steep equations");
+            return Err(Error::NotFinite { what, where_ });
+        }
         // As many as take the time of a piece, and not all at once more.
         let factor = PIECE.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-9);
         piece = ((piece as f64 * factor.min(4.0)) as u64).max(1);
     }
     listener.on_trained();
-    simulation.done() < steps.all
+    Ok(simulation.done() < steps.all)
 }
 
 #[cfg(test)]

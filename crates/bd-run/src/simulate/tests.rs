@@ -182,6 +182,31 @@ fn lists_have_weights_and_delays() {
 }
 
 #[test]
+fn a_column_that_nobody_knows_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("edges.csv"), "source,target,weigth\n0,0,2\n").unwrap();
+    let text = "dt_ms = 0.1\n[population.A]\nn = 1\nneuron = \"lif\"\n[[projection]]\nfrom = \"A\"\nto = \"A.v\"\n\
+                connect = { rule = \"from_file\", file = \"edges.csv\" }\nweight = \"1*mV\"\n";
+    let error = simulated(folder.path(), text, SimulateConfig::new("", 1.0), "run").unwrap_err().to_string();
+    let words =
+        "its column 'weigth' is none of source, target, weight, delay_ms. Is 'weight' meant? Take it out otherwise";
+    assert!(error.contains(words), "{error}");
+}
+
+/// `v' = v^2 / ms` from 1 is infinite after 1 ms.
+#[test]
+fn a_state_that_becomes_infinite_ends_a_simulation() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "dt_ms = 0.1\n[population.A]\nn = 3\nequations = \"dv/dt = v*v/ms : 1\"\noutput = \"v\"\nmethod = \"rk4\"\n\
+                initial = { v = 1 }\n";
+    let error = simulated(folder.path(), text, SimulateConfig::new("", 50.0), "run").unwrap_err();
+    let Error::NotFinite { what, where_ } = &error else { panic!("{error:?}") };
+    assert_eq!(what, "A.v of neuron 0");
+    assert!(where_.starts_with("after ") && where_.contains(" ms; a smaller dt_ms may help"), "{where_}");
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
 fn a_matrix_of_another_shape_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let arrays = [("row", &[0i64][..]), ("col", &[0]), ("data", &[1]), ("shape", &[3, 2])];

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bd_core::{Arrays, Error, Result, Text, check_finite};
-use bd_train::data::{Columns, read_columns};
+use bd_equations::nearest;
+use bd_train::data::{Column, Columns, read_columns};
 use tch::{Kind, Tensor};
 
 /// Columns of a text or arrays of a file, by name.
@@ -43,6 +44,19 @@ impl Table {
     /// The error of this file.
     pub(super) fn bad(&self, reason: impl Into<String>) -> Error {
         Error::bad_file(&self.path, reason)
+    }
+
+    /// Refuses columns of a text with other names. Arrays of other names are passed over.
+    pub(super) fn only(&self, known: &[&str]) -> Result<()> {
+        let Content::Text(columns) = &self.content else { return Ok(()) };
+        match columns.all.iter().find(|column| !known.contains(&&column.name[..])) {
+            None => Ok(()),
+            Some(Column { name, .. }) => {
+                let meant = nearest(name, known.iter().copied());
+                Err(self
+                    .bad(format!("its column '{name}' is none of {}.{meant} Take it out otherwise", known.join(", "))))
+            }
+        }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
