@@ -82,9 +82,8 @@ fn every_kind_of_error_is_found_and_has_its_word() {
     let rows = [examined("gradient")];
     let why = failures(&rows)[0].1;
     // A thousandth, as far as processors round alike.
-    let figures = ["1.000e-3", "9.999e-4"].map(|figure| {
-        format!("gradient of input differs by {figure} of scale (dense input, predict, recorded)")
-    });
+    let figures = ["1.000e-3", "9.999e-4"]
+        .map(|figure| format!("gradient of input differs by {figure} of scale (dense input, predict, recorded)"));
     assert!(figures.iter().any(|figure| **figure == *why), "{why}");
 }
 
