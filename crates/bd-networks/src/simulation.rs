@@ -265,8 +265,8 @@ impl<F: Real> Simulation<F> {
             let population = &self.network.populations[part.population];
             let Source::Neurons(neurons) = &population.source else { return None };
             neurons.model.states().iter().enumerate().find_map(|(which, state)| {
-                // The difference is 0 of finite numbers only.
-                let at = part.state(which).position(|x| x - x != F::default())?;
+                // Times 0 only finite numbers are 0.
+                let at = part.state(which).position(|x| x * F::default() != F::default())?;
                 Some(format!("{}.{} of neuron {}", population.name, state.name, part.range.start + at))
             })
         })
