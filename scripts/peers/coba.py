@@ -1,7 +1,7 @@
 """1,000 neurons with conductances, 800 excitatory and 200 inhibitory ones, 20 % connected, trained and timed in BrainPy 2.9.0: the
 network of coba.toml. 100 inputs; two leaky integrators read the excitatory neurons.
 
-`--synapses` chooses how BrainPy holds them: `dense` with a mask, or `csr`.
+`--synapses` chooses how BrainPy holds them: `dense` with a mask, or `csr`, which needs numba.
 """
 import argparse
 
@@ -35,7 +35,7 @@ class Network(bp.DynSysGroup):
             return bp.dyn.HalfProjAlignPost(comm=comm, syn=bp.dyn.Expon(post.num, tau=tau), out=out, post=post)
 
         number = iter(range(options.seed + 1, options.seed + 100))
-        for source, scale, reversal, tau in (("in", 0.4, 0.0, 5.0), ("E", 0.02, 0.0, 5.0), ("I", 0.05, -80.0, 10.0)):
+        for source, scale, reversal, tau in (("in", 1.0, 0.0, 5.0), ("E", 0.01, 0.0, 5.0), ("I", 0.1, -80.0, 10.0)):
             for target in "EI":
                 comm = synapses(options.synapses, SIZES[source], SIZES[target], scale, next(number))
                 out = bp.dyn.COBA(E=reversal)

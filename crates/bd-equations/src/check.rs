@@ -125,7 +125,6 @@ impl<'a> Checker<'a> {
         }
         let divisor = b.span;
         let (a, b) = (self.number(a)?, self.number(b)?);
-        let b_quoted = || self.source.quote(divisor);
         let (left, right) = (a.dimension, b.dimension);
         let quoted = || self.source.quote(whole.span);
         let verb = match operator {
@@ -140,8 +139,8 @@ impl<'a> Checker<'a> {
         // Of two constants the quotient is looked at.
         let constant = matches!(a.term.node, Node::Number(_));
         if operator == Operator::Divide && !constant && matches!(b.term.node, Node::Number(0.0)) {
-            let divisor = b_quoted();
-            return self.wrong(whole.span, format!("'{}' divides by zero: {divisor} is 0", quoted()));
+            let zero = self.source.quote(divisor);
+            return self.wrong(whole.span, format!("'{}' divides by zero: {zero} is 0", quoted()));
         }
         let dimension = match operator {
             Operator::Add | Operator::Subtract => left,

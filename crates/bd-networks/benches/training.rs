@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bd_kernel::models::network::{Delays, NetworkKernel, Population, Projection, Synapses};
 use bd_kernel::{AnyKernel, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Numbers, Rng, Tile};
-use bd_networks::{Each, Edges, Network, Source};
+use bd_networks::{Edges, Network, Source};
 
 const RATE_HZ: f64 = 5.0;
 const MS: f64 = 1000.0;
@@ -36,10 +36,7 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
         let edges: Edges<f32> =
             projection.edges(network.dt_ms, 0, &|_| Err("this network needs no file".into())).expect("it is right");
         let weights: Vec<f32> = (0..edges.len()).map(|synapse| edges.weights.get(synapse)).collect();
-        let delays = match edges.delays {
-            Each::Same(delay) => Delays::Same(delay),
-            Each::Own(delays) => Delays::Own(delays),
-        };
+        let delays = Delays::from(edges.delays);
         let longest = delays.bounds().map_or(0, |[_, most]| usize::from(most) + 1);
         memory[projection.from] = memory[projection.from].max(longest);
         projections.push(Projection {

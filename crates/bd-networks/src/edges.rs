@@ -1,6 +1,7 @@
 //! [`Edges`]: the synapses of a projection.
 
 use bd_equations::{Draw, Error, Quantity, Result};
+use bd_kernel::models::network::Delays;
 use bd_kernel::{Real, Rng};
 
 use crate::Connect;
@@ -30,6 +31,15 @@ pub enum Each<T> {
     Same(T),
     /// Each its own.
     Own(Vec<T>),
+}
+
+impl From<Each<u16>> for Delays {
+    fn from(delays: Each<u16>) -> Self {
+        match delays {
+            Each::Same(delay) => Self::Same(delay),
+            Each::Own(delays) => Self::Own(delays),
+        }
+    }
 }
 
 impl<T: Copy + PartialOrd> Each<T> {

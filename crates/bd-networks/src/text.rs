@@ -249,26 +249,23 @@ impl NetworkText {
             base.retain(|key, _| OF_SOURCES.contains(&key));
             merge(&mut base, of_zoo);
         }
-        let constants = |table: &toml::Table| -> Vec<String> {
-            table
-                .get("constants")
-                .and_then(toml::Value::as_table)
-                .map(|table| table.keys().cloned().collect())
-                .unwrap_or_default()
-        };
         let (of_base, of_own) = (constants(&base), constants(&own));
         merge(&mut base, own);
-        // What replaces nothing is a misspelt name.
-        let wrong = of_own.iter().find(|name| {
-            !of_base.is_empty() && !of_base.contains(name) && !base.iter().any(|(_, value)| uses(value, name))
-        });
-        if let Some(name) = wrong {
-            let known = of_base.iter().map(String::as_str);
-            let message = format!("no constant of this name is used.{}", nearest(name, known));
+        // What replaces nothing, and is used nowhere, is a misspelt name.
+        let is_wrong = |name: &&String| !of_base.contains(name) && !base.iter().any(|(_, value)| uses(value, name));
+        if let Some(name) = of_own.iter().find(is_wrong).filter(|_| !of_base.is_empty()) {
+            let message =
+                format!("no constant of this name is used.{}", nearest(name, of_base.iter().map(String::as_str)));
             return Err(Error::of(format!("{part}.constants.{name}"), message));
         }
         Ok(base)
     }
+}
+
+/// Names of the constants in a table of a population.
+fn constants(table: &toml::Table) -> Vec<String> {
+    let own = table.get("constants").and_then(toml::Value::as_table);
+    own.into_iter().flat_map(toml::Table::keys).cloned().collect()
 }
 
 /// Whether a name occurs in texts of a value, or in those within it.

@@ -57,7 +57,7 @@ impl<F: Real> NeuronGroup<F> {
     pub const STEPS: usize = 16;
 
     /// As many neurons of a unit as one group has at most, if it makes so many steps at once: what an interpreter works on in its nearest
-    /// cache. Of a compiled loop only inputs and outputs have to stay near, and a call takes as long as some hundred steps of a neuron.
+    /// cache. Of a compiled loop only inputs and outputs have to stay near, and fewer calls take less time.
     pub fn most(unit: &UnitProgram, steps: usize) -> usize {
         const COMPILED: usize = 16 * CHUNK * 16;
         match unit.compile {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bd_core::kernel::numbers_of;
 use bd_core::{Error, Kept, ParamPath, Phase, Result, Weight};
 use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
-use bd_networks::{Each, Edges, Projection};
+use bd_networks::{Edges, Projection};
 use tch::Tensor;
 
 use super::delays::LearnedDelays;
@@ -85,10 +85,7 @@ impl Wiring {
                 Travel::Learned { delays, all: Group::whole(&edges, sizes).on(device) }
             }
         };
-        let delays = match edges.delays {
-            Each::Same(delay) => Delays::Same(delay),
-            Each::Own(delays) => Delays::Own(delays),
-        };
+        let delays = Delays::from(edges.delays);
         Ok(Self {
             name: name.clone(),
             from: projection.from,

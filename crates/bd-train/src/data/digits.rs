@@ -18,9 +18,9 @@
 use std::f64::consts::PI;
 
 use bd_core::{Result, Rng, portable, setting};
-use tch::Tensor;
 
-use super::{Events, LabelledEvents};
+use super::LabelledEvents;
+use super::events::labelled;
 
 /// Settings of the data.
 ///
@@ -104,20 +104,10 @@ impl Digits {
         self.check()?;
         setting::at_least(&format!("the number of samples of {part}"), count, 1)?;
         let templates: Vec<_> = (0..self.classes.div_ceil(2)).map(|pair| self.template(pair)).collect();
-        let (mut times, mut units, mut offsets, mut labels) = (Vec::new(), Vec::new(), vec![0], Vec::new());
-        for sample in 0..count {
-            let label = sample % self.classes;
+        labelled(count, self.classes, |sample, label| {
             let mut rng = Rng::new(self.seed, &format!("digits {part} {sample}"));
-            let mut spikes = self.word(&templates[label / 2], label % 2 == 1, &mut rng);
-            spikes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            times.extend(spikes.iter().map(|(time, _)| *time));
-            units.extend(spikes.iter().map(|(_, unit)| *unit));
-            offsets.push(times.len() as i64);
-            labels.push(label as i64);
-        }
-        let [times, units] = [Tensor::from_slice(&times), Tensor::from_slice(&units)];
-        let events = Events::new(times, units, &Tensor::from_slice(&offsets), ["times", "units", "offsets"])?;
-        Ok((events, Tensor::from_slice(&labels)))
+            self.word(&templates[label / 2], label % 2 == 1, &mut rng)
+        })
     }
 
     fn template(&self, pair: usize) -> [Ridge; RIDGES] {
@@ -169,7 +159,7 @@ fn poisson(mean: f64, rng: &mut Rng) -> usize {
 #[cfg(test)]
 mod tests {
     use bd_core::files::sha256_hex;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Tensor};
 
     use super::*;
 

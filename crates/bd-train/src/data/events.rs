@@ -24,6 +24,27 @@ pub struct Events {
 /// Spikes of several samples and their labels, int64 `[sample]`.
 pub type LabelledEvents = (Events, Tensor);
 
+/// So many samples, of each class in turn: `spikes` of a sample and its label are times in seconds and units, in any order.
+pub(super) fn labelled(
+    count: usize,
+    classes: usize,
+    mut spikes: impl FnMut(usize, usize) -> Vec<(f32, i32)>,
+) -> Result<LabelledEvents> {
+    let (mut times, mut units, mut offsets, mut labels) = (Vec::new(), Vec::new(), vec![0], Vec::new());
+    for sample in 0..count {
+        let label = sample % classes;
+        let mut spikes = spikes(sample, label);
+        spikes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        times.extend(spikes.iter().map(|(time, _)| *time));
+        units.extend(spikes.iter().map(|(_, unit)| *unit));
+        offsets.push(times.len() as i64);
+        labels.push(label as i64);
+    }
+    let [times, units] = [Tensor::from_slice(&times), Tensor::from_slice(&units)];
+    let events = Events::new(times, units, &Tensor::from_slice(&offsets), ["times", "units", "offsets"])?;
+    Ok((events, Tensor::from_slice(&labels)))
+}
+
 /// Events in steps.
 #[derive(Debug, Clone)]
 pub struct Binned {

@@ -6,9 +6,9 @@
 //! that differ by `lag_ms` sees them at once in one of the classes.
 
 use bd_core::{Result, Rng, setting};
-use tch::Tensor;
 
-use super::{Events, LabelledEvents};
+use super::LabelledEvents;
+use super::events::labelled;
 
 /// Settings of the data.
 ///
@@ -50,9 +50,7 @@ impl Lags {
     pub fn draw(&self, part: &str, count: usize) -> Result<LabelledEvents> {
         self.check()?;
         setting::at_least(&format!("the number of samples of {part}"), count, 1)?;
-        let (mut times, mut units, mut offsets, mut labels) = (Vec::new(), Vec::new(), vec![0], Vec::new());
-        for sample in 0..count {
-            let label = sample % Self::CLASSES;
+        labelled(count, Self::CLASSES, |sample, label| {
             let mut rng = Rng::new(self.seed, &format!("lags {part} {sample}"));
             let mut spikes = Vec::with_capacity(self.channels);
             for pair in 0..self.channels / 2 {
@@ -61,15 +59,8 @@ impl Lags {
                     spikes.push(((time_ms / 1000.0) as f32, (2 * pair + channel) as i32));
                 }
             }
-            spikes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            times.extend(spikes.iter().map(|(time, _)| *time));
-            units.extend(spikes.iter().map(|(_, unit)| *unit));
-            offsets.push(times.len() as i64);
-            labels.push(label as i64);
-        }
-        let [times, units] = [Tensor::from_slice(&times), Tensor::from_slice(&units)];
-        let events = Events::new(times, units, &Tensor::from_slice(&offsets), ["times", "units", "offsets"])?;
-        Ok((events, Tensor::from_slice(&labels)))
+            spikes
+        })
     }
 }
 

@@ -15,7 +15,7 @@ impl Wires<'_> {
 
 /// Where what goes through a synapse arrives.
 pub(super) trait Ends: Copy {
-    /// The place of its numbers, by its number and the unit at its end: within what arrives at units `..n`, if it is among the steps.
+    /// The place of its numbers, by its number and the unit at its end, if it is among the steps: then within what [`Wires::check`] looked at.
     fn at(&self, synapse: usize, unit: u32) -> Option<usize>;
 }
 

@@ -80,7 +80,7 @@ impl<F: Real> Sending<'_, F> {
                 let of_lanes = outputs.iter().enumerate().filter(|(_, value)| **value != F::default());
                 events.extend(of_lanes.map(|(lane, value)| Event { step, lane, value: *value }));
             }
-            // A vector of products takes as long as two products alone, and its sum as a dozen (bd-networks, benches/training.rs).
+            // A vector of products takes about as long as two products alone, and its sum as a dozen: counted in instructions.
             const SUM: usize = 12;
             match events.len() <= active.len() * lanes.div_ceil(LANES) * 2 + SUM {
                 true => self.each(source, &events),
