@@ -1,4 +1,4 @@
-//! Runs that are stopped, killed, or have no room left on the disk; and that go on.
+//! Runs that are stopped by signals, and that go on. Those that are killed, or have no disk any more, are in `tests/torture`.
 
 use std::fs;
 use std::path::Path;
@@ -6,9 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use bd_core::files::load_tensors;
-use bd_core::npz::load_npz;
-use bd_core::{Checkpoint, Rng};
+use bd_core::Checkpoint;
 use serde_json::Value;
 
 use crate::common::{Desk, bd_that_hears_signals, ended};
@@ -119,152 +117,4 @@ fn a_user_signal_saves_and_the_training_goes_on() {
     send(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(saved(&desk) > step);
-}
-
-/// Every file under its final name is whole.
-fn check_whole(run: &Path) {
-    for entry in fs::read_dir(run).unwrap() {
-        let path = entry.unwrap().path();
-        match path.file_name().unwrap().to_str().unwrap() {
-            name if name.starts_with('.') => {}
-            "checkpoints" => {
-                for saved in fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()) {
-                    if saved.file_name().unwrap().to_str().unwrap().starts_with("step-") {
-                        Checkpoint::load(&saved).unwrap();
-                    }
-                }
-            }
-            "model.safetensors" => drop(load_tensors(&path).unwrap()),
-            "predictions.npz" => drop(load_npz(&path).unwrap()),
-            "config.json" | "manifest.json" => drop(json(&path)),
-            _ => {}
-        }
-    }
-}
-
-/// Kills a training again and again at random moments until it has come to its end, and compares it with one that was not.
-fn killed(desk: &Desk, seed: u64, kills: usize) -> usize {
-    const UPDATES: [&str; 6] = ["--updates", "600", "--set", "checkpoint_every=3", "--set", "checkpoint_keep=2"];
-    let mut rng = Rng::new(seed, "kills");
-    let mut died = 0;
-    let mut child = start(desk, &UPDATES);
-    for _ in 0..kills {
-        sleep(Duration::from_millis((rng.uniform() * 700.0) as u64));
-        let _ = child.kill();
-        let code = child.wait().unwrap().code();
-        if code.is_some() {
-            break; // it was done
-        }
-        died += 1;
-        let run = desk.path("run");
-        if run.exists() {
-            check_whole(&run);
-        }
-        child = match desk.path("run/checkpoints").exists() && saved_any(desk) {
-            true => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
-                let command = command.args(["train", "--quiet", "--resume"]).arg(&run).env_clear();
-                command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-            }
-            // Killed before there was anything to go on from.
-            false => {
-                let _ = fs::remove_dir_all(&run);
-                start(desk, &UPDATES)
-            }
-        };
-    }
-    let said = ended(child.wait_with_output().unwrap());
-    assert_eq!(said.code, 0, "{}", said.stderr);
-    check_whole(&desk.path("run"));
-    died
-}
-
-fn saved_any(desk: &Desk) -> bool {
-    let names =
-        |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().starts_with("step-");
-    fs::read_dir(desk.path("run/checkpoints")).unwrap().any(names)
-}
-
-fn kill_and_compare(seeds: std::ops::Range<u64>, kills: usize) -> usize {
-    let whole = Desk::new();
-    let said = ended(start(&whole, &["--updates", "600"]).wait_with_output().unwrap());
-    assert_eq!(said.code, 0, "{}", said.stderr);
-    let read = |desk: &Desk, name: &str| fs::read(desk.path("run").join(name)).unwrap();
-    let mut died = 0;
-    for seed in seeds {
-        let desk = Desk::new();
-        died += killed(&desk, seed, kills);
-        for name in ["model.safetensors", "predictions.npz"] {
-            assert!(read(&desk, name) == read(&whole, name), "seed {seed}: {name} differs");
-        }
-        let losses = |desk: &Desk| -> Vec<Value> {
-            let text = fs::read_to_string(desk.path("run/metrics.jsonl")).unwrap();
-            text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["loss"].clone()).collect()
-        };
-        assert_eq!(losses(&desk), losses(&whole), "seed {seed}");
-    }
-    died
-}
-
-#[test]
-fn a_run_that_is_killed_goes_on_and_ends_with_the_same_bytes() {
-    kill_and_compare(0..2, 5);
-}
-
-#[test]
-#[ignore = "kills 60 times at least, which takes more than a minute"]
-fn a_run_that_is_killed_sixty_times_goes_on_and_ends_with_the_same_bytes() {
-    let died = kill_and_compare(10..25, 12);
-    println!("{died} kills");
-    assert!(died >= 60, "{died} kills");
-}
-
-/// A file system of memory, unmounted at the end.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    /// `None` where this process may not mount one.
-    fn mount(at: &'a Path, kib: usize) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let size = format!("size={kib}k");
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).stderr(Stdio::null()).status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(at))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
-    }
-}
-
-/// However little room there is, a training that has made something leaves it, and no half file.
-#[test]
-fn a_full_disk_takes_nothing_away() {
-    let (mut kept, mut done) = (0, 0);
-    for kib in (24..420).step_by(44) {
-        let desk = Desk::new();
-        let disk = desk.path("disk");
-        let Some(_mounted) = SmallDisk::mount(&disk, kib) else {
-            eprintln!("SKIPPED, full disks: this process may not mount a file system");
-            return;
-        };
-        let out = disk.join("run");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
-        let command = command.args(SMALL).args(["10", "--updates", "40", "--set", "checkpoint_every=10", "--out"]);
-        let said = ended(command.arg(&out).env_clear().output().unwrap());
-        if said.code == 0 {
-            done += 1;
-            continue;
-        }
-        assert_eq!(said.code, 5, "{kib} KiB: {}", said.stderr);
-        if out.exists() {
-            kept += 1;
-            check_whole(&out);
-            let has = |name: &str| out.join(name).exists();
-            assert!(has("model.safetensors") || has("checkpoints"), "{kib} KiB: nothing is in it");
-        }
-    }
-    assert!(kept > 0 && done > 0, "{kept} kept, {done} done: other sizes would show more");
 }

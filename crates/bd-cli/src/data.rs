@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use bd_core::files::refuse_existing;
-use bd_core::npz::save_npz;
+use bd_core::files::{refuse_existing, write_new};
+use bd_core::npz::npz_to_bytes;
 use bd_core::text::plural;
 use bd_core::{Error, Result};
 use bd_train::data::{Digits, FlowSeries, LabelledEvents, Lags, Method, Narma, Series};
@@ -121,7 +121,7 @@ impl Samples<'_> {
             let named = [("times", times), ("units", units), ("offsets", offsets), ("y", labels)];
             arrays.extend(named.map(|(name, array)| (format!("{name}_{part}"), array)));
         }
-        save_npz(out, &arrays)?;
+        write_new(out, &npz_to_bytes(&arrays, &[])?)?;
         if !quiet {
             console::message(&format!(
                 "data      {}: {}, {classes} classes, {channels} channels, times in seconds",

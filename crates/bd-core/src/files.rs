@@ -1,9 +1,11 @@
 //! Files that are there whole or not at all, and tensors in safetensors files.
 
 use std::borrow::Cow;
+use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::hash::{BuildHasher, Hasher};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
@@ -17,9 +19,28 @@ use crate::stored::Stored;
 /// Writes a file in one step: a reader sees the old content or the new, also after a crash. Temporary file beside it,
 /// fsync, rename, fsync of the folder.
 pub fn write_atomic(path: &Path, content: &[u8]) -> Result<()> {
+    written_by(path, content, |temporary| fs::rename(temporary, path).map_err(Error::storage("write", path)))
+}
+
+/// The same for a file that must not be there yet. Of several processes that write one name, one succeeds, and the
+/// others fail as [`refuse_existing`] does.
+pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    refuse_existing(path)?;
+    written_by(path, content, |temporary| match fs::hard_link(temporary, path) {
+        Ok(()) => fs::remove_file(temporary).map_err(Error::storage("remove", temporary)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => refuse_existing(path),
+        // A file system without hard links, such as FAT: there is no better way than to look first.
+        Err(_) => {
+            refuse_existing(path)?;
+            fs::rename(temporary, path).map_err(Error::storage("write", path))
+        }
+    })
+}
+
+/// Writes a temporary file and gives it its name by `place`.
+fn written_by(path: &Path, content: &[u8], place: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let temporary = beside(path, "tmp");
-    let written = write_synced(&temporary, content)
-        .and_then(|()| fs::rename(&temporary, path).map_err(Error::storage("write", path)));
+    let written = write_synced(&temporary, content).and_then(|()| place(&temporary));
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -32,25 +53,38 @@ pub fn refuse_existing(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    let there = std::io::Error::new(std::io::ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
+    let there = std::io::Error::new(ErrorKind::AlreadyExists, "it exists; name a new file or remove it");
     Err(Error::storage("create", path)(there))
 }
 
-/// A hidden name in the same folder, so that a rename stays on one file system.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.{suffix}", std::process::id()));
-    parent(path).join(name)
+/// A hidden name in the same folder, so that a rename stays on one file system: `.NAME.<16 hexadecimal digits>.SUFFIX`.
+///
+/// The digits are drawn by the system. The number of the process would not do, since it is 1 in every container, and nobody who may write
+/// to the folder can lay something under a name that he does not know.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let drawn = format!(".{:016x}.{suffix}", drawn());
+    let name = path.file_name().unwrap_or_default();
+    let mut hidden = OsString::from(".");
+    // A name that is as long as names may be leaves no room for more.
+    match name.len() + drawn.len() < MOST_BYTES_OF_A_NAME {
+        true => hidden.push(name),
+        false => hidden.push("long-name"),
+    }
+    hidden.push(drawn);
+    parent(path).join(hidden)
 }
 
+/// `NAME_MAX` of Linux, in bytes.
+const MOST_BYTES_OF_A_NAME: usize = 255;
+
+/// A number that the system draws, to tell names apart; no result depends on it.
+pub fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// Writes a file that is not there yet, and follows no link to do so.
 pub(crate) fn write_synced(path: &Path, content: &[u8]) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)
-        .map_err(Error::storage("create", path))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::storage("create", path))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::storage("write", path))
 }
 
@@ -258,6 +292,48 @@ mod tests {
         fs::write(&path, &content[..content.len() - 1]).unwrap();
         let error = load_tensors(&path).unwrap_err();
         assert!(matches!(error, Error::BadFile { .. }) && error.to_string().contains("cut.safetensors"), "{error}");
+    }
+
+    /// One of several writers succeeds, with its own content.
+    #[test]
+    fn a_new_file_is_that_of_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..20 {
+            let path = folder.path().join(format!("{round}.csv"));
+            let write = |i: usize| write_new(&path, format!("{i}\n").repeat(1000).as_bytes());
+            let ended = std::thread::scope(|scope| {
+                let writers: Vec<_> = (0..4).map(|i| scope.spawn(move || write(i))).collect();
+                writers.into_iter().map(|writer| writer.join().unwrap()).collect::<Vec<_>>()
+            });
+            let winners: Vec<_> = (0..4).filter(|&i| ended[i].is_ok()).collect();
+            assert_eq!(winners.len(), 1, "{ended:?}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", winners[0]).repeat(1000));
+            let words = ended.iter().filter_map(|ended| ended.as_ref().err()).map(Error::to_string);
+            assert!(words.into_iter().all(|words| words.contains("it exists; name a new file")));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 20, "no temporary file is left");
+    }
+
+    /// 255 bytes are the longest name that Linux takes; the temporary one is not longer.
+    #[test]
+    fn the_longest_name_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n".repeat(255));
+        write_new(&path, b"1").unwrap();
+        write_atomic(&path, b"2").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"2");
+    }
+
+    #[test]
+    fn temporary_names_differ_and_no_link_is_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        assert_ne!(beside(&path, "tmp"), beside(&path, "tmp"));
+        let (mine, link) = (folder.path().join("mine"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&mine, &link).unwrap();
+        assert!(write_synced(&link, b"1").is_err() && write_new(&link, b"1").is_err() && !mine.exists());
+        write_atomic(&link, b"1").unwrap(); // replaces the link, and writes nothing through it
+        assert!(!mine.exists() && !link.is_symlink());
     }
 
     #[test]

@@ -11,13 +11,11 @@
 //! | `predictions.npz`, `plots/` | where the job makes them |
 //! | `.lock` | held by the process at work in the folder; its content says which |
 
-use std::collections::hash_map::RandomState;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::hash::{BuildHasher, Hasher};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use bd_core::files::{save_tensors, sha256_hex, write_atomic};
+use bd_core::files::{drawn, save_tensors, sha256_hex, sync_entry, write_atomic};
 use bd_core::{Error, Params, Result};
 use bd_train::Checkpoints;
 use serde::Serialize;
@@ -292,6 +290,8 @@ impl MadeFolders {
             Error::storage("create run folder", path)(if exists { words() } else { error })
         })?;
         made.path = path.to_path_buf();
+        // A run speaks of checkpoints that are safe, which they are not in a folder whose name a power cut takes.
+        std::iter::once(&made.path).chain(&made.parents).try_for_each(|folder| sync_entry(folder))?;
         Ok(made)
     }
 
@@ -352,8 +352,7 @@ fn lock(folder: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Removes the temporary files of a process that was killed while it wrote.
-/// Of the first member of an ensemble, and of the others in folders of their own.
+/// Removes what a process that was killed has left of checkpoints, of the first member of an ensemble, and of the others in folders of their own.
 fn sweep_checkpoints(folder: &Path) -> Result<()> {
     Checkpoints::sweep(folder)?;
     let others = (1..).map(|i| member_checkpoints(folder, i)).take_while(|folder| folder.is_dir());
@@ -365,12 +364,15 @@ pub(crate) fn member_checkpoints(folder: &Path, i: usize) -> PathBuf {
     if i == 0 { folder.to_path_buf() } else { folder.join(format!("member-{}", i + 1)) }
 }
 
+/// Removes the temporary files of a process that was killed while it wrote, from a folder and from those in it.
 fn sweep_temporaries(folder: &Path) -> Result<()> {
     let entries = fs::read_dir(folder).map_err(Error::storage("read", folder))?;
     for entry in entries.filter_map(std::result::Result::ok) {
-        let name = entry.file_name().to_string_lossy().into_owned();
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if name.starts_with('.') && name.ends_with(".tmp") {
-            fs::remove_file(entry.path()).map_err(Error::storage("remove", entry.path()))?;
+            fs::remove_file(&path).map_err(Error::storage("remove", &path))?;
+        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep_temporaries(&path)?;
         }
     }
     Ok(())
@@ -379,8 +381,7 @@ fn sweep_temporaries(folder: &Path) -> Result<()> {
 /// `runs/<job>-<UTC time>-<4 hex>`: the digits, which the system draws, tell apart runs of the same second.
 fn default_path(job: &str) -> PathBuf {
     let time: String = utc_now().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    let drawn = RandomState::new().build_hasher().finish();
-    Path::new("runs").join(format!("{job}-{time}-{:04x}", drawn & 0xffff))
+    Path::new("runs").join(format!("{job}-{time}-{:04x}", drawn() & 0xffff))
 }
 
 #[cfg(test)]

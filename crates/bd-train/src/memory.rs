@@ -119,12 +119,21 @@ pub fn present_bytes() -> Option<u64> {
     kib(&proc_field("/proc/self/status", "VmRSS")?)
 }
 
-/// What can still be had, in bytes: of the machine, and of the control groups of either version that this process is in. `None` where
-/// the system does not say.
+/// What can still be had, in bytes: of the machine, of the control groups of either version that this process is in, and of the limit of
+/// its address space (`ulimit -v`). `None` where the system does not say.
 pub fn available_bytes() -> Option<u64> {
     let machine = kib(&proc_field("/proc/meminfo", "MemAvailable")?)?;
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    Some(group_bytes(&groups, Path::new("/sys/fs/cgroup")).map_or(machine, |group| group.min(machine)))
+    let group = group_bytes(&groups, Path::new("/sys/fs/cgroup"));
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let taken = || kib(&proc_field("/proc/self/status", "VmSize")?);
+    let addresses = address_space(&limits).map(|limit| limit.saturating_sub(taken().unwrap_or(0)));
+    [Some(machine), group, addresses].into_iter().flatten().min()
+}
+
+/// The soft limit of the address space in `/proc/self/limits`, in bytes, if there is one.
+fn address_space(limits: &str) -> Option<u64> {
+    limits.lines().find_map(|line| line.strip_prefix("Max address space"))?.split_whitespace().next()?.parse().ok()
 }
 
 fn kib(field: &str) -> Option<u64> {
@@ -237,6 +246,14 @@ mod tests {
         write(root.path(), "memory/c", &files);
         assert_eq!(group_bytes("0::/a/b\n4:memory:/c\n", root.path()), Some(500));
         assert_eq!(group_bytes("4:memory:/c\n", root.path()), Some(9_223_372_036_854_771_712));
+    }
+
+    /// proc(5): name, soft limit, hard limit, unit.
+    #[test]
+    fn the_limit_of_the_address_space_counts() {
+        let limits = |soft: &str| format!("Limit     Soft Limit Hard Limit Units\nMax address space  {soft}  unlimited  bytes\n");
+        assert_eq!(address_space(&limits("3072000000")), Some(3_072_000_000));
+        assert_eq!((address_space(&limits("unlimited")), address_space("")), (None, None));
     }
 
     #[test]

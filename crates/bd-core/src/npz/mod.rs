@@ -15,7 +15,7 @@ use crate::stored::Stored;
 
 pub use read::{MAX_BYTES, load_npy, load_npz};
 pub(crate) use read::{members, npy_of_bytes};
-pub use write::{save_npz, save_npz_with_text};
+pub use write::{npz_to_bytes, save_npz, save_npz_with_text};
 
 /// What an `.npy` file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";

@@ -20,6 +20,11 @@ pub fn save_npz(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
 
 /// The same with lists of text behind them, each under its name as an array of numpy's dtype `U`.
 pub fn save_npz_with_text(path: &Path, tensors: &[(String, Tensor)], texts: &[(&str, &[String])]) -> Result<()> {
+    write_atomic(path, &npz_to_bytes(tensors, texts)?)
+}
+
+/// The content of an `.npz` file with these tensors, and these lists of text behind them.
+pub fn npz_to_bytes(tensors: &[(String, Tensor)], texts: &[(&str, &[String])]) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())
@@ -34,7 +39,7 @@ pub fn save_npz_with_text(path: &Path, tensors: &[(String, Tensor)], texts: &[(&
             .map_err(|error| Error::Config(format!("{name} cannot be written to an npz file: {error}")))?;
     }
     let content = zip.finish().map_err(|error| Error::Config(format!("the npz file cannot be finished: {error}")))?;
-    write_atomic(path, content.get_ref())
+    Ok(content.into_inner())
 }
 
 /// The content of an `.npy` file, version 1.0.

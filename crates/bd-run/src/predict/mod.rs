@@ -6,8 +6,8 @@ mod network;
 
 use std::path::{Path, PathBuf};
 
-use bd_core::files::{refuse_existing, write_atomic};
-use bd_core::npz::save_npz_with_text;
+use bd_core::files::write_new;
+use bd_core::npz::npz_to_bytes;
 use bd_core::{DataTransform as _, Ensemble, Error, Result};
 use bd_models::Pipeline;
 use bd_train::data::dataset::Use;
@@ -81,12 +81,11 @@ impl Prediction {
             let endings = endings.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(" or ");
             return Err(Error::Config(format!("{}: an output file ends in {endings}", path.display())));
         };
-        refuse_existing(path)?;
         match (&self.csv, ending.as_str()) {
-            (Some(csv), "csv") => write_atomic(path, csv.as_bytes()),
+            (Some(csv), "csv") => write_new(path, csv.as_bytes()),
             _ => {
                 let names = self.class_names.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
-                save_npz_with_text(path, &self.arrays, &names)
+                write_new(path, &npz_to_bytes(&self.arrays, &names)?)
             }
         }
     }

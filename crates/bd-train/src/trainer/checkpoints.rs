@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bd_core::files::sync_entry;
+use bd_core::files::{beside, sync_entry};
 use bd_core::{Checkpoint, Error, Result};
 
 /// How often a training saves. It also saves when it is [stopped](super::Control::stop), when [a checkpoint is
@@ -150,7 +150,7 @@ impl Checkpoints {
 /// Removes a checkpoint, under another name first: a folder under its final name is whole at every moment. What a process that is killed
 /// leaves is [swept](Checkpoints::sweep).
 fn set_aside(path: &Path) -> Result<()> {
-    let aside = hidden(path, ".old");
+    let aside = beside(path, OLD);
     fs::rename(path, &aside).map_err(Error::storage("rename", path))?;
     fs::remove_dir_all(&aside).map_err(Error::storage("remove", &aside))
 }
@@ -158,7 +158,7 @@ fn set_aside(path: &Path) -> Result<()> {
 /// Writes a checkpoint in the place of the one in `path`: first beside it, from where a [sweep](Checkpoints::sweep) takes it if the
 /// process is killed between the two renames.
 fn replace(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
-    let (new, old) = (hidden(path, NEW), hidden(path, ".old"));
+    let (new, old) = (beside(path, NEW), beside(path, OLD));
     checkpoint.save(&new)?;
     fs::rename(path, &old).map_err(Error::storage("rename", path))?;
     fs::rename(&new, path).map_err(Error::storage("create", path))?;
@@ -167,17 +167,13 @@ fn replace(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
 }
 
 /// How the name of a whole checkpoint ends that is to replace another one.
-const NEW: &str = ".new";
-
-/// A name beside `path` that no checkpoint has.
-fn hidden(path: &Path, end: &str) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}{end}", std::process::id()))
-}
+const NEW: &str = "new";
+/// How the name of one ends that is to be removed.
+const OLD: &str = "old";
 
 /// The path of the checkpoint that the whole one in `path` is to replace, if it is to replace one.
 fn replaced_by(path: &Path) -> Option<PathBuf> {
-    let name = path.file_name()?.to_str()?.strip_suffix(NEW)?.strip_prefix('.')?;
+    let name = path.file_name()?.to_str()?.strip_suffix(NEW)?.strip_suffix('.')?.strip_prefix('.')?;
     Some(path.with_file_name(name.split('.').next().filter(|step| !step.is_empty())?))
 }
 
@@ -291,8 +287,8 @@ mod tests {
         assert_eq!((end(), names(folder.path())), (json!("yes"), vec!["step-00000001".to_owned()]));
         // Killed between the two renames.
         let whole = folder.path().join("step-00000001");
-        ended("again").save(&hidden(&whole, NEW)).unwrap();
-        fs::rename(&whole, hidden(&whole, ".old")).unwrap();
+        ended("again").save(&beside(&whole, NEW)).unwrap();
+        fs::rename(&whole, beside(&whole, OLD)).unwrap();
         Checkpoints::sweep(folder.path()).unwrap();
         assert_eq!((end(), names(folder.path())), (json!("again"), vec!["step-00000001".to_owned()]));
     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use bd_core::files::{refuse_existing, write_atomic};
-use bd_core::npz::save_npz_with_text;
+use bd_core::files::{refuse_existing, write_new};
+use bd_core::npz::npz_to_bytes;
 use bd_core::{Error, Result};
 use tch::Tensor;
 
@@ -22,11 +22,12 @@ impl Series {
     pub fn save(&self, path: &Path) -> Result<()> {
         Self::check_path(path)?;
         if is_table(path)? {
-            return write_atomic(path, self.table()?.as_bytes());
+            return write_new(path, self.table()?.as_bytes());
         }
         let times: Vec<f64> = (0..self.points()).map(|point| self.time(point)).collect();
         let arrays = [("time", Tensor::from_slice(&times)), ("series", self.values.shallow_clone())];
-        save_npz_with_text(path, &arrays.map(|(name, array)| (name.to_owned(), array)), &[("channels", &self.channels)])
+        let arrays = arrays.map(|(name, array)| (name.to_owned(), array));
+        write_new(path, &npz_to_bytes(&arrays, &[("channels", &self.channels)])?)
     }
 
     fn table(&self) -> Result<String> {
