@@ -9,8 +9,11 @@ mod crash;
 mod damage;
 mod disk;
 mod faults;
+mod first_process;
 mod jobs;
 mod kills;
+mod memory;
+mod same_bytes;
 
 /// Whether the long form is asked for.
 pub(crate) fn is_long() -> bool {

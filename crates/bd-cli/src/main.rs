@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use bd_core::Error;
 use bd_core::error::panic_message;
+use bd_core::kernel::Instructions;
 use clap::Parser;
 
 use crate::args::{Cli, Command};
@@ -56,7 +57,12 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    Instructions::limited().map_err(Error::Config)?;
+    if !matches!(command, Command::Train(_) | Command::Simulate(_)) {
+        signals::end_first_process()?;
+    }
+    match command {
         Command::Check(args) => check::check(&args),
         Command::Zoo(args) => Ok(zoo::zoo(&args)?),
         Command::Info { json } => Ok(info::info(json)?),

@@ -108,6 +108,16 @@ impl Watch {
     }
 }
 
+/// Lets signals end this process if it is the first one of a container: Linux takes no default action there, so that Ctrl-C and
+/// `docker stop` would do nothing. For what does not [watch](Watch) for them.
+pub(crate) fn end_first_process() -> Result<()> {
+    if std::process::id() == 1 {
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be watched")?;
+        thread::spawn(move || signals.forever().for_each(|signal| signal_hook::low_level::exit(128 + signal)));
+    }
+    Ok(())
+}
+
 /// Whether this process was started with a signal ignored, as `nohup` does: then it stays so.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

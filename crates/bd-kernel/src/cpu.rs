@@ -1,5 +1,7 @@
 //! Loops compiled for several processors, and chosen among when they run.
 
+use std::sync::OnceLock;
+
 use super::Real;
 use super::vector::{Transpose, Vector};
 
@@ -15,8 +17,29 @@ enum Level {
 }
 
 impl Instructions {
-    /// The best that this processor has, of those that loops are compiled for.
+    /// The best that this processor has, of those that loops are compiled for; at most those that the variable `BD_INSTRUCTIONS`
+    /// [names](Self::limited) when it is first asked for, if it is one of its values.
     pub fn best() -> Self {
+        static BEST: OnceLock<Instructions> = OnceLock::new();
+        *BEST.get_or_init(|| Self::limited().unwrap_or_else(|_| Self::all()))
+    }
+
+    /// The best of this processor, or of those that `BD_INSTRUCTIONS` allows, which is `any`, `avx2` or `avx512`, if it is set. Fails with
+    /// a sentence if it is something else.
+    ///
+    /// With AVX2 and AVX-512 loops give the same bytes. So a run can be repeated as on another processor, and be timed as there.
+    pub fn limited() -> Result<Self, String> {
+        let Ok(name) = std::env::var("BD_INSTRUCTIONS") else { return Ok(Self::all()) };
+        let most = match name.as_str() {
+            "any" => Level::Any,
+            "avx2" => Level::Avx2,
+            "avx512" | "" => Level::Avx512,
+            _ => return Err(format!("BD_INSTRUCTIONS is '{name}'; it is any, avx2 or avx512, or not set")),
+        };
+        Ok(Self::all().min(Self(most)))
+    }
+
+    fn all() -> Self {
         Self::avx512().or_else(Self::avx2).unwrap_or_else(Self::any)
     }
 

@@ -1,0 +1,119 @@
+//! The memory that a training is told to take, and the memory that it takes.
+
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use bd_core::memory::proc_field;
+use serde_json::Value;
+
+use crate::common::{Desk, ended};
+use crate::{is_long, tries};
+
+/// Most that a process has had in memory, in bytes, and what it said by `--json`.
+fn measured(desk: &Desk, args: &str) -> (u64, Value) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
+    let words = format!("train {args} --quiet --json");
+    let command = command.args(words.split_whitespace()).env_clear().current_dir(desk.path(""));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let kib = proc_field(&status, "VmHWM").and_then(|field| field.split(' ').next()?.parse::<u64>().ok());
+        peak = kib.map_or(peak, |kib| kib * 1024);
+        sleep(Duration::from_millis(5));
+    }
+    let said = ended(child.wait_with_output().unwrap());
+    assert_eq!(said.code, 0, "{args}: {}", said.stderr);
+    (peak, serde_json::from_str(said.stdout.lines().last().unwrap()).unwrap())
+}
+
+/// Jobs by what they are given: the cell or neuron, sizes, steps, samples of a batch.
+fn jobs() -> Vec<String> {
+    let mut jobs = Vec::new();
+    for (cell, dtype) in [("rnn", "f32"), ("gru", "f32"), ("lstm", "f64"), ("lstm", "f32"), ("gru", "f64")] {
+        for (hidden, batch, steps) in [("64", 64, 400), ("256", 32, 200), ("128,64", 256, 100), ("32", 16, 5000)] {
+            jobs.push(format!(
+                "rnn --set model.cell.kind={cell} --dtype {dtype} --hidden {hidden} --batch {batch} --set data.task.steps={steps} \
+                 --set data.test_samples={batch} --updates 2"
+            ));
+        }
+    }
+    for neuron in ["lif", "adex"] {
+        for (hidden, batch, steps, dtype) in [
+            ("100", 128, 100, "f32"),
+            ("300", 64, 500, "f32"),
+            ("200,100", 128, 200, "f32"),
+            ("100", 32, 2000, "f32"),
+            ("128", 64, 300, "f64"),
+        ] {
+            for more in ["", "--set model.recurrent=true", "--truncate 50", "--set accumulate=2"] {
+                let which = if neuron == "lif" { String::new() } else { format!("--set model.neuron={neuron}") };
+                jobs.push(format!(
+                    "snn {which} --hidden {hidden} --batch {batch} --steps {steps} --samples {batch} --dtype {dtype} --updates 2 {more}"
+                ));
+            }
+        }
+    }
+    let every = tries(11, 1);
+    jobs.into_iter().step_by(every).collect()
+}
+
+#[test]
+fn memory_is_told_beforehand() {
+    let mut wrong = Vec::new();
+    for job in jobs() {
+        let desk = Desk::new();
+        let (peak, said) = measured(&desk, &job);
+        let told = |name: &str| said["memory"][name].as_u64().unwrap();
+        let ratio = (told("predicted_bytes") + told("present_bytes")) as f64 / peak as f64;
+        let mib = |bytes: u64| bytes >> 20;
+        let line = format!(
+            "{ratio:.2}: told {} beside {}, taken {} MiB: {job}",
+            mib(told("predicted_bytes")),
+            mib(told("present_bytes")),
+            mib(peak)
+        );
+        println!("{line}");
+        if !(0.9..1.5).contains(&ratio) {
+            wrong.push(line);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Memory of a training that goes on and on, in the long form alone: 20,000 updates.
+#[test]
+fn memory_stays_flat() {
+    if !is_long() {
+        return;
+    }
+    for job in [
+        "rnn --hidden 8 --batch 4 --set data.task.steps=20",
+        "rnn --hidden 8 --batch 4 --set model.cell.kind=gru --truncate 10 --set data.task.steps=20",
+        "snn --hidden 10 --batch 4 --steps 20 --samples 16",
+    ] {
+        let desk = Desk::new();
+        let peak = |updates: usize| measured(&desk, &format!("{job} --updates {updates} --report-every {updates}")).0;
+        let (few, many) = (peak(500), peak(20_000));
+        let grown = many.saturating_sub(few);
+        println!("{job}: {} MiB after 500 updates, {} after 20,000", few >> 20, many >> 20);
+        // The losses of all updates are kept: 8 bytes each, as they grow twice.
+        assert!(grown < 4 << 20, "{job}: {grown} bytes more");
+    }
+}
+
+/// A limit of the address space is a refusal in words, and no abort.
+#[test]
+fn what_does_not_fit_is_refused() {
+    let desk = Desk::new();
+    let bd = env!("CARGO_BIN_EXE_bd");
+    for job in ["rnn --set data.task.steps=200000 --batch 256", "snn --hidden 3000 --steps 2000 --batch 500"] {
+        let script = format!("ulimit -v 4000000; exec {bd} train {job} --quiet --out run");
+        let said = ended(Command::new("sh").args(["-c", &script]).env_clear().current_dir(desk.path("")).output().unwrap());
+        assert_eq!(said.code, 4, "{job}: {}", said.stderr);
+        assert!(said.stderr.contains("out of memory"), "{}", said.stderr);
+        assert!(fs::read_dir(desk.path("")).unwrap().next().is_none(), "{job} has left something");
+    }
+}

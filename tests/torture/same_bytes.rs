@@ -1,0 +1,98 @@
+//! What does not change the result of a run by a bit: threads, load, folders, the instructions of the processor.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::common::{Desk, ended};
+use crate::jobs::{Job, RESULTS};
+use crate::is_long;
+
+/// At most AVX2, in the loops of `bd` and in the libraries below libtorch.
+const AVX2: [(&str, &str); 4] = [
+    ("BD_INSTRUCTIONS", "avx2"),
+    ("ATEN_CPU_CAPABILITY", "avx2"),
+    ("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
+    ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+];
+
+/// Jobs whose kernels have several tiles and chunks, a few updates of each.
+fn jobs() -> Vec<&'static str> {
+    let mut jobs = vec![
+        "rnn --updates 4 --hidden 64 --batch 40",
+        "snn --updates 2",
+        "ngrc --set data.system.duration=100",
+        "esn --units 150 --set data.system.duration=60",
+        "snn --model net.toml --data digits.npz --batch 16 --epochs 1",
+    ];
+    if is_long() {
+        jobs.extend([
+            "rnn --updates 4 --set model.cell.kind=gru --hidden 64,32 --batch 40",
+            "rnn --updates 4 --set model.cell.kind=lstm --hidden 64 --batch 40 --dtype f64",
+            "snn --data digits.npz --epochs 1 --batch 16 --ensemble 1",
+            "conv --data digits.npz --features 500",
+            "snn --updates 2 --set model.neuron=adex",
+        ]);
+    }
+    jobs
+}
+
+/// Trains in a folder of the desk, with further arguments and variables.
+fn train(desk: &Desk, job: &str, out: &str, threads: &str, env: &[(&str, &str)]) {
+    let args = format!("train {job} --quiet --threads {threads} --out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
+    let command = command.args(args.split_whitespace()).arg(out).env_clear().envs(env.iter().copied());
+    let said = ended(command.current_dir(desk.path("")).output().unwrap());
+    assert_eq!(said.code, 0, "{job}, {env:?}: {}", said.stderr);
+}
+
+fn assert_same(one: &Path, other: &Path, what: &str) {
+    for name in RESULTS {
+        let read = |run: &Path| fs::read(run.join(name)).unwrap();
+        assert!(read(one) == read(other), "{what}: {name} differs");
+    }
+}
+
+/// Keeps all cores busy while something runs.
+fn under_load(run: impl FnOnce()) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 * thread::available_parallelism().unwrap().get() {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        run();
+        over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn whatever_the_threads_the_load_the_folder_and_the_vectors() {
+    for job in jobs() {
+        let desk = Desk::new();
+        Job::Network.prepare(&desk);
+        let again = |out: &str, threads: &str, env: &[(&str, &str)]| {
+            train(&desk, job, out, threads, env);
+            assert_same(&desk.path("run"), &desk.path(out), &format!("bd train {job}: {out}"));
+        };
+        train(&desk, job, "run", "1", &[]);
+        if thread::available_parallelism().unwrap().get() > 1 {
+            again("two-threads", "2", &[]);
+        }
+        under_load(|| again("under-load", "2", &[]));
+        again("avx2", "1", &AVX2);
+        again("another/folder", "1", &[("TMPDIR", "/"), ("LANG", "de_DE.UTF-8"), ("TZ", "Asia/Tokyo")]);
+    }
+}
+
+#[test]
+fn instructions_that_there_are_not() {
+    let desk = Desk::new();
+    let env = [("BD_INSTRUCTIONS", "sse9")];
+    crate::common::refused_in(&desk, &env, &["train", "rnn"], 2, "BD_INSTRUCTIONS is 'sse9'; it is any, avx2 or avx512");
+}
