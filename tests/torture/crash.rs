@@ -92,7 +92,8 @@ fn lose_power(job: Job) {
         }
         let promised = promised(&disk, &acts[..=n]);
         let drawn = (0..tries(1, 4)).map(|i| Survives::Some((n * 4 + i) as u64));
-        for survives in [Survives::Nothing, Survives::Everything, Survives::Names, Survives::Contents].into_iter().chain(drawn)
+        for survives in
+            [Survives::Nothing, Survives::Everything, Survives::Names, Survives::Contents].into_iter().chain(drawn)
         {
             let desk = Desk::new();
             disk.write_survivors(survives, &desk.path(""));

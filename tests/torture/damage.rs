@@ -41,7 +41,11 @@ fn damages(content: &[u8], rng: &mut Rng) -> Vec<(String, Vec<u8>)> {
     let (len, bits) = (content.len(), content.len() * 8);
     let all = is_long() && len <= SMALL;
     let mut draw = |most: usize, count: usize| -> Vec<usize> {
-        if all { (0..most).collect() } else { (0..count.min(most)).map(|_| (rng.uniform() * most as f64) as usize).collect() }
+        if all {
+            (0..most).collect()
+        } else {
+            (0..count.min(most)).map(|_| (rng.uniform() * most as f64) as usize).collect()
+        }
     };
     let cuts = draw(len, tries(12, 300)).into_iter().map(|at| (format!("cut after {at}"), content[..at].to_vec()));
     let cuts: Vec<_> = cuts.collect();

@@ -61,7 +61,12 @@ pub(crate) struct Failing {
 }
 
 /// Lets `command` be watched: what it does to the files below `root` goes into the file `log`, and some of it fails.
-pub(crate) fn watch<'c>(command: &'c mut Command, root: &Path, log: &Path, failing: Option<Failing>) -> &'c mut Command {
+pub(crate) fn watch<'c>(
+    command: &'c mut Command,
+    root: &Path,
+    log: &Path,
+    failing: Option<Failing>,
+) -> &'c mut Command {
     command.env("LD_PRELOAD", library()).env("BD_DISK_ROOT", root).env("BD_DISK_LOG", log);
     if let Some(Failing { from, to, error, is_short }) = failing {
         command.env("BD_DISK_FAIL", format!("{from} {to} {error} {}", u8::from(is_short)));

@@ -138,7 +138,10 @@ fn a_full_disk_takes_nothing_away() {
         if run.exists() {
             kept += 1;
             check_whole(&run);
-            assert!(run.join("model.safetensors").exists() || !checkpoints(&run).is_empty(), "{kib} KiB: nothing is in it");
+            assert!(
+                run.join("model.safetensors").exists() || !checkpoints(&run).is_empty(),
+                "{kib} KiB: nothing is in it"
+            );
             mounted.resize(4096);
             let mut command = Command::new(env!("CARGO_BIN_EXE_bd"));
             let command = command.args(["train", "--quiet", "--resume", "run"]).env_clear().current_dir(&disk);

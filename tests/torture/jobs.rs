@@ -23,7 +23,6 @@ pub(crate) enum Job {
 /// What is the same in a run that was cut off and in one that was not.
 pub(crate) const RESULTS: [&str; 2] = ["model.safetensors", "predictions.npz"];
 
-
 impl Job {
     /// Writes the files that it needs.
     pub(crate) fn prepare(self, desk: &Desk) {

@@ -88,7 +88,8 @@ fn kill(job: Job) {
         runs += 1;
         check_whole(&desk.path("run"));
         assert_same(&desk.path("run"), &whole.path("run"), &format!("{job:?}, run {runs}, {killed} kills"));
-        let left: Vec<_> = desk.files().into_iter().filter(|name| name.contains("/.") && !name.ends_with(".lock")).collect();
+        let left: Vec<_> =
+            desk.files().into_iter().filter(|name| name.contains("/.") && !name.ends_with(".lock")).collect();
         assert!(left.is_empty(), "{left:?}");
     }
     println!("{job:?}: {killed} kills in {runs} runs");

@@ -111,7 +111,8 @@ fn what_does_not_fit_is_refused() {
     let bd = env!("CARGO_BIN_EXE_bd");
     for job in ["rnn --set data.task.steps=200000 --batch 256", "snn --hidden 3000 --steps 2000 --batch 500"] {
         let script = format!("ulimit -v 4000000; exec {bd} train {job} --quiet --out run");
-        let said = ended(Command::new("sh").args(["-c", &script]).env_clear().current_dir(desk.path("")).output().unwrap());
+        let said =
+            ended(Command::new("sh").args(["-c", &script]).env_clear().current_dir(desk.path("")).output().unwrap());
         assert_eq!(said.code, 4, "{job}: {}", said.stderr);
         assert!(said.stderr.contains("out of memory"), "{}", said.stderr);
         assert!(fs::read_dir(desk.path("")).unwrap().next().is_none(), "{job} has left something");

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::common::{Desk, ended};
-use crate::jobs::{Job, RESULTS};
 use crate::is_long;
+use crate::jobs::{Job, RESULTS};
 
 /// At most AVX2, in the loops of `bd` and in the libraries below libtorch.
 const AVX2: [(&str, &str); 4] = [
@@ -94,5 +94,11 @@ fn whatever_the_threads_the_load_the_folder_and_the_vectors() {
 fn instructions_that_there_are_not() {
     let desk = Desk::new();
     let env = [("BD_INSTRUCTIONS", "sse9")];
-    crate::common::refused_in(&desk, &env, &["train", "rnn"], 2, "BD_INSTRUCTIONS is 'sse9'; it is any, avx2 or avx512");
+    crate::common::refused_in(
+        &desk,
+        &env,
+        &["train", "rnn"],
+        2,
+        "BD_INSTRUCTIONS is 'sse9'; it is any, avx2 or avx512",
+    );
 }

@@ -84,7 +84,8 @@ pub fn drawn() -> u64 {
 
 /// Writes a file that is not there yet, and follows no link to do so.
 pub(crate) fn write_synced(path: &Path, content: &[u8]) -> Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::storage("create", path))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::storage("create", path))?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::storage("write", path))
 }
 

@@ -251,7 +251,9 @@ mod tests {
     /// proc(5): name, soft limit, hard limit, unit.
     #[test]
     fn the_limit_of_the_address_space_counts() {
-        let limits = |soft: &str| format!("Limit     Soft Limit Hard Limit Units\nMax address space  {soft}  unlimited  bytes\n");
+        let limits = |soft: &str| {
+            format!("Limit     Soft Limit Hard Limit Units\nMax address space  {soft}  unlimited  bytes\n")
+        };
         assert_eq!(address_space(&limits("3072000000")), Some(3_072_000_000));
         assert_eq!((address_space(&limits("unlimited")), address_space("")), (None, None));
     }

@@ -13,7 +13,7 @@ mod perceptual_decision;
 mod trial;
 
 use bd_core::device::move_to;
-use bd_core::{Inputs, Result, Rng, setting};
+use bd_core::{Error, Inputs, Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -216,7 +216,11 @@ impl Task {
         self.check(dt)?;
         setting::at_least("the number of sequences of a batch", count, 1)?;
         let mut rng = Rng::new(seed, &format!("task {} {number}", self.name()));
-        let mut drawn = Drawn::default();
+        let numbers = |n: i64| count.saturating_mul(self.steps(dt)).saturating_mul(n as usize);
+        let mut drawn = Drawn { inputs: reserved(numbers(self.n_in()))?, ..Drawn::default() };
+        if matches!(self, Self::Integration(_) | Self::FlipFlop(_)) {
+            drawn.targets = reserved(numbers(self.n_out()))?;
+        }
         for _ in 0..count {
             match self {
                 Self::Integration(task) => task.draw(&mut rng, dt, &mut drawn),
@@ -229,6 +233,16 @@ impl Task {
         }
         Ok(drawn)
     }
+}
+
+/// Room for so many numbers: more than the machine has is an error, where a vector that grows would end the program.
+fn reserved(numbers: usize) -> Result<Vec<f64>> {
+    let mut room = Vec::new();
+    let had = room.try_reserve_exact(numbers);
+    had.map_err(|_| {
+        Error::OutOfMemory(format!("a batch of a task has {numbers} numbers, and there is no room for them"))
+    })?;
+    Ok(room)
 }
 
 /// What was drawn, sample by sample, in the order of time: either series or labels as targets, a label for each sample or each step.
