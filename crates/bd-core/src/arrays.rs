@@ -224,6 +224,11 @@ impl Arrays {
         self.drops_ones
     }
 
+    /// Whether arrays are read when they are asked for.
+    pub fn read_later(&self) -> bool {
+        self.all.iter().any(|array| array.later.is_some())
+    }
+
     /// What to do where an array is missing, if the file says more than its names.
     pub fn advice(&self) -> Option<&str> {
         self.advice.as_deref()

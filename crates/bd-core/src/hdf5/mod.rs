@@ -41,6 +41,14 @@ pub(crate) fn open(path: &Path, content: std::fs::File, trials: Option<&str>) ->
 }
 
 fn opened(path: &Path, content: std::fs::File, trials: Option<&str>) -> Result<Opened, String> {
+    let found = found(path, content, trials)?;
+    match found.arrays.is_empty() {
+        true => Err("there is no dataset in it".into()),
+        false => Ok(found),
+    }
+}
+
+fn found(path: &Path, content: std::fs::File, trials: Option<&str>) -> Result<Opened, String> {
     let is_mat = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("mat"));
     file::refuse_others(&content, is_mat)?;
     let file = Hdf5::open(content)?;

@@ -32,7 +32,7 @@ pub(super) fn recording(file: &Hdf5, table: Option<&str>) -> Result<Recording, S
         file.groups().iter().filter_map(|group| group.strip_prefix(INTERVALS)).filter(|name| in_table(name)).collect();
     if let Some(table) = table.filter(|table| !in_table(table)) {
         let there = if tables.is_empty() { "none".to_owned() } else { tables.join(", ") };
-        return Err(format!("no table of intervals is called '{table}' (`data.trials`); there are: {there}"));
+        return Err(format!("no table of intervals is called '{table}' (`data.arrays.trials`); there are: {there}"));
     }
     let series = file.groups().iter().filter(|group| has(&format!("{group}/data")));
     let series = series.filter(|group| has(&format!("{group}/starting_time")) || has(&format!("{group}/timestamps")));
@@ -44,7 +44,7 @@ pub(super) fn recording(file: &Hdf5, table: Option<&str>) -> Result<Recording, S
     let Some(table) = table.or_else(|| tables.iter().find(|name| **name == TRIALS).copied()) else {
         let there = match tables.len() {
             0 => "the file has no table of intervals that could; save arrays of samples".to_owned(),
-            _ => format!("name one with `data.trials`: {}", tables.join(", ")),
+            _ => format!("name one with `data.arrays.trials`: {}", tables.join(", ")),
         };
         let reason = format!(
             "its units have spikes, and no table {INTERVALS}{TRIALS} says where samples begin and end; {there}"
@@ -62,7 +62,7 @@ pub(super) fn recording(file: &Hdf5, table: Option<&str>) -> Result<Recording, S
     let advice = match names.is_empty() {
         true => format!("{INTERVALS}{table} has no column that could be the target"),
         false => format!(
-            "the columns of {INTERVALS}{table} are: {}; name the one that is the target with `data.y`",
+            "the columns of {INTERVALS}{table} are: {}; name the one that is the target with `data.arrays.y`",
             names.join(", ")
         ),
     };

@@ -52,8 +52,10 @@ pub(super) fn member(file: &Hdf5, dataset: &Dataset) -> Read {
 /// The bytes of numbers, the least first.
 pub(super) fn bytes(file: &Hdf5, dataset: &Dataset, stored: Stored) -> Result<Vec<u8>, String> {
     let count = take(file, dataset, stored.size() as u64)?;
+    if count == 0 && dataset.shape().is_empty() {
+        return Err("it is empty, of no dimensions".into());
+    }
     let mut data = guarded(|| dataset.read_native_bytes())?;
-    // libtorch copies as many bytes as the shape says.
     if data.len() as u64 != count * stored.size() as u64 {
         return Err(format!("it holds {} bytes in place of {}", data.len(), count * stored.size() as u64));
     }

@@ -68,6 +68,7 @@ fn what_is_no_array_is_refused_by_name() {
         ("odd/great", "its number 1 (counted from 0) is 9223372036854775808, which is more than int64 holds"),
         ("odd/rows", "odd/rows: it holds rows of several lengths"),
         ("odd/lzf", "odd/lzf: it is compressed by a filter that is not read"),
+        ("odd/null", "odd/null: it is empty, of no dimensions"),
         ("odd/huge", "odd/huge: its 8796093022208 bytes are more than the"),
         ("session/subject", "session/subject is text [24], and no numbers"),
     ] {
@@ -85,7 +86,7 @@ fn what_is_no_array_is_refused_by_name() {
         assert!(error.contains(words), "{words:?} not in: {error}");
     }
     let error = Arrays::read_trials(&fixture("recording.nwb"), Some("epochs")).unwrap_err().to_string();
-    assert!(error.ends_with("no table of intervals is called 'epochs' (`data.trials`); there are: trials"), "{error}");
+    assert!(error.ends_with("no table of intervals is called 'epochs' (`data.arrays.trials`); there are: trials"), "{error}");
 }
 
 /// Beginnings of other formats, and nothing at all.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bd_core::text::plural;
-use bd_core::{Arrays, Error, Result, catch_torch, kind_name};
+use bd_core::{Error, Result, catch_torch, kind_name};
 use bd_models::SequenceReadout;
 use bd_train::data::dataset::{Accept, Sequences, Use, counted_events, sequences};
 use tch::Tensor;
@@ -45,7 +45,7 @@ impl Featuring {
             ("--record", !input.record.is_empty()),
         ];
         refuse(&self.config.job, &of_others)?;
-        let arrays = Arrays::read(path)?;
+        let arrays = self.config.data.arrays.read_other(path)?;
         let counted = match (self.config.binning(), &input.array) {
             (Some(binning), None) => catch_torch(|| counted_events(&arrays, binning))?,
             _ => None,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bd_core::text::{plural, short};
 use bd_core::{
-    Arrays, DataTransform, Ensemble, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name,
+    DataTransform, Ensemble, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name,
 };
 use bd_models::Pipeline;
 use bd_train::data::Binned;
@@ -75,7 +75,7 @@ impl Running {
         if let Some(unknown) = input.record.iter().find(|name| !states.contains(name)) {
             return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))));
         }
-        let arrays = Arrays::read(path)?;
+        let arrays = self.config.data.arrays.read_other(path)?;
         let binned = match (self.config.binning(), &input.array) {
             (Some(binning), None) => catch_torch(|| binned_events(&arrays, binning))?,
             _ => None,
