@@ -64,7 +64,12 @@ fn trials_of_a_recording_are_samples() {
         7,
         "the columns of intervals/trials are: correct, side, stimulus, subject_mood; name the one that is the target with --y",
     );
-    refused_by(&desk, &train("snn", &nwb, &["--y", "answer"]), 7, "no array is called 'answer'; there are: ");
+    refused_by(
+        &desk,
+        &train("snn", &nwb, &["--y", "answer"]),
+        7,
+        "no array is called 'answer'; the columns of intervals/trials are: correct, side",
+    );
     refused_by(
         &desk,
         &train("snn", &nwb, &["--y", "side", "--trials", "epochs"]),

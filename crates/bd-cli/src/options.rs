@@ -75,6 +75,7 @@ impl Given {
         self.put("truncate", &args.truncate);
         self.0.extend(args.patience.map(|patience| ("early_stopping", json!({"patience": patience}))));
         self.put("report_every", &args.report_every);
+        self.put("tensorboard", &args.tensorboard.then_some(true));
         Ok(())
     }
 

@@ -31,6 +31,8 @@ pub struct Arrays {
     all: Vec<Array>,
     sha256: String,
     advice: Option<String>,
+    /// How many of the first are listed in messages.
+    listed: usize,
     drops_ones: bool,
 }
 
@@ -81,8 +83,9 @@ impl Array {
     }
 }
 
-/// So many arrays are listed in messages.
-const MOST_LISTED: usize = 24;
+/// So many arrays are listed in messages, and of those that have a meaning up to so many.
+const LISTED: usize = 16;
+const MOST_LISTED: usize = 40;
 
 impl Arrays {
     /// Reads a file, once: arrays and hash are of the same bytes, also if somebody replaces it meanwhile. Arrays of HDF5 are read when they
@@ -127,11 +130,12 @@ impl Arrays {
         let opened = hdf5::open(path, file.try_clone().map_err(bad)?, trials)?;
         let sha256 = sha256_of_file(file).map_err(bad)?;
         let all = opened.arrays.into_iter().map(Array::later).collect();
-        Ok(Self { advice: opened.advice, drops_ones: opened.of_matlab, ..Self::of_all(path, all, sha256) })
+        let listed = opened.meant.clamp(LISTED, MOST_LISTED);
+        Ok(Self { advice: opened.advice, listed, drops_ones: opened.of_matlab, ..Self::of_all(path, all, sha256) })
     }
 
     fn of_all(path: &Path, all: Vec<Array>, sha256: String) -> Self {
-        Self { path: path.to_path_buf(), all, sha256, advice: None, drops_ones: false }
+        Self { path: path.to_path_buf(), all, sha256, advice: None, listed: LISTED, drops_ones: false }
     }
 
     /// Arrays that are there already; `path` is what messages call them.
@@ -149,9 +153,11 @@ impl Arrays {
     /// With an array called otherwise: what was called so is hidden. Fails if there is no array `name`.
     pub fn with_name(mut self, name: &str, called: &str) -> Result<Self> {
         let Some(at) = self.position(name) else {
+            let advice = self.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+            let there = self.describe();
             return Err(Error::bad_file(
                 &self.path,
-                format!("no array is called '{name}'; there are: {}", self.describe()),
+                format!("no array is called '{name}'{advice}; there are: {there}"),
             ));
         };
         if name != called {
@@ -249,8 +255,8 @@ impl Arrays {
 
     /// Names and shapes, for messages.
     pub fn describe(&self) -> String {
-        let listed = self.all.iter().take(MOST_LISTED).map(Array::describe).collect::<Vec<_>>().join(", ");
-        match self.all.len() > MOST_LISTED {
+        let listed = self.all.iter().take(self.listed).map(Array::describe).collect::<Vec<_>>().join(", ");
+        match self.all.len() > self.listed {
             true => format!("{listed}, ... ({} in all)", self.all.len()),
             false => listed,
         }

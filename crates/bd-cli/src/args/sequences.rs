@@ -81,6 +81,9 @@ pub(crate) struct Learning {
     /// Updates between two reports [default: rnn 500; snn 100; for a file 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) report_every: Option<u64>,
+    /// Write the numbers of reports for TensorBoard, too: tensorboard --logdir runs
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
 }
 
 #[derive(Debug, Args)]

@@ -107,10 +107,10 @@ impl Hdf5 {
             Ok(file) => file,
             Err(reason) => return Err(format!("it is no HDF5 file, or damaged: {reason}")),
         };
-        let mut walk = Walk { file: &file, entries: Vec::new(), groups: Vec::new() };
+        let mut walk = Walk { entries: Vec::new(), groups: Vec::new() };
         let root = guarded(|| file.root_group())?;
         walk.group(&root, "", &mut vec![root.address()])?;
-        let Walk { entries, groups, .. } = walk;
+        let Walk { entries, groups } = walk;
         Ok(Self(Rc::new(Inner { entries, groups, left: Cell::new(cap), file })))
     }
 
@@ -179,13 +179,12 @@ pub(super) fn number(dataset: &Dataset, name: &str) -> Option<f64> {
 }
 
 /// Listing of what is in a file.
-struct Walk<'a> {
-    file: &'a Hdf5File,
+struct Walk {
     entries: Vec<Entry>,
     groups: Vec<String>,
 }
 
-impl Walk<'_> {
+impl Walk {
     /// `above` are the addresses of the groups on the way, so that one that holds itself is listed once.
     fn group(&mut self, group: &hdf5_reader::group::Group, path: &str, above: &mut Vec<u64>) -> Result<(), String> {
         let (groups, datasets) = match guarded(|| group.member_names()) {
@@ -220,7 +219,6 @@ impl Walk<'_> {
     }
 
     fn check(&self) -> Result<(), String> {
-        let _ = self.file;
         match self.entries.len() + self.groups.len() >= MOST_MEMBERS {
             true => {
                 Err(format!("it has more than {MOST_MEMBERS} datasets and groups; save those that are data in a file"))

@@ -29,6 +29,8 @@ pub(crate) const ENDINGS: [&str; 4] = ["h5", "hdf5", "nwb", "mat"];
 pub(crate) struct Opened {
     /// Arrays that have a meaning first, then all others by their paths.
     pub(crate) arrays: Vec<Found>,
+    /// How many have a meaning.
+    pub(crate) meant: usize,
     /// What to do where an array is missing, in words.
     pub(crate) advice: Option<String>,
     /// Whether trailing dimensions of length 1 are dropped, as MATLAB does.
@@ -53,9 +55,9 @@ fn found(path: &Path, content: std::fs::File, trials: Option<&str>) -> Result<Op
     file::refuse_others(&content, is_mat)?;
     let file = Hdf5::open(content)?;
     if is_mat || file.is_matlab() {
-        return Ok(Opened { arrays: matlab::arrays(&file), advice: None, of_matlab: true });
+        return Ok(Opened { arrays: matlab::arrays(&file), meant: 0, advice: advice(), of_matlab: true });
     }
-    let mut opened = Opened { arrays: Vec::new(), advice: None, of_matlab: false };
+    let mut opened = Opened { arrays: Vec::new(), meant: 0, advice: advice(), of_matlab: false };
     if file.is_nwb() {
         let recording = nwb::recording(&file, trials)?;
         opened = Opened { arrays: recording.arrays, advice: recording.advice, ..opened };
@@ -66,6 +68,12 @@ fn found(path: &Path, content: std::fs::File, trials: Option<&str>) -> Result<Op
     }
     let plain = file.datasets().iter().map(|entry| Found::dataset(&file, entry));
     let plain: Vec<Found> = plain.filter(|plain| opened.arrays.iter().all(|other| other.name != plain.name)).collect();
+    opened.meant = opened.arrays.len();
     opened.arrays.extend(plain);
     Ok(opened)
+}
+
+/// Of arrays that are called by whoever has written the file.
+fn advice() -> Option<String> {
+    Some("name the input and the target with `data.arrays.x` and `data.arrays.y`".into())
 }

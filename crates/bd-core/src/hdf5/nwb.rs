@@ -129,7 +129,7 @@ fn clock(file: &Hdf5, group: &str) -> Result<Clock, String> {
     }
 }
 
-/// Whether an array `[trial]` can be opened; `guarded` as everything of the crate.
+/// Whether a dataset is `[count]`.
 pub(super) fn is_list(dataset: &hdf5_reader::Dataset, count: u64) -> bool {
     dataset.shape() == [count] && guarded(|| dataset.num_elements()) == Ok(count)
 }

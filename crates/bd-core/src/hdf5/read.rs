@@ -42,7 +42,7 @@ pub(super) fn member(file: &Hdf5, dataset: &Dataset) -> Read {
         Datatype::String { size: StringSize::Variable, .. } => texts(file, dataset).map(Member::Text),
         of if is_text(of) => texts(file, dataset).map(Member::Text),
         of => {
-            let stored = stored(of)?;
+            let stored = of_dataset(dataset, of)?;
             let data = bytes(file, dataset, stored)?;
             stored.tensor(&data, &shape_of(dataset)?).map(Member::Numbers)
         }
@@ -63,6 +63,22 @@ pub(super) fn bytes(file: &Hdf5, dataset: &Dataset, stored: Stored) -> Result<Ve
         data.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
     }
     Ok(data)
+}
+
+/// The same of a dataset, whose floats of two bytes may be of two kinds, and all floats of none that is known.
+fn of_dataset(dataset: &Dataset, of: &Datatype) -> Result<Stored, String> {
+    let (stored, Datatype::FloatingPoint { .. }) = (stored(of)?, of) else { return stored(of) };
+    // The message of a type: 8 bytes, offset and precision, place of the exponent, and at 13 how many bits it has.
+    let exponent_bits = guarded(|| dataset.raw_datatype())?.get(13).copied();
+    match (stored, exponent_bits) {
+        (Stored::F16, Some(5)) | (Stored::As(Kind::Float), Some(8)) | (Stored::As(Kind::Double), Some(11)) => {
+            Ok(stored)
+        }
+        (Stored::F16, Some(8)) => Ok(Stored::BF16),
+        _ => Err(format!(
+            "it holds floats with {exponent_bits:?} bits of exponent; float16, bfloat16, float32 and float64 are read"
+        )),
+    }
 }
 
 /// Turns the bytes of each number around where the last is the least.

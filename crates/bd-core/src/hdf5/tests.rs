@@ -86,7 +86,10 @@ fn what_is_no_array_is_refused_by_name() {
         assert!(error.contains(words), "{words:?} not in: {error}");
     }
     let error = Arrays::read_trials(&fixture("recording.nwb"), Some("epochs")).unwrap_err().to_string();
-    assert!(error.ends_with("no table of intervals is called 'epochs' (`data.arrays.trials`); there are: trials"), "{error}");
+    assert!(
+        error.ends_with("no table of intervals is called 'epochs' (`data.arrays.trials`); there are: trials"),
+        "{error}"
+    );
 }
 
 /// Beginnings of other formats, and nothing at all.

@@ -295,7 +295,13 @@ impl FeaturesConfig {
     pub(crate) fn learned(&self) -> Option<Learned<'_>> {
         let channels = i64::try_from(self.data.channels?).ok()?;
         let classes = self.data.classes.as_deref();
-        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning(), arrays: Some(&self.data.arrays) })
+        self.data.targets.map(|targets| Learned {
+            channels,
+            targets,
+            classes,
+            binning: self.binning(),
+            arrays: Some(&self.data.arrays),
+        })
     }
 
     /// Features are computed in float32, the readout in float64.

@@ -133,6 +133,9 @@ pub struct NetworkConfig {
     pub early_stopping: Option<EarlyStopping>,
     /// Updates between reports.
     pub report_every: u64,
+    /// Whether the numbers of reports are written for TensorBoard, too.
+    #[serde(default)]
+    pub tensorboard: bool,
     /// Updates between checkpoints; 0 is never, null leaves it to `checkpoint_minutes`.
     pub checkpoint_every: Option<u64>,
     /// Minutes between checkpoints.
@@ -255,7 +258,13 @@ impl NetworkConfig {
     /// What a network of this configuration has learned, if that is the examples of a file.
     pub(crate) fn learned(&self) -> Option<Learned<'_>> {
         let (channels, classes) = (self.channels(), self.data.classes.as_deref());
-        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning(), arrays: Some(&self.data.arrays) })
+        self.data.targets.map(|targets| Learned {
+            channels,
+            targets,
+            classes,
+            binning: self.binning(),
+            arrays: Some(&self.data.arrays),
+        })
     }
 
     /// How inputs reach the network.

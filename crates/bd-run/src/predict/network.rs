@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use bd_core::text::{plural, short};
-use bd_core::{
-    DataTransform, Ensemble, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name,
-};
+use bd_core::{DataTransform, Ensemble, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name};
 use bd_models::Pipeline;
 use bd_train::data::Binned;
 use bd_train::data::dataset::{Sequences, Targets, Use, binned_events, first_not_spike, sequences, spikes_of};

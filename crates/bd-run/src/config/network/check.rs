@@ -205,7 +205,9 @@ impl NetworkConfig {
         let data = &self.data;
         let says = data.test.is_some() || data.test_file.is_some() || data.group.is_some();
         if data.file.is_none() && (says || data.arrays != ArrayNames::default()) {
-            return refused("data.test, data.test_file, data.group and data.arrays are about a file of samples, data.file");
+            return refused(
+                "data.test, data.test_file, data.group and data.arrays are about a file of samples, data.file",
+            );
         }
         self.examples_file().check()
     }

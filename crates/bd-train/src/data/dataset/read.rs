@@ -93,9 +93,9 @@ impl Reader<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        let advice = self.arrays.advice().filter(|_| missing.iter().any(|name| name.starts_with('y')));
+        let advice = self.arrays.advice().filter(|_| missing.iter().any(|name| name.starts_with(['x', 'y'])));
         let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
-        self.bad(format!("it lacks {}; there are: {}{advice}{way_out}", missing.join(", "), self.arrays.describe()))
+        self.bad(format!("it lacks {}{advice}; there are: {}{way_out}", missing.join(", "), self.arrays.describe()))
     }
 
     /// Whether the inputs are events.

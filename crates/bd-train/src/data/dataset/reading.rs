@@ -47,7 +47,15 @@ pub struct Reading {
 impl Reading {
     /// For a model that takes these inputs; a file without a test part is divided by seed 0.
     pub fn new(accept: Accept) -> Self {
-        Self { accept, targets_of: None, test_file: None, test: None, group: None, seed: 0, names: ArrayNames::default() }
+        Self {
+            accept,
+            targets_of: None,
+            test_file: None,
+            test: None,
+            group: None,
+            seed: 0,
+            names: ArrayNames::default(),
+        }
     }
 
     /// Refuses a fraction that is none, and one of a file that is not divided.

@@ -103,10 +103,13 @@ impl Table<'_> {
 
     /// Start and step of channels whose times the file has, if it has. `dt` goes before times that are not even.
     pub(super) fn clock(&self, chosen: &[usize], dt: Option<f64>) -> Result<Option<(f64, f64)>> {
-        let mut clocks = chosen.iter().map(|&at| &self.columns[at]).filter_map(|column| Some((column, column.clock.as_ref()?)));
+        let mut clocks =
+            chosen.iter().map(|&at| &self.columns[at]).filter_map(|column| Some((column, column.clock.as_ref()?)));
         let Some((first, clock)) = clocks.next() else { return Ok(None) };
         if let Some((other, _)) = clocks.find(|(_, other)| *other != clock) {
-            return Err(self.bad(format!("{} and {} have other times; take channels of one series", first.name, other.name)));
+            return Err(
+                self.bad(format!("{} and {} have other times; take channels of one series", first.name, other.name))
+            );
         }
         match (clock, dt) {
             (Clock::Even { start_s, dt_s }, _) => Ok(Some((*start_s, *dt_s))),

@@ -125,7 +125,8 @@ fn vectors_of_padded_sequences_are_whole() {
     let y = Tensor::arange(6, F64).reshape([2, 3]) + 0.5;
     let all = [("x", Tensor::ones([2, 3, 1], F64)), ("len", Tensor::from_slice(&[2i64, 1])), ("y", y.copy())];
     save_npz(&path, &all.map(|(name, array)| (name.to_owned(), array))).unwrap();
-    let learned = Learned { channels: 1, targets: Targets::Vectors { n_out: 3 }, classes: None, binning: None, arrays: None };
+    let learned =
+        Learned { channels: 1, targets: Targets::Vectors { n_out: 3 }, classes: None, binning: None, arrays: None };
     assert_eq!(Dataset::read_test(&path, Accept::Numbers, &learned).unwrap().targets, y);
 }
 
