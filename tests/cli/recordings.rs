@@ -114,8 +114,15 @@ fn arrays_are_named_by_their_paths() {
     let by_path = ["--x", "session/v", "--y", "session/side", "--group", "session/subject", "--out", "a"];
     let ended = desk.bd(&train("rnn", &h5, &by_path));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    let ended = desk.bd(&["predict", "a", "--input", &h5, "--output", "p.npz"]);
+    assert_eq!(json_of(&desk, "a/config.json")["data"]["classes"], serde_json::json!(["down", "up"]));
+    for (more, out) in [(&[][..], "p.npz"), (&["--array", "session/v"], "q.npz"), (&["--array", "again"], "r.npz")] {
+        let ended = desk.bd(&[&["predict", "a", "--input", &h5, "--output", out], more].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("the run has learned from this file"), out != "r.npz", "{}", ended.stderr);
+    }
+    let ended = desk.bd(&train("rnn", &h5, &["--group", "subject", "--out", "parts"]));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("6 for testing"), "{}", ended.stderr);
     let ended = desk.bd(&train("rnn", &mat, &["--out", "b"]));
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(json_of(&desk, "b/config.json")["data"]["classes"], serde_json::json!(["left", "right"]));
@@ -125,7 +132,7 @@ fn arrays_are_named_by_their_paths() {
     assert!(ended.stderr.contains("120 points, 2 channels (series/u.0, series/u.1), dt 0.01"), "{}", ended.stderr);
     for (file, more, words) in [
         (&h5, &["--columns", "odd/lzf"][..], "column odd/lzf: odd/lzf: it is compressed by a filter that is not read"),
-        (&h5, &["--time", "series/t"], "name its columns with --columns; there are: again"),
+        (&h5, &["--time", "series/t"], "name its columns with --columns; there are: subject_train"),
         (&fixture("old.mat"), &[], "it is a MATLAB file of version 5 to 7, and 7.3 is read; convert it"),
     ] {
         refused_by(&desk, &train("ngrc", file, more), 7, words);

@@ -168,6 +168,12 @@ impl Arrays {
         Ok(self)
     }
 
+    /// Without the array of a name.
+    pub fn without(mut self, name: &str) -> Self {
+        self.all.retain(|array| array.name != name);
+        self
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -65,12 +65,24 @@ fn found(path: &Path, content: std::fs::File, trials: Option<&str>) -> Result<Op
         return Err(format!("it is no NWB file, and has no table of trials ({table})"));
     } else {
         opened.arrays = ragged::digits(&file);
+        opened.arrays.extend(parts(&file));
     }
     let plain = file.datasets().iter().map(|entry| Found::dataset(&file, entry));
     let plain: Vec<Found> = plain.filter(|plain| opened.arrays.iter().all(|other| other.name != plain.name)).collect();
     opened.meant = opened.arrays.len();
     opened.arrays.extend(plain);
     Ok(opened)
+}
+
+/// The arrays in folders `train` and `test`, such as `train/x`, as those of the parts, such as `x_train`: where inputs are among them.
+fn parts(file: &Hdf5) -> Vec<Found> {
+    let has_inputs = |part: &str| file.within(part).any(|(name, _)| ["x", "times"].contains(&name));
+    let parts = ["train", "test"].into_iter().filter(|part| has_inputs(part));
+    let of = |part: &'static str| {
+        let called = move |name: &str| format!("{name}_{part}");
+        file.within(part).map(move |(name, entry)| Found { name: called(name), ..Found::dataset(file, entry) })
+    };
+    parts.flat_map(of).collect()
 }
 
 /// Of arrays that are called by whoever has written the file.

@@ -20,6 +20,11 @@ pub struct ArrayNames {
 }
 
 impl ArrayNames {
+    /// What the inputs are called.
+    pub fn inputs(&self) -> &str {
+        self.x.as_deref().unwrap_or("x")
+    }
+
     /// The arrays of a file that is learned from, inputs and targets as `x` and `y`. Fails if there are none of these names.
     pub(super) fn read(&self, path: &Path) -> Result<Arrays> {
         let mut arrays = Arrays::read_trials(path, self.trials.as_deref())?;
@@ -29,7 +34,7 @@ impl ArrayNames {
                 (arrays, false) => arrays.with_name(name, called)?,
             };
         }
-        Ok(arrays)
+        self.beside(arrays)
     }
 
     /// The same of a file for a model that has learned: one that calls its arrays `x` and `y`, or has no table of trials, will do too.
@@ -38,6 +43,18 @@ impl ArrayNames {
         let mut arrays = Arrays::read_trials(path, self.trials.as_deref().filter(|_| is_nwb))?;
         for (name, called) in self.both() {
             arrays = called_so(arrays, name, called)?.0;
+        }
+        self.beside(arrays)
+    }
+
+    /// With the lengths and the names of classes that stand in the folder of the inputs, where there are none without a folder.
+    fn beside(&self, mut arrays: Arrays) -> Result<Arrays> {
+        let Some((folder, _)) = self.inputs().rsplit_once('/') else { return Ok(arrays) };
+        for name in ["len", "classes", "class_names"] {
+            let there = format!("{folder}/{name}");
+            if arrays.has(&there) && !arrays.has(name) {
+                arrays = arrays.with_name(&there, name)?;
+            }
         }
         Ok(arrays)
     }
@@ -48,15 +65,23 @@ impl ArrayNames {
     }
 }
 
-/// With the arrays of all parts called so, and whether there were any.
+/// With the arrays of all parts called so, and whether there were any: then what was called so is hidden, and beside inputs spikes with
+/// times.
 fn called_so(mut arrays: Arrays, name: &str, called: &str) -> Result<(Arrays, bool)> {
-    let mut found = false;
-    for suffix in ["", "train", "test"] {
-        let there = named(name, suffix);
-        if arrays.has(&there) {
-            arrays = arrays.with_name(&there, &named(called, suffix))?;
-            found = true;
+    let suffixes = ["", "train", "test"];
+    let there = |arrays: &Arrays, suffix: &str| arrays.has(&named(name, suffix));
+    let found: Vec<&str> = suffixes.into_iter().filter(|suffix| there(&arrays, suffix)).collect();
+    if found.is_empty() {
+        return Ok((arrays, false));
+    }
+    let replaced: &[&str] = if called == "x" { &["x", "times"] } else { &["y"] };
+    for hidden in replaced.iter().flat_map(|what| suffixes.map(|suffix| named(what, suffix))) {
+        if !found.iter().any(|suffix| named(name, suffix) == hidden) {
+            arrays = arrays.without(&hidden);
         }
     }
-    Ok((arrays, found))
+    for suffix in found {
+        arrays = arrays.with_name(&named(name, suffix), &named(called, suffix))?;
+    }
+    Ok((arrays, true))
 }
