@@ -107,6 +107,11 @@ impl Hdf5 {
             Ok(file) => file,
             Err(reason) => return Err(format!("it is no HDF5 file, or damaged: {reason}")),
         };
+        // What is missing may be a group, which would be gone without a word.
+        let end = file.superblock().eof_address;
+        if length < end {
+            return Err(format!("it is cut off: it has {length} of {end} bytes"));
+        }
         let mut walk = Walk { entries: Vec::new(), groups: Vec::new() };
         let root = guarded(|| file.root_group())?;
         walk.group(&root, "", &mut vec![root.address()])?;

@@ -111,6 +111,11 @@ fn other_files_are_refused_with_the_line_that_converts() {
         let error = Arrays::read(&path).unwrap_err().to_string();
         assert!(error.contains(words), "{words:?} not in: {error}");
     }
+    let whole = std::fs::read(fixture("recording.nwb")).unwrap();
+    let path = folder.path().join("cut.nwb");
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let error = Arrays::read(&path).unwrap_err().to_string();
+    assert!(error.ends_with("it is cut off: it has 109199 of 109200 bytes"), "{error}");
     let error = Arrays::read_trials(&fixture("digits.h5"), Some("trials")).unwrap_err().to_string();
     assert!(error.contains("it is no NWB file"), "{error}");
 }
