@@ -12,6 +12,7 @@ mod odd;
 mod online;
 mod own_series;
 mod parts;
+mod recordings;
 mod refusals;
 mod series_choice;
 mod simulate;

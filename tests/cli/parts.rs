@@ -206,7 +206,7 @@ fn what_cannot_divide_a_file_is_refused() {
         (
             vec!["train", "rnn", "--test-fraction", "0.5"],
             2,
-            "data.test, data.test_file and data.group are about a file",
+            "data.test, data.test_file, data.group and data.arrays are about a file",
         ),
     ] {
         refused_by(&desk, &args, code, words);

@@ -268,7 +268,7 @@ fn wrong_runs_and_inputs_are_refused() {
         (vec!["eval", "run", "--data", "all.npz"], 2, "is for a run that has learned from a file"),
         (predict("run", &["absent.npz"]), 7, "absent.npz"),
         (predict("run", &["cut.npz"]), 7, "cut.npz"),
-        (predict("run", &["text.csv"]), 7, "ends in .npz, .npy or .safetensors"),
+        (predict("run", &["text.csv"]), 7, "ends in .npz, .npy, .safetensors, .h5, .hdf5, .nwb or .mat"),
         (predict("run", &["all.npz", "--array", "y"]), 7, "no array is called 'y'; there are: x [2, 5, 100]"),
         (
             predict("run", &["all.npz", "--array", "narrow"]),

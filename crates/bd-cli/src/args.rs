@@ -116,7 +116,7 @@ pub(crate) struct Predict {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// Input. Of ngrc, and of esn on a series, a series, as bd train ngrc --data reads it; of other runs [batch, time, channel] or
-    /// [time, channel] in a .npz, .npy or .safetensors file; of snn, conv and esn also spikes with times, as bd train snn --data reads
+    /// [time, channel] in a .npz, .npy, .safetensors, .h5 or .mat (7.3) file; of snn, conv and esn also spikes with times, as bd train snn --data reads
     /// them, without a suffix or with _test
     #[arg(long, value_name = "FILE")]
     pub(crate) input: PathBuf,
@@ -144,7 +144,7 @@ pub(crate) struct Eval {
     /// Folder of a run of bd train
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// ngrc, esn on a series: another series, all of which is for testing; other runs: another .npz file with x and y, or x_test and
+    /// ngrc, esn on a series: another series, all of which is for testing; other runs: another file with x and y, or x_test and
     /// y_test [default: the test part of the run's own]
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,

@@ -5,7 +5,14 @@ use bd_core::Error;
 use bd_core::cuda::CudaProblem;
 
 /// Settings as messages of the crates name them, in backticks, and their options.
-const OPTIONS: [(&str, &str); 3] = [("`columns`", "--columns"), ("`dt`", "--dt"), ("`time`", "--time")];
+const OPTIONS: [(&str, &str); 6] = [
+    ("`columns`", "--columns"),
+    ("`dt`", "--dt"),
+    ("`time`", "--time"),
+    ("`data.arrays.x`", "--x"),
+    ("`data.arrays.y`", "--y"),
+    ("`data.arrays.trials`", "--trials"),
+];
 
 /// Settings whose options are called otherwise than they are.
 const SETTINGS: [(&str, &str); 5] = [

@@ -44,8 +44,15 @@ impl Given {
         self.put("data.test_file", &file("--test", &args.test)?);
         self.number("data.test", "--test-fraction", args.test_fraction)?;
         self.put("data.group", &args.group);
+        self.names(args);
         self.put("data.targets_of", &args.targets_of);
         self.number("data.validation", "--validation", args.validation)
+    }
+
+    fn names(&mut self, args: &args::Parts) {
+        self.put("data.arrays.x", &args.x);
+        self.put("data.arrays.y", &args.y);
+        self.put("data.arrays.trials", &args.trials);
     }
 
     fn online(&mut self, args: &args::Series) -> Result<()> {
@@ -68,6 +75,7 @@ impl Given {
         self.put("truncate", &args.truncate);
         self.0.extend(args.patience.map(|patience| ("early_stopping", json!({"patience": patience}))));
         self.put("report_every", &args.report_every);
+        self.put("tensorboard", &args.tensorboard.then_some(true));
         Ok(())
     }
 
@@ -165,10 +173,11 @@ const RESERVOIR: [(&str, &str); 9] = [
 ];
 
 /// Which data are meant, and nothing else.
-pub(crate) fn of_data(args: &args::Series) -> Result<Layers> {
+pub(crate) fn of_data(args: &args::Esn) -> Result<Layers> {
     let mut given = Given(Vec::new());
-    given.put("data.file", &file("--data", &args.data)?);
-    Ok(given.layers(&args.run))
+    given.put("data.file", &file("--data", &args.series.data)?);
+    given.names(&args.parts);
+    Ok(given.layers(&args.series.run))
 }
 
 pub(crate) fn of_rnn(args: &args::Rnn) -> Result<Layers> {

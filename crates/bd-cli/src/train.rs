@@ -62,7 +62,7 @@ fn features(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
 /// An echo state network forecasts a series, or learns the targets of sequences, by what is in the file.
 fn esn(args: &args::Esn) -> Result<()> {
     let run = &args.series.run;
-    match FeaturesConfig::are_examples(&options::of_data(&args.series)?)? {
+    match FeaturesConfig::are_examples(&options::of_data(args)?)? {
         true => features(run, "esn", options::of_esn_on_sequences(args)?),
         false => forecast(run, "esn", options::of_esn(args)?),
     }

@@ -1,13 +1,15 @@
 //! [`Arrays`]: the arrays of a file, by name.
 
-use std::fs;
+use std::cell::OnceCell;
+use std::fs::{self, File};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use tch::Tensor;
 
 use crate::error::{Error, Result};
-use crate::files::{data_bytes, sha256_hex, tensors_of_bytes};
+use crate::files::{data_bytes, sha256_hex, sha256_of_file, tensors_of_bytes};
+use crate::hdf5::{self, Clock, Found, Later};
 use crate::npz;
 use crate::stored::{Member, Read, Text};
 
@@ -19,22 +21,96 @@ use crate::stored::{Member, Read, Text};
 /// | `.npz` | its members; what is no array, such as a folder or a text, is passed over |
 /// | `.npy` | one, called `x` |
 /// | `.safetensors` | its tensors |
+/// | `.h5`, `.hdf5` | its datasets by their paths without the first `/`, each read when it is asked for |
+/// | the same with `spikes/times`, `spikes/units` | also `times`, `units`, `offsets`; `labels` as `y`, `extra/keys` as `class_names` |
+/// | `.nwb` | also each `TimeSeries` by its path, in its unit and with its [`clock`](Self::clock); `times`, `units`, `offsets` of its units in each trial, and the columns of the table of trials by their names |
+/// | `.mat` | variables of a file of version 7.3; dimensions as MATLAB counts them, `[1, n]` and `[n, 1]` as lists; fields of a struct as `s/field` |
 #[derive(Debug)]
 pub struct Arrays {
     path: PathBuf,
-    all: Vec<(String, Read)>,
+    all: Vec<Array>,
     sha256: String,
+    advice: Option<String>,
+    /// How many of the first are listed in messages.
+    listed: usize,
+    drops_ones: bool,
 }
 
+#[derive(Debug)]
+struct Array {
+    name: String,
+    read: OnceCell<Read>,
+    /// Where it is read only when it is asked for.
+    later: Option<Later>,
+}
+
+impl Array {
+    fn here((name, read): (String, Read)) -> Self {
+        Self { name, read: OnceCell::from(read), later: None }
+    }
+
+    fn later(Found { name, later }: Found) -> Self {
+        Self { name, read: OnceCell::new(), later: Some(later) }
+    }
+
+    fn read(&self) -> &Read {
+        let later =
+            || self.later.as_ref().map_or_else(|| Err(format!("{} is not there", self.name)), |later| (later.read)());
+        self.read.get_or_init(later)
+    }
+
+    /// Its dimensions, if they are known without reading it, or it was read.
+    fn shape(&self) -> Option<Vec<i64>> {
+        match self.read.get() {
+            Some(Ok(Member::Numbers(array))) => Some(array.size()),
+            Some(Ok(Member::Text(text))) => Some(text.shape.clone()),
+            Some(Err(_)) => None,
+            None => self.later.as_ref().and_then(|later| later.shape.clone()),
+        }
+    }
+
+    fn describe(&self) -> String {
+        let Self { name, .. } = self;
+        match (self.read.get(), self.shape()) {
+            (Some(Err(_)), _) => format!("{name} (which cannot be read)"),
+            (Some(Ok(Member::Text(_))), Some(shape)) => format!("{name} {shape:?} of text"),
+            (None, Some(shape)) if self.later.as_ref().is_some_and(|later| later.is_text) => {
+                format!("{name} {shape:?} of text")
+            }
+            (_, Some(shape)) => format!("{name} {shape:?}"),
+            (_, None) => name.clone(),
+        }
+    }
+}
+
+/// So many arrays are listed in messages, and of those that have a meaning up to so many.
+const LISTED: usize = 16;
+const MOST_LISTED: usize = 40;
+
 impl Arrays {
-    /// Reads a file, once: arrays and hash are of the same bytes, also if somebody replaces it meanwhile.
+    /// Reads a file, once: arrays and hash are of the same bytes, also if somebody replaces it meanwhile. Arrays of HDF5 are read when they
+    /// are asked for.
     ///
     /// Fails with [`Error::BadFile`] if it is of none of these kinds, or no arrays can be found in it.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::read_trials(path, None)
+    }
+
+    /// [`read`](Self::read) where `trials` names the table of intervals of an NWB file whose rows are samples; `None` is `trials`.
+    pub fn read_trials(path: &Path, trials: Option<&str>) -> Result<Self> {
         data_bytes(path)?;
         let kind = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        if hdf5::ENDINGS.contains(&kind.as_str()) {
+            return Self::of_hdf5(path, trials);
+        }
         if !["npz", "npy", "safetensors"].contains(&kind.as_str()) {
-            return Err(Error::bad_file(path, "a file of arrays ends in .npz, .npy or .safetensors"));
+            return Err(Error::bad_file(
+                path,
+                "a file of arrays ends in .npz, .npy, .safetensors, .h5, .hdf5, .nwb or .mat",
+            ));
+        }
+        if let Some(table) = trials {
+            return Err(Error::bad_file(path, format!("it is no NWB file, and has no table of trials ({table})")));
         }
         let content = fs::read(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
         let all = match kind.as_str() {
@@ -45,18 +121,56 @@ impl Arrays {
                 all.map(|(name, tensor)| (name, tensor.map(Member::Numbers))).collect()
             }
         };
-        Ok(Self { path: path.to_path_buf(), all, sha256: sha256_hex(&content) })
+        Ok(Self::of_all(path, all.into_iter().map(Array::here).collect(), sha256_hex(&content)))
+    }
+
+    fn of_hdf5(path: &Path, trials: Option<&str>) -> Result<Self> {
+        let bad = |error: std::io::Error| Error::bad_file(path, format!("cannot be read: {error}"));
+        let file = File::open(path).map_err(bad)?;
+        let opened = hdf5::open(path, file.try_clone().map_err(bad)?, trials)?;
+        let sha256 = sha256_of_file(file).map_err(bad)?;
+        let all = opened.arrays.into_iter().map(Array::later).collect();
+        let listed = opened.meant.clamp(LISTED, MOST_LISTED);
+        Ok(Self { advice: opened.advice, listed, drops_ones: opened.of_matlab, ..Self::of_all(path, all, sha256) })
+    }
+
+    fn of_all(path: &Path, all: Vec<Array>, sha256: String) -> Self {
+        Self { path: path.to_path_buf(), all, sha256, advice: None, listed: LISTED, drops_ones: false }
     }
 
     /// Arrays that are there already; `path` is what messages call them.
     pub fn new(path: &Path, arrays: Vec<(String, Tensor)>) -> Self {
-        let all = arrays.into_iter().map(|(name, array)| (name, Ok(Member::Numbers(array)))).collect();
-        Self { path: path.to_path_buf(), all, sha256: String::new() }
+        let all = arrays.into_iter().map(|(name, array)| Array::here((name, Ok(Member::Numbers(array)))));
+        Self::of_all(path, all.collect(), String::new())
     }
 
     /// With an array of text more.
     pub fn with_text(mut self, name: &str, text: Text) -> Self {
-        self.all.push((name.to_owned(), Ok(Member::Text(text))));
+        self.all.push(Array::here((name.to_owned(), Ok(Member::Text(text)))));
+        self
+    }
+
+    /// With an array called otherwise: what was called so is hidden. Fails if there is no array `name`.
+    pub fn with_name(mut self, name: &str, called: &str) -> Result<Self> {
+        let Some(at) = self.position(name) else {
+            let advice = self.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+            let there = self.describe();
+            return Err(Error::bad_file(
+                &self.path,
+                format!("no array is called '{name}'{advice}; there are: {there}"),
+            ));
+        };
+        if name != called {
+            self.all.retain(|array| array.name != called);
+            let at = self.position(name).unwrap_or(at);
+            self.all[at].name = called.to_owned();
+        }
+        Ok(self)
+    }
+
+    /// Without the array of a name.
+    pub fn without(mut self, name: &str) -> Self {
+        self.all.retain(|array| array.name != name);
         self
     }
 
@@ -72,54 +186,93 @@ impl Arrays {
 
     /// The names of all arrays, in the file's order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.all.iter().map(|(name, _)| name.as_str())
+        self.all.iter().map(|array| array.name.as_str())
     }
 
     /// Whether there is one of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.names().any(|known| known == name)
+        self.position(name).is_some()
     }
 
     /// The array of numbers of a name, if there is one. Fails if it cannot be read, or is text.
     pub fn get(&self, name: &str) -> Result<Option<&Tensor>> {
         match self.find(name) {
             None => Ok(None),
-            Some(array) => numbers(name, array).map(Some).map_err(|reason| Error::bad_file(&self.path, reason)),
+            Some(array) => numbers(array).map(Some).map_err(|reason| Error::bad_file(&self.path, reason)),
         }
     }
 
     /// The array of text of a name, if there is one that can be read.
     pub fn text(&self, name: &str) -> Option<&Text> {
-        match self.find(name) {
-            Some(Ok(Member::Text(text))) => Some(text),
+        let array = self.find(name)?;
+        // What is known to be numbers is not read to find out.
+        if array.later.as_ref().is_some_and(|later| !later.is_text) {
+            return None;
+        }
+        match array.read() {
+            Ok(Member::Text(text)) => Some(text),
             _ => None,
         }
     }
 
-    fn find(&self, name: &str) -> Option<&Read> {
-        self.all.iter().find(|(known, _)| known == name).map(|(_, array)| array)
+    /// The dimensions of an array, where they are known without reading it.
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        self.find(name)?.shape()
     }
 
-    /// All of them, those that are no numbers with the reason.
+    /// The times of the points of an array that is a series, where the file has them. Fails if they cannot be read.
+    pub fn clock(&self, name: &str) -> Option<Result<Clock>> {
+        let clock = self.find(name)?.later.as_ref()?.clock.as_ref()?;
+        Some(clock().map_err(|reason| Error::bad_file(&self.path, format!("the times of {name}: {reason}"))))
+    }
+
+    /// Whether an array is a series with times of its own.
+    pub fn has_clock(&self, name: &str) -> bool {
+        self.find(name).and_then(|array| array.later.as_ref()).is_some_and(|later| later.clock.is_some())
+    }
+
+    /// Whether an array of one channel has lost its last dimension, as in MATLAB, where trailing dimensions of length 1 are dropped.
+    pub fn drops_trailing_ones(&self) -> bool {
+        self.drops_ones
+    }
+
+    /// Whether arrays are read when they are asked for.
+    pub fn read_later(&self) -> bool {
+        self.all.iter().any(|array| array.later.is_some())
+    }
+
+    /// What to do where an array is missing, if the file says more than its names.
+    pub fn advice(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.all.iter().position(|array| array.name == name)
+    }
+
+    fn find(&self, name: &str) -> Option<&Array> {
+        self.position(name).map(|at| &self.all[at])
+    }
+
+    /// All of them, those that are no numbers with the reason. Reads what was not read yet.
     pub fn all(&self) -> impl Iterator<Item = (&str, std::result::Result<&Tensor, String>)> {
-        self.all.iter().map(|(name, array)| (name.as_str(), numbers(name, array)))
+        self.all.iter().map(|array| (array.name.as_str(), numbers(array)))
     }
 
     /// Names and shapes, for messages.
     pub fn describe(&self) -> String {
-        let one = |(name, array): &(String, Read)| match array {
-            Ok(Member::Numbers(array)) => format!("{name} {:?}", array.size()),
-            Ok(Member::Text(text)) => format!("{name} {:?} of text", text.shape),
-            Err(_) => format!("{name} (which cannot be read)"),
-        };
-        self.all.iter().map(one).collect::<Vec<_>>().join(", ")
+        let listed = self.all.iter().take(self.listed).map(Array::describe).collect::<Vec<_>>().join(", ");
+        match self.all.len() > self.listed {
+            true => format!("{listed}, ... ({} in all)", self.all.len()),
+            false => listed,
+        }
     }
 }
 
-fn numbers<'a>(name: &str, array: &'a Read) -> std::result::Result<&'a Tensor, String> {
-    match array {
-        Ok(Member::Numbers(array)) => Ok(array),
-        Ok(Member::Text(text)) => Err(format!("{name} is text {:?}, and no numbers", text.shape)),
+fn numbers(array: &Array) -> std::result::Result<&Tensor, String> {
+    match array.read() {
+        Ok(Member::Numbers(tensor)) => Ok(tensor),
+        Ok(Member::Text(text)) => Err(format!("{} is text {:?}, and no numbers", array.name, text.shape)),
         Err(reason) => Err(reason.clone()),
     }
 }
@@ -203,7 +356,7 @@ mod tests {
         assert!(Arrays::read(&at("b.npz")).unwrap().has("y"));
         fs::write(at("a.csv"), "").unwrap();
         for (name, words) in [
-            ("a.csv", "ends in .npz, .npy or .safetensors"),
+            ("a.csv", "ends in .npz, .npy, .safetensors, .h5, .hdf5, .nwb or .mat"),
             ("none.npz", "cannot be read"),
             ("-", "it is standard input"),
         ] {

@@ -126,8 +126,13 @@ pub fn sha256_hex(content: &[u8]) -> String {
 
 /// [`sha256_hex`] of a file of any size.
 pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+    sha256_of_file(File::open(path)?)
+}
+
+/// The same of a file that is open, from where it stands.
+pub(crate) fn sha256_of_file(mut file: File) -> std::io::Result<String> {
     let mut hash = Sha256::new();
-    std::io::copy(&mut File::open(path)?, &mut HashWriter(&mut hash))?;
+    std::io::copy(&mut file, &mut HashWriter(&mut hash))?;
     Ok(hex(&hash.finalize()))
 }
 

@@ -53,8 +53,13 @@ impl Stored {
     }
 
     /// The numbers of `data`, the first byte of each the least, in the order of rows; or what is wrong with them, in a sentence without
-    /// its subject. There must be as many as the shape says.
+    /// its subject; such as that there are not as many as the shape says.
     pub(crate) fn tensor(self, data: &[u8], shape: &[i64]) -> Result<Tensor, String> {
+        // libtorch copies as many bytes as the shape says.
+        let count = shape.iter().try_fold(1usize, |all, size| all.checked_mul(usize::try_from(*size).ok()?));
+        if count.and_then(|count| count.checked_mul(self.size())) != Some(data.len()) {
+            return Err(format!("it holds {} bytes, which are no {shape:?} of {} bytes each", data.len(), self.size()));
+        }
         let of =
             |data: &[u8], kind: Kind| Tensor::f_from_data_size(data, shape, kind).map_err(|error| error.to_string());
         match self {
@@ -104,6 +109,16 @@ mod tests {
         let halves = [0x00, 0x3c, 0x55, 0x35, 0x00, 0xfc];
         assert_eq!(numbers(Stored::F16, &halves), [1.0, 0.333_251_953_125, f64::NEG_INFINITY]);
         assert_eq!(numbers(Stored::BF16, &[0x80, 0x3f, 0x40, 0xc0]), [1.0, -3.0]);
+    }
+
+    /// libtorch would read beyond the end.
+    #[test]
+    fn numbers_are_as_many_as_the_shape_says() {
+        for (bytes, shape) in [(0, &[][..]), (8, &[3]), (8, &[-1]), (0, &[1 << 62, 1 << 62]), (12, &[2])] {
+            let error = Stored::As(Kind::Float).tensor(&vec![0; bytes], shape).unwrap_err();
+            assert!(error.starts_with(&format!("it holds {bytes} bytes, which are no")), "{error}");
+        }
+        assert_eq!(Stored::As(Kind::Float).tensor(&[], &[0, 3]).unwrap().size(), [0, 3]);
     }
 
     #[test]

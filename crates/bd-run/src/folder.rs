@@ -5,6 +5,7 @@
 //! | `config.json` | every value in force |
 //! | `manifest.json` | versions, device, threads, dtype, seed, times, status, SHA-256 of the configuration and of the final weights |
 //! | `metrics.jsonl` | one object a report |
+//! | `tensorboard/train/` and so on | the same numbers as event files, where they are asked for |
 //! | `model.safetensors` | the trained parameters |
 //! | `checkpoints/step-00000500/` | where training can go on from, see [`Checkpoint`](bd_core::Checkpoint) |
 //! | `checkpoints/member-2/` | the same of another member of an ensemble, from 2 on |

@@ -29,6 +29,7 @@ pub mod predict;
 pub mod resume;
 mod seconds;
 pub mod simulate;
+mod tensorboard;
 
 pub use config::{
     Config, Dtype, FeaturesConfig, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData,

@@ -10,6 +10,8 @@ use bd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::tensorboard::EventFiles;
+
 /// The file of metrics of a run.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -17,6 +19,7 @@ pub(crate) struct Metrics {
     file: File,
     bytes: u64,
     lines: u64,
+    events: Option<EventFiles>,
 }
 
 /// How much of the file there was.
@@ -36,7 +39,12 @@ impl Metrics {
         let bytes = file.metadata().map_err(Error::storage("read", &path))?.len();
         let text = std::fs::read(&path).map_err(Error::storage("read", &path))?;
         let lines = text.iter().filter(|byte| **byte == b'\n').count() as u64;
-        Ok(Self { path, file, bytes, lines })
+        Ok(Self { path, file, bytes, lines, events: None })
+    }
+
+    /// From now on the numbers of lines are written for TensorBoard, too.
+    pub(crate) fn mirror(&mut self, folder: &Path) {
+        self.events = Some(EventFiles::of(folder));
     }
 
     /// Appends an object as one line.
@@ -44,7 +52,7 @@ impl Metrics {
         let line = format!("{metrics}\n");
         self.file.write_all(line.as_bytes()).map_err(Error::storage("write", &self.path))?;
         (self.bytes, self.lines) = (self.bytes + line.len() as u64, self.lines + 1);
-        Ok(())
+        self.events.as_mut().map_or(Ok(()), |events| events.report(metrics, &self.path))
     }
 
     /// What is in the file by now, safe on the disk.

@@ -19,12 +19,13 @@ use crate::open::Run;
 
 /// What may differ when a run goes on: how long it lasts, where it computes, what it reports and saves, where its file lies, which is
 /// known by its content. None of it changes what the next update is.
-const MAY_CHANGE: [&str; 10] = [
+const MAY_CHANGE: [&str; 11] = [
     "updates",
     "epochs",
     "device",
     "threads",
     "report_every",
+    "tensorboard",
     "checkpoint_every",
     "checkpoint_minutes",
     "checkpoint_keep",

@@ -64,7 +64,7 @@ pub(super) fn all() -> Vec<Odd> {
         ("absent.npz", Content::Absent, "cannot be read: No such file"),
         ("folder.npz", Content::Folder, "it is a folder, and not a file"),
         ("-", Content::Absent, "it is standard input, a pipe or a device"),
-        ("text.csv", "1,2\n".into(), "a file of arrays ends in .npz, .npy or .safetensors"),
+        ("text.csv", "1,2\n".into(), "a file of arrays ends in .npz, .npy, .safetensors, .h5, .hdf5, .nwb or .mat"),
         ("half.safetensors", safe.into(), "it lacks y_test; there are: "),
         (
             "lacks.npz",

@@ -19,6 +19,15 @@ pub(crate) struct Parts {
     /// x_train it is called <NAME>_train
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) group: Option<String>,
+    /// Array of the file that is the input, such as session/voltage in an HDF5 file [default: x]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) x: Option<String>,
+    /// Array of the file that is the target, such as session/choice, or a column of the trials of an NWB file [default: y]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) y: Option<String>,
+    /// Table of intervals of an NWB file whose rows are samples [default: trials]
+    #[arg(long, value_name = "TABLE", help_heading = "Data")]
+    pub(crate) trials: Option<String>,
     /// What numeric targets [sample, n] are of where a sequence has n steps, too: steps (a number for each) or sequences (n numbers
     /// for each) [default: steps]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
@@ -72,6 +81,9 @@ pub(crate) struct Learning {
     /// Updates between two reports [default: rnn 500; snn 100; for a file 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) report_every: Option<u64>,
+    /// Write the numbers of reports for TensorBoard, too: tensorboard --logdir runs
+    #[arg(long)]
+    pub(crate) tensorboard: bool,
 }
 
 #[derive(Debug, Args)]
@@ -80,8 +92,8 @@ pub(crate) struct Rnn {
     /// perceptual_decision, context_decision, delayed_match [default: integration]
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub(crate) task: Option<String>,
-    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test, or with x and y, of which a part is for testing: x
-    /// [sample, time, channel]; y whole numbers (labels) or floats, for each sequence or each step; len_train, len_test where
+    /// Examples to learn, an .npz, .h5 or .mat (7.3) file with x_train, y_train, x_test, y_test, or with x and y (see --x, --y), of which a
+    /// part is for testing: x [sample, time, channel]; y whole numbers (labels) or floats, for each sequence or each step; len_train, len_test where
     /// sequences are padded
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
@@ -105,9 +117,9 @@ pub(crate) struct Rnn {
 
 #[derive(Debug, Args)]
 pub(crate) struct Snn {
-    /// Examples to learn, an .npz file with x_train, y_train, x_test, y_test, or with x and y, of which a part is for testing: x
-    /// [sample, time, channel] zeros and ones, or numbers (see --encode); y labels. Or, for x, times_train (seconds), units_train (channels) and offsets_train (where the spikes of each
-    /// sample begin), and the same for test
+    /// Examples to learn, an .npz, .h5 or .mat (7.3) file with x_train, y_train, x_test, y_test, or with x and y (see --x, --y), of which a
+    /// part is for testing: x [sample, time, channel] zeros and ones, or numbers (see --encode); y labels. Or, for x, times_train (seconds), units_train (channels) and offsets_train (where the spikes of each
+    /// sample begin), and the same for test. Or the Heidelberg digits (.h5), or an .nwb file, whose units have spikes in trials
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     /// Populations of neurons and projections between them instead of layers: a file that ends in .toml. Its population of kind input has a

@@ -9,7 +9,7 @@ use super::{Parts, Run};
 /// Options of a forecast of a series, by whatever model.
 #[derive(Debug, Args)]
 pub(crate) struct Series {
-    /// Series to learn, instead of Lorenz: .csv, .tsv, .txt or .dat, .npy, .npz or .safetensors
+    /// Series to learn, instead of Lorenz: .csv, .tsv, .txt or .dat, .npy, .npz, .safetensors, .h5, .nwb or .mat (7.3)
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     /// System to integrate and learn instead of Lorenz: rossler, double-scroll, lorenz96, mackey-glass or kuramoto-sivashinsky, with

@@ -75,7 +75,7 @@ pub(crate) enum Train {
 
 #[derive(Debug, Args)]
 pub(crate) struct Conv {
-    /// Examples to learn, an .npz file as of bd train rnn or, with spikes, of bd train snn, with one target for each sequence
+    /// Examples to learn, a file as of bd train rnn or, with spikes, of bd train snn, with one target for each sequence
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
@@ -96,7 +96,7 @@ pub(crate) struct Conv {
 
 #[derive(Debug, Args)]
 pub(crate) struct Auto {
-    /// Examples to learn, an .npz file as of bd train rnn or, with spikes, of bd train snn
+    /// Examples to learn, a file as of bd train rnn or, with spikes, of bd train snn
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     pub(crate) data: PathBuf,
     #[command(flatten)]

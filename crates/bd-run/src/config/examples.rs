@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bd_core::files::sha256_hex;
+use bd_core::files::sha256_of;
 use bd_core::{Error, Result};
-use bd_train::data::dataset::{Accept, Dataset, Reading, TargetsOf, Use};
+use bd_train::data::dataset::{Accept, ArrayNames, Dataset, Reading, TargetsOf, Use};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -23,6 +23,12 @@ fn said_as<T: DeserializeOwned + Default>(layers: &[Value], pointer: &str) -> Re
     said(layers, pointer).map_or(Ok(T::default()), |value| typed(value.clone(), &name))
 }
 
+/// What the layers say of the names of arrays.
+pub(super) fn array_names(layers: &[Value]) -> Result<ArrayNames> {
+    let said = |name: &str| said_as(layers, &format!("/data/arrays/{name}"));
+    Ok(ArrayNames { x: said("x")?, y: said("y")?, trials: said("trials")? })
+}
+
 /// How the file is to be read, by what the layers say.
 pub(super) fn reading(accept: Accept, layers: &[Value]) -> Result<Reading> {
     let test_file: Option<PathBuf> = said_as(layers, "/data/test_file")?;
@@ -33,6 +39,7 @@ pub(super) fn reading(accept: Accept, layers: &[Value]) -> Result<Reading> {
         group: said_as(layers, "/data/group")?,
         targets_of: said_as(layers, "/data/targets_of")?,
         seed: said_as(layers, "/seed")?,
+        names: array_names(layers)?,
     })
 }
 
@@ -68,6 +75,7 @@ pub(crate) struct ExamplesFile<'a> {
     /// Fraction of a file of `x` and `y` only that is for testing.
     pub(crate) test: Option<f64>,
     pub(crate) group: Option<&'a String>,
+    pub(crate) arrays: &'a ArrayNames,
     pub(crate) targets_of: Option<TargetsOf>,
     /// Fraction of the training part that no model of the run has learned from.
     pub(crate) held_out: f64,
@@ -84,6 +92,7 @@ impl ExamplesFile<'_> {
             group: self.group.cloned(),
             targets_of: self.targets_of,
             seed: self.seed,
+            names: self.arrays.clone(),
         }
     }
 
@@ -108,8 +117,8 @@ impl ExamplesFile<'_> {
     /// Whether a file is the one that the run has read and divided.
     pub(crate) fn has_divided(&self, path: &Path) -> Result<bool> {
         let (Some(_), Some(known)) = (self.test, self.sha256) else { return Ok(false) };
-        let content = std::fs::read(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
-        Ok(sha256_hex(&content) == *known)
+        let found = sha256_of(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
+        Ok(found == *known)
     }
 
     /// What each sample of a file is for, if it is the one that the run has read and divided.

@@ -9,14 +9,14 @@ use bd_models::{
     RandomConvolutionsConfig, ReadStates, RecurrentMatrix, ReservoirKind, SequenceFeatures, SequenceReservoirConfig,
 };
 use bd_train::data::Events;
-use bd_train::data::dataset::{Accept, Binning, Dataset, HoldOut, InSteps, Learned, Targets, TargetsOf};
+use bd_train::data::dataset::{Accept, ArrayNames, Binning, Dataset, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::data::events::MOST_STEPS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
 use super::choice::{USUAL_SEARCH, check_search, penalties};
-use super::examples::{ExamplesFile, forget_other_tests, read, reading};
+use super::examples::{ExamplesFile, array_names, forget_other_tests, read, reading};
 use super::layers::{Layers, Meant, absolute, data_meant, laid};
 use super::network::{USUAL_VALIDATION, usual_members};
 use super::overlay::alternative;
@@ -42,6 +42,9 @@ pub struct FeaturesData {
     pub test: Option<f64>,
     /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each.
     pub group: Option<String>,
+    /// What the arrays of the file are called, where not `x` and `y`.
+    #[serde(default)]
+    pub arrays: ArrayNames,
     /// What targets `[sample, n]` are of that are numbers, where a sequence has `n` steps, too: `steps` or `sequences`. Null: of steps.
     pub targets_of: Option<TargetsOf>,
     /// What the targets are.
@@ -120,6 +123,7 @@ impl FeaturesConfig {
                 test_sha256: None,
                 test: None,
                 group: None,
+                arrays: ArrayNames::default(),
                 targets_of: None,
                 targets: None,
                 classes: None,
@@ -161,7 +165,8 @@ impl FeaturesConfig {
     pub fn are_examples(layers: &Layers) -> Result<bool> {
         let mut layers = layers.tables()?;
         let Meant::File(file) = data_meant(&mut layers, "system", "", &[])? else { return Ok(false) };
-        Ok(Arrays::read(&file).is_ok_and(|arrays| arrays.has("y") || arrays.has("y_train")))
+        let names = array_names(&layers)?;
+        Ok(names.y.is_some() || Arrays::read(&file).is_ok_and(|arrays| arrays.has("y") || arrays.has("y_train")))
     }
 
     /// That of a run, perhaps of another machine.
@@ -273,6 +278,7 @@ impl FeaturesConfig {
             test_sha256: data.test_sha256.as_ref(),
             test: data.test,
             group: data.group.as_ref(),
+            arrays: &data.arrays,
             targets_of: data.targets_of,
             // In the end it is fitted to all of the training part.
             held_out: 0.0,
@@ -289,7 +295,13 @@ impl FeaturesConfig {
     pub(crate) fn learned(&self) -> Option<Learned<'_>> {
         let channels = i64::try_from(self.data.channels?).ok()?;
         let classes = self.data.classes.as_deref();
-        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning() })
+        self.data.targets.map(|targets| Learned {
+            channels,
+            targets,
+            classes,
+            binning: self.binning(),
+            arrays: Some(&self.data.arrays),
+        })
     }
 
     /// Features are computed in float32, the readout in float64.

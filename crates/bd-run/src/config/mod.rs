@@ -162,6 +162,8 @@ fn later_keys() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
         ("/model", "neuron", json!({"name": "lif"})),
         ("/model/synapse", "bias", Value::Null),
         ("/data", "window_ms", Value::Null),
+        ("", "tensorboard", json!(false)),
+        ("/data", "arrays", json!({"x": null, "y": null, "trials": null})),
         ("/model/cell", "excitatory", Value::Null),
         ("/model/cell", "density", json!(1.0)),
         ("/model/cell", "autapses", json!(true)),

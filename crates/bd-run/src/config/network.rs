@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bd_core::{DeviceSpec, Error, Result, Shared, join, member_name};
 use bd_models::{Encoder, Init, PopulationNetworkConfig, Preparation, RateNetConfig, SnnConfig, Surrogate};
-use bd_train::data::dataset::{Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
+use bd_train::data::dataset::{ArrayNames, Binning, HoldOut, InSteps, Learned, Targets, TargetsOf};
 use bd_train::optim::Rule;
 use bd_train::{
     Cadence, Checkpoints, EarlyStopping, Keep, Loss, OptimConfig, OverTime, Penalty, Schedule, Task, TrainConfig,
@@ -46,6 +46,9 @@ pub struct NetworkData {
     pub test: Option<f64>,
     /// Array `[sample]` of the file, such as `subject`, whose groups of samples are for one purpose each: training, validation or test.
     pub group: Option<String>,
+    /// What the arrays of the file are called, where not `x` and `y`.
+    #[serde(default)]
+    pub arrays: ArrayNames,
     /// What targets `[sample, n]` are of that are numbers, where a sequence has `n` steps, too: `steps` or `sequences`. Null: of steps.
     pub targets_of: Option<TargetsOf>,
     /// What the targets of a file are.
@@ -130,6 +133,9 @@ pub struct NetworkConfig {
     pub early_stopping: Option<EarlyStopping>,
     /// Updates between reports.
     pub report_every: u64,
+    /// Whether the numbers of reports are written for TensorBoard, too.
+    #[serde(default)]
+    pub tensorboard: bool,
     /// Updates between checkpoints; 0 is never, null leaves it to `checkpoint_minutes`.
     pub checkpoint_every: Option<u64>,
     /// Minutes between checkpoints.
@@ -252,7 +258,13 @@ impl NetworkConfig {
     /// What a network of this configuration has learned, if that is the examples of a file.
     pub(crate) fn learned(&self) -> Option<Learned<'_>> {
         let (channels, classes) = (self.channels(), self.data.classes.as_deref());
-        self.data.targets.map(|targets| Learned { channels, targets, classes, binning: self.binning() })
+        self.data.targets.map(|targets| Learned {
+            channels,
+            targets,
+            classes,
+            binning: self.binning(),
+            arrays: Some(&self.data.arrays),
+        })
     }
 
     /// How inputs reach the network.

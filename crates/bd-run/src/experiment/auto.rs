@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bd_core::files::write_atomic;
 use bd_core::text::short;
 use bd_core::{Error, Result};
-use bd_train::data::dataset::{Accept, Dataset, Reading};
+use bd_train::data::dataset::{Accept, ArrayNames, Dataset, Reading};
 use bd_train::{Control, HeldOut};
 use serde_json::{Map, Value, json};
 
@@ -180,6 +180,10 @@ fn plans(config: &AutoConfig) -> Result<Vec<Plan>> {
         test_file: said("data.test_file").and_then(Value::as_str).map(|file| absolute(Path::new(file))),
         test: said("data.test").and_then(Value::as_f64),
         group: said("data.group").and_then(Value::as_str).map(str::to_owned),
+        names: {
+            let name = |path: &str| said(path).and_then(Value::as_str).map(str::to_owned);
+            ArrayNames { x: name("data.arrays.x"), y: name("data.arrays.y"), trials: name("data.arrays.trials") }
+        },
         targets_of: said("data.targets_of").and_then(|value| serde_json::from_value(value.clone()).ok()),
         seed: said("seed").and_then(Value::as_u64).unwrap_or(0),
         ..Reading::new(Accept::SpikesAndNumbers)

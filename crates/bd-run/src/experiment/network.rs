@@ -140,6 +140,9 @@ impl NetworkExperiment {
     pub(crate) fn run(&self, folder: &mut RunFolder, from: Points, work: &mut Work<'_>) -> Result<Stage<Found>> {
         heed!(work);
         let mut metrics = Metrics::open(folder.path())?;
+        if self.config.tensorboard {
+            metrics.mirror(folder.path());
+        }
         let Stage::Done(AllTrained { trained, validation, accuracies }) =
             self.train(folder, from, &mut metrics, work)?
         else {

@@ -54,7 +54,8 @@ impl SeriesSource {
             Some((series, time)) => (series, Some(time)),
             None => (series, config.time.clone()),
         };
-        let time_label = time.clone().unwrap_or_else(|| format!("time (dt = {})", series.dt));
+        let unnamed = || if series.in_seconds { "time (s)".to_owned() } else { format!("time (dt = {})", series.dt) };
+        let time_label = time.clone().unwrap_or_else(unnamed);
         let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let sha256 = sha256_of(file).map_err(Error::storage("read", file))?;
         Ok(Self { series, sha256: Some(sha256), source, time_label, system: None, time })

@@ -45,7 +45,9 @@ impl Featuring {
             ("--record", !input.record.is_empty()),
         ];
         refuse(&self.config.job, &of_others)?;
-        let arrays = Arrays::read(path)?;
+        let names = &self.config.data.arrays;
+        // Who names an array means that of the file.
+        let arrays = input.array.as_ref().map_or_else(|| names.read_other(path), |_| Arrays::read(path))?;
         let counted = match (self.config.binning(), &input.array) {
             (Some(binning), None) => catch_torch(|| counted_events(&arrays, binning))?,
             _ => None,
@@ -62,7 +64,7 @@ impl Featuring {
                 (x, lengths, kind_name(kind))
             }
         };
-        let of_all = input.array.as_deref().is_none_or(|name| name == "x");
+        let of_all = input.array.as_deref().is_none_or(|name| name == names.inputs());
         let uses = match of_all {
             true => catch_torch(|| self.config.examples_file().uses(path, Accept::NumbersAndCounts))?,
             false => None,

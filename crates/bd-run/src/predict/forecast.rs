@@ -61,6 +61,7 @@ impl Forecasting {
             start: 0.0,
             dt,
             times: None,
+            in_seconds: false,
             guess: None,
         };
         let (source, time_label) = ("series".to_owned(), "time".to_owned());

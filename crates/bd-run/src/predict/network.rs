@@ -75,7 +75,9 @@ impl Running {
         if let Some(unknown) = input.record.iter().find(|name| !states.contains(name)) {
             return Err(Error::Config(format!("no state is called '{unknown}'; there are: {}", states.join(", "))));
         }
-        let arrays = Arrays::read(path)?;
+        let names = &self.config.data.arrays;
+        // Who names an array means that of the file.
+        let arrays = input.array.as_ref().map_or_else(|| names.read_other(path), |_| Arrays::read(path))?;
         let binned = match (self.config.binning(), &input.array) {
             (Some(binning), None) => catch_torch(|| binned_events(&arrays, binning))?,
             _ => None,
@@ -94,7 +96,7 @@ impl Running {
             }
         };
         let mut prepared = self.prepared(inputs, lengths, &input.record, &form);
-        let of_all = input.array.as_deref().is_none_or(|name| name == "x");
+        let of_all = input.array.as_deref().is_none_or(|name| name == names.inputs());
         let uses =
             if of_all { catch_torch(|| self.config.examples_file().uses(path, self.config.accepted()))? } else { None };
         if let (PreparedData::Sequences(sequences), Some(uses)) = (&mut prepared.data, uses) {

@@ -74,6 +74,7 @@ impl Narma {
             start: transient as f64,
             dt: 1.0,
             times: None,
+            in_seconds: false,
             guess: None,
         })
     }

@@ -43,6 +43,8 @@ pub struct Series {
     pub dt: f64,
     /// The times of the points as the file has them, if it has.
     pub times: Option<Vec<f64>>,
+    /// Whether times are in seconds, as recordings say.
+    pub in_seconds: bool,
     /// What was guessed when it was read, in a sentence.
     pub guess: Option<String>,
 }
@@ -62,12 +64,12 @@ impl Series {
         let Columns { all: columns, mut guess } = read_columns(path, &named.map(String::as_str).collect::<Vec<_>>())?;
         let table = Table { path, columns };
         let time = config.time.as_deref().map(|name| table.single(name)).transpose()?;
+        let chosen = table.choose(&config.columns, time)?;
         let times = time.map(|at| table.times(at)).transpose()?;
         if let Some(Dates { first, .. }) = time.and_then(|at| table.columns[at].dates.as_ref()) {
             let words = format!("times are seconds since {first}");
             guess = Some(guess.map_or(words.clone(), |guess| format!("{guess}; {words}")));
         }
-        let chosen = table.choose(&config.columns, time)?;
         let length = |column: &Column| match (&column.numbers, &column.dates) {
             (Ok(numbers), _) => numbers.len(),
             (Err(_), dates) => dates.as_ref().map_or(0, |dates| dates.seconds.len()),
@@ -89,10 +91,14 @@ impl Series {
             Some(times) => evenly(times).map_err(|reason| {
                 table.bad(format!("the time in {}: {reason}", config.time.as_deref().unwrap_or_default()))
             })?,
-            None => (0.0, config.dt.unwrap_or(1.0)),
+            None => match table.clock(&chosen, config.dt)? {
+                Some(clock) => clock,
+                None => (0.0, config.dt.unwrap_or(1.0)),
+            },
         };
+        let in_seconds = time.is_none() && table.has_clock(&chosen);
         if let Some(expected) = config.dt.filter(|expected| (dt / expected - 1.0).abs() > 0.01) {
-            let name = config.time.as_deref().unwrap_or_default();
+            let name = config.time.as_deref().unwrap_or(&first.name);
             return Err(
                 table.bad(format!("points are {dt} apart by the time in {name}, but should be {expected} apart"))
             );
@@ -103,6 +109,7 @@ impl Series {
             start,
             dt,
             times: times.map(<[f64]>::to_vec),
+            in_seconds,
             guess,
         })
     }
@@ -152,7 +159,7 @@ impl Series {
 
 /// Start and step of times that rise evenly. Times are often written with few digits, so that each may be off by nearly half a
 /// step; but a point that is missing, or a clock that drifts, is further off somewhere.
-fn evenly(times: &[f64]) -> Result<(f64, f64), String> {
+pub(super) fn evenly(times: &[f64]) -> Result<(f64, f64), String> {
     if times.len() < 2 {
         return Err("two points at least must tell how far they are apart".into());
     }

@@ -107,7 +107,8 @@ pub(crate) fn case(folder: &Path, draw: &mut Draw) {
 /// What was accepted for training is accepted for a test and for a prediction, with the same content.
 fn again(data: &Dataset, plan: &Plan, accept: Accept, path: &Path, part: &Part) {
     let channels = plan.channels as i64;
-    let learned = Learned { channels, targets: data.targets, classes: data.classes.as_deref(), binning: None };
+    let learned =
+        Learned { channels, targets: data.targets, classes: data.classes.as_deref(), binning: None, arrays: None };
     let found = Dataset::read_test(path, accept, &learned).unwrap_or_else(|error| panic!("{error}: {plan:?}"));
     assert_eq!((found.count(), sum(&found)), (part.count, part.sum));
     same_targets(plan, &[&found], part);

@@ -50,7 +50,7 @@ pub(crate) fn case(folder: &Path, draw: &mut Draw) {
     let whole = test.as_ref().unwrap_or(&train);
     let merged = data.test.merged_events + if is_divided { data.train.merged_events } else { 0 };
     assert_eq!(merged, whole.merged);
-    let learned = Learned { channels: channels as i64, targets: data.targets, classes: None, binning };
+    let learned = Learned { channels: channels as i64, targets: data.targets, classes: None, binning, arrays: None };
     assert_eq!(data.targets, Targets::Labels { classes: 1 });
     let again = Dataset::read_test(&path, Accept::SpikesAndNumbers, &learned).unwrap();
     assert_eq!(spikes(&again), whole.samples);

@@ -4,7 +4,7 @@ use bd_core::text::power_of_ten;
 use bd_core::{Error, Result};
 use bd_equations::Model as Neuron;
 use bd_models::{Encoder, SnnConfig};
-use bd_train::data::dataset::{Dataset, Subset, first_not_spike};
+use bd_train::data::dataset::{ArrayNames, Dataset, Subset, first_not_spike};
 use bd_train::data::events::MOST_STEPS;
 use bd_train::{Loss, OverTime};
 
@@ -203,8 +203,11 @@ impl NetworkConfig {
     /// Refuses a test part that cannot be.
     fn check_test(&self) -> Result<()> {
         let data = &self.data;
-        if data.file.is_none() && (data.test.is_some() || data.test_file.is_some() || data.group.is_some()) {
-            return refused("data.test, data.test_file and data.group are about a file of samples, data.file");
+        let says = data.test.is_some() || data.test_file.is_some() || data.group.is_some();
+        if data.file.is_none() && (says || data.arrays != ArrayNames::default()) {
+            return refused(
+                "data.test, data.test_file, data.group and data.arrays are about a file of samples, data.file",
+            );
         }
         self.examples_file().check()
     }

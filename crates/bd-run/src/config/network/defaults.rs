@@ -5,7 +5,7 @@ use bd_models::{
     Cell, Encoder, Init, LifConfig, LifTrained, PopulationNetworkConfig, RateNetConfig, Reads, RnnConfig, SnnConfig,
     Surrogate, SynapseConfig, WrittenNetwork,
 };
-use bd_train::data::dataset::{Dataset, Targets};
+use bd_train::data::dataset::{ArrayNames, Dataset, Targets};
 use bd_train::optim::{EpsOn, Rule};
 use bd_train::{EarlyStopping, Loss, OptimConfig, OverTime, Penalty, Schedule, Task};
 
@@ -84,6 +84,7 @@ fn common(job: &str) -> NetworkConfig {
             test_sha256: None,
             test: None,
             group: None,
+            arrays: ArrayNames::default(),
             targets_of: None,
             targets: None,
             classes: None,
@@ -110,6 +111,7 @@ fn common(job: &str) -> NetworkConfig {
         truncate: None,
         early_stopping: None,
         report_every: 500,
+        tensorboard: false,
         checkpoint_every: None,
         checkpoint_minutes: CHECKPOINT_MINUTES,
         checkpoint_keep: 3,

@@ -90,6 +90,7 @@ impl NetworkConfig {
             test_sha256: data.test_sha256.as_ref(),
             test: data.test,
             group: data.group.as_ref(),
+            arrays: &data.arrays,
             targets_of: data.targets_of,
             // Of several members each part of the file is learned by some.
             held_out: if self.ensemble > 1 { 0.0 } else { data.validation },

@@ -6,7 +6,7 @@ mod text;
 use std::path::Path;
 
 use bd_core::files::data_bytes;
-use bd_core::{Error, Result};
+use bd_core::{Clock, Error, Result};
 
 /// Larger files are refused, 4 GiB.
 pub const MAX_FILE_BYTES: u64 = 4 << 30;
@@ -25,6 +25,8 @@ pub struct Column {
     pub numbers: Result<Vec<f64>, String>,
     /// Of a column of dates or times of day the seconds since the first one.
     pub dates: Option<Dates>,
+    /// Its times, where the file has them beside it.
+    pub clock: Option<Clock>,
 }
 
 /// Dates or times of day as times.
@@ -45,7 +47,8 @@ pub struct Columns {
     pub guess: Option<String>,
 }
 
-/// Reads the columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz` or `.safetensors`. If there are `names`, arrays of
+/// Reads the columns of a file: text (`.csv`, `.tsv`, `.txt`, `.dat`), `.npy`, `.npz`, `.safetensors`, or HDF5
+/// (`.h5`, `.hdf5`, `.nwb`, `.mat`, see [`Arrays`](bd_core::Arrays)). If there are `names`, arrays of
 /// other names are neither counted nor read, and each is a column without numbers.
 ///
 /// Text is UTF-8, UTF-16 with its mark, or Latin-1, one point a line, separated by tabs, semicolons, commas or spaces: by the first of these
@@ -66,16 +69,21 @@ pub struct Columns {
 pub fn read_columns(path: &Path, names: &[&str]) -> Result<Columns> {
     let bad = |reason: String| Err(Error::bad_file(path, reason));
     let bytes = data_bytes(path)?;
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    // Of HDF5 only what is asked for is read.
+    if matches!(extension.as_deref(), Some("h5" | "hdf5" | "nwb" | "mat")) {
+        return arrays::read(path, names);
+    }
     if bytes > MAX_FILE_BYTES {
         return bad(format!("it has {bytes} bytes; at most {MAX_FILE_BYTES} (4 GiB) are read"));
     }
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
     let columns = match extension.as_deref() {
         Some("csv" | "tsv" | "txt" | "dat") => text::read(path)?,
-        Some("npy" | "npz" | "safetensors") => Columns { all: arrays::read(path, names)?, guess: None },
+        Some("npy" | "npz" | "safetensors") => arrays::read(path, names)?,
         _ => {
             return bad(
-                "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz or .safetensors".into()
+                "a series is read from a file that ends in .csv, .tsv, .txt, .dat, .npy, .npz, .safetensors, .h5, .hdf5, .nwb or .mat"
+                    .into(),
             );
         }
     };

@@ -1,5 +1,6 @@
 //! [`Dataset`]: sequences with labels, with series, or with one vector each as targets, from a file of arrays.
 
+mod array_names;
 mod classes;
 mod divide;
 mod groups;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use bd_core::{Arrays, Error, Result, catch_torch};
 
+pub use self::array_names::ArrayNames;
 use self::groups::Groups;
 pub use self::prepared::{EvaluationSet, HoldOut, Prepared, member_seed};
 pub use self::read::{Accept, Sequences, binned_events, counted_events, sequences};
@@ -68,7 +70,7 @@ impl Dataset {
     /// Fails with [`Error::BadFile`], which names the array and the place, if an array is missing, has another shape, or
     /// holds a number that is not finite; and with [`Error::Config`] if the file cannot be divided as `reading` says.
     pub fn read(path: &Path, reading: &Reading) -> Result<Self> {
-        Self::of_arrays(&Arrays::read(path)?, reading)
+        Self::of_arrays(&reading.names.read(path)?, reading)
     }
 
     fn of_arrays(arrays: &Arrays, reading: &Reading) -> Result<Self> {
@@ -116,7 +118,7 @@ impl Dataset {
             let (test, note) = test_of(&reader, "test", true)?;
             return Ok(data(train, test).with_note(note));
         };
-        let arrays = Arrays::read(file)?;
+        let arrays = reading.names.read_other(file)?;
         let reader = Reader { arrays: &arrays, accept: reading.accept, targets_of: reading.targets_of };
         let (test, note) = test_of(&reader, reader.test_suffix(), false)?;
         let test_file = Some((file.clone(), arrays.sha256().to_owned()));
@@ -143,9 +145,9 @@ impl Dataset {
 
     /// Reads the test part of a file, or its only examples (arrays `x`, `y` and so on, without a suffix), for a trained model.
     pub fn read_test(path: &Path, accept: Accept, learned: &Learned<'_>) -> Result<Subset> {
-        let arrays = Arrays::read(path)?;
+        let Learned { channels, targets, classes: names, binning, arrays } = *learned;
+        let arrays = arrays.map_or_else(|| Arrays::read(path), |arrays| arrays.read_other(path))?;
         let reader = Reader { arrays: &arrays, accept, targets_of: None };
-        let Learned { channels, targets, classes: names, binning } = *learned;
         let like = Like { targets, train: None, names };
         let part = catch_torch(|| reader.part(reader.test_suffix(), "test", Some(like)))?.subset;
         let part = in_steps(part, path, binning)?;

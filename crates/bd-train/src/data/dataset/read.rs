@@ -93,7 +93,9 @@ impl Reader<'_> {
         if missing.is_empty() {
             return Ok(());
         }
-        self.bad(format!("it lacks {}; there are: {}{way_out}", missing.join(", "), self.arrays.describe()))
+        let advice = self.arrays.advice().filter(|_| missing.iter().any(|name| name.starts_with(['x', 'y'])));
+        let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+        self.bad(format!("it lacks {}{advice}; there are: {}{way_out}", missing.join(", "), self.arrays.describe()))
     }
 
     /// Whether the inputs are events.
@@ -137,7 +139,7 @@ impl Reader<'_> {
         } else {
             let (x, lengths) = self.inputs(suffix, like.and_then(|like| like.train))?;
             let name = named("x", suffix);
-            let size = self.find(&name)?.size();
+            let size = self.with_channels(self.find(&name)?).size();
             (SubsetInputs::Steps(x), lengths, format!("{name} is {size:?}"), size[0], Some(size[1]))
         };
         let padded = lengths.as_ref().zip(time).map(|(lengths, time)| Padded { lengths, time });
@@ -170,7 +172,7 @@ impl Reader<'_> {
     /// `x_<suffix>` and perhaps `len_<suffix>`.
     fn inputs(&self, suffix: &str, train: Option<TrainingPart<'_>>) -> Result<(Inputs, Option<Tensor>)> {
         let (x_name, len_name) = (named("x", suffix), named("len", suffix));
-        let x = self.find(&x_name)?;
+        let x = &self.with_channels(self.find(&x_name)?);
         let size = x.size();
         let [count, time, channels] = size[..] else {
             let hint =
@@ -212,6 +214,11 @@ impl Reader<'_> {
             Some(_) => numbers(lengths.as_ref())?,
         };
         Ok((inputs, lengths))
+    }
+
+    /// Sequences of one channel, which MATLAB saves as `[sample, time]`, as `[sample, time, 1]`.
+    fn with_channels(&self, x: &Tensor) -> Tensor {
+        if self.arrays.drops_trailing_ones() && x.dim() == 2 { x.unsqueeze(2) } else { x.shallow_clone() }
     }
 
     fn lengths(&self, name: &str, lengths: &Tensor, count: i64, time: i64) -> Result<Tensor> {
@@ -313,6 +320,7 @@ pub fn sequences(arrays: &Arrays, name: Option<&str>, channels: i64) -> Result<S
         let there = arrays.describe();
         return reader.bad(format!("no array is called '{name}'; there are: {there}; name the one that is meant"));
     };
+    let x = if x.dim() == 2 && channels == 1 { reader.with_channels(x) } else { x.shallow_clone() };
     let x = if x.dim() == 2 { x.unsqueeze(0) } else { x.shallow_clone() };
     let size = x.size();
     if size.len() != 3 || size[2] != channels || size.contains(&0) {

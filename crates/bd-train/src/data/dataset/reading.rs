@@ -6,6 +6,7 @@ use bd_core::text::plural;
 use bd_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::array_names::ArrayNames;
 use super::read::Accept;
 use super::subset::{Binning, Subset};
 use super::targets::Targets;
@@ -39,12 +40,22 @@ pub struct Reading {
     pub group: Option<String>,
     /// What decides which samples are for what.
     pub seed: u64,
+    /// What inputs and targets are called.
+    pub names: ArrayNames,
 }
 
 impl Reading {
     /// For a model that takes these inputs; a file without a test part is divided by seed 0.
     pub fn new(accept: Accept) -> Self {
-        Self { accept, targets_of: None, test_file: None, test: None, group: None, seed: 0 }
+        Self {
+            accept,
+            targets_of: None,
+            test_file: None,
+            test: None,
+            group: None,
+            seed: 0,
+            names: ArrayNames::default(),
+        }
     }
 
     /// Refuses a fraction that is none, and one of a file that is not divided.
@@ -92,6 +103,8 @@ pub struct Learned<'a> {
     pub classes: Option<&'a [String]>,
     /// What events are put in.
     pub binning: Option<Binning>,
+    /// What inputs and targets are called; `None`: `x` and `y`.
+    pub arrays: Option<&'a ArrayNames>,
 }
 
 /// How a file without a test part was divided.

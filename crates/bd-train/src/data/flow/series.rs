@@ -58,6 +58,7 @@ impl FlowSeries {
             start: (dropped + 1.0) * self.dt, // the first point is one step after the start
             dt: self.dt,
             times: None,
+            in_seconds: false,
             guess: None,
         })
     }

@@ -72,7 +72,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let values = Tensor::from_slice(&[0.1f64, 1.0 / 3.0, -1e-300, 2.0, 5e-9, 7.0]).reshape([3, 2]);
         let channels = vec!["a".to_owned(), "b, c".to_owned()];
-        let series = Series { channels, values, start: 0.3, dt: 0.1, times: None, guess: None };
+        let series = Series { channels, values, start: 0.3, dt: 0.1, times: None, in_seconds: false, guess: None };
         for (name, columns) in [("s.csv", vec![]), ("s.npz", vec!["series".to_owned()])] {
             let path = folder.path().join(name);
             series.save(&path).unwrap();

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use bd_core::{Error, Result};
+use bd_core::{Clock, Error, Result};
 
+use super::evenly;
 use crate::data::columns::Column;
 
 /// The columns of a file, by name.
@@ -94,6 +95,30 @@ impl Table<'_> {
             },
             other => other,
         })
+    }
+
+    pub(super) fn has_clock(&self, chosen: &[usize]) -> bool {
+        chosen.iter().any(|&at| self.columns[at].clock.is_some())
+    }
+
+    /// Start and step of channels whose times the file has, if it has. `dt` goes before times that are not even.
+    pub(super) fn clock(&self, chosen: &[usize], dt: Option<f64>) -> Result<Option<(f64, f64)>> {
+        let mut clocks =
+            chosen.iter().map(|&at| &self.columns[at]).filter_map(|column| Some((column, column.clock.as_ref()?)));
+        let Some((first, clock)) = clocks.next() else { return Ok(None) };
+        if let Some((other, _)) = clocks.find(|(_, other)| *other != clock) {
+            return Err(
+                self.bad(format!("{} and {} have other times; take channels of one series", first.name, other.name))
+            );
+        }
+        match (clock, dt) {
+            (Clock::Even { start_s, dt_s }, _) => Ok(Some((*start_s, *dt_s))),
+            (Clock::Times(times), Some(dt)) => Ok(times.first().map(|start| (*start, dt))),
+            (Clock::Times(times), None) => match evenly(times) {
+                Ok(clock) => Ok(Some(clock)),
+                Err(reason) => Err(self.bad(format!("the times of {}: {reason}", first.name))),
+            },
+        }
     }
 
     /// What to do about a column that cannot be a channel.

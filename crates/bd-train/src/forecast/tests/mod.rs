@@ -81,7 +81,7 @@ impl Forecaster for Map {
 /// Points `[time, channel]` that are 1 apart.
 fn series(values: Tensor) -> Series {
     let channels = (0..values.size()[1]).map(|c| format!("c{c}")).collect();
-    Series { channels, values, start: 0.0, dt: 1.0, times: None, guess: None }
+    Series { channels, values, start: 0.0, dt: 1.0, times: None, in_seconds: false, guess: None }
 }
 
 /// A point that turns by `angle` at each step: its future is a linear map of the present.

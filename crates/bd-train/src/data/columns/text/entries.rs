@@ -51,11 +51,11 @@ impl Entries {
 
     pub(super) fn column(self, name: String, array: Option<String>) -> Column {
         match self {
-            Self::Numbers(numbers) => Column { name, array, numbers: Ok(numbers), dates: None },
-            Self::Neither(reason) => Column { name, array, numbers: Err(reason), dates: None },
+            Self::Numbers(numbers) => Column { name, array, numbers: Ok(numbers), dates: None, clock: None },
+            Self::Neither(reason) => Column { name, array, numbers: Err(reason), dates: None, clock: None },
             Self::Dates(_, dates, first, reason) => {
                 let seconds = dates.iter().map(|date| seconds_between(dates[0], *date)).collect();
-                Column { name, array, numbers: Err(reason), dates: Some(Dates { first, seconds }) }
+                Column { name, array, numbers: Err(reason), dates: Some(Dates { first, seconds }), clock: None }
             }
         }
     }

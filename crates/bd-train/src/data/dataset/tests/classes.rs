@@ -82,7 +82,8 @@ fn labels_of_another_file_are_those_of_their_names() {
     let read = |texts: &[(&str, &[&str])], y: Option<&[i64]>, classes| {
         let mut numbers = vec![("x", x(2))];
         numbers.extend(y.map(|y| ("y", Tensor::from_slice(y))));
-        let learned = Learned { channels: 1, targets: Targets::Labels { classes: 3 }, classes, binning: None };
+        let learned =
+            Learned { channels: 1, targets: Targets::Labels { classes: 3 }, classes, binning: None, arrays: None };
         Dataset::read_test(&file(folder.path(), texts, &numbers), Accept::Numbers, &learned).map(|part| labels(&part))
     };
     let some = Some(&known[..]);
@@ -139,6 +140,7 @@ fn labels_of_steps_are_those_of_their_names_whatever_stands_in_padding() {
         targets: Targets::LabelsOfSteps { classes: 2 },
         classes: Some(&known[..]),
         binning: None,
+        arrays: None,
     };
     for other in [255.0, 0.0, 1.0, -1.0, f64::NAN] {
         let y = Tensor::from_slice(&[0.0, 1.0, other, 1.0, other, other]).reshape([2, 3]);

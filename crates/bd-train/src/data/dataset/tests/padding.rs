@@ -64,7 +64,7 @@ fn targets_of_every_shape_are_read_with_and_without_padding() {
             }
             save_npz(&path, &all).unwrap();
             let data = Dataset::read(&path, &Reading::new(Accept::Numbers)).unwrap();
-            let learned = Learned { channels: 2, targets, classes: None, binning: None };
+            let learned = Learned { channels: 2, targets, classes: None, binning: None, arrays: None };
             let test = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
             assert_eq!(data.targets, targets);
             for part in [&data.train, &data.test, &test] {
@@ -105,7 +105,7 @@ fn what_stands_in_padding_of_labels_is_not_looked_at() {
     let all = [("x", Tensor::ones([2, 3, 1], F64)), ("len", Tensor::from_slice(&[2i64, 1])), ("y", y)];
     save_npz(&path, &all.map(|(name, array)| (name.to_owned(), array))).unwrap();
     let targets = Targets::LabelsOfSteps { classes: 2 };
-    let learned = Learned { channels: 1, targets, classes: None, binning: None };
+    let learned = Learned { channels: 1, targets, classes: None, binning: None, arrays: None };
     let test = Dataset::read_test(&path, Accept::Numbers, &learned).unwrap();
     assert_eq!(test.targets, Tensor::from_slice(&[1i64, 0, 0, 1, 0, 0]).reshape([2, 3]));
     // A step that counts is refused by its place.
@@ -125,7 +125,8 @@ fn vectors_of_padded_sequences_are_whole() {
     let y = Tensor::arange(6, F64).reshape([2, 3]) + 0.5;
     let all = [("x", Tensor::ones([2, 3, 1], F64)), ("len", Tensor::from_slice(&[2i64, 1])), ("y", y.copy())];
     save_npz(&path, &all.map(|(name, array)| (name.to_owned(), array))).unwrap();
-    let learned = Learned { channels: 1, targets: Targets::Vectors { n_out: 3 }, classes: None, binning: None };
+    let learned =
+        Learned { channels: 1, targets: Targets::Vectors { n_out: 3 }, classes: None, binning: None, arrays: None };
     assert_eq!(Dataset::read_test(&path, Accept::Numbers, &learned).unwrap().targets, y);
 }
 

@@ -229,7 +229,7 @@ fn the_test_part_of_another_file_must_fit_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npz");
     save_npz(&path, &arrays()).unwrap();
-    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None };
+    let learned = |channels, targets| Learned { channels, targets, classes: None, binning: None, arrays: None };
     let test = |channels, targets| Dataset::read_test(&path, Accept::Numbers, &learned(channels, targets));
     assert_eq!(test(2, Targets::Labels { classes: 3 }).unwrap().count(), 2);
     let error = test(3, Targets::Labels { classes: 3 }).unwrap_err().to_string();
