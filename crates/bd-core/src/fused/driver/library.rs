@@ -4,14 +4,21 @@ use std::sync::Mutex;
 
 use tch::{Kind, Tensor};
 
+use super::memory::host;
+use crate::fused::Element;
 use crate::threads::{self, in_parallel};
 
-/// Rows of a product, which are samples times steps, from which on it may be the library's.
-const ROWS: usize = 256;
-/// Inputs and outputs, likewise.
-const CHANNELS: usize = 128;
+/// Rows of a product, which are samples times steps, from which on it may be the library's; inputs likewise.
+const ROWS: usize = 64;
+const INPUTS: usize = 256;
+/// Numbers of the weight, likewise: inputs times outputs.
+const WEIGHTS: usize = 1 << 17;
 /// An input of which less than one number in so many is other than zero is the kernels', which read rows of the weight.
 const WORTH: usize = 8;
+/// Into how many blocks, downwards and across, a product may be divided.
+const BLOCKS: [[i64; 2]; 3] = [[4, 1], [2, 2], [1, 4]];
+/// Rows and columns of a block at least.
+const LEAST_SIDE: i64 = 64;
 /// Rows of an input that are looked at to find out.
 const LOOKED_AT: usize = 64;
 
@@ -32,10 +39,11 @@ pub enum Library {
     Never,
 }
 
-/// Whether a product of so many rows (samples times steps), inputs and outputs is the library's. A rule of its shape alone, the same on every
-/// machine: where few rows or channels meet, the kernels' products are as fast, and what they write stays in a cache.
+/// Whether a product of so many rows (samples times steps), inputs and outputs is the library's: from 64 rows, 256 inputs and 131,072
+/// weights on. A rule of its shape alone, the same on every machine. Below, the kernels' products are as fast, and what they write stays in a
+/// cache (`cargo bench --bench products`).
 pub fn is_librarys([rows, n_in, n_out]: [usize; 3]) -> bool {
-    rows >= ROWS && n_in >= CHANNELS && n_out >= CHANNELS
+    rows >= ROWS && n_in >= INPUTS && n_in * n_out >= WEIGHTS
 }
 
 impl Library {
@@ -49,22 +57,19 @@ impl Library {
     }
 
     /// Whether the product of numbers `[time, batch, n_in]` with a weight of so many outputs is the library's.
-    pub(super) fn takes(self, xs: &Tensor, n_out: usize) -> bool {
+    pub(super) fn takes<F: Element>(self, xs: &Tensor, n_out: usize) -> bool {
         let (n_in, all) = (xs.size()[2] as usize, xs.numel());
-        self.may_take([all / n_in.max(1), n_in, n_out]) && (self == Self::Always || !is_almost_zero(xs))
+        let is_almost_zero = || is_almost_zero(host::<F>(&xs.detach().contiguous()), n_in);
+        self.may_take([all / n_in.max(1), n_in, n_out]) && (self == Self::Always || !is_almost_zero())
     }
 }
 
-fn is_almost_zero(xs: &Tensor) -> bool {
-    let size = xs.size();
-    let (batch, rows) = (size[1], size[0] * size[1]);
-    let looked_at = (LOOKED_AT as i64).min(rows);
-    let mut others = 0;
-    for i in 0..looked_at {
-        let row = i * rows / looked_at;
-        others += xs.detach().get(row / batch).get(row % batch).count_nonzero(0).int64_value(&[]);
-    }
-    others * (WORTH as i64) < looked_at * size[2]
+fn is_almost_zero<F: Element>(xs: &[F], n_in: usize) -> bool {
+    let rows = xs.len() / n_in;
+    let looked_at = LOOKED_AT.min(rows);
+    let others = |row: usize| xs[row * n_in..][..n_in].iter().filter(|x| **x != F::default()).count();
+    let found: usize = (0..looked_at).map(|i| others(i * rows / looked_at)).sum();
+    found * WORTH < looked_at * n_in
 }
 
 /// `out = start + a b`, of matrices outside of any graph.
@@ -88,10 +93,16 @@ pub(super) enum Start {
 
 impl Product {
     /// Blocks of the result, each of which is a product of its own: a function of its shape alone, so that the number of threads changes
-    /// no byte. They are as large as they can be with some for each thread, since each reads and copies what it multiplies.
+    /// no byte. Each copies what it multiplies: they are few, and as square as can be.
     fn blocks(self) -> Vec<Self> {
         let [rows, columns] = [0, 1].map(|dim| self.out.size()[dim]);
-        let (high, wide) = ((rows / 8).clamp(256, 512), 2048);
+        let cost = |&[down, across]: &[i64; 2]| across * rows + down * columns;
+        let [down, across] = BLOCKS.into_iter().min_by_key(cost).unwrap_or([1, 1]);
+        // Whole lines of a cache, and no slivers.
+        let side = |size: i64, count: i64| {
+            ((size + count - 1) / count).max(LEAST_SIDE).unsigned_abs().next_multiple_of(16) as i64
+        };
+        let (high, wide) = (side(rows, down), side(columns, across));
         let mut blocks = Vec::new();
         for row in (0..rows).step_by(high as usize) {
             let count = high.min(rows - row);

@@ -50,8 +50,7 @@ pub struct Tuning {
     pub instructions: Instructions,
     /// Whose product a linear map is that the scan begins with.
     pub library: Library,
-    /// Bytes of what that product makes of a piece of the time. Products have their full speed with so many rows, and what is made again,
-    /// or asked of them, takes no more memory than this.
+    /// Bytes at most of what that product makes of a piece of the time. What is made again, or asked of it, takes no more memory than this.
     pub piece_bytes: usize,
 }
 
@@ -79,7 +78,7 @@ impl Tuning {
             threads: threads::kernel_threads(),
             instructions: Instructions::best(),
             library: Library::ByShape,
-            piece_bytes: 32 << 20,
+            piece_bytes: 64 << 20,
         }
     }
 }
@@ -195,7 +194,7 @@ where
 {
     if let Inputs::Dense(xs) = inputs
         && let Some(parts) = fused.behind_linear()
-        && tuning.library.takes(xs, parts.0.weight.size()[1] as usize)
+        && tuning.library.takes::<F>(xs, parts.0.weight.size()[1] as usize)
     {
         let record = records(std::iter::once(xs).chain(leaves).chain(&fused.params));
         let [batch, time, _] = inputs.shape().map(|n| n as usize);

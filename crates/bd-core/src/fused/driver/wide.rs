@@ -14,6 +14,9 @@ use crate::error::Result;
 use crate::fused::graph::LinearMap;
 use crate::fused::{Element, Fused};
 
+/// Rows of a piece that are enough, unless the map has more outputs: each piece packs the weight again.
+const PIECE_ROWS: usize = 4096;
+
 /// How such a scan is cut up.
 pub(super) struct Wide {
     map: LinearMap,
@@ -64,7 +67,8 @@ impl Wide {
             None => None,
         };
         let stretch = rest.as_ref().map_or(1, Plan::stretch);
-        let piece = (tuning.piece_bytes / (batch * row_bytes).max(1)).next_multiple_of(stretch).clamp(1, time);
+        let rows = n.max(PIECE_ROWS).min(tuning.piece_bytes / row_bytes.max(1));
+        let piece = (rows / batch).next_multiple_of(stretch).clamp(1, time);
         // What the kernels' copies of a weight would take, or what is little.
         let spared = COPIES * map.weight.numel() * size_of::<F>();
         let most = tuning.stored_bytes.min(spared.max(NEAR_BYTES));
