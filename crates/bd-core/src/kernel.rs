@@ -17,6 +17,6 @@ pub use bd_kernel::{
 };
 
 pub use crate::fused::{
-    Edge, Element, End, Field, Fused, Processor, ScanBytes, ScanOf, Tuning, UnitState, Units, gpu, max_over_time,
-    numbers_of, scan_bytes, scan_fused, scan_tuned, spike, step_units, with_numbers,
+    Edge, Element, End, Field, Fused, Library, LinearKernelOf, Processor, ScanBytes, ScanOf, Tuning, UnitState, Units,
+    gpu, is_librarys, max_over_time, numbers_of, scan_bytes, scan_fused, scan_tuned, spike, step_units, with_numbers,
 };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bd_core::kernel::{Fused, Processor, numbers_of, scan_fused};
+use bd_core::kernel::{AnyKernel, Fused, Processor, numbers_of, scan_fused};
 use bd_core::{Features, Inputs, Kept, ParamPath, Readout, Result, Rng, Shared, System, Tap, Weight, setting};
 use bd_kernel::models::linear::LinearKernel;
 use serde::{Deserialize, Serialize};
@@ -126,18 +126,22 @@ impl System for Linear {
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
         let weight = self.weight.value();
-        let params: Vec<&Tensor> = std::iter::once(&weight).chain(&self.bias).collect();
         if processor == Processor::Gpu {
+            let params: Vec<&Tensor> = std::iter::once(&weight).chain(&self.bias).collect();
             return Some(Fused::for_gpu(LinearOnGpu, &params));
         }
-        let sizes = [self.n_in() as usize, self.n_out() as usize];
-        let bias = match &self.bias {
-            Some(bias) => Some(numbers_of(bias)?),
-            None => None,
-        };
-        let kernel = LinearKernel::new(sizes, numbers_of(&weight)?, bias);
-        Some(Fused::new(Arc::new(kernel), &params))
+        matches!(weight.kind(), Kind::Float | Kind::Double).then(|| Fused::linear(kernel, &weight, self.bias.as_ref()))
     }
+}
+
+/// The loops of a map, with copies of its parameters.
+fn kernel(weight: &Tensor, bias: Option<&Tensor>) -> Option<Arc<dyn AnyKernel>> {
+    let sizes = [0, 1].map(|dim| weight.size()[dim] as usize);
+    let bias = match bias {
+        Some(bias) => Some(numbers_of(bias)?),
+        None => None,
+    };
+    Some(Arc::new(LinearKernel::new(sizes, numbers_of(weight)?, bias)))
 }
 
 /// A linear map alone is a readout of its own input.
@@ -154,6 +158,9 @@ impl Readout for Linear {
         (self.weight.theta(), self.bias.as_ref())
     }
 }
+
+#[cfg(test)]
+mod wide_tests;
 
 #[cfg(test)]
 mod tests {

@@ -90,11 +90,31 @@ struct Part {
 enum Form {
     /// For the CPU, and perhaps for a GPU as well.
     Any(Arc<dyn AnyKernel>),
+    /// A linear map on the CPU, whose kernel is made where it is needed.
+    Linear(LinearKernelOf),
     /// For a GPU alone.
     Gpu(Arc<dyn GpuKernel>),
 }
 
+/// Makes the kernel of a [linear map](Fused::linear) from its weight `[n_in, n_out]` and perhaps its bias `[n_out]`. Nothing for a dtype
+/// that kernels do not have.
+pub type LinearKernelOf = fn(&Tensor, Option<&Tensor>) -> Option<Arc<dyn AnyKernel>>;
+
+/// The weight `[n_in, n_out]` and perhaps the bias `[n_out]` of a linear map, as they are in the graph of libtorch.
+#[derive(Debug)]
+pub(super) struct LinearMap {
+    pub(super) weight: Tensor,
+    pub(super) bias: Option<Tensor>,
+}
+
 impl Fused {
+    /// A linear map `y = x W + b` without a state, for the CPU: `weight` is `[n_in, n_out]`. Laying out a weight for a kernel takes several
+    /// copies of it, which are left out where the product is [libtorch's](super::Library).
+    pub fn linear(kernel: LinearKernelOf, weight: &Tensor, bias: Option<&Tensor>) -> Self {
+        let params: Vec<&Tensor> = std::iter::once(weight).chain(bias).collect();
+        Self::of(Form::Linear(kernel), &params)
+    }
+
     /// A kernel with its parameters.
     pub fn new(kernel: Arc<dyn AnyKernel>, params: &[&Tensor]) -> Self {
         Self::of(Form::Any(kernel), params)
@@ -177,20 +197,36 @@ impl Fused {
         Some(parts)
     }
 
-    /// In how many loops the CPU goes through all of it: kernels, of which those that can be merged are one. Nothing where it is
-    /// no path.
+    /// In how many loops the CPU goes through all of it: kernels, of which those that can be merged are one, and products of libtorch.
+    /// Nothing where it is no path.
     pub fn loops(&self) -> Option<usize> {
         Some(self.merged()?.len())
     }
 
     /// All of it as one kernel for the CPU, which it must have been made for. Nothing where it is no path.
     pub fn kernel(&self) -> Option<Arc<dyn AnyKernel>> {
-        let kernels = self.merged()?.into_iter().map(|part| match part.kernel {
-            Form::Any(kernel) => kernel,
-            Form::Gpu(kernel) => panic!("{kernel:?} is for a GPU, and the CPU was asked for"),
+        let mut params = self.params.as_slice();
+        let kernels = self.merged()?.into_iter().map(|part| {
+            let (own, rest) = params.split_at(part.n_params);
+            params = rest;
+            match part.kernel {
+                Form::Any(kernel) => Some(kernel),
+                Form::Linear(kernel) => kernel(&own[0], own.get(1)),
+                Form::Gpu(kernel) => panic!("{kernel:?} is for a GPU, and the CPU was asked for"),
+            }
         });
-        let mut kernels: Vec<_> = kernels.collect();
+        let mut kernels: Vec<_> = kernels.collect::<Option<_>>()?;
         Some(if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(KernelChain::new(kernels)) })
+    }
+
+    /// The linear map that a path through at least one part begins with, and what comes behind it, which may be nothing.
+    pub(super) fn behind_linear(&self) -> Option<(LinearMap, Option<Self>)> {
+        let (first, parts) = self.path()?.split_first()?;
+        let Form::Linear(_) = first.kernel else { return None };
+        let own = |i: usize| (i < first.n_params).then(|| self.params[i].shallow_clone());
+        let params = self.params[first.n_params..].iter().map(Tensor::shallow_clone).collect();
+        let rest = Self { parts: parts.to_vec(), edges: Edge::path(parts.len()), params };
+        Some((LinearMap { weight: own(0)?, bias: own(1) }, (!parts.is_empty()).then_some(rest)))
     }
 
     /// All of it for a GPU, part by part with the number of its parameters; units in a row are one part. Nothing where it is no path, or
@@ -199,6 +235,7 @@ impl Fused {
         let form = |Part { kernel, n_params }| match kernel {
             Form::Any(kernel) => Some((Arc::new(UnitsOnGpu(kernel.formula()?)) as Arc<dyn GpuKernel>, n_params)),
             Form::Gpu(kernel) => Some((kernel, n_params)),
+            Form::Linear(_) => None,
         };
         self.merged()?.into_iter().map(form).collect::<Option<_>>().map(gpu::in_a_chain)
     }

@@ -10,9 +10,9 @@ mod max_over_time;
 mod unit;
 
 pub(crate) use driver::scan_kernels;
-pub use driver::{ScanBytes, ScanOf, Tuning, scan_bytes, scan_fused, scan_tuned};
+pub use driver::{Library, ScanBytes, ScanOf, Tuning, is_librarys, scan_bytes, scan_fused, scan_tuned};
 pub use element::{Element, numbers_of, with_numbers};
 pub use field::Field;
-pub use graph::{Edge, End, Fused, Processor};
+pub use graph::{Edge, End, Fused, LinearKernelOf, Processor};
 pub use max_over_time::max_over_time;
 pub use unit::{UnitState, Units, spike, step_units};

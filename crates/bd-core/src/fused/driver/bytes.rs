@@ -5,6 +5,8 @@ use tch::{Device, Kind};
 
 use super::Tuning;
 use super::plan::Plan;
+use super::wide::Wide;
+use crate::fused::graph::LinearMap;
 use crate::fused::{Element, Fused, Processor};
 use crate::shared::Shared;
 use crate::state::StateTree;
@@ -140,5 +142,20 @@ where
     let takes_events = Typed::<F>::typed(kernel.as_ref()).takes_events();
     let tuning = Tuning::of(scan.samples, scan.kind);
     let (size, made) = ((scan.steps, scan.samples), (scan.spikes.is_some(), scan.record));
-    Some(Plan::new::<F>(kernel, size, widths, &[], made, tuning).bytes::<F>(scan, takes_events))
+    let wide = match fused.behind_linear() {
+        Some(parts) if scan.spikes.is_none() && tuning.library.may_take(product_of(&parts.0, scan)) => {
+            Wide::new::<F>(parts, size, widths.clone(), &[], scan.record, tuning)
+        }
+        _ => None,
+    };
+    let by_kernels = Plan::new::<F>(kernel, size, widths, &[], made, tuning).bytes::<F>(scan, takes_events);
+    // Numbers that turn out to be almost all zeros are the kernels'.
+    let by_library = wide.map(|wide| wide.bytes::<F>(scan)).filter(|bytes| bytes.total() > by_kernels.total());
+    Some(by_library.unwrap_or(by_kernels))
+}
+
+/// Rows, inputs and outputs of the product over all steps.
+fn product_of(map: &LinearMap, scan: &ScanOf) -> [usize; 3] {
+    let [n_in, n_out] = [0, 1].map(|dim| map.weight.size()[dim] as usize);
+    [scan.steps.saturating_mul(scan.samples), n_in, n_out]
 }

@@ -1,9 +1,11 @@
 //! The one place where kernels meet tensors: dtype, tiles, stretches of time, threads, records and the graph.
 
 mod bytes;
+mod library;
 pub(super) mod memory;
 mod parts;
 mod plan;
+mod wide;
 
 use std::sync::Arc;
 
@@ -23,7 +25,9 @@ use crate::system::System;
 use crate::tap::Tap;
 use crate::threads;
 pub use bytes::{ScanBytes, ScanOf, scan_bytes};
+pub use library::{Library, is_librarys};
 use plan::{Dense, Plan};
+use wide::Wide;
 
 /// How a scan is cut up, and what its loops may use. Changes its speed, and no result but for the last bits.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +48,10 @@ pub struct Tuning {
     pub threads: usize,
     /// What loops may use.
     pub instructions: Instructions,
+    /// Whose product a linear map is that the scan begins with.
+    pub library: Library,
+    /// Bytes at most of what that product makes of a piece of the time. What is made again, or asked of it, takes no more memory than this.
+    pub piece_bytes: usize,
 }
 
 impl Tuning {
@@ -69,6 +77,8 @@ impl Tuning {
             stored_bytes: 512 << 20,
             threads: threads::kernel_threads(),
             instructions: Instructions::best(),
+            library: Library::ByShape,
+            piece_bytes: 64 << 20,
         }
     }
 }
@@ -81,6 +91,8 @@ impl Tuning {
 ///
 /// An input that is almost all zeros is read once, into a list of what is not zero, if the kernel [takes
 /// events](bd_kernel::Kernel::takes_events). For a kernel that does not take them, spikes are written out stretch by stretch.
+///
+/// A linear map that the scan of numbers begins with is libtorch's product where that is [faster](Library), over many steps at once.
 ///
 /// Threads: as [set](crate::threads::set), never more than tiles. Results do not depend on their number.
 ///
@@ -133,7 +145,6 @@ pub(crate) fn scan_kernels<S: StateTree>(
         return Err(s);
     }
     let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
-    let Some(kernel) = fused.kernel() else { return Err(s) };
     for (name, leaf) in names.iter().zip(&leaves) {
         let rows = leaf.size()[0];
         assert_eq!(rows, batch, "the state {name} is of {rows} sequences, the inputs are of {batch}");
@@ -145,9 +156,10 @@ pub(crate) fn scan_kernels<S: StateTree>(
     }
     let traced: Vec<usize> = (0..names.len()).filter(|&leaf| tap.wants(&names[leaf])).collect();
     let outcome = match kind {
-        Kind::Float => run::<f32>(kernel, &fused.params, inputs, &leaves, &traced, tuning),
-        _ => run::<f64>(kernel, &fused.params, inputs, &leaves, &traced, tuning),
+        Kind::Float => run_fused::<f32>(fused, inputs, &leaves, &traced, tuning),
+        _ => run_fused::<f64>(fused, inputs, &leaves, &traced, tuning),
     };
+    let Some(outcome) = outcome else { return Err(s) };
     for (leaf, trace) in traced.into_iter().zip(outcome.traces) {
         tap.put(&names[leaf], trace);
     }
@@ -161,6 +173,45 @@ struct Outcome {
     ys: Tensor,
     last: Vec<Tensor>,
     traces: Vec<Tensor>,
+}
+
+/// Where the rows of a series lie that a plan fills.
+struct Room {
+    ys: Tensor,
+    traces: Vec<Tensor>,
+}
+
+/// The kernels' scan, with the first product by libtorch where it is that. Nothing where there is no kernel.
+fn run_fused<F: Element>(
+    fused: &Fused,
+    inputs: &Inputs,
+    leaves: &[Tensor],
+    traced: &[usize],
+    tuning: Tuning,
+) -> Option<Outcome>
+where
+    dyn AnyKernel: Typed<F>,
+{
+    if let Inputs::Dense(xs) = inputs
+        && let Some(parts) = fused.behind_linear()
+        && tuning.library.takes::<F>(xs, parts.0.weight.size()[1] as usize)
+    {
+        let record = records(std::iter::once(xs).chain(leaves).chain(&fused.params));
+        let [batch, time, _] = inputs.shape().map(|n| n as usize);
+        if let Some(wide) = Wide::new::<F>(parts, (time, batch), widths_of(leaves), traced, record, tuning) {
+            return Some(wide.run::<F>(xs, leaves, &fused.params, record));
+        }
+    }
+    Some(run::<F>(fused.kernel()?, &fused.params, inputs, leaves, traced, tuning))
+}
+
+fn widths_of(leaves: &[Tensor]) -> Vec<usize> {
+    leaves.iter().map(|leaf| leaf.size()[1] as usize).collect()
+}
+
+/// Whether a graph is recorded of what is computed of these.
+fn records<'a>(mut inputs: impl Iterator<Item = &'a Tensor>) -> bool {
+    inputs.any(|tensor| tensor.requires_grad()) && grad_mode()
 }
 
 /// Scans, and hangs the adjoint on what comes out.
@@ -180,19 +231,19 @@ where
         Inputs::Spikes(spikes) => (None, Some(spikes)),
     };
     let inputs: Vec<&Tensor> = dense.into_iter().chain(leaves).chain(params).collect();
-    let record = grad_mode() && inputs.iter().any(|tensor| tensor.requires_grad());
-    let widths = leaves.iter().map(|leaf| leaf.size()[1] as usize).collect();
+    let record = records(inputs.iter().copied());
     let [batch, time, _] = xs.shape().map(|n| n as usize);
-    let plan = Plan::new::<F>(kernel, (time, batch), widths, traced, (spikes.is_some(), record), tuning);
+    let plan = Plan::new::<F>(kernel, (time, batch), widths_of(leaves), traced, (spikes.is_some(), record), tuning);
     let dense = dense.map(|xs| Dense { xs: xs.detach().contiguous(), wants_gxs: record && xs.requires_grad() });
-    let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record);
+    let (outcome, kept) = plan.forward::<F>(dense.as_ref(), spikes, leaves, record, plan.room::<F>());
     if record {
         // The backward reads the input again.
         let saved: Vec<&Tensor> = inputs[..usize::from(dense.is_some())].to_vec();
         let outputs: Vec<&Tensor> = std::iter::once(&outcome.ys).chain(&outcome.last).chain(&outcome.traces).collect();
         let params: Vec<Vec<i64>> = params.iter().map(Tensor::size).collect();
         attach_saving(&inputs, &outputs, &saved, move |grads| {
-            plan.backward::<F>(dense.as_ref(), &kept, grads, &params)
+            let gxs = dense.as_ref().filter(|dense| dense.wants_gxs).map(|_| plan.input_room::<F>());
+            plan.backward::<F>(dense.as_ref(), &kept, grads, &params, gxs)
         })
         .expect("fresh outputs can be attached");
     }

@@ -18,7 +18,7 @@ mod storing;
 mod stretch;
 
 /// Limit of what is stored of kernels that do not [store much](Kernel::stores_much): above it recomputing is faster than memory.
-const NEAR_BYTES: usize = 64 << 20;
+pub(super) const NEAR_BYTES: usize = 64 << 20;
 
 /// An input that is a tensor; spikes are read into lists of events by the forward pass.
 pub(super) struct Dense {
@@ -131,6 +131,27 @@ impl Plan {
         let stored_bytes = plan.kept_of_tile::<F>() * plan.tiles() * size_of::<F>();
         let most = tuning.stored_bytes.min(if much { usize::MAX } else { NEAR_BYTES });
         Self { stores: stores && stored_bytes <= most, ..plan }
+    }
+
+    /// The same over other steps: for a piece of the time.
+    pub(super) fn of_steps(&self, time: usize) -> Self {
+        let (kernel, widths, traced) = (self.kernel.clone(), self.widths.clone(), self.traced.clone());
+        Self { kernel, widths, traced, time, ..*self }
+    }
+
+    /// Steps in a stretch.
+    pub(super) fn stretch(&self) -> usize {
+        self.stretch
+    }
+
+    /// Leaves of the state.
+    pub(super) fn n_leaves(&self) -> usize {
+        self.widths.len()
+    }
+
+    /// Numbers of the output.
+    pub(super) fn n_out(&self) -> usize {
+        self.sizes.n_out
     }
 
     fn kernel<F>(&self) -> &dyn Kernel<F>

@@ -86,6 +86,8 @@ fn cut(samples: usize, bytes: usize) -> Tuning {
         stored_bytes: 0,
         threads: 1,
         instructions: Instructions::best(),
+        library: Library::ByShape,
+        piece_bytes: bytes,
     }
 }
 

@@ -5,8 +5,8 @@ use tch::Tensor;
 
 use super::{Dense, Plan};
 use crate::fused::Element;
-use crate::fused::driver::Outcome;
-use crate::fused::driver::memory::{Blocks, FlushTiny, host, uninitialised};
+use crate::fused::driver::memory::{Blocks, FlushTiny, host};
+use crate::fused::driver::{Outcome, Room};
 use crate::threads::in_parallel;
 
 /// Series up to this number are calculated one by one: beside each other they take as long as eight, of which a sparse product of 1,000
@@ -26,12 +26,12 @@ impl Plan {
     }
 
     /// Outputs and last state, series by series, which threads share.
-    pub(super) fn forward_of_each<F: Element>(&self, dense: &Dense, leaves: &[Tensor]) -> Outcome
+    pub(super) fn forward_of_each<F: Element>(&self, dense: &Dense, leaves: &[Tensor], room: Room) -> Outcome
     where
         dyn AnyKernel: Typed<F>,
     {
         let (n_in, n_out, batch) = (self.sizes.n_in, self.sizes.n_out, self.batch);
-        let ys = uninitialised::<F>(&self.shape(n_out));
+        let Room { ys, .. } = room;
         let last: Vec<Tensor> = leaves.iter().map(|leaf| leaf.detach().contiguous().copy()).collect();
         let (ys_out, last_out) = (Blocks::<F>::of(&ys), last.iter().map(Blocks::of).collect::<Vec<_>>());
         let xs: &[F] = host(&dense.xs);

@@ -9,13 +9,28 @@ use super::{Dense, Kept, KeptTile, Plan};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::fused::Element;
-use crate::fused::driver::Outcome;
 use crate::fused::driver::memory::{Beyond, Blocks, FlushTiny, Strided, host, uninitialised};
 use crate::fused::driver::parts::GradientParts;
+use crate::fused::driver::{Outcome, Room};
 use crate::spikes::Spikes;
 use crate::threads::in_parallel;
 
 impl Plan {
+    /// Room for outputs and records.
+    pub(in crate::fused::driver) fn room<F: Element>(&self) -> Room {
+        Room { ys: uninitialised::<F>(&self.shape(self.sizes.n_out)), traces: self.room_of_traces::<F>() }
+    }
+
+    /// Room for records.
+    pub(in crate::fused::driver) fn room_of_traces<F: Element>(&self) -> Vec<Tensor> {
+        self.traced.iter().map(|&leaf| uninitialised::<F>(&self.shape(self.widths[leaf]))).collect()
+    }
+
+    /// Room for what is asked of the input.
+    pub(in crate::fused::driver) fn input_room<F: Element>(&self) -> Tensor {
+        uninitialised::<F>(&self.shape(self.sizes.n_in))
+    }
+
     /// Outputs, last state and records, and what the backward pass needs of each tile (nothing unless `record`).
     pub(in crate::fused::driver) fn forward<F: Element>(
         &self,
@@ -23,17 +38,16 @@ impl Plan {
         spikes: Option<&Spikes>,
         leaves: &[Tensor],
         record: bool,
+        room: Room,
     ) -> (Outcome, Kept<F>)
     where
         dyn AnyKernel: Typed<F>,
     {
         if let Some(dense) = dense.filter(|_| !record && self.goes_one_by_one::<F>()) {
-            return (self.forward_of_each(dense, leaves), Kept { tiles: Vec::new(), stored: Mutex::new(None) });
+            return (self.forward_of_each(dense, leaves, room), Kept { tiles: Vec::new(), stored: Mutex::new(None) });
         }
-        let series = |n: usize| uninitialised::<F>(&self.shape(n));
-        let ys = series(self.sizes.n_out);
+        let Room { ys, traces } = room;
         let last: Vec<Tensor> = leaves.iter().map(|leaf| leaf.detach().contiguous().copy()).collect();
-        let traces: Vec<Tensor> = self.traced.iter().map(|&leaf| series(self.widths[leaf])).collect();
         let (ys_out, last_out) = (Blocks::<F>::of(&ys), last.iter().map(Blocks::of).collect::<Vec<_>>());
         let traces_out: Vec<Blocks<F>> = traces.iter().map(Blocks::of).collect();
         let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
@@ -72,13 +86,14 @@ impl Plan {
         (Outcome { ys, last, traces }, Kept { tiles, stored: Mutex::new(stored) })
     }
 
-    /// Gradients of the input, of the leaves of the first state, and of the parameters.
+    /// Gradients of the input, into `gxs` where that is wanted, of the leaves of the first state, and of the parameters.
     pub(in crate::fused::driver) fn backward<F: Element>(
         &self,
         dense: Option<&Dense>,
         kept: &Kept<F>,
         grads: &[Option<Tensor>],
         params: &[Vec<i64>],
+        gxs: Option<Tensor>,
     ) -> Result<Gradients>
     where
         dyn AnyKernel: Typed<F>,
@@ -97,8 +112,7 @@ impl Plan {
             .map(|(&width, grad)| given(grad).map_or_else(|| Tensor::zeros(leaf_shape(width), on), |grad| grad.copy()))
             .collect();
         let gtraces: Vec<Option<Tensor>> = grads[1 + self.widths.len()..].iter().map(given).collect();
-        let wants_gxs = dense.is_some_and(|dense| dense.wants_gxs);
-        let gxs = wants_gxs.then(|| uninitialised::<F>(&self.shape(self.sizes.n_in)));
+        let wants_gxs = gxs.is_some();
 
         let dense: &[F] = dense.map_or(&[], |dense| host(&dense.xs));
         let stored = kept.stored.lock().unwrap_or_else(PoisonError::into_inner).take();
