@@ -185,12 +185,11 @@ impl Fused {
 
     /// All of it as one kernel for the CPU, which it must have been made for. Nothing where it is no path.
     pub fn kernel(&self) -> Option<Arc<dyn AnyKernel>> {
-        let kernels = self.merged()?.into_iter().map(|part| match part.kernel {
-            Form::Any(kernel) => kernel,
+        let kernels = self.path()?.iter().map(|part| match &part.kernel {
+            Form::Any(kernel) => Arc::clone(kernel),
             Form::Gpu(kernel) => panic!("{kernel:?} is for a GPU, and the CPU was asked for"),
         });
-        let mut kernels: Vec<_> = kernels.collect();
-        Some(if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(KernelChain::new(kernels)) })
+        Some(KernelChain::joined(kernels))
     }
 
     /// All of it for a GPU, part by part with the number of its parameters; units in a row are one part. Nothing where it is no path, or

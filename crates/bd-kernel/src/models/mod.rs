@@ -29,6 +29,7 @@ pub mod network;
 pub mod recurrent;
 pub mod reservoir;
 pub mod rnn;
+mod step_weight;
 pub mod surrogate;
 
 pub use decay::Decay;
