@@ -6,7 +6,9 @@ use crate::{
 };
 
 use super::matrix::{Matrix, WeightRows};
+pub use in_order::LinearInOrder;
 
+mod in_order;
 mod narrow;
 mod step;
 mod wide;
