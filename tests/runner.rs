@@ -168,9 +168,9 @@ fn networks_of_rates() {
     let leaky = ["model.cell.tau_ms=1.5", "model.cell.activation=tanh", "model.hidden=[9,17]", "dtype=f64"];
     check_network("leaky rnn", "rnn", &[&task[..], &leaky].concat(), &drive);
     let gru = [&with(&["model.hidden=21", "ensemble=1"])[..], &[labels.as_str()]].concat();
+    check_network("gru of state", "rnn", &[&gru[..], &["model.reads=state"]].concat(), &x);
     check_network("gru", "rnn", &gru, &x);
-    let lstm =
-        [&with(&["model.cell=lstm", "model.cell.train_initial_state=true", "model.hidden=[8,5]"])[..], &[&series]];
+    let lstm = [&with(&["model.cell=lstm", "model.hidden=[8,5]"])[..], &[&series]];
     check_network("an ensemble of lstm", "rnn", &[&lstm.concat()[..], &["ensemble=3"]].concat(), &x);
     let means =
         [&with(&["model.hidden=10", "ensemble=2"])[..], &[sequences.as_str(), "data.targets_of=sequences"]].concat();
@@ -200,7 +200,7 @@ fn networks_of_spikes() {
     let few = ["epochs=2", "batch=8", "model.hidden=20", "ensemble=1"];
     for encode in ["current", "rate", "latency", "delta"] {
         let encode_as = format!("data.encode={encode}");
-        check_network(encode, "snn", &[&few[..], &[&labels, &encode_as, "data.encode.substeps=4"]].concat(), &x);
+        check_network(encode, "snn", &[&few[..], &[&labels, &encode_as]].concat(), &x);
     }
     check_network("targets at each step", "snn", &[&few[..], &[&series, "data.encode=current"]].concat(), &x);
 }

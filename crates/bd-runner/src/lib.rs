@@ -32,6 +32,7 @@
 //!
 //! The same from C and C++ is `include/bd_runner.h`, with the shared library of this crate, and from Python the module `bd_runner`.
 
+pub mod c;
 mod encode;
 mod error;
 mod folder;

@@ -38,20 +38,29 @@ pub(crate) struct Forecast {
     pub(crate) horizon: Vec<usize>,
 }
 
-/// [`NvarConfig`] with a list of delays, of which a run that is done has one.
+/// [`NvarConfig`] with perhaps several delays, of which a run that is done has one.
 #[derive(Deserialize)]
 pub(crate) struct Lags {
-    delay: Vec<usize>,
+    delay: Delay,
     stride: usize,
     order: Vec<usize>,
     constant: bool,
 }
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Delay {
+    Chosen(usize),
+    Open(Vec<usize>),
+}
+
 impl Lags {
     pub(crate) fn config(&self) -> Result<NvarConfig> {
-        let [delay] = self.delay[..] else {
-            let delays = &self.delay;
-            return Err(Error::Unsupported(format!("the run has the delays {delays:?}, of which none was chosen")));
+        let delay = match &self.delay {
+            Delay::Chosen(delay) => *delay,
+            Delay::Open(delays) => {
+                return Err(Error::Unsupported(format!("the run has the delays {delays:?}, of which none was chosen")));
+            }
         };
         Ok(NvarConfig { delay, stride: self.stride, order: self.order.clone(), constant: self.constant })
     }

@@ -16,20 +16,28 @@ const COLUMNS: i64 = 1024;
 
 /// Outputs `[time, batch, n_out]` of numbers `[time, batch, n_in]` on the CPU, unless a graph is wanted or there are too many weights.
 pub(super) fn map(linear: &Linear, xs: &Tensor) -> Option<Tensor> {
-    let [weight, bias] = [Some(linear.weight.value()), linear.bias.as_ref().map(Tensor::shallow_clone)];
-    let weight = weight?;
-    // Views, which are in a graph if one is recorded.
-    let in_graph = |of: &Tensor| of.narrow(0, 0, 1).requires_grad();
-    let recorded = [Some(xs), Some(&weight), bias.as_ref()].into_iter().flatten().any(in_graph);
+    let (weight, bias) = (linear.weight.value(), linear.bias.as_ref());
     let on = (xs.kind(), xs.device());
-    if recorded || xs.numel() == 0 || weight.numel() as i64 > MOST || (weight.kind(), weight.device()) != on {
+    if xs.numel() == 0 || weight.numel() as i64 > MOST || (weight.kind(), weight.device()) != on {
+        return None;
+    }
+    if [xs, &weight].into_iter().chain(bias).any(is_recorded) {
         return None;
     }
     match on {
-        (Kind::Float, Device::Cpu) => map_of::<f32>(linear, xs, &weight, bias.as_ref()),
-        (Kind::Double, Device::Cpu) => map_of::<f64>(linear, xs, &weight, bias.as_ref()),
+        (Kind::Float, Device::Cpu) => map_of::<f32>(linear, xs, &weight, bias),
+        (Kind::Double, Device::Cpu) => map_of::<f64>(linear, xs, &weight, bias),
         _ => None,
     }
+}
+
+/// Whether what is calculated with a tensor is in a graph. What requires a gradient says so with gradients off, too, and so do views of it.
+fn is_recorded(tensor: &Tensor) -> bool {
+    if !tensor.requires_grad() {
+        return false;
+    }
+    let first = (0..tensor.dim()).fold(tensor.shallow_clone(), |first, _| first.select(0, 0));
+    (first * 1.0).requires_grad()
 }
 
 fn map_of<F: Element>(linear: &Linear, xs: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Option<Tensor> {
