@@ -36,6 +36,16 @@ pub(crate) struct Preparation {
 pub(crate) struct Carried {
     sent: Sent,
     rng: Rng,
+    /// As it was before the first step.
+    first: Rng,
+}
+
+impl Carried {
+    /// As before the first step.
+    pub(crate) fn reset(&mut self) {
+        self.sent.reset();
+        self.rng.clone_from(&self.first);
+    }
 }
 
 impl Preparation {
@@ -85,7 +95,7 @@ impl Preparation {
     /// Of the sequence of this number. The name of its random numbers is that of the test data, which new data are encoded as.
     pub(crate) fn carried(&self, lane: usize) -> Carried {
         let rng = Rng::new(self.seed, &format!("encode test {lane}"));
-        Carried { sent: Sent::new(self.channels), rng }
+        Carried { sent: Sent::new(self.channels), first: rng.clone(), rng }
     }
 
     /// Inputs of the network, `[substep, place]`, of scaled numbers.
@@ -99,7 +109,7 @@ impl Preparation {
             }
             encoder => {
                 drive.fill(F::default());
-                let Carried { sent, rng } = carried;
+                let Carried { sent, rng, .. } = carried;
                 encoder.spikes(scaled, sent, rng, &mut |substep, channel| {
                     drive[substep * room + channel] = F::of(1.0);
                 });

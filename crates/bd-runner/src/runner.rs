@@ -81,10 +81,15 @@ impl Runner {
     /// The same for `lanes` sequences, each with a state of its own, which share the weights. A step reads a sample of each, one behind the
     /// other.
     pub fn with_lanes(run: impl AsRef<Path>, lanes: usize) -> Result<Self> {
+        // Not generic, or every program would compile all kernels again.
+        Self::with_lanes_of(run.as_ref(), lanes)
+    }
+
+    fn with_lanes_of(run: &Path, lanes: usize) -> Result<Self> {
         if lanes == 0 {
             return Err(Error::Unsupported("a runner has at least 1 lane, and 0 were asked for".into()));
         }
-        let folder = Folder::open(run.as_ref())?;
+        let folder = Folder::open(run)?;
         let settings = Settings::of(&folder)?;
         let dtype = match &settings {
             Settings::Forecast(settings) => settings.dtype,
@@ -226,9 +231,9 @@ impl<F: Real + Into<f64>> Lanes<F> {
         lane.step = 0;
         match (&self.model, &mut lane.state) {
             (Model::Forecast(forecast), LaneState::Forecast(state)) => forecast.reset(state),
-            (Model::Network(network, preparation), LaneState::Network(state, carried)) => {
+            (Model::Network(network, _), LaneState::Network(state, carried)) => {
                 network.reset(state);
-                *carried = preparation.carried(number);
+                carried.reset();
             }
             _ => {}
         }
