@@ -54,8 +54,8 @@ fn sources(folder: PathBuf) -> Vec<PathBuf> {
 }
 
 #[test]
-fn kernels_equations_and_networks_build_without_libtorch() {
-    let lower = ["bd-kernel", "bd-equations", "bd-networks"].map(|name| (name, tree(name)));
+fn kernels_equations_networks_and_runner_build_without_libtorch() {
+    let lower = ["bd-kernel", "bd-equations", "bd-networks", "bd-runner"].map(|name| (name, tree(name)));
     for (name, tree) in &lower {
         assert!(tree.contains("serde"), "the tree of {name} was not found");
     }

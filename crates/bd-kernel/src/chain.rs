@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{AnyKernel, Grads, Input, Kernel, Real, Sizes, Tile, Typed};
+use super::{AnyKernel, Grads, Input, Kernel, Real, SingleStep, Sizes, Tile, Typed};
+
+mod step;
 
 /// Kernels in a row, each fed by the one before. A stretch goes through all of them before the next one begins, so that
 /// what one writes is still in the cache when the next one reads it.
@@ -45,6 +47,23 @@ impl KernelChain {
             (part, sizes)
         };
         Self { parts: parts.into_iter().map(with_sizes).collect() }
+    }
+
+    /// The kernels of a path as one: each merged with what is before it where [it can be](AnyKernel::behind), from the beginning, since what
+    /// is merged can be merged with what comes behind it.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn joined(parts: impl IntoIterator<Item = Arc<dyn AnyKernel>>) -> Arc<dyn AnyKernel> {
+        let mut joined: Vec<Arc<dyn AnyKernel>> = Vec::new();
+        for part in parts {
+            match joined.last_mut().and_then(|last| Some((part.behind(last.as_ref())?, last))) {
+                Some((both, last)) => *last = both,
+                None => joined.push(part),
+            }
+        }
+        if joined.len() == 1 { joined.remove(0) } else { Arc::new(Self::new(joined)) }
     }
 
     fn part<F: Real>(&self, i: usize) -> &dyn Kernel<F>
@@ -181,6 +200,11 @@ where
                 }
             }
         }
+    }
+
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        let steps = (0..self.parts.len()).map(|i| self.part::<F>(i).single_step()).collect::<Option<Vec<_>>>()?;
+        Some(Box::new(step::ChainStep::new(steps)))
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, mut kept: &mut [F], work: &mut [F], grads: Grads<'_, F>) {

@@ -1,5 +1,7 @@
 //! [`GraphKernel`]: the loops of units whose formula is known when the program runs.
 
+mod step;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -7,8 +9,8 @@ use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
 use crate::unit_program::{GNEXT, GY, OVER, SLOPE, units_of_a_row};
 use crate::{
-    AnyKernel, Compile, Cpu, Facts, Formula, Grads, Input, Instructions, Kernel, Loops, Memo, Numbers, Real, Result,
-    Sizes, Tile, UnitProgram, vectorised,
+    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, Memo, Numbers, Real, Result, SingleStep, Sizes, Tile,
+    UnitProgram, flush,
 };
 
 /// `n` equal units, interpreted: see [`Program`].
@@ -46,21 +48,6 @@ impl GraphKernel {
             }
         }
     }
-}
-
-struct Flush<'a, F>(&'a mut [F]);
-
-impl<F: Real> Loops for Flush<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        self.0.iter_mut().for_each(|x| *x = x.flushed());
-    }
-}
-
-/// Sets to 0 what is about to underflow.
-#[inline(never)]
-fn flush<F: Real>(instructions: Instructions, numbers: &mut [F]) {
-    vectorised(instructions, Flush(numbers));
 }
 
 /// The units of a row and their samples.
@@ -202,6 +189,11 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 last.copy_from_slice(&series[tile.len() - tile.lanes..]);
             }
         }
+    }
+
+    /// Of units with one input.
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        Some(Box::new(step::GraphStep::new(self.n, &self.unit, self.held())?))
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], slopes: &mut [F], grads: Grads<'_, F>) {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::{Events, Formula, Instructions, Rows, RowsMut, UnitFormula};
+use crate::{Events, Formula, Instructions, Rows, RowsMut, SingleStep, UnitFormula};
 
 /// Samples that lie side by side are a multiple of this: what vectors of numbers are filled with.
 pub const LANES: usize = 8;
@@ -168,6 +168,11 @@ pub trait Kernel<F>: Debug + Send + Sync {
     /// side, of which there are [`LANES`] at least.
     fn forward_of_one(&self, _one: OneSeries<'_, F>) {
         unreachable!("a kernel was given a single series that it does not take")
+    }
+
+    /// The same for one step of one series at a time, with weights and memory of its own, if the kernel has loops for that.
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        None
     }
 
     /// The adjoint of the stretch whose `kept` `forward` has filled with `keep`; `kept` is not read again.

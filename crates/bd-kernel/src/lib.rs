@@ -18,6 +18,8 @@
 //! | [`Rng`] | random numbers as a function of a seed, a name and a counter |
 //! | [`Cache`] | what compilers have made, on disk |
 //! | [`portable`] | functions that give the same bytes on every machine |
+//! | [`Stretch`] | how a scan is cut up in time |
+//! | [`SingleStep`] | a kernel for one step of one series at a time, without allocation |
 //! | [`Block`], [`Workspaces`] | aligned numbers; memory that a kernel keeps from stretch to stretch |
 //!
 //! `bd-core` drives kernels over batches of tensors, on threads and inside libtorch's graph.
@@ -54,8 +56,10 @@ mod program;
 mod real;
 pub mod rng;
 pub mod setting;
+mod single_step;
 mod sparse;
 mod sparse_weight;
+mod stretch;
 mod stripes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -95,8 +99,10 @@ pub use product_of_one::product_of_one;
 pub use program::Program;
 pub use real::{Numbers, Real};
 pub use rng::Rng;
+pub use single_step::{SingleStep, flush, places, places_of};
 pub use sparse::Sparse;
 pub use sparse_weight::SparseWeight;
+pub use stretch::Stretch;
 pub use stripes::{Striped, stripe, striped_len, transpose_into_stripes};
 pub use transpose::{transpose, transpose_loops};
 pub use unit::{NoSpikes, SurrogateGradient, Unit};

@@ -49,6 +49,15 @@ impl<'a, F> Panels<'a, F, 1> for Packed<'a, F> {
     }
 }
 
+impl<F: Copy> Packed<'_, F> {
+    /// The factor of a term and a row, of so many of both.
+    pub(crate) fn factor(&self, [terms, rows]: [usize; 2], term: usize, row: usize) -> F {
+        let first = row - row % PANEL;
+        let width = PANEL.min(rows - first);
+        self.0[first * terms + term * width + row - first]
+    }
+}
+
 /// Lays out factors in the order in which a [`product`] reads them.
 pub fn pack<F: Real>(terms: usize, rows: usize, factor: impl Fn(usize, usize) -> F) -> Block<F> {
     let mut packed = Vec::with_capacity(terms * rows);

@@ -4,6 +4,7 @@
 // instructions, where iterators or a call of memcpy sometimes stay calls and make the loop around them ten times slower.
 #![allow(clippy::needless_range_loop, clippy::manual_memcpy)]
 
+mod step;
 mod text;
 
 use std::any::Any;
@@ -14,7 +15,7 @@ use super::lanes::{lane, read, read_all, write, write_all};
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
     AnyKernel, Cpu, Formula, FusedPair, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, PlainUnits, Real,
-    Sizes, Tile, vectorised,
+    SingleStep, Sizes, Tile, vectorised,
 };
 
 /// The fused form of `n` equal units.
@@ -313,6 +314,10 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
             (_, 2) => wide!(2 * LANES),
             _ => wide!(LANES),
         }
+    }
+
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        Some(Box::new(step::UnitStep::new(self)))
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], slope: &mut [F], grads: Grads<'_, F>) {

@@ -1,21 +1,10 @@
 //! [`Ends`]: what stands before and behind the features of a model that forecasts.
 
 use bd_core::{ParamPath, Result};
-use serde::{Deserialize, Serialize};
+pub use bd_kernel::models::Target;
 use tch::Tensor;
 
 use crate::standardise::Standardise;
-
-/// What the readout of a forecast is fitted to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// The value to come.
-    #[default]
-    Value,
-    /// Its difference from the present one, which the model then adds.
-    Increment,
-}
 
 /// The scaling of inputs, and what is added to the outputs of the readout.
 #[derive(Debug)]

@@ -82,7 +82,7 @@ pub use continuous_reservoir::{ContinuousReservoir, ContinuousReservoirConfig};
 pub use cuba::{Cuba, CubaLif, CubaState};
 pub use decay::Decay;
 pub use delay::{Delay, OneStep};
-pub use encode::{Encoder, Scaling};
+pub use encode::{Encode, Encoder, Scaling};
 pub use equation_neurons::{EquationNeurons, EquationState};
 pub use esn::{Esn, EsnConfig, EsnState};
 pub use expon::{Expon, ExponConfig};

@@ -15,46 +15,10 @@
 //! Different from BrainPy: the history is a state that is passed around, not a buffer inside the model; order 1 is
 //! allowed and adds nothing, for the linear part is always there.
 
-use bd_core::{Error, Inputs, Result, Shared, System, Tap, state};
-use serde::{Deserialize, Serialize};
+use bd_core::{Inputs, Result, Shared, System, Tap, state};
+use bd_kernel::models::nvar::multisets;
+pub use bd_kernel::models::nvar::{MAX_FEATURES, NvarConfig};
 use tch::{Device, Kind, Tensor};
-
-/// More features than this are refused: a design matrix with so many columns could not be factorised.
-pub const MAX_FEATURES: usize = 20_000;
-
-/// Settings of an [`Nvar`]. The defaults are those of BrainPy's tutorial.
-///
-/// | field | default | range | meaning |
-/// |---|---|---|---|
-/// | `delay` | 4 | from 1 | how many points of the past, the present one included |
-/// | `stride` | 5 | from 1 | steps between these points |
-/// | `order` | `[2]` | from 1 each | orders of the products; 1 or none: linear only |
-/// | `constant` | `false` | | whether the first feature is 1 |
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct NvarConfig {
-    /// Number of points.
-    pub delay: usize,
-    /// Steps between points.
-    pub stride: usize,
-    /// Orders of the products.
-    pub order: Vec<usize>,
-    /// Whether there is a constant feature.
-    pub constant: bool,
-}
-
-impl NvarConfig {
-    /// How many steps back the oldest lag reaches, if that is a number of steps.
-    pub fn reach(&self) -> Option<usize> {
-        self.delay.checked_sub(1)?.checked_mul(self.stride).filter(|&reach| i64::try_from(reach).is_ok())
-    }
-}
-
-impl Default for NvarConfig {
-    fn default() -> Self {
-        Self { delay: 4, stride: 5, order: vec![2], constant: false }
-    }
-}
 
 state! {
     /// What an [`Nvar`] remembers.
@@ -76,29 +40,8 @@ pub struct Nvar {
 impl Nvar {
     /// Features of `n_in` channels.
     pub fn new(n_in: usize, config: &NvarConfig) -> Result<Self> {
-        let NvarConfig { delay, stride, ref order, .. } = *config;
-        if n_in == 0 || delay == 0 || stride == 0 || order.contains(&0) {
-            return Err(Error::Config(format!(
-                "nvar needs n_in, delay, stride and every order to be at least 1, got n_in {n_in}, delay {delay}, \
-                 stride {stride}, order {order:?}"
-            )));
-        }
-        if let Some(twice) = order.iter().enumerate().find(|(i, p)| order[..*i].contains(p)) {
-            return Err(Error::Config(format!("nvar: order {} is there twice, in {order:?}", twice.1)));
-        }
-        let too_far = || Error::Config(format!("nvar cannot look back (delay {delay} - 1) * stride {stride} steps"));
-        config.reach().ok_or_else(too_far)?;
-        let linear = n_in.checked_mul(delay).ok_or_else(too_far)?;
-        let orders: Vec<usize> = order.iter().copied().filter(|&order| order > 1).collect();
-        let count = orders.iter().try_fold(linear, |sum, &order| sum.checked_add(multisets(linear, order)?));
-        if count.is_none_or(|count| count > MAX_FEATURES) {
-            return Err(Error::Config(format!(
-                "nvar with {n_in} channels, delay {delay} and order {order:?} would have {} features, allowed are \
-                 {MAX_FEATURES}; lower the delay or the order",
-                count.map_or("too many".into(), |count| count.to_string())
-            )));
-        }
-        let monomials = orders.iter().map(|&order| tuples(linear, order)).collect();
+        config.check(n_in)?;
+        let monomials = config.orders().map(|order| tuples(n_in * config.delay, order)).collect();
         Ok(Self { n_in, config: config.clone(), monomials })
     }
 
@@ -138,8 +81,7 @@ impl System for Nvar {
     }
 
     fn n_out(&self) -> i64 {
-        let products: usize = self.monomials.iter().map(Vec::len).sum();
-        (usize::from(self.config.constant) + self.n_in * self.config.delay + products) as i64
+        self.config.n_features(self.n_in) as i64
     }
 
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> NvarState {
@@ -208,11 +150,6 @@ fn products(linear: &Tensor, order: usize) -> Tensor {
         block = Tensor::cat(&parts, 0);
     }
     block
-}
-
-/// How many multisets of `size` there are of `n` things: `C(n + size - 1, size)`.
-fn multisets(n: usize, size: usize) -> Option<usize> {
-    (0..size).try_fold(1usize, |count, i| Some(count.checked_mul(n + i)? / (i + 1)))
 }
 
 /// All non-decreasing tuples of `size` indices below `n`, in lexicographic order.

@@ -3,7 +3,7 @@
 use bd_core::{DataTransform, Inputs, Params, Result, Stack, System, catch_torch};
 use tch::{Device, Kind, Tensor};
 
-use crate::encode::{Encoder, Scaling};
+use crate::encode::{Encode as _, Encoder, Scaling};
 use crate::standardise::Standardise;
 use crate::unit_range::UnitRange;
 

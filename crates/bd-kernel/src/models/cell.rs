@@ -7,6 +7,7 @@
 mod kernel;
 mod loops;
 mod one_series;
+mod step;
 
 use std::fmt::Debug;
 

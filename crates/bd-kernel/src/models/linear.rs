@@ -1,13 +1,16 @@
 //! The loops of `y = x W + b`.
 
 use crate::{
-    AnyKernel, Grads, Input, Kernel, Numbers, Real, Rows, RowsMut, Series, Sizes, Start, Tile, Workspaces,
+    AnyKernel, Grads, Input, Kernel, Numbers, Real, Rows, RowsMut, Series, SingleStep, Sizes, Start, Tile, Workspaces,
     add_outer_product, add_totals,
 };
 
 use super::matrix::{Matrix, WeightRows};
+pub use in_order::LinearInOrder;
 
+mod in_order;
 mod narrow;
+mod step;
 mod wide;
 
 /// Outputs from which on rows of the weight are so long that it pays to turn the outputs, so that they lie as the rows do.
@@ -86,6 +89,10 @@ impl<F: Real> Kernel<F> for LinearKernel {
             }
             Input::Events(events) => narrow::gather(self, tile, events, ys),
         }
+    }
+
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        Some(Box::new(step::LinearStep::new(self)))
     }
 
     fn backward(&self, tile: Tile, xs: Input<'_, F>, _: &mut [F], _: &mut [F], grads: Grads<'_, F>) {

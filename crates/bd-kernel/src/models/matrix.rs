@@ -1,6 +1,7 @@
 //! A matrix laid out for products.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::{
     Instructions, Numbers, Packed, Real, Rows, RowsMut, Shape, SparseWeight, Start, Striped, Tile, pack, product,
@@ -8,6 +9,7 @@ use crate::{
 };
 
 use super::fixed::{FixedWeights, SparseNumbers};
+use super::step_weight::StepWeight;
 
 /// Part of a weight, or of its transpose, laid out for products: the same numbers are read at every step.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ enum Layout {
     /// All entries, [packed](pack).
     Packed(Numbers),
     /// Those that are not zero.
-    Sparse(SparseNumbers),
+    Sparse(Arc<SparseNumbers>),
 }
 
 impl Matrix {
@@ -46,9 +48,7 @@ impl Matrix {
     pub(crate) fn fixed<F: Real>(weights: FixedWeights<'_, F>, rows: Range<usize>) -> Self {
         let [n_in, n_out] = [rows.len(), weights.width()];
         let layout = match weights.is_sparse(&rows) {
-            true => {
-                Layout::Sparse(F::stored_sparse(SparseWeight::new([n_in, n_out], || weights.entries(rows.clone()))))
-            }
+            true => Layout::Sparse(stored(SparseWeight::new([n_in, n_out], || weights.entries(rows.clone())))),
             false => Layout::Packed(F::stored(pack(n_in, n_out, |i, o| weights.row(rows.start + i)[o]))),
         };
         Self { n_in, n_out, layout }
@@ -59,10 +59,39 @@ impl Matrix {
         let [n_in, n_out] = [weights.width(), rows.len()];
         let transposed = || weights.entries(rows.clone()).map(|(i, o, value)| (o, i, value));
         let layout = match weights.is_sparse(&rows) {
-            true => Layout::Sparse(F::stored_sparse(SparseWeight::new([n_in, n_out], transposed))),
+            true => Layout::Sparse(stored(SparseWeight::new([n_in, n_out], transposed))),
             false => Layout::Packed(F::stored(pack(n_in, n_out, |o, i| weights.row(rows.start + i)[o]))),
         };
         Self { n_in, n_out, layout }
+    }
+
+    /// Laid out for one sample at a time.
+    pub(crate) fn step_weight<F: Real>(&self) -> StepWeight<F> {
+        self.step_weight_at([self.n_in, self.n_out], |i, o| Some([i, o]))
+    }
+
+    /// The same with entries that stand elsewhere in a weight of other sizes, or nowhere.
+    pub(crate) fn step_weight_at<F: Real>(
+        &self,
+        sizes: [usize; 2],
+        at: impl Fn(usize, usize) -> Option<[usize; 2]>,
+    ) -> StepWeight<F> {
+        match &self.layout {
+            Layout::Packed(packed) => {
+                let packed = Packed(F::numbers(packed));
+                let entry = |[i, o]: [usize; 2]| packed.factor([self.n_in, self.n_out], i, o);
+                StepWeight::new(sizes, |i, o| at(i, o).map_or(F::default(), entry))
+            }
+            Layout::Sparse(_) => unreachable!("a sparse weight is not laid out densely"),
+        }
+    }
+
+    /// Itself if it is sparse.
+    pub(crate) fn sparse(&self) -> Option<Arc<SparseNumbers>> {
+        match &self.layout {
+            Layout::Packed(_) => None,
+            Layout::Sparse(sparse) => Some(Arc::clone(sparse)),
+        }
     }
 
     /// Inputs.
@@ -143,6 +172,10 @@ impl WeightRows {
     pub(crate) fn striped<F: Real>(&self) -> Striped<'_, F> {
         Striped { numbers: F::numbers(&self.striped), rows: self.rows, columns: self.columns }
     }
+}
+
+fn stored<F: Real>(weight: SparseWeight<F>) -> Arc<SparseNumbers> {
+    Arc::new(F::stored_sparse(weight))
 }
 
 fn packed(weight: &Numbers, terms: usize, rows: usize, at: impl Fn(usize, usize) -> usize) -> Numbers {

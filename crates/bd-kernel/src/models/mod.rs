@@ -11,12 +11,14 @@
 //! | [`fixed`] | weights that are never trained, sparse if most are zero |
 //! | [`rnn`], [`gru`], [`lstm`], [`reservoir`] | such units |
 //! | [`recurrent`] | [`RecurrentKernel`](recurrent::RecurrentKernel): any kernel whose outputs come back a step later |
+//! | [`nvar`], [`encode`] | lagged products, and numbers as spikes, of one series a step at a time |
 //! | [`network`] | [`NetworkKernel`](network::NetworkKernel): populations of units that send each other spikes, with delays |
 
 mod blocks;
 pub mod cell;
 pub mod decay;
 pub mod delay;
+pub mod encode;
 pub mod expon;
 pub mod fixed;
 pub mod gru;
@@ -26,10 +28,13 @@ pub mod linear;
 pub mod lstm;
 mod matrix;
 pub mod network;
+pub mod nvar;
 pub mod recurrent;
 pub mod reservoir;
 pub mod rnn;
+mod step_weight;
 pub mod surrogate;
+mod target;
 
 pub use decay::Decay;
 pub use delay::OneStep;
@@ -37,3 +42,4 @@ pub use expon::ExponConfig;
 pub use leaky_integrator::LeakyIntegratorConfig;
 pub use lif::{LifConfig, LifTrained, Reset};
 pub use surrogate::Surrogate;
+pub use target::Target;

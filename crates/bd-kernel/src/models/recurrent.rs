@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Numbers, Real, Rows, RowsMut, Series, Sizes, Sparse, Start,
-    Striped, Tile, Typed, Workspaces, bits_len, striped_len, transpose_into_stripes,
+    AnyKernel, Bits, Block, Grads, Input, Kernel, Lists, Numbers, Real, Rows, RowsMut, Series, SingleStep, Sizes,
+    Sparse, Start, Striped, Tile, Typed, Workspaces, bits_len, striped_len, transpose_into_stripes,
 };
 
 use super::blocks::OfStep;
 use super::matrix::{Matrix, WeightRows};
+use step::RecurrentStep;
+
+mod step;
 
 /// One number in so many may be other than zero for the rows of the weight that are wanted to be gathered. They come from
 /// a farther cache than the operands of a product over everything.
@@ -231,6 +234,11 @@ where
             }
             (workspace.driven, workspace.inner) = (driven, own_work);
         });
+    }
+
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        let inner = self.inner::<F>().single_step()?;
+        Some(Box::new(RecurrentStep::new(inner, self.forward.step_weight())))
     }
 
     fn backward(&self, tile: Tile, _: Input<'_, F>, kept: &mut [F], transposed: &mut [F], grads: Grads<'_, F>) {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use bd_kernel::{Cpu, Loops, Rows, RowsMut, prefer_huge_pages, transpose_loops};
+use bd_kernel::{Cpu, Rows, RowsMut, prefer_huge_pages, transpose_loops};
 use tch::{Device, Tensor};
 
 use crate::fused::Element;
@@ -178,18 +178,6 @@ fn interleave<F: Element, const N: usize>(from: &[F], at: usize, stride: usize, 
     for (l, sample) in samples.iter_mut().enumerate() {
         for k in 0..N {
             sample[k] = own[k][l];
-        }
-    }
-}
-
-/// Sets to zero what is about to underflow, see [`scan_fused`](super::scan_fused).
-pub(super) struct FlushTiny<'a, F>(pub(super) &'a mut [F]);
-
-impl<F: Element> Loops for FlushTiny<'_, F> {
-    #[inline(always)]
-    fn run<C: Cpu>(self) {
-        for x in self.0 {
-            *x = x.flushed();
         }
     }
 }

@@ -9,7 +9,7 @@ mod wide;
 
 use std::sync::Arc;
 
-use bd_kernel::{AnyKernel, Instructions, LANES, Typed};
+use bd_kernel::{AnyKernel, Instructions, LANES, Stretch, Typed};
 use tch::{Device, Kind, Tensor};
 
 use super::gpu::scan_kernels_on;
@@ -36,10 +36,9 @@ pub struct Tuning {
     pub samples: usize,
     /// The same of kernels that [fill vectors](bd_kernel::Kernel::fills_vectors).
     pub vector_samples: usize,
-    /// Bytes of blocks in a stretch: so much stays in the cache of one core.
+    /// Bytes of blocks in a [stretch](Stretch): so much stays in the cache of one core.
     pub bytes: usize,
-    /// Steps in a stretch at least, whatever the bytes: a unit's state stays in registers over them. Layers of
-    /// thousands of neurons are 2.5 times as fast as with single steps.
+    /// Steps in a stretch at least, whatever the bytes.
     pub min_steps: usize,
     /// Bytes that may be kept for the adjoint, of kernels that had better [store it](bd_kernel::Kernel::stores): what
     /// would take more is calculated again, so that memory does not grow with the time.
@@ -67,13 +66,14 @@ impl Tuning {
         let first = |choices: [(usize, usize); 2]| {
             choices.into_iter().find(|(samples, tiles)| samples * tiles <= batch).map_or(LANES, |(samples, _)| samples)
         };
+        let Stretch { bytes, min_steps } = Stretch::default();
         // Numbers in the longest vectors there are.
         let vector = 64 / kind.elt_size_in_bytes();
         Self {
             samples: first([(most, 4), (most / 2, 4)]),
             vector_samples: first([(most, 4), (vector, 2)]),
-            bytes: 384 << 10,
-            min_steps: 8,
+            bytes,
+            min_steps,
             stored_bytes: 512 << 20,
             threads: threads::kernel_threads(),
             instructions: Instructions::best(),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use bd_kernel::{AnyKernel, Block, Instructions, Kernel, LANES, Sizes, Tile, TileEvents, Typed};
+use bd_kernel::{AnyKernel, Block, Instructions, Kernel, LANES, Sizes, Stretch, Tile, TileEvents, Typed};
 use tch::Tensor;
 
 use super::Tuning;
@@ -102,16 +102,12 @@ impl Plan {
         let lanes = samples.next_multiple_of(LANES);
         assert_eq!(widths.iter().sum::<usize>(), sizes.n_state, "a kernel's state is its system's");
         let takes_events = typed.takes_events();
-        // Of an input that is a list nothing is laid out.
-        let n_in = if listed && takes_events { 0 } else { 2 * sizes.n_in };
-        let n_kept = typed.n_kept(LANES).div_ceil(LANES);
-        let bytes_a_step = (n_in + 2 * sizes.n_out + n_kept + sizes.n_work) * lanes * size_of::<F>();
         // The state before each stretch is kept: stretches that grow as the root of the time bound what wide layers
         // keep over long times, to four times that root.
         let least = tuning.min_steps.max(if record { time.isqrt() / 4 } else { 1 });
+        let stretch = Stretch { bytes: tuning.bytes, min_steps: least };
         // What is recorded is read off the state after each step.
-        let stretch =
-            if traced.is_empty() { (tuning.bytes / bytes_a_step.max(1)).max(least).clamp(1, time) } else { 1 };
+        let stretch = if traced.is_empty() { stretch.steps(typed, lanes, listed).clamp(1, time) } else { 1 };
         let (stores, much) = (record && typed.stores(), typed.stores_much());
         let plan = Self {
             kernel,

@@ -4,12 +4,14 @@ use std::ops::Range;
 
 use super::loops::{Adjoint, Forward, MOST, first_input};
 use super::one_series::Workspace;
+use super::step::CellStep;
 use super::{CellUnit, CellWeights};
 use crate::models::blocks::{Layout, read_step};
 use crate::models::fixed::FixedWeights;
 use crate::models::matrix::Matrix;
 use crate::{
-    AnyKernel, Grads, Input, Kernel, Numbers, OneSeries, Real, RowsMut, Sizes, Start, Tile, Workspaces, vectorised,
+    AnyKernel, Grads, Input, Kernel, Numbers, OneSeries, Real, RowsMut, SingleStep, Sizes, Start, Tile, Workspaces,
+    vectorised,
 };
 
 /// All steps of a cell of `n` units.
@@ -197,6 +199,11 @@ impl<F: Real, U: CellUnit> Kernel<F> for CellKernel<U> {
         let forward = &self.phases[0].forward;
         self.workspaces
             .with(|workspace: &mut Workspace<F>| workspace.run(self.unit, forward, F::numbers(&self.bias), one));
+    }
+
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        let weights = self.phases.iter().map(|phase| &phase.forward).collect::<Vec<_>>();
+        Some(Box::new(CellStep::new(self.unit, [self.n_in, self.n], &weights, F::numbers(&self.bias))))
     }
 
     fn backward(&self, tile: Tile, _: Input<'_, F>, work: &mut [F], _: &mut [F], grads: Grads<'_, F>) {

@@ -36,8 +36,9 @@ impl<F: Real> Loops for Gather<'_, F> {
             for event in events.at(t) {
                 let row = &weight[event.channel as usize * kernel.n_out..][..kernel.n_out];
                 let column = t * tile.lanes + event.lane as usize;
+                // As in products of what is dense, to the last bit.
                 for (y, w) in ys.chunks_exact_mut(tile.len()).zip(row) {
-                    y[column] += *w * event.value;
+                    y[column] = C::mul_add(*w, event.value, y[column]);
                 }
             }
         }

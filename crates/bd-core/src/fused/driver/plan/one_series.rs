@@ -1,11 +1,11 @@
 //! The forward pass over series that are so few that each is calculated alone.
 
-use bd_kernel::{AnyKernel, Block, OneSeries, Rows, RowsMut, Typed, vectorised};
+use bd_kernel::{AnyKernel, Block, OneSeries, Rows, RowsMut, Stretch, Typed, flush};
 use tch::Tensor;
 
 use super::{Dense, Plan};
 use crate::fused::Element;
-use crate::fused::driver::memory::{Blocks, FlushTiny, host};
+use crate::fused::driver::memory::{Blocks, host};
 use crate::fused::driver::{Outcome, Room};
 use crate::threads::in_parallel;
 
@@ -13,8 +13,7 @@ use crate::threads::in_parallel;
 /// units takes as long as 3.4 (of density 0.1) to 4.2 (of 0.005) with one series each.
 const FEW: usize = 3;
 
-/// Steps after which tiny numbers of the state are set to zero.
-const STRETCH: usize = 32;
+const STRETCH: usize = Stretch::OF_ONE_SERIES;
 
 impl Plan {
     /// Whether [`forward_of_each`](Self::forward_of_each) is to be used, of numbers and without a graph.
@@ -50,7 +49,7 @@ impl Plan {
                     state: &mut state,
                     ys: RowsMut { numbers: ys, stride: n_out },
                 });
-                vectorised(self.instructions, FlushTiny(&mut state));
+                flush(self.instructions, &mut state);
                 for (t, row) in outputs.chunks_exact(n_out).take(steps).enumerate() {
                     let at = ((from + t) * batch + sample) * n_out;
                     // SAFETY: as above.

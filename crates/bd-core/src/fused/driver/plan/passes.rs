@@ -2,14 +2,14 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use bd_kernel::{AnyKernel, Block, TileEvents, Typed, vectorised};
+use bd_kernel::{AnyKernel, Block, TileEvents, Typed, flush};
 use tch::{Device, Tensor};
 
 use super::{Dense, Kept, KeptTile, Plan};
 use crate::autograd::Gradients;
 use crate::error::Result;
 use crate::fused::Element;
-use crate::fused::driver::memory::{Beyond, Blocks, FlushTiny, Strided, host, uninitialised};
+use crate::fused::driver::memory::{Beyond, Blocks, Strided, host, uninitialised};
 use crate::fused::driver::parts::GradientParts;
 use crate::fused::driver::{Outcome, Room};
 use crate::spikes::Spikes;
@@ -73,7 +73,7 @@ impl Plan {
                 self.gather_input(dense, events.as_ref(), samples, from, tile, workspace);
                 let stored = stored_out.as_ref().map(|stored| self.stored(stored, i, from, tile));
                 self.forward_stretch(events.as_ref(), from, tile, workspace, stored);
-                vectorised(self.instructions, FlushTiny(&mut workspace.state));
+                flush(self.instructions, &mut workspace.state);
                 self.scatter_series(&workspace.ys, &ys_out, samples, from, tile, self.sizes.n_out);
                 for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
                     let at = self.widths[..leaf].iter().sum::<usize>() * self.lanes;
@@ -136,7 +136,7 @@ impl Plan {
                     for (from, tile) in self.stretches(true) {
                         self.gather_input(dense, events, samples, from, tile, workspace);
                         self.forward_stretch(events, from, tile, workspace, Some(self.stored(stored, i, from, tile)));
-                        vectorised(self.instructions, FlushTiny(&mut workspace.state));
+                        flush(self.instructions, &mut workspace.state);
                     }
                 }
                 self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
@@ -162,7 +162,7 @@ impl Plan {
                         Beyond::Zeros,
                     );
                     self.backward_stretch(events, from, tile, workspace, stored, gstate, &mut gparams, wants_gxs);
-                    vectorised(self.instructions, FlushTiny(gstate));
+                    flush(self.instructions, gstate);
                     if let Some(out) = &gxs_out {
                         self.scatter_series(&workspace.gxs, out, samples, from, tile, self.sizes.n_in);
                     }
