@@ -35,7 +35,7 @@ fn jobs() -> Vec<String> {
     for (cell, dtype) in [("rnn", "f32"), ("gru", "f32"), ("lstm", "f64"), ("lstm", "f32"), ("gru", "f64")] {
         for (hidden, batch, steps) in [("64", 64, 400), ("256", 32, 200), ("128,64", 256, 100), ("32", 16, 5000)] {
             jobs.push(format!(
-                "rnn --set model.cell.kind={cell} --dtype {dtype} --hidden {hidden} --batch {batch} --set data.task.steps={steps} \
+                "rnn --cell {cell} --dtype {dtype} --hidden {hidden} --batch {batch} --set data.task.steps={steps} \
                  --set data.test_samples={batch} --updates 2"
             ));
         }
@@ -51,7 +51,7 @@ fn jobs() -> Vec<String> {
             for more in ["", "--set model.recurrent=true", "--truncate 50", "--set accumulate=2"] {
                 let which = if neuron == "lif" { String::new() } else { format!("--set model.neuron={neuron}") };
                 jobs.push(format!(
-                    "snn {which} --hidden {hidden} --batch {batch} --steps {steps} --samples {batch} --dtype {dtype} --updates 2 {more}"
+                    "snn {which} --hidden {hidden} --batch {batch} --steps {steps} --samples {batch} --dtype {dtype} --epochs 2 {more}"
                 ));
             }
         }
@@ -91,11 +91,13 @@ fn memory_stays_flat() {
     }
     for job in [
         "rnn --hidden 8 --batch 4 --set data.task.steps=20",
-        "rnn --hidden 8 --batch 4 --set model.cell.kind=gru --truncate 10 --set data.task.steps=20",
-        "snn --hidden 10 --batch 4 --steps 20 --samples 16",
+        "rnn --hidden 8 --batch 4 --cell gru --truncate 10 --set data.task.steps=20",
+        "snn --hidden 10 --batch 4 --steps 20 --samples 4",
     ] {
         let desk = Desk::new();
-        let peak = |updates: usize| measured(&desk, &format!("{job} --updates {updates} --report-every {updates}")).0;
+        // Of the random samples there is one batch, so that an epoch is an update.
+        let count = if job.starts_with("snn") { "epochs" } else { "updates" };
+        let peak = |updates: usize| measured(&desk, &format!("{job} --{count} {updates} --report-every {updates}")).0;
         let (few, many) = (peak(500), peak(20_000));
         let grown = many.saturating_sub(few);
         println!("{job}: {} MiB after 500 updates, {} after 20,000", few >> 20, many >> 20);

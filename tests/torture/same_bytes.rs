@@ -22,18 +22,18 @@ const AVX2: [(&str, &str); 4] = [
 fn jobs() -> Vec<&'static str> {
     let mut jobs = vec![
         "rnn --updates 4 --hidden 64 --batch 40",
-        "snn --updates 2",
+        "snn --epochs 2",
         "ngrc --set data.system.duration=100",
         "esn --units 150 --set data.system.duration=60",
         "snn --model net.toml --data digits.npz --batch 16 --epochs 1",
     ];
     if is_long() {
         jobs.extend([
-            "rnn --updates 4 --set model.cell.kind=gru --hidden 64,32 --batch 40",
-            "rnn --updates 4 --set model.cell.kind=lstm --hidden 64 --batch 40 --dtype f64",
+            "rnn --updates 4 --cell gru --hidden 64,32 --batch 40",
+            "rnn --updates 4 --cell lstm --hidden 64 --batch 40 --dtype f64",
             "snn --data digits.npz --epochs 1 --batch 16 --ensemble 1",
             "conv --data digits.npz --features 500",
-            "snn --updates 2 --set model.neuron=adex",
+            "snn --epochs 2 --set model.neuron=adex",
         ]);
     }
     jobs

@@ -141,7 +141,13 @@ fn of_samples() -> Vec<Case> {
         _ => Content::Absent,
     };
     vec![
-        ("text.csv", "1,2\n".into(), predict("rnn", &[]), 7, "ends in .npz, .npy, .safetensors, .h5, .hdf5, .nwb or .mat"),
+        (
+            "text.csv",
+            "1,2\n".into(),
+            predict("rnn", &[]),
+            7,
+            "ends in .npz, .npy, .safetensors, .h5, .hdf5, .nwb or .mat",
+        ),
         ("cut.npz", b"PK\x03\x04"[..].to_vec().into(), predict("rnn", &[]), 7, "not an npz file"),
         ("hole.npz", arrays(&[("x", &hole)]), predict("rnn", &[]), 7, "x is NaN at sample 2, step 7, channel 1"),
         (

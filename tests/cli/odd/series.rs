@@ -29,7 +29,13 @@ pub(super) fn texts() -> Vec<Odd> {
         ("folder.csv", Content::Folder, &[], 7, "it is a folder, and not a file"),
         ("-", Content::Absent, &[], 7, "it is standard input, a pipe or a device"),
         // No table.
-        ("series.xls", "a,b\n".into(), &[], 7, "ends in .csv, .tsv, .txt, .dat, .npy, .npz, .safetensors, .h5, .hdf5, .nwb or .mat"),
+        (
+            "series.xls",
+            "a,b\n".into(),
+            &[],
+            7,
+            "ends in .csv, .tsv, .txt, .dat, .npy, .npz, .safetensors, .h5, .hdf5, .nwb or .mat",
+        ),
         ("workbook.csv", zip.into(), &[], 7, "line 1 has a zero byte: it is no text, or UTF-16 without a mark"),
         ("utf16.csv", utf16.into(), &[], 7, "line 1 has a zero byte"),
         ("pointer.csv", pointer.into(), &[], 7, "column version: line 3 is \"size\", which is no number"),

@@ -173,5 +173,5 @@ fn closed_form() {
     refused("the series: expected [time, 3]", || free_runs(&linear, &sha(), ON, &series, 0..40, 1, &units(), &config));
     let series = normal(&[40, 3], F64);
     refused("at least the 50 points", || free_runs(&linear, &sha(), ON, &series, 0..50, 1, &units(), &config));
-    refused("encode.current.substeps is 0", || Encoder::Current { substeps: 0 }.check());
+    refused("encode.current.substeps is 0", || Ok(Encoder::Current { substeps: 0 }.check()?));
 }
