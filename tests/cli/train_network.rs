@@ -7,27 +7,7 @@ use bd_core::npz::load_npz;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::common::{Desk, json_of, metric, refused_by, reports, same_bytes};
-
-/// `examples/ei_digits.toml` with 24 and 6 neurons, and 50 channels.
-fn small_network() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ei_digits.toml");
-    let text = fs::read_to_string(path).unwrap();
-    let small = [
-        ("n = 700", "n = 50"),
-        ("n = 320", "n = 24"),
-        ("n = 80", "n = 6"),
-        ("p = 0.2", "p = 0.5"),
-        ("dt_ms = 1", "dt_ms = 4"),
-        ("0.12*rand()", "1.2*rand()"),
-        ("delay = \"2*ms\"", "delay = \"8*ms\""),
-        ("delay = \"1*ms\"", "delay = \"4*ms\""),
-    ];
-    small.into_iter().fold(text, |text, (from, to)| {
-        assert!(text.contains(from), "{from}");
-        text.replace(from, to)
-    })
-}
+use crate::common::{Desk, json_of, metric, refused_by, reports, same_bytes, small_network};
 
 fn desk() -> Desk {
     let desk = Desk::new();

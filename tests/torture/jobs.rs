@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::{Desk, bd_that_hears_signals, ended};
+use crate::common::{Desk, bd_that_hears_signals, ended, small_network};
 
 /// A job, and how it is made to save often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Job {
             assert_eq!(made.code, 0, "{}", made.stderr);
         }
         if self == Self::Network {
-            fs::write(desk.path("net.toml"), crate::small_network()).unwrap();
+            fs::write(desk.path("net.toml"), small_network()).unwrap();
         }
     }
 

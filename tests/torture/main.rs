@@ -24,23 +24,3 @@ pub(crate) fn is_long() -> bool {
 pub(crate) fn tries(short: usize, long: usize) -> usize {
     if is_long() { long } else { short }
 }
-
-/// `examples/ei_digits.toml` with 24 and 6 neurons, and 50 channels.
-pub(crate) fn small_network() -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ei_digits.toml");
-    let text = std::fs::read_to_string(path).unwrap();
-    let small = [
-        ("n = 700", "n = 50"),
-        ("n = 320", "n = 24"),
-        ("n = 80", "n = 6"),
-        ("p = 0.2", "p = 0.5"),
-        ("dt_ms = 1", "dt_ms = 4"),
-        ("0.12*rand()", "1.2*rand()"),
-        ("delay = \"2*ms\"", "delay = \"8*ms\""),
-        ("delay = \"1*ms\"", "delay = \"4*ms\""),
-    ];
-    small.into_iter().fold(text, |text, (from, to)| {
-        assert!(text.contains(from), "{from}");
-        text.replace(from, to)
-    })
-}
