@@ -108,7 +108,7 @@ fn main() {
     }
     let wave = |t: usize, i: usize| (0.3 * (t + 7 * i) as f32).sin();
     // 5 % of the channels at each step.
-    let spikes = |t: usize, i: usize| f32::from(u8::from((t * 31 + i * 17) % 20 == 0));
+    let spikes = |t: usize, i: usize| f32::from(u8::from((t * 31 + i * 17).is_multiple_of(20)));
     let none = json!({"name": "none"});
     let all = vec![
         report(&options, "empty loop", |i| {

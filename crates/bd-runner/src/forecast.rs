@@ -205,7 +205,7 @@ impl<F: Real + Into<f64>> Forecast<F> {
             Target::Increment => {
                 self.y.copy_from_slice(y);
                 for horizon in self.y[..n_out].chunks_exact_mut(channels) {
-                    horizon.iter_mut().zip(x).for_each(|(y, x)| *y = *y + *x);
+                    horizon.iter_mut().zip(x).for_each(|(y, x)| *y += *x);
                 }
                 &self.y
             }

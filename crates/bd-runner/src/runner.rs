@@ -52,7 +52,7 @@ struct Lanes<F: Real> {
 
 #[derive(Debug)]
 enum Model<F: Real> {
-    Forecast(Forecast<F>),
+    Forecast(Box<Forecast<F>>),
     Network(Network<F>, Preparation),
 }
 
@@ -181,7 +181,7 @@ where
             Settings::Forecast(settings) => {
                 let forecast = Forecast::new(settings, weights)?;
                 let n_out = forecast.channels() * settings.horizon.len();
-                (Model::Forecast(forecast), n_out, None)
+                (Model::Forecast(Box::new(forecast)), n_out, None)
             }
             Settings::Network(settings) => {
                 let network = Network::new(settings, weights)?;
