@@ -84,6 +84,10 @@ fn updates_take_what_was_predicted() {
     let (params, net) = spiking(10, 10, 2, false);
     Bptt::new(&net, &params, LABELS, &OptimConfig::default(), Shared::new(0.1)).unwrap().update(&small).unwrap();
 
+    let small = currents([8, 16, 512]);
+    let (params, net) = spiking(512, 300, 2, false);
+    Bptt::new(&net, &params, LABELS, &OptimConfig::default(), Shared::new(0.1)).unwrap().update(&small).unwrap();
+
     let padded = numbers([256, 8000, 10]).inputs().clone();
     let labels = Tensor::zeros([256], (Kind::Int64, Device::Cpu));
     let padded =

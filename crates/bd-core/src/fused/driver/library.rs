@@ -18,7 +18,7 @@ const WORTH: usize = 8;
 /// Into how many blocks, downwards and across, a product may be divided.
 const BLOCKS: [[i64; 2]; 3] = [[4, 1], [2, 2], [1, 4]];
 /// Rows and columns of a block at least.
-const LEAST_SIDE: i64 = 64;
+const LEAST_SIDE: u64 = 64;
 /// Rows of an input that are looked at to find out.
 const LOOKED_AT: usize = 64;
 
@@ -72,6 +72,28 @@ fn is_almost_zero<F: Element>(xs: &[F], n_in: usize) -> bool {
     found * WORTH < looked_at * n_in
 }
 
+/// Rows and columns of a block of a product. Each block copies what it multiplies: they are few, and as square as can be.
+fn block_of(rows: i64, columns: i64) -> [i64; 2] {
+    let cost = |&[down, across]: &[i64; 2]| across * rows + down * columns;
+    let [down, across] = BLOCKS.into_iter().min_by_key(cost).unwrap_or([1, 1]);
+    // Whole lines of a cache, and no slivers.
+    let side = |size: i64, count: i64| {
+        let least = (size.unsigned_abs().div_ceil(count.unsigned_abs())).max(LEAST_SIDE);
+        least.next_multiple_of(16) as i64
+    };
+    [side(rows, down), side(columns, across)]
+}
+
+/// Numbers that the library copies at most of what it multiplies, to lie in its own order, where so many threads each have a block of a
+/// product of so many rows, terms of a sum and columns. An estimate: as much as there is.
+pub(super) fn copied([rows, terms, columns]: [i64; 3], on_threads: usize) -> usize {
+    let [high, wide] = block_of(rows, columns);
+    let blocks =
+        [rows.unsigned_abs().div_ceil(high.unsigned_abs()), columns.unsigned_abs().div_ceil(wide.unsigned_abs())];
+    let at_once = on_threads.min((blocks[0] * blocks[1]) as usize);
+    ((high.min(rows) + wide.min(columns)) * terms) as usize * at_once
+}
+
 /// `out = start + a b`, of matrices outside of any graph.
 #[derive(Debug)]
 pub(super) struct Product {
@@ -93,16 +115,10 @@ pub(super) enum Start {
 
 impl Product {
     /// Blocks of the result, each of which is a product of its own: a function of its shape alone, so that the number of threads changes
-    /// no byte. Each copies what it multiplies: they are few, and as square as can be.
+    /// no byte.
     fn blocks(self) -> Vec<Self> {
         let [rows, columns] = [0, 1].map(|dim| self.out.size()[dim]);
-        let cost = |&[down, across]: &[i64; 2]| across * rows + down * columns;
-        let [down, across] = BLOCKS.into_iter().min_by_key(cost).unwrap_or([1, 1]);
-        // Whole lines of a cache, and no slivers.
-        let side = |size: i64, count: i64| {
-            ((size + count - 1) / count).max(LEAST_SIDE).unsigned_abs().next_multiple_of(16) as i64
-        };
-        let (high, wide) = (side(rows, down), side(columns, across));
+        let [high, wide] = block_of(rows, columns);
         let mut blocks = Vec::new();
         for row in (0..rows).step_by(high as usize) {
             let count = high.min(rows - row);

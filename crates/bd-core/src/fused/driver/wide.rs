@@ -5,7 +5,7 @@ use bd_kernel::{AnyKernel, Typed};
 use tch::{Device, Tensor};
 
 use super::bytes::{COPIES, ScanBytes, ScanOf};
-use super::library::{Product, Start, multiply, ones};
+use super::library::{Product, Start, copied, multiply, ones};
 use super::memory::uninitialised;
 use super::plan::{Dense, Kept, NEAR_BYTES, Plan};
 use super::{Outcome, Room, Tuning};
@@ -275,11 +275,18 @@ impl Wide {
             (Some(_), true, false) => 2,
             _ => 1,
         };
+        let rows = self.piece * self.batch;
+        let products = [Some([rows, n_in, n]), scan.record.then_some([n_in, rows, n])];
+        let for_input = (scan.record && scan.wants_input_gradient).then_some([rows, n, n_in]);
+        let copied =
+            products.into_iter().chain([for_input]).flatten().map(|shape| copied(shape, self.on_threads)).max();
         let map = n_in * n + self.map.bias.as_ref().map_or(0, |_| n);
         ScanBytes {
             input_gradient_bytes: if scan.record && scan.wants_input_gradient { size(self.time, n_in) } else { 0 },
             stored_bytes: behind.stored_bytes + if self.stores { size(self.time, n) } else { 0 },
-            workspaces_bytes: behind.workspaces_bytes + pieces * size(self.piece, n),
+            workspaces_bytes: behind.workspaces_bytes
+                + pieces * size(self.piece, n)
+                + copied.unwrap_or(0) * size_of::<F>(),
             parameter_gradients_bytes: behind.parameter_gradients_bytes + if_recorded(map as usize * size_of::<F>()),
             ..behind
         }
