@@ -113,7 +113,11 @@ impl Watch {
 pub(crate) fn end_first_process() -> Result<()> {
     if std::process::id() == 1 {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be watched")?;
-        thread::spawn(move || signals.forever().for_each(|signal| signal_hook::low_level::exit(128 + signal)));
+        thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                signal_hook::low_level::exit(128 + signal);
+            }
+        });
     }
     Ok(())
 }
