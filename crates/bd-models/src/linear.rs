@@ -112,7 +112,7 @@ impl System for Linear {
         (self.apply(x), ())
     }
 
-    /// Numbers by one product over all steps, without a graph [in order](in_order); a list of spikes by the kernel.
+    /// Numbers by one product over all steps, without a graph in the order of the inputs; a list of spikes by the kernel.
     fn scan(&self, sha: &Shared, inputs: &Inputs, s: (), tap: &mut Tap) -> (Tensor, ()) {
         let xs = match inputs {
             Inputs::Dense(xs) => xs,
