@@ -113,6 +113,10 @@ pub enum Error {
     #[error("the GPU: {0}")]
     Gpu(String),
 
+    /// Of the processes that train one model together, another one is gone, never came, or does something else.
+    #[error("another process of this training: {0}")]
+    ProcessGroup(String),
+
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(String),

@@ -15,6 +15,7 @@
 //! | [`optim`] | [`Optimizer`]: SGD, Adam and others, with a state that can be saved |
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
 //! | [`task`] | [`Task`]: what rate networks are trained on, drawn batch by batch |
+//! | [`process_group`] | [`ProcessGroup`]: several processes that train one model together |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`lyapunov`] | [`LyapunovSpectrum`]: of a known system, and of any model that runs on its own outputs |
@@ -45,10 +46,12 @@ pub mod metrics;
 pub mod online;
 pub mod optim;
 pub mod predict;
+pub mod process_group;
 pub mod ridge;
 pub mod schedule;
 pub mod task;
 pub mod trainer;
+mod tree;
 
 pub use activity::{Activity, activity};
 pub use baseline::{Baseline, Baselines, Score};
@@ -64,6 +67,7 @@ pub use memory_capacity::{MemoryCapacity, MemoryProtocol, memory_capacity};
 pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
 pub use predict::{free_run, predict};
+pub use process_group::ProcessGroup;
 pub use ridge::{
     ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeFolds, RidgeReport, RidgeSolution, RidgeSpectrum, Solver,
 };

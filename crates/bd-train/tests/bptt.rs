@@ -328,7 +328,7 @@ fn a_resumed_training_is_an_unbroken_one() {
         let mut losses = Vec::new();
         for step in 0..6 {
             if break_at == Some(step) {
-                let checkpoint = bptt.checkpoint();
+                let checkpoint = bptt.checkpoint().unwrap();
                 params
                     .load(&params.named().into_iter().map(|(name, t)| (name, t.zeros_like())).collect::<Vec<_>>())
                     .unwrap();

@@ -108,7 +108,7 @@ fn train(own: bool, from: Option<&Checkpoint>, epochs: std::ops::Range<usize>) -
         data.batches(3, Some(&mut rng)).collect::<Vec<_>>()
     };
     bptt.fit(epochs.len(), batches, |_, _| Ok(ControlFlow::Continue(()))).unwrap();
-    bptt.checkpoint()
+    bptt.checkpoint().unwrap()
 }
 
 #[test]

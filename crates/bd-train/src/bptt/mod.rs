@@ -6,6 +6,7 @@ mod on_device;
 mod penalty;
 mod pending;
 mod position;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -20,7 +21,6 @@ use bd_core::gpu::Gpu;
 use bd_core::{
     Checkpoint, Error, Inputs, Params, Phase, Result, Shared, System, Tap, catch_torch, match_named, setting,
 };
-use serde_json::json;
 use tch::{Device, Tensor};
 
 pub use self::bytes::{BatchOf, UpdateBytes};
@@ -32,6 +32,7 @@ use crate::data::{Examples, Origin};
 use crate::layout::batch_first;
 use crate::loss::Objective;
 use crate::optim::{OptimConfig, Optimizer};
+use crate::process_group::ProcessGroup;
 
 /// What one update found.
 #[derive(Debug)]
@@ -42,8 +43,8 @@ pub struct Update {
     pub loss: f64,
     /// Euclidean norm of the gradient over all parameters, before clipping.
     pub gradient_norm: f64,
-    /// Outputs of the model before it, `[batch, time, n_out]`, outside the graph: of the last batch of several, of the piece of a
-    /// sequence.
+    /// Outputs of the model before it, `[batch, time, n_out]`, outside the graph: of the last batch of several that this process had,
+    /// of the piece of a sequence.
     pub outputs: Tensor,
 }
 
@@ -55,6 +56,7 @@ pub struct Update {
 /// | [`penalty`](Self::penalty) | large parameters are added to the loss |
 /// | [`accumulate`](Self::accumulate) | several batches make one update |
 /// | [`truncate`](Self::truncate) | sequences are cut in pieces, each of which makes an update |
+/// | [`processes`](Self::processes) | the batches of an update are shared out among processes |
 ///
 /// The initial state is inside what is differentiated: one that is made of parameters is trained with them.
 ///
@@ -97,6 +99,8 @@ pub struct Bptt<'a, S: System, O> {
     checked: RefCell<Vec<Weak<Mutex<Origin>>>>,
     /// How far the batches of the present update have come, where sequences are cut in pieces.
     position: Position<S::State>,
+    /// Those that compute the gradients of the other batches of an update.
+    group: Option<&'a dyn ProcessGroup>,
 }
 
 impl<S: System, O> fmt::Debug for Bptt<'_, S, O> {
@@ -151,6 +155,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
             pending,
             checked,
             position: Position::Beginning,
+            group: None,
         })
     }
 
@@ -327,23 +332,6 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     /// Copies of all parameters, trainable and fixed, by name: those of the best step so far, which [`Params::load`] brings back.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         self.params.named().into_iter().map(|(name, tensor)| (name, tensor.detach().copy())).collect()
-    }
-
-    /// Parameters, optimiser and, within sequences that are cut in pieces, the states that are handed on: everything that
-    /// updates need to go on. It waits for a device; an update that was refused there is not in it, and the next look tells of it.
-    pub fn checkpoint(&self) -> Checkpoint {
-        if let Err(error) = catch_torch(|| self.settle()) {
-            self.pending.borrow_mut().failure = Some(error);
-        }
-        // Copies, all of it: training that goes on must not change them.
-        let (from, state) = self.position.saved();
-        Checkpoint {
-            model: self.parameters(),
-            optim: self.optimizer.state(),
-            state,
-            meta: json!({"step": self.optimizer.step(), "from": from}),
-            ..Checkpoint::default()
-        }
     }
 
     /// Goes on from a [`checkpoint`](Self::checkpoint): the same updates follow as without the break, if the same batches do.

@@ -138,7 +138,7 @@ impl Course {
         let (params, model) = Small::new(self.kind);
         let mut bptt = self.bptt(&model, &params, loss, way);
         let losses = bptt.fit(self.epochs, |_| examples.batches(2, None), |_, _| Ok(ControlFlow::Continue(())));
-        let Checkpoint { model, optim, .. } = bptt.checkpoint();
+        let Checkpoint { model, optim, .. } = bptt.checkpoint().unwrap();
         let losses = losses.map_err(|error| error.to_string());
         Left { losses, params: model, optim, step: bptt.optimizer().step(), looks: bptt.looks() }
     }
@@ -342,7 +342,7 @@ fn a_checkpoint_holds_what_was_good_by(way: Way) {
         |_| whole.batches(2, None),
         |bptt, step| {
             if step == 9 {
-                saved = Some(bptt.checkpoint());
+                saved = Some(bptt.checkpoint().unwrap());
             }
             Ok(ControlFlow::Continue(()))
         },

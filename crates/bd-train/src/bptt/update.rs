@@ -13,15 +13,27 @@ use super::position::Position;
 use super::{Bptt, scan};
 use crate::data::Examples;
 use crate::loss::Objective;
+use crate::tree::TreeSum;
 
 /// What one of the batches of an update gives to it.
-struct Part<'a, State> {
+pub(super) struct Part<'a, State> {
     /// Its number.
-    which: usize,
-    examples: Examples,
-    weight: f64,
+    pub(super) which: usize,
+    pub(super) examples: Examples,
+    /// How many things its loss is a mean over; 0 where all its sequences have ended.
+    pub(super) weight: f64,
     /// Where the piece before it ended, if there was one.
-    state: &'a mut Option<State>,
+    pub(super) state: &'a mut Option<State>,
+}
+
+/// What a process finds in its share of an update's parts.
+struct Found {
+    /// One for each part of the share; zero where there is nothing.
+    losses: Vec<f64>,
+    /// The loss of all parts on a device, where nothing waits for it.
+    unseen: Option<Tensor>,
+    gradients: TreeSum,
+    outputs: Option<Tensor>,
 }
 
 impl<S: System, O: Objective> Bptt<'_, S, O> {
@@ -44,27 +56,22 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             if self.pending.get_mut().is_full() || self.pending.get_mut().failure.is_some() {
                 self.wait()?;
             }
-            let mut parts = Vec::new();
+            let mut parts = Vec::with_capacity(batches.len());
             for ((which, batch), state) in batches.iter().enumerate().zip(&mut states) {
                 let len = piece.min(steps(batch).saturating_sub(from));
-                let examples = match len {
-                    0 => continue,
-                    len if len == steps(batch) => batch.clone(),
-                    len => batch.steps(from, len)?,
-                };
+                let examples = if len == 0 || len == steps(batch) { batch.clone() } else { batch.steps(from, len)? };
                 // Where all sequences have ended, nothing is left of the batch.
-                let weight = self.weight(&examples);
-                if weight > 0.0 {
-                    parts.push(Part { which, examples, weight, state });
-                }
+                let weight = if len == 0 { 0.0 } else { self.weight(&examples) };
+                parts.push(Part { which, examples, weight, state });
             }
-            if parts.is_empty() {
+            let present = parts.iter().filter(|part| part.weight > 0.0).count();
+            if present == 0 {
                 self.position = Position::Beginning;
                 break;
             }
             // One part is the whole of the mean, whatever it counts.
-            if parts.len() > 1 {
-                for part in &mut parts {
+            if present > 1 {
+                for part in parts.iter_mut().filter(|part| part.weight > 0.0) {
                     part.weight = self.counted_weight(&part.examples).max(f64::MIN_POSITIVE);
                 }
             }
@@ -100,40 +107,67 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
         ))
     }
 
-    /// One update of some parts that begin at step `from`; their last states are kept if there is more to come. Its number.
-    fn update_of(&mut self, parts: Vec<Part<'_, S::State>>, from: usize, more: bool) -> Result<u64> {
+    /// One update of all parts, which begin at step `from`; their last states are kept if there is more to come. Its number.
+    fn update_of(&mut self, mut parts: Vec<Part<'_, S::State>>, from: usize, more: bool) -> Result<u64> {
         self.pending.get_mut().outputs = None;
         let step = self.optimizer.step() + 1;
-        let weights: f64 = parts.iter().map(|part| part.weight).sum();
-        let several = parts.len() > 1;
-        let (mut loss, mut unseen, mut sum, mut last) = (0.0, None, Vec::new(), None);
-        for Part { which, examples, weight, state } in parts {
-            let begin = state.take().unwrap_or_else(|| self.start(&examples));
-            let mut tap = Tap::new(self.objective.records());
-            let (outputs, end) = scan(self.system, &self.sha_of(step, which, from), examples.inputs(), begin, &mut tap);
-            let mut own = self.judge(&outputs, &examples, tap)?;
-            if several {
-                own *= weight / weights;
-            }
-            let gradients = self.backward(&own)?;
-            if self.unwaited {
-                let own = on_device::of_finite_inputs(&own, examples.inputs());
-                unseen = Some(on_device::add(unseen, &own));
-            } else {
-                loss += own.double_value(&[]);
-                finite_loss(loss, || format!("at update {step}"))?;
-            }
-            sum = if sum.is_empty() { gradients } else { sum.iter().zip(&gradients).map(|(a, b)| a + b).collect() };
-            *state = more.then(|| end.detach());
-            last = Some(outputs.detach());
+        let weights: Vec<f64> = parts.iter().map(|part| part.weight).collect();
+        let found = self.of_parts(&mut parts[self.share(weights.len())], &weights, (step, from, more))?;
+        if more {
+            self.hold_places(&mut parts);
         }
+        drop(parts);
+        let Found { losses, unseen, gradients, outputs } = found;
         match unseen {
-            Some(loss) => self.apply_unseen(step, &loss, &sum)?,
-            None => self.apply(step, loss, sum)?,
+            Some(loss) => self.apply_unseen(step, &loss, &gradients.finish().unwrap_or_default())?,
+            None => {
+                let (loss, gradients) = self.of_all(&losses, gradients.finish(), &weights, step)?;
+                self.apply(step, loss, gradients)?;
+            }
         }
         tch::no_grad(|| self.system.after_update(step));
-        self.pending.get_mut().outputs = last;
+        // A process that had no batch has no outputs, and still an update.
+        self.pending.get_mut().outputs = Some(outputs.unwrap_or_else(|| Tensor::zeros([0, 0, 0], self.params.on())));
         Ok(step)
+    }
+
+    /// Losses and gradients of the parts of this process; `weights` are those of all parts.
+    fn of_parts(
+        &mut self,
+        parts: &mut [Part<'_, S::State>],
+        weights: &[f64],
+        (step, from, more): (u64, usize, bool),
+    ) -> Result<Found> {
+        let all: f64 = weights.iter().sum();
+        let several = weights.iter().filter(|weight| **weight > 0.0).count() > 1;
+        let mut found = Found { losses: Vec::new(), unseen: None, gradients: TreeSum::default(), outputs: None };
+        for Part { which, examples, weight, state } in parts {
+            if *weight == 0.0 {
+                found.losses.push(0.0);
+                found.gradients.push(None);
+                continue;
+            }
+            let begin = state.take().unwrap_or_else(|| self.start(examples));
+            let mut tap = Tap::new(self.objective.records());
+            let (outputs, end) = scan(self.system, &self.sha_of(step, *which, from), examples.inputs(), begin, &mut tap);
+            let mut own = self.judge(&outputs, examples, tap)?;
+            if several {
+                own *= *weight / all;
+            }
+            found.gradients.push(Some(self.backward(&own)?));
+            if self.unwaited {
+                let own = on_device::of_finite_inputs(&own, examples.inputs());
+                found.unseen = Some(on_device::add(found.unseen, &own));
+            } else {
+                found.losses.push(own.double_value(&[]));
+                if self.group.is_none() {
+                    finite_loss(sum_of(&found.losses), || format!("at update {step}"))?;
+                }
+            }
+            **state = more.then(|| end.detach());
+            found.outputs = Some(outputs.detach());
+        }
+        Ok(found)
     }
 
     /// Makes update `step` from the loss and its gradients, on the host.
@@ -206,6 +240,11 @@ fn recording<T>(f: impl FnOnce() -> T) -> T {
 /// The loss with the penalty.
 pub(super) fn check_total(loss: f64, gradients: &Gradients, step: u64) -> Result<f64> {
     finite_loss(loss + gradients.penalty, || format!("at update {step}, with the penalty"))
+}
+
+/// From the first to the last.
+pub(super) fn sum_of(losses: &[f64]) -> f64 {
+    losses.iter().fold(0.0, |sum, loss| sum + loss)
 }
 
 pub(super) fn finite_loss(loss: f64, at: impl FnOnce() -> String) -> Result<f64> {

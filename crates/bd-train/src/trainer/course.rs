@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bd_core::{Result, System};
 
+use super::agreement::Wishes;
 use super::checkpoints::Checkpoints;
 use super::clock::Clock;
 use super::observer::{Observer, Report, Seen};
@@ -16,6 +17,7 @@ use crate::bptt::Bptt;
 use crate::data::Examples;
 use crate::early_stopping::{EarlyStopping, Verdict, Watch};
 use crate::loss::Objective;
+use crate::process_group::ProcessGroup;
 
 /// A training under way.
 pub(super) struct Course<'t, 'a> {
@@ -24,6 +26,7 @@ pub(super) struct Course<'t, 'a> {
     pub(super) checkpoints: Option<&'t Checkpoints>,
     pub(super) control: &'t Control,
     pub(super) observers: &'t mut [&'a mut dyn Observer],
+    pub(super) group: Option<&'a dyn ProcessGroup>,
     pub(super) progress: Progress,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct Progress {
     watch: Option<Watch>,
     best: Option<Best>,
     last_saved: Instant,
+    /// Whether the time was over at the last update, for one of the processes.
+    is_over: bool,
     end: Option<End>,
     /// How the checkpoint that it went on from says that it had ended.
     known_end: Option<End>,
@@ -56,6 +61,7 @@ impl Progress {
             watch: config.early_stopping.map(EarlyStopping::watch),
             best: None,
             last_saved: Instant::now(),
+            is_over: false,
             end: None,
             known_end: None,
         }
@@ -72,6 +78,7 @@ impl Progress {
             watch: saved.watch,
             best: saved.best,
             last_saved: Instant::now(),
+            is_over: false,
             // Patience that has run out stays so; more epochs may follow an end that is none.
             end: saved.end.filter(|end| *end == End::Patience),
             known_end: saved.end,
@@ -110,7 +117,7 @@ impl Course<'_, '_> {
                     return Ok(End::Stopped);
                 }
                 self.progress.place = Place { epoch, batches: done + group.len() };
-                if self.control.is_over() {
+                if self.progress.is_over {
                     self.after_epoch(bptt)?;
                     bptt.wait()?;
                     return Ok(End::Time);
@@ -158,10 +165,10 @@ impl Course<'_, '_> {
         let epoch = self.progress.place.epoch;
         let seen = Seen { step, epoch, wall_s, known: bptt.last_loss(), report: report.as_ref() };
         self.observers.iter_mut().try_for_each(|observer| observer.on_update(&seen))?;
-        let stopped = self.control.is_stopped();
-        let is_due = |checkpoints: &Checkpoints| checkpoints.is_due(step, self.progress.last_saved);
-        // In this order, so that a request is taken even where a checkpoint is due anyway.
-        if self.control.take_save() || stopped || self.checkpoints.is_some_and(is_due) {
+        let is_due = self.checkpoints.is_some_and(|checkpoints| checkpoints.is_due(step, self.progress.last_saved));
+        let wishes = Wishes::of(self.control, is_due).of_all(self.group)?;
+        self.progress.is_over = wishes.over;
+        if wishes.save || wishes.stop {
             bptt.wait()?;
             self.progress.clock.settle();
             self.save(bptt, step)?;
@@ -169,7 +176,7 @@ impl Course<'_, '_> {
         if bptt.unseen() == 0 {
             self.progress.clock.restart();
         }
-        Ok(if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(if wishes.stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Judges an epoch by the validation part.
@@ -210,7 +217,10 @@ impl Course<'_, '_> {
 
     /// Saves, in the place of a checkpoint of the same step if that is to be replaced.
     fn save_as<S: System, O: Objective>(&mut self, bptt: &Bptt<'_, S, O>, step: u64, replaces: bool) -> Result<()> {
-        let Some(checkpoints) = self.checkpoints else { return Ok(()) };
+        let Some(checkpoints) = self.checkpoints else {
+            // The states that another process writes are collected from all.
+            return self.group.map_or(Ok(()), |_| bptt.checkpoint().map(drop));
+        };
         // First the observers: what they have written is on the disk before a checkpoint speaks of it.
         let observers = self.observers.iter_mut().map(|observer| observer.save()).collect::<Result<Vec<_>>>()?;
         let progress = &self.progress;
@@ -227,7 +237,7 @@ impl Course<'_, '_> {
             wall_s: progress.clock.wall_s(),
             drawing_s: progress.clock.drawn_s(),
         };
-        let mut checkpoint = bptt.checkpoint();
+        let mut checkpoint = bptt.checkpoint()?;
         saved.write(&mut checkpoint)?;
         let path =
             if replaces { checkpoints.rewrite(step, &checkpoint) } else { checkpoints.write(step, &checkpoint) }?;

@@ -1,5 +1,6 @@
 //! [`Trainer`]: a training from its first update to its last, with validation, the best parameters, checkpoints and going on.
 
+mod agreement;
 mod checkpoints;
 mod clock;
 mod config;
@@ -28,6 +29,7 @@ pub use self::trained::{Best, End, ReportPoint, Trained};
 use crate::bptt::Bptt;
 use crate::data::Examples;
 use crate::loss::Objective;
+use crate::process_group::ProcessGroup;
 
 /// Trains a model by [`Bptt`] from the first update to the last.
 ///
@@ -37,6 +39,7 @@ use crate::loss::Objective;
 /// | [`checkpoints`](Self::checkpoints) | folders from which the training can go on |
 /// | [`resume`](Self::resume) | going on from one, bit for bit |
 /// | [`control`](Self::control) | a handle that stops it, or has it save |
+/// | [`processes`](Self::processes) | the batches of an update are shared out among processes |
 /// | [`observe`](Self::observe) | reports, progress, anything that looks on |
 ///
 /// ```no_run
@@ -66,6 +69,7 @@ pub struct Trainer<'a, S: System, O> {
     control: Control,
     observers: Vec<&'a mut dyn Observer>,
     resumed: Option<Saved>,
+    group: Option<&'a dyn ProcessGroup>,
 }
 
 impl<S: System, O> fmt::Debug for Trainer<'_, S, O> {
@@ -96,6 +100,7 @@ impl<'a, S: System, O: Objective> Trainer<'a, S, O> {
             control: Control::default(),
             observers: Vec::new(),
             resumed: None,
+            group: None,
         })
     }
 
@@ -115,6 +120,17 @@ impl<'a, S: System, O: Objective> Trainer<'a, S, O> {
     pub fn control(mut self, control: Control) -> Self {
         self.control = control;
         self
+    }
+
+    /// Shares the batches of each update out among the processes of a group, of which this is one: see
+    /// [`Bptt::processes`]. All processes get one configuration, one source and one validation part, stop after the same update, and
+    /// come to the same parameters. Only the first one is given [checkpoints](Self::checkpoints); all go on from the same one.
+    ///
+    /// Fails if `accumulate` is not the number of processes times a power of two.
+    pub fn processes(mut self, group: &'a dyn ProcessGroup) -> Result<Self> {
+        self.bptt = self.bptt.processes(group)?;
+        self.group = Some(group);
+        Ok(self)
     }
 
     /// Lets an observer look on. Those that are saved are told apart by their order.
@@ -170,6 +186,7 @@ impl<'a, S: System, O: Objective> Trainer<'a, S, O> {
             ));
         }
         let updates = source.updates(epochs, batch, accumulate, truncate);
+        self.check_alike(updates)?;
         let progress = match self.resumed.take() {
             Some(saved) => Progress::resume(updates, saved),
             None => Progress::begin(updates, &self.config),
@@ -180,6 +197,7 @@ impl<'a, S: System, O: Objective> Trainer<'a, S, O> {
             checkpoints: self.checkpoints.as_ref(),
             control: &self.control,
             observers: &mut self.observers,
+            group: self.group,
             progress,
         };
         let bptt = &mut self.bptt;

@@ -10,6 +10,7 @@ use super::*;
 use crate::{EarlyStopping, Loss, OptimConfig};
 
 mod dale;
+mod processes;
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 const SAMPLES: i64 = 11;
@@ -104,17 +105,34 @@ fn train(case: &Case, folder: &Path, stop_after: Option<u64>) -> Came {
 }
 
 fn train_saving(case: &Case, folder: &Path, stop_after: Option<u64>, cadence: Cadence) -> Came {
+    train_among(case, folder, stop_after, cadence, None)
+}
+
+/// As one of several processes, of which the first one saves and the last one is stopped.
+fn train_among(
+    case: &Case,
+    folder: &Path,
+    stop_after: Option<u64>,
+    cadence: Cadence,
+    group: Option<&dyn ProcessGroup>,
+) -> Came {
     let (params, net) = network(case.dale);
     let (train, held) = (examples("train", case.padded), examples("held", case.padded));
     let draw = |number: u64| Ok(examples(&format!("batch {number}"), case.padded));
     let control = Control::default();
     let control = if case.over { control.ending_at(Instant::now()) } else { control };
+    let stop_after = stop_after.filter(|_| group.is_none_or(|group| group.rank() + 1 == group.size()));
     let mut recorder = Recorder { stop_after, control: control.clone(), ..Recorder::default() };
     let mut trainer = Trainer::new(&net, &params, Loss::Mse, &case.config, Shared::new(1.0))
         .unwrap()
-        .checkpoints(Checkpoints::new(folder, cadence, Keep::Last(2)))
         .control(control)
         .observe(&mut recorder);
+    if group.is_none_or(|group| group.rank() == 0) {
+        trainer = trainer.checkpoints(Checkpoints::new(folder, cadence, Keep::Last(2)));
+    }
+    if let Some(group) = group {
+        trainer = trainer.processes(group).unwrap();
+    }
     if case.validation {
         trainer = trainer.validation(&held);
     }

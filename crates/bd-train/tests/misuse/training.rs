@@ -202,10 +202,10 @@ fn update_rules() {
 #[test]
 fn checkpoints_of_something_else() {
     let ((params, gru), (others, snn)) = (gru(), snn());
-    let of_snn = bptt(&snn, &others, Loss::CrossEntropy { over: OverTime::Max }).unwrap().checkpoint();
+    let of_snn = bptt(&snn, &others, Loss::CrossEntropy { over: OverTime::Max }).unwrap().checkpoint().unwrap();
     let mut bptt = bptt(&gru, &params, Loss::Mse).unwrap();
     refused("i2r.weight is unknown", || bptt.resume(&of_snn));
-    let (mut no_step, mut no_moments) = (bptt.checkpoint(), bptt.checkpoint());
+    let (mut no_step, mut no_moments) = (bptt.checkpoint().unwrap(), bptt.checkpoint().unwrap());
     no_step.meta = serde_json::json!({});
     no_moments.optim.clear();
     refused("names no step", || bptt.resume(&no_step));
