@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod data;
+mod processes;
 mod sequences;
 mod series;
 mod series_file;
@@ -13,6 +14,7 @@ mod simulate;
 mod train;
 
 pub(crate) use self::data::{Data, Digits, Lags};
+pub(crate) use self::processes::Processes;
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
@@ -21,7 +23,7 @@ pub(crate) use self::train::{Auto, Changes, Conv, Run, Train, TrainArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
-6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
+6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 10 another process of a training by several is gone or never came; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
 
 const OF_SIMULATE: &str = "\
 Example: bd simulate examples/networks/cuba.toml --duration-ms 1000 --discard-ms 200 --out cuba

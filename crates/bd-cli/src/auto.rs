@@ -28,14 +28,14 @@ pub(crate) fn auto(args: &args::Auto) -> Result<()> {
     threads::set(cores);
     progress.say(&about(&bd_core::device::device_name(device), "float32", cores));
     let setting =
-        Setting { device, out: args.out.clone(), control: watch.control(), program: (VERSION, git_hash()), began };
+        Setting { device, out: args.out.clone(), control: watch.control(), program: (VERSION, git_hash()), began, group: None };
     let ended = bd_run::auto(&config, &setting, &progress, &mut |outcome| {
         figures::save(&outcome.folder, figures::of(&outcome.report));
         outcome.finish()
     })?;
     let outcome = match ended {
         AutoEnded::Finished(outcome) => outcome,
-        AutoEnded::Stopped { kept } => return Err(watch.interrupted(kept).into()),
+        AutoEnded::Stopped { kept } => return Err(watch.interrupted(kept, false).into()),
     };
     if args.json {
         console::result(&json_of(&outcome).to_string())?;

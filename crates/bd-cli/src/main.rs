@@ -13,6 +13,7 @@ mod hints;
 mod info;
 mod options;
 mod predict;
+mod processes;
 mod progress;
 mod signals;
 mod simulate;
@@ -31,6 +32,7 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::check::ChecksFailed;
+use crate::processes::{Failed, LOST};
 use crate::signals::Interrupted;
 
 fn main() -> ExitCode {
@@ -45,7 +47,9 @@ fn main() -> ExitCode {
     match panic::catch_unwind(run) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            console::message(&format!("bd: {}", hints::told(&error)));
+            let message = hints::told(&error);
+            console::message(&format!("{}: {message}", processes::who()));
+            processes::tell_launcher(&message);
             ExitCode::from(exit_code(&error))
         }
         Err(payload) => {
@@ -82,6 +86,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<ChecksFailed>() {
         return 9;
     }
+    if let Some(failed) = error.downcast_ref::<Failed>() {
+        return failed.exit_code();
+    }
     match error.downcast_ref::<Error>() {
         Some(Error::Config(_) | Error::Setting { .. } | Error::Shape { .. } | Error::DtypeOrDevice { .. }) => 2,
         Some(Error::NotFinite { .. }) => 3,
@@ -90,6 +97,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         Some(Error::Locked { .. }) => 6,
         Some(Error::BadFile { .. } | Error::Mismatch { .. }) => 7,
         Some(Error::Cuda(_) | Error::Gpu(_)) => 8,
+        Some(Error::ProcessGroup(_)) => LOST,
         _ => 1,
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct Interrupted {
     signal: usize,
     /// The run folder, if it is kept.
     kept: Option<PathBuf>,
+    /// Whether another process writes the run.
+    assists: bool,
 }
 
 impl Interrupted {
@@ -40,6 +42,7 @@ impl Interrupted {
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kept {
+            None if self.assists => f.write_str("stopped by a signal to one of the processes, after the same update as all"),
             None => f.write_str("stopped by a signal; nothing was kept"),
             Some(path) if path.join("checkpoints").is_dir() => {
                 let path = path.display();
@@ -103,8 +106,10 @@ impl Watch {
     }
 
     /// How a run that was stopped ends.
-    pub(crate) fn interrupted(&self, kept: Option<PathBuf>) -> Interrupted {
-        Interrupted { signal: self.first.load(Ordering::SeqCst), kept }
+    pub(crate) fn interrupted(&self, kept: Option<PathBuf>, assists: bool) -> Interrupted {
+        // Of several processes another one may have got it.
+        let signal = Some(self.first.load(Ordering::SeqCst)).filter(|signal| *signal != 0);
+        Interrupted { signal: signal.unwrap_or(SIGTERM as usize), kept, assists }
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn simulate(args: &args::Simulate) -> Result<()> {
         control: watch.control(),
         program: (VERSION, git_hash()),
         began,
+        group: None,
     };
     let simulated = run(config, &setting, &progress)?;
     figures::save(&simulated.folder, figures::of_simulation(&simulated.report));
@@ -40,7 +41,7 @@ pub(crate) fn simulate(args: &args::Simulate) -> Result<()> {
         console::result(&printed)?;
     }
     if stopped {
-        return Err(watch.interrupted(Some(path)).into());
+        return Err(watch.interrupted(Some(path), false).into());
     }
     progress.say(&format!("run       {} ({seconds:.2} s)", path.display()));
     Ok(())

@@ -1,13 +1,14 @@
 //! `bd train`: a job from its options to its run folder, or a run that goes on.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
 use bd_core::device::{Device, device_name};
 use bd_core::{DeviceSpec, Error, libtorch, text, threads};
 use bd_run::{
-    Config, Ended, FeaturesConfig, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume,
+    Assist, Config, Ended, FeaturesConfig, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume,
     ResumeEnded, Setting,
 };
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use crate::console;
 use crate::figures;
 use crate::info::{VERSION, git_hash};
 use crate::options;
+use crate::processes::{self, Group};
 use crate::progress::Progress;
 use crate::signals::Watch;
 use crate::table;
@@ -26,8 +28,8 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
     match (args.job, args.resume) {
         (Some(Train::Ngrc(args)), None) => forecast(&args.series.run, "ngrc", options::of_ngrc(&args)?),
         (Some(Train::Esn(args)), None) => esn(&args),
-        (Some(Train::Rnn(args)), None) => network(&args.run, "rnn", options::of_rnn(&args)?),
-        (Some(Train::Snn(args)), None) => network(&args.run, "snn", options::of_snn(&args)?),
+        (Some(Train::Rnn(args)), None) => network(&args.run, &args.learning.processes, "rnn", options::of_rnn(&args)?),
+        (Some(Train::Snn(args)), None) => network(&args.run, &args.learning.processes, "snn", options::of_snn(&args)?),
         (Some(Train::Conv(args)), None) => features(&args.run, "conv", options::of_conv(&args)?),
         (Some(Train::Auto(args)), None) => auto::auto(&args),
         (None, Some(run)) => resume(&run, &args.changes),
@@ -68,8 +70,12 @@ fn esn(args: &args::Esn) -> Result<()> {
     }
 }
 
-fn network(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
-    job(args, layers, |work, layers| {
+fn network(args: &args::Run, processes: &args::Processes, name: &str, layers: Layers) -> Result<()> {
+    if processes::started(processes.processes)? {
+        return Ok(());
+    }
+    let group = Group::join(processes)?;
+    job_among(args, layers, group, |work, layers| {
         let (config, lessons) = NetworkConfig::resolve(name, layers)?;
         let setting = work.setting(&Config::Network(Box::new(config.clone())))?;
         bd_run::train(config, lessons, &setting, &work.progress)
@@ -82,6 +88,7 @@ struct Work<'a> {
     watch: &'a Watch,
     progress: Progress,
     out: Option<&'a Path>,
+    group: Option<Group>,
 }
 
 impl Work<'_> {
@@ -96,31 +103,60 @@ impl Work<'_> {
             control: self.watch.control(),
             program: (VERSION, git_hash()),
             began: self.began,
+            group: self.group.as_ref().map(|group| Arc::clone(&group.group)),
         })
     }
 }
 
-/// Sees a job through.
+/// Sees a job of one process through.
 fn job(
     args: &args::Run,
+    layers: Layers,
+    job: impl FnOnce(&Work<'_>, &Layers) -> bd_core::Result<Ended>,
+) -> Result<()> {
+    job_among(args, layers, Group::join(&args::Processes::default())?, job)
+}
+
+/// Sees a job through, as one of the processes of a group if there are several.
+fn job_among(
+    args: &args::Run,
     mut layers: Layers,
+    group: Option<Group>,
     job: impl FnOnce(&Work<'_>, &Layers) -> bd_core::Result<Ended>,
 ) -> Result<()> {
     let began = Instant::now();
     let watch = Watch::begin()?;
-    let work = Work { began, watch: &watch, progress: Progress::new(args.quiet), out: args.out.as_deref() };
+    let quiet = args.quiet || group.as_ref().is_some_and(Group::assists);
+    group.as_ref().map_or(Ok(()), |group| group.share_cores(&mut layers))?;
+    let work = Work { began, watch: &watch, progress: Progress::new(quiet), out: args.out.as_deref(), group };
     layers.fit_threads()?.iter().for_each(|words| work.progress.say(&format!("note      {words}")));
     let ended = job(&work, &layers)?;
     finish(ended, &work, args.json, args.quiet)
 }
 
 fn resume(run: &Path, args: &args::Changes) -> Result<()> {
+    if processes::started(args.processes)? {
+        return Ok(());
+    }
     let began = Instant::now();
+    let of_group = args::Processes { distributed: args.distributed.clone(), timeout: args.timeout, ..Default::default() };
+    let group = Group::join(&of_group)?;
     let watch = Watch::begin()?;
-    let work = Work { began, watch: &watch, progress: Progress::new(args.quiet), out: None };
-    let resume = Resume::open(run, &options::of_changes(args)?)?;
-    let setting = work.setting(resume.config())?;
-    match resume.run(&setting, &work.progress)? {
+    let assists = group.as_ref().is_some_and(Group::assists);
+    let mut layers = options::of_changes(args)?;
+    group.as_ref().map_or(Ok(()), |group| group.share_cores(&mut layers))?;
+    let work = Work { began, watch: &watch, progress: Progress::new(args.quiet || assists), out: None, group };
+    let ended = if assists {
+        let assist = Assist::open(run, &layers)?;
+        let setting = work.setting(assist.config())?;
+        assist.run(&setting, &work.progress)?
+    } else {
+        let resume = Resume::open(run, &layers)?;
+        let setting = work.setting(resume.config())?;
+        resume.run(&setting, &work.progress)?
+    };
+    match ended {
+        ResumeEnded::NothingLeft(_) if assists => Ok(()),
         ResumeEnded::Went(ended) => finish(ended, &work, args.json, args.quiet),
         ResumeEnded::NothingLeft(path) => {
             let path = path.display();
@@ -139,7 +175,11 @@ fn resume(run: &Path, args: &args::Changes) -> Result<()> {
 fn finish(ended: Ended, work: &Work<'_>, as_json: bool, quiet: bool) -> Result<()> {
     let outcome = match ended {
         Ended::Finished(outcome) => outcome,
-        Ended::Stopped { kept } => return Err(work.watch.interrupted(kept).into()),
+        Ended::Stopped { kept } => {
+            let assists = work.group.as_ref().is_some_and(Group::assists);
+            return Err(work.watch.interrupted(kept, assists).into());
+        }
+        Ended::Assisted => return Ok(()),
     };
     figures::save(&outcome.folder, figures::of(&outcome.report));
     let printed = if as_json { json_of(&outcome).to_string() } else { table::of(&outcome.report) };

@@ -45,7 +45,7 @@ pub use manifest::{Manifest, Resumed, Status, Versions};
 pub use neuron::NamedNeuron;
 pub use open::Run;
 pub use predict::{Input, Prediction, Predictor, other_series};
-pub use resume::{Resume, ResumeEnded};
+pub use resume::{Assist, Resume, ResumeEnded};
 pub use seconds::Seconds;
 pub use simulate::{PopulationReport, SimulateConfig, Simulated, SimulationReport, simulate};
 

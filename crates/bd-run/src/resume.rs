@@ -1,5 +1,6 @@
 //! [`Resume`]: a run that was cut off, or that is to have more updates, goes on.
 
+mod assist;
 mod points;
 
 use std::path::{Path, PathBuf};
@@ -7,11 +8,12 @@ use std::path::{Path, PathBuf};
 use bd_core::{Error, Result, catch_torch, device};
 use serde_json::Value;
 
+pub use self::assist::Assist;
 pub(crate) use self::points::{Point, Points};
 use self::points::{REPEAT, newest, none_at_all};
 use crate::Config;
 use crate::config::{ForecastConfig, Layers, Lessons, NetworkConfig, cores};
-use crate::experiment::{Ended, NetworkExperiment, PreparedForecast, Setting, carry_out};
+use crate::experiment::{Ended, NetworkExperiment, PreparedForecast, Setting, carry_out, tell};
 use crate::folder::{RunFolder, of_best};
 use crate::listener::Listener;
 use crate::manifest::{Resumed, Status, Versions, utc_now};
@@ -97,16 +99,22 @@ impl Resume {
     fn train(mut self, config: NetworkConfig, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
         let points = Points::read(&self.folder.checkpoints(), &config, listener);
         // One that is done needs no checkpoints any more.
+        let group = setting.group.as_deref();
         if self.is_done() && !self.is_longer && !points.as_ref().is_ok_and(Points::ran_out_of_time) {
+            tell(group, false)?;
             return Ok(self.nothing_left());
         }
         let points = points?;
         points.check_length(&config)?;
         if self.is_done() && points.lost_patience() {
             listener.say("note      early stopping had ended this training: its validation loss no longer fell");
+            tell(group, false)?;
             return Ok(self.nothing_left());
         }
         self.introduce(points.places(), setting, listener);
+        // Others read the folder between the two, in which nothing changes until they have.
+        tell(group, true)?;
+        tell(group, true)?;
         let lessons = Lessons::again(&config)?;
         let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
         experiment.introduce(listener);
@@ -116,6 +124,7 @@ impl Resume {
     }
 
     fn forecast(mut self, config: ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
+        setting.check_alone("a forecast")?;
         if self.is_done() {
             return Ok(self.nothing_left());
         }

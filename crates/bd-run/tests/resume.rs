@@ -51,6 +51,7 @@ impl StopAfter {
             control: self.control.clone(),
             program: ("test", None),
             began: Instant::now(),
+            group: None,
         }
     }
 }

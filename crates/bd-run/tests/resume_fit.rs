@@ -37,7 +37,7 @@ impl StopAfter {
 
     fn setting(&self, out: Option<PathBuf>) -> Setting {
         let control = self.control.clone();
-        Setting { device: Device::Cpu, out, control, program: ("test", None), began: Instant::now() }
+        Setting { device: Device::Cpu, out, control, program: ("test", None), began: Instant::now(), group: None }
     }
 }
 
@@ -161,7 +161,7 @@ fn a_fit_is_stopped_before_and_after_the_choice_of_the_delay() {
         let setting = StopAfter { control: listener.control.clone(), ..StopAfter::new(None) }.setting(Some(out.into()));
         match forecast(ForecastConfig::resolve("ngrc", &layers(&set)).unwrap(), &setting, &listener).unwrap() {
             Ended::Stopped { kept } => kept,
-            Ended::Finished(_) => panic!("it was not stopped"),
+            _ => panic!("it was not stopped"),
         }
     };
     let (before, after, whole) =

@@ -49,8 +49,8 @@ pub fn check_shares(size: usize, accumulate: usize) -> Result<()> {
     Err(Error::setting("accumulate", accumulate, allowed))
 }
 
-/// The rows of everybody's numbers, by rank.
-pub(crate) fn gather_numbers(group: &dyn ProcessGroup, own: &[f64]) -> Result<Vec<Vec<f64>>> {
+/// Everybody's numbers, by rank; each gives as many.
+pub fn gather_numbers(group: &dyn ProcessGroup, own: &[f64]) -> Result<Vec<Vec<f64>>> {
     let all = group.gather(&Tensor::from_slice(own))?.f_reshape([-1])?;
     let all = Vec::<f64>::try_from(all)?;
     Ok(all.chunks(own.len().max(1)).map(<[f64]>::to_vec).collect())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Run;
+use super::{Processes, Run};
 
 /// Options of which sequences of a file are for what.
 #[derive(Debug, Args)]
@@ -84,6 +84,8 @@ pub(crate) struct Learning {
     /// Write the numbers of reports for TensorBoard, too: tensorboard --logdir runs
     #[arg(long)]
     pub(crate) tensorboard: bool,
+    #[command(flatten)]
+    pub(crate) processes: Processes,
 }
 
 #[derive(Debug, Args)]

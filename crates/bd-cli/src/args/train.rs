@@ -34,6 +34,15 @@ pub(crate) struct Changes {
     /// With --resume: threads [default: as the run]
     #[arg(long, value_name = "N", requires = "resume")]
     pub(crate) threads: Option<usize>,
+    /// With --resume: go on by N processes on this machine, however many there were before
+    #[arg(long, value_name = "N", requires = "resume", hide_short_help = true)]
+    pub(crate) processes: Option<usize>,
+    /// With --resume: the launcher that has started this process as one of several, where it is not torchrun: slurm
+    #[arg(long, value_name = "NAME", requires = "resume", hide_short_help = true)]
+    pub(crate) distributed: Option<String>,
+    /// With --resume: seconds to wait for another process before this one ends with code 10 [default: 300]
+    #[arg(long, value_name = "S", requires = "resume", hide_short_help = true)]
+    pub(crate) timeout: Option<f64>,
     /// With --resume: any other value that may change, such as checkpoint_every=100
     #[arg(long, value_name = "A=B", requires = "resume")]
     pub(crate) set: Vec<String>,

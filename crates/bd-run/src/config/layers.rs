@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::cores;
+use super::{cores, cores_of_each};
 use super::overlay::{Alternatives, overlay, put, put_assignment, read, typed};
 
 /// What somebody asks of a configuration: a file, options, assignments. Each is stronger than the one before, and all are
@@ -34,6 +34,14 @@ impl Layers {
         }
         self.options.push(("threads", json!(most)));
         Ok(Some(format!("the configuration is of {of_file} threads, and this machine has {most}, which are used")))
+    }
+
+    /// Where nobody says how many threads, takes those cores that each of so many processes on this machine has.
+    pub fn share_cores(&mut self, processes: usize) -> Result<()> {
+        if processes > 1 && !self.tables()?.iter().any(|table| table.get("threads").is_some()) {
+            self.options.push(("threads", json!(cores_of_each(processes))));
+        }
+        Ok(())
     }
 
     /// The layers as tables, weakest first.

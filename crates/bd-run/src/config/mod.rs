@@ -189,7 +189,7 @@ fn check_whole<T: Serialize>(config: &T, read: &Value) -> Result<()> {
 
 /// Refuses a number of threads that this machine does not have.
 pub fn check_threads(threads: usize) -> Result<()> {
-    let most = cores();
+    let most = here();
     if threads == 0 || threads > most {
         return Err(Error::Config(format!("threads is {threads}; this machine allows 1 to {most}")));
     }
@@ -197,8 +197,26 @@ pub fn check_threads(threads: usize) -> Result<()> {
 }
 
 /// How many threads this machine runs at once.
-pub fn cores() -> usize {
+fn here() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many threads this machine runs at once, or this task of Slurm's where it is given fewer.
+pub fn cores() -> usize {
+    slurm_cores().map_or_else(here, |given| given.min(here()))
+}
+
+/// The cores that Slurm gives each task of a step, where it says so: not everywhere does it bind tasks to them.
+fn slurm_cores() -> Option<usize> {
+    std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok().filter(|cores| *cores > 0)
+}
+
+/// The cores of each of so many processes on this machine.
+pub fn cores_of_each(processes: usize) -> usize {
+    match slurm_cores() {
+        Some(_) => cores(),
+        None => (cores() / processes.max(1)).max(1),
+    }
 }
 
 #[cfg(test)]

@@ -133,6 +133,7 @@ pub fn auto(
     listener: &dyn Listener,
     finish: &mut dyn FnMut(Outcome) -> Result<PathBuf>,
 ) -> Result<AutoEnded> {
+    setting.check_alone("the choice among jobs")?;
     if !(config.budget_s > 0.0 && config.budget_s <= MOST_BUDGET_S) {
         return Err(Error::setting("budget", config.budget_s, format!("seconds above 0, at most {MOST_BUDGET_S}")));
     }

@@ -21,7 +21,6 @@ use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
-use crate::seconds::Seconds;
 use crate::{Config, Run};
 
 /// Fits a readout of features as a configuration says, on the examples of its file, which were read.
@@ -31,11 +30,12 @@ pub fn fit_features(
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Ended> {
+    setting.check_alone("a fit in closed form")?;
     introduce(&config, &data, listener)?;
     let whole = Config::Features(Box::new(config.clone()));
     let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
     let mut folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
-    let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+    let mut work = Work::new(setting, listener);
     work.seconds.lap("setup");
     let found = catch_torch(|| run(config, &data, &mut folder, &mut work));
     end(found, folder, work.seconds, None, listener)

@@ -23,7 +23,6 @@ use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::Manifest;
 use crate::metrics::Metrics;
-use crate::seconds::Seconds;
 use crate::{Config, Run};
 
 /// What a fitted model does on a part of a series, and on which.
@@ -80,7 +79,7 @@ impl PreparedForecast {
         setting: &Setting,
         listener: &dyn Listener,
     ) -> Result<Ended> {
-        let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+        let mut work = Work::new(setting, listener);
         work.seconds.lap("setup");
         self.data.describe(listener);
         let Split { warmup, train, validation, test } = &self.split;

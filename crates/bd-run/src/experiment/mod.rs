@@ -15,13 +15,16 @@ mod reporter;
 mod reservoir_words;
 mod search;
 mod series;
+mod together;
 mod trial;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bd_core::{Error, Result, catch_torch};
-use bd_train::{Control, MemoryReport};
+use bd_train::process_group::check_shares;
+use bd_train::{Control, MemoryReport, ProcessGroup};
 use serde_json::{Map, Value};
 use tch::Device;
 
@@ -36,6 +39,7 @@ pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
 pub use self::report::{Decided, NetworkReport, Pictured, Recorded};
 pub use self::series::SeriesSource;
+pub(crate) use self::together::{assist, tell, told};
 use crate::Config;
 use crate::config::Lessons;
 use crate::folder::RunFolder;
@@ -57,6 +61,8 @@ pub struct Setting {
     pub program: (&'static str, Option<String>),
     /// When the work began.
     pub began: Instant,
+    /// Processes that train together, of which this is one; the first one writes the run. They are to be given the same configuration.
+    pub group: Option<Arc<dyn ProcessGroup>>,
 }
 
 /// How an experiment ended.
@@ -69,6 +75,8 @@ pub enum Ended {
         /// The folder, if it is kept.
         kept: Option<PathBuf>,
     },
+    /// The share of this process is done; another one writes the run.
+    Assisted,
 }
 
 /// What an experiment came to.
@@ -107,7 +115,15 @@ pub enum Report {
 pub(crate) struct Work<'a> {
     pub(crate) listener: &'a dyn Listener,
     pub(crate) control: &'a Control,
+    pub(crate) group: Option<&'a dyn ProcessGroup>,
     pub(crate) seconds: Seconds,
+}
+
+impl<'a> Work<'a> {
+    pub(crate) fn new(setting: &'a Setting, listener: &'a dyn Listener) -> Self {
+        let (control, group) = (&setting.control, setting.group.as_deref());
+        Self { listener, control, group, seconds: Seconds::since(setting.began) }
+    }
 }
 
 /// A stage of an experiment has ended because it was stopped.
@@ -134,10 +150,13 @@ pub(crate) struct Found {
 
 /// Carries out what a configuration of a forecast says.
 pub fn forecast(config: crate::ForecastConfig, setting: &Setting, listener: &dyn Listener) -> Result<Ended> {
+    setting.check_alone("a forecast")?;
     forecast::run(config, setting, listener)
 }
 
 /// Trains a network as a configuration says, on what it is to learn.
+///
+/// Of several processes each calls this; all but the first one [assist](Ended::Assisted) and write nothing.
 ///
 /// Fails with [`Error::OutOfMemory`] before anything is written if an update would take more memory than there is.
 pub fn train(
@@ -146,10 +165,14 @@ pub fn train(
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Ended> {
+    setting.group.as_ref().map_or(Ok(()), |group| check_shares(group.size(), config.accumulate))?;
     let mut experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
     experiment.introduce(listener);
     let memory = experiment.checked_memory(listener)?;
     experiment.choose_readout(listener)?;
+    if setting.assists() {
+        return assist(&experiment, Points::default(), setting, listener);
+    }
     let config = Config::Network(Box::new(experiment.config().clone()));
     let manifest = Manifest::now(&config, setting.device, setting.program.clone());
     let folder = RunFolder::create(setting.out.as_deref(), &config, manifest)?;
@@ -165,7 +188,7 @@ pub(crate) fn carry_out(
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Ended> {
-    let mut work = Work { listener, control: &setting.control, seconds: Seconds::since(setting.began) };
+    let mut work = Work::new(setting, listener);
     work.seconds.lap("setup");
     let found = catch_torch(|| experiment.run(&mut folder, from, &mut work));
     end(found, folder, work.seconds, memory, listener)

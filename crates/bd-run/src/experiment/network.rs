@@ -1,6 +1,6 @@
 //! [`NetworkExperiment`]: a network with what it learns, trained, tested and written.
 
-mod members;
+pub(super) mod members;
 mod memory;
 mod pictured;
 mod readout;

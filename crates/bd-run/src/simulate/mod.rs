@@ -83,6 +83,7 @@ impl Simulated {
 /// [`Error::OutOfMemory`] before anything is drawn or written if it would take more memory than there is.
 pub fn simulate(config: SimulateConfig, setting: &Setting, listener: &dyn Listener) -> Result<Simulated> {
     config.check()?;
+    setting.check_alone("a simulation")?;
     let source = NetworkFile::read(&config.network)?;
     match config.dtype {
         Dtype::F32 => run::<f32>(config, &source, setting, listener),

@@ -52,6 +52,7 @@ fn setting(out: &Path) -> Setting {
         control: Control::default(),
         program: ("0", None),
         began: Instant::now(),
+        group: None,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn done(ended: Ended) -> bool {
             assert!(kept.is_some());
             false
         }
+        Ended::Assisted => panic!("there is no other process"),
     }
 }
 

@@ -5,7 +5,7 @@ use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, member_seed};
 use bd_train::trainer::Draw;
-use bd_train::{End, HeldOut, Source, TrainConfig, Trained, Trainer};
+use bd_train::{Criterion, End, HeldOut, Source, TrainConfig, Trained, Trainer};
 use tch::Device;
 
 use super::{Accuracies, Data, NetworkExperiment, task_batch};
@@ -43,7 +43,7 @@ pub(super) struct AllTrained {
 }
 
 /// A member and what it learns.
-pub(super) struct Member<'a> {
+pub(in crate::experiment) struct Member<'a> {
     number: usize,
     pub(super) net: &'a Stack,
     params: Params,
@@ -54,14 +54,14 @@ pub(super) struct Member<'a> {
 
 impl Member<'_> {
     /// How it is trained: by its own seed.
-    fn training(&self, config: &NetworkConfig) -> TrainConfig {
+    pub(in crate::experiment) fn training(&self, config: &NetworkConfig) -> TrainConfig {
         let training = config.training(self.train.as_ref().map_or(usize::MAX, Examples::count));
         TrainConfig { seed: member_seed(training.seed, self.number), ..training }
     }
 }
 
 impl NetworkExperiment {
-    fn member(&self, number: usize) -> Result<Member<'_>> {
+    pub(in crate::experiment) fn member(&self, number: usize) -> Result<Member<'_>> {
         let (train, validation) = match &self.data {
             Data::File(data) => {
                 let (train, validation) = data.of_member(number, &self.pipeline)?;
@@ -123,15 +123,9 @@ impl NetworkExperiment {
         let updates = source.updates(training.epochs, training.batch, training.accumulate, training.truncate);
         let mut reporter = self.reporter(member, &training, updates, metrics, work.listener)?;
         let mut relay = Relay(work.listener);
-        let mut trainer = Trainer::new(member.net, &member.params, self.criterion, &training, config.sha())?
-            .control(work.control.first_of(config.ensemble - member.number))
-            .observe(&mut reporter)
-            .observe(&mut relay);
+        let mut trainer = self.trainer(member, &training, work)?.observe(&mut reporter).observe(&mut relay);
         if let Some(checkpoints) = config.checkpoints(member_checkpoints(&folder.checkpoints(), member.number)) {
             trainer = trainer.checkpoints(checkpoints);
-        }
-        if let Some(validation) = &member.validation {
-            trainer = trainer.validation(&validation.examples);
         }
         if let Some(point) = from {
             point.resume(&mut trainer)?;
@@ -148,8 +142,27 @@ impl NetworkExperiment {
         Ok(Stage::Done((trained, reporter.accuracies)))
     }
 
+    /// What trains a member, without what looks on and saves.
+    pub(in crate::experiment) fn trainer<'t>(
+        &'t self,
+        member: &'t Member<'_>,
+        training: &TrainConfig,
+        work: &Work<'t>,
+    ) -> Result<Trainer<'t, Stack, Criterion>> {
+        let config = &self.config;
+        let mut trainer = Trainer::new(member.net, &member.params, self.criterion, training, config.sha())?
+            .control(work.control.first_of(config.ensemble - member.number));
+        if let Some(validation) = &member.validation {
+            trainer = trainer.validation(&validation.examples);
+        }
+        match work.group {
+            Some(group) => trainer.processes(group),
+            None => Ok(trainer),
+        }
+    }
+
     /// Where the batches of a member come from; `draw` draws them where there are no examples.
-    fn source<'s>(&self, member: &'s Member<'_>, draw: &'s Draw<'s>) -> Source<'s> {
+    pub(in crate::experiment) fn source<'s>(&self, member: &'s Member<'_>, draw: &'s Draw<'s>) -> Source<'s> {
         match (&member.train, &self.data) {
             (Some(examples), _) => Source::Examples(examples),
             (None, Data::Task(task, _)) => {
@@ -160,7 +173,7 @@ impl NetworkExperiment {
     }
 
     /// The batch of a number, of a task.
-    fn drawn(&self, number: u64) -> Result<Examples> {
+    pub(in crate::experiment) fn drawn(&self, number: u64) -> Result<Examples> {
         let Data::Task(task, _) = &self.data else { unreachable!("examples are not drawn") };
         task_batch(&self.config, &self.pipeline, task, number, self.config.batch.unwrap_or(1))
     }
