@@ -21,6 +21,7 @@ fn setting(out: &Path) -> Setting {
         control: Control::default(),
         program: ("test", None),
         began: Instant::now(),
+        group: None,
     }
 }
 

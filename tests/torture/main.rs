@@ -13,6 +13,7 @@ mod first_process;
 mod jobs;
 mod kills;
 mod memory;
+mod processes;
 mod same_bytes;
 
 /// Whether the long form is asked for.

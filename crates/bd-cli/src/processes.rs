@@ -64,6 +64,18 @@ impl Group {
     }
 }
 
+/// What the first process of a group finds, told to all of it.
+pub(crate) fn agreed(group: Option<&Group>, find: impl FnOnce() -> Result<bool>) -> Result<bool> {
+    match group {
+        Some(group) if group.assists() => bd_run::told(&*group.group),
+        group => {
+            let found = find()?;
+            bd_run::tell(group.map(|group| &*group.group), found)?;
+            Ok(found)
+        }
+    }
+}
+
 #[cfg(feature = "distributed")]
 const USUAL_TIMEOUT_S: f64 = bd_distributed::USUAL_TIMEOUT.as_secs_f64();
 #[cfg(not(feature = "distributed"))]

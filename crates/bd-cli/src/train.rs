@@ -75,6 +75,11 @@ fn network(args: &args::Run, processes: &args::Processes, name: &str, layers: La
         return Ok(());
     }
     let group = Group::join(processes)?;
+    if let (true, Some(out)) = (processes.go_on, &args.out) {
+        if processes::agreed(group.as_ref(), || bd_run::is_begun(out))? {
+            return go_on(out, layers, group, args.json, args.quiet);
+        }
+    }
     job_among(args, layers, group, |work, layers| {
         let (config, lessons) = NetworkConfig::resolve(name, layers)?;
         let setting = work.setting(&Config::Network(Box::new(config.clone())))?;
@@ -138,14 +143,18 @@ fn resume(run: &Path, args: &args::Changes) -> Result<()> {
     if processes::started(args.processes)? {
         return Ok(());
     }
-    let began = Instant::now();
     let of_group = args::Processes { distributed: args.distributed.clone(), timeout: args.timeout, ..Default::default() };
     let group = Group::join(&of_group)?;
+    go_on(run, options::of_changes(args)?, group, args.json, args.quiet)
+}
+
+/// Goes on with a run, as one of the processes of a group if there are several.
+fn go_on(run: &Path, mut layers: Layers, group: Option<Group>, as_json: bool, quiet: bool) -> Result<()> {
+    let began = Instant::now();
     let watch = Watch::begin()?;
     let assists = group.as_ref().is_some_and(Group::assists);
-    let mut layers = options::of_changes(args)?;
     group.as_ref().map_or(Ok(()), |group| group.share_cores(&mut layers))?;
-    let work = Work { began, watch: &watch, progress: Progress::new(args.quiet || assists), out: None, group };
+    let work = Work { began, watch: &watch, progress: Progress::new(quiet || assists), out: None, group };
     let ended = if assists {
         let assist = Assist::open(run, &layers)?;
         let setting = work.setting(assist.config())?;
@@ -157,11 +166,11 @@ fn resume(run: &Path, args: &args::Changes) -> Result<()> {
     };
     match ended {
         ResumeEnded::NothingLeft(_) if assists => Ok(()),
-        ResumeEnded::Went(ended) => finish(ended, &work, args.json, args.quiet),
+        ResumeEnded::Went(ended) => finish(ended, &work, as_json, quiet),
         ResumeEnded::NothingLeft(path) => {
             let path = path.display();
             work.progress.say(&format!("run       {path} is done, and there is nothing left to do"));
-            if args.json {
+            if as_json {
                 console::result(
                     &json!({"job": "resume", "run": run.to_string_lossy(), "nothing_left": true}).to_string(),
                 )?;

@@ -114,7 +114,7 @@ pub enum Error {
     Gpu(String),
 
     /// Of the processes that train one model together, another one is gone, never came, or does something else.
-    #[error("another process of this training: {0}")]
+    #[error("training by several processes: {0}")]
     ProcessGroup(String),
 
     /// libtorch refused an operation.

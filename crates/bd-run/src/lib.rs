@@ -37,10 +37,11 @@ pub use config::{
 };
 pub use experiment::{
     AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, Setting, auto, fit_features,
-    forecast, train,
+    forecast, tell, told, train,
 };
 pub use folder::RunFolder;
 pub use listener::Listener;
+pub use folder::is_begun;
 pub use manifest::{Manifest, Resumed, Status, Versions};
 pub use neuron::NamedNeuron;
 pub use open::Run;

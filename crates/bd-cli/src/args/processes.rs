@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// Of trainings by several processes.
+/// Of trainings by several processes, and of those that a launcher starts again.
 #[derive(Debug, Default, Clone, Args)]
 #[command(next_help_heading = "Processes")]
 pub(crate) struct Processes {
@@ -17,4 +17,7 @@ pub(crate) struct Processes {
     /// Seconds to wait for another process before this one ends with code 10 [default: 300]
     #[arg(long, value_name = "S", hide_short_help = true)]
     pub(crate) timeout: Option<f64>,
+    /// Go on with the run in --out if it was begun, else begin it: for launchers that start a command again
+    #[arg(long, requires = "out", hide_short_help = true)]
+    pub(crate) go_on: bool,
 }

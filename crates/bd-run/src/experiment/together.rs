@@ -25,12 +25,12 @@ impl Setting {
 }
 
 /// Tells the other processes something, as the first one.
-pub(crate) fn tell(group: Option<&dyn ProcessGroup>, what: bool) -> Result<()> {
+pub fn tell(group: Option<&dyn ProcessGroup>, what: bool) -> Result<()> {
     group.map_or(Ok(()), |group| gather_numbers(group, &[f64::from(u8::from(what))]).map(drop))
 }
 
-/// What the first process [tells](tell).
-pub(crate) fn told(group: &dyn ProcessGroup) -> Result<bool> {
+/// What the first process [tells](tell()).
+pub fn told(group: &dyn ProcessGroup) -> Result<bool> {
     Ok(gather_numbers(group, &[0.0])?[0][0] != 0.0)
 }
 
