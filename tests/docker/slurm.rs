@@ -11,30 +11,52 @@ use serde_json::Value;
 
 use crate::dockerfile::checkout;
 
-/// Starts the script as Slurm does, in `folder`.
-fn batch(folder: &Path, args: &[&str]) -> Child {
+/// Notes how it was called, and becomes the program from `bd` on.
+const APPTAINER: &str =
+    "#!/bin/sh\necho \"$@\" >called\nwhile [ \"$1\" != bd ]; do shift; done\nshift\nexec \"$BD\" \"$@\"\n";
+
+/// Starts two tasks on this machine, and ends with the first code that is not 0.
+const SRUN: &str = "#!/bin/sh
+export SLURM_NTASKS=2 SLURM_STEP_NODELIST=localhost SLURM_STEP_ID=0 SLURM_STEP_TASKS_PER_NODE='1(x2)'
+SLURM_PROCID=0 \"$@\" & first=$!
+SLURM_PROCID=1 \"$@\" & second=$!
+echo $second >second
+wait $first; code=$?
+wait $second; other=$?
+[ $code = 0 ] && code=$other
+exit $code
+";
+
+const SCONTROL: &str = "#!/bin/sh\necho \"$@\" >requeued\n";
+
+/// Starts a script as Slurm does, in `folder`, with stand-ins for other programs.
+fn batch(script: &str, job: u32, folder: &Path, args: &[&str]) -> Child {
     let bin = folder.join("bin");
-    fs::create_dir(&bin).unwrap();
-    let apptainer = bin.join("apptainer");
-    // Notes how it was called, and becomes the program from `bd` on.
-    let text = "#!/bin/sh\necho \"$@\" >called\nwhile [ \"$1\" != bd ]; do shift; done\nshift\nexec \"$BD\" \"$@\"\n";
-    fs::write(&apptainer, text).unwrap();
-    fs::set_permissions(&apptainer, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir_all(&bin).unwrap();
+    for (name, text) in [("apptainer", APPTAINER), ("srun", SRUN), ("scontrol", SCONTROL)] {
+        fs::write(bin.join(name), text).unwrap();
+        fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let mut command = Command::new("bash");
-    command.arg(checkout().join("docker/slurm.sbatch")).args(args).current_dir(folder);
+    command.arg(checkout().join("docker").join(script)).args(args).current_dir(folder);
     command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("BD", env!("CARGO_BIN_EXE_bd"));
-    command.env("SLURM_JOB_ID", "4711").env("SLURM_CPUS_PER_TASK", "2").env("BD_DEVICE", "cpu");
+    let threads = if script == "slurm.sbatch" { "2" } else { "1" };
+    command.env("SLURM_JOB_ID", job.to_string()).env("SLURM_CPUS_PER_TASK", threads).env("BD_DEVICE", "cpu");
     command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
 }
 
 fn manifest(folder: &Path) -> Value {
-    serde_json::from_slice(&fs::read(folder.join("runs/4711/manifest.json")).unwrap()).unwrap()
+    manifest_of(folder, 4711)
+}
+
+fn manifest_of(folder: &Path, job: u32) -> Value {
+    serde_json::from_slice(&fs::read(folder.join(format!("runs/{job}/manifest.json"))).unwrap()).unwrap()
 }
 
 #[test]
 fn a_job_leaves_its_run_under_its_number() {
     let desk = tempfile::tempdir().unwrap();
-    let ended = batch(desk.path(), &["train", "rnn", "--updates", "3"]).wait().unwrap();
+    let ended = batch("slurm.sbatch", 4711, desk.path(), &["train", "rnn", "--updates", "3"]).wait().unwrap();
     assert_eq!(ended.code(), Some(0));
     assert_eq!(manifest(desk.path())["threads"], 2);
     let called = fs::read_to_string(desk.path().join("called")).unwrap();
@@ -44,7 +66,12 @@ fn a_job_leaves_its_run_under_its_number() {
 #[test]
 fn a_signal_before_the_time_is_over_leaves_a_checkpoint() {
     let desk = tempfile::tempdir().unwrap();
-    let mut job = batch(desk.path(), &["train", "rnn", "--updates", "10000000", "--set", "checkpoint_every=10"]);
+    let mut job = batch(
+        "slurm.sbatch",
+        4711,
+        desk.path(),
+        &["train", "rnn", "--updates", "10000000", "--set", "checkpoint_every=10"],
+    );
     let checkpoints = desk.path().join("runs/4711/checkpoints");
     while !checkpoints.exists() {
         assert!(job.try_wait().unwrap().is_none(), "it ended before it could be stopped");
@@ -64,4 +91,43 @@ fn the_job_asks_for_one_gpu_and_to_be_told_before_its_time_is_over() {
     for option in ["--gres=gpu:1", "--signal=B:TERM@120", "--no-requeue"] {
         assert!(head.contains(&format!("#SBATCH {option}").as_str()), "no {option} in {head:#?}");
     }
+}
+
+/// Two tasks train together; a signal to one of them stops both, and the job is queued again and goes on to the bytes of one process.
+#[test]
+fn tasks_train_together_and_go_on_when_the_job_is_queued_again() {
+    let desk = tempfile::tempdir().unwrap();
+    // Of its number the port is made at which the tasks meet.
+    let job = std::process::id();
+    let train = |updates: &str| {
+        let line = format!(
+            "train rnn --hidden 4 --batch 2 --accumulate 2 --updates {updates} --set checkpoint_every=10 --set data.test_samples=4"
+        );
+        line.split(' ').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let words = train("100000");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut first = batch("slurm-nodes.sbatch", job, desk.path(), &words);
+    let checkpoints = desk.path().join(format!("runs/{job}/checkpoints"));
+    while !checkpoints.exists() {
+        assert!(first.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        sleep(Duration::from_millis(5));
+    }
+    let second = fs::read_to_string(desk.path().join("second")).unwrap();
+    Command::new("kill").args(["-TERM", second.trim()]).status().unwrap();
+    assert_eq!(first.wait().unwrap().code(), Some(143));
+    assert_eq!(fs::read_to_string(desk.path().join("requeued")).unwrap(), format!("requeue {job}\n"));
+    let stopped = manifest_of(desk.path(), job);
+    assert_eq!(stopped["status"], "stopped");
+    // Queued again, with an end that it has passed by then or reaches soon.
+    let step = fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).max();
+    let updates = step.unwrap().trim_start_matches("step-").parse::<u64>().unwrap() + 20;
+    let words = train(&updates.to_string());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    assert_eq!(batch("slurm-nodes.sbatch", job, desk.path(), &words).wait().unwrap().code(), Some(0));
+    let mut alone = Command::new(env!("CARGO_BIN_EXE_bd"));
+    let alone = alone.args(&words).args(["--quiet", "--threads", "1", "--out", "alone"]).current_dir(desk.path());
+    assert!(alone.status().unwrap().success());
+    let weights = |run: &str| fs::read(desk.path().join(run).join("model.safetensors")).unwrap();
+    assert!(weights(&format!("runs/{job}")) == weights("alone"));
 }

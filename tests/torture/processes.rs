@@ -125,7 +125,11 @@ fn whichever_process_is_killed_the_others_end_and_the_run_goes_on() {
         let another = ["", "--processes 4", "--processes 2"][round % 3];
         let said = run(&desk_of_run, &format!("train --resume run --threads 1 --quiet {another}"));
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "round {round}, {another}");
-        assert_same(&desk_of_run.path("run"), &desk.path("whole"), &format!("round {round}: {size} processes, {another}"));
+        assert_same(
+            &desk_of_run.path("run"),
+            &desk.path("whole"),
+            &format!("round {round}: {size} processes, {another}"),
+        );
     }
 }
 
@@ -184,8 +188,14 @@ fn processes_that_do_not_fit_together_are_told() {
     let cases = [
         (all_ended(children), "was started with a WORLD_SIZE of"),
         (said(&Group::new(3), &[(0, ""), (1, ""), (1, "")]), "two processes were started with a RANK of 1"),
-        (said(&Group::new(3), &[(0, ""), (1, ""), (2, "--lr 0.5")]), "the configuration of the training of process 0 and of process 2 differ"),
-        (said(&Group::new(3), &[(0, ""), (1, "--seed 2"), (2, "")]), "differ; start all with the same command on the same data"),
+        (
+            said(&Group::new(3), &[(0, ""), (1, ""), (2, "--lr 0.5")]),
+            "the configuration of the training of process 0 and of process 2 differ",
+        ),
+        (
+            said(&Group::new(3), &[(0, ""), (1, "--seed 2"), (2, "")]),
+            "differ; start all with the same command on the same data",
+        ),
         (said(&Group::new(3), &[(0, ""), (2, "")]), "2 of 3 processes came within 5 s"),
     ];
     for (all, words) in cases {

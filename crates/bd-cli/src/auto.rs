@@ -27,8 +27,14 @@ pub(crate) fn auto(args: &args::Auto) -> Result<()> {
     bd_run::config::check_threads(cores)?;
     threads::set(cores);
     progress.say(&about(&bd_core::device::device_name(device), "float32", cores));
-    let setting =
-        Setting { device, out: args.out.clone(), control: watch.control(), program: (VERSION, git_hash()), began, group: None };
+    let setting = Setting {
+        device,
+        out: args.out.clone(),
+        control: watch.control(),
+        program: (VERSION, git_hash()),
+        began,
+        group: None,
+    };
     let ended = bd_run::auto(&config, &setting, &progress, &mut |outcome| {
         figures::save(&outcome.folder, figures::of(&outcome.report));
         outcome.finish()

@@ -44,7 +44,9 @@ impl Group {
     pub(crate) fn join(args: &args::Processes) -> Result<Option<Self>> {
         match args.distributed.as_deref() {
             None | Some("slurm") => {}
-            Some(other) => return Err(Error::setting("--distributed", other, "slurm; what torchrun starts needs no option")),
+            Some(other) => {
+                return Err(Error::setting("--distributed", other, "slurm; what torchrun starts needs no option"));
+            }
         }
         let seconds = args.timeout.unwrap_or(USUAL_TIMEOUT_S);
         if !(seconds > 0.0 && seconds <= 1e6) {
@@ -230,7 +232,8 @@ fn without_processes(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
 pub(crate) fn tell_launcher(message: &str) {
     if let Some(path) = env::var_os("TORCHELASTIC_ERROR_FILE") {
         let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_secs());
-        let told = json!({"message": {"message": message, "extraInfo": {"py_callstack": "", "timestamp": now.to_string()}}});
+        let told =
+            json!({"message": {"message": message, "extraInfo": {"py_callstack": "", "timestamp": now.to_string()}}});
         let _ = fs::write(path, told.to_string());
     }
 }
@@ -242,7 +245,11 @@ mod tests {
     #[test]
     fn the_command_of_a_process_is_this_one_without_their_number() {
         let without = |line: &str| {
-            without_processes(line.split(' ').map(OsString::from)).iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+            without_processes(line.split(' ').map(OsString::from))
+                .iter()
+                .map(|arg| arg.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert_eq!(without("train rnn --processes 2 --accumulate 2"), "train rnn --accumulate 2");
         assert_eq!(without("train rnn --processes=2 --quiet"), "train rnn --quiet");

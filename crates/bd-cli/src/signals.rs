@@ -42,7 +42,9 @@ impl Interrupted {
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kept {
-            None if self.assists => f.write_str("stopped by a signal to one of the processes, after the same update as all"),
+            None if self.assists => {
+                f.write_str("stopped by a signal to one of the processes, after the same update as all")
+            }
             None => f.write_str("stopped by a signal; nothing was kept"),
             Some(path) if path.join("checkpoints").is_dir() => {
                 let path = path.display();

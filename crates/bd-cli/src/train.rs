@@ -114,11 +114,7 @@ impl Work<'_> {
 }
 
 /// Sees a job of one process through.
-fn job(
-    args: &args::Run,
-    layers: Layers,
-    job: impl FnOnce(&Work<'_>, &Layers) -> bd_core::Result<Ended>,
-) -> Result<()> {
+fn job(args: &args::Run, layers: Layers, job: impl FnOnce(&Work<'_>, &Layers) -> bd_core::Result<Ended>) -> Result<()> {
     job_among(args, layers, Group::join(&args::Processes::default())?, job)
 }
 
@@ -143,7 +139,8 @@ fn resume(run: &Path, args: &args::Changes) -> Result<()> {
     if processes::started(args.processes)? {
         return Ok(());
     }
-    let of_group = args::Processes { distributed: args.distributed.clone(), timeout: args.timeout, ..Default::default() };
+    let of_group =
+        args::Processes { distributed: args.distributed.clone(), timeout: args.timeout, ..Default::default() };
     let group = Group::join(&of_group)?;
     go_on(run, options::of_changes(args)?, group, args.json, args.quiet)
 }

@@ -109,7 +109,12 @@ impl GlooGroup {
         };
         let raw = NonNull::new(raw).ok_or_else(|| {
             let (host, port) = (&place.host, place.port);
-            Error::ProcessGroup(format!("process {} of {} did not meet the others at {host}:{port}: {}", place.rank, place.size, words(&error)))
+            Error::ProcessGroup(format!(
+                "process {} of {} did not meet the others at {host}:{port}: {}",
+                place.rank,
+                place.size,
+                words(&error)
+            ))
         })?;
         Ok(Self { raw, place: place.clone() })
     }
@@ -149,7 +154,9 @@ impl GlooGroup {
             "it has ended, or cannot be reached".to_owned()
         };
         let (rank, size) = (self.place.rank, self.place.size);
-        Error::ProcessGroup(format!("{why}; this is process {rank} of {size}, and what the other one said is the cause ({words})"))
+        Error::ProcessGroup(format!(
+            "{why}; this is process {rank} of {size}, and what the other one said is the cause ({words})"
+        ))
     }
 }
 
@@ -161,7 +168,11 @@ fn words(error: &[c_char; CAPACITY]) -> String {
     let text = unsafe { CStr::from_ptr(error.as_ptr()) }.to_string_lossy().into_owned();
     // "[enforce fail at file.cc:57] ..." and the lines after the first are for programmers of libtorch.
     let line = text.lines().next().unwrap_or_default();
-    line.rsplit_once("] ").filter(|(before, _)| before.starts_with('[')).map_or(line, |(_, words)| words).trim_end_matches(". ").to_owned()
+    line.rsplit_once("] ")
+        .filter(|(before, _)| before.starts_with('['))
+        .map_or(line, |(_, words)| words)
+        .trim_end_matches(". ")
+        .to_owned()
 }
 
 impl Drop for GlooGroup {

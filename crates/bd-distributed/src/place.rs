@@ -91,8 +91,7 @@ impl Place {
         if let Some(name) = SLURM.into_iter().find(|name| var(name).is_none()) {
             return Err(Error::Config(format!("{name} is not set: this process was not started by Slurm's srun")));
         }
-        let (rank, size) =
-            (number(var, "SLURM_PROCID", 0, usize::MAX)?, number(var, "SLURM_NTASKS", 1, 1 << 16)?);
+        let (rank, size) = (number(var, "SLURM_PROCID", 0, usize::MAX)?, number(var, "SLURM_NTASKS", 1, 1 << 16)?);
         let host = match var("SLURM_SRUN_COMM_HOST") {
             Some(host) if size == 1 => host,
             _ => first_host(&var("SLURM_STEP_NODELIST").unwrap_or_default())?,
@@ -127,19 +126,26 @@ impl Place {
     /// can reach.
     pub(crate) fn own_address(&self) -> Result<String> {
         let mut found = (self.host.as_str(), self.port).to_socket_addrs().map_err(|error| {
-            Error::ProcessGroup(format!("the machine of process 0, MASTER_ADDR={}, is not known here: {error}", self.host))
+            Error::ProcessGroup(format!(
+                "the machine of process 0, MASTER_ADDR={}, is not known here: {error}",
+                self.host
+            ))
         })?;
         let to = found.next().ok_or_else(|| {
             Error::ProcessGroup(format!("the machine of process 0, MASTER_ADDR={}, has no address", self.host))
         })?;
-        let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
+        let any: IpAddr =
+            if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
         // Nothing is sent: the system only chooses a way.
         let own = UdpSocket::bind((any, 0)).and_then(|socket| {
             socket.connect(to)?;
             socket.local_addr()
         });
         let own = own.map_err(|error| {
-            Error::ProcessGroup(format!("there is no way to the machine of process 0, MASTER_ADDR={}: {error}", self.host))
+            Error::ProcessGroup(format!(
+                "there is no way to the machine of process 0, MASTER_ADDR={}: {error}",
+                self.host
+            ))
         })?;
         Ok(own.ip().to_string())
     }
@@ -185,7 +191,8 @@ mod tests {
         let found = place(&TORCHRUN).unwrap().unwrap();
         assert_eq!((found.rank, found.size, found.port, found.host.as_str()), (1, 2, 29500, "10.0.0.7"));
         assert!(!found.is_served && found.attempt == "0");
-        let elastic = [("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RESTART_COUNT", "2"), ("LOCAL_WORLD_SIZE", "2")];
+        let elastic =
+            [("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RESTART_COUNT", "2"), ("LOCAL_WORLD_SIZE", "2")];
         let found = place(&[&TORCHRUN[..], &elastic].concat()).unwrap().unwrap();
         assert!(found.is_served && found.attempt == "2" && found.local_size == 2);
     }
@@ -215,7 +222,9 @@ mod tests {
 
     #[test]
     fn slurms_variables_name_the_first_machine() {
-        for (list, host) in [("n1", "n1"), ("n1,n2", "n1"), ("n[03-05,9]", "n03"), ("gpu[7],x", "gpu7"), ("n[1,2]", "n1")] {
+        for (list, host) in
+            [("n1", "n1"), ("n1,n2", "n1"), ("n[03-05,9]", "n03"), ("gpu[7],x", "gpu7"), ("n[1,2]", "n1")]
+        {
             assert_eq!(first_host(list).unwrap(), host);
         }
         let vars = [

@@ -345,7 +345,8 @@ pub fn is_begun(path: &Path) -> Result<bool> {
     if ["checkpoints", WEIGHTS].iter().any(|name| path.join(name).exists()) {
         return Ok(true);
     }
-    let own = |name: &str| name.starts_with('.') || ["config.json", MANIFEST, "metrics.jsonl", "tensorboard"].contains(&name);
+    let own =
+        |name: &str| name.starts_with('.') || ["config.json", MANIFEST, "metrics.jsonl", "tensorboard"].contains(&name);
     for entry in fs::read_dir(path).map_err(Error::storage("read", path))? {
         let name = entry.map_err(Error::storage("read", path))?.file_name();
         if !own(&name.to_string_lossy()) {

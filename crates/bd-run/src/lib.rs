@@ -40,8 +40,8 @@ pub use experiment::{
     forecast, tell, told, train,
 };
 pub use folder::RunFolder;
-pub use listener::Listener;
 pub use folder::is_begun;
+pub use listener::Listener;
 pub use manifest::{Manifest, Resumed, Status, Versions};
 pub use neuron::NamedNeuron;
 pub use open::Run;

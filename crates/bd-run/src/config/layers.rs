@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{cores, cores_of_each};
 use super::overlay::{Alternatives, overlay, put, put_assignment, read, typed};
+use super::{cores, cores_of_each};
 
 /// What somebody asks of a configuration: a file, options, assignments. Each is stronger than the one before, and all are
 /// stronger than the defaults.

@@ -149,7 +149,8 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
             }
             let begin = state.take().unwrap_or_else(|| self.start(examples));
             let mut tap = Tap::new(self.objective.records());
-            let (outputs, end) = scan(self.system, &self.sha_of(step, *which, from), examples.inputs(), begin, &mut tap);
+            let (outputs, end) =
+                scan(self.system, &self.sha_of(step, *which, from), examples.inputs(), begin, &mut tap);
             let mut own = self.judge(&outputs, examples, tap)?;
             if several {
                 own *= *weight / all;

@@ -74,7 +74,8 @@ fn hash(text: &str) -> Tensor {
 fn hash_of(tensors: &[(String, Tensor)]) -> Result<String> {
     let mut all = String::new();
     for (name, tensor) in tensors {
-        let flat = tensor.detach().f_to_device(Device::Cpu)?.f_contiguous()?.f_reshape([-1])?.f_view_dtype(Kind::Uint8)?;
+        let flat =
+            tensor.detach().f_to_device(Device::Cpu)?.f_contiguous()?.f_reshape([-1])?.f_view_dtype(Kind::Uint8)?;
         let bytes = Vec::<u8>::try_from(flat)?;
         all += &format!("{name} {:?} {} ", tensor.size(), sha256_hex(&bytes));
     }

@@ -69,14 +69,24 @@ fn together(size: usize, case: &Case, folder: &Path, stop_after: Option<u64>) ->
 /// Updates of four batches. Epochs of six batches leave two for the last update, so that of four processes two have none; padded sequences
 /// that are cut in pieces end at different pieces.
 fn cases() -> Vec<Case> {
-    let config = |accumulate: usize| TrainConfig { epochs: 3, batch: 2, accumulate, report_every: 1, ..TrainConfig::default() };
+    let config =
+        |accumulate: usize| TrainConfig { epochs: 3, batch: 2, accumulate, report_every: 1, ..TrainConfig::default() };
     let stopping = Some(EarlyStopping { patience: 1, min_delta: 0.0 });
     vec![
         Case { config: config(4), ..Case::default() },
         Case { config: config(4), drawn: true, ..Case::default() },
         Case { config: TrainConfig { truncate: Some(3), ..config(4) }, padded: true, ..Case::default() },
-        Case { config: TrainConfig { truncate: Some(3), clip: Some(0.1), ..config(8) }, drawn: true, ..Case::default() },
-        Case { config: TrainConfig { early_stopping: stopping, ..config(4) }, validation: true, padded: true, ..Case::default() },
+        Case {
+            config: TrainConfig { truncate: Some(3), clip: Some(0.1), ..config(8) },
+            drawn: true,
+            ..Case::default()
+        },
+        Case {
+            config: TrainConfig { early_stopping: stopping, ..config(4) },
+            validation: true,
+            padded: true,
+            ..Case::default()
+        },
     ]
 }
 
@@ -123,7 +133,8 @@ fn what_differs_is_told_to_all() {
             Trainer::new(&net, &params, Loss::Mse, &config, Shared::new(1.0)).unwrap().processes(&group).unwrap();
         trainer.fit(Source::Examples(&examples("train", false))).unwrap_err().to_string()
     };
-    let threads = Thread::group(2).into_iter().enumerate().map(|(rank, group)| thread::spawn(move || told(rank, group)));
+    let threads =
+        Thread::group(2).into_iter().enumerate().map(|(rank, group)| thread::spawn(move || told(rank, group)));
     for thread in threads.collect::<Vec<_>>() {
         let words = thread.join().unwrap();
         assert!(words.contains("the configuration of the training of process 0 and of process 1 differ"), "{words}");
