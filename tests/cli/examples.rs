@@ -177,3 +177,27 @@ fn force() {
         .collect();
     assert!(on_its_own.len() == 5 && on_its_own.iter().all(|error| *error < 0.1), "{text}");
 }
+
+#[test]
+fn own_equations() {
+    let text = run("own_equations");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let after = |word: &str| -> f64 {
+        let at = words.iter().rposition(|known| *known == word).unwrap_or_else(|| panic!("no {word} in {text}"));
+        words[at + 1].parse().unwrap()
+    };
+    let (first, last) = (after("from"), words[words.iter().position(|word| *word == "ms").unwrap() - 1]);
+    assert!(last.parse::<f64>().unwrap() > 2.0 * first, "{text}");
+    assert!(after("to") < 0.35, "{text}");
+}
+
+#[test]
+fn ei_network() {
+    let text = run("ei_network");
+    let numbers: Vec<f64> = text.split([' ', ',', '\n']).filter_map(|word| word.parse().ok()).collect();
+    let [rate, cv, rate_of_i, cv_of_i, times] = numbers[..] else { panic!("{text}") };
+    for (rate, cv) in [(rate, cv), (rate_of_i, cv_of_i)] {
+        assert!((3.0..15.0).contains(&rate) && (0.3..1.2).contains(&cv), "{text}");
+    }
+    assert!(times >= 2.0, "{text}");
+}

@@ -103,7 +103,6 @@ fn join(by_slurm: bool, _: Duration) -> Result<Option<Group>> {
     }
 }
 
-#[cfg(not(feature = "distributed"))]
 const NOT_BUILT: &str = "this bd was built without its feature `distributed`, and trains by one process";
 
 /// One of the processes that this one has started did not come to its end.
@@ -148,8 +147,9 @@ pub(crate) fn started(processes: Option<usize>) -> anyhow::Result<bool> {
         ))
         .into());
     }
-    #[cfg(not(feature = "distributed"))]
-    return Err(Error::Config(NOT_BUILT.into()).into());
+    if cfg!(not(feature = "distributed")) {
+        return Err(Error::Config(NOT_BUILT.into()).into());
+    }
     if count == 1 {
         return Ok(false);
     }

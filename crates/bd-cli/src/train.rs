@@ -75,10 +75,10 @@ fn network(args: &args::Run, processes: &args::Processes, name: &str, layers: La
         return Ok(());
     }
     let group = Group::join(processes)?;
-    if let (true, Some(out)) = (processes.go_on, &args.out) {
-        if processes::agreed(group.as_ref(), || bd_run::is_begun(out))? {
-            return go_on(out, layers, group, args.json, args.quiet);
-        }
+    if let (true, Some(out)) = (processes.go_on, &args.out)
+        && processes::agreed(group.as_ref(), || bd_run::is_begun(out))?
+    {
+        return go_on(out, layers, group, args.json, args.quiet);
     }
     job_among(args, layers, group, |work, layers| {
         let (config, lessons) = NetworkConfig::resolve(name, layers)?;

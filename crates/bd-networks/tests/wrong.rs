@@ -3,45 +3,7 @@
 use bd_networks::Network;
 
 /// A right file, in which the table below changes one thing.
-const RIGHT: &str = r#"dt_ms = 0.1
-[population.E]
-n = 20
-equations = """
-dv/dt = (ge - v) / tau : volt (unless refractory)
-dge/dt = -ge / tau_e : volt
-"""
-threshold = "v > 10*mV"
-reset = "v = 0*mV"
-refractory = "5*ms"
-surrogate_scale = "10*mV"
-constants = { tau = "20*ms", tau_e = "5*ms" }
-[population.I]
-n = 5
-like = "E"
-drive = { v = "0.1*mV*randn()" }
-[population.in]
-n = 3
-kind = "poisson"
-rate = "100*Hz"
-[[projection]]
-from = "E"
-to = ["E.ge", "I.ge"]
-connect = { rule = "fixed_probability", p = 0.2 }
-weight = "1*mV"
-delay = "1.5*ms"
-[[projection]]
-from = "in"
-to = "E.ge"
-connect = { rule = "all_to_all" }
-weight = "2*mV"
-[[background]]
-to = "I.ge"
-rate = "1*kHz"
-weight = "0.1*mV"
-[record]
-spikes = ["E", "I"]
-traces = { "E.v" = [0, 19] }
-"#;
+const RIGHT: &str = include_str!("wrong/right.toml");
 
 /// What is replaced, by what, and the error.
 const TABLE: &[(&str, &str, &str)] = &[

@@ -12,6 +12,8 @@
 //! | `predictions.npz`, `plots/` | where the job makes them |
 //! | `.lock` | held by the process at work in the folder; its content says which |
 
+mod begun;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use bd_core::{Error, Params, Result};
 use bd_train::Checkpoints;
 use serde::Serialize;
 
+pub use self::begun::is_begun;
 use crate::manifest::{Manifest, Resumed, Status, utc_now};
 
 const LOCK: &str = ".lock";
@@ -331,32 +334,6 @@ fn remove_empty(folders: &[PathBuf]) {
     for folder in folders {
         let _ = fs::remove_dir(folder); // not if another run is in it by now
     }
-}
-
-/// Whether a folder holds a run from which something is left: for what is started again by the same command. The remains of one that was
-/// killed before its first checkpoint are removed, if nothing else is in the folder.
-///
-/// Fails with [`Error::Locked`] while another process is at work in it.
-pub fn is_begun(path: &Path) -> Result<bool> {
-    if !path.exists() {
-        return Ok(false);
-    }
-    let lock = lock(path)?;
-    if ["checkpoints", WEIGHTS].iter().any(|name| path.join(name).exists()) {
-        return Ok(true);
-    }
-    let own =
-        |name: &str| name.starts_with('.') || ["config.json", MANIFEST, "metrics.jsonl", "tensorboard"].contains(&name);
-    for entry in fs::read_dir(path).map_err(Error::storage("read", path))? {
-        let name = entry.map_err(Error::storage("read", path))?.file_name();
-        if !own(&name.to_string_lossy()) {
-            let reason = format!("it is no run that was begun, for there is {} in it", name.to_string_lossy());
-            return Err(Error::bad_file(path, reason));
-        }
-    }
-    fs::remove_dir_all(path).map_err(Error::storage("remove", path))?;
-    drop(lock);
-    Ok(false)
 }
 
 /// Takes the lock of a folder, which the end of this process gives back, however it ends.

@@ -13,6 +13,7 @@
 mod algebra;
 mod folds;
 mod place;
+mod solution;
 mod spectrum;
 mod wide;
 
@@ -26,6 +27,7 @@ use tch::{Device, Kind, Tensor};
 use self::algebra::{gram_pinv, qr, r_factor, svd};
 pub use self::folds::RidgeFolds;
 pub use self::place::RidgeCost;
+pub use self::solution::RidgeSolution;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
 use self::wide::{WIDE, extended};
 use crate::layout::{check_as_inputs, check_pair, time_first};
@@ -375,30 +377,6 @@ impl RidgeFactor {
             regularised_condition_number: with_alpha(largest) / with_alpha(smallest),
             rank: solution.rank,
         })
-    }
-}
-
-/// Weights that solve a ridge regression, in float64.
-#[derive(Debug)]
-pub struct RidgeSolution {
-    /// `[n_features, n_targets]`.
-    pub weight: Tensor,
-    /// `[n_targets]`, if there is an intercept.
-    pub bias: Option<Tensor>,
-    /// Directions that were kept.
-    pub rank: usize,
-}
-
-impl RidgeSolution {
-    /// Copies the solution into the readout of `model`, in the readout's own dtype.
-    pub fn write_to<M: Readout>(&self, model: &M) -> Result<()> {
-        let _guard = tch::no_grad_guard();
-        let (weight, bias) = model.readout();
-        weight.shallow_clone().f_copy_(&self.weight)?;
-        if let (Some(bias), Some(solved)) = (bias, &self.bias) {
-            bias.shallow_clone().f_copy_(solved)?;
-        }
-        Ok(())
     }
 }
 
