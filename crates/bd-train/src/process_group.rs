@@ -1,5 +1,8 @@
 //! [`ProcessGroup`]: processes that train one model together, and the sum of their gradients.
 
+#[cfg(test)]
+pub(crate) mod threads;
+
 use std::fmt;
 use std::ops::Range;
 

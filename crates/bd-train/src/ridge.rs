@@ -12,6 +12,7 @@
 
 mod algebra;
 mod folds;
+mod of_processes;
 mod place;
 mod solution;
 mod spectrum;
