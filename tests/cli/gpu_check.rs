@@ -32,7 +32,7 @@ fn here(desk: &Desk) -> String {
     fs::canonicalize(desk.path("")).unwrap().display().to_string()
 }
 
-fn no_python() -> bool {
+pub(crate) fn no_python() -> bool {
     let missing = Command::new("python3").arg("--version").output().is_err();
     if missing {
         eprintln!("left out: there is no python3");

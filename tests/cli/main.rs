@@ -1,5 +1,6 @@
 //! The real binary, run in folders of its own: results, run folders, refusals, examples.
 
+mod bench_compare;
 mod check;
 mod common;
 mod counts;
