@@ -60,11 +60,8 @@ fn jobs() -> Vec<String> {
     jobs.into_iter().step_by(every).collect()
 }
 
-/// What a run takes at most beside what it tells of an update: evaluation, figures, and the pages of libraries that are used for the first
-/// time. Measured: 11 to 150 MiB.
-const MOST_BESIDE: u64 = 192 << 20;
-
-/// What is told of an update is never much too much, and never so little that the whole run takes [`MOST_BESIDE`] more.
+/// What is told beforehand, with what is taken already, is what the whole run takes, evaluation and figures included: 0.8 to 1.5 times. Measured
+/// with 24 of these jobs: 0.86 to 1.15.
 #[test]
 fn memory_is_told_beforehand() {
     let mut wrong = Vec::new();
@@ -75,7 +72,7 @@ fn memory_is_told_beforehand() {
         let told = update + present;
         let line = format!("told {} beside {}, taken {} MiB: {job}", update >> 20, present >> 20, peak >> 20);
         println!("{:.2}: {line}", told as f64 / peak as f64);
-        if told as f64 > 1.5 * peak as f64 || told + MOST_BESIDE < peak {
+        if told as f64 > 1.5 * peak as f64 || (told as f64) < 0.8 * peak as f64 {
             wrong.push(line);
         }
     }

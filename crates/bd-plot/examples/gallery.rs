@@ -142,8 +142,8 @@ fn recording() -> bd_plot::Result<Recording> {
                 let input = 1.02 + 0.04 * sample as f64 + 0.03 * neuron as f64;
                 *voltage += 0.02 * (input - *voltage);
                 let spikes = *voltage > 1.0;
-                v.push(*voltage);
-                spike.push(f64::from(u8::from(spikes)));
+                v.push(*voltage as f32);
+                spike.push(spikes);
                 *voltage *= f64::from(u8::from(!spikes));
             }
         }

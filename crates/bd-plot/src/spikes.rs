@@ -27,17 +27,17 @@ pub struct Recording {
     samples: usize,
     steps: usize,
     neurons: usize,
-    v: Vec<f64>,
-    spike: Vec<f64>,
+    v: Vec<f32>,
+    spike: Vec<bool>,
 }
 
 impl Recording {
-    /// A recording of `layer` in steps of `dt_ms`: voltages `v`, and `spike`, which is above 0 where a neuron spikes and 0 elsewhere.
+    /// A recording of `layer` in steps of `dt_ms`: voltages `v`, and `spike`, whether a neuron spikes.
     /// Both are of shape `[sample, time, neuron]`, the last index running fastest.
     ///
     /// # Errors
     /// [`Error::Shape`] where an array has not as many numbers as the shape says.
-    pub fn new(layer: &str, dt_ms: f64, shape: [usize; 3], v: Vec<f64>, spike: Vec<f64>) -> Result<Self> {
+    pub fn new(layer: &str, dt_ms: f64, shape: [usize; 3], v: Vec<f32>, spike: Vec<bool>) -> Result<Self> {
         let expected = shape.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
         for (what, found) in [("recorded voltages", v.len()), ("recorded spikes", spike.len())] {
             if Some(found) != expected {
@@ -54,7 +54,12 @@ impl Recording {
     }
 
     /// One neuron of one sample over time, of an array of the recording.
-    fn course<'a>(&self, values: &'a [f64], sample: usize, neuron: usize) -> impl Iterator<Item = f64> + use<'a> {
+    fn course<'a, T: Copy>(
+        &self,
+        values: &'a [T],
+        sample: usize,
+        neuron: usize,
+    ) -> impl Iterator<Item = T> + use<'a, T> {
         let first = sample * self.steps * self.neurons + neuron;
         values[first..].iter().step_by(self.neurons).take(self.steps).copied()
     }
@@ -68,7 +73,7 @@ impl Recording {
     /// The voltage over time, spikes drawn up to [`SPIKE_HEIGHT`].
     fn voltage(&self, sample: usize, neuron: usize) -> Vec<(f64, f64)> {
         let spikes = self.course(&self.spike, sample, neuron);
-        let height = |(v, spike): (f64, f64)| if spike > 0.0 { SPIKE_HEIGHT } else { v };
+        let height = |(v, spike): (f32, bool)| if spike { SPIKE_HEIGHT } else { f64::from(v) };
         let heights = self.course(&self.v, sample, neuron).zip(spikes).map(height);
         heights.enumerate().map(|(i, height)| (i as f64 * self.dt_ms, height)).collect()
     }
@@ -76,7 +81,7 @@ impl Recording {
     /// Neuron and step of each spike of a sample, for the first neurons.
     fn spikes(&self, sample: usize, neurons: usize) -> Vec<(usize, usize)> {
         let of_neuron = |neuron: usize| {
-            let spiking = self.course(&self.spike, sample, neuron).enumerate().filter(|(_, value)| *value > 0.0);
+            let spiking = self.course(&self.spike, sample, neuron).enumerate().filter(|(_, spikes)| *spikes);
             spiking.map(move |(step, _)| (neuron, step)).collect::<Vec<_>>()
         };
         (0..neurons).flat_map(of_neuron).collect()

@@ -39,8 +39,8 @@ impl Activity {
     }
 }
 
-/// Records are made in pieces of about so many bytes.
-const PIECE: usize = 32 << 20;
+/// Records are made in pieces of about so many bytes, which are held up to four times: by time, by sample, and in float64.
+const PIECE: usize = 4 << 20;
 
 /// Counts the spikes of the layers, each of which has a state `spike` of zeros and ones, over all steps of all sequences; of sequences
 /// that are padded, over as many steps as `lengths`, int64 `[batch]`, says.

@@ -10,8 +10,8 @@ fn recording(samples: usize, steps: usize, neurons: usize, period: usize) -> Rec
     let mut spike = Vec::new();
     for i in 0..samples * steps * neurons {
         let (step, period) = (i / neurons % steps, period + i % neurons);
-        v.push((step % period) as f64 / period as f64);
-        spike.push(if step % period == period - 1 { 1.0 } else { 0.0 });
+        v.push((step % period) as f32 / period as f32);
+        spike.push(step % period == period - 1);
     }
     Recording::new("r", DT_MS, [samples, steps, neurons], v, spike).unwrap()
 }
@@ -95,7 +95,7 @@ fn networks_that_hardly_are_any_are_drawn() {
 #[test]
 fn arrays_of_another_shape_are_refused() {
     let refused = |shape, v: usize, spike: usize| {
-        Recording::new("r", DT_MS, shape, vec![0.0; v], vec![0.0; spike]).unwrap_err().to_string()
+        Recording::new("r", DT_MS, shape, vec![0.0; v], vec![false; spike]).unwrap_err().to_string()
     };
     let message = "recorded spikes of layer r: 5 numbers, but the shape [sample, time, neuron] is [1, 2, 3]";
     assert_eq!(refused([1, 2, 3], 6, 5), message);

@@ -84,27 +84,31 @@ pub struct Pictured {
     pub time_label: String,
 }
 
-/// States of a layer of neurons over time, float64 on the host.
+/// States of a layer of neurons over time, on the host.
 #[derive(Debug)]
 pub struct Recorded {
     /// Name of the layer.
     pub layer: String,
-    /// Potentials after each step, `[sample, time, neuron]`.
+    /// Potentials after each step, float32 `[sample, time, neuron]`.
     pub v: Tensor,
-    /// 1 where there was a spike, `[sample, time, neuron]`.
+    /// Whether there was a spike, bool `[sample, time, neuron]`.
     pub spike: Tensor,
 }
 
 impl Recorded {
     /// The states `potential` and `spike` of a layer over the first samples of these inputs.
     pub(super) fn of([layer, potential]: [&str; 2], net: &impl System, sha: &Shared, inputs: &Inputs) -> Result<Self> {
-        let samples: Vec<usize> = (0..(inputs.shape()[0] as usize).min(MOST_PICTURED)).collect();
         let [v, spike] = [potential, "spike"].map(|state| format!("{layer}.{state}"));
-        let mut tap = Tap::new([&v, &spike]);
-        let _ = predict(net, sha, inputs.select(&samples)?, None, &mut tap)?;
-        let records = tap.finish()?;
-        let host = |name: &str| records[name].to_device(Device::Cpu).to_kind(Kind::Double);
-        Ok(Self { v: host(&v), spike: host(&spike), layer: layer.to_owned() })
+        let (mut voltages, mut spikes) = (Vec::new(), Vec::new());
+        // One after the other, so that little is held in the form in which states are recorded.
+        for sample in 0..(inputs.shape()[0] as usize).min(MOST_PICTURED) {
+            let mut tap = Tap::new([&v, &spike]);
+            let _ = predict(net, sha, &inputs.select(&[sample])?, None, &mut tap)?;
+            let records = tap.finish()?;
+            voltages.push(records[&v].to_device(Device::Cpu).to_kind(Kind::Float));
+            spikes.push(records[&spike].to_device(Device::Cpu).gt(0.0));
+        }
+        Ok(Self { v: Tensor::f_cat(&voltages, 0)?, spike: Tensor::f_cat(&spikes, 0)?, layer: layer.to_owned() })
     }
 }
 

@@ -71,8 +71,9 @@ fn course(trained: &Trained, accuracies: &[(u64, f64)]) -> Figure {
 fn recording(recorded: &Recorded, dt_ms: f64) -> Result<Recording> {
     let size = recorded.v.size();
     let shape = [size[0], size[1], size[2]].map(|n| n as usize);
-    Recording::new(&recorded.layer, dt_ms, shape, numbers(&recorded.v)?, numbers(&recorded.spike)?)
-        .map_err(|error| Error::Config(error.to_string()))
+    let v = Vec::try_from(recorded.v.f_flatten(0, -1)?)?;
+    let spike = Vec::try_from(recorded.spike.f_flatten(0, -1)?)?;
+    Recording::new(&recorded.layer, dt_ms, shape, v, spike).map_err(|error| Error::Config(error.to_string()))
 }
 
 /// What the outputs of a test are.
