@@ -238,8 +238,7 @@ fn notes(config: &NetworkConfig, model: &SnnConfig, options: &Export, graph: &Gr
     notes.push(format!("{}: {}", plural(kinds.len(), "node"), kinds.join(", ")));
     if options.flavour == Flavour::Exact {
         notes.push(format!(
-            "a step of {} s in the file is one of {} ms here: snnTorch has that step, SpikingJelly too, Norse needs dt=1e-4",
-            short(FILE_STEP_S),
+            "a step of 1e-4 s in the file is one of {} ms here: snnTorch has that step, SpikingJelly too, Norse needs dt=1e-4",
             short(config.dt)
         ));
     }

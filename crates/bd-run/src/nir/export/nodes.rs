@@ -50,6 +50,14 @@ fn gain(dt_ms: f64, tau_ms: f64) -> f64 {
     Decay::new(dt_ms, tau_ms).gain
 }
 
+/// Time constants in seconds. One of a step is not shorter than that in float32, which SpikingJelly refuses.
+fn time_constants(numbers: impl Iterator<Item = f64>) -> Array {
+    let whole = |tau: f64| {
+        if tau >= FILE_STEP_S && f64::from(tau as f32) < FILE_STEP_S { (tau as f32).next_up() } else { tau as f32 }
+    };
+    Array::of_units(&numbers.map(|tau| f64::from(whole(tau))).collect::<Vec<_>>())
+}
+
 /// Whether all are the same number in float32.
 fn is_uniform(numbers: &[f64]) -> bool {
     numbers.windows(2).all(|pair| pair[0] as f32 == pair[1] as f32)
@@ -148,7 +156,7 @@ impl Nodes<'_> {
         let each =
             |of: &dyn Fn(f64) -> f64| Array::of_units(&neurons.gain.iter().map(|gain| of(*gain)).collect::<Vec<_>>());
         let common = [("v_leak", constant(0.0)), ("v_threshold", Array::of_units(&v_th)), ("v_reset", constant(0.0))];
-        let tau = each(&|gain| FILE_STEP_S / gain);
+        let tau = time_constants(neurons.gain.iter().map(|gain| FILE_STEP_S / gain));
         let node = match is_lif {
             true => Plain::new("LIF", [("tau", tau), ("r", constant(1.0))].into_iter().chain(common)),
             false => {
@@ -183,7 +191,7 @@ impl Nodes<'_> {
             Flavour::Exact => FILE_STEP_S / gain,
             Flavour::Physical => self.model.synapse.tau_ms / 1000.0,
         };
-        [("tau_syn", Array::of_units(&vec![tau_syn; n])), ("w_in", Array::of_units(&vec![1.0 / gain; n]))]
+        [("tau_syn", time_constants(std::iter::repeat_n(tau_syn, n))), ("w_in", Array::of_units(&vec![1.0 / gain; n]))]
     }
 
     fn readout(&self, n: usize) -> Plain {
@@ -195,10 +203,13 @@ impl Nodes<'_> {
         let constant = |number: f64| Array::of_units(&vec![number; n]);
         let common = [("r", constant(1.0)), ("v_leak", constant(0.0))];
         match self.synapse() {
-            None => Plain::new("LI", [("tau", constant(tau))].into_iter().chain(common)),
+            None => Plain::new("LI", [("tau", time_constants(std::iter::repeat_n(tau, n)))].into_iter().chain(common)),
             Some(gain) => Plain::new(
                 "CubaLI",
-                [("tau_mem", constant(tau))].into_iter().chain(self.arriving(gain, n)).chain(common),
+                [("tau_mem", time_constants(std::iter::repeat_n(tau, n)))]
+                    .into_iter()
+                    .chain(self.arriving(gain, n))
+                    .chain(common),
             ),
         }
     }
