@@ -13,19 +13,19 @@ const WEIGHTS: [&str; 2] = ["Affine", "Linear"];
 /// What passes on what it gets.
 const PASSES: [&str; 3] = ["Flatten", "Input", "Output"];
 /// More connections are a mistake in a file.
-const MOST_EDGES: usize = 1 << 16;
+const MOST_EDGES: usize = 1 << 12;
 
 /// Weights, and the neurons behind them with weights within.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Link {
-    pub(super) weights: Named1,
+    pub(super) weights: NamedPlain,
     /// None: the weights are the output.
-    pub(super) neurons: Option<Named1>,
-    pub(super) within: Option<Named1>,
+    pub(super) neurons: Option<NamedPlain>,
+    pub(super) within: Option<NamedPlain>,
 }
 
 /// A node with its name.
-pub(super) type Named1 = (String, Plain);
+pub(super) type NamedPlain = (String, Plain);
 
 /// A graph that is a chain of layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,7 +201,7 @@ impl Flat {
     }
 
     /// A node, which is then no more to be seen.
-    fn take(&mut self, name: &str) -> Found<Named1> {
+    fn take(&mut self, name: &str) -> Found<NamedPlain> {
         match self.nodes.remove(name) {
             Some(node) => Ok((name.to_owned(), node)),
             None => Err(format!("node '{name}' is reached twice; the layers of a network of bd make no circle")),
@@ -225,7 +225,7 @@ mod tests {
     const ENDS: [(&str, &str); 2] = [("in", "Input"), ("out", "Output")];
 
     fn names(chain: &Chain) -> Vec<[String; 3]> {
-        let name = |node: &Option<Named1>| node.as_ref().map_or_else(String::new, |(name, _)| name.clone());
+        let name = |node: &Option<NamedPlain>| node.as_ref().map_or_else(String::new, |(name, _)| name.clone());
         chain.links.iter().map(|link| [link.weights.0.clone(), name(&link.neurons), name(&link.within)]).collect()
     }
 

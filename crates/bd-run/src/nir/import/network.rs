@@ -4,7 +4,7 @@ use bd_core::{Error, Result, portable};
 use bd_models::{LeakyIntegratorConfig, LifConfig, LifTrained, SnnConfig, SynapseConfig};
 use tch::{Kind, Tensor};
 
-use super::chain::{Chain, Link, Named1};
+use super::chain::{Chain, Link, NamedPlain};
 use super::neurons::{Neurons, Rule, Spiking, near, neurons};
 use super::tensor_of;
 use crate::config::{Dtype, Layers, Model, NetworkConfig};
@@ -105,7 +105,7 @@ fn at_once(n: usize, rule: Rule) -> Neurons {
 }
 
 /// Weights `[to, from]` of a node as `[from, to]`.
-fn weight((name, node): &Named1) -> std::result::Result<Array, String> {
+fn weight((name, node): &NamedPlain) -> std::result::Result<Array, String> {
     let weight =
         node.fields.get("weight").ok_or_else(|| format!("node '{name}' of type {} has no weight", node.kind))?;
     match weight.transposed() {
@@ -115,7 +115,7 @@ fn weight((name, node): &Named1) -> std::result::Result<Array, String> {
 }
 
 /// The bias of a node, if it is not 0.
-fn bias((name, node): &Named1, n: usize) -> std::result::Result<Option<Vec<f64>>, String> {
+fn bias((name, node): &NamedPlain, n: usize) -> std::result::Result<Option<Vec<f64>>, String> {
     let Some(bias) = node.fields.get("bias").filter(|_| node.kind == "Affine") else { return Ok(None) };
     let bias = bias.to_f64();
     if bias.len() != n || bias.iter().any(|bias| !bias.is_finite()) {
