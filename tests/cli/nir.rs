@@ -53,7 +53,8 @@ fn a_network_that_is_written_and_read_is_the_same() {
             assert_eq!(found["as_written"], true, "{again}: {found}");
             assert!(same_bytes(&desk, "model.safetensors", run, &again), "{again}");
             done(&desk, &format!("predict {again} --input x.npz --output {again}.npz"));
-            assert!(same_bytes(&desk, "", &format!("{run}.npz"), &format!("{again}.npz")), "{again}");
+            let predictions = |run: &str| fs::read(desk.path(&format!("{run}.npz"))).unwrap();
+            assert!(predictions(run) == predictions(&again), "{again}");
         }
     }
 }
@@ -208,7 +209,7 @@ fn files_that_are_no_network_of_bd_are_refused() {
     import("text.nir", &[], 7, "it is no HDF5 file");
     import(&data("hdf5/plain.h5"), &["--dt", "1"], 7, "there is no group 'node' in it");
     import(&data("nir/lif.nir"), &[], 2, "nothing in it says how long a step is: name it with --dt in ms");
-    import(&data("nir/lif.nir"), &["--dt", "-1"], 2, "--dt is -1; it must be above 0");
+    import(&data("nir/lif.nir"), &["--dt", "-1"], 2, "dt is -1; it must be a number above 0");
     import(&data("nir/lif.nir"), &["--dt", "1", "--euler"], 7, "shorter than the step of 0.001 s");
     import(&data("nir/delay.nir"), &["--dt", "1"], 7, "node 'late' is of type Delay, which bd has nothing for");
     import("a.nir", &["--dt", "0.25"], 2, "it has the steps of a run of bd with dt 0.5 ms, and --dt is 0.25");
