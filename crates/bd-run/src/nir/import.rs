@@ -29,6 +29,9 @@ pub struct Import {
     pub euler: bool,
 }
 
+/// A configuration, and its parameters by their names.
+type Configured = (NetworkConfig, Vec<(String, Tensor)>);
+
 /// A graph as a network of bd.
 #[derive(Debug)]
 pub struct Imported {
@@ -59,7 +62,7 @@ pub fn import(path: &Path, options: &Import) -> Result<Imported> {
     }
     let rule = rule(path, options, of_bd.as_ref())?;
     let chain = Chain::of(graph).map_err(bad)?;
-    let (config, weights, mut notes) = catch_torch(|| {
+    let ((config, weights), mut notes) = catch_torch(|| {
         network::network(&chain, rule).map_err(|error| match error {
             Error::Config(reason) => bad(reason),
             other => other,

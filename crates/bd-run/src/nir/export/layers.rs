@@ -151,7 +151,8 @@ mod tests {
                     .collect::<Vec<_>>()
             };
             let mut expected: Vec<String> = layers(&model, None).into_iter().flat_map(of_layer).collect();
-            (found.sort(), expected.sort());
+            found.sort();
+            expected.sort();
             assert_eq!(found, expected);
         }
     }

@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use super::chain::{Chain, Link, NamedPlain};
 use super::neurons::{Neurons, Rule, Spiking, near, neurons};
-use super::tensor_of;
+use super::{Configured, tensor_of};
 use crate::config::{Dtype, Layers, Model, NetworkConfig};
 use crate::nir::export::layers;
 use crate::nir::graph::{Array, Numbers};
@@ -33,7 +33,7 @@ impl Layer {
 /// The configuration of a run, its parameters, and what is to be known of it.
 ///
 /// Fails with [`Error::Config`], without the name of the file.
-pub(super) fn network(chain: &Chain, rule: Rule) -> Result<(NetworkConfig, Vec<(String, Tensor)>, Vec<String>)> {
+pub(super) fn network(chain: &Chain, rule: Rule) -> Result<(Configured, Vec<String>)> {
     let mut of_nodes: Vec<Layer> = Vec::new();
     for link in &chain.links {
         let n_from = of_nodes.last().map(Layer::n);
@@ -55,7 +55,7 @@ pub(super) fn network(chain: &Chain, rule: Rule) -> Result<(NetworkConfig, Vec<(
     let model = model(&of_nodes, rule)?;
     let config = config(model, &of_nodes, rule)?;
     let weights = parameters(&config, &of_nodes)?;
-    Ok((config, weights, notes))
+    Ok(((config, weights), notes))
 }
 
 fn layer(link: &Link, n_from: Option<usize>, rule: Rule) -> std::result::Result<Layer, String> {

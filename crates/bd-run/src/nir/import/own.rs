@@ -2,15 +2,15 @@
 
 use tch::{Kind, Tensor};
 
-use super::tensor_of;
+use super::{Configured, tensor_of};
 use crate::Config;
-use crate::config::{Model, NetworkConfig};
+use crate::config::Model;
 use crate::nir::export::{Export, Flavour, Layer, WITHIN, graph_of, layers};
 use crate::nir::graph::{Array, Graph, Meta, Node, Numbers};
 use crate::nir::keys;
 
 /// The configuration and the parameters of the run, if the graph is, node by node, the one that they make.
-pub(super) fn own(graph: &Graph, flavour: Flavour) -> Option<(NetworkConfig, Vec<(String, Tensor)>)> {
+pub(super) fn own(graph: &Graph, flavour: Flavour) -> Option<Configured> {
     let Some(Meta::Text(config)) = graph.metadata.get(keys::CONFIG) else { return None };
     if graph.metadata.contains_key(keys::UNTIL) {
         return None;
