@@ -3,8 +3,8 @@
 use anyhow::Result;
 use bd_core::Error;
 use bd_core::files::refuse_existing;
-use bd_run::{Listener, Run};
 use bd_run::nir::{Export, Exported, Import, export, import, write};
+use bd_run::{Listener, Run};
 use serde_json::json;
 
 use crate::args::{ExportNir, ImportNir};
