@@ -9,6 +9,7 @@ mod examples;
 mod gpu_check;
 mod info;
 mod interrupted;
+mod nir;
 mod odd;
 mod online;
 mod own_series;

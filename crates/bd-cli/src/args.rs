@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 mod data;
+mod nir;
 mod processes;
 mod sequences;
 mod series;
@@ -14,6 +15,7 @@ mod simulate;
 mod train;
 
 pub(crate) use self::data::{Data, Digits, Lags};
+pub(crate) use self::nir::{Export, ExportNir, Import, ImportNir};
 pub(crate) use self::processes::Processes;
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
@@ -50,6 +52,12 @@ pub(crate) enum Command {
     /// Measure a trained model once more, on its own test data or on others.
     #[command(after_help = EXIT_CODES)]
     Eval(Eval),
+    /// Write a trained model for other programs: spiking networks as NIR.
+    #[command(subcommand)]
+    Export(Export),
+    /// Make a run folder of a model of another program: spiking networks as NIR.
+    #[command(subcommand)]
+    Import(Import),
     /// Simulate a network of populations that is written as text, and write spikes, rates and recorded states.
     #[command(after_help = OF_SIMULATE)]
     Simulate(Simulate),

@@ -11,6 +11,7 @@ mod eval;
 mod figures;
 mod hints;
 mod info;
+mod nir;
 mod options;
 mod predict;
 mod processes;
@@ -30,7 +31,7 @@ use bd_core::error::panic_message;
 use bd_core::kernel::Instructions;
 use clap::Parser;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Export, Import};
 use crate::check::ChecksFailed;
 use crate::processes::{Failed, LOST};
 use crate::signals::Interrupted;
@@ -72,6 +73,8 @@ fn run() -> anyhow::Result<()> {
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Export(Export::Nir(args)) => nir::export_nir(&args),
+        Command::Import(Import::Nir(args)) => nir::import_nir(&args),
         Command::Data(data) => data::make(&data),
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Train(args) => train::train(args),

@@ -109,7 +109,7 @@ pub use ensemble::{Ensemble, EnsembleState, member_name};
 pub use error::{Error, Result, catch_torch};
 pub use finite::check_finite;
 pub use forecaster::Forecaster;
-pub use hdf5::Clock;
+pub use hdf5::{Clock, NamedMember, hdf5_datasets};
 pub use inputs::Inputs;
 pub use named::{kind_name, match_named};
 pub use params::{ParamPath, Params};
@@ -119,7 +119,7 @@ pub use spikes::{Spike, Spikes};
 pub use stack::{Stack, StackState};
 pub use state::{StateTree, join};
 pub use stepper::{Stepper, check_state_finite};
-pub use stored::Text;
+pub use stored::{Member, Text};
 pub use system::{Chain, ChainState, Features, Readout, System, scan_by_step};
 pub use tap::Tap;
 /// The `tch` whose tensors all of this takes and gives. Of a `tch` of your own the version has to be the same to the digit.

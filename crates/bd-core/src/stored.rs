@@ -7,8 +7,10 @@ pub(crate) type Read = Result<Member, String>;
 
 /// An array of a file.
 #[derive(Debug)]
-pub(crate) enum Member {
+pub enum Member {
+    /// Of numbers.
     Numbers(Tensor),
+    /// Of text.
     Text(Text),
 }
 

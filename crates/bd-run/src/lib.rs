@@ -11,6 +11,7 @@
 //! | [`simulate`](mod@simulate) | [`simulate()`]: a network of populations over time |
 //! | [`figures`] | figures of what a run has found (feature `plot`) |
 //! | [`check`] | whether every model computes here what it should |
+//! | [`nir`] | spiking networks for other programs and of them |
 //! | [`neuron`] | [`NamedNeuron`]: a neuron of the zoo or of a file of equations |
 //! | [`listener`] | [`Listener`]: who hears what a run says |
 
@@ -24,6 +25,7 @@ pub mod listener;
 mod manifest;
 mod metrics;
 pub mod neuron;
+pub mod nir;
 pub mod open;
 pub mod predict;
 pub mod resume;

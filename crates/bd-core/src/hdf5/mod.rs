@@ -21,9 +21,30 @@ use self::file::Hdf5;
 pub use self::found::Clock;
 pub(crate) use self::found::{Found, Later};
 use crate::error::{Error, Result};
+use crate::stored::Member;
 
 /// Names of files that are HDF5.
 pub(crate) const ENDINGS: [&str; 4] = ["h5", "hdf5", "nwb", "mat"];
+
+/// A dataset by its path without the first slash, or why it cannot be read, in a sentence that begins with the path.
+pub type NamedMember = (String, std::result::Result<Member, String>);
+
+/// Every dataset of an HDF5 file as it is, for formats that are made of them. Of all together no more is read than the file can hold.
+///
+/// Fails with [`Error::Storage`] if the file cannot be opened, and with [`Error::BadFile`] if it is no HDF5, or cut off.
+pub fn hdf5_datasets(path: &Path) -> Result<Vec<NamedMember>> {
+    let content = std::fs::File::open(path).map_err(Error::storage("read", path))?;
+    let bad = |reason| Error::bad_file(path, reason);
+    file::refuse_others(&content, false).map_err(bad)?;
+    let file = Hdf5::open(content).map_err(bad)?;
+    let found = file.datasets().iter().map(|entry| Found::dataset(&file, entry));
+    Ok(found
+        .map(|Found { name, later }| {
+            let read = (later.read)();
+            (name, read)
+        })
+        .collect())
+}
 
 /// What [`open`] finds.
 pub(crate) struct Opened {

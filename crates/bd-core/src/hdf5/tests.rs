@@ -128,3 +128,16 @@ fn links_are_followed_within_the_file() {
     assert!(arrays.has("session/v") && !arrays.has("session/itself/v"));
     assert!(arrays.names().count() < 100, "{}", arrays.names().count());
 }
+
+/// As they are, with their paths: what has a meaning for training has none here.
+#[test]
+fn datasets_are_those_of_the_file() {
+    let found = crate::hdf5_datasets(&fixture("digits.h5")).unwrap();
+    let expected = read("digits.npz");
+    let (_, labels) = found.iter().find(|(path, _)| path == "labels").unwrap();
+    let Ok(crate::Member::Numbers(labels)) = labels else { panic!("labels are numbers") };
+    assert!(labels.numel() > 0 && expected.names().count() > 0);
+    let (_, times) = found.iter().find(|(path, _)| path == "spikes/times").unwrap();
+    assert!(times.as_ref().unwrap_err().starts_with("spikes/times: it holds rows of several lengths"));
+    assert!(crate::hdf5_datasets(&fixture("none.h5")).is_err());
+}
