@@ -159,6 +159,7 @@ fn json_of(outcome: &Outcome) -> Value {
     let manifest = outcome.folder.manifest();
     let mut found = json!({
         "job": manifest.job, "run": outcome.folder.path().to_string_lossy(), "device": manifest.device,
+        "objective": outcome.objective.name,
     });
     match &outcome.report {
         Report::Network(report) => {

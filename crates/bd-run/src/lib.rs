@@ -36,8 +36,8 @@ pub use config::{
     SystemConfig,
 };
 pub use experiment::{
-    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, Setting, auto, fit_features,
-    forecast, train,
+    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Objective, Outcome, Report, Setting, auto,
+    fit_features, forecast, train,
 };
 pub use folder::RunFolder;
 pub use listener::Listener;

@@ -9,6 +9,7 @@ mod fitted;
 mod forecast;
 mod lyapunov;
 mod network;
+mod objective;
 mod random;
 mod report;
 mod reporter;
@@ -22,7 +23,7 @@ use std::time::Instant;
 
 use bd_core::{Error, Result, catch_torch};
 use bd_train::{Control, MemoryReport};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tch::Device;
 
 pub use self::auto::{AutoConfig, AutoEnded, AutoOutcome, Came, Tried, TriedModel, USUAL_BUDGET_S, auto};
@@ -34,6 +35,7 @@ pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::lyapunov::{LyapunovReport, lyapunov};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
+pub use self::objective::Objective;
 pub use self::report::{Decided, NetworkReport, Pictured, Recorded};
 pub use self::series::SeriesSource;
 use crate::Config;
@@ -81,6 +83,8 @@ pub struct Outcome {
     pub report: Report,
     /// Numbers by name, as other programs rely on them.
     pub metrics: Map<String, Value>,
+    /// What it is compared with other runs by; its value is the metric `objective`, too.
+    pub objective: Objective,
     /// Of its parts.
     pub seconds: Seconds,
     /// What an update was predicted to take of memory.
@@ -130,6 +134,7 @@ pub(crate) use heed;
 pub(crate) struct Found {
     pub(crate) report: Report,
     pub(crate) metrics: Map<String, Value>,
+    pub(crate) objective: Objective,
 }
 
 /// Carries out what a configuration of a forecast says.
@@ -181,8 +186,9 @@ pub(crate) fn end(
 ) -> Result<Ended> {
     let kept = folder.is_worth_keeping();
     match found {
-        Ok(Stage::Done(Found { report, metrics })) => {
-            Ok(Ended::Finished(Box::new(Outcome { folder, report, metrics, seconds, memory })))
+        Ok(Stage::Done(Found { report, mut metrics, objective })) => {
+            metrics.insert("objective".into(), json!(objective.value));
+            Ok(Ended::Finished(Box::new(Outcome { folder, report, metrics, objective, seconds, memory })))
         }
         Ok(Stage::Stopped) => Ok(Ended::Stopped { kept: kept.then(|| folder.keep(Status::Stopped)) }),
         Err(error) => {
