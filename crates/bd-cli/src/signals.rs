@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -28,12 +28,28 @@ pub(crate) struct Interrupted {
     signal: usize,
     /// The run folder, if it is kept.
     kept: Option<PathBuf>,
+    /// Whether what was found by then stands on standard output.
+    printed: bool,
 }
 
 impl Interrupted {
     /// 128 and the signal's number, as a shell counts: 130 for Ctrl-C, 143 for SIGTERM.
     pub(crate) fn exit_code(&self) -> u8 {
         128 + self.signal as u8
+    }
+
+    /// The folder of the run, if it is kept.
+    pub(crate) fn kept(&self) -> Option<&Path> {
+        self.kept.as_deref()
+    }
+
+    /// The same where what was found by then stands on standard output already.
+    pub(crate) fn after_result(self) -> Self {
+        Self { printed: true, ..self }
+    }
+
+    pub(crate) fn has_printed(&self) -> bool {
+        self.printed
     }
 }
 
@@ -47,6 +63,9 @@ impl fmt::Display for Interrupted {
             }
             Some(path) if path.join("spikes.npz").is_file() => {
                 write!(f, "stopped by a signal; {} is kept, with what was simulated until then", path.display())
+            }
+            Some(path) if path.join("sweep.json").is_file() => {
+                write!(f, "stopped by a signal; {} is kept: the same command goes on", path.display())
             }
             Some(path) if !path.join("manifest.json").is_file() => {
                 let path = path.display();
@@ -104,7 +123,7 @@ impl Watch {
 
     /// How a run that was stopped ends.
     pub(crate) fn interrupted(&self, kept: Option<PathBuf>) -> Interrupted {
-        Interrupted { signal: self.first.load(Ordering::SeqCst), kept }
+        Interrupted { signal: self.first.load(Ordering::SeqCst), kept, printed: false }
     }
 }
 

@@ -19,6 +19,20 @@ pub(crate) struct TrainArgs {
     pub(crate) changes: Changes,
 }
 
+impl TrainArgs {
+    pub(super) fn as_json(&self) -> bool {
+        match &self.job {
+            Some(Train::Ngrc(args)) => args.series.run.json,
+            Some(Train::Esn(args)) => args.series.run.json,
+            Some(Train::Rnn(args)) => args.run.json,
+            Some(Train::Snn(args)) => args.run.json,
+            Some(Train::Conv(args)) => args.run.json,
+            Some(Train::Auto(args)) => args.json,
+            None => self.changes.json,
+        }
+    }
+}
+
 /// What may change when a run goes on.
 #[derive(Debug, Args)]
 pub(crate) struct Changes {
