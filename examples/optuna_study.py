@@ -38,7 +38,7 @@ def objective(trial, options):
     """Trains once, and returns the objective."""
     run = pathlib.Path(options.out) / f"trial-{trial.number:04}"
     settings = {
-        "optim.lr": trial.suggest_float("optim.lr", 1e-4, 1.0, log=True),
+        "optim.lr": trial.suggest_float("optim.lr", 1e-5, 10.0, log=True),
         "model.cell": trial.suggest_categorical("model.cell", ["rnn", "gru", "lstm"]),
         "model.hidden": trial.suggest_int("model.hidden", 4, 64, log=True),
         "batch": trial.suggest_categorical("batch", [16, 32, 64]),
@@ -70,8 +70,11 @@ def worker(number, options):
     """Runs its share of the trials of the study."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     seed = 1000 * options.seed + number  # another one for each worker, or all would draw the same
-    samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    study = optuna.load_study(study_name="bd", storage=storage(options), sampler=samplers[options.sampler](seed=seed), pruner=pruner(options))
+    # Trials of other workers that are not done yet count as bad ones, so that not all look at the same place.
+    tpe = lambda: optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+    samplers = {"tpe": tpe, "random": lambda: optuna.samplers.RandomSampler(seed=seed)}
+    sampler = samplers[options.sampler]()
+    study = optuna.load_study(study_name="bd", storage=storage(options), sampler=sampler, pruner=pruner(options))
     share = options.trials // options.workers + (number < options.trials % options.workers)
     study.optimize(lambda trial: objective(trial, options), n_trials=share, catch=RuntimeError)
 

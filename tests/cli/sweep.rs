@@ -151,10 +151,10 @@ fn jobs_of_an_array_share_a_folder() {
 fn wrong_specifications_are_refused() {
     for (spec, args, code, words) in [
         (
-            "job = \"rnn\"\n[grid]\noptim.rl = [1]",
+            "job = \"rnn\"\n[grid]\noptim.lrr = [1]",
             &[][..],
             2,
-            "s.toml: unknown configuration key optim.rl; did you mean optim.lr?",
+            "s.toml: unknown configuration key optim.lrr; did you mean optim.lr?",
         ),
         ("job = \"rnn\"\ngird.optim.lr = [1]", &[], 2, "s.toml: unknown configuration key gird; did you mean grid?"),
         ("job = \"auto\"", &[], 2, "job is auto; it must be one of ngrc, esn, rnn, snn, conv"),
@@ -199,7 +199,7 @@ fn a_failure_is_one_object() {
         (&["train", "--resume", "none"], 5, "storage", "none"),
         (&["eval", "none"], 5, "storage", "none"),
         (&["predict", "none", "--input", "a.npz", "--output", "b.npz"], 5, "storage", "none"),
-        (&["simulate", "none.toml", "--duration-ms", "1"], 2, "configuration", "none.toml"),
+        (&["simulate", "none.toml", "--duration-ms", "1"], 7, "bad_file", "none.toml"),
         (&["sweep", "none.toml"], 2, "configuration", "none.toml"),
     ] {
         let said = desk.bd(&[args, &["--json"]].concat());
@@ -241,7 +241,11 @@ fn every_job_has_an_objective() {
         (&[&["esn"], &labels[..], &["--units", "20", "--search", "1"]].concat(), "validation_error_rate", None),
         (&["ngrc"], "train_nrmse", None),
         (&["ngrc", "--data", "sine.csv"], "validation_nrmse", None),
-        (&["ngrc", "--data", "sine.csv", "--alpha", "1e-6", "--delay", "2"], "validation_nrmse", None),
+        (
+            &["ngrc", "--data", "sine.csv", "--alpha", "1e-6", "--delay", "2", "--split", "0.6,0.2,0.2"],
+            "validation_nrmse",
+            None,
+        ),
         (&["ngrc", "--data", "sine.csv", "--select", "free_run"], "minus_validation_valid_steps", None),
         (&["ngrc", "--set", "data.system.duration=20", "--online", "rls"], "online_mse", None),
     ];

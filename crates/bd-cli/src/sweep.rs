@@ -70,7 +70,8 @@ fn usual_folder(args: &args::Sweep) -> PathBuf {
 fn list(spec: &SweepSpec, as_json: bool) -> bd_core::Result<()> {
     let all = spec.all();
     if as_json {
-        let of = |trial: &bd_run::Trial| json!({"trial": trial.number, "values": trial.values, "seed": trial.seed});
+        let of =
+            |trial: &bd_run::SweepTrial| json!({"trial": trial.number, "values": trial.values, "seed": trial.seed});
         let listed: Vec<Value> = all.iter().map(of).collect();
         return console::result(&json!({"job": spec.job, "of": all.len(), "trials": listed}).to_string());
     }

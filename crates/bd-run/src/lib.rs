@@ -38,7 +38,7 @@ pub use config::{
     SystemConfig,
 };
 pub use experiment::{
-    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Objective, Outcome, Report, Setting, auto,
+    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, RunObjective, Setting, auto,
     fit_features, forecast, train,
 };
 pub use folder::RunFolder;
@@ -50,7 +50,9 @@ pub use predict::{Input, Prediction, Predictor, other_series};
 pub use resume::{Resume, ResumeEnded};
 pub use seconds::Seconds;
 pub use simulate::{PopulationReport, SimulateConfig, Simulated, SimulationReport, simulate};
-pub use sweep::{SweepEnded, SweepReport, SweepSetting, SweepSpec, Trial, TrialEnded, TrialRow, sweep, sweep_trial};
+pub use sweep::{
+    SweepEnded, SweepReport, SweepSetting, SweepSpec, SweepTrial, TrialEnded, TrialRow, sweep, sweep_trial,
+};
 
 /// The program of README.md compiles.
 #[cfg(doctest)]

@@ -10,7 +10,7 @@ use bd_train::data::dataset::{Accept, ArrayNames, Dataset, Reading};
 use bd_train::{Control, HeldOut};
 use serde_json::{Map, Value, json};
 
-use super::{Ended, Objective, Outcome, Report, Setting, fit_features, train};
+use super::{Ended, Outcome, Report, RunObjective, Setting, fit_features, train};
 use crate::config::absolute;
 use crate::folder::{AUTO, RunsFolder};
 use crate::listener::Listener;
@@ -100,8 +100,8 @@ impl AutoOutcome {
     }
 
     /// What the best is compared with other runs by: what it reaches on samples that were held out.
-    pub fn objective(&self) -> Option<Objective> {
-        self.best().and_then(|best| Objective::of_held_out(&best.held_out))
+    pub fn objective(&self) -> Option<RunObjective> {
+        self.best().and_then(|best| RunObjective::of_held_out(&best.held_out))
     }
 
     /// What `auto.json` has.

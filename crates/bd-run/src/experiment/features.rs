@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::network::metrics;
-use super::objective::Objective;
+use super::objective::RunObjective;
 use super::report::{NetworkReport, Pictured};
 use super::reservoir_words::units_words;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
@@ -112,8 +112,8 @@ fn run(
     let Stage::Done(fitted) = best_of(&config, &data.train, work.control, true)? else {
         return Ok(Stage::Stopped);
     };
-    let left_out = Objective { name: "left_out_mse", value: fitted.error() };
-    let objective = Objective::of_held_out(&held_out).unwrap_or(left_out);
+    let left_out = RunObjective { name: "left_out_mse", value: fitted.error() };
+    let objective = RunObjective::of_held_out(&held_out).unwrap_or(left_out);
     let Fitted { model, chosen, features } = fitted;
     if config.search > 0 {
         (config.model, config.search) = (features, 0);

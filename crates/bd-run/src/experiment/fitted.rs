@@ -10,7 +10,7 @@ use bd_train::{Cadence, Checkpoints, Keep, Newest, OnlineRule};
 use serde_json::{Map, Value, json};
 
 use super::fit_words::{FitWords, validation_lines};
-use super::objective::Objective;
+use super::objective::RunObjective;
 use super::series::SeriesSource;
 use super::{Stage, Work};
 use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
@@ -77,16 +77,16 @@ impl Fitted {
 
     /// What the validation part says of it or, where there is none, what each sample that was learned online did before it was; `None`
     /// where neither is known.
-    pub(super) fn objective(&self) -> Option<Objective> {
+    pub(super) fn objective(&self) -> Option<RunObjective> {
         match self {
             Self::AtOnce(fit) => {
                 let chosen = fit.candidates.iter().find(|candidate| candidate.chosen);
                 let score = chosen.and_then(|candidate| candidate.score.as_ref().ok());
-                score.map(Objective::of_score).or_else(|| Objective::of_validation(&fit.validation))
+                score.map(RunObjective::of_score).or_else(|| RunObjective::of_validation(&fit.validation))
             }
             Self::Online(fit) => {
-                let before = || Objective::mean("online_mse", &fit.before_mse);
-                Some(Objective::of_validation(&fit.validation).unwrap_or_else(before))
+                let before = || RunObjective::mean("online_mse", &fit.before_mse);
+                Some(RunObjective::of_validation(&fit.validation).unwrap_or_else(before))
             }
         }
     }

@@ -16,7 +16,7 @@ use tch::{Device, Tensor};
 use super::delay::{self, listed};
 use super::fit_words::{say_few, say_oddities};
 use super::fitted::{Fitted, fit};
-use super::objective::Objective;
+use super::objective::RunObjective;
 use super::reservoir_words::{kind_words, units_words};
 use super::series::SeriesSource;
 use super::trial::{Trial, best};
@@ -180,13 +180,13 @@ fn objective(
     measure: &Measure<'_, AnyForecaster>,
     train: Range<usize>,
     farthest: usize,
-) -> Result<Objective> {
+) -> Result<RunObjective> {
     if let Some(found) = fitted.objective() {
         return Ok(found);
     }
     let last = train.start.max(train.end.saturating_sub(JUDGED))..train.end;
     let forecasts = if last.len() > farthest { catch_torch(|| measure.forecasts(last))? } else { Vec::new() };
-    Ok(Objective::of_training(&forecasts))
+    Ok(RunObjective::of_training(&forecasts))
 }
 
 /// The features of a model in words.

@@ -35,7 +35,7 @@ pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::lyapunov::{LyapunovReport, lyapunov};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
-pub use self::objective::Objective;
+pub use self::objective::RunObjective;
 pub use self::report::{Decided, NetworkReport, Pictured, Recorded};
 pub use self::series::SeriesSource;
 use crate::Config;
@@ -84,7 +84,7 @@ pub struct Outcome {
     /// Numbers by name, as other programs rely on them.
     pub metrics: Map<String, Value>,
     /// What it is compared with other runs by; its value is the metric `objective`, too.
-    pub objective: Objective,
+    pub objective: RunObjective,
     /// Of its parts.
     pub seconds: Seconds,
     /// What an update was predicted to take of memory.
@@ -134,7 +134,7 @@ pub(crate) use heed;
 pub(crate) struct Found {
     pub(crate) report: Report,
     pub(crate) metrics: Map<String, Value>,
-    pub(crate) objective: Objective,
+    pub(crate) objective: RunObjective,
 }
 
 /// Carries out what a configuration of a forecast says.

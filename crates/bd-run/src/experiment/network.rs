@@ -21,7 +21,7 @@ use tch::{Device, Tensor};
 
 use self::members::AllTrained;
 use self::memory::{batch_of_task, bytes_of_task, needs};
-use super::objective::Objective;
+use super::objective::RunObjective;
 use super::random::RandomSpikes;
 use super::report::{Decided, NetworkReport, Recorded, time_constants_ms};
 use super::reporter::spike_rates;
@@ -231,14 +231,14 @@ impl NetworkExperiment {
     }
 
     /// What the run is compared with others by: of members the mean.
-    fn objective(&self, report: &NetworkReport, validation_losses: &[f64]) -> Objective {
+    fn objective(&self, report: &NetworkReport, validation_losses: &[f64]) -> RunObjective {
         let of = |value: fn(&Trained) -> Option<f64>| report.trained.iter().filter_map(value).collect::<Vec<_>>();
         let best = of(|trained| trained.best.as_ref().map(|best| best.loss));
         match &self.data {
-            Data::Random(_) => Objective { name: "train_loss", value: report.evaluation.loss },
-            _ if !best.is_empty() => Objective::mean("best_validation_loss", &best),
-            _ if !validation_losses.is_empty() => Objective::mean("validation_loss", validation_losses),
-            _ => Objective::mean("train_loss_last_100", &of(|trained| Some(trained.mean_of_last(100)))),
+            Data::Random(_) => RunObjective { name: "train_loss", value: report.evaluation.loss },
+            _ if !best.is_empty() => RunObjective::mean("best_validation_loss", &best),
+            _ if !validation_losses.is_empty() => RunObjective::mean("validation_loss", validation_losses),
+            _ => RunObjective::mean("train_loss_last_100", &of(|trained| Some(trained.mean_of_last(100)))),
         }
     }
 

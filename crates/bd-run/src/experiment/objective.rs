@@ -1,4 +1,4 @@
-//! [`Objective`]: the one number by which a run is compared with others, never of its test part.
+//! [`RunObjective`]: the one number by which a run is compared with others, never of its test part.
 
 use bd_train::HeldOut;
 use bd_train::forecast::{Forecast, Score};
@@ -16,14 +16,14 @@ use bd_train::forecast::{Forecast, Score};
 /// | a series without a validation part | `train_nrmse` on the last points of the training part; learned online `online_mse`, of each sample before it was learned |
 /// | features of sequences | `validation_error_rate` or `validation_nmse` on samples that were held out, without such `left_out_mse` |
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Objective {
+pub struct RunObjective {
     /// What it is.
     pub name: &'static str,
     /// Its value; not a number where that is not known.
     pub value: f64,
 }
 
-impl Objective {
+impl RunObjective {
     /// The mean over members of an ensemble.
     pub(super) fn mean(name: &'static str, values: &[f64]) -> Self {
         Self { name, value: values.iter().sum::<f64>() / values.len() as f64 }
@@ -82,18 +82,18 @@ mod tests {
     /// One of four labels is told wrong: 0.25. Without samples there is nothing.
     #[test]
     fn of_labels_it_is_the_share_that_is_wrong() {
-        assert_eq!(Objective::of_held_out(&HeldOut::default()), None);
+        assert_eq!(RunObjective::of_held_out(&HeldOut::default()), None);
         let scores = Tensor::from_slice(&[1.0, 0.0]).expand([4, 2], false).contiguous();
         let found = Evaluation::new(0.0, scores, &Tensor::from_slice(&[0i64, 0, 0, 1]), None).unwrap();
         let mut held = HeldOut::default();
         held.add(&found, None, None).unwrap();
-        assert_eq!(Objective::of_held_out(&held), Some(Objective { name: "validation_error_rate", value: 0.25 }));
+        assert_eq!(RunObjective::of_held_out(&held), Some(RunObjective { name: "validation_error_rate", value: 0.25 }));
     }
 
     #[test]
     fn of_constant_targets_it_is_the_mean_square_error() {
         let score = |nrmse| Score::OneStep { horizon: 1, mse: 4.0, nrmse, mean_error: 0.5 };
-        assert_eq!(Objective::of_score(&score(f64::NAN)).name, "validation_mse");
-        assert_eq!(Objective::of_score(&score(0.2)), Objective { name: "validation_nrmse", value: 0.5 });
+        assert_eq!(RunObjective::of_score(&score(f64::NAN)).name, "validation_mse");
+        assert_eq!(RunObjective::of_score(&score(0.2)), RunObjective { name: "validation_nrmse", value: 0.5 });
     }
 }

@@ -15,7 +15,7 @@
 //! them. Whenever a process is killed, the same call goes on: trials that have ended stay as they are, one that was cut off is
 //! [resumed](crate::Resume) where it has a checkpoint, and begun anew where it has none.
 //!
-//! Trials are compared by their [`Objective`](crate::experiment::Objective), which is never of the test part. The numbers of the test part
+//! Trials are compared by their [`RunObjective`](crate::experiment::RunObjective), which is never of the test part. The numbers of the test part
 //! are read at the end, of the best setting alone.
 
 mod process;
@@ -26,5 +26,5 @@ mod state;
 
 pub use self::report::{Best, SweepReport};
 pub use self::run::{SweepEnded, SweepSetting, TrialEnded, sweep, sweep_trial};
-pub use self::spec::{Range, SweepSpec, Trial};
+pub use self::spec::{Range, SweepSpec, SweepTrial};
 pub use self::state::{TrialFailure, TrialRow};

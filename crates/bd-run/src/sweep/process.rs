@@ -7,13 +7,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use bd_core::{Error, Result};
 
-use super::spec::{SweepSpec, Trial};
+use super::spec::{SweepSpec, SweepTrial};
 use super::state::{SweepFolder, TrialFailure, Work};
 
 /// A trial at work in a process of its own.
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) trial: Trial,
+    pub(super) trial: SweepTrial,
     pub(super) work: Work,
     /// Whether another trial was at work beside it.
     pub(super) had_company: bool,
@@ -29,7 +29,7 @@ impl Running {
         threads: usize,
         spec: &SweepSpec,
         folder: &SweepFolder,
-        trial: Trial,
+        trial: SweepTrial,
         (lock, work): (File, Work),
     ) -> Result<Self> {
         let mut command = Command::new(program);

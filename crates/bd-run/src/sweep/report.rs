@@ -6,7 +6,7 @@ use bd_core::Result;
 use bd_core::text::{plural, short};
 use serde_json::{Map, Value, json};
 
-use super::spec::{SweepSpec, Trial, shown};
+use super::spec::{SweepSpec, SweepTrial, shown};
 use super::state::{SweepFolder, TrialRow};
 
 /// What came of a sweep.
@@ -64,7 +64,7 @@ impl SweepReport {
         let mut all = Vec::new();
         for number in &best.trials {
             // Its name alone is needed.
-            let trial = Trial { number: *number, setting: 0, values: Map::new(), seed: None };
+            let trial = SweepTrial { number: *number, setting: 0, values: Map::new(), seed: None };
             all.extend(folder.outcome(&trial)?);
         }
         best.test = means_of_test(&all);

@@ -12,7 +12,7 @@ use bd_train::memory::{available_bytes, shown};
 
 use super::process::{Running, silent};
 use super::report::SweepReport;
-use super::spec::{SweepSpec, Trial};
+use super::spec::{SweepSpec, SweepTrial};
 use super::state::{Standing, SweepFolder, TrialRow, Work};
 use crate::config::{check_threads, cores};
 use crate::listener::Listener;
@@ -121,7 +121,7 @@ fn jobs(spec: &SweepSpec, setting: &SweepSetting) -> Result<usize> {
 
 /// A trial that waits.
 struct Pending {
-    trial: Trial,
+    trial: SweepTrial,
     /// To be run without company: there was not the memory for it beside others.
     alone: bool,
     /// That it waits for another process has been said.
@@ -133,7 +133,7 @@ struct Trials<'a> {
     setting: &'a SweepSetting,
     folder: &'a SweepFolder,
     listener: &'a dyn Listener,
-    all: Vec<Trial>,
+    all: Vec<SweepTrial>,
     pending: VecDeque<Pending>,
     running: Vec<Running>,
     /// What the largest trial so far took of memory.
@@ -147,7 +147,7 @@ impl<'a> Trials<'a> {
         setting: &'a SweepSetting,
         folder: &'a SweepFolder,
         listener: &'a dyn Listener,
-        all: Vec<Trial>,
+        all: Vec<SweepTrial>,
     ) -> Result<Self> {
         let mut pending = VecDeque::new();
         for trial in &all {

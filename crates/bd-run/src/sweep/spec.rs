@@ -64,7 +64,7 @@ fn one() -> usize {
 
 /// One configuration that is tried.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trial {
+pub struct SweepTrial {
     /// Its number, from 0.
     pub number: usize,
     /// The number of its setting, which the trials of its other seeds share.
@@ -75,7 +75,7 @@ pub struct Trial {
     pub seed: Option<u64>,
 }
 
-impl Trial {
+impl SweepTrial {
     /// The name of its run folder.
     pub fn name(&self) -> String {
         format!("trial-{:04}", self.number)
@@ -193,7 +193,7 @@ impl SweepSpec {
     }
 
     /// The configuration of a trial, which is refused if it cannot be.
-    fn resolve(&self, trial: &Trial) -> Result<()> {
+    fn resolve(&self, trial: &SweepTrial) -> Result<()> {
         let layers = Layers { set: self.assignments(trial), ..Layers::default() };
         match self.job.as_str() {
             "rnn" | "snn" => NetworkConfig::resolve(&self.job, &layers).map(drop),
@@ -218,11 +218,11 @@ impl SweepSpec {
     }
 
     /// All trials. Those of a draw follow each other, so that more draws change no number; of a grid the last name changes first.
-    pub fn all(&self) -> Vec<Trial> {
+    pub fn all(&self) -> Vec<SweepTrial> {
         (0..self.trials).flat_map(|draw| self.trials_of(draw)).collect()
     }
 
-    fn trials_of(&self, draw: usize) -> Vec<Trial> {
+    fn trials_of(&self, draw: usize) -> Vec<SweepTrial> {
         let (points, seeds) = (self.grid_points().unwrap_or(0), self.seeds.len().max(1));
         let drawn: Vec<_> = self
             .ranges()
@@ -234,7 +234,7 @@ impl SweepSpec {
             let (point, seed) = (i / seeds, i % seeds);
             let (number, setting) = (draw * points * seeds + i, draw * points + point);
             let values = self.at(point).into_iter().chain(drawn.iter().cloned()).collect();
-            Trial { number, setting, values, seed: self.seeds.get(seed).copied() }
+            SweepTrial { number, setting, values, seed: self.seeds.get(seed).copied() }
         };
         (0..points * seeds).map(trial).collect()
     }
@@ -252,7 +252,7 @@ impl SweepSpec {
     }
 
     /// What makes a configuration that of a trial, as [`Layers::set`] takes it, but for the threads, which change no result.
-    pub fn assignments(&self, trial: &Trial) -> Vec<String> {
+    pub fn assignments(&self, trial: &SweepTrial) -> Vec<String> {
         let values = self.base.iter().chain(&trial.values).filter(|(name, _)| *name != "threads");
         let values = values.map(|(name, value)| format!("{name}={value}"));
         values.chain(trial.seed.map(|seed| format!("seed={seed}"))).collect()
@@ -360,7 +360,7 @@ mod tests {
             ("job = \"auto\"", "job is auto; it must be one of ngrc, esn, rnn, snn, conv"),
             ("job = \"rnn\"\ngird = 1", "unknown configuration key gird; did you mean grid?"),
             ("job = \"rnn\"\ngrid.optim.lr = []", "grid.optim.lr is []; it must be a list of at least one value"),
-            ("job = \"rnn\"\ngrid.optim.rl = [1]", "unknown configuration key optim.rl; did you mean optim.lr?"),
+            ("job = \"rnn\"\ngrid.optim.lrr = [1]", "unknown configuration key optim.lrr; did you mean optim.lr?"),
             ("job = \"rnn\"\ngrid.optim.lr = [0.1, -1]", "lr is -1"),
             ("job = \"rnn\"\nbase.optim.lr = 1\ngrid.optim.lr = [1]", "optim.lr is in [base] and in [grid]"),
             ("job = \"rnn\"\nrandom.optim.lr = {low = 0, high = 1, log = true}", "with log both must be above 0"),

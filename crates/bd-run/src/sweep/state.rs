@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::report::SweepReport;
-use super::spec::{SweepSpec, Trial};
+use super::spec::{SweepSpec, SweepTrial};
 use crate::folder::{check_free, has_checkpoint, lock_as, read_manifest};
 use crate::manifest::Status;
 use crate::resume::compare;
@@ -65,7 +65,7 @@ impl TrialFailure {
 
 impl TrialRow {
     /// Of a trial whose process has printed this object.
-    pub(super) fn of(trial: &Trial, printed: &Value) -> Self {
+    pub(super) fn of(trial: &SweepTrial, printed: &Value) -> Self {
         let mut row = Self {
             trial: trial.number,
             setting: trial.setting,
@@ -177,22 +177,22 @@ impl SweepFolder {
     }
 
     /// The run folder of a trial.
-    pub(super) fn run(&self, trial: &Trial) -> PathBuf {
+    pub(super) fn run(&self, trial: &SweepTrial) -> PathBuf {
         self.path.join(trial.name())
     }
 
     /// What its process prints.
-    pub(super) fn printed(&self, trial: &Trial) -> PathBuf {
+    pub(super) fn printed(&self, trial: &SweepTrial) -> PathBuf {
         self.path.join(format!("{}.json", trial.name()))
     }
 
     /// Its messages.
-    pub(super) fn log(&self, trial: &Trial) -> PathBuf {
+    pub(super) fn log(&self, trial: &SweepTrial) -> PathBuf {
         self.path.join(format!("{}.log", trial.name()))
     }
 
     /// What its process has printed, if that is a whole object that says how it ended: not that it was stopped.
-    pub(super) fn outcome(&self, trial: &Trial) -> Result<Option<Value>> {
+    pub(super) fn outcome(&self, trial: &SweepTrial) -> Result<Option<Value>> {
         let path = self.printed(trial);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -203,18 +203,18 @@ impl SweepFolder {
     }
 
     /// Its row, if it has ended.
-    pub(super) fn row(&self, trial: &Trial) -> Result<Option<TrialRow>> {
+    pub(super) fn row(&self, trial: &SweepTrial) -> Result<Option<TrialRow>> {
         Ok(self.outcome(trial)?.map(|printed| TrialRow::of(trial, &printed)))
     }
 
     /// Whether there is nothing left to do of it.
-    pub(super) fn has_ended(&self, trial: &Trial) -> Result<bool> {
+    pub(super) fn has_ended(&self, trial: &SweepTrial) -> Result<bool> {
         let row = self.row(trial)?;
         Ok(row.is_some_and(|row| !row.error.is_some_and(|error| error.is_passing())))
     }
 
     /// How a trial stands, after what is of no use any more was taken out of the way.
-    pub(super) fn standing(&self, trial: &Trial) -> Result<Standing> {
+    pub(super) fn standing(&self, trial: &SweepTrial) -> Result<Standing> {
         let lock = match lock_as(&self.path, &format!(".{}.lock", trial.name())) {
             Err(Error::Locked { owner, .. }) => return Ok(Standing::Busy(owner)),
             lock => lock?,
@@ -237,7 +237,7 @@ impl SweepFolder {
     }
 
     /// Makes room for a run folder: one with weights or a checkpoint is set aside, any other removed.
-    pub(super) fn clear(&self, trial: &Trial) -> Result<()> {
+    pub(super) fn clear(&self, trial: &SweepTrial) -> Result<()> {
         let run = self.run(trial);
         if !run.exists() {
             return Ok(());
@@ -251,7 +251,7 @@ impl SweepFolder {
     }
 
     /// Says that the process of a trial ended without a word.
-    pub(super) fn write_failure(&self, trial: &Trial, failure: &TrialFailure) -> Result<()> {
+    pub(super) fn write_failure(&self, trial: &SweepTrial, failure: &TrialFailure) -> Result<()> {
         write_atomic(&self.printed(trial), format!("{}\n", json!({ "error": failure })).as_bytes())
     }
 
