@@ -160,7 +160,12 @@ fn wrong_specifications_are_refused() {
         ("job = \"auto\"", &[], 2, "job is auto; it must be one of ngrc, esn, rnn, snn, conv"),
         ("job = ", &[], 2, "s.toml: TOML parse error"),
         ("job = \"rnn\"\n[grid]\noptim.lr = [0.1, 0]", &[], 2, "lr is 0"),
-        ("job = \"ngrc\"\n[grid]\nnvar.delay = [[2], [0]]", &[], 2, "nvar.delay is [0]"),
+        (
+            "job = \"ngrc\"\n[grid]\nnvar.delay = [[2], [0]]",
+            &[],
+            2,
+            "s.toml: nvar needs n_in, delay, stride and every order to be at least 1",
+        ),
         ("job = \"rnn\"\n[base]\ndata.file = \"none.npz\"", &[], 5, "cannot open"),
         ("job = \"rnn\"\n[random]\nbatch = {low = 0.5, high = 4, integer = true}", &[], 2, "must be whole numbers"),
         ("job = \"rnn\"\ntrials = 9", &[], 2, "trials is 9; it must be 1"),
@@ -246,7 +251,7 @@ fn every_job_has_an_objective() {
             "validation_nrmse",
             None,
         ),
-        (&["ngrc", "--data", "sine.csv", "--select", "free_run"], "minus_validation_valid_steps", None),
+        (&["ngrc", "--data", "sine.csv", "--select", "free-run"], "minus_validation_valid_steps", None),
         (&["ngrc", "--set", "data.system.duration=20", "--online", "rls"], "online_mse", None),
     ];
     for (args, name, same) in cases {
@@ -328,4 +333,27 @@ fn several_values_are_set_at_once() {
     );
     let more = desk.bd(&["train", "--resume", "run", "--set", "updates=4", "report_every=2"]);
     assert!(more.code == 0 && more.stderr.contains("changed   report_every"), "{}", more.stderr);
+}
+
+/// The study of `examples/optuna_study.py` with two workers on one file, where the interpreter of `BD_PYTHON`, or `python3`, has Optuna.
+#[test]
+fn an_optuna_study_runs() {
+    let python = std::env::var("BD_PYTHON").unwrap_or_else(|_| "python3".into());
+    if !Command::new(&python).args(["-c", "import optuna"]).output().is_ok_and(|output| output.status.success()) {
+        return eprintln!("not run: no Python with optuna; BD_PYTHON may name one");
+    }
+    let desk = Desk::new();
+    let mut command = Command::new(&python);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/optuna_study.py"));
+    command.args(["--bd", env!("CARGO_BIN_EXE_bd"), "--trials", "4", "--updates", "24"]).current_dir(desk.path(""));
+    let said = ended(command.output().unwrap());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let found: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(found["ended"].as_object().unwrap().values().filter_map(Value::as_u64).sum::<u64>(), 4, "{found}");
+    // The same number as `bd` gives by hand.
+    let values = found["values"].as_object().unwrap();
+    let set: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let set: Vec<&str> = set.iter().map(String::as_str).collect();
+    let by_hand = desk.bd_json(&[&["train", "rnn", "--out", "hand", "--set", "updates=24"], &set[..]].concat());
+    assert_eq!(json!(metric(&by_hand, "objective")), found["objective"]);
 }
