@@ -166,7 +166,7 @@ fn wrong_specifications_are_refused() {
             2,
             "s.toml: nvar needs n_in, delay, stride and every order to be at least 1",
         ),
-        ("job = \"rnn\"\n[base]\ndata.file = \"none.npz\"", &[], 5, "cannot open"),
+        ("job = \"rnn\"\n[base]\ndata.file = \"none.npz\"", &[], 7, "none.npz: cannot be read"),
         ("job = \"rnn\"\n[random]\nbatch = {low = 0.5, high = 4, integer = true}", &[], 2, "must be whole numbers"),
         ("job = \"rnn\"\ntrials = 9", &[], 2, "trials is 9; it must be 1"),
         ("job = \"rnn\"", &["--index", "1"], 2, "index is 1; it must be from 0 to 0"),
