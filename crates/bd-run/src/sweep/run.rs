@@ -41,7 +41,7 @@ pub struct SweepSetting {
 #[derive(Debug)]
 pub enum SweepEnded {
     /// All trials have ended, or failed.
-    Finished(SweepReport),
+    Finished(Box<SweepReport>),
     /// It was stopped; the same call goes on in this folder.
     Stopped(PathBuf),
 }
@@ -50,7 +50,7 @@ pub enum SweepEnded {
 #[derive(Debug)]
 pub enum TrialEnded {
     /// It is done, or failed.
-    Finished(TrialRow),
+    Finished(Box<TrialRow>),
     /// It was stopped; the same call goes on in this folder.
     Stopped(PathBuf),
 }
@@ -83,7 +83,7 @@ pub fn sweep(spec: &SweepSpec, setting: &SweepSetting, listener: &dyn Listener) 
     report.choose(&folder)?;
     folder.write(spec, &report)?;
     folder.write_table(&report)?;
-    Ok(SweepEnded::Finished(report))
+    Ok(SweepEnded::Finished(Box::new(report)))
 }
 
 /// Runs one trial of a sweep, by its number from 0, unless it has ended. Several processes may do so in one folder.
@@ -105,7 +105,7 @@ pub fn sweep_trial(
         return Ok(TrialEnded::Stopped(folder.path().to_path_buf()));
     }
     let row = folder.row(&trial)?.ok_or_else(|| Error::Config(format!("{} has no result", trial.name())))?;
-    Ok(TrialEnded::Finished(row))
+    Ok(TrialEnded::Finished(Box::new(row)))
 }
 
 /// How many trials are at work at once.

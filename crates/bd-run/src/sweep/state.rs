@@ -102,7 +102,7 @@ fn no_number(message: &str) -> TrialFailure {
 #[derive(Debug)]
 pub(super) enum Standing {
     /// It has ended.
-    Ended(TrialRow),
+    Ended(Box<TrialRow>),
     /// It is to be run, and nobody does: the lock is this process's.
     Open(File, Work),
     /// Another process works on it.
@@ -220,7 +220,7 @@ impl SweepFolder {
             lock => lock?,
         };
         if let Some(row) = self.row(trial)?.filter(|row| !row.error.as_ref().is_some_and(TrialFailure::is_passing)) {
-            return Ok(Standing::Ended(row));
+            return Ok(Standing::Ended(Box::new(row)));
         }
         // The process of a sweep that was killed may still write its checkpoint.
         let run = self.run(trial);
