@@ -19,6 +19,7 @@ mod refusals;
 mod series_choice;
 mod simulate;
 mod snn_data;
+mod sweep;
 mod systems;
 mod train_auto;
 mod train_network;

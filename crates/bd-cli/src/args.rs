@@ -12,6 +12,7 @@ mod sequences;
 mod series;
 mod series_file;
 mod simulate;
+mod sweep;
 mod train;
 
 pub(crate) use self::data::{Data, Digits, Lags};
@@ -21,6 +22,7 @@ pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
 pub(crate) use self::simulate::Simulate;
+pub(crate) use self::sweep::Sweep;
 pub(crate) use self::train::{Auto, Changes, Conv, Run, Train, TrainArgs};
 
 const EXIT_CODES: &str = "\
@@ -30,6 +32,20 @@ Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverge
 const OF_SIMULATE: &str = "\
 Example: bd simulate examples/networks/cuba.toml --duration-ms 1000 --discard-ms 200 --out cuba
 What a file of a network has is in docs/networks.md. Ctrl-C ends a simulation early and keeps what was simulated until then.
+
+Exit codes: as of bd --help.";
+
+const OF_SWEEP: &str = "\
+Example, in lr.toml:
+  job = \"rnn\"
+  trials = 20
+  base.updates = 500
+  grid.model.cell = [\"rnn\", \"gru\"]
+  random.optim.lr = {low = 1e-4, high = 1e-1, log = true}
+
+bd sweep lr.toml --out lr
+The same command goes on where it was cut off, and runs what is missing. The best is chosen by the validation part; the numbers of its test \
+part alone are shown, in the end. In a job of a Slurm array: bd sweep lr.toml --out lr --index $SLURM_ARRAY_TASK_ID
 
 Exit codes: as of bd --help.";
 
@@ -46,6 +62,9 @@ pub(crate) enum Command {
     /// Train a model and write a run folder, or go on with a run.
     #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
     Train(TrainArgs),
+    /// Train one job with many configurations, each in a process of its own, and say which is the best.
+    #[command(after_help = OF_SWEEP)]
+    Sweep(Sweep),
     /// Run a trained model over data of your own, and write what it says.
     #[command(after_help = EXIT_CODES)]
     Predict(Predict),
@@ -77,6 +96,25 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+impl Command {
+    /// Whether one JSON object is to stand on standard output, whatever happens.
+    pub(crate) fn as_json(&self) -> bool {
+        match self {
+            Self::Train(args) => args.as_json(),
+            Self::Sweep(args) => args.json,
+            Self::Predict(args) => args.reuse.json,
+            Self::Eval(args) => args.reuse.json,
+            Self::Simulate(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Zoo(args) => args.json,
+            Self::Info { json } => *json,
+            Self::Export(Export::Nir(args)) => args.said.json,
+            Self::Import(Import::Nir(args)) => args.said.json,
+            Self::Data(_) => false,
+        }
+    }
 }
 
 /// Options of what is done with a finished run.

@@ -41,7 +41,7 @@ pub(crate) fn auto(args: &args::Auto) -> Result<()> {
     })?;
     let outcome = match ended {
         AutoEnded::Finished(outcome) => outcome,
-        AutoEnded::Stopped { kept } => return Err(watch.interrupted(kept, false).into()),
+        AutoEnded::Stopped { kept } => return Err(watch.interrupted(kept).into()),
     };
     if args.json {
         console::result(&json_of(&outcome).to_string())?;
@@ -61,7 +61,11 @@ pub(crate) fn auto(args: &args::Auto) -> Result<()> {
 fn json_of(outcome: &AutoOutcome) -> Value {
     let mut found = outcome.json();
     found["run"] = json!(outcome.path.to_string_lossy());
-    found["metrics"] = json!(outcome.best().map(|best| &best.metrics));
+    let mut metrics = outcome.best().map(|best| best.metrics.clone()).unwrap_or_default();
+    let objective = outcome.objective();
+    metrics.insert("objective".into(), json!(objective.map(|objective| objective.value)));
+    found["objective"] = json!(objective.map(|objective| objective.name));
+    found["metrics"] = json!(metrics);
     found
 }
 

@@ -8,6 +8,7 @@ mod check;
 mod console;
 mod data;
 mod eval;
+mod failure;
 mod figures;
 mod hints;
 mod info;
@@ -18,6 +19,7 @@ mod processes;
 mod progress;
 mod signals;
 mod simulate;
+mod sweep;
 mod table;
 mod train;
 mod zoo;
@@ -32,9 +34,7 @@ use bd_core::kernel::Instructions;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Export, Import};
-use crate::check::ChecksFailed;
-use crate::processes::{Failed, LOST};
-use crate::signals::Interrupted;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     bd_core::memory::keep_freed();
@@ -45,26 +45,25 @@ fn main() -> ExitCode {
         *hook_place.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) =
             info.location().map(ToString::to_string).unwrap_or_default();
     }));
-    match panic::catch_unwind(run) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
-            let message = hints::told(&error);
-            console::message(&format!("{}: {message}", processes::who()));
-            processes::tell_launcher(&message);
-            ExitCode::from(exit_code(&error))
-        }
+    let command = match Cli::try_parse() {
+        Ok(Cli { command }) => command,
+        Err(error) => return failure::of_usage(&error),
+    };
+    let as_json = command.as_json();
+    let failure = match panic::catch_unwind(|| run(command)) {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => Failure::of(&error),
         Err(payload) => {
             let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            console::message(&format!("bd: a bug of this program, at {place}: {}", panic_message(payload.as_ref())));
-            ExitCode::from(1)
+            Failure::bug(format!("a bug of this program, at {place}: {}", panic_message(payload.as_ref())))
         }
-    }
+    };
+    failure.say(as_json)
 }
 
-fn run() -> anyhow::Result<()> {
-    let command = Cli::parse().command;
+fn run(command: Command) -> anyhow::Result<()> {
     Instructions::limited().map_err(Error::Config)?;
-    if !matches!(command, Command::Train(_) | Command::Simulate(_)) {
+    if !matches!(command, Command::Train(_) | Command::Simulate(_) | Command::Sweep(_)) {
         signals::end_first_process()?;
     }
     match command {
@@ -78,29 +77,6 @@ fn run() -> anyhow::Result<()> {
         Command::Data(data) => data::make(&data),
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Train(args) => train::train(args),
-    }
-}
-
-/// The codes that `--help` lists. clap itself ends with 2 on bad usage.
-fn exit_code(error: &anyhow::Error) -> u8 {
-    if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
-        return interrupted.exit_code();
-    }
-    if error.is::<ChecksFailed>() {
-        return 9;
-    }
-    if let Some(failed) = error.downcast_ref::<Failed>() {
-        return failed.exit_code();
-    }
-    match error.downcast_ref::<Error>() {
-        Some(Error::Config(_) | Error::Setting { .. } | Error::Shape { .. } | Error::DtypeOrDevice { .. }) => 2,
-        Some(Error::NotFinite { .. }) => 3,
-        Some(Error::OutOfMemory(_)) => 4,
-        Some(Error::Storage { .. }) => 5,
-        Some(Error::Locked { .. }) => 6,
-        Some(Error::BadFile { .. } | Error::Mismatch { .. }) => 7,
-        Some(Error::Cuda(_) | Error::Gpu(_)) => 8,
-        Some(Error::ProcessGroup(_)) => LOST,
-        _ => 1,
+        Command::Sweep(args) => sweep::sweep(&args),
     }
 }

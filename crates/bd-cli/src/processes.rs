@@ -110,9 +110,15 @@ const NOT_BUILT: &str = "this bd was built without its feature `distributed`, an
 pub(crate) struct Failed {
     rank: usize,
     status: ExitStatus,
+    /// Whether the first process has ended by itself, having said why.
+    first_has_said: bool,
 }
 
 impl Failed {
+    pub(crate) fn first_has_said(&self) -> bool {
+        self.first_has_said
+    }
+
     /// The code of the process that failed first, where it has one.
     pub(crate) fn exit_code(&self) -> u8 {
         self.status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(LOST)
@@ -154,7 +160,10 @@ pub(crate) fn started(processes: Option<usize>) -> anyhow::Result<bool> {
         return Ok(false);
     }
     let ended = watched(start(count)?)?;
-    let failed = |(rank, status): (usize, &ExitStatus)| (!status.success()).then_some(Failed { rank, status: *status });
+    let first_has_said = ended[0].code().is_some_and(|code| code != 0);
+    let failed = |(rank, status): (usize, &ExitStatus)| {
+        (!status.success()).then_some(Failed { rank, status: *status, first_has_said })
+    };
     let mut failed: Vec<Failed> = ended.iter().enumerate().filter_map(failed).collect();
     // Those that have lost another one are not the cause.
     failed.sort_by_key(|failed| failed.status.code() == Some(LOST.into()));

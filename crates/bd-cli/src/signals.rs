@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -30,12 +30,33 @@ pub(crate) struct Interrupted {
     kept: Option<PathBuf>,
     /// Whether another process writes the run.
     assists: bool,
+    /// Whether what was found by then stands on standard output.
+    printed: bool,
 }
 
 impl Interrupted {
     /// 128 and the signal's number, as a shell counts: 130 for Ctrl-C, 143 for SIGTERM.
     pub(crate) fn exit_code(&self) -> u8 {
         128 + self.signal as u8
+    }
+
+    /// The folder of the run, if it is kept.
+    pub(crate) fn kept(&self) -> Option<&Path> {
+        self.kept.as_deref()
+    }
+
+    /// Of a process of several, of which another one writes the run.
+    pub(crate) fn of_assistant(self, assists: bool) -> Self {
+        Self { assists, ..self }
+    }
+
+    /// The same where what was found by then stands on standard output already.
+    pub(crate) fn after_result(self) -> Self {
+        Self { printed: true, ..self }
+    }
+
+    pub(crate) fn has_printed(&self) -> bool {
+        self.printed
     }
 }
 
@@ -52,6 +73,9 @@ impl fmt::Display for Interrupted {
             }
             Some(path) if path.join("spikes.npz").is_file() => {
                 write!(f, "stopped by a signal; {} is kept, with what was simulated until then", path.display())
+            }
+            Some(path) if path.join("sweep.json").is_file() => {
+                write!(f, "stopped by a signal; {} is kept: the same command goes on", path.display())
             }
             Some(path) if !path.join("manifest.json").is_file() => {
                 let path = path.display();
@@ -108,10 +132,10 @@ impl Watch {
     }
 
     /// How a run that was stopped ends.
-    pub(crate) fn interrupted(&self, kept: Option<PathBuf>, assists: bool) -> Interrupted {
+    pub(crate) fn interrupted(&self, kept: Option<PathBuf>) -> Interrupted {
         // Of several processes another one may have got it.
         let signal = Some(self.first.load(Ordering::SeqCst)).filter(|signal| *signal != 0);
-        Interrupted { signal: signal.unwrap_or(SIGTERM as usize), kept, assists }
+        Interrupted { signal: signal.unwrap_or(SIGTERM as usize), kept, assists: false, printed: false }
     }
 }
 

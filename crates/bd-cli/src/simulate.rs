@@ -41,7 +41,7 @@ pub(crate) fn simulate(args: &args::Simulate) -> Result<()> {
         console::result(&printed)?;
     }
     if stopped {
-        return Err(watch.interrupted(Some(path), false).into());
+        return Err(watch.interrupted(Some(path)).after_result().into());
     }
     progress.say(&format!("run       {} ({seconds:.2} s)", path.display()));
     Ok(())

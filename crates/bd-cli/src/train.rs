@@ -183,7 +183,7 @@ fn finish(ended: Ended, work: &Work<'_>, as_json: bool, quiet: bool) -> Result<(
         Ended::Finished(outcome) => outcome,
         Ended::Stopped { kept } => {
             let assists = work.group.as_ref().is_some_and(Group::assists);
-            return Err(work.watch.interrupted(kept, assists).into());
+            return Err(work.watch.interrupted(kept).of_assistant(assists).into());
         }
         Ended::Assisted => return Ok(()),
     };
@@ -205,6 +205,7 @@ fn json_of(outcome: &Outcome) -> Value {
     let manifest = outcome.folder.manifest();
     let mut found = json!({
         "job": manifest.job, "run": outcome.folder.path().to_string_lossy(), "device": manifest.device,
+        "objective": outcome.objective.name,
     });
     match &outcome.report {
         Report::Network(report) => {

@@ -161,16 +161,7 @@ impl RunFolder {
 
     /// Whether there is something in it that must not be lost: a checkpoint, or weights.
     pub fn is_worth_keeping(&self) -> bool {
-        // What cannot be read may be anything: only what is surely not there is nothing.
-        let named = |entry: std::io::Result<fs::DirEntry>| {
-            entry.map_or(true, |entry| entry.file_name().to_string_lossy().starts_with("step-"))
-        };
-        let has_weights = self.path.join(WEIGHTS).try_exists().unwrap_or(true);
-        has_weights
-            || match fs::read_dir(self.checkpoints()) {
-                Ok(mut entries) => entries.any(named),
-                Err(error) => error.kind() != ErrorKind::NotFound,
-            }
+        self.path.join(WEIGHTS).try_exists().unwrap_or(true) || has_checkpoint(&self.path)
     }
 
     /// Keeps the folder of a run that did not come to its end, whether or not its manifest can still be written.
@@ -203,6 +194,17 @@ impl Drop for RunFolder {
         }
         let _ = fs::remove_dir_all(&self.path);
         remove_empty(&self.made_parents);
+    }
+}
+
+/// Whether there is a checkpoint in a run folder. What cannot be read may be anything: only what is surely not there is nothing.
+pub(crate) fn has_checkpoint(folder: &Path) -> bool {
+    let named = |entry: std::io::Result<fs::DirEntry>| {
+        entry.map_or(true, |entry| entry.file_name().to_string_lossy().starts_with("step-"))
+    };
+    match fs::read_dir(folder.join("checkpoints")) {
+        Ok(mut entries) => entries.any(named),
+        Err(error) => error.kind() != ErrorKind::NotFound,
     }
 }
 
@@ -338,7 +340,12 @@ fn remove_empty(folders: &[PathBuf]) {
 
 /// Takes the lock of a folder, which the end of this process gives back, however it ends.
 fn lock(folder: &Path) -> Result<File> {
-    let path = folder.join(LOCK);
+    lock_as(folder, LOCK)
+}
+
+/// The same of a lock of another name.
+pub(crate) fn lock_as(folder: &Path, name: &str) -> Result<File> {
+    let path = folder.join(name);
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open.map_err(Error::storage("open", &path))?;
     match file.try_lock() {
@@ -354,6 +361,11 @@ fn lock(folder: &Path) -> Result<File> {
     let owner = format!("process {} on {}\n", std::process::id(), host.trim());
     file.set_len(0).and_then(|()| file.write_all(owner.as_bytes())).map_err(Error::storage("write", &path))?;
     Ok(file)
+}
+
+/// Fails with [`Error::Locked`] if a process is at work in a run folder.
+pub(crate) fn check_free(folder: &Path) -> Result<()> {
+    if folder.join(LOCK).exists() { lock(folder).map(drop) } else { Ok(()) }
 }
 
 /// Removes what a process that was killed has left of checkpoints, of the first member of an ensemble, and of the others in folders of their own.

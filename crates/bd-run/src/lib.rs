@@ -8,6 +8,7 @@
 //! | [`folder`] | [`RunFolder`]: the folder that a run leaves behind |
 //! | [`open`] | [`Run`]: a run folder, opened |
 //! | [`predict`] | [`Predictor`]: a trained model run over data of one's own |
+//! | [`sweep`](mod@sweep) | [`SweepSpec`], [`sweep()`]: one job with many configurations, each a process of its own |
 //! | [`simulate`](mod@simulate) | [`simulate()`]: a network of populations over time |
 //! | [`figures`] | figures of what a run has found (feature `plot`) |
 //! | [`check`] | whether every model computes here what it should |
@@ -31,6 +32,7 @@ pub mod predict;
 pub mod resume;
 mod seconds;
 pub mod simulate;
+pub mod sweep;
 mod tensorboard;
 
 pub use config::{
@@ -38,8 +40,8 @@ pub use config::{
     SystemConfig,
 };
 pub use experiment::{
-    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, Setting, auto, fit_features,
-    forecast, tell, told, train,
+    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, RunObjective, Setting, auto,
+    fit_features, forecast, tell, told, train,
 };
 pub use folder::RunFolder;
 pub use folder::is_begun;
@@ -51,6 +53,9 @@ pub use predict::{Input, Prediction, Predictor, other_series};
 pub use resume::{Assist, Resume, ResumeEnded};
 pub use seconds::Seconds;
 pub use simulate::{PopulationReport, SimulateConfig, Simulated, SimulationReport, simulate};
+pub use sweep::{
+    SweepEnded, SweepReport, SweepSetting, SweepSpec, SweepTrial, TrialEnded, TrialRow, sweep, sweep_trial,
+};
 
 /// The program of README.md compiles.
 #[cfg(doctest)]

@@ -222,7 +222,8 @@ fn differences(before: &Config, now: &Config) -> Vec<(String, Value, Value)> {
     all
 }
 
-fn compare(path: &str, before: &Value, now: &Value, all: &mut Vec<(String, Value, Value)>) {
+/// The same of parts of configurations, at a path.
+pub(crate) fn compare(path: &str, before: &Value, now: &Value, all: &mut Vec<(String, Value, Value)>) {
     match (before, now) {
         (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => {
             for ((name, a), b) in a.iter().zip(b.values()) {

@@ -19,6 +19,20 @@ pub(crate) struct TrainArgs {
     pub(crate) changes: Changes,
 }
 
+impl TrainArgs {
+    pub(super) fn as_json(&self) -> bool {
+        match &self.job {
+            Some(Train::Ngrc(args)) => args.series.run.json,
+            Some(Train::Esn(args)) => args.series.run.json,
+            Some(Train::Rnn(args)) => args.run.json,
+            Some(Train::Snn(args)) => args.run.json,
+            Some(Train::Conv(args)) => args.run.json,
+            Some(Train::Auto(args)) => args.json,
+            None => self.changes.json,
+        }
+    }
+}
+
 /// What may change when a run goes on.
 #[derive(Debug, Args)]
 pub(crate) struct Changes {
@@ -43,8 +57,8 @@ pub(crate) struct Changes {
     /// With --resume: seconds to wait for another process before this one ends with code 10 [default: 300]
     #[arg(long, value_name = "S", requires = "resume", hide_short_help = true)]
     pub(crate) timeout: Option<f64>,
-    /// With --resume: any other value that may change, such as checkpoint_every=100
-    #[arg(long, value_name = "A=B", requires = "resume")]
+    /// With --resume: any other values that may change, such as checkpoint_every=100
+    #[arg(long, value_name = "A=B", num_args = 1.., requires = "resume")]
     pub(crate) set: Vec<String>,
     /// With --resume: print one JSON object on standard output and nothing else there
     #[arg(long, requires = "resume")]
@@ -117,8 +131,8 @@ pub(crate) struct Auto {
     /// over ends with the best weights so far, so that results depend on the machine
     #[arg(long, value_name = "S", default_value_t = bd_run::experiment::USUAL_BUDGET_S, allow_negative_numbers = true)]
     pub(crate) budget: f64,
-    /// Set any value of the configuration of the networks, for example model.hidden=32
-    #[arg(long, value_name = "A.B=C", help_heading = "Run")]
+    /// Set any values of the configuration of the networks, for example model.hidden=32 optim.lr=0.01
+    #[arg(long, value_name = "A.B=C", num_args = 1.., help_heading = "Run")]
     pub(crate) set: Vec<String>,
     /// Where networks are trained: auto, cpu, cuda or cuda:N [default: cpu]
     #[arg(long, value_name = "DEVICE", help_heading = "Run")]
@@ -162,9 +176,9 @@ pub(crate) struct Run {
     /// Configuration, TOML or JSON by its extension; a run folder's config.json repeats that run
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Set any value of the configuration, stronger than options and file, for example nvar.order=2,3 or
-    /// model.lif.tau_ms=20; config.json of any run shows all names
-    #[arg(long, value_name = "A.B=C")]
+    /// Set any values of the configuration, stronger than options and file, for example nvar.order=2,3 or
+    /// model.lif.tau_ms=20 optim.lr=0.01; config.json of any run shows all names
+    #[arg(long, value_name = "A.B=C", num_args = 1..)]
     pub(crate) set: Vec<String>,
     /// Print one JSON object on standard output and nothing else there
     #[arg(long)]

@@ -66,6 +66,7 @@ impl Dtype {
 }
 
 pub(crate) use self::layers::absolute;
+pub(crate) use self::overlay::{read as read_file, typed, unknown_key};
 
 /// The configuration of a run of any job.
 #[derive(Debug, Clone, Serialize)]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Reads a configuration file, TOML or JSON by its extension.
-pub(super) fn read(path: &Path) -> Result<Value> {
+pub(crate) fn read(path: &Path) -> Result<Value> {
     let bad = |reason: String| Error::Config(format!("{}: {reason}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
     let value: Value = match path.extension().and_then(|extension| extension.to_str()) {
@@ -98,7 +98,8 @@ pub(super) fn overlay(base: &mut Value, top: &Value, path: &str, alternatives: &
     Ok(())
 }
 
-fn unknown_key(path: &str, key: &str, known: &Map<String, Value>) -> Error {
+/// A key that a table does not have, with the nearest one that it has.
+pub(crate) fn unknown_key(path: &str, key: &str, known: &Map<String, Value>) -> Error {
     let nearest = known.keys().max_by(|a, b| {
         let likeness = |name: &str| strsim::jaro_winkler(name, key);
         likeness(a).total_cmp(&likeness(b))
@@ -111,7 +112,7 @@ fn unknown_key(path: &str, key: &str, known: &Map<String, Value>) -> Error {
 }
 
 /// The typed configuration, or the part of it that is called `name`. A value of the wrong type is named by its path.
-pub(super) fn typed<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
+pub(crate) fn typed<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = bd_core::join(name, &error.path().to_string());
         Error::Config(format!("{path}: {}", error.into_inner()))

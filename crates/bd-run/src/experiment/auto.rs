@@ -10,7 +10,7 @@ use bd_train::data::dataset::{Accept, ArrayNames, Dataset, Reading};
 use bd_train::{Control, HeldOut};
 use serde_json::{Map, Value, json};
 
-use super::{Ended, Outcome, Report, Setting, fit_features, train};
+use super::{Ended, Outcome, Report, RunObjective, Setting, fit_features, train};
 use crate::config::absolute;
 use crate::folder::{AUTO, RunsFolder};
 use crate::listener::Listener;
@@ -97,6 +97,11 @@ impl AutoOutcome {
     /// The best model.
     pub fn best(&self) -> Option<&TriedModel> {
         self.tried.iter().find(|tried| tried.job == self.best).and_then(Tried::model)
+    }
+
+    /// What the best is compared with other runs by: what it reaches on samples that were held out.
+    pub fn objective(&self) -> Option<RunObjective> {
+        self.best().and_then(|best| RunObjective::of_held_out(&best.held_out))
     }
 
     /// What `auto.json` has.

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::network::metrics;
+use super::objective::RunObjective;
 use super::report::{NetworkReport, Pictured};
 use super::reservoir_words::units_words;
 use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
@@ -108,9 +109,12 @@ fn run(
         let found = evaluate(&model, &held)?;
         held_out.add(&found, held.identities().as_deref(), held.lengths.as_ref())?;
     }
-    let Stage::Done(Fitted { model, chosen, features }) = best_of(&config, &data.train, work.control, true)? else {
+    let Stage::Done(fitted) = best_of(&config, &data.train, work.control, true)? else {
         return Ok(Stage::Stopped);
     };
+    let left_out = RunObjective { name: "left_out_mse", value: fitted.error() };
+    let objective = RunObjective::of_held_out(&held_out).unwrap_or(left_out);
+    let Fitted { model, chosen, features } = fitted;
     if config.search > 0 {
         (config.model, config.search) = (features, 0);
         work.listener.say(&format!("chosen    {}", settings_words(&config)));
@@ -138,7 +142,7 @@ fn run(
     let names = config.data.classes.iter().map(|names| ("class_names", &names[..])).collect::<Vec<_>>();
     save_npz_with_text(&folder.file("predictions.npz")?, &arrays(&report.evaluation, &data.test), &names)?;
     work.seconds.lap("write");
-    Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found }))
+    Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found, objective }))
 }
 
 /// The parts of the training part that models are fitted to and judged on.

@@ -10,6 +10,7 @@ use bd_train::{Cadence, Checkpoints, Keep, Newest, OnlineRule};
 use serde_json::{Map, Value, json};
 
 use super::fit_words::{FitWords, validation_lines};
+use super::objective::RunObjective;
 use super::series::SeriesSource;
 use super::{Stage, Work};
 use crate::config::{CHECKPOINT_MINUTES, ForecastConfig};
@@ -71,6 +72,22 @@ impl Fitted {
         match self {
             Self::AtOnce(fit) => validation_lines(fit, channels),
             Self::Online(fit) => fit.validation.iter().map(|one| one.line("validation", channels)).collect(),
+        }
+    }
+
+    /// What the validation part says of it or, where there is none, what each sample that was learned online did before it was; `None`
+    /// where neither is known.
+    pub(super) fn objective(&self) -> Option<RunObjective> {
+        match self {
+            Self::AtOnce(fit) => {
+                let chosen = fit.candidates.iter().find(|candidate| candidate.chosen);
+                let score = chosen.and_then(|candidate| candidate.score.as_ref().ok());
+                score.map(RunObjective::of_score).or_else(|| RunObjective::of_validation(&fit.validation))
+            }
+            Self::Online(fit) => {
+                let before = || RunObjective::mean("online_mse", &fit.before_mse);
+                Some(RunObjective::of_validation(&fit.validation).unwrap_or_else(before))
+            }
         }
     }
 

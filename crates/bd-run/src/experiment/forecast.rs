@@ -1,5 +1,7 @@
 //! Forecasts: a series, warm-up, fit, test, for several horizons at once.
 
+use std::ops::Range;
+
 use bd_core::npz::save_npz;
 use bd_core::text::plural;
 use bd_core::{Error, Forecaster, Params, Result, System, catch_torch};
@@ -13,7 +15,8 @@ use tch::{Device, Tensor};
 
 use super::delay::{self, listed};
 use super::fit_words::{say_few, say_oddities};
-use super::fitted::fit;
+use super::fitted::{Fitted, fit};
+use super::objective::RunObjective;
 use super::reservoir_words::{kind_words, units_words};
 use super::series::SeriesSource;
 use super::trial::{Trial, best};
@@ -161,9 +164,28 @@ impl PreparedForecast {
         work.seconds.lap("write");
         let mut metrics = metrics(&evaluation, &data);
         metrics.extend(fitted.metrics(&config));
+        let objective = objective(&fitted, &measure, split.train.clone(), config.farthest())?;
         let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice }));
-        Ok(Stage::Done(Found { report, metrics }))
+        Ok(Stage::Done(Found { report, metrics, objective }))
     }
+}
+
+/// Points of the training part, at its end, by which a model is judged where there is nothing else.
+const JUDGED: usize = 10_000;
+
+/// What the run is compared with others by: the validation part, and without one the end of what was learned.
+fn objective(
+    fitted: &Fitted,
+    measure: &Measure<'_, AnyForecaster>,
+    train: Range<usize>,
+    farthest: usize,
+) -> Result<RunObjective> {
+    if let Some(found) = fitted.objective() {
+        return Ok(found);
+    }
+    let last = train.start.max(train.end.saturating_sub(JUDGED))..train.end;
+    let forecasts = if last.len() > farthest { catch_torch(|| measure.forecasts(last))? } else { Vec::new() };
+    Ok(RunObjective::of_training(&forecasts))
 }
 
 /// The features of a model in words.

@@ -9,6 +9,7 @@ mod fitted;
 mod forecast;
 mod lyapunov;
 mod network;
+mod objective;
 mod random;
 mod report;
 mod reporter;
@@ -25,7 +26,7 @@ use std::time::Instant;
 use bd_core::{Error, Result, catch_torch};
 use bd_train::process_group::check_shares;
 use bd_train::{Control, MemoryReport, ProcessGroup};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tch::Device;
 
 pub use self::auto::{AutoConfig, AutoEnded, AutoOutcome, Came, Tried, TriedModel, USUAL_BUDGET_S, auto};
@@ -37,6 +38,7 @@ pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::lyapunov::{LyapunovReport, lyapunov};
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
+pub use self::objective::RunObjective;
 pub use self::report::{Decided, NetworkReport, Pictured, Recorded};
 pub use self::series::SeriesSource;
 pub(crate) use self::together::assist;
@@ -90,6 +92,8 @@ pub struct Outcome {
     pub report: Report,
     /// Numbers by name, as other programs rely on them.
     pub metrics: Map<String, Value>,
+    /// What it is compared with other runs by; its value is the metric `objective`, too.
+    pub objective: RunObjective,
     /// Of its parts.
     pub seconds: Seconds,
     /// What an update was predicted to take of memory.
@@ -147,6 +151,7 @@ pub(crate) use heed;
 pub(crate) struct Found {
     pub(crate) report: Report,
     pub(crate) metrics: Map<String, Value>,
+    pub(crate) objective: RunObjective,
 }
 
 /// Carries out what a configuration of a forecast says.
@@ -205,8 +210,9 @@ pub(crate) fn end(
 ) -> Result<Ended> {
     let kept = folder.is_worth_keeping();
     match found {
-        Ok(Stage::Done(Found { report, metrics })) => {
-            Ok(Ended::Finished(Box::new(Outcome { folder, report, metrics, seconds, memory })))
+        Ok(Stage::Done(Found { report, mut metrics, objective })) => {
+            metrics.insert("objective".into(), json!(objective.value));
+            Ok(Ended::Finished(Box::new(Outcome { folder, report, metrics, objective, seconds, memory })))
         }
         Ok(Stage::Stopped) => Ok(Ended::Stopped { kept: kept.then(|| folder.keep(Status::Stopped)) }),
         Err(error) => {

@@ -15,12 +15,13 @@ use bd_models::Pipeline;
 use bd_train::data::Examples;
 use bd_train::data::dataset::{EvaluationSet, Prepared};
 use bd_train::task::Decisions;
-use bd_train::{Activity, Baselines, Criterion, End, HeldOut, Task, activity};
+use bd_train::{Activity, Baselines, Criterion, End, HeldOut, Task, Trained, activity};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use self::members::AllTrained;
 use self::memory::{batch_of_task, bytes_of_task, needs};
+use super::objective::RunObjective;
 use super::random::RandomSpikes;
 use super::report::{Decided, NetworkReport, Recorded, time_constants_ms};
 use super::reporter::spike_rates;
@@ -32,6 +33,12 @@ use crate::resume::Points;
 
 /// The batch of a task that tests: a number that no update draws.
 const TEST_BATCH: u64 = u64::MAX;
+/// The batch of a task that scales inputs.
+const SCALE_BATCH: u64 = TEST_BATCH - 1;
+/// The batch of a task that is neither for updates nor for the test, and how many samples it has at most: judged at every report, it must
+/// not take the time of the updates between them.
+const VALIDATION_BATCH: u64 = TEST_BATCH - 2;
+const VALIDATION_SAMPLES: usize = 512;
 /// Samples by which it is watched how much the neurons spike.
 const WATCHED: usize = 64;
 
@@ -67,7 +74,7 @@ impl NetworkExperiment {
                 needs(&config, &pipeline, criterion, &batch_of_task(&config, &task))?
                     .map_or(Ok(()), |needs| needs.check(bytes_of_task(&config, &task)))?;
                 if config.data.scale {
-                    let batch = task.batch(config.seed, TEST_BATCH - 1, 1000, config.dt, pipeline.on())?;
+                    let batch = task.batch(config.seed, SCALE_BATCH, 1000, config.dt, pipeline.on())?;
                     pipeline.fit_inputs(&batch.inputs().to_dense())?;
                 }
                 let test = task_batch(&config, &pipeline, &task, TEST_BATCH, config.data.test_samples)?;
@@ -143,7 +150,7 @@ impl NetworkExperiment {
         if self.config.tensorboard {
             metrics.mirror(folder.path());
         }
-        let Stage::Done(AllTrained { trained, validation, accuracies }) =
+        let Stage::Done(AllTrained { trained, validation, validation_losses, accuracies }) =
             self.train(folder, from, &mut metrics, work)?
         else {
             return Ok(Stage::Stopped);
@@ -156,6 +163,7 @@ impl NetworkExperiment {
         work.seconds.lap("evaluate");
         heed!(work);
         (report.trained, report.accuracies) = (trained, accuracies);
+        let objective = self.objective(&report, &validation_losses);
         let found = self.metrics(&report, &validation);
         report.validation = validation;
         if report.split == "test" {
@@ -177,7 +185,7 @@ impl NetworkExperiment {
         }
         report.pictured = catch_torch(|| self.pictured())?;
         work.seconds.lap("write");
-        Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found }))
+        Ok(Stage::Done(Found { report: Report::Network(Box::new(report)), metrics: found, objective }))
     }
 
     /// On the test part, or on what was learned.
@@ -220,6 +228,18 @@ impl NetworkExperiment {
             metrics.insert("best_validation_loss".into(), json!(loss));
         }
         metrics
+    }
+
+    /// What the run is compared with others by: of members the mean.
+    fn objective(&self, report: &NetworkReport, validation_losses: &[f64]) -> RunObjective {
+        let of = |value: fn(&Trained) -> Option<f64>| report.trained.iter().filter_map(value).collect::<Vec<_>>();
+        let best = of(|trained| trained.best.as_ref().map(|best| best.loss));
+        match &self.data {
+            Data::Random(_) => RunObjective { name: "train_loss", value: report.evaluation.loss },
+            _ if !best.is_empty() => RunObjective::mean("best_validation_loss", &best),
+            _ if !validation_losses.is_empty() => RunObjective::mean("validation_loss", validation_losses),
+            _ => RunObjective::mean("train_loss_last_100", &of(|trained| Some(trained.mean_of_last(100)))),
+        }
     }
 
     /// What `predictions.npz` has; of a file that was divided also which samples of it these are. Scores of samples that were learned by heart have the network's own dtype.

@@ -8,7 +8,7 @@ use bd_train::trainer::Draw;
 use bd_train::{Criterion, End, HeldOut, Source, TrainConfig, Trained, Trainer};
 use tch::Device;
 
-use super::{Accuracies, Data, NetworkExperiment, task_batch};
+use super::{Accuracies, Data, NetworkExperiment, VALIDATION_BATCH, VALIDATION_SAMPLES, task_batch};
 use crate::config::NetworkConfig;
 use crate::experiment::reporter::{Relay, Reporter};
 use crate::experiment::{Stage, Work};
@@ -38,6 +38,8 @@ pub(super) struct AllTrained {
     pub(super) trained: Vec<Trained>,
     /// What the members reach on their validation parts, if there are some.
     pub(super) validation: HeldOut,
+    /// The loss of each member on it, with the weights that are kept.
+    pub(super) validation_losses: Vec<f64>,
     /// At the reports of a member alone.
     pub(super) accuracies: Accuracies,
 }
@@ -49,6 +51,7 @@ pub(in crate::experiment) struct Member<'a> {
     params: Params,
     /// Examples of a file that are its own.
     train: Option<Examples>,
+    /// Of a file its own part, of a task the batch that is drawn for it.
     validation: Option<EvaluationSet>,
 }
 
@@ -68,7 +71,11 @@ impl NetworkExperiment {
                 (Some(train), validation)
             }
             Data::Random(set) => (Some(set.examples.clone()), None),
-            Data::Task(..) => (None, None),
+            Data::Task(task, _) => {
+                let samples = self.config.data.test_samples.min(VALIDATION_SAMPLES);
+                let drawn = task_batch(&self.config, &self.pipeline, task, VALIDATION_BATCH, samples)?;
+                (None, Some(EvaluationSet::from(drawn)))
+            }
         };
         // What scales the data is no member's own; a network alone has it among its parameters, which is how it is saved with them.
         let params = self.pipeline.params.part(&member_name(number, self.config.ensemble));
@@ -86,7 +93,12 @@ impl NetworkExperiment {
     ) -> Result<Stage<AllTrained>> {
         let saved = from.standings().filter_map(|standing| standing.observers.first());
         metrics.cut_after_last(saved.map(Reporter::mark_in))?;
-        let mut all = AllTrained { trained: Vec::new(), validation: HeldOut::default(), accuracies: Vec::new() };
+        let mut all = AllTrained {
+            trained: Vec::new(),
+            validation: HeldOut::default(),
+            validation_losses: Vec::new(),
+            accuracies: Vec::new(),
+        };
         let mut from = from.into_iter();
         for number in 0..self.config.ensemble {
             if self.config.ensemble > 1 {
@@ -100,7 +112,11 @@ impl NetworkExperiment {
             if let Some(part) = &member.validation {
                 let (sha, batch) = (self.config.sha(), self.config.test_batch());
                 let found = self.criterion.evaluate(member.net, &self.pipeline, &sha, part, batch)?;
-                all.validation.add(&found, part.identities.as_deref(), part.examples.lengths())?;
+                all.validation_losses.push(found.loss);
+                // Steps of a task have no accuracy of their own: its decisions are counted by trials.
+                if let Data::File(_) = &self.data {
+                    all.validation.add(&found, part.identities.as_deref(), part.examples.lengths())?;
+                }
             }
             all.accuracies = accuracies;
             all.trained.push(trained);

@@ -4,7 +4,7 @@ use bd_core::{Ensemble, Result, member_name};
 use bd_models::Pipeline;
 use bd_train::{BatchOf, Criterion, MemoryNeeds, MemoryReport, Task, Trainer};
 
-use super::{Data, NetworkExperiment};
+use super::{Data, NetworkExperiment, VALIDATION_SAMPLES};
 use crate::config::NetworkConfig;
 use crate::listener::Listener;
 
@@ -50,9 +50,10 @@ pub(super) fn batch_of_task(config: &NetworkConfig, task: &Task) -> BatchOf {
     BatchOf { steps, samples, spikes: None, targets_bytes, padded: task.is_padded(), copied: true }
 }
 
-/// Bytes of the batch that tests: it is drawn in float64, copied into a tensor, and that into the dtype of the network.
+/// Bytes of the batches that test and validate: each is drawn in float64, copied into a tensor, and that into the dtype of the network.
 pub(super) fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
     let channels = (config.model.n_in() + config.model.n_out()) as usize;
-    let numbers = task.steps(config.dt).saturating_mul(config.data.test_samples).saturating_mul(channels);
+    let samples = config.data.test_samples.saturating_add(VALIDATION_SAMPLES.min(config.data.test_samples));
+    let numbers = task.steps(config.dt).saturating_mul(samples).saturating_mul(channels);
     numbers.saturating_mul(2 * size_of::<f64>() + config.dtype.kind().elt_size_in_bytes()) as u64
 }
