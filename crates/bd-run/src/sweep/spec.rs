@@ -125,6 +125,8 @@ impl SweepSpec {
             if let Some(below) = flat.get_mut(part) {
                 let mut leaves = Map::new();
                 flatten(below, "", is_leaf, &mut leaves);
+                // TOML has no order of its own, and numbers of trials must not depend on how it is written.
+                leaves.sort_keys();
                 *below = Value::Object(leaves);
             }
         }
@@ -204,6 +206,10 @@ impl SweepSpec {
     }
 
     fn ranges(&self) -> Result<Vec<(&str, Range)>> {
+        if let Some((name, value)) = self.random.iter().find(|(_, value)| !value.is_object()) {
+            let words = "it must be a table such as {low = 0.1, high = 1}";
+            return Err(Error::Config(format!("random.{name} is {value}; {words}")));
+        }
         let range = |(name, range): (&'_ String, &Value)| typed(range.clone(), &format!("random.{name}"));
         self.random.iter().map(|one| Ok((one.0.as_str(), range(one)?))).collect()
     }
@@ -217,7 +223,8 @@ impl SweepSpec {
         self.grid_points()?.checked_mul(self.trials)?.checked_mul(self.seeds.len().max(1))
     }
 
-    /// All trials. Those of a draw follow each other, so that more draws change no number; of a grid the last name changes first.
+    /// All trials. Those of a draw follow each other, so that more draws change no number; names are in alphabetical order, and of a grid the
+    /// last one changes first.
     pub fn all(&self) -> Vec<SweepTrial> {
         (0..self.trials).flat_map(|draw| self.trials_of(draw)).collect()
     }
@@ -367,7 +374,7 @@ mod tests {
             ("job = \"rnn\"\nrandom.batch = {low = 1.5, high = 4, integer = true}", "must be whole numbers"),
             ("job = \"rnn\"\nrandom.optim.lr = {low = 2, high = 1}", "goes from 2 to 1; low must be below high"),
             ("job = \"rnn\"\nrandom.optim.lr = {low = 1, hihg = 2}", "random.optim.lr.hihg: unknown field"),
-            ("job = \"rnn\"\nrandom.optim.lr = 3", "random.optim.lr: invalid type"),
+            ("job = \"rnn\"\nrandom.optim.lr = 3", "random.optim.lr is 3; it must be a table"),
             ("job = \"rnn\"\ntrials = 3", "trials is 3; it must be 1, for nothing is drawn"),
             ("job = \"rnn\"\nseeds = [1, 1]", "seeds has 1 twice"),
             ("job = \"rnn\"\nseeds = [1]\nbase.seed = 2", "seed is in [base]"),
