@@ -53,7 +53,7 @@ fn train(from: Option<&Checkpoint>, to: u64) -> Result<(Vec<f64>, Checkpoint)> {
     for number in bptt.optimizer().step()..to {
         losses.push(bptt.update(&task.batch(0, number, 64, task.usual_dt(), ON)?)?.loss);
     }
-    Ok((losses, bptt.checkpoint()))
+    Ok((losses, bptt.checkpoint()?))
 }
 
 fn main() -> Result<()> {
