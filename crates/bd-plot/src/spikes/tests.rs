@@ -81,7 +81,7 @@ fn networks_that_hardly_are_any_are_drawn() {
         for period in [1, 1000] {
             let mut recording = recording(samples, steps, neurons, period);
             for value in [0.5, f64::NAN, f64::INFINITY, f64::MAX] {
-                recording.v.fill(value);
+                recording.v.fill(value as f32);
                 for dt_ms in [0.1, 0.0, -1.0, f64::NAN, f64::INFINITY, f64::MAX, 1e-320] {
                     recording.dt_ms = dt_ms;
                     voltages(&recording).to_svg().unwrap();
