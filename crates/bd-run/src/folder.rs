@@ -13,6 +13,7 @@
 //! | `.lock` | held by the process at work in the folder; its content says which |
 
 mod begun;
+mod best;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
@@ -24,6 +25,7 @@ use bd_train::Checkpoints;
 use serde::Serialize;
 
 pub use self::begun::is_begun;
+pub(crate) use self::best::of_best;
 use crate::manifest::{Manifest, Resumed, Status, utc_now};
 
 const LOCK: &str = ".lock";
@@ -239,21 +241,6 @@ impl RunsFolder {
 impl Drop for RunsFolder {
     fn drop(&mut self) {
         self.0.kept = self.is_filled();
-    }
-}
-
-/// The folder of a run: the best one's where this is a folder of several.
-pub(crate) fn of_best(path: &Path) -> Result<PathBuf> {
-    let file = path.join(AUTO);
-    let text = match fs::read(&file) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_path_buf()),
-        text => text.map_err(Error::storage("read", &file))?,
-    };
-    let best: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| Error::bad_file(&file, error.to_string()))?;
-    match best["best"].as_str().filter(|best| !best.contains(['/', '\\']) && *best != "..") {
-        Some(best) => Ok(path.join(best)),
-        None => Err(Error::bad_file(&file, "it does not say which run is the best")),
     }
 }
 
