@@ -209,7 +209,7 @@ fn processes_that_do_not_fit_together_are_told() {
     assert!(!desk.path("runs").exists());
 }
 
-/// What is left of a run whose folder another number of processes had begun has the configuration of one process.
+/// Of a run that is done all processes say that nothing is left, and with more updates all go on.
 #[test]
 fn a_finished_run_has_nothing_left_for_any_process() {
     let desk = Desk::new();

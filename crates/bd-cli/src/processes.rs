@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -13,6 +12,7 @@ use std::time::Duration;
 
 use bd_core::{Error, Result};
 use bd_run::Layers;
+use bd_run::child::{end_with_parent, signal as send};
 use bd_train::ProcessGroup;
 use serde_json::json;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXCPU};
@@ -55,7 +55,7 @@ impl Group {
         join(args.distributed.is_some(), Duration::from_secs_f64(seconds))
     }
 
-    /// Whether another process writes the run, and says what is to be said.
+    /// Whether another process writes the run and says what is to be said.
     pub(crate) fn assists(&self) -> bool {
         self.group.rank() > 0
     }
@@ -63,18 +63,6 @@ impl Group {
     /// Divides the cores of this machine among the processes on it, unless somebody says how many threads there are to be.
     pub(crate) fn share_cores(&self, layers: &mut Layers) -> Result<()> {
         layers.share_cores(self.on_machine)
-    }
-}
-
-/// What the first process of a group finds, told to all of it.
-pub(crate) fn agreed(group: Option<&Group>, find: impl FnOnce() -> Result<bool>) -> Result<bool> {
-    match group {
-        Some(group) if group.assists() => bd_run::told(&*group.group),
-        group => {
-            let found = find()?;
-            bd_run::tell(group.map(|group| &*group.group), found)?;
-            Ok(found)
-        }
     }
 }
 
@@ -187,22 +175,10 @@ fn watched(mut children: Vec<Child>) -> anyhow::Result<Vec<ExitStatus>> {
         for signal in signals.pending() {
             // The number of one that was waited for may be that of somebody else by now.
             for (child, _) in children.iter().zip(&ended).filter(|(_, ended)| ended.is_none()) {
-                // SAFETY: it sends a signal to a process of this one that was not waited for.
-                unsafe { libc::kill(child.id() as libc::pid_t, signal) };
+                send(child, signal);
             }
         }
         thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A process is asked to stop when this one is gone, however it ended.
-fn end_with_this_process(command: &mut Command) {
-    // SAFETY: between fork and exec it makes one call to the system, which allocates nothing.
-    unsafe {
-        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        });
     }
 }
 
@@ -220,7 +196,7 @@ fn start(count: usize) -> anyhow::Result<Vec<Child>> {
         if rank > 0 {
             command.stdin(Stdio::null()).stdout(Stdio::null());
         }
-        end_with_this_process(&mut command);
+        end_with_parent(&mut command);
         children.push(command.spawn()?);
     }
     Ok(children)

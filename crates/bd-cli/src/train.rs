@@ -76,7 +76,7 @@ fn network(args: &args::Run, processes: &args::Processes, name: &str, layers: La
     }
     let group = Group::join(processes)?;
     if let (true, Some(out)) = (processes.go_on, &args.out)
-        && processes::agreed(group.as_ref(), || bd_run::is_begun(out))?
+        && bd_run::agreed(group.as_ref().map(|group| &*group.group), || bd_run::is_begun(out))?
     {
         return go_on(out, layers, group, args.json, args.quiet);
     }

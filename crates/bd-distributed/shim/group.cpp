@@ -27,7 +27,6 @@ using std::chrono::milliseconds;
 struct Group {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
-  int size;
 };
 
 void tell(const char *message, char *error, size_t capacity) {
@@ -55,7 +54,7 @@ std::vector<uint8_t> bytes(const std::string &text) { return {text.begin(), text
 
 std::string text(const std::vector<uint8_t> &bytes) { return {bytes.begin(), bytes.end()}; }
 
-// Everybody says at the store who he is before Gloo connects, for Gloo waits long where somebody is missing, and says less.
+// Each process says at the store which one it is before Gloo connects, for Gloo waits long where one is missing, and says less.
 void meet(c10d::Store &store, int rank, int size, milliseconds timeout) {
   auto found = text(store.compareSet("size", {}, bytes(std::to_string(size))));
   if (found != std::to_string(size))
@@ -83,7 +82,7 @@ extern "C" {
 // towards the others, or the name of an interface if `is_interface`. `attempt` tells apart what is started again at one store.
 void *bd_group_open(const char *host, int port, int rank, int size, int serves, const char *attempt, const char *address, int is_interface,
                     int64_t timeout_ms, int quiet, char *error, size_t capacity) {
-  auto *group = new Group{nullptr, nullptr, size};
+  auto *group = new Group;
   int status = guarded(error, capacity, [&] {
     if (quiet)
       FLAGS_caffe2_log_level = 3;

@@ -124,7 +124,7 @@ impl GlooGroup {
         &self.place
     }
 
-    /// Runs one exchange: `own` as it is, into a tensor of `rows` rows.
+    /// Runs one exchange: of `own` as it is, into a tensor of this shape.
     fn call(&self, call: Exchange, own: &Tensor, shape: &[i64]) -> Result<Tensor> {
         if own.device() != Device::Cpu {
             return Err(Error::DtypeOrDevice {
@@ -201,3 +201,8 @@ impl ProcessGroup for GlooGroup {
         self.call(bd_group_exchange, own, &own.size())
     }
 }
+
+/// The program of the guide compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/several-processes.md")]
+mod guide {}

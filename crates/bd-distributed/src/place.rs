@@ -92,10 +92,7 @@ impl Place {
             return Err(Error::Config(format!("{name} is not set: this process was not started by Slurm's srun")));
         }
         let (rank, size) = (number(var, "SLURM_PROCID", 0, usize::MAX)?, number(var, "SLURM_NTASKS", 1, 1 << 16)?);
-        let host = match var("SLURM_SRUN_COMM_HOST") {
-            Some(host) if size == 1 => host,
-            _ => first_host(&var("SLURM_STEP_NODELIST").unwrap_or_default())?,
-        };
+        let host = first_host(&var("SLURM_STEP_NODELIST").unwrap_or_default())?;
         let (job, step) = (number(var, "SLURM_JOB_ID", 0, usize::MAX)?, var("SLURM_STEP_ID").unwrap_or_default());
         let step: usize = step.parse().unwrap_or(0);
         // Tasks of the step on each machine, such as 4(x2),1.

@@ -11,12 +11,14 @@
 //! | [`sweep`](mod@sweep) | [`SweepSpec`], [`sweep()`]: one job with many configurations, each a process of its own |
 //! | [`simulate`](mod@simulate) | [`simulate()`]: a network of populations over time |
 //! | [`figures`] | figures of what a run has found (feature `plot`) |
+//! | [`child`] | processes that a run starts |
 //! | [`check`] | whether every model computes here what it should |
 //! | [`nir`] | spiking networks for other programs and of them |
 //! | [`neuron`] | [`NamedNeuron`]: a neuron of the zoo or of a file of equations |
 //! | [`listener`] | [`Listener`]: who hears what a run says |
 
 pub mod check;
+pub mod child;
 pub mod config;
 pub mod experiment;
 #[cfg(feature = "plot")]
@@ -40,8 +42,8 @@ pub use config::{
     SystemConfig,
 };
 pub use experiment::{
-    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, RunObjective, Setting, auto,
-    fit_features, forecast, tell, told, train,
+    AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, RunObjective, Setting, agreed, auto,
+    fit_features, forecast, train,
 };
 pub use folder::RunFolder;
 pub use folder::is_begun;

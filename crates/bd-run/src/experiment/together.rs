@@ -25,13 +25,25 @@ impl Setting {
 }
 
 /// Tells the other processes something, as the first one.
-pub fn tell(group: Option<&dyn ProcessGroup>, what: bool) -> Result<()> {
+pub(crate) fn tell(group: Option<&dyn ProcessGroup>, what: bool) -> Result<()> {
     group.map_or(Ok(()), |group| gather_numbers(group, &[f64::from(u8::from(what))]).map(drop))
 }
 
-/// What the first process [tells](tell()).
-pub fn told(group: &dyn ProcessGroup) -> Result<bool> {
+/// What the first process [tells](tell).
+pub(crate) fn told(group: &dyn ProcessGroup) -> Result<bool> {
     Ok(gather_numbers(group, &[0.0])?[0][0] != 0.0)
+}
+
+/// What the first process of a group finds, told to all of it; a process alone finds it itself.
+pub fn agreed(group: Option<&dyn ProcessGroup>, find: impl FnOnce() -> Result<bool>) -> Result<bool> {
+    match group {
+        Some(group) if group.rank() > 0 => told(group),
+        group => {
+            let found = find()?;
+            tell(group, found)?;
+            Ok(found)
+        }
+    }
 }
 
 /// Computes the share of this process, of a training that another one writes.

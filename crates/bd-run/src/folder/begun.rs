@@ -5,30 +5,46 @@ use std::path::Path;
 
 use bd_core::{Error, Result};
 
-use super::{MANIFEST, WEIGHTS, lock};
+use super::{LOCK, MANIFEST, WEIGHTS, has_checkpoint, lock};
+
+/// What a run has made by its first checkpoint, beside temporary files.
+const EARLY: [&str; 6] = [LOCK, MANIFEST, "config.json", "metrics.jsonl", "tensorboard", "checkpoints"];
 
 /// Whether a folder holds a run from which something is left: for what is started again by the same command. The remains of one that was
-/// killed before its first checkpoint are removed, if nothing else is in the folder.
+/// killed before its first checkpoint are removed, if there is nothing else in the folder.
 ///
-/// Fails with [`Error::Locked`] while another process is at work in it.
+/// Fails with [`Error::Locked`] while another process is at work in it, and with [`Error::BadFile`] if it holds anything that no run has
+/// made; then it is left as it is.
 pub fn is_begun(path: &Path) -> Result<bool> {
     if !path.exists() {
         return Ok(false);
     }
-    let lock = lock(path)?;
-    if ["checkpoints", WEIGHTS].iter().any(|name| path.join(name).exists()) {
+    let has_results = || path.join(WEIGHTS).exists() || has_checkpoint(path);
+    if has_results() {
         return Ok(true);
     }
-    let own =
-        |name: &str| name.starts_with('.') || ["config.json", MANIFEST, "metrics.jsonl", "tensorboard"].contains(&name);
-    for entry in fs::read_dir(path).map_err(Error::storage("read", path))? {
-        let name = entry.map_err(Error::storage("read", path))?.file_name();
-        if !own(&name.to_string_lossy()) {
-            let reason = format!("it is no run that was begun, for there is {} in it", name.to_string_lossy());
-            return Err(Error::bad_file(path, reason));
-        }
+    check_early(path)?;
+    let lock = lock(path)?;
+    // What another process has made until it gave the lock back.
+    if has_results() {
+        return Ok(true);
     }
     fs::remove_dir_all(path).map_err(Error::storage("remove", path))?;
     drop(lock);
     Ok(false)
+}
+
+/// Fails if there is something in a folder that is not of the beginning of a run.
+fn check_early(path: &Path) -> Result<()> {
+    for entry in fs::read_dir(path).map_err(Error::storage("read", path))? {
+        let name = entry.map_err(Error::storage("read", path))?.file_name();
+        let name = name.to_string_lossy();
+        let is_temporary = name.starts_with('.') && name.ends_with(".tmp");
+        if !is_temporary && !EARLY.contains(&&*name) {
+            let reason =
+                format!("it is not the folder of a run that was begun, for there is {name} in it; name a new folder");
+            return Err(Error::bad_file(path, reason));
+        }
+    }
+    Ok(())
 }

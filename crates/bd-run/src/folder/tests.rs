@@ -169,3 +169,35 @@ fn the_manifest_never_speaks_of_other_weights() {
     assert!(run.write_weights(&params).is_err());
     assert_eq!(hash(&run), None);
 }
+
+/// What a launcher starts again goes on with what is there, begins anew over the remains of a run, and takes nothing that is somebody's.
+#[test]
+fn what_is_started_again_removes_nothing_but_the_beginning_of_a_run() {
+    let root = tempfile::tempdir().unwrap();
+    let of = |name: &str, files: &[&str]| {
+        let folder = root.path().join(name);
+        for file in files {
+            let path = folder.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        folder
+    };
+    assert!(!is_begun(&root.path().join("none")).unwrap());
+    let early = of("early", &[".lock", "manifest.json", "config.json", ".config.json.77.tmp", "tensorboard/train/x"]);
+    fs::create_dir(early.join("checkpoints")).unwrap();
+    assert!(!is_begun(&early).unwrap() && !early.exists());
+    assert!(is_begun(&of("trained", &["manifest.json", "model.safetensors"])).unwrap());
+    assert!(is_begun(&of("saved", &["manifest.json", "checkpoints/step-00000003/state.json"])).unwrap());
+    for mine in [".git/config", "notes.txt", ".bashrc", "model.npz"] {
+        let folder = of("mine", &[mine, "config.json"]);
+        let words = is_begun(&folder).unwrap_err().to_string();
+        assert!(words.contains("not the folder of a run that was begun, for there is "), "{words}");
+        assert!(folder.join(mine).exists() && !folder.join(".lock").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+    // A process is at work in it.
+    let run = create(&root.path().join("run")).unwrap();
+    assert!(matches!(is_begun(run.path()), Err(Error::Locked { .. })));
+    assert!(run.path().join("manifest.json").exists());
+}

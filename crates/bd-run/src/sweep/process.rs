@@ -1,7 +1,7 @@
 //! [`Running`]: the process of a trial.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -9,6 +9,7 @@ use bd_core::{Error, Result};
 
 use super::spec::{SweepSpec, SweepTrial};
 use super::state::{SweepFolder, TrialFailure, Work};
+use crate::child::{end_with_parent, signal};
 
 /// A trial at work in a process of its own.
 #[derive(Debug)]
@@ -50,7 +51,8 @@ impl Running {
         let out = File::create(&printed).map_err(Error::storage("create", &printed))?;
         let messages = OpenOptions::new().create(true).append(true).open(&log).map_err(Error::storage("open", &log))?;
         command.stdin(Stdio::null()).stdout(out).stderr(messages);
-        die_with_parent(&mut command);
+        // A sweep that is killed takes its trials with it, which write their checkpoints.
+        end_with_parent(&mut command);
         let child = command.spawn().map_err(Error::storage("start", program))?;
         Ok(Self { trial, work, had_company: false, child, _lock: lock })
     }
@@ -62,10 +64,7 @@ impl Running {
 
     /// Asks it to stop, which it does with a checkpoint.
     pub(super) fn stop(&self) {
-        if let Ok(pid) = libc::pid_t::try_from(self.child.id()) {
-            // SAFETY: the process was not waited for, so that the number is still its own.
-            unsafe { libc::kill(pid, libc::SIGTERM) };
-        }
+        signal(&self.child, libc::SIGTERM);
     }
 }
 
@@ -83,25 +82,4 @@ pub(super) fn silent(status: ExitStatus) -> TrialFailure {
             message: "its process ended without a result".into(),
         },
     }
-}
-
-/// A sweep that is killed takes its trials with it: they hear SIGTERM, and write their checkpoints.
-fn die_with_parent(command: &mut Command) {
-    #[cfg(target_os = "linux")]
-    {
-        let parent = std::process::id();
-        let ask = move || {
-            // SAFETY: both are calls of the system without memory of ours, as is allowed between fork and exec.
-            let gone = unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
-                libc::getppid() as u32 != parent
-            };
-            // It was killed before it could be heard of.
-            if gone { Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe)) } else { Ok(()) }
-        };
-        // SAFETY: the closure allocates nothing and takes no lock.
-        unsafe { command.pre_exec(ask) };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = command;
 }
