@@ -30,8 +30,8 @@ fn gathered(name: &str, count: i64) -> (Tensor, Tensor) {
     (x, Tensor::stack(&all, 1))
 }
 
-fn save_gathered(desk: &Desk) {
-    let ((x, y), (x_test, y_test)) = (gathered("train", 24), gathered("test", 8));
+fn save_gathered(desk: &Desk, train: i64) {
+    let ((x, y), (x_test, y_test)) = (gathered("train", train), gathered("test", 8));
     let mut arrays = of_part("train", events(&x), y);
     arrays.extend(of_part("test", events(&x_test), y_test));
     save_npz(&desk.path("force.npz"), &arrays).unwrap();
@@ -67,7 +67,7 @@ fn spikes_are_counted_in_windows_and_learned() {
 #[test]
 fn a_reservoir_tells_numbers_at_each_step() {
     let desk = Desk::new();
-    save_gathered(&desk);
+    save_gathered(&desk, 24);
     let found =
         desk.bd_json(&["train", "esn", "--data", "force.npz", "--set", "model.reservoir.units=100", "--out", "run"]);
     assert!(metric(&found, "test_nmse") < 0.1 && metric(&found, "validation_nmse") < 0.1, "{found}");
@@ -121,7 +121,7 @@ fn a_reservoir_tells_labels_of_steps_and_padding_does_not_count() {
 #[test]
 fn a_spiking_network_takes_its_steps_from_the_targets() {
     let desk = Desk::new();
-    save_gathered(&desk);
+    save_gathered(&desk, 24);
     let small = ["--hidden", "20", "--epochs", "3", "--ensemble", "1"];
     let train = |more: &[&str]| desk.bd(&[&["train", "snn", "--data", "force.npz"], &small[..], more].concat());
     let ended = train(&["--out", "run"]);
@@ -139,8 +139,8 @@ fn a_spiking_network_takes_its_steps_from_the_targets() {
 #[test]
 fn every_job_that_can_learn_spikes_is_tried() {
     let desk = Desk::new();
-    save_gathered(&desk);
-    let quick = ["--set", "epochs=1", "model.hidden=[4]", "early_stopping=null", "model.reservoir.units=30"];
+    save_gathered(&desk, 8);
+    let quick = ["--set", "epochs=1", "model.hidden=[4]", "early_stopping=null"];
     let ended = desk
         .bd(&[&["train", "auto", "--data", "force.npz", "--budget", "100000", "--out", "all"], &quick[..]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -152,7 +152,7 @@ fn every_job_that_can_learn_spikes_is_tried() {
 fn windows_that_cannot_be_are_refused() {
     let desk = Desk::new();
     save_labelled(&desk);
-    save_gathered(&desk);
+    save_gathered(&desk, 24);
     save(&desk, "numbers.npz", &[("x", &noise("x", &[20, 8, 1])), ("y", &noise("y", &[20]))]);
     for (file, args, words) in [
         ("labelled.npz", &["--dt", "0"][..], "data.window_ms is 0"),

@@ -1,5 +1,6 @@
 //! [`RecurrentMatrix`]: what the recurrent weights of a reservoir look like.
 
+use bd_core::kernel::Memo;
 use bd_core::{Error, Result, Rng, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -80,8 +81,9 @@ impl RecurrentMatrix {
     pub(super) fn draw(self, rng: &mut Rng, units: i64, radius: f64) -> Result<Tensor> {
         let (drawn, own) = match self {
             Self::Random { entries, density } => {
+                let which = format!("{rng:?} {units} {density:?} {entries:?}");
                 let drawn = thinned(rng, [units, units], density, |rng| entries.draw(rng));
-                let own = if radius == 0.0 { 1.0 } else { spectral_radius(&drawn)? };
+                let own = if radius == 0.0 { 1.0 } else { known_radius(which, &drawn)? };
                 (drawn, own)
             }
             Self::Orthogonal => (crate::Init::Orthogonal { scale: 1.0 }.draw(rng, [units, units]), 1.0),
@@ -104,6 +106,13 @@ impl RecurrentMatrix {
         let mut scaled = drawn;
         Ok(scaled.g_mul_scalar_(radius / own))
     }
+}
+
+/// The spectral radius of what a stream of random numbers has drawn. A search tries many settings of one matrix, whose radius takes a second to
+/// work out for 500 units.
+fn known_radius(which: String, drawn: &Tensor) -> Result<f64> {
+    static KNOWN: Memo<String, Option<f64>> = Memo::new();
+    KNOWN.get(which, || spectral_radius(drawn).ok()).map_or_else(|| spectral_radius(drawn), Ok)
 }
 
 /// A ring of weights 1, with jumps both ways between every `jump`-th unit and the next such; the last one comes back to the first unit if
