@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 mod data;
 mod nir;
 mod processes;
+mod report;
 mod sequences;
 mod series;
 mod series_file;
@@ -18,6 +19,7 @@ mod train;
 pub(crate) use self::data::{Data, Digits, Lags};
 pub(crate) use self::nir::{Export, ExportNir, Import, ImportNir};
 pub(crate) use self::processes::Processes;
+pub(crate) use self::report::{Report, Runs};
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
@@ -49,6 +51,19 @@ part alone are shown, in the end. In a job of a Slurm array: bd sweep lr.toml --
 
 Exit codes: as of bd --help.";
 
+const OF_REPORT: &str = "\
+Examples: bd report runs/my-run; bd report runs/one runs/other --out both.html
+The file needs nothing else: no network, no script. It has what the run was, how good it is beside simple methods, its figures, its configuration and \
+how to repeat it.
+
+Exit codes: as of bd --help.";
+
+const OF_RUNS: &str = "\
+Examples: bd runs; bd runs --filter job=rnn --sort test_loss; bd runs runs/sweep-lr --sort optim.lr
+A run that is damaged is a row that says so.
+
+Exit codes: as of bd --help.";
+
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]
 #[command(name = "bd", version, after_help = EXIT_CODES)]
@@ -71,6 +86,12 @@ pub(crate) enum Command {
     /// Measure a trained model once more, on its own test data or on others.
     #[command(after_help = EXIT_CODES)]
     Eval(Eval),
+    /// Write what a run was and how good it is as one HTML file for a browser; of several runs a comparison.
+    #[command(after_help = OF_REPORT)]
+    Report(Report),
+    /// List the runs of a folder: job, state, result, time.
+    #[command(after_help = OF_RUNS)]
+    Runs(Runs),
     /// Write a trained model for other programs: spiking networks as NIR.
     #[command(subcommand)]
     Export(Export),
@@ -106,6 +127,8 @@ impl Command {
             Self::Sweep(args) => args.json,
             Self::Predict(args) => args.reuse.json,
             Self::Eval(args) => args.reuse.json,
+            Self::Report(args) => args.json,
+            Self::Runs(args) => args.json,
             Self::Simulate(args) => args.json,
             Self::Check(args) => args.json,
             Self::Zoo(args) => args.json,

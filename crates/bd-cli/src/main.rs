@@ -17,6 +17,8 @@ mod options;
 mod predict;
 mod processes;
 mod progress;
+mod report;
+mod runs;
 mod signals;
 mod simulate;
 mod sweep;
@@ -72,6 +74,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Runs(args) => runs::runs(&args),
         Command::Export(Export::Nir(args)) => nir::export_nir(&args),
         Command::Import(Import::Nir(args)) => nir::import_nir(&args),
         Command::Data(data) => data::make(&data),
