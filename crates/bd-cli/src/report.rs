@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use bd_report::{Report, usual_file};
+use bd_run::Listener as _;
 use serde_json::json;
 
 use crate::args;

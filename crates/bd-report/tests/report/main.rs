@@ -5,7 +5,7 @@ mod html;
 
 use std::fs;
 
-use bd_plot::{Figure, Line, Panel};
+use bd_plot::{Figure, Line, Mark, Panel};
 use bd_report::{Report, usual_file};
 use serde_json::json;
 
@@ -199,7 +199,8 @@ fn no_report_is_larger_than_it_may_be() {
         .map(|i| {
             let run = desk.labels(&format!("run-{i}"), "done");
             fs::create_dir(run.join("plots")).unwrap();
-            let panel = Panel { lines: vec![Line { points: noise(i), ..Line::default() }], ..Panel::default() };
+            let line = Line { points: noise(i), mark: Mark::Dots(2), label: None };
+            let panel = Panel { lines: vec![line], ..Panel::default() };
             let svg = Figure { title: "noise".into(), panels: vec![panel], ..Figure::default() }.to_svg().unwrap();
             fs::write(run.join("plots/samples.svg"), svg).unwrap();
             run
