@@ -64,7 +64,7 @@ fn the_default_jobs() {
     has(&rate, "of the variance of the targets: 0 is perfect, and 1 is what their mean reaches.");
     has(&rate, "One of them is not the default of this job and what it learns; it is marked.");
     let spiking = report_of(&desk, &["snn"], "snn/report.html");
-    has(&spiking, "to learn the classes of 256 samples of random spikes by heart");
+    has(&spiking, "to learn by heart the classes of 256 samples of random spikes");
     has(&spiking, "There is no test part. At the last report its training loss was ");
     has(&spiking, "<figure id=\"run-1-raster\">");
 
@@ -213,7 +213,7 @@ fn what_is_no_run() {
     assert!(
         listed.stdout.contains("broken")
             && listed.stdout.contains("damaged")
-            && listed.stdout.contains("! broken/manifest.json"),
+            && listed.stdout.contains("! ./broken/manifest.json"),
         "{}",
         listed.stdout
     );

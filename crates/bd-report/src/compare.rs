@@ -4,7 +4,7 @@ mod curves;
 
 use bd_core::text::plural;
 use bd_plot::Drawing;
-use bd_run::record::{Better, Record, Several, SeveralRow, flat};
+use bd_run::record::{Better, Record, Several, SeveralKind, SeveralRow, flat};
 use bd_run::sweep::shown;
 use serde_json::Value;
 
@@ -30,8 +30,9 @@ const METRICS: [&str; 11] = [
 /// Columns of metrics and of settings.
 const MOST_METRICS: usize = 8;
 const MOST_SETTINGS: usize = 12;
-/// Settings that differ in every run without making it another one.
-const IGNORED: [&str; 4] = ["checkpoint_minutes", "checkpoint_every", "checkpoint_keep", "tensorboard"];
+/// Settings that change no result, and hashes, which are beside the names of their files.
+const IGNORED: [&str; 6] =
+    ["checkpoint_minutes", "checkpoint_every", "checkpoint_keep", "tensorboard", "data.sha256", "data.test_sha256"];
 
 /// Several runs side by side.
 #[derive(Debug, Clone)]
@@ -67,13 +68,17 @@ pub(crate) fn of_runs(records: &[Record]) -> Comparison {
             let value = values.iter().find(|(known, _)| known == name);
             Cell::text(value.map_or("–".to_owned(), |(_, value)| shown(value)))
         }));
-        cells.push(Cell::number(record.seconds()));
+        cells.push(Cell::seconds(record.seconds()));
         table.push(cells);
     }
     mark_best(&mut table, 3, &metrics, records);
     let mut sentences = Vec::new();
     if more > 0 {
-        sentences.push(format!("{} more differ; they are in the configuration of each run.", plural(more, "setting")));
+        let verb = if more == 1 { "differs" } else { "differ" };
+        sentences.push(format!(
+            "{} without a column {verb}, too; all are in the configuration of each run.",
+            plural(more, "setting")
+        ));
     }
     if settings.is_empty() {
         sentences.push("No setting differs.".into());
@@ -94,7 +99,9 @@ pub(crate) fn of_several(several: &Several, records: &[Record]) -> Comparison {
     let mut rows: Vec<&SeveralRow> = several.rows.iter().collect();
     let value = |row: &SeveralRow| row.objective.unwrap_or(f64::INFINITY);
     rows.sort_by(|a, b| a.failure.is_some().cmp(&b.failure.is_some()).then(value(a).total_cmp(&value(b))));
-    let names: Vec<String> = several.rows.first().map_or(Vec::new(), |row| row.values.keys().cloned().collect());
+    let is_sweep = several.kind == SeveralKind::Sweep;
+    let first = several.rows.first().filter(|_| is_sweep);
+    let names: Vec<String> = first.map_or(Vec::new(), |row| row.values.keys().cloned().collect());
     let objective = several.objective.clone();
     let metrics = if objective.is_some() { Vec::new() } else { metrics(records) };
     let caption = match &objective {
@@ -120,7 +127,7 @@ pub(crate) fn of_several(several: &Several, records: &[Record]) -> Comparison {
         cells.extend(names.iter().map(|name| Cell::text(row.values.get(name).map_or("–".to_owned(), shown))));
         cells.extend(objective.as_ref().map(|_| Cell::number(row.objective)));
         cells.extend(metrics.iter().map(|name| Cell::number(found.get(name).and_then(Value::as_f64))));
-        cells.push(Cell::number(row.seconds));
+        cells.push(Cell::seconds(row.seconds));
         cells.extend(has_remark.then(|| Cell::text(row.failure.clone().unwrap_or_default())));
         table.rows.push(Row { cells, is_marked: row.is_best });
     }
@@ -171,10 +178,13 @@ fn differing(records: &[Record]) -> (Vec<String>, usize) {
         values.windows(2).any(|pair| pair[0] != pair[1])
     };
     let mut found: Vec<String> = names.iter().filter(differs).map(|name| (*name).clone()).collect();
-    // Those that all of them have say more than those of another job.
+    let count = found.len();
+    // Runs of several jobs have few settings in common, and only those can be compared.
     let everywhere = |name: &String| all.iter().all(|settings| value(settings, name).is_some());
-    found.sort_by_key(|name| !everywhere(name));
-    let more = found.len().saturating_sub(MOST_SETTINGS);
+    if found.iter().any(everywhere) {
+        found.retain(everywhere);
+    }
     found.truncate(MOST_SETTINGS);
+    let more = count - found.len();
     (found, more)
 }

@@ -30,7 +30,10 @@ struct Page<'a> {
 }
 
 pub(crate) fn of_run(record: &Record) -> Result<String> {
-    let title = format!("{}, a run of {}", record.name(), record.manifest().job);
+    let title = match record.manifest().job.as_str() {
+        "simulate" => format!("{}, a simulation", record.name()),
+        job => format!("{}, a run of {job}", record.name()),
+    };
     page(title, Vec::new(), None, std::slice::from_ref(record), 2)
 }
 

@@ -37,6 +37,11 @@ impl Cell {
         Self { text, is_number: true, ..Self::default() }
     }
 
+    /// To the tenth.
+    pub(crate) fn seconds(seconds: Option<f64>) -> Self {
+        Self::count(seconds.map_or("–".to_owned(), |seconds| format!("{seconds:.1}")))
+    }
+
     /// A whole number, or another text that stands as numbers do.
     pub(crate) fn count(text: impl ToString) -> Self {
         Self { text: text.to_string(), is_number: true, ..Self::default() }

@@ -6,8 +6,8 @@ pub(crate) fn baseline(name: &str) -> &str {
         "majority" => "always the most frequent class",
         "mean" => "always the mean of the training targets",
         "moments" => "ridge regression on mean and deviation of each channel",
-        "ridge" => "ridge regression on the whole sequence",
-        "nearest" => "the nearest neighbour",
+        "ridge" => "ridge regression on all steps of a sequence, of spikes on counts in windows of time",
+        "nearest" => "the class or number of the nearest training sample",
         other => other,
     }
 }

@@ -149,6 +149,20 @@ impl Record {
         reports.iter().filter_map(|line| Some((line["step"].as_f64()?, line["loss"].as_f64()?))).collect()
     }
 
+    /// Update and loss on the validation part of a network, wherever that was judged.
+    pub fn validation_losses(&self, of: u64) -> Vec<(f64, f64)> {
+        let known = self.lines.iter().filter(|line| member(line) == of).filter_map(|line| {
+            let loss = match line["split"].as_str()? {
+                "validation" => &line["loss"],
+                "train" => &line["validation_loss"],
+                _ => return None,
+            };
+            Some((line["step"].as_u64()?, loss.as_f64()?))
+        });
+        let by_update: BTreeMap<u64, f64> = known.collect();
+        by_update.into_iter().map(|(step, loss)| (step as f64, loss)).collect()
+    }
+
     /// Number of each member with the updates and the folder of its newest checkpoint.
     fn checkpoints(&self) -> Vec<(u64, u64, PathBuf)> {
         let folder = self.path.join("checkpoints");

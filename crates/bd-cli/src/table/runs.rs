@@ -1,6 +1,5 @@
 //! The table of runs.
 
-use bd_core::text::short;
 use bd_run::record::RunRow;
 
 const HEAD: [&str; 6] = ["run", "job", "begun (UTC)", "state", "result", "seconds"];
@@ -30,6 +29,6 @@ fn cells(row: &RunRow) -> [String; HEAD.len()] {
     // 2026-11-29T10:51:16Z, to the minute.
     let begun =
         row.started.as_ref().map_or(String::new(), |time| time.chars().take(16).collect::<String>().replace('T', " "));
-    let seconds = row.seconds.map_or(String::new(), short);
+    let seconds = row.seconds.map_or(String::new(), |seconds| format!("{seconds:.1}"));
     [row.name.clone(), row.job.clone(), begun, row.state_words(), row.metric_words(), seconds]
 }

@@ -22,7 +22,7 @@ struct Curve {
 /// They are those of the validation part where every run that has any curve has one, else those of what is learned.
 pub(super) fn of(records: &[Record]) -> Option<(Drawing, String, String)> {
     let of_training: Vec<Curve> = curves(records, |record| record.losses(1));
-    let of_validation: Vec<Curve> = curves(records, validation);
+    let of_validation: Vec<Curve> = curves(records, |record| record.validation_losses(1));
     let is_validation =
         of_validation.len() == of_training.len() && of_validation.iter().any(|curve| curve.points.len() > 1);
     let (what, mut curves) = if is_validation { ("validation part", of_validation) } else { ("training", of_training) };
@@ -60,11 +60,6 @@ pub(super) fn of(records: &[Record]) -> Option<(Drawing, String, String)> {
 fn curves(records: &[Record], of: impl Fn(&Record) -> Vec<(f64, f64)>) -> Vec<Curve> {
     let curve = |record: &Record| Curve { name: record.name(), points: of(record) };
     records.iter().map(curve).filter(|curve| !curve.points.is_empty()).collect()
-}
-
-fn validation(record: &Record) -> Vec<(f64, f64)> {
-    let point = |line: &&serde_json::Value| Some((line["step"].as_f64()?, line["validation_loss"].as_f64()?));
-    record.reports_of(1).iter().filter_map(point).collect()
 }
 
 fn panel(curves: Vec<Curve>) -> Panel {

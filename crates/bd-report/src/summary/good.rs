@@ -1,6 +1,6 @@
 //! How good a run is, beside what simple methods reach.
 
-use bd_core::text::short;
+use bd_core::text::{plural, short};
 use bd_run::record::Record;
 use serde_json::Value;
 
@@ -47,10 +47,12 @@ fn untested(record: &Record) -> String {
     let begin = if finished { "There is no test part." } else { "It was not tested, for it has not come to its end." };
     let loss = number("train_loss").map(|loss| format!(" At the last report its training loss was {loss}"));
     let validation = number("validation_loss").map(|loss| format!(", and that of the validation part {loss}"));
-    let accuracy =
-        number("train_accuracy").map(|share| format!(", and it told {share} of what it learns right (1 is all)"));
+    let classes = record.config().pointer("/model/n_out").and_then(Value::as_f64).filter(|classes| *classes > 1.0);
+    let guessed = classes.map_or(String::new(), |classes| format!("guessing gives {}, ", short(1.0 / classes)));
+    let accuracy = number("train_accuracy")
+        .map(|share| format!(", and it told {share} of what it learns right ({guessed}1 is all)"));
     match loss {
-        None => format!("{begin} It has reported nothing yet."),
+        None => format!("{begin} Nothing was reported of it."),
         Some(loss) => format!("{begin}{loss}{}{}.", validation.unwrap_or_default(), accuracy.unwrap_or_default()),
     }
 }
@@ -150,8 +152,8 @@ fn of_free_runs(line: &Value) -> Option<String> {
     let bounded = line["bounded"].as_array().map_or(0, |all| all.iter().filter(|is| **is == true).count());
     let steps = line["free_run_steps"].as_u64().unwrap_or(0);
     Some(format!(
-        "On its own outputs (a free run) it stays near the truth for {} steps, the median of {} starts, and {bounded} of these runs stay bounded over {steps} steps.",
-        short(median).trim_end_matches('0').trim_end_matches('.'),
-        valid.len(),
+        "On its own outputs (a free run) it stays near the truth for {}, the median of {}, and {bounded} of these runs stay bounded over {steps} steps.",
+        if median == 1.0 { "1 step".to_owned() } else { format!("{median} steps") },
+        plural(valid.len(), "start"),
     ))
 }

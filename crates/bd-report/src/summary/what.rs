@@ -2,7 +2,7 @@
 
 use bd_core::text::plural;
 use bd_run::record::Record;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{chosen, file_name};
 use crate::words::listed;
@@ -63,7 +63,11 @@ fn of_forecast(job: &str, config: &Value) -> String {
     let data = match (config.pointer("/data/file").and_then(Value::as_str), chosen(config, "/data/system")) {
         (Some(file), _) => {
             let columns: Vec<String> = strings(config.pointer("/data/columns"));
-            let columns = if columns.is_empty() { String::new() } else { format!(" (channels {})", some_of(&columns)) };
+            let columns = if columns.is_empty() {
+                String::new()
+            } else {
+                format!(" (channel{} {})", if columns.len() > 1 { "s" } else { "" }, some_of(&columns))
+            };
             format!("the series in {}{columns}", file_name(file))
         }
         (None, Some(system)) => format!("a series of the system {system}, which was computed for it,"),
@@ -71,7 +75,11 @@ fn of_forecast(job: &str, config: &Value) -> String {
     };
     let online = chosen(config, "/online").filter(|rule| *rule != "off");
     let fitted = online.map_or("fitted by ridge regression".into(), |rule| format!("fitted online by {rule}"));
-    format!("{model} was {fitted} to {data} to forecast it {} steps ahead.", numbers(&config["horizon"]))
+    format!(
+        "{model} was {fitted} to {data} to forecast it {} {} ahead.",
+        numbers(&config["horizon"]),
+        if config["horizon"] == json!([1]) { "step" } else { "steps" }
+    )
 }
 
 fn features(config: &Value) -> String {
@@ -98,25 +106,21 @@ fn rate_network(config: &Value) -> String {
         "rnn" => "a plain rate network".to_owned(),
         other => format!("of {other} cells"),
     };
-    format!("{} (rnn: {kind}, {})", of_members(config, "recurrent network"), layers(config))
+    of_members(config, "recurrent network", &format!("rnn: {kind}, {}", layers(config)))
 }
 
 fn spiking_network(config: &Value) -> String {
-    match config.pointer("/model/network").and_then(Value::as_str) {
-        Some(file) => {
-            format!("{} (snn: the populations of {})", of_members(config, "spiking network"), file_name(file))
-        }
-        None => {
-            let neuron = chosen(config, "/model/neuron").unwrap_or("lif");
-            format!("{} (snn: neurons {neuron}, {})", of_members(config, "spiking network"), layers(config))
-        }
-    }
+    let details = match config.pointer("/model/network").and_then(Value::as_str) {
+        Some(file) => format!("snn: the populations of {}", file_name(file)),
+        None => format!("snn: neurons {}, {}", chosen(config, "/model/neuron").unwrap_or("lif"), layers(config)),
+    };
+    of_members(config, "spiking network", &details)
 }
 
-fn of_members(config: &Value, what: &str) -> String {
+fn of_members(config: &Value, what: &str, details: &str) -> String {
     match config["ensemble"].as_u64() {
-        Some(members @ 2..) => format!("An ensemble of {members} {what}s, whose outputs are averaged,"),
-        _ => format!("A {what}"),
+        Some(members @ 2..) => format!("An ensemble of {members} {what}s ({details}), whose outputs are averaged,"),
+        _ => format!("A {what} ({details})"),
     }
 }
 
@@ -135,13 +139,24 @@ fn learned(config: &Value) -> String {
     let number = |place: &str| config.pointer(place).and_then(Value::as_u64).unwrap_or(0) as usize;
     match (config.pointer("/data/file").and_then(Value::as_str), chosen(config, "/data/task")) {
         (Some(_), _) => on_examples(config),
-        (None, Some(task)) => format!("on the task {task}, of which every update draws new examples"),
+        (None, Some(task)) => format!("on the task {task}{}, of which every update draws new examples", of_task(task)),
         (None, None) => {
-            format!(
-                "to learn the classes of {} of random spikes by heart, drawn for it",
-                plural(number("/data/samples"), "sample")
-            )
+            let samples = plural(number("/data/samples"), "sample");
+            format!("to learn by heart the classes of {samples} of random spikes, which were drawn for it")
         }
+    }
+}
+
+/// What a task asks for.
+fn of_task(task: &str) -> &'static str {
+    match task {
+        "integration" => " (the running sum of a noisy input)",
+        "decision" => " (for which of two alternatives noisy evidence speaks)",
+        "flip_flop" => " (the last pulse of each of some channels)",
+        "perceptual_decision" => " (which of two noisy stimuli is the stronger one)",
+        "context_decision" => " (which of two noisy stimuli is the stronger one, in the modality that a context names)",
+        "delayed_match" => " (whether a stimulus is the same as an earlier one)",
+        _ => "",
     }
 }
 

@@ -40,7 +40,8 @@ fn a_run_on_labels_is_said_in_sentences_beside_the_best_simple_method() {
     has(html, "On the test part of 12 samples its accuracy, the share that is right, is 0.7500.");
     has(
         html,
-        "That is worse than the best simple method that was fitted beside it, ridge regression on the whole sequence, which reaches 0.9167.",
+        "That is worse than the best simple method that was fitted beside it, ridge regression on all steps of a sequence, of spikes on \
+         counts in windows of time, which reaches 0.9167.",
     );
     has(
         html,

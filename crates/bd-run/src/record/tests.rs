@@ -68,6 +68,7 @@ fn updates_are_those_of_all_members_by_reports_and_checkpoints() {
     let record = Record::read(&run).unwrap();
     assert_eq!((record.updates(), record.members()), (25 + 10, vec![1, 2]));
     assert_eq!(record.losses(1), [(10.0, 3.0), (20.0, 1.0)]);
+    assert_eq!(record.validation_losses(1), [(10.0, 6.0), (20.0, 2.0)]);
     // The means of the last report of each: of 1 and 2, and of twice that.
     assert_eq!(json!(record.metrics()), json!({"train_loss": 1.5, "validation_loss": 3.0}));
     assert_eq!(record.main_metric().unwrap().name, "validation_loss");
