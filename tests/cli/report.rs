@@ -238,3 +238,23 @@ fn a_damaged_run_has_a_report_that_says_what_is_missing() {
     has(&page, "Note: config.json is missing or cannot be read.");
     has(&page, "<figure id=\"run-1-confusion\">");
 }
+
+/// What a shell and `man` know of the command line is made of the same words as the help.
+#[test]
+fn completions_and_manual_pages() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = desk.bd(&["completions", shell]);
+        assert_eq!(script.code, 0, "{}", script.stderr);
+        for word in ["report", "updates"] {
+            assert!(script.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    refused_by(&desk, &["completions", "cmd"], 2, "invalid value 'cmd'");
+    bd(&desk, &["man", "pages"]);
+    let page = fs::read_to_string(desk.path("pages/bd-train-rnn.1")).unwrap();
+    assert!(page.contains("Example: bd train rnn") && page.contains("updates"), "{page}");
+    for name in ["bd.1", "bd-report.1", "bd-data-digits.1"] {
+        assert!(desk.path("pages").join(name).is_file(), "{name}");
+    }
+}

@@ -19,6 +19,7 @@ mod processes;
 mod progress;
 mod report;
 mod runs;
+mod shell;
 mod signals;
 mod simulate;
 mod sweep;
@@ -71,6 +72,8 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => check::check(&args),
         Command::Zoo(args) => Ok(zoo::zoo(&args)?),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { folder } => shell::man(&folder),
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),
