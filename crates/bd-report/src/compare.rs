@@ -1,6 +1,7 @@
 //! Several runs side by side.
 
 mod curves;
+mod data;
 
 use bd_core::text::plural;
 use bd_plot::Drawing;
@@ -34,6 +35,9 @@ const MOST_SETTINGS: usize = 12;
 const IGNORED: [&str; 6] =
     ["checkpoint_minutes", "checkpoint_every", "checkpoint_keep", "tensorboard", "data.sha256", "data.test_sha256"];
 
+/// Settings of the data, by the beginnings of their names.
+const OF_DATA: [&str; 5] = ["data.", "network", "model.n_in", "model.n_out", "time_unit"];
+
 /// Several runs side by side.
 #[derive(Debug, Clone)]
 pub(crate) struct Comparison {
@@ -46,12 +50,15 @@ pub(crate) struct Comparison {
 
 /// Runs that somebody has chosen.
 pub(crate) fn of_runs(records: &[Record]) -> Comparison {
-    let (settings, more) = differing(records);
+    let same_data = data::is_same(records);
+    let (settings, more) = differing(records, same_data);
     let metrics = metrics(records);
-    let mut table = Table::new(
-        "A row for each run. The best value of a column is bold, and only settings that differ are here.",
-        &["run", "job", "state"],
-    );
+    let caption = match same_data {
+        true => "A row for each run. The best value of a column is bold, and only settings that differ are here.",
+        false => "A row for each run, with settings that differ.",
+    };
+    let mut table = Table::new(caption, &["run", "job", "state"]);
+    table.head.extend((!same_data).then(|| "data".to_owned()));
     table.head.extend(metrics.iter().cloned());
     table.head.extend(settings.iter().cloned());
     table.head.push("seconds".into());
@@ -61,6 +68,7 @@ pub(crate) fn of_runs(records: &[Record]) -> Comparison {
             Cell::text(&record.manifest().job),
             Cell::text(state_words(record)),
         ];
+        cells.extend((!same_data).then(|| Cell::text(data::name(record))));
         let found = record.metrics();
         cells.extend(metrics.iter().map(|name| Cell::number(found.get(name).and_then(Value::as_f64))));
         let values = flat(record.config());
@@ -71,7 +79,9 @@ pub(crate) fn of_runs(records: &[Record]) -> Comparison {
         cells.push(Cell::seconds(record.seconds()));
         table.push(cells);
     }
-    mark_best(&mut table, 3, &metrics, records);
+    if same_data {
+        mark_best(&mut table, 3, &metrics, records);
+    }
     let mut sentences = Vec::new();
     if more > 0 {
         let verb = if more == 1 { "differs" } else { "differ" };
@@ -80,16 +90,12 @@ pub(crate) fn of_runs(records: &[Record]) -> Comparison {
             plural(more, "setting")
         ));
     }
-    if settings.is_empty() {
+    if settings.is_empty() && more == 0 {
         sentences.push("No setting differs.".into());
     }
-    let of_data =
-        |place: &str| records.iter().map(|record| record.config().pointer(place).cloned()).collect::<Vec<_>>();
-    if ["/data/file", "/data/sha256", "/data/task/name", "/data/system/name"]
-        .iter()
-        .any(|place| of_data(place).windows(2).any(|pair| pair[0] != pair[1]))
-    {
-        sentences.push("They do not learn the same data: their errors and losses say little beside each other.".into());
+    if !same_data {
+        let words = "They do not learn the same data: their errors and losses say little beside each other, and none is called the best.";
+        sentences.push(words.into());
     }
     Comparison { sentences, table, figures: Vec::new(), curves: curves::of(records) }
 }
@@ -161,8 +167,9 @@ fn metrics(records: &[Record]) -> Vec<String> {
     found
 }
 
-/// Settings that are not the same in all runs, and how many more there are than have a column.
-fn differing(records: &[Record]) -> (Vec<String>, usize) {
+/// Settings that are not the same in all runs, and how many more there are than have a column. Of other data those of the data are left out,
+/// and sizes that follow from them.
+fn differing(records: &[Record], same_data: bool) -> (Vec<String>, usize) {
     let all: Vec<Vec<(String, Value)>> = records.iter().map(|record| flat(record.config())).collect();
     let mut names: Vec<&String> = Vec::new();
     for (name, _) in all.iter().flatten() {
@@ -183,6 +190,9 @@ fn differing(records: &[Record]) -> (Vec<String>, usize) {
     let everywhere = |name: &String| all.iter().all(|settings| value(settings, name).is_some());
     if found.iter().any(everywhere) {
         found.retain(everywhere);
+    }
+    if !same_data {
+        found.retain(|name| !OF_DATA.iter().any(|of_data| name.starts_with(of_data)));
     }
     found.truncate(MOST_SETTINGS);
     let more = count - found.len();

@@ -163,6 +163,22 @@ fn several_runs_are_compared_by_what_differs() {
     );
 }
 
+/// Of other data nothing is the best, and what follows from the data is no difference.
+#[test]
+fn runs_on_other_data_are_not_ranked() {
+    let desk = Desk::new();
+    let [one, other] = ["one", "other"].map(|name| desk.labels(name, "done"));
+    desk.set_config(&other, "data", json!({"file": null, "task": {"name": "decision"}, "steps": 50, "channels": 1}));
+    desk.set_config(&other, "epochs", json!(7));
+    let report = Report::of(&[one, other]).unwrap();
+    check(report.html());
+    has(report.html(), "They do not learn the same data");
+    has(report.html(), "<td>movements.npz</td>");
+    has(report.html(), "<td>task decision</td>");
+    let comparison = report.html().split("id=\"run-1\"").next().unwrap();
+    assert!(comparison.contains("epochs") && !comparison.contains("data.steps") && !comparison.contains("<strong>"));
+}
+
 #[test]
 fn a_sweep_is_its_table_and_its_best() {
     let desk = Desk::new();
