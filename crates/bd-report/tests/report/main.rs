@@ -65,7 +65,7 @@ fn whatever_comes_from_outside_is_words() {
         "file": "/data/<i>x</i>.npz", "classes": [bad, "right"], "targets": {"name": "labels", "classes": 2}, "steps": 20, "channels": 2,
         "<u>key</u>": "</table><script>1</script>",
     }));
-    let report = Report::of(&[run.clone()]).unwrap();
+    let report = Report::of(std::slice::from_ref(&run)).unwrap();
     check(report.html());
     let other = desk.labels("other", "done");
     let both = Report::of(&[run, other]).unwrap();
