@@ -68,6 +68,16 @@ fn kernels_equations_networks_and_runner_build_without_libtorch() {
 }
 
 #[test]
+fn what_trains_knows_no_reports() {
+    for name in ["bd-run", "bd-train", "bd-plot", "bd-runner"] {
+        assert!(!tree(name).contains("bd-report"), "{name} depends on bd-report");
+    }
+    assert!(tree("bd-report").contains("bd-run") && !tree("bd-run").contains("askama"));
+    let own = toml("crates/bd-report/Cargo.toml");
+    assert!(own["dependencies"].get("tch").is_none(), "a report has no tensors");
+}
+
+#[test]
 fn the_command_line_knows_no_tensor() {
     for name in ["tch", "torch-sys"] {
         assert!(toml("Cargo.toml")["dependencies"].get(name).is_none(), "the command line depends on {name}");

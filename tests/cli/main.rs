@@ -16,6 +16,7 @@ mod own_series;
 mod parts;
 mod recordings;
 mod refusals;
+mod report;
 mod series_choice;
 mod simulate;
 mod snn_data;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 mod data;
 mod nir;
 mod processes;
+mod report;
 mod sequences;
 mod series;
 mod series_file;
@@ -18,6 +19,7 @@ mod train;
 pub(crate) use self::data::{Data, Digits, Lags};
 pub(crate) use self::nir::{Export, ExportNir, Import, ImportNir};
 pub(crate) use self::processes::Processes;
+pub(crate) use self::report::{Report, Runs};
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
@@ -49,6 +51,17 @@ part alone are shown, in the end. In a job of a Slurm array: bd sweep lr.toml --
 
 Exit codes: as of bd --help.";
 
+const OF_REPORT: &str = "\
+The file needs nothing else: no network, no script. It has what the run was, how good it is beside simple methods, its figures, its configuration and \
+how to repeat it.
+
+Exit codes: as of bd --help.";
+
+const OF_RUNS: &str = "\
+A run that is damaged is a row that says so.
+
+Exit codes: as of bd --help.";
+
 /// Train models of brain dynamics on libtorch.
 #[derive(Debug, Parser)]
 #[command(name = "bd", version, after_help = EXIT_CODES)]
@@ -60,17 +73,23 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a model and write a run folder, or go on with a run.
-    #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+    #[command(before_help = "Example: bd train rnn --updates 500 --out first, and bd train --resume first --updates 1000", after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
     Train(TrainArgs),
     /// Train one job with many configurations, each in a process of its own, and say which is the best.
     #[command(after_help = OF_SWEEP)]
     Sweep(Sweep),
     /// Run a trained model over data of your own, and write what it says.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd predict runs/my-run --input new.npz --output out.npz", after_help = EXIT_CODES)]
     Predict(Predict),
     /// Measure a trained model once more, on its own test data or on others.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd eval runs/my-run --data other.npz", after_help = EXIT_CODES)]
     Eval(Eval),
+    /// Write what a run was and how good it is as one HTML file for a browser; of several runs a comparison.
+    #[command(before_help = "Examples: bd report runs/my-run; bd report runs/one runs/other --out both.html", after_help = OF_REPORT)]
+    Report(Report),
+    /// List the runs of a folder: job, state, result, time.
+    #[command(before_help = "Examples: bd runs; bd runs --filter job=rnn --sort test_loss", after_help = OF_RUNS)]
+    Runs(Runs),
     /// Write a trained model for other programs: spiking networks as NIR.
     #[command(subcommand)]
     Export(Export),
@@ -85,11 +104,25 @@ pub(crate) enum Command {
     Data(Data),
     /// Compare every model on this machine: fused scans with steps, gradients with difference quotients, float32 with float64,
     /// and a GPU with the CPU.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd check --model lif", after_help = EXIT_CODES)]
     Check(Check),
     /// Neurons of the literature, one a line; of one of them its file, with states, inputs and a picture of its response in remarks.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd zoo izhikevich > mine.toml", after_help = EXIT_CODES)]
     Zoo(Zoo),
+    /// Print the completions of a shell, which then knows commands and options at the tab key.
+    #[command(before_help = "Example: bd completions bash > ~/.local/share/bash-completion/completions/bd")]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages: bd.1 and one for each command.
+    #[command(before_help = "Example: bd man ~/.local/share/man/man1, and then man bd-train")]
+    Man {
+        /// Folder to write them to; pages of these names are replaced
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Versions as loaded, devices, threads, CPU features; where CUDA is not usable, why.
     Info {
         /// Print one JSON object instead of text.
@@ -106,13 +139,15 @@ impl Command {
             Self::Sweep(args) => args.json,
             Self::Predict(args) => args.reuse.json,
             Self::Eval(args) => args.reuse.json,
+            Self::Report(args) => args.json,
+            Self::Runs(args) => args.json,
             Self::Simulate(args) => args.json,
             Self::Check(args) => args.json,
             Self::Zoo(args) => args.json,
             Self::Info { json } => *json,
             Self::Export(Export::Nir(args)) => args.said.json,
             Self::Import(Import::Nir(args)) => args.said.json,
-            Self::Data(_) => false,
+            Self::Data(_) | Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
 }

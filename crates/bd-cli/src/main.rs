@@ -17,6 +17,9 @@ mod options;
 mod predict;
 mod processes;
 mod progress;
+mod report;
+mod runs;
+mod shell;
 mod signals;
 mod simulate;
 mod sweep;
@@ -69,9 +72,13 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Check(args) => check::check(&args),
         Command::Zoo(args) => Ok(zoo::zoo(&args)?),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { folder } => shell::man(&folder),
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Runs(args) => runs::runs(&args),
         Command::Export(Export::Nir(args)) => nir::export_nir(&args),
         Command::Import(Import::Nir(args)) => nir::import_nir(&args),
         Command::Data(data) => data::make(&data),

@@ -8,8 +8,10 @@ use bd_train::task::Decisions;
 use bd_train::{Activity, Evaluation, LyapunovSpectrum};
 
 mod baselines;
+mod runs;
 mod simulation;
 
+pub(crate) use self::runs::of_runs;
 pub(crate) use self::simulation::of_simulation;
 
 /// What a run has found.

@@ -23,6 +23,10 @@ pub enum Error {
     #[error("a figure cannot be encoded as PNG: {0}")]
     Encode(#[from] png::EncodingError),
 
+    /// A picture that this crate has not drawn.
+    #[error("it is no picture that bd has drawn: {0}")]
+    Foreign(String),
+
     /// An array whose length is not that of its shape.
     #[error("{what} of layer {layer}: {found} numbers, but the shape [sample, time, neuron] is {shape:?}")]
     Shape {

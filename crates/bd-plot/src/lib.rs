@@ -4,7 +4,7 @@
 //! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
 //! [`confusion`], [`prediction`], [`psychometric`], [`forecast`], [`spikes`], [`populations`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
 //!
-//! [`braille`] draws a curve for a terminal.
+//! [`braille`] draws a curve for a terminal; a [`Drawing`] is a figure within a page of HTML.
 //!
 //! Numbers come as slices of `f64`, so the crate builds without libtorch. No data stops a figure: values that are infinite or not a
 //! number are gaps, and a panel without any value is an empty frame.
@@ -27,6 +27,7 @@ mod clip;
 pub mod confusion;
 mod dash;
 mod draw;
+mod drawing;
 mod error;
 mod figure;
 pub mod forecast;
@@ -46,6 +47,7 @@ mod words;
 
 pub use self::braille::braille;
 pub use self::cells::Cell;
+pub use self::drawing::Drawing;
 pub use self::error::{Error, Result};
 pub use self::figure::{Figure, Line, Mark, Panel, Scale};
 pub use self::thin::{thin, thin_to};

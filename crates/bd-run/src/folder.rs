@@ -28,7 +28,7 @@ pub use self::begun::is_begun;
 pub(crate) use self::best::of_best;
 use crate::manifest::{Manifest, Resumed, Status, utc_now};
 
-const LOCK: &str = ".lock";
+pub(crate) const LOCK: &str = ".lock";
 /// The trained parameters.
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 const MANIFEST: &str = "manifest.json";

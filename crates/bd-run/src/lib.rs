@@ -7,6 +7,7 @@
 //! | [`resume`](mod@resume) | [`Resume`]: a training that goes on where it was cut off, bit for bit |
 //! | [`folder`] | [`RunFolder`]: the folder that a run leaves behind |
 //! | [`open`] | [`Run`]: a run folder, opened |
+//! | [`record`] | [`Record`], [`Several`], [`runs`](record::runs): what run folders say, however they have ended |
 //! | [`predict`] | [`Predictor`]: a trained model run over data of one's own |
 //! | [`sweep`](mod@sweep) | [`SweepSpec`], [`sweep()`]: one job with many configurations, each a process of its own |
 //! | [`simulate`](mod@simulate) | [`simulate()`]: a network of populations over time |
@@ -31,6 +32,7 @@ pub mod neuron;
 pub mod nir;
 pub mod open;
 pub mod predict;
+pub mod record;
 pub mod resume;
 mod seconds;
 pub mod simulate;
@@ -52,6 +54,7 @@ pub use manifest::{Manifest, Resumed, Status, Versions};
 pub use neuron::NamedNeuron;
 pub use open::Run;
 pub use predict::{Input, Prediction, Predictor, other_series};
+pub use record::{Record, RunRow, Several};
 pub use resume::{Assist, Resume, ResumeEnded};
 pub use seconds::Seconds;
 pub use simulate::{PopulationReport, SimulateConfig, Simulated, SimulationReport, simulate};

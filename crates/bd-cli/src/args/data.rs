@@ -9,13 +9,13 @@ use super::{EXIT_CODES, Narma, OfFlow};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Data {
     /// Synthetic spoken digits, of the shape of the Spiking Heidelberg Digits: spikes with times, for bd train snn --data.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd data digits --out digits.npz", after_help = EXIT_CODES)]
     Digits(Digits),
     /// Pairs of spikes whose order tells the class, for networks that learn delays: spikes with times, for bd train snn --data.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd data lags --out lags.npz", after_help = EXIT_CODES)]
     Lags(Lags),
     /// NARMA10, a nonlinear moving average: random input and the target that depends on its past.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd data narma --out narma.csv", after_help = EXIT_CODES)]
     Narma(Narma),
     #[command(flatten)]
     Flow(OfFlow),

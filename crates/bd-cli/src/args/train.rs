@@ -72,27 +72,27 @@ pub(crate) struct Changes {
 pub(crate) enum Train {
     /// Next-generation reservoir computing, fitted by ridge regression, on a series of your own (--data FILE). Without options:
     /// BrainPy's tutorial on Lorenz.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd train ngrc --data mine.csv --time t --horizon 1,10 --out mine", after_help = EXIT_CODES)]
     Ngrc(Box<Ngrc>),
     /// An echo state network: a fixed random reservoir whose readout is fitted by ridge regression, on a series of your own, or
     /// on sequences with a target for each (--data FILE). Without options: BrainPy's tutorial on Lorenz.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd train esn --data mine.csv --units 300 --out mine", after_help = EXIT_CODES)]
     Esn(Box<Esn>),
     /// A recurrent network of rates, trained by back-propagation through time, on examples of your own (--data FILE) or on a task
     /// (--task NAME). Without options: BrainPy's tutorial, 100 units that learn to integrate white noise.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd train rnn --data mine.npz --epochs 30 --out mine", after_help = EXIT_CODES)]
     Rnn(Box<Rnn>),
     /// A spiking network, trained by back-propagation through time, on examples of your own (--data FILE). Without options:
     /// BrainPy's tutorial, 100 inputs, 10 LIF neurons and 2 leaky integrators that learn random spike trains with random labels.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd train snn --data spikes.npz --epochs 10 --out mine", after_help = EXIT_CODES)]
     Snn(Box<Snn>),
     /// Random convolutions of sequences (MiniRocket's features) and a linear readout in closed form, on examples of your own (--data FILE)
     /// with a label or numbers for each sequence. Fitted in seconds.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd train conv --data mine.npz --out mine", after_help = EXIT_CODES)]
     Conv(Box<Conv>),
     /// Try conv, esn, rnn and snn on examples of your own (--data FILE) within a time. The best on samples that are held out is kept: of
     /// those that are as good but for chance the first in this order. Commands take the folder for the run of the best.
-    #[command(after_help = EXIT_CODES)]
+    #[command(before_help = "Example: bd train auto --data mine.npz --budget 60 --out mine", after_help = EXIT_CODES)]
     Auto(Box<Auto>),
 }
 

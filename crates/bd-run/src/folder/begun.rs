@@ -7,8 +7,8 @@ use bd_core::{Error, Result};
 
 use super::{LOCK, MANIFEST, WEIGHTS, has_checkpoint, lock};
 
-/// What a run has made by its first checkpoint, beside temporary files.
-const EARLY: [&str; 6] = [LOCK, MANIFEST, "config.json", "metrics.jsonl", "tensorboard", "checkpoints"];
+/// What a run has made by its first checkpoint, beside temporary files; and the report that somebody makes of it by then.
+const EARLY: [&str; 7] = [LOCK, MANIFEST, "config.json", "metrics.jsonl", "tensorboard", "checkpoints", "report.html"];
 
 /// Whether a folder holds a run from which something is left: for what is started again by the same command. The remains of one that was
 /// killed before its first checkpoint are removed, if there is nothing else in the folder.

@@ -184,7 +184,8 @@ fn what_is_started_again_removes_nothing_but_the_beginning_of_a_run() {
         folder
     };
     assert!(!is_begun(&root.path().join("none")).unwrap());
-    let early = of("early", &[".lock", "manifest.json", "config.json", ".config.json.77.tmp", "tensorboard/train/x"]);
+    let names = [".lock", "manifest.json", "config.json", ".config.json.77.tmp", "tensorboard/train/x", "report.html"];
+    let early = of("early", &names);
     fs::create_dir(early.join("checkpoints")).unwrap();
     assert!(!is_begun(&early).unwrap() && !early.exists());
     assert!(is_begun(&of("trained", &["manifest.json", "model.safetensors"])).unwrap());

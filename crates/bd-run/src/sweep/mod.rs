@@ -26,5 +26,6 @@ mod state;
 
 pub use self::report::{Best, SweepReport};
 pub use self::run::{SweepEnded, SweepSetting, TrialEnded, sweep, sweep_trial};
-pub use self::spec::{Range, SweepSpec, SweepTrial};
+pub use self::spec::{Range, SweepSpec, SweepTrial, shown};
+pub(crate) use self::state::RECORD;
 pub use self::state::{TrialFailure, TrialRow};

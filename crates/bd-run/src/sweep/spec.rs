@@ -89,7 +89,7 @@ impl SweepTrial {
 }
 
 /// A value as `--set` takes it, without the quotes of a text.
-pub(super) fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -15,7 +15,7 @@ use crate::folder::{check_free, has_checkpoint, lock_as, read_manifest};
 use crate::manifest::Status;
 use crate::resume::compare;
 
-const RECORD: &str = "sweep.json";
+pub(crate) const RECORD: &str = "sweep.json";
 
 /// What came of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,65 @@
+//! [`Drawing`]: an SVG of this crate read again, for pages that have pictures in their text.
+
+mod read;
+mod shape;
+mod write;
+
+use self::shape::Shape;
+use crate::{Figure, Result};
+
+/// A picture that [`Figure::to_svg`] has drawn, read again. Nothing else is: a file that has anything in it that is never drawn there, such as a
+/// script or a link, is refused, so that what is in a drawing can stand in a page of one's own.
+///
+/// ```
+/// use bd_plot::{Drawing, Figure, Line, Panel};
+///
+/// let panel = Panel { lines: vec![Line { points: vec![(0.0, 0.0), (1.0, 1.0)], ..Line::default() }], ..Panel::default() };
+/// let drawing = Drawing::of(&Figure { title: "a < b".into(), panels: vec![panel], ..Figure::default() })?;
+/// assert_eq!(drawing.title(), "a < b");
+/// assert!(drawing.inline("a rising line", 1.0).starts_with("<svg role=\"img\" aria-label=\"a rising line\""));
+/// assert!(Drawing::read("<svg><script>alert(1)</script></svg>").is_err());
+/// # Ok::<(), bd_plot::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawing {
+    /// Of the picture, in its own units: half pixels as shown.
+    size: (i32, i32),
+    shapes: Vec<Shape>,
+}
+
+impl Drawing {
+    /// A figure, drawn.
+    ///
+    /// # Errors
+    /// Those of [`Figure::to_svg`].
+    pub fn of(figure: &Figure) -> Result<Self> {
+        Self::read(&figure.to_svg()?)
+    }
+
+    /// Reads what [`Figure::to_svg`] has written.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`](crate::Error::Foreign) if there is anything else in it.
+    pub fn read(svg: &str) -> Result<Self> {
+        read::drawing(svg)
+    }
+
+    /// The words above all panels; empty without.
+    pub fn title(&self) -> &str {
+        self.words().next().unwrap_or_default()
+    }
+
+    /// All words, the title first.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.shapes.iter().filter_map(Shape::words)
+    }
+
+    /// As an element `<svg>` that can stand in HTML, shorter than the file: strokes and discs of one colour are one path, and points nearer than
+    /// `tolerance` half pixels to the line without them are left out. `label` is what a reader hears who does not see it.
+    pub fn inline(&self, label: &str, tolerance: f64) -> String {
+        write::inline(self, label, tolerance)
+    }
+}
+
+#[cfg(test)]
+mod tests;
