@@ -205,7 +205,7 @@ fn a_failure_is_one_object() {
         (&["eval", "none"], 5, "storage", "none"),
         (&["predict", "none", "--input", "a.npz", "--output", "b.npz"], 5, "storage", "none"),
         (&["simulate", "none.toml", "--duration-ms", "1"], 7, "bad_file", "none.toml"),
-        (&["sweep", "none.toml"], 2, "configuration", "none.toml"),
+        (&["sweep", "none.toml"], 7, "bad_file", "none.toml"),
     ] {
         let said = desk.bd(&[args, &["--json"]].concat());
         assert_eq!(said.code, code, "{args:?}: {}", said.stderr);
