@@ -185,7 +185,7 @@ fn what_nir_has_no_words_for_is_refused() {
         "nir is real; it must be exact or physical",
     );
     refused_by(&desk, &["export", "nir", "run4", "--out", "a.h5"], 2, "a.h5: it must end in .nir");
-    refused_by(&desk, &["export", "nir", "none", "--out", "a.nir"], 5, "none/config.json");
+    refused_by(&desk, &["export", "nir", "none", "--out", "a.nir"], 7, "none/config.json");
     let ended = desk.bd(&["train", "rnn", "--updates", "1", "--batch", "2", "--out", "rates"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     refused_by(
