@@ -85,6 +85,7 @@ fn what_does_not_fit_is_refused() {
         ("misspelt.toml", text.replace("g_i*(E_i - v)", "g_i*(E_j - v)")),
         ("background.toml", format!("{text}\n[[background]]\nto = \"E.g_e\"\nrate = \"1*kHz\"\nweight = 0.1\n")),
         ("carries.toml", text.replacen("from = \"E\"\n", "from = \"E\"\ncarries = \"v\"\n", 1)),
+        ("empty.toml", text.replacen("p = 0.5", "p = 0", 1)),
         ("noisy.toml", text.replace("kind = \"input\"", "kind = \"poisson\"\nrate = \"5*Hz\"")),
     ];
     files.iter().for_each(|(name, text)| fs::write(desk.path(name), text).unwrap());
@@ -99,6 +100,8 @@ fn what_does_not_fit_is_refused() {
         2,
         "noisy.toml, line 8, column 2: population: there are 0 populations of kind 'input'",
     );
+    let words = "empty.toml, line 36, column 1: projection.1.connect: the projection 'in>E.g_e' has no synapses";
+    refused_by(&desk, &with("empty.toml"), 2, words);
     refused_by(
         &desk,
         &with("background.toml"),

@@ -31,7 +31,7 @@ use bd_core::{Error, ParamPath, Phase, Result, Shared, System};
 use bd_equations::nearest;
 use bd_kernel::models::network::{NetworkKernel, Population as Units};
 use bd_kernel::{AnyKernel, Numbers};
-use bd_networks::{Carried, EdgeList, Network, Population, Source};
+use bd_networks::{Carried, Connect, EdgeList, Network, Population, Source};
 use tch::{Device, Kind, Tensor};
 
 use crate::equation_neurons::EquationNeurons;
@@ -140,6 +140,18 @@ impl PopulationNetwork {
             let message =
                 "a projection that carries values, or spikes times a variable, is simulated and not trained yet";
             return Err(projection.error(key, message));
+        }
+        // Of files it is seen once they are read.
+        let drawn = network.projections.iter().filter(|of| !matches!(of.connect, Connect::FromFile { .. }));
+        for projection in drawn {
+            let (name, synapses) = (&projection.name, projection.expected());
+            if synapses == 0.0 {
+                return Err(projection.error("connect", wiring::without_synapses(name)));
+            }
+            if let Some(learned) = &projection.learned_delay {
+                delays::check_lags(name, learned, synapses, network.dt_ms)
+                    .map_err(|message| projection.error("delay", message))?;
+            }
         }
         let is_poisson = |population: &&Population| matches!(population.source, Source::Poisson { .. });
         match network.populations.iter().find(is_poisson) {

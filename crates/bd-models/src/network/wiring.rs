@@ -27,6 +27,11 @@ pub(super) struct Wiring {
     travel: Travel,
 }
 
+/// What is said of a projection of this name.
+pub(super) fn without_synapses(name: &str) -> String {
+    format!("the projection '{name}' has no synapses; take it out")
+}
+
 /// How long spikes travel.
 #[derive(Debug)]
 enum Travel {
@@ -62,8 +67,7 @@ impl Wiring {
         let (edges, delays_ms): (Edges<f64>, _) = drawn.map_err(|error| refused(&error))?;
         let name = &projection.name;
         if edges.is_empty() {
-            let message = format!("the projection '{name}' has no synapses; take it out");
-            return Err(refused(&projection.error("connect", message)));
+            return Err(refused(&projection.error("connect", without_synapses(name))));
         }
         let weights: Vec<f64> = (0..edges.len()).map(|synapse| edges.weights.get(synapse)).collect();
         let make = |_: &mut bd_core::Rng| Tensor::from_slice(&weights);
