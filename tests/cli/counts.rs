@@ -140,7 +140,7 @@ fn a_spiking_network_takes_its_steps_from_the_targets() {
 fn every_job_that_can_learn_spikes_is_tried() {
     let desk = Desk::new();
     save_gathered(&desk);
-    let quick = ["--set", "epochs=1", "--set", "model.hidden=[4]", "--set", "early_stopping=null"];
+    let quick = ["--set", "epochs=1", "model.hidden=[4]", "early_stopping=null", "model.reservoir.units=30"];
     let ended = desk
         .bd(&[&["train", "auto", "--data", "force.npz", "--budget", "100000", "--out", "all"], &quick[..]].concat());
     assert_eq!(ended.code, 0, "{}", ended.stderr);

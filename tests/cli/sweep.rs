@@ -3,15 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tch::Kind;
 
-use crate::common::{
-    Desk, bd_that_hears_signals, ended, json_of, metric, noise, refused_by, reports, same_bytes, save,
-};
+use crate::common::{Desk, ended, json_of, metric, noise, refused_by, reports, same_bytes, save};
 
 /// Six trials of a few updates, of which two diverge.
 const SPEC: &str = "job = \"rnn\"\nseeds = [0, 1]\n[base]\nupdates = 60\nbatch = 2\nmodel.hidden = [4]\nreport_every = 5\n\
@@ -23,29 +19,9 @@ fn desk_with(spec: &str) -> Desk {
     desk
 }
 
-fn start(desk: &Desk) -> Child {
-    let mut command = bd_that_hears_signals();
-    command.args(["sweep", "s.toml", "--out", "s", "--jobs", "2", "--json", "--quiet"]).env_clear();
-    command.current_dir(desk.path("")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
 fn rows(desk: &Desk) -> Vec<Value> {
     let text = fs::read_to_string(desk.path("s/trials.jsonl")).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
-/// Without what is of time.
-fn timeless(mut rows: Vec<Value>) -> Vec<Value> {
-    rows.iter_mut().for_each(|row| drop(row.as_object_mut().unwrap().remove("seconds")));
-    rows
-}
-
-/// Waits for a file in which there is something.
-fn wait_for(child: &mut Child, path: &Path) {
-    while fs::metadata(path).map_or(0, |file| file.len()) == 0 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before {}", path.display());
-        sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -85,40 +61,6 @@ fn trials_are_compared_by_the_validation_part_and_the_best_is_tested() {
     assert!(again.code == 0 && again.stderr.contains("0 of 6 trials are to be run"), "{}", again.stderr);
     assert_eq!(again.stdout, fs::read_to_string(desk.path("s/report.md")).unwrap());
     assert!(again.stdout.contains("6 of 6 trials ended, 2 of them failed."), "{}", again.stdout);
-}
-
-/// Killed and stopped in the middle, each trial is run once, to the bytes of a sweep that was left alone.
-#[test]
-fn a_sweep_that_was_cut_off_goes_on() {
-    let (desk, whole) = (desk_with(SPEC), desk_with(SPEC));
-    assert_eq!(whole.bd(&["sweep", "s.toml", "--out", "s", "--quiet"]).code, 0);
-    for (trial, signal, code) in [(0, "KILL", -1), (2, "TERM", 143)] {
-        let mut child = start(&desk);
-        wait_for(&mut child, &desk.path(&format!("s/trial-000{trial}/metrics.jsonl")));
-        Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
-        let said = ended(child.wait_with_output().unwrap());
-        assert_eq!(said.code, code, "{}", said.stderr);
-        if code == 143 {
-            let error: Value = serde_json::from_str(&said.stdout).unwrap();
-            assert_eq!((&error["error"]["kind"], &error["error"]["run"]), (&json!("stopped"), &json!("s")));
-        }
-    }
-    let before: Vec<String> = desk.files().into_iter().filter(|name| name.ends_with("model.safetensors")).collect();
-    let times: Vec<_> = before.iter().map(|name| fs::metadata(desk.path(name)).unwrap().modified().unwrap()).collect();
-    assert_eq!(desk.bd(&["sweep", "s.toml", "--out", "s", "--quiet"]).code, 0);
-    assert_eq!(timeless(rows(&desk)), timeless(rows(&whole)));
-    for i in 0..4 {
-        let read = |desk: &Desk| fs::read(desk.path(&format!("s/trial-000{i}/model.safetensors"))).unwrap();
-        assert!(read(&desk) == read(&whole), "trial {i}");
-        let updates = reports(&desk, &format!("s/trial-000{i}")).iter().filter(|line| line["split"] == "train").count();
-        assert_eq!(updates, 12, "trial {i}");
-    }
-    // What had ended was not run again.
-    let done = |name: &&String| desk.path(&name.replace("/model.safetensors", ".json")).exists();
-    for (name, time) in before.iter().zip(times).filter(|(name, _)| done(name) && !name.contains("checkpoints")) {
-        assert_eq!(fs::metadata(desk.path(name)).unwrap().modified().unwrap(), time, "{name}");
-    }
-    assert!(!desk.files().iter().any(|name| name.contains("aside")), "{:?}", desk.files());
 }
 
 /// Jobs of an array run one trial each in one folder; the whole sweep then has nothing to run.

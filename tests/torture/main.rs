@@ -15,6 +15,7 @@ mod kills;
 mod memory;
 mod processes;
 mod same_bytes;
+mod sweeps;
 
 /// Whether the long form is asked for.
 pub(crate) fn is_long() -> bool {

@@ -25,7 +25,10 @@ fn jobs() -> Vec<&'static str> {
             "rnn --task context_decision --hidden 8 --batch 4 --accumulate 4 --updates 8 --set data.test_samples=4",
             "rnn --data digits.npz --cell gru --hidden 8 --batch 4 --accumulate 4 --epochs 2 --ensemble 2 --patience 1",
             "rnn --hidden 4 --dtype f64 --batch 2 --accumulate 8 --set clip=0.1 --updates 4 --set data.test_samples=4",
+            "snn --samples 16 --steps 50 --batch 4 --accumulate 4 --epochs 3",
             "snn --samples 16 --steps 50 --batch 4 --accumulate 4 --epochs 3 --dtype f64",
+            "snn --data digits.npz --hidden 8 --batch 4 --accumulate 4 --truncate 40 --ensemble 1 --epochs 1 --dtype f64",
+            "snn --model net.toml --data digits.npz --batch 4 --accumulate 4 --epochs 1 --report-every 2 --dtype f64",
         ]);
     }
     jobs
@@ -107,7 +110,7 @@ fn whichever_process_is_killed_the_others_end_and_the_run_goes_on() {
     let desk = desk();
     assert_eq!(run(&desk, &LONG.replace("--out run", "--out whole")).code, 0);
     let mut rng = Rng::new(0, "kills of processes");
-    for round in 0..tries(2, 15) {
+    for round in 0..tries(2, 30) {
         let desk_of_run = Desk::new();
         let (size, victim) = ([2, 4][round % 2], (rng.uniform() * 2.0) as usize);
         let mut children = Group::new(size).start_all(&desk_of_run, LONG);

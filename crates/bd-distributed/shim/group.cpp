@@ -114,6 +114,14 @@ int bd_group_gather(void *group, at::Tensor *own, at::Tensor *out, char *error, 
   return guarded(error, capacity, [&] { static_cast<Group *>(group)->gloo->_allgather_base(*out, *own)->wait(); });
 }
 
+// `own` becomes the sum over all processes, in an order of Gloo's.
+int bd_group_sum(void *group, at::Tensor *own, char *error, size_t capacity) {
+  return guarded(error, capacity, [&] {
+    std::vector<at::Tensor> tensors{*own};
+    static_cast<Group *>(group)->gloo->allreduce(tensors)->wait();
+  });
+}
+
 // Row r of `own` goes to process r; row r of `out` comes from it.
 int bd_group_exchange(void *group, at::Tensor *own, at::Tensor *out, char *error, size_t capacity) {
   return guarded(error, capacity, [&] {

@@ -53,6 +53,7 @@ unsafe extern "C" {
         error: *mut c_char,
         capacity: usize,
     ) -> c_int;
+    fn bd_group_sum(group: *mut c_void, own: *mut C_tensor, error: *mut c_char, capacity: usize) -> c_int;
     fn bd_group_exchange(
         group: *mut c_void,
         own: *mut C_tensor,
@@ -124,16 +125,23 @@ impl GlooGroup {
         &self.place
     }
 
+    /// The sum of everybody's tensor of one shape on the CPU, in an order of Gloo's choice, which depends on the number of processes: what
+    /// `bd_train::sum_over_processes`, whose order is fixed, is compared with.
+    pub fn sum_in_any_order(&self, own: &Tensor) -> Result<Tensor> {
+        let own = on_host(own)?;
+        let sum = Tensor::f_zeros(own.size(), (own.kind(), Device::Cpu))?;
+        sum.shallow_clone().f_copy_(&own)?;
+        let mut error = [0; CAPACITY];
+        // SAFETY: the tensor lives until the call ends, which waits for the sum; nobody else knows of it.
+        match unsafe { bd_group_sum(self.raw.as_ptr(), sum.as_ptr().cast_mut(), error.as_mut_ptr(), CAPACITY) } {
+            0 => Ok(sum),
+            _ => Err(self.lost(&words(&error))),
+        }
+    }
+
     /// Runs one exchange: of `own` as it is, into a tensor of this shape.
     fn call(&self, call: Exchange, own: &Tensor, shape: &[i64]) -> Result<Tensor> {
-        if own.device() != Device::Cpu {
-            return Err(Error::DtypeOrDevice {
-                what: "what processes exchange".into(),
-                expected: "a tensor on cpu".into(),
-                found: format!("one on {:?}", own.device()),
-            });
-        }
-        let own = own.f_detach()?.f_contiguous()?;
+        let own = on_host(own)?.f_contiguous()?;
         let out = Tensor::f_empty(shape, (own.kind(), Device::Cpu))?;
         let mut error = [0; CAPACITY];
         // SAFETY: both tensors live until the call ends, which waits for the exchange; nobody else knows of `out`.
@@ -158,6 +166,18 @@ impl GlooGroup {
             "{why}; this is process {rank} of {size}, and what the other one said is the cause ({words})"
         ))
     }
+}
+
+/// A tensor without its graph, which must be one of the host.
+fn on_host(own: &Tensor) -> Result<Tensor> {
+    if own.device() != Device::Cpu {
+        return Err(Error::DtypeOrDevice {
+            what: "what processes exchange".into(),
+            expected: "a tensor on cpu".into(),
+            found: format!("one on {:?}", own.device()),
+        });
+    }
+    Ok(own.f_detach()?)
 }
 
 type Exchange = unsafe extern "C" fn(*mut c_void, *mut C_tensor, *mut C_tensor, *mut c_char, usize) -> c_int;

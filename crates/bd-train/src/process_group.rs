@@ -59,6 +59,15 @@ pub fn gather_numbers(group: &dyn ProcessGroup, own: &[f64]) -> Result<Vec<Vec<f
     Ok(all.chunks(own.len().max(1)).map(<[f64]>::to_vec).collect())
 }
 
+/// The sum over all processes of tensors, of which each process gives as many and of the same shapes, dtype and device. The order of the sum
+/// is one binary tree over ranks, so that all processes get the same bytes.
+///
+/// Each process sends `2 (1 - 1/n)` times the bytes of its tensors, for `n` processes.
+pub fn sum_over_processes(group: &dyn ProcessGroup, own: Vec<Tensor>) -> Result<Vec<Tensor>> {
+    let like: Vec<Tensor> = own.iter().map(Tensor::shallow_clone).collect();
+    tch::no_grad(|| sum_over_ranks(group, Some(own), &like, |_| true))
+}
+
 /// The sum over processes of tensors like `like`, in the order of a tree over ranks; `has(rank)` says whose `own` is a summand. Every
 /// process gets the same bytes, which are those of one process that sums all parts.
 ///
@@ -93,4 +102,30 @@ pub(crate) fn sum_over_ranks(
         Ok(part)
     };
     like.iter().map(&mut part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::threads::Thread;
+    use super::*;
+
+    /// Numbers whose sum depends on the order, for `1e16 + 1` is `1e16`: of four ranks the first two and the last two are summed first.
+    #[test]
+    fn all_processes_get_one_sum_of_one_order() {
+        let given = [[1e16, 1.0, 0.1], [1.0, 1.0, 0.2], [-1e16, 1e16, 0.3], [3.0, -1e16, 0.4]];
+        let sum = |i: usize| (given[0][i] + given[1][i]) + (given[2][i] + given[3][i]);
+        let start = |group: Thread| {
+            let [a, b, c] = given[group.rank()];
+            let own = vec![Tensor::from_slice(&[a]), Tensor::from_slice(&[b, c]).view([2, 1])];
+            thread::spawn(move || sum_over_processes(&group, own).unwrap())
+        };
+        let threads: Vec<_> = Thread::group(4).into_iter().map(start).collect();
+        for thread in threads {
+            let found = thread.join().unwrap();
+            assert_eq!(found[0], Tensor::from_slice(&[sum(0)]));
+            assert_eq!(found[1], Tensor::from_slice(&[sum(1), sum(2)]).view([2, 1]));
+        }
+    }
 }
