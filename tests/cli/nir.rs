@@ -185,7 +185,7 @@ fn what_nir_has_no_words_for_is_refused() {
         "nir is real; it must be exact or physical",
     );
     refused_by(&desk, &["export", "nir", "run4", "--out", "a.h5"], 2, "a.h5: it must end in .nir");
-    refused_by(&desk, &["export", "nir", "none", "--out", "a.nir"], 5, "none/config.json");
+    refused_by(&desk, &["export", "nir", "none", "--out", "a.nir"], 7, "none/config.json");
     let ended = desk.bd(&["train", "rnn", "--updates", "1", "--batch", "2", "--out", "rates"]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     refused_by(
@@ -205,7 +205,7 @@ fn files_that_are_no_network_of_bd_are_refused() {
     let import = |file: &str, more: &[&str], code: i32, words: &str| {
         refused_by(&desk, &[&["import", "nir", file, "--out", "again"], more].concat(), code, words);
     };
-    import("none.nir", &[], 5, "none.nir");
+    import("none.nir", &[], 7, "none.nir");
     import("text.nir", &[], 7, "it is no HDF5 file");
     import(&data("hdf5/plain.h5"), &["--dt", "1"], 7, "there is no group 'node' in it");
     import(&data("nir/lif.nir"), &[], 2, "nothing in it says how long a step is: name it with --dt in ms");

@@ -358,7 +358,7 @@ fn what_cannot_be_predicted_or_measured() {
         (vec!["predict", "run", "--input", "wide.csv", "--output", "o.txt"], 2, "it must end in .npz or .csv"),
         (vec!["predict", "run", "--input", "wide.csv", "--output", "no/o.csv"], 5, "no/"),
         (vec!["eval", "run", "--data", "short.csv"], 2, "the series has 15 points, too few"),
-        (vec!["eval", "absent"], 5, "cannot read absent/config.json"),
+        (vec!["eval", "absent"], 7, "cannot read absent/config.json"),
         (vec!["eval", "run", "--columns", "b"], 2, "--columns is about a file of --data, and there is none"),
     ] {
         refused_by(&desk, &args, code, words);

@@ -70,7 +70,7 @@ fn configuration() {
     ] {
         refused(&desk, &args, 2, words);
     }
-    refused(&desk, &["--config", "absent.toml"], 2, "absent.toml: cannot be read: No such file");
+    refused(&desk, &["--config", "absent.toml"], 7, "absent.toml: cannot be read: No such file");
     refused(
         &desk,
         &["--data", "a.safetensors", "--set", "data.file=b", "--set", "data.system.name=lorenz"],

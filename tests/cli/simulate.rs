@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 
 use bd_core::Arrays;
 use serde_json::Value;
+use tch::Tensor;
 
-use crate::common::{Desk, bd_that_hears_signals, ended, json_of, refused_by, same_bytes};
+use crate::common::{Desk, Ended, array, bd_that_hears_signals, ended, json_of, refused_by, same_bytes, save};
 
 /// Neurons that are driven to spike every 20 ms or so, and their targets.
 const NETWORK: &str = r#"dt_ms = 0.1
@@ -159,13 +160,10 @@ fn what_cannot_be_is_refused() {
     refused(&["1e8"], 4, "out of memory: the simulation would take about 29802.");
 }
 
-/// One that would go on for hours is stopped, and keeps what it has.
-#[test]
-fn a_signal_ends_it_with_what_it_has() {
-    let desk = desk();
-    fs::write(desk.path("net.toml"), NETWORK.split("[record]").next().unwrap()).unwrap();
+/// A simulation that a signal ends as soon as it has a folder.
+fn stopped(desk: &Desk, duration_ms: &str) -> Ended {
     let mut command = bd_that_hears_signals();
-    let command = command.args(["simulate", "net.toml", "--duration-ms", "1e8", "--json", "--out", "run"]);
+    let command = command.args(["simulate", "net.toml", "--duration-ms", duration_ms, "--json", "--out", "run"]);
     let mut child =
         command.current_dir(desk.path("")).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     while !desk.path("run/manifest.json").exists() {
@@ -175,12 +173,18 @@ fn a_signal_ends_it_with_what_it_has() {
     assert!(Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status().unwrap().success());
     let ended = ended(child.wait_with_output().unwrap());
     assert_eq!(ended.code, 143, "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("stopped by a signal; run is kept, with what was simulated until then"),
-        "{}",
-        ended.stderr
-    );
-    assert_eq!(json_of(&desk, "run/manifest.json")["status"], "stopped");
+    let words = "stopped by a signal; run is kept, with what was simulated until then";
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    assert_eq!(json_of(desk, "run/manifest.json")["status"], "stopped");
+    ended
+}
+
+/// One that would go on for hours is stopped, and keeps what it has.
+#[test]
+fn a_signal_ends_it_with_what_it_has() {
+    let desk = desk();
+    fs::write(desk.path("net.toml"), NETWORK.split("[record]").next().unwrap()).unwrap();
+    let ended = stopped(&desk, "1e8");
     let (found, activity): (Value, Value) =
         (serde_json::from_str(&ended.stdout).unwrap(), json_of(&desk, "run/activity.json"));
     assert_eq!((&found["stopped"], &found["steps"]), (&true.into(), &activity["steps"]));
@@ -188,4 +192,54 @@ fn a_signal_ends_it_with_what_it_has() {
     let end = activity["to_ms"].as_f64().unwrap();
     let times = Vec::<f64>::try_from(spikes.get("E.times_ms").unwrap().unwrap()).unwrap();
     assert!(times.iter().all(|time| *time < end));
+}
+
+/// Pairs of 20,000 neurons take many seconds to be looked at; of them nothing is kept.
+#[test]
+fn a_signal_is_heard_while_synapses_are_drawn() {
+    let desk = Desk::new();
+    let text = "dt_ms = 0.1\n[population.E]\nn = 20000\nneuron = \"lif\"\n[[projection]]\nfrom = \"E\"\nto = \"E.v\"\nweight = \"1*mV\"\n\
+                connect = { rule = \"distance\", p = 1e-3, scale = 0.1, profile = \"gaussian\", layout = \"torus\" }\n";
+    fs::write(desk.path("net.toml"), text).unwrap();
+    let ended = stopped(&desk, "10");
+    assert!(ended.stderr.contains(" synapses, or fewer, are drawn"), "{}", ended.stderr);
+    let found: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&found["steps"], &found["stopped"]), (&0.into(), &true.into()));
+}
+
+/// Of E at 0 to 19 and I at 0, 4, 8, 12 and 16 those at most 1 apart, by hand.
+#[test]
+fn positions_are_read_from_files() {
+    let desk = Desk::new();
+    let text = NETWORK
+        .replace("n = 20\n", "n = 20\npositions = \"e.csv\"\n")
+        .replace("n = 5\n", "n = 5\npositions = \"i.npz\"\n")
+        .replace(
+            "{ rule = \"fixed_probability\", p = 0.5 }",
+            "{ rule = \"distance\", p = 1, scale = 1, profile = \"box\", layout = \"positions\" }",
+        );
+    fs::write(desk.path("net.toml"), &text).unwrap();
+    let csv = |n: usize| format!("x,y\n{}", (0..n).map(|x| format!("{x},0.5\n")).collect::<String>());
+    fs::write(desk.path("e.csv"), csv(20)).unwrap();
+    let x = Tensor::from_slice(&[0.0, 4.0, 8.0, 12.0, 16.0]);
+    save(&desk, "i.npz", &[("x", &x), ("y", &(&x * 0.0 + 0.5))]);
+    desk.bd_json(&["simulate", "net.toml", "--duration-ms", "1", "--save-synapses", "--out", "run"]);
+    let [source, target, delay] =
+        ["source", "target", "delay_ms"].map(|name| array(&desk, "run/synapses.npz", &format!("E>I.v.{name}")));
+    assert_eq!(Vec::<i32>::try_from(source).unwrap(), [0, 1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17]);
+    assert_eq!(Vec::<i32>::try_from(target).unwrap(), [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    assert_eq!(Vec::<f64>::try_from(delay).unwrap(), [1.5; 14]);
+    assert_eq!(fs::read_to_string(desk.path("run/network.toml")).unwrap(), text, "as it was read");
+
+    let refused = |csv: &str, words: &str| {
+        fs::write(desk.path("e.csv"), csv).unwrap();
+        refused_by(&desk, &["simulate", "net.toml", "--duration-ms", "1"], 7, words);
+    };
+    refused(&csv(19), "e.csv: it has positions of 19 neurons, and 'E' has 20 neurons (net.toml, line 4)");
+    refused(&csv(20).replace("3,0.5", "3,a"), "e.csv: column y: line 5");
+    refused("y,z\n0,1\n", "e.csv: its first line names no column 'x'; there are: y, z");
+    refused("x,z\n0,1\n", "e.csv: it has z and no y; two coordinates are x and y");
+    refused("x,w\n0,1\n", "its column 'w' is none of x, y, z.");
+    fs::remove_file(desk.path("e.csv")).unwrap();
+    refused_by(&desk, &["simulate", "net.toml", "--duration-ms", "1"], 7, "e.csv: cannot be read");
 }

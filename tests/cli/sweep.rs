@@ -143,11 +143,11 @@ fn a_failure_is_one_object() {
         (&["train", "rnn", "--set", "optim.rl=1"], 2, "configuration", "did you mean optim.rule?"),
         (&["train", "rnn", "--lrr", "1"], 2, "usage", "unexpected argument '--lrr' found"),
         (&["train", "rnn", "--set", "model.hidden=8192", "batch=1000000"], 4, "out_of_memory", "GiB are available"),
-        (&["train", "--resume", "none"], 5, "storage", "none"),
-        (&["eval", "none"], 5, "storage", "none"),
-        (&["predict", "none", "--input", "a.npz", "--output", "b.npz"], 5, "storage", "none"),
+        (&["train", "--resume", "none"], 7, "bad_file", "none"),
+        (&["eval", "none"], 7, "bad_file", "none"),
+        (&["predict", "none", "--input", "a.npz", "--output", "b.npz"], 7, "bad_file", "none"),
         (&["simulate", "none.toml", "--duration-ms", "1"], 7, "bad_file", "none.toml"),
-        (&["sweep", "none.toml"], 2, "configuration", "none.toml"),
+        (&["sweep", "none.toml"], 7, "bad_file", "none.toml"),
     ] {
         let said = desk.bd(&[args, &["--json"]].concat());
         assert_eq!(said.code, code, "{args:?}: {}", said.stderr);

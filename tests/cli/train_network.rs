@@ -7,7 +7,7 @@ use bd_core::npz::load_npz;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::common::{Desk, json_of, metric, refused_by, reports, same_bytes, small_network};
+use crate::common::{Desk, array, json_of, metric, refused_by, reports, same_bytes, save, small_network};
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -83,18 +83,40 @@ fn what_does_not_fit_is_refused() {
         ("unread.toml", text.replace("[readout]\nfrom = \"E\"", "")),
         ("misread.toml", text.replace("[readout]\nfrom = \"E\"", "[readout]\nfrom = \"in\"")),
         ("misspelt.toml", text.replace("g_i*(E_i - v)", "g_i*(E_j - v)")),
+        ("background.toml", format!("{text}\n[[background]]\nto = \"E.g_e\"\nrate = \"1*kHz\"\nweight = 0.1\n")),
+        ("carries.toml", text.replacen("from = \"E\"\n", "from = \"E\"\ncarries = \"v\"\n", 1)),
+        ("empty.toml", text.replacen("p = 0.5", "p = 0", 1)),
         ("noisy.toml", text.replace("kind = \"input\"", "kind = \"poisson\"\nrate = \"5*Hz\"")),
     ];
     files.iter().for_each(|(name, text)| fs::write(desk.path(name), text).unwrap());
     let with = |model: &'static str| ["train", "snn", "--data", "digits.npz", "--model", model, "--out", "run"];
     refused_by(&desk, &with("wide.toml"), 2, "the input of the network has 51 neurons, and the data have 50 channels");
-    refused_by(&desk, &with("unread.toml"), 2, "name the population that is read: [readout], from = \"E\"");
+    refused_by(&desk, &with("unread.toml"), 2, "readout: name the population that is read: [readout], from = \"E\"");
     refused_by(&desk, &with("misread.toml"), 2, "'in' has no neurons; a readout reads neurons");
     refused_by(&desk, &with("misspelt.toml"), 2, "'E_j' is not defined");
-    refused_by(&desk, &with("noisy.toml"), 2, "it has 0 populations of kind 'input'");
-    refused_by(&desk, &with("none.toml"), 2, "none.toml: cannot be read");
+    refused_by(
+        &desk,
+        &with("noisy.toml"),
+        2,
+        "noisy.toml, line 8, column 2: population: there are 0 populations of kind 'input'",
+    );
+    let words = "empty.toml, line 36, column 1: projection.1.connect: the projection 'in>E.g_e' has no synapses";
+    refused_by(&desk, &with("empty.toml"), 2, words);
+    refused_by(
+        &desk,
+        &with("background.toml"),
+        2,
+        "column 1: background.1: noise is not drawn where a network is trained",
+    );
+    refused_by(&desk, &with("carries.toml"), 2, "column 1: projection.2.carries: a projection that carries values");
+    refused_by(&desk, &with("none.toml"), 7, "none.toml: cannot be read");
     refused_by(&desk, &train(&["--dt", "1"]), 2, "dt is 1, but the network is written for steps of dt_ms = 4");
-    refused_by(&desk, &train(&["--hidden", "5"]), 2, "unknown configuration key model.hidden");
+    refused_by(
+        &desk,
+        &train(&["--hidden", "5"]),
+        2,
+        "model.hidden is of a network of layers, and this one is written as text: set n of its populations in it",
+    );
 }
 
 /// `examples/lags.toml`, and what its first lines say of how it is trained.
@@ -173,4 +195,99 @@ fn synapses_of_a_file_are_trained() {
     );
     desk.bd_json(&["eval", "run"]);
     desk.bd_json(&["train", "--resume", "run", "--epochs", "3"]);
+}
+
+/// Who is connected with whom stands beside the weights, in their order.
+#[test]
+fn synapses_are_told_with_their_weights() {
+    let desk = desk();
+    desk.bd_json(&train(&["--epochs", "1", "--ensemble", "2", "--out", "run"]));
+    let (found, weights) = (load_npz(&desk.path("run/synapses.npz")).unwrap(), weights(&desk, "run/model.safetensors"));
+    let of = |name: &str| &found.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1;
+    let mut numbers = Vec::new();
+    for member in ["1", "2"] {
+        let name = format!("{member}.net.I>E.g_i");
+        let [source, target] = ["source", "target"].map(|end| of(&format!("{name}.{end}")));
+        assert_eq!((source.kind(), target.kind()), (Kind::Int, Kind::Int));
+        assert!(source.max().int64_value(&[]) < 6 && target.max().int64_value(&[]) < 24);
+        // By source, and within a source by target.
+        let place = Vec::<i64>::try_from((source * 24 + target).to_kind(Kind::Int64)).unwrap();
+        assert!(place.is_sorted_by(|a, b| a < b), "{place:?}");
+        let weight = &weights.iter().find(|(known, _)| *known == format!("{name}.weight")).unwrap().1;
+        assert_eq!(of(&format!("{name}.weight")), weight);
+        assert!(of(&format!("{name}.delay_ms")).eq(4.0).all().int64_value(&[]) == 1);
+        numbers.push(place);
+    }
+    assert_ne!(numbers[0], numbers[1], "each network has synapses of its own");
+}
+
+/// A population's spikes that `bd predict` records are those of the simulation of the run, whose input is the same sample: from the data, or from a
+/// file of their spikes.
+#[test]
+fn a_trained_network_is_simulated() {
+    let desk = desk();
+    desk.bd_json(&train(&["--epochs", "2", "--out", "run"]));
+    let states = "net.E.spike,net.I.spike,net.in.sent";
+    desk.bd_json(&["predict", "run", "--input", "digits.npz", "--record", states, "--output", "out.npz"]);
+    let recorded = |name: &str| {
+        let whole = array(&desk, "out.npz", name).get(3).to_kind(Kind::Double);
+        Vec::<i64>::try_from(whole.nonzero().flatten(0, -1)).unwrap()
+    };
+    let simulated = |out: &str, population: &str| {
+        let file = format!("{out}/spikes.npz");
+        let steps = (array(&desk, &file, &format!("{population}.times_ms")) / 4.0).round().to_kind(Kind::Int64);
+        let neurons = array(&desk, &file, &format!("{population}.neurons"));
+        Vec::<i64>::try_from(Tensor::stack(&[steps, neurons], 1).flatten(0, -1)).unwrap()
+    };
+    let steps = array(&desk, "out.npz", "net.E.spike").size()[1];
+    let ms = format!("{}", 4 * steps);
+    let simulate = ["simulate", "run", "--duration-ms", &ms, "--quiet"];
+    let with_data = ["--data", "digits.npz", "--sample", "3", "--save-synapses", "--out", "of_data"];
+    let found = desk.bd_json(&[&simulate[..], &with_data].concat());
+    assert_eq!((&found["dt_ms"], &found["steps"]), (&Value::from(4.0), &Value::from(steps)));
+    for population in ["E", "I"] {
+        let expected = recorded(&format!("net.{population}.spike"));
+        assert!(expected.len() > 20, "{} numbers of {population}", expected.len());
+        assert_eq!(simulated("of_data", population), expected, "{population}");
+    }
+    // The same spikes from a file, and on other threads.
+    let [times, neurons] =
+        ["times_ms", "neurons"].map(|name| array(&desk, "of_data/spikes.npz", &format!("in.{name}")));
+    save(&desk, "in.npz", &[("times_ms", &times), ("neurons", &neurons)]);
+    desk.bd_json(&[&simulate[..], &["--spikes", "in.npz", "--threads", "1", "--out", "of_spikes"]].concat());
+    assert!(same_bytes(&desk, "spikes.npz", "of_data", "of_spikes"));
+    // With the weights that were trained, not those that they began with.
+    let name = "E>I.g_e.weight";
+    assert_eq!(array(&desk, "of_data/synapses.npz", name), array(&desk, "run/synapses.npz", &format!("net.{name}")));
+    let config = json_of(&desk, "of_data/config.json");
+    assert_eq!(config["weights_sha256"], json_of(&desk, "run/manifest.json")["weights_sha256"]);
+    assert_eq!((&config["member"], &config["sample"], &config["dtype"]), (&1.into(), &3.into(), &"f32".into()));
+
+    let refused = |args: &[&str], code: i32, words: &str| {
+        refused_by(&desk, &[&["simulate", "run", "--duration-ms", "8"], args].concat(), code, words);
+    };
+    refused(&[], 2, "the input of a network that was trained is not in its run: name a file of spikes (--spikes)");
+    refused(&["--data", "digits.npz", "--sample", "100"], 2, "sample is 100; it must be from 0 to 19");
+    refused(
+        &["--spikes", "in.npz", "--member", "2"],
+        2,
+        "member is 2; it must be from 1 to 1, the networks of the run",
+    );
+    refused(
+        &["--spikes", "in.npz", "--seed", "7"],
+        2,
+        "seed is 7; it must be 0, by which the run has drawn its synapses",
+    );
+    refused(&["--spikes", "none.npz"], 7, "none.npz: cannot be read: No such file");
+    refused_by(&desk, &["simulate", "net.toml", "--duration-ms", "8"], 2, "a simulation needs a 'file' of spikes");
+    refused_by(
+        &desk,
+        &["simulate", "net.toml", "--duration-ms", "8", "--data", "digits.npz"],
+        2,
+        "data are for a network of a run, which says how they are read",
+    );
+    desk.bd_json(&["simulate", "net.toml", "--duration-ms", "8", "--spikes", "in.npz", "--out", "of_file"]);
+    desk.bd_json(&["train", "snn", "--epochs", "1", "--steps", "5", "--samples", "4", "--out", "layers"]);
+    let words = "layers: this run has not trained a network of populations";
+    refused_by(&desk, &["simulate", "layers", "--duration-ms", "8"], 7, words);
 }

@@ -262,7 +262,7 @@ fn wrong_runs_and_inputs_are_refused() {
         [&["predict", run, "--output", "out.npz", "--input"], more].concat()
     };
     for (args, code, words) in [
-        (predict("absent", &["all.npz"]), 5, "cannot read absent/config.json"),
+        (predict("absent", &["all.npz"]), 7, "cannot read absent/config.json"),
         (predict("ngrc", &["all.npz", "--array", "x"]), 2, "--array is not for a run of ngrc"),
         (predict("run", &["all.npz", "--free-run", "3"]), 2, "--free-run is not for a run of snn"),
         (vec!["eval", "run", "--data", "all.npz"], 2, "is for a run that has learned from a file"),

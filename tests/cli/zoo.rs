@@ -99,9 +99,12 @@ fn what_cannot_be_is_refused() {
     let desk = Desk::new();
     fs::write(desk.path("wrong.toml"), "equations = \"dv/dt = -u/ms : 1\"\n").unwrap();
     for command in [&["zoo"][..], &["check", "--model"]] {
-        let refused = |name: &str, words: &str| refused_by(&desk, &[command, &[name][..]].concat(), 2, words);
+        let ended_with = |code: i32, name: &str, words: &str| {
+            refused_by(&desk, &[command, &[name][..]].concat(), code, words);
+        };
+        let refused = |name: &str, words: &str| ended_with(2, name, words);
         refused("adx", "'adx' is no neuron of the zoo. Is 'adex' meant? There are if, lif, lif_ref");
-        refused("absent.toml", "absent.toml: cannot be read: No such file");
+        ended_with(7, "absent.toml", "absent.toml: cannot be read: No such file");
         refused("wrong.toml", "wrong.toml: equations, line 1, column 10: 'u' is not defined");
     }
     refused_by(&desk, &["check", "--model", "lif", "--dt", "0"], 2, "a step of 0 ms cannot be; it must be above 0");

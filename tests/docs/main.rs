@@ -15,10 +15,15 @@ use page::{Page, normal, pages, root};
 /// Info string of a code block that is a shell script to be run.
 const RUN: &str = "sh run";
 
+/// Info string of a Python program that is run where the scripts before it were, if there is a Python with numpy.
+const HERE: &str = "python here";
+
 /// Runs the marked blocks of a page in order, in a scratch folder where `scripts/bd` is the binary, and `tests` and `examples` those of
 /// the checkout, with no variable set but PATH. Returns how many there were, or what failed.
 fn run_blocks(page: &Page) -> Result<usize, String> {
-    let blocks: Vec<_> = page.blocks.iter().filter(|block| block.info == RUN).collect();
+    let python = page.blocks.iter().any(|block| block.info == HERE).then(python::with_numpy).flatten();
+    let runs = |info: &str| info == RUN || info == HERE && python.is_some();
+    let blocks: Vec<_> = page.blocks.iter().filter(|block| runs(&block.info)).collect();
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("scripts")).unwrap();
     symlink(env!("CARGO_BIN_EXE_bd"), folder.path().join("scripts/bd")).unwrap();
@@ -26,8 +31,12 @@ fn run_blocks(page: &Page) -> Result<usize, String> {
         symlink(root().join(of_checkout), folder.path().join(of_checkout)).unwrap();
     }
     for block in &blocks {
-        let mut shell = Command::new("/bin/sh");
-        let shell = shell.args(["-eu", "-c", &block.text]).env_clear().env("PATH", "/usr/bin:/bin");
+        let (program, options) = match &python {
+            Some(python) if block.info == HERE => (&python[..], "-c"),
+            _ => ("/bin/sh", "-euc"),
+        };
+        let mut shell = Command::new(program);
+        let shell = shell.args([options, &block.text]).env_clear().env("PATH", "/usr/bin:/bin");
         let output = shell.current_dir(folder.path()).output().unwrap();
         if !output.status.success() {
             let stderr = String::from_utf8_lossy(&output.stderr);

@@ -11,7 +11,7 @@ use crate::page::{pages, root};
 const RUN: &str = "python run";
 
 /// The interpreter of `BD_PYTHON`, or else `python3`, if it has numpy.
-fn with_numpy() -> Option<String> {
+pub(crate) fn with_numpy() -> Option<String> {
     let python = std::env::var("BD_PYTHON").unwrap_or_else(|_| "python3".into());
     let output = Command::new(&python).args(["-c", "import numpy"]).output().ok()?;
     output.status.success().then_some(python)

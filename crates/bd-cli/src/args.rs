@@ -29,10 +29,13 @@ pub(crate) use self::train::{Auto, Changes, Conv, Run, Train, TrainArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a bug of this program; 2 usage or configuration; 3 diverged; 4 out of memory; 5 storage; \
-6 another process is at work in the run folder; 7 bad data file or checkpoint; 8 device; 9 bd check found something wrong; 10 another process of a training by several is gone or never came; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
+6 another process is at work in the run folder; 7 missing or bad file, run or checkpoint; 8 device; 9 bd check found something wrong; 10 another process of a training by several is gone or never came; 129 SIGHUP; 130 Ctrl-C; 143 SIGTERM; 152 SIGXCPU.";
 
 const OF_SIMULATE: &str = "\
-Example: bd simulate examples/networks/cuba.toml --duration-ms 1000 --discard-ms 200 --out cuba
+Examples:
+  bd simulate examples/networks/cuba.toml --duration-ms 1000 --discard-ms 200 --out cuba
+  bd simulate runs/my-run --data digits.npz --sample 3 --duration-ms 1000 --out trained
+
 What a file of a network has is in docs/networks.md. Ctrl-C ends a simulation early and keeps what was simulated until then.
 
 Exit codes: as of bd --help.";

@@ -1,5 +1,6 @@
 //! [`Failure`]: how a command fails: words on standard error, a code, and with `--json` one object on standard output.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use bd_core::Error;
@@ -79,6 +80,8 @@ fn of_error(error: &Error) -> (u8, &'static str) {
         }
         Error::NotFinite { .. } => (3, "not_finite"),
         Error::OutOfMemory(_) => (4, "out_of_memory"),
+        // What was named is not there, which is so wherever it is found.
+        Error::Storage { action: "read", source, .. } if source.kind() == ErrorKind::NotFound => (7, "bad_file"),
         Error::Storage { .. } => (5, "storage"),
         Error::Locked { .. } => (6, "locked"),
         Error::BadFile { .. } | Error::Mismatch { .. } => (7, "bad_file"),

@@ -9,6 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::console;
 
+/// Synapses that take more than a moment to draw.
+const MANY: f64 = 1e7;
+
 /// Messages, and a bar below them while a network is trained.
 pub(crate) struct Progress {
     quiet: bool,
@@ -69,6 +72,17 @@ impl Listener for Progress {
 
     fn on_tried(&self, done: usize) {
         self.bar.borrow().set_position(done as u64);
+    }
+
+    fn on_drawing(&self, synapses: f64) {
+        if synapses >= MANY {
+            self.say(&format!("network   about {} synapses, or fewer, are drawn", short(synapses)));
+        }
+        self.show(100, "{bar:40} {pos} % of synapses drawn, {eta} to go");
+    }
+
+    fn on_drawn(&self, part: f64) {
+        self.bar.borrow().set_position((100.0 * part) as u64);
     }
 
     fn on_simulation(&self, ms: f64) {

@@ -48,18 +48,24 @@ pub(crate) fn simulate(args: &args::Simulate) -> Result<()> {
 }
 
 fn config(args: &args::Simulate) -> Result<SimulateConfig, Error> {
-    let dtype = match &args.dtype[..] {
-        "f32" => Dtype::F32,
-        "f64" => Dtype::F64,
-        other => return Err(Error::setting("dtype", other, "f32 or f64")),
+    let usual = SimulateConfig::of(&args.network, args.duration_ms, args.member)?;
+    let dtype = match args.dtype.as_deref() {
+        None => usual.dtype,
+        Some("f32") => Dtype::F32,
+        Some("f64") => Dtype::F64,
+        Some(other) => return Err(Error::setting("dtype", other, "f32 or f64")),
     };
     Ok(SimulateConfig {
         discard_ms: args.discard_ms,
         dtype,
-        seed: args.seed,
+        seed: args.seed.unwrap_or(usual.seed),
         compile: args.compile,
         threads: args.threads.unwrap_or(cores()),
-        ..SimulateConfig::new(&args.network, args.duration_ms)
+        spikes: args.spikes.clone(),
+        data: args.data.clone(),
+        sample: args.sample,
+        save_synapses: args.save_synapses,
+        ..usual
     })
 }
 

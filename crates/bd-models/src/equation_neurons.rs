@@ -160,6 +160,13 @@ impl EquationNeurons {
         Ok(Self { n, model: Arc::new(model), targets, names, initial, held, prepared: Mutex::new(None) })
     }
 
+    /// Numbers of each neuron, `[n]`: those that are held, as equations have them, and states that begin at random.
+    pub(crate) fn numbers(&self) -> Vec<(String, Tensor)> {
+        let held = self.model.held().iter().zip(&self.held).map(|(held, own)| (held.name.clone(), own.value()));
+        let random = self.model.states().iter().zip(&self.initial).filter(|(state, _)| state.initial.is_random());
+        held.chain(random.map(|(state, initial)| (state.name.clone(), initial.shallow_clone()))).collect()
+    }
+
     /// The model of each.
     pub fn model(&self) -> &Model {
         &self.model

@@ -92,7 +92,9 @@ pub use leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 pub use lif::{Lif, LifConfig, LifState, LifTrained, Reset};
 pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
-pub use network::{NetworkState, PopulationNetwork, PopulationNetworkConfig, PopulationState, WrittenNetwork};
+pub use network::{
+    Connections, NetworkState, PopulationNetwork, PopulationNetworkConfig, PopulationState, WrittenNetwork,
+};
 pub use neuron::NeuronConfig;
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};
 pub use nvar::{Nvar, NvarConfig, NvarState};

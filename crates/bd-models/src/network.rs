@@ -19,6 +19,7 @@
 //! Where a projection `keeps_sign`, signs are [kept](bd_core::weight): those of the initial values, so that no optimiser changes them. Of synapses that are not there, there is no number.
 
 mod config;
+mod connections;
 mod delays;
 mod state;
 mod wiring;
@@ -30,11 +31,12 @@ use bd_core::{Error, ParamPath, Phase, Result, Shared, System};
 use bd_equations::nearest;
 use bd_kernel::models::network::{NetworkKernel, Population as Units};
 use bd_kernel::{AnyKernel, Numbers};
-use bd_networks::{Carried, EdgeList, Network, Population, Source};
+use bd_networks::{Carried, Connect, EdgeList, Network, Population, Source};
 use tch::{Device, Kind, Tensor};
 
 use crate::equation_neurons::EquationNeurons;
 pub use config::{PopulationNetworkConfig, WrittenNetwork};
+pub use connections::Connections;
 pub use state::{NetworkState, PopulationState};
 use wiring::Wiring;
 
@@ -110,9 +112,8 @@ impl PopulationNetwork {
         seed: u64,
         files: &EdgeFiles<'_>,
     ) -> Result<Self> {
-        let input = Self::input_of(network)?;
-        let output = Self::output_of(network, output)?;
-        Self::check(network)?;
+        let checked = || Ok((Self::input_of(network)?, Self::output_of(network, output)?, Self::check(network)?));
+        let (input, output, ()) = checked().map_err(|error| refused(&error))?;
         let mut wirings = Vec::new();
         for projection in &network.projections {
             wirings.push(Wiring::new(path, projection, network.dt_ms, seed, files)?);
@@ -125,50 +126,70 @@ impl PopulationNetwork {
     }
 
     /// Refuses what is simulated and not trained.
-    fn check(network: &Network) -> Result<()> {
+    fn check(network: &Network) -> bd_equations::Result<()> {
         if let Some(background) = network.backgrounds.first() {
-            let name = &background.name;
-            return Err(Error::Config(format!(
-                "network: {name}: noise is not drawn where a network is trained; drive the neurons"
-            )));
+            return Err(background.error("noise is not drawn where a network is trained; drive the neurons"));
         }
-        if let Some(other) = network.projections.iter().find(|projection| projection.carries != Carried::Spikes) {
-            let name = &other.name;
-            return Err(Error::Config(format!(
-                "network: {name}: a projection that carries values, or spikes times a variable, is simulated and not trained yet"
-            )));
+        for projection in &network.projections {
+            let key = match projection.carries {
+                Carried::Spikes => continue,
+                Carried::SpikesTimes(_) => "times",
+                Carried::State(_) => "carries",
+                Carried::Output => "from",
+            };
+            let message =
+                "a projection that carries values, or spikes times a variable, is simulated and not trained yet";
+            return Err(projection.error(key, message));
+        }
+        // Of files it is seen once they are read.
+        let drawn = network.projections.iter().filter(|of| !matches!(of.connect, Connect::FromFile { .. }));
+        for projection in drawn {
+            let (name, synapses) = (&projection.name, projection.expected());
+            if synapses == 0.0 {
+                return Err(projection.error("connect", wiring::without_synapses(name)));
+            }
+            if let Some(learned) = &projection.learned_delay {
+                delays::check_lags(name, learned, synapses, network.dt_ms)
+                    .map_err(|message| projection.error("delay", message))?;
+            }
         }
         let is_poisson = |population: &&Population| matches!(population.source, Source::Poisson { .. });
         match network.populations.iter().find(is_poisson) {
             None => Ok(()),
-            Some(Population { name, .. }) => Err(Error::Config(format!(
-                "network: population.{name}: spikes at random are not drawn where a network is trained; make it of kind 'input', and give its \
-                 spikes as data"
-            ))),
+            Some(Population { name, .. }) => Err(bd_equations::Error::of(
+                format!("population.{name}.kind"),
+                "spikes at random are not drawn where a network is trained; make it of kind 'input', and give its spikes as data",
+            )),
         }
     }
 
     /// The population that is the input of a network.
-    fn input_of(network: &Network) -> Result<usize> {
+    fn input_of(network: &Network) -> bd_equations::Result<usize> {
         let is_input = |p: &usize| matches!(network.populations[*p].source, Source::Input { .. });
         let inputs: Vec<usize> = (0..network.populations.len()).filter(is_input).collect();
+        let message = format!(
+            "there are {} populations of kind 'input'; a network that is trained has one, with a neuron for each channel of the data",
+            inputs.len()
+        );
         match inputs[..] {
             [input] => Ok(input),
-            _ => Err(Error::Config(format!(
-                "network: it has {} populations of kind 'input'; one that is trained has one, a neuron for each channel of the data",
-                inputs.len()
-            ))),
+            [] => Err(bd_equations::Error::of("population", message)),
+            [_, second, ..] => {
+                let part = format!("population.{}.kind", network.populations[second].name);
+                Err(bd_equations::Error::of(part, message))
+            }
         }
     }
 
-    fn output_of(network: &Network, output: &str) -> Result<usize> {
+    fn output_of(network: &Network, output: &str) -> bd_equations::Result<usize> {
         let neurons = network.populations.iter().filter(|population| matches!(population.source, Source::Neurons(_)));
         let known: Vec<&str> = neurons.map(|population| &population.name[..]).collect();
         match network.population(output).filter(|_| known.contains(&output)) {
             Some(at) => Ok(at),
             None => {
                 let near = nearest(output, known.into_iter());
-                Err(Error::Config(format!("network: there is no population '{output}' of neurons.{near}")))
+                let message = format!("there is no population '{output}' of neurons.{near}");
+                Err(bd_equations::Error::of("population", message))
             }
         }
     }

@@ -83,7 +83,7 @@ impl NetworkText {
             return Err(Error::of(part, "names of populations have letters, digits and '_' only"));
         }
         let text = self.population(name)?;
-        let SourceText { n, kind, rate, file, drive } = &text.source;
+        let SourceText { n, kind, rate, file, drive, positions } = &text.source;
         if !(1..=MOST).contains(n) {
             return Err(Error::of(format!("{part}.n"), format!("{n} neurons cannot be; 1 to {MOST} are allowed")));
         }
@@ -126,7 +126,8 @@ impl NetworkText {
         if kind.is_some() && !drive.is_empty() {
             return Err(Error::of(format!("{part}.drive"), "only neurons can be driven"));
         }
-        Ok(Population { name: name.to_owned(), n: *n, source })
+        let places = positions.as_ref().map(|positions| positions.places(&format!("{part}.positions"), name, *n));
+        Ok(Population { name: name.to_owned(), n: *n, source, positions: places.transpose()? })
     }
 
     fn projections(
@@ -175,7 +176,9 @@ impl NetworkText {
         (delay, learned_delay): &(Quantity, Option<LearnedDelay>),
     ) -> Result<Projection> {
         let sizes = [populations[from].n, populations[place.to].n];
-        let pair = Pair { from: sizes[0], to: sizes[1], same: from == place.to };
+        let places = [from, place.to].map(|at| populations[at].positions.clone());
+        let of_pair = places.each_ref().map(Option::as_deref);
+        let pair = Pair { from: sizes[0], to: sizes[1], same: from == place.to, places: of_pair };
         text.connect.check(&format!("{part}.connect"), pair)?;
         let Scaled { quantity: weight, factor } =
             scaled(&populations[place.to], place.target, &format!("{part}.weight"), &text.weight)?;
@@ -186,6 +189,7 @@ impl NetworkText {
             to: place.to,
             target: place_of(&populations[place.to], place.target),
             sizes,
+            places,
             connect: text.connect.clone(),
             weight,
             factor,
@@ -222,7 +226,8 @@ impl NetworkText {
                 // The number tells two of one target apart.
                 let name = format!("background {}>{to}", at + 1);
                 let target = place_of(population, place.target);
-                all.push(Background { name, to: place.to, target, per_step, weight: weight * factor });
+                let (to, weight) = (place.to, weight * factor);
+                all.push(Background { name, to, target, per_step, weight, part: part.clone() });
             }
         }
         Ok(all)

@@ -4,6 +4,9 @@ use bd_equations::{Error, Result};
 use bd_kernel::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::drawing::Drawing;
+use crate::layout::{Layout, Place, Profile, Space};
+
 /// A rule. Whether neurons of a population may be connected with themselves is `autapses`, which is true unless it is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
@@ -40,7 +43,8 @@ pub enum Connect {
         #[serde(default = "yes")]
         autapses: bool,
     },
-    /// Each pair with a probability that falls with the distance of its neurons, which lie evenly in a space of size 1.
+    /// Each pair with a probability that falls with the distance of its neurons, which lie evenly in a space of size 1, or where their
+    /// populations say.
     Distance {
         /// The probability at no distance, from 0 to 1.
         p: f64,
@@ -61,64 +65,6 @@ pub enum Connect {
         /// Its path.
         file: String,
     },
-}
-
-/// How a probability falls with the distance `d`, as a part of that at no distance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Profile {
-    /// `exp(-d^2 / (2 scale^2))`.
-    Gaussian,
-    /// `exp(-d / scale)`.
-    Exponential,
-    /// 1 up to `scale`, and 0 beyond.
-    Box,
-}
-
-/// Where the neurons of a population lie: the first at the beginning, the others evenly in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// On a line of length 1.
-    Line,
-    /// On a circle of circumference 1: distances are at most 0.5.
-    Ring,
-    /// Row by row on a square of side 1, of as many rows as columns.
-    Grid,
-    /// The same on a square whose opposite sides meet.
-    Torus,
-}
-
-impl Profile {
-    fn at(self, distance: f64, scale: f64) -> f64 {
-        let d = distance / scale;
-        match self {
-            Self::Gaussian => bd_kernel::portable::exp(-0.5 * d * d),
-            Self::Exponential => bd_kernel::portable::exp(-d),
-            Self::Box => f64::from(u8::from(distance <= scale)),
-        }
-    }
-}
-
-impl Layout {
-    /// The place of a neuron of `n`.
-    fn place(self, neuron: usize, n: usize) -> [f64; 2] {
-        match self {
-            Self::Line | Self::Ring => [neuron as f64 / n as f64, 0.0],
-            Self::Grid | Self::Torus => {
-                let side = (n as f64).sqrt().ceil() as usize;
-                [neuron % side, neuron / side].map(|at| at as f64 / side as f64)
-            }
-        }
-    }
-
-    fn distance(self, a: [f64; 2], b: [f64; 2]) -> f64 {
-        let along = |axis: usize| {
-            let d = (a[axis] - b[axis]).abs();
-            if matches!(self, Self::Ring | Self::Torus) { d.min(1.0 - d) } else { d }
-        };
-        (along(0) * along(0) + along(1) * along(1)).sqrt()
-    }
 }
 
 fn yes() -> bool {
@@ -145,17 +91,19 @@ pub struct EdgeList {
 
 /// The populations of a projection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pair {
+pub(crate) struct Pair<'a> {
     pub(crate) from: usize,
     pub(crate) to: usize,
     /// Whether they are one.
     pub(crate) same: bool,
+    /// Where the neurons of both lie, if their text says so.
+    pub(crate) places: [Option<&'a [Place]>; 2],
 }
 
 impl Connect {
     /// Refuses numbers that cannot be.
-    pub(crate) fn check(&self, part: &str, pair: Pair) -> Result<()> {
-        let Pair { from, to, same } = pair;
+    pub(crate) fn check(&self, part: &str, pair: Pair<'_>) -> Result<()> {
+        let Pair { from, to, same, places } = pair;
         let wrong = |key: &str, message: String| Err(Error::of(format!("{part}.{key}"), message));
         let alone = same && from == 1;
         match self {
@@ -165,8 +113,17 @@ impl Connect {
             Self::Distance { p, .. } if !(0.0..=1.0).contains(p) => {
                 wrong("p", format!("a probability of {p} cannot be; it is from 0 to 1"))
             }
-            Self::Distance { scale, .. } if !(*scale > 0.0 && scale.is_finite()) => {
-                wrong("scale", format!("a distance of {scale} cannot be; it is above 0, and 1 is the size of all"))
+            Self::Distance { scale, layout, .. } if !(*scale > 0.0 && scale.is_finite()) => {
+                let all =
+                    if *layout == Layout::Positions { "in the unit of positions" } else { "and 1 is the size of all" };
+                wrong("scale", format!("a distance of {scale} cannot be; it is above 0, {all}"))
+            }
+            Self::Distance { layout: Layout::Positions, .. } if places.contains(&None) => {
+                let which = if places[0].is_none() { "sends" } else { "receives" };
+                wrong(
+                    "layout",
+                    format!("the population that {which} has no 'positions'; give it some, or take another layout"),
+                )
             }
             Self::OneToOne {} if from != to => wrong(
                 "rule",
@@ -186,7 +143,7 @@ impl Connect {
     }
 
     /// How many synapses there will be, about.
-    pub(crate) fn expected(&self, Pair { from, to, .. }: Pair) -> f64 {
+    pub(crate) fn expected(&self, Pair { from, to, .. }: Pair<'_>) -> f64 {
         let (from, to) = (from as f64, to as f64);
         match self {
             Self::AllToAll { .. } | Self::Distance { .. } => from * to,
@@ -200,16 +157,31 @@ impl Connect {
     }
 
     /// The targets of each source, in their order; `begins` of `from + 1` places, and targets. Nothing for a file or lists.
-    pub(crate) fn draw(&self, pair: Pair, seed: u64, name: &str) -> Option<(Vec<usize>, Vec<u32>)> {
-        let Pair { from, to, same } = pair;
+    ///
+    /// Once the drawing is stopped, what is found is less than it should be, and of no use.
+    pub(crate) fn draw(
+        &self,
+        pair: Pair<'_>,
+        seed: u64,
+        name: &str,
+        drawing: &Drawing,
+    ) -> Option<(Vec<usize>, Vec<u32>)> {
+        let Pair { from, to, same, places } = pair;
         let rng = Rng::new(seed, name);
         let by_source = |of_source: &mut dyn FnMut(usize, &mut Vec<u32>)| {
             // With room for a little more than is expected: a list that grows is twice in memory.
             let expected = if matches!(self, Self::Distance { .. }) { 0.0 } else { self.expected(pair) };
             let (mut begins, mut targets) = (vec![0], Vec::with_capacity((expected + 6.0 * expected.sqrt()) as usize));
             for source in 0..from {
+                let before = targets.len();
                 of_source(source, &mut targets);
                 begins.push(targets.len());
+                // Of a rule that looks at every pair, the pairs.
+                let looked = if matches!(self, Self::Distance { .. }) { to } else { targets.len() - before };
+                if !drawing.go_on(looked) {
+                    begins.resize(from + 1, targets.len());
+                    break;
+                }
             }
             (begins, targets)
         };
@@ -231,7 +203,12 @@ impl Connect {
             Self::FixedTotal { n, autapses } => {
                 let mut counts = vec![0usize; from];
                 let mut sources = rng.numbered(0);
-                (0..if to > 0 { n } else { 0 }).for_each(|_| counts[below(&mut sources, from)] += 1);
+                for first in (0..if to > 0 { n } else { 0 }).step_by(AT_ONCE) {
+                    (first..n.min(first + AT_ONCE)).for_each(|_| counts[below(&mut sources, from)] += 1);
+                    if !drawing.go_on(0) {
+                        break;
+                    }
+                }
                 by_source(&mut |source, targets| {
                     let (begin, mut rng) = (targets.len(), rng.numbered(source as u64 + 1));
                     let except = (same && !autapses).then_some(source);
@@ -243,6 +220,7 @@ impl Connect {
                 let sources = (0..to).flat_map(|target| {
                     let mut rng = rng.numbered(target as u64 + 1);
                     let except = (same && !autapses).then_some(target);
+                    let n = if drawing.go_on(n) { n } else { 0 };
                     (0..n).map(move |_| (below_but(&mut rng, from, except) as u32, target as u32))
                 });
                 let pairs: Vec<(u32, u32)> = sources.collect();
@@ -250,8 +228,11 @@ impl Connect {
                 (begins, order.into_iter().map(|at| pairs[at].1).collect())
             }
             Self::Distance { p, scale, profile, layout, autapses } => by_source(&mut |source, targets| {
-                let (mut rng, at) = (rng.numbered(source as u64 + 1), layout.place(source, from));
-                let chance = |target: usize| p * profile.at(layout.distance(at, layout.place(target, to)), scale);
+                let mut rng = rng.numbered(source as u64 + 1);
+                let [space, others] =
+                    [(from, places[0]), (to, places[1])].map(|(n, places)| Space { layout, n, places });
+                let at = space.place(source);
+                let chance = |target: usize| p * profile.at(layout.distance(at, others.place(target)), scale);
                 let drawn = (0..to).filter(|target| rng.uniform() < chance(*target));
                 targets
                     .extend(drawn.filter(|target| autapses || !same || *target != source).map(|target| target as u32));
@@ -260,6 +241,9 @@ impl Connect {
         })
     }
 }
+
+/// Numbers that are drawn between two looks at whether they are still wanted.
+const AT_ONCE: usize = 1 << 20;
 
 /// Most synapses of a projection: their numbers have 32 bits.
 const MOST: f64 = 4e9;

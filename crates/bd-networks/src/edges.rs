@@ -1,11 +1,12 @@
 //! [`Edges`]: the synapses of a projection.
 
-use bd_equations::{Draw, Error, Quantity, Result};
+use bd_equations::{Draw as Random, Error, Quantity, Result};
 use bd_kernel::models::network::Delays;
 use bd_kernel::{Real, Rng};
 
 use crate::Connect;
 use crate::connect::{EdgeList, Pair, by_sources};
+use crate::drawing::Drawing;
 use crate::network::Projection;
 
 /// Longest delay, in steps.
@@ -64,6 +65,12 @@ impl<T: Copy + PartialOrd> Each<T> {
 }
 
 impl<W> Edges<W> {
+    /// The neuron that each synapse is of.
+    pub fn sources(&self) -> impl Iterator<Item = u32> + '_ {
+        let rows = self.begins.windows(2).zip(0u32..);
+        rows.flat_map(|(row, source)| std::iter::repeat_n(source, row[1] - row[0]))
+    }
+
     /// How many synapses there are.
     pub fn len(&self) -> usize {
         self.targets.len()
@@ -75,6 +82,22 @@ impl<W> Edges<W> {
     }
 }
 
+/// How numbers are drawn, and who watches.
+#[derive(Clone, Copy)]
+struct Draw<'a> {
+    seed: u64,
+    drawing: &'a Drawing,
+}
+
+/// Who is connected with whom.
+struct Connected {
+    /// Where each source begins.
+    begins: Vec<usize>,
+    targets: Vec<u32>,
+    /// What a file says of them.
+    list: EdgeList,
+}
+
 impl Projection {
     /// Its synapses, drawn by the seed, the projection's name, and source or target: neither threads nor other projections change them. `files` reads a
     /// file of synapses.
@@ -84,8 +107,37 @@ impl Projection {
         seed: u64,
         files: &dyn Fn(&str) -> Result<EdgeList, String>,
     ) -> Result<Edges<W>> {
-        let (begins, targets, list) = self.connected(seed, files)?;
-        let weights = self.each(&self.weight, &begins, seed, "weight", |at, weight| {
+        self.edges_watched(dt_ms, seed, files, &Drawing::default())
+    }
+
+    /// The same, and its delays in ms, before they are rounded to whole steps.
+    pub fn edges_and_delays_ms<W: Real>(
+        &self,
+        dt_ms: f64,
+        seed: u64,
+        files: &dyn Fn(&str) -> Result<EdgeList, String>,
+    ) -> Result<(Edges<W>, Each<f64>)> {
+        let draw = Draw { seed, drawing: &Drawing::default() };
+        let connected = self.connected(draw, files)?;
+        let delays_ms = self.delays(&connected, draw, |delay_ms| self.steps(delay_ms, dt_ms).map(|_| delay_ms))?;
+        Ok((self.made(dt_ms, connected, draw)?, delays_ms))
+    }
+
+    /// The same, watched: once the drawing is stopped, what is found is of no use.
+    pub(crate) fn edges_watched<W: Real>(
+        &self,
+        dt_ms: f64,
+        seed: u64,
+        files: &dyn Fn(&str) -> Result<EdgeList, String>,
+        drawing: &Drawing,
+    ) -> Result<Edges<W>> {
+        let draw = Draw { seed, drawing };
+        self.made(dt_ms, self.connected(draw, files)?, draw)
+    }
+
+    fn made<W: Real>(&self, dt_ms: f64, connected: Connected, draw: Draw<'_>) -> Result<Edges<W>> {
+        let Connected { begins, list, .. } = &connected;
+        let weights = self.each(&self.weight, begins, draw, "weight", |at, weight| {
             let value = weight * self.factor * list.weights.as_ref().map_or(1.0, |weights| weights[at]);
             Ok(W::of(value))
         });
@@ -96,31 +148,20 @@ impl Projection {
             }
             (weights, _) => weights,
         };
-        let steps = |delay_ms: f64| self.steps(delay_ms, dt_ms);
-        let delays = self.delays(&begins, &list, seed, steps)?;
-        Ok(Edges { begins, targets, weights, delays })
+        let delays = self.delays(&connected, draw, |delay_ms| self.steps(delay_ms, dt_ms))?;
+        Ok(Edges { begins: connected.begins, targets: connected.targets, weights, delays })
     }
 
-    /// The delays of its [edges](Self::edges) in ms, before they are rounded to whole steps.
-    pub fn delays_ms(
-        &self,
-        dt_ms: f64,
-        seed: u64,
-        files: &dyn Fn(&str) -> Result<EdgeList, String>,
-    ) -> Result<Each<f64>> {
-        let (begins, _, list) = self.connected(seed, files)?;
-        self.delays(&begins, &list, seed, |delay_ms| self.steps(delay_ms, dt_ms).map(|_| delay_ms))
+    /// Numbers that are drawn for it, about, as [`Drawing`] counts them.
+    pub(crate) fn draws(&self) -> f64 {
+        let own = |quantity: &Quantity| f64::from(u8::from(quantity.constant().is_none()));
+        self.expected() * (1.0 + own(&self.weight) + own(&self.delay))
     }
 
-    /// Where each source begins, the targets, and what a file says of them.
-    fn connected(
-        &self,
-        seed: u64,
-        files: &dyn Fn(&str) -> Result<EdgeList, String>,
-    ) -> Result<(Vec<usize>, Vec<u32>, EdgeList)> {
-        let drawn = self.connect.draw(self.pair(), seed, &format!("{}.connect", self.name));
+    fn connected(&self, draw: Draw<'_>, files: &dyn Fn(&str) -> Result<EdgeList, String>) -> Result<Connected> {
+        let drawn = self.connect.draw(self.pair(), draw.seed, &format!("{}.connect", self.name), draw.drawing);
         match (drawn, &self.connect) {
-            (Some((begins, targets)), _) => Ok((begins, targets, EdgeList::default())),
+            (Some((begins, targets)), _) => Ok(Connected { begins, targets, list: EdgeList::default() }),
             (None, Connect::FromFile { file }) => self.of_file(file, files),
             (None, Connect::Listed(list)) => {
                 self.of_list(list).map_err(|message| Error::of(format!("{}.connect", self.part), message))
@@ -132,14 +173,13 @@ impl Projection {
     /// What `make` makes of the delays in ms: those of a list, or those that are drawn.
     fn delays<T: Copy + PartialOrd>(
         &self,
-        begins: &[usize],
-        list: &EdgeList,
-        seed: u64,
+        Connected { begins, list, .. }: &Connected,
+        draw: Draw<'_>,
         make: impl Fn(f64) -> Result<T>,
     ) -> Result<Each<T>> {
         match &list.delays_ms {
             Some(delays) => Ok(Each::Own(delays.iter().map(|delay| make(*delay)).collect::<Result<_>>()?)),
-            None => self.each(&self.delay, begins, seed, "delay", |_, delay| make(delay)),
+            None => self.each(&self.delay, begins, draw, "delay", |_, delay| make(delay)),
         }
     }
 
@@ -148,8 +188,9 @@ impl Projection {
         self.connect.expected(self.pair())
     }
 
-    fn pair(&self) -> Pair {
-        Pair { from: self.sizes[0], to: self.sizes[1], same: self.from == self.to }
+    fn pair(&self) -> Pair<'_> {
+        let places = self.places.each_ref().map(Option::as_deref);
+        Pair { from: self.sizes[0], to: self.sizes[1], same: self.from == self.to, places }
     }
 
     /// A quantity of each synapse. Numbers are drawn source by source.
@@ -157,7 +198,7 @@ impl Projection {
         &self,
         quantity: &Quantity,
         begins: &[usize],
-        seed: u64,
+        Draw { seed, drawing }: Draw<'_>,
         what: &str,
         make: impl Fn(usize, f64) -> Result<T>,
     ) -> Result<Each<T>> {
@@ -171,6 +212,9 @@ impl Projection {
         let mut all = Vec::with_capacity(begins.last().copied().unwrap_or(0));
         for (source, bounds) in begins.windows(2).enumerate() {
             let mut rng = rng.numbered(source as u64);
+            if !drawing.go_on(bounds[1] - bounds[0]) {
+                break;
+            }
             for at in bounds[0]..bounds[1] {
                 all.push(make(at, drawn(quantity, &mut rng))?);
             }
@@ -194,17 +238,13 @@ impl Projection {
         }
     }
 
-    fn of_file(
-        &self,
-        file: &str,
-        files: &dyn Fn(&str) -> Result<EdgeList, String>,
-    ) -> Result<(Vec<usize>, Vec<u32>, EdgeList)> {
+    fn of_file(&self, file: &str, files: &dyn Fn(&str) -> Result<EdgeList, String>) -> Result<Connected> {
         let wrong = |message: String| Error::of(format!("{}.connect.file", self.part), format!("{file}: {message}"));
         self.of_list(&files(file).map_err(wrong)?).map_err(wrong)
     }
 
     /// Synapses of a list by source, and by target; or what is wrong with it.
-    fn of_list(&self, list: &EdgeList) -> Result<(Vec<usize>, Vec<u32>, EdgeList), String> {
+    fn of_list(&self, list: &EdgeList) -> Result<Connected, String> {
         let n = list.sources.len();
         let others =
             [Some(list.targets.len()), list.weights.as_ref().map(Vec::len), list.delays_ms.as_ref().map(Vec::len)];
@@ -230,14 +270,14 @@ impl Projection {
             |values: &Option<Vec<f64>>| values.as_ref().map(|values| order.iter().map(|at| values[*at]).collect());
         let (weights, delays_ms) = (sorted(&list.weights), sorted(&list.delays_ms));
         let targets: Vec<u32> = order.iter().map(|at| list.targets[*at]).collect();
-        Ok((begins, targets, EdgeList { weights, delays_ms, ..EdgeList::default() }))
+        Ok(Connected { begins, targets, list: EdgeList { weights, delays_ms, ..EdgeList::default() } })
     }
 }
 
 /// The next number of a quantity.
 pub(crate) fn drawn(quantity: &Quantity, rng: &mut Rng) -> f64 {
     quantity.value.value(|draw| match draw {
-        Draw::Uniform => rng.uniform(),
-        Draw::Normal => rng.normal(),
+        Random::Uniform => rng.uniform(),
+        Random::Normal => rng.normal(),
     })
 }

@@ -3,11 +3,12 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`NetworkText`], [`ProjectionText`], [`BackgroundText`], [`Connect`], [`DelayText`] | a network as it is written in a file |
+//! | [`NetworkText`], [`ProjectionText`], [`BackgroundText`], [`Connect`], [`DelayText`], [`PositionsText`] | a network as it is written in a file |
 //! | [`Network`], [`Population`], [`Projection`], [`Background`] | the checked network |
 //! | [`Edges`] | the synapses of a projection, drawn from a seed |
 //! | [`LearnedDelay`] | delays that training changes |
-//! | [`Simulation`], [`Options`], [`Recording`] | all neurons over time, on threads |
+//! | [`Simulation`], [`Options`], [`Origins`], [`Recording`] | all neurons over time, on threads |
+//! | [`Given`] | numbers in place of those that are drawn, of a network that was trained |
 //! | [`Bytes`] | the memory of a simulation, before it is built |
 //! | [`Activity`] | rate, regularity and synchrony of a population |
 //!
@@ -30,20 +31,29 @@ mod build;
 mod connect;
 mod cost;
 mod delay;
+mod drawing;
 mod edges;
+mod given;
+mod layout;
 mod network;
 mod place;
+mod positions;
 mod simulation;
 mod text;
 mod words;
 
 pub use activity::Activity;
 pub use bd_equations::{Error, Position, Result};
-pub use connect::{Connect, EdgeList, Layout, Profile};
+pub use connect::{Connect, EdgeList};
 pub use cost::Bytes;
 pub use delay::{DelayText, LearnedDelay, LearnedDelayText};
 pub use edges::{Each, Edges};
+pub use given::Given;
+pub use layout::{Layout, Place, Profile};
 pub use network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
 pub use place::located;
-pub use simulation::{Options, PopulationSpikes, Recording, Simulation, SpikeTrain, Trace};
+pub use positions::PositionsText;
+pub use simulation::{
+    Options, Origins, PopulationSpikes, ReadEdges, ReadTrain, Recording, Simulation, SpikeTrain, Trace,
+};
 pub use text::{BackgroundText, NetworkText, OneOrMore, ProjectionText, ReadoutText, RecordText, SourceText};

@@ -1,11 +1,14 @@
 //! [`Network`]: a checked network.
 
+use std::sync::Arc;
+
 use bd_equations::{Draw, Error, Initial, Model, NeuronText, Quantity, Result, Target};
 use bd_kernel::Rng;
 
 use crate::connect::Connect;
 use crate::delay::LearnedDelay;
 use crate::edges::drawn;
+use crate::layout::Place;
 use crate::place::located;
 use crate::text::NetworkText;
 
@@ -37,6 +40,8 @@ pub struct Population {
     pub n: usize,
     /// What they are.
     pub source: Source,
+    /// Where each of them lies, if the text says so.
+    pub positions: Option<Arc<[Place]>>,
 }
 
 /// Where the spikes of a population come from.
@@ -106,6 +111,8 @@ pub struct Projection {
     pub target: usize,
     /// Sizes of both.
     pub sizes: [usize; 2],
+    /// Where the neurons of both lie, if their populations say so.
+    pub places: [Option<Arc<[Place]>>; 2],
     /// Who is connected with whom.
     pub connect: Connect,
     /// What a spike adds, or a value of 1.
@@ -137,6 +144,22 @@ pub struct Background {
     pub per_step: f64,
     /// What a spike adds, in multiples of what 1 means at the target.
     pub weight: f64,
+    /// Where it stands in the text: `background.2`.
+    pub(crate) part: String,
+}
+
+impl Projection {
+    /// What is wrong with a key of it, to be [located] in its text.
+    pub fn error(&self, key: &str, message: impl Into<String>) -> Error {
+        Error::of(format!("{}.{key}", self.part), message)
+    }
+}
+
+impl Background {
+    /// What is wrong with it, to be [located] in its text.
+    pub fn error(&self, message: impl Into<String>) -> Error {
+        Error::of(self.part.clone(), message)
+    }
 }
 
 impl Network {

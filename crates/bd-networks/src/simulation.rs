@@ -1,23 +1,26 @@
 //! [`Simulation`]: all neurons of a network over time.
 
 mod deliver;
+mod draw;
 mod generators;
 mod noise;
 mod port;
 mod sent;
 mod worker;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 
 use bd_equations::{Error, Initial, Result};
 use bd_kernel::{Compile, Instructions, NeuronGroup, NeuronNumber, Real, Rng};
 
 use crate::barrier::Barrier;
-use crate::connect::{Connect, EdgeList};
+use crate::connect::EdgeList;
 use crate::edges::Edges;
+use crate::given::Given;
 use crate::network::{Network, Neurons, Source};
 use deliver::Delivery;
+use draw::draw_all;
+pub use draw::{Origins, ReadEdges, ReadTrain};
 use generators::Generator;
 use port::Port;
 use sent::{Channel, Sent};
@@ -116,8 +119,17 @@ impl<F: Real> Simulation<F> {
         files: &dyn Fn(&str) -> Result<EdgeList, String>,
         trains: &dyn Fn(&str) -> Result<SpikeTrain, String>,
     ) -> Result<Self> {
-        let Options { seed, threads, compile } = options;
-        let edges: Vec<Edges<F>> = draw_all(network, seed, threads.max(1), files)?;
+        let origins = Origins { edges: files, trains, given: &Given::default(), wanted: &|_| true };
+        Ok(Self::of(network, options, &origins)?.expect("it is wanted to the end"))
+    }
+
+    /// The same with numbers that are given, watched while synapses are drawn: nothing once they are not wanted any more.
+    pub fn of(network: &Network, options: Options, origins: &Origins<'_>) -> Result<Option<Self>> {
+        let Options { seed, threads, .. } = options;
+        origins.given.check(network)?;
+        let Some(edges): Option<Vec<Edges<F>>> = draw_all(network, seed, threads.max(1), origins)? else {
+            return Ok(None);
+        };
         let timing = timing(network, &edges);
         let mut channels: Vec<Channel> = Vec::new();
         let mut of_projections = Vec::new();
@@ -133,7 +145,7 @@ impl<F: Real> Simulation<F> {
         for (at, population) in network.populations.iter().enumerate() {
             match &population.source {
                 Source::Neurons(neurons) => {
-                    share(network, at, neurons, (seed, compile), (timing, &channels), &mut workers)?
+                    share(network, at, neurons, (options, origins.given), (timing, &channels), &mut workers)?
                 }
                 Source::Poisson { probability } => {
                     let rng = Rng::new(seed, &format!("{}.poisson", population.name));
@@ -149,7 +161,7 @@ impl<F: Real> Simulation<F> {
                     let wrong = |message| {
                         Error::of(format!("population.{}.file", population.name), format!("{file}: {message}"))
                     };
-                    let train = trains(file).map_err(wrong)?;
+                    let train = (origins.trains)(file).map_err(wrong)?;
                     let generator = Generator::train(at, &train, population.n, network.dt_ms).map_err(wrong)?;
                     workers[0].generators.push(generator);
                 }
@@ -160,7 +172,7 @@ impl<F: Real> Simulation<F> {
         let deliveries = deliveries
             .map(|((projection, channel), edges)| Delivery::new(projection, *channel, edges, timing, &workers))
             .collect();
-        Ok(Self {
+        Ok(Some(Self {
             channels: channels.len(),
             network: network.clone(),
             timing,
@@ -168,12 +180,17 @@ impl<F: Real> Simulation<F> {
             workers,
             instructions: Instructions::best(),
             done: 0,
-        })
+        }))
     }
 
     /// How many synapses there are.
     pub fn synapses(&self) -> usize {
         self.deliveries.iter().map(|delivery| delivery.edges.len()).sum()
+    }
+
+    /// The synapses of a projection, by its place in the text, as they were drawn or given.
+    pub fn edges(&self, projection: usize) -> Edges<F> {
+        self.deliveries[projection].drawn(self.timing, &self.workers)
     }
 
     /// For each population of neurons, in one line, whether its loops are compiled, as far as they have run, and why not.
@@ -282,33 +299,6 @@ impl<F: Real> Simulation<F> {
     }
 }
 
-/// The synapses of all projections. Threads take the next one that nobody has; files are read one after the other.
-fn draw_all<F: Real>(
-    network: &Network,
-    seed: u64,
-    threads: usize,
-    files: &dyn Fn(&str) -> Result<EdgeList, String>,
-) -> Result<Vec<Edges<F>>> {
-    let next = AtomicUsize::new(0);
-    let drawn: Vec<OnceLock<Result<Edges<F>>>> = network.projections.iter().map(|_| OnceLock::new()).collect();
-    let draw = || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(projection) = network.projections.get(at) else { return };
-            if !matches!(projection.connect, Connect::FromFile { .. }) {
-                drawn[at].get_or_init(|| projection.edges(network.dt_ms, seed, &|_| Err(String::new())));
-            }
-        }
-    };
-    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(draw))));
-    let all = drawn.into_iter().zip(&network.projections);
-    all.map(|(drawn, projection)| match drawn.into_inner() {
-        Some(edges) => edges,
-        None => projection.edges(network.dt_ms, seed, files),
-    })
-    .collect()
-}
-
 /// A slice is as long as the shortest delay between neurons, and one; the ring reaches from the first step of a slice to the last that a spike
 /// can arrive in, where sources of spikes are a slice ahead.
 fn timing<F: Real>(network: &Network, edges: &[Edges<F>]) -> Timing {
@@ -336,7 +326,7 @@ fn share<F: Real>(
     network: &Network,
     at: usize,
     neurons: &Neurons,
-    (seed, compile): (u64, Compile),
+    (Options { seed, compile, .. }, given): (Options, &Given),
     (timing, channels): (Timing, &[Channel]),
     workers: &mut [Worker<F>],
 ) -> Result<()> {
@@ -348,7 +338,10 @@ fn share<F: Real>(
     // A text may ask for it by itself.
     let unit = Arc::new(if compile == Compile::IfFound { unit.compiled(compile) } else { unit });
     let numbers = |values: Vec<f64>| -> Vec<F> { values.into_iter().map(F::of).collect() };
-    let initial = |name: &str, initial: &Initial| numbers(population.initial(name, initial, seed));
+    let initial = |name: &str, initial: &Initial| match given.of_neurons(&population.name, name) {
+        Some(values) => numbers(values.to_vec()),
+        None => numbers(population.initial(name, initial, seed)),
+    };
     let states: Vec<Vec<F>> = model.states().iter().map(|state| initial(&state.name, &state.initial)).collect();
     let held: Vec<Vec<F>> = model.held().iter().map(|held| initial(&held.name, &held.initial)).collect();
     let drive: Vec<Option<Vec<F>>> = population.drive(seed).into_iter().map(|drive| drive.map(numbers)).collect();

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::connect::Connect;
 use crate::delay::DelayText;
+use crate::positions::{POSITIONS, PositionsText};
 use crate::words::plain;
 
 /// A network as text. [`Network::parse`](crate::Network::parse) reads and checks it.
@@ -83,13 +84,16 @@ pub struct SourceText {
     /// each neuron.
     #[serde(default)]
     pub drive: BTreeMap<String, Value>,
+    /// Where each neuron lies, of this population and none that is like it.
+    #[serde(default)]
+    pub positions: Option<PositionsText>,
 }
 
 /// Names of its fields.
-const OF_SOURCES: [&str; 5] = ["n", "kind", "rate", "file", "drive"];
+const OF_SOURCES: [&str; 6] = ["n", "kind", "rate", "file", "drive", POSITIONS];
 
 /// What a population has besides the parts of a neuron.
-const OF_POPULATIONS: [&str; 7] = ["n", "kind", "rate", "file", "drive", "like", "neuron"];
+const OF_POPULATIONS: [&str; 8] = ["n", "kind", "rate", "file", "drive", POSITIONS, "like", "neuron"];
 
 /// Synapses from one population to others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -241,6 +245,7 @@ impl NetworkText {
                 ));
             }
             base = self.merged(&like, seen)?;
+            base.remove(POSITIONS);
         }
         if let Some(neuron) = word(&mut own, &part, "neuron")? {
             let text = zoo::toml(&neuron).map_err(|error| Error { part: format!("{part}.neuron"), ..error })?;

@@ -3,7 +3,7 @@
 use bd_equations::nearest;
 
 /// What values are called where serde names types of Rust.
-const EXPECTED: [(&str, &str); 10] = [
+const EXPECTED: [(&str, &str); 11] = [
     ("f64", "a number"),
     ("usize", "a whole number from 0 on"),
     ("a string", "a text in quotes"),
@@ -13,6 +13,7 @@ const EXPECTED: [(&str, &str); 10] = [
     ("internally tagged enum Connect", "a table with a rule, such as { rule = \"fixed_probability\", p = 0.1 },"),
     ("DelayText", "a time such as \"5*ms\", or a table such as { learned = \"5*ms\", most = \"10*ms\" },"),
     ("OneOrMore", "a text in quotes, or a list of such texts,"),
+    ("PositionsText", "the name of a file in quotes, or a list of positions such as [[0.5, 1.0]],"),
     ("Value", "a number, or a text in quotes such as \"5*ms\","),
 ];
 

@@ -340,7 +340,9 @@ fn delays_to_be_learned_are_simulated_as_they_begin() {
     assert_eq!(edges, of("\"4*ms*rand()\"").edges::<f64>(0.5, 3, &no_files).unwrap());
     let found = learned.learned_delay.unwrap();
     assert_eq!((found.most_ms, found.spread_ms, found.halves_in, found.rate), (4.5, 2.25, 100.0, 1.0));
-    let Each::Own(delays_ms) = learned.delays_ms(0.5, 3, &no_files).unwrap() else { panic!("each has its own") };
+    let Each::Own(delays_ms) = learned.edges_and_delays_ms::<f64>(0.5, 3, &no_files).unwrap().1 else {
+        panic!("each has its own")
+    };
     for (at, delay_ms) in delays_ms.iter().enumerate() {
         assert_eq!((delay_ms / 0.5).round() as u16, edges.delays.get(at));
     }

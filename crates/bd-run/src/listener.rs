@@ -25,6 +25,12 @@ pub trait Listener {
     /// So many of them have been tried.
     fn on_tried(&self, _done: usize) {}
 
+    /// Synapses are about to be drawn: so many, about.
+    fn on_drawing(&self, _synapses: f64) {}
+
+    /// Such a part of them is drawn, from 0 to 1.
+    fn on_drawn(&self, _part: f64) {}
+
     /// A simulation of so many ms begins.
     fn on_simulation(&self, _ms: f64) {}
 

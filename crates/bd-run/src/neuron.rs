@@ -25,7 +25,8 @@ impl NamedNeuron {
             return Self::of(name, toml.to_owned(), |error| Error::Config(error.to_string()));
         };
         let refuse = |reason: String| Error::Config(format!("{name}: {reason}"));
-        let toml = std::fs::read_to_string(name).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        let toml =
+            std::fs::read_to_string(name).map_err(|error| Error::bad_file(name, format!("cannot be read: {error}")))?;
         let called = called.rsplit(['/', '\\']).next().unwrap_or(called);
         Self::of(called, toml, |error| refuse(error.to_string()))
     }

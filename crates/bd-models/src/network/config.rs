@@ -2,7 +2,7 @@
 
 use bd_core::{DynSystem, Error, Params, Result, Stack};
 use bd_kernel::Compile;
-use bd_networks::{Network, NetworkText, Source};
+use bd_networks::{Network, NetworkText, Source, located};
 use serde::{Deserialize, Serialize};
 
 use super::{PopulationNetwork, refused};
@@ -10,7 +10,7 @@ use crate::leaky_integrator::{LeakyIntegrator, LeakyIntegratorConfig};
 use crate::synapse::{Synapse, SynapseConfig};
 
 /// Name of the network within the whole: it prefixes its states and parameters.
-const NETWORK: &str = "net";
+pub(super) const NETWORK: &str = "net";
 
 /// Settings of a [`PopulationNetwork`] with leaky integrators as outputs.
 ///
@@ -48,7 +48,7 @@ impl TryFrom<NetworkText> for WrittenNetwork {
 
     fn try_from(text: NetworkText) -> Result<Self> {
         let network = text.build().map_err(|error| refused(&error))?;
-        Self::new(text, network)
+        Self::of(text, network).map_err(|error| refused(&error))
     }
 }
 
@@ -61,17 +61,23 @@ impl From<WrittenNetwork> for NetworkText {
 impl WrittenNetwork {
     /// From TOML. Errors have their position in it.
     pub fn parse(toml: &str) -> Result<Self> {
-        let network = Network::parse(toml).map_err(|error| Error::Config(error.to_string()))?;
-        Self::new(NetworkText::parse(toml).map_err(|error| Error::Config(error.to_string()))?, network)
+        let read = || Self::of(NetworkText::parse(toml)?, Network::parse(toml)?);
+        read().map_err(|error| Error::Config(located(toml, error).to_string()))
     }
 
-    fn new(text: NetworkText, network: Network) -> Result<Self> {
-        let read = network.read_population().map_err(|error| refused(&error))?.name.clone();
+    /// A text that was built, unless it cannot be trained.
+    pub fn of(text: NetworkText, network: Network) -> bd_equations::Result<Self> {
+        let read = network.read_population()?.name.clone();
         let n_in = network.populations[PopulationNetwork::input_of(&network)?].n as i64;
         PopulationNetwork::check(&network)?;
         let neurons = network.populations.iter().filter(|population| matches!(population.source, Source::Neurons(_)));
         let sizes = neurons.map(|population| population.n as i64).collect();
         Ok(Self { text, network, n_in, read, sizes })
+    }
+
+    /// As it is written.
+    pub fn text(&self) -> &NetworkText {
+        &self.text
     }
 
     /// The checked network.
@@ -129,13 +135,18 @@ impl PopulationNetworkConfig {
         }
     }
 
-    /// The network, its weights made in `params`, whose seed draws its synapses.
-    pub fn build(&self, params: &mut Params) -> Result<Stack> {
+    /// The network without its readout, its weights made in `params`, whose seed draws its synapses.
+    pub fn populations(&self, params: &mut Params) -> Result<PopulationNetwork> {
         let (written, seed) = (&self.network, params.seed());
         let no_files = |_: &str| {
             Err("a network that is made of its text reads no file; list the synapses: rule = \"listed\"".into())
         };
-        let net = PopulationNetwork::new(&mut params.at(NETWORK), &written.network, &written.read, seed, &no_files)?;
+        PopulationNetwork::new(&mut params.at(NETWORK), &written.network, &written.read, seed, &no_files)
+    }
+
+    /// The network, its weights made in `params`, whose seed draws its synapses.
+    pub fn build(&self, params: &mut Params) -> Result<Stack> {
+        let net = self.populations(params)?;
         let n_read = bd_core::System::n_out(&net);
         let synapse = Synapse::new(&mut params.at("r2o"), n_read, self.n_out, &self.synapse)?;
         let readout = LeakyIntegrator::new(self.n_out, &self.readout)?;

@@ -29,6 +29,25 @@ const LEAST_SPREAD: f64 = 1.0;
 /// Lags of the synapses of a projection at most. Each takes some 130 bytes while a network learns: 2.6 GB.
 const MOST_LAGS: f64 = 2e7;
 
+/// Refuses more lags than are allowed, of so many synapses of a projection of this name.
+pub(super) fn check_lags(
+    name: &str,
+    learned: &LearnedDelay,
+    synapses: f64,
+    dt_ms: f64,
+) -> std::result::Result<(), String> {
+    let [most, spread] = [learned.most_ms, learned.spread_ms].map(|ms| ms / dt_ms);
+    let lags = (2.0 * (1.0 + spread.max(LEAST_SPREAD))).min(most.round() + 3.0);
+    let all = synapses * lags;
+    match all > MOST_LAGS {
+        false => Ok(()),
+        true => Err(format!(
+            "{name}: {synapses:.0} synapses with delays that are learned, spread over {lags:.0} steps each, are {all:.0} lags, and at most \
+             {MOST_LAGS:.0} are allowed; take fewer synapses, a smaller 'spread', or longer steps"
+        )),
+    }
+}
+
 /// Delays of the synapses of a projection.
 #[derive(Debug)]
 pub(super) struct LearnedDelays {
@@ -56,15 +75,8 @@ impl LearnedDelays {
         let most = (learned.most_ms / dt_ms).round();
         let scale = most * learned.rate;
         let first_spread = learned.spread_ms / dt_ms;
-        let lags = (2.0 * (1.0 + first_spread.max(LEAST_SPREAD))).min(most + 3.0);
-        let all = delays_ms.len() as f64 * lags;
-        if all > MOST_LAGS {
-            return Err(Error::Config(format!(
-                "network: {name}: {} synapses with delays that are learned, spread over {lags:.0} steps each, are {all:.0} lags, and \
-                 at most {MOST_LAGS:.0} are allowed; take fewer synapses, a smaller 'spread', or longer steps",
-                delays_ms.len()
-            )));
-        }
+        check_lags(name, learned, delays_ms.len() as f64, dt_ms)
+            .map_err(|message| Error::Config(format!("network: {message}")))?;
         let thetas: Vec<f64> = delays_ms.iter().map(|delay| (delay / dt_ms).clamp(0.0, most) / scale).collect();
         let theta = path.param("delay", |_| Tensor::from_slice(&thetas))?;
         let spread = path.fixed("spread", |_| Tensor::from_slice(&[first_spread]))?;

@@ -247,12 +247,12 @@ fn what_cannot_be_trained_is_refused() {
     };
     let background = "[readout]\nfrom = \"E\"\n[[background]]\nto = \"E.ge\"\nrate = \"1*kHz\"\nweight = 0.1";
     for (from, to, output, words) in [
-        ("kind = \"input\"", "kind = \"poisson\"\nrate = \"1*kHz\"", "E", "it has 0 populations of kind 'input'"),
+        ("kind = \"input\"", "kind = \"poisson\"\nrate = \"1*kHz\"", "E", "there are 0 populations of kind 'input'"),
         (
             "[readout]",
             "[population.noise]\nn = 2\nkind = \"poisson\"\nrate = \"1*kHz\"\n[readout]",
             "E",
-            "population.noise: spikes at random are not drawn",
+            "population.noise.kind: spikes at random are not drawn",
         ),
         ("[readout]\nfrom = \"E\"", background, "E", "noise is not drawn where a network is trained"),
         ("p = 0.5", "p = 0.0", "E", "the projection 'E>E.ge' has no synapses"),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bd_core::kernel::numbers_of;
-use bd_core::{Error, Kept, ParamPath, Phase, Result, Weight};
+use bd_core::{Kept, ParamPath, Phase, Result, Weight};
 use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
 use bd_networks::{Edges, Projection};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 use super::delays::LearnedDelays;
 use super::{EdgeFiles, refused};
@@ -25,6 +25,11 @@ pub(super) struct Wiring {
     weight: Weight,
     sizes: [i64; 2],
     travel: Travel,
+}
+
+/// What is said of a projection of this name.
+pub(super) fn without_synapses(name: &str) -> String {
+    format!("the projection '{name}' has no synapses; take it out")
 }
 
 /// How long spikes travel.
@@ -58,10 +63,11 @@ impl Wiring {
         seed: u64,
         files: &EdgeFiles<'_>,
     ) -> Result<Self> {
-        let edges: Edges<f64> = projection.edges(dt_ms, seed, files).map_err(|error| refused(&error))?;
+        let drawn = projection.edges_and_delays_ms(dt_ms, seed, files);
+        let (edges, delays_ms): (Edges<f64>, _) = drawn.map_err(|error| refused(&error))?;
         let name = &projection.name;
         if edges.is_empty() {
-            return Err(Error::Config(format!("network: the projection '{name}' has no synapses; take it out")));
+            return Err(refused(&projection.error("connect", without_synapses(name))));
         }
         let weights: Vec<f64> = (0..edges.len()).map(|synapse| edges.weights.get(synapse)).collect();
         let make = |_: &mut bd_core::Rng| Tensor::from_slice(&weights);
@@ -79,7 +85,6 @@ impl Wiring {
         let travel = match &projection.learned_delay {
             None => Travel::Fixed(Group::by_delay(&edges, sizes).into_iter().map(|group| group.on(device)).collect()),
             Some(learned) => {
-                let delays_ms = projection.delays_ms(dt_ms, seed, files).map_err(|error| refused(&error))?;
                 let delays_ms: Vec<f64> = (0..edges.len()).map(|synapse| delays_ms.get(synapse)).collect();
                 let delays = LearnedDelays::new(&mut path, name, learned, &delays_ms, dt_ms)?;
                 Travel::Learned { delays, all: Group::whole(&edges, sizes).on(device) }
@@ -112,6 +117,33 @@ impl Wiring {
         match &self.travel {
             Travel::Fixed(_) => None,
             Travel::Learned { delays, .. } => Some(delays.steps().detach()),
+        }
+    }
+
+    /// The neurons that send and those that receive, of each synapse.
+    pub(super) fn ends(&self) -> [Vec<i64>; 2] {
+        let rows = self.synapses.begins.windows(2).zip(0i64..);
+        let sources = rows.flat_map(|(row, source)| std::iter::repeat_n(source, row[1] - row[0])).collect();
+        [sources, self.synapses.targets.iter().map(|target| i64::from(*target)).collect()]
+    }
+
+    /// Delays in steps, `[synapses]`, float64: of those that are learned not whole ones.
+    pub(super) fn steps(&self) -> Tensor {
+        let count = self.synapses.targets.len() as i64;
+        match (&self.travel, &self.synapses.delays) {
+            (Travel::Learned { delays, .. }, _) => delays.steps().detach(),
+            (_, Delays::Same(delay)) => Tensor::full([count], f64::from(*delay), (Kind::Double, Device::Cpu)),
+            (_, Delays::Own(delays)) => {
+                Tensor::from_slice(&delays.iter().map(|delay| f64::from(*delay)).collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// Delays that are learned, in whole steps.
+    pub(super) fn whole_steps(&self) -> Option<Vec<u16>> {
+        match (&self.travel, self.projection(Phase::Predict)?.0.synapses.delays.clone()) {
+            (Travel::Learned { .. }, Delays::Own(delays)) => Some(delays),
+            _ => None,
         }
     }
 

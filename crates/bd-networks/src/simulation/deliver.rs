@@ -67,6 +67,23 @@ impl<F: Real> Delivery<F> {
         Self { delays, channel, to: projection.to, target: projection.target, shares, edges }
     }
 
+    /// The synapses with the neurons that receive.
+    pub(crate) fn drawn(&self, timing: Timing, workers: &[Worker<F>]) -> Edges<F> {
+        let mut edges = self.edges.clone();
+        let chunk = CHUNK as u32;
+        for (worker, share) in workers.iter().zip(&self.shares) {
+            let Some(Share { part, bounds }) = share else { continue };
+            let first = worker.parts[*part].range.start as u32;
+            let whole = [[0, edges.targets.len()]];
+            for [begin, end] in bounds.as_deref().unwrap_or(&whole) {
+                for place in &mut edges.targets[*begin..*end] {
+                    *place = first + *place / (chunk * timing.slice as u32) * chunk + *place % chunk;
+                }
+            }
+        }
+        edges
+    }
+
     /// Adds what spikes bring to the neurons of a thread, in the order of steps and sources.
     pub(crate) fn deliver(
         &self,

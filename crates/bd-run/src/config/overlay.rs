@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 /// Reads a configuration file, TOML or JSON by its extension.
 pub(crate) fn read(path: &Path) -> Result<Value> {
     let bad = |reason: String| Error::Config(format!("{}: {reason}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| bad(format!("cannot be read: {error}")))?;
+    let text = fs::read_to_string(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
     let value: Value = match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
         Some("toml") => toml::from_str(&text).map_err(|error| bad(error.to_string().trim_end().to_owned()))?,

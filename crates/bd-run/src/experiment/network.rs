@@ -9,7 +9,7 @@ mod words;
 pub(crate) use self::members::pipeline;
 pub(super) use self::words::counted_events;
 
-use bd_core::npz::save_npz_with_text;
+use bd_core::npz::{save_npz, save_npz_with_text};
 use bd_core::{DataTransform, Ensemble, Result, Shared, Stack, System, catch_torch};
 use bd_models::Pipeline;
 use bd_train::data::Examples;
@@ -26,10 +26,11 @@ use super::random::RandomSpikes;
 use super::report::{Decided, NetworkReport, Recorded, time_constants_ms};
 use super::reporter::spike_rates;
 use super::{Found, Report, Stage, Work, heed};
-use crate::config::{Lessons, NetworkConfig};
+use crate::config::{Lessons, Model, NetworkConfig};
 use crate::folder::RunFolder;
 use crate::metrics::Metrics;
 use crate::resume::Points;
+use crate::simulate::trained::synapses;
 
 /// The batch of a task that tests: a number that no update draws.
 const TEST_BATCH: u64 = u64::MAX;
@@ -158,6 +159,10 @@ impl NetworkExperiment {
         work.seconds.lap("train");
         // Before anything else: what was trained must not be lost to whatever follows.
         folder.write_weights(&self.pipeline.params)?;
+        if let Model::Populations(model) = &self.config.model {
+            let arrays = synapses(&self.config, model, &self.pipeline.params.weights())?;
+            save_npz(&folder.file("synapses.npz")?, &arrays)?;
+        }
         heed!(work);
         let mut report = catch_torch(|| self.evaluate())?;
         work.seconds.lap("evaluate");

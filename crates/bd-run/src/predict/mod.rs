@@ -45,6 +45,16 @@ pub struct Prepared {
     data: PreparedData,
 }
 
+impl Prepared {
+    /// Steps and channels of the spikes of a sample, by step. Fails if inputs are no spikes.
+    pub(crate) fn spikes(&self, file: &Path, sample: usize) -> Result<Vec<(u32, u32)>> {
+        match &self.data {
+            PreparedData::Sequences(sequences) => sequences.spikes(file, sample),
+            _ => Err(Error::bad_file(file, "its data are no sequences of spikes")),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum PreparedData {
     Series(Box<forecast::SeriesInput>),

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use bd_core::text::{plural, short};
 use bd_core::{
-    Arrays, DataTransform, Ensemble, Error, Inputs, Result, Shared, StateTree, System, Tap, catch_torch, kind_name,
+    Arrays, DataTransform, Ensemble, Error, Inputs, Result, Shared, Spikes, StateTree, System, Tap, catch_torch,
+    kind_name,
 };
 use bd_models::Pipeline;
 use bd_train::data::Binned;
@@ -38,6 +39,35 @@ pub(super) struct SequencesInput {
     record: Vec<String>,
     /// What the samples were for, where the run has learned from some of them.
     uses: Option<Vec<Use>>,
+}
+
+impl SequencesInput {
+    /// Steps and channels of the spikes of a sample, up to its own length, by step.
+    pub(super) fn spikes(&self, file: &Path, sample: usize) -> Result<Vec<(u32, u32)>> {
+        let [count, steps, _] = self.inputs.shape();
+        if sample as i64 >= count {
+            return Err(Error::setting(
+                "sample",
+                sample,
+                format!("from 0 to {}, the samples of {}", count - 1, file.display()),
+            ));
+        }
+        let length = match &self.lengths {
+            Some(lengths) => lengths.f_int64_value(&[sample as i64])?,
+            None => steps,
+        };
+        let one = self.inputs.select(&[sample])?;
+        let spikes = match one {
+            Inputs::Spikes(spikes) => spikes,
+            Inputs::Dense(xs) => Spikes::from_dense(&xs).map_err(|_| {
+                let reason =
+                    format!("sample {sample} drives the network by numbers that are not all 0 or 1, and a simulation takes spikes");
+                Error::bad_file(file, reason)
+            })?,
+        };
+        let own = spikes.sample(0).iter().filter(|spike| i64::from(spike.step) < length);
+        Ok(own.map(|spike| (spike.step, spike.channel)).collect())
+    }
 }
 
 impl Running {

@@ -1,12 +1,15 @@
 //! [`SimulateConfig`]: what a simulation is to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bd_core::text::plural;
 use bd_core::{Error, Result};
+use bd_train::data::dataset::member_seed;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Dtype, check_threads, cores};
+use super::trained::populations;
+use crate::Run;
+use crate::config::{Dtype, absolute, check_threads, cores};
 
 /// Most steps of a simulation: 28 hours of 0.1 ms.
 pub const MOST_STEPS: f64 = 1e9;
@@ -16,7 +19,7 @@ pub const MOST_STEPS: f64 = 1e9;
 pub struct SimulateConfig {
     /// `simulate`.
     pub job: String,
-    /// The file of the network. Files that it names are beside it.
+    /// The file of the network, and files that it names are beside it; or the folder of a run that has trained one.
     pub network: PathBuf,
     /// SHA-256 of that file; set when it is read.
     pub network_sha256: Option<String>,
@@ -33,6 +36,32 @@ pub struct SimulateConfig {
     /// Whether the loops of neurons are compiled by the machine's C++ compiler, if it has one, which changes no result.
     #[serde(default)]
     pub compile: bool,
+    /// Of a run of several networks the number of one, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<usize>,
+    /// SHA-256 of the weights of a run; set when they are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
+    /// Spikes of the population of kind `input`, in place of those of the file that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spikes: Option<PathBuf>,
+    /// Data as those that a run has learned from, of which a sample is the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Which sample, from 0. The first without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<usize>,
+    /// SHA-256 of the file of spikes or of data; set when it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_sha256: Option<String>,
+    /// Whether it is written who is connected with whom.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub save_synapses: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Steps of a simulation.
@@ -57,6 +86,33 @@ impl SimulateConfig {
             dtype: Dtype::F64,
             threads: cores(),
             compile: false,
+            member: None,
+            weights_sha256: None,
+            spikes: None,
+            data: None,
+            sample: None,
+            input_sha256: None,
+            save_synapses: false,
+        }
+    }
+
+    /// The same, of a run, with its dtype and the seed of its network `member`, from 1; without `member` the first. Of a file it is [`new`](Self::new).
+    pub fn of(network: &Path, duration_ms: f64, member: Option<usize>) -> Result<Self> {
+        let usual = Self { member, ..Self::new(network, duration_ms) };
+        if !network.is_dir() {
+            return Ok(usual);
+        }
+        let run = Run::open(network)?;
+        let (config, _) = populations(&run)?;
+        let number = member.unwrap_or(1).clamp(1, config.ensemble);
+        Ok(Self { dtype: config.dtype, seed: member_seed(config.seed, number - 1), ..usual })
+    }
+
+    /// So that a simulation can be repeated from anywhere.
+    pub(super) fn make_absolute(&mut self) {
+        self.network = absolute(&self.network);
+        for file in [&mut self.spikes, &mut self.data] {
+            *file = file.take().map(|path| absolute(&path));
         }
     }
 

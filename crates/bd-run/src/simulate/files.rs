@@ -1,4 +1,4 @@
-//! [`Files`]: what a network names beside its own file: synapses and spikes.
+//! [`Files`]: what a network names beside its own file: synapses, spikes and positions.
 
 mod sparse;
 mod table;
@@ -31,20 +31,24 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Reads all of them once. Names are relative to `folder`.
-    pub(super) fn read(network: &Network, folder: &Path) -> Result<Self> {
-        let mut files = Self::of_synapses(network, folder)?;
+    /// Reads those of spikes once, but for trains that were [added](Self::add_train).
+    pub(super) fn read_trains(&mut self, network: &Network) -> Result<()> {
         for population in &network.populations {
             let Source::Input { file: Some(file) } = &population.source else { continue };
-            if !files.trains.contains_key(file) {
-                let train = train(&files.path(file))?;
-                files.trains.insert(file.clone(), train);
+            if !self.trains.contains_key(file) {
+                let train = train(&self.path(file))?;
+                self.trains.insert(file.clone(), train);
             }
         }
-        Ok(files)
+        Ok(())
     }
 
-    /// Reads those of synapses once.
+    /// Spikes of this name that no file has to be read for.
+    pub(super) fn add_train(&mut self, name: String, train: Train) {
+        self.trains.insert(name, train);
+    }
+
+    /// Reads those of synapses once. Names are relative to `folder`.
     pub(crate) fn of_synapses(network: &Network, folder: &Path) -> Result<Self> {
         let mut files = Self { folder: folder.to_path_buf(), synapses: BTreeMap::new(), trains: BTreeMap::new() };
         for projection in &network.projections {
@@ -119,6 +123,27 @@ fn train(path: &Path) -> Result<Train> {
     table.only(&[times, neurons])?;
     table.same_length(times, at.len(), neurons, of.len())?;
     Ok(at.into_iter().zip(of).collect())
+}
+
+/// Columns, or arrays `[neurons]`, of a file of positions.
+const AXES: [&str; 3] = ["x", "y", "z"];
+
+/// Columns `x`, `y` and `z` of a text, or arrays of these names, of which the last ones may be left out: the position of each neuron.
+pub(super) fn positions(path: &Path) -> Result<Vec<Vec<f64>>> {
+    let table = Table::read(path)?;
+    let x = table.numbers(AXES[0])?;
+    table.only(&AXES)?;
+    let mut places: Vec<Vec<f64>> = x.into_iter().map(|x| vec![x]).collect();
+    let given: Vec<Option<Vec<f64>>> = AXES[1..].iter().map(|axis| table.optional(axis)).collect::<Result<_>>()?;
+    if let [None, Some(_)] = given[..] {
+        return Err(table.bad("it has z and no y; two coordinates are x and y"));
+    }
+    for (axis, numbers) in AXES[1..].iter().zip(given) {
+        let Some(numbers) = numbers else { continue };
+        table.same_length(AXES[0], places.len(), axis, numbers.len())?;
+        places.iter_mut().zip(numbers).for_each(|(place, number)| place.push(number));
+    }
+    Ok(places)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! | `spikes.npz` | of each population whose spikes are kept `E.times_ms` (float64) and `E.neurons` (int64), by time |
 //! | `traces.npz` | of each recorded state `E.v` `[neurons, steps]` and `E.v.neurons`, and `times_ms` `[steps]`; only if there are any |
 //! | `network.toml` | the network as it was read |
+//! | `synapses.npz` | of each projection the neurons that each synapse connects, its weight and its delay; if they are to be saved |
 //! | `activity.json` | spikes, rate, regularity and synchrony of each population |
 //! | `config.json`, `manifest.json` | as of every run, see [`folder`](crate::folder) |
 //!
@@ -13,33 +14,35 @@
 
 mod config;
 pub(crate) mod files;
+mod input;
 mod report;
+pub(crate) mod source;
+pub(crate) mod trained;
 mod write;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bd_core::files::{data_bytes, sha256_hex};
+use bd_core::files::sha256_hex;
 use bd_core::text::plural;
 use bd_core::{Error, Result, kind_name, threads};
 use bd_kernel::{Compile, Real};
-use bd_networks::{Network, Options, Recording, Simulation, located};
-use bd_train::memory::{check_available, shown};
+use bd_networks::{Given, Options, Origins, Recording, Simulation};
+use bd_train::memory::check_available;
 use tch::kind::Element;
 
 use self::config::Steps;
 pub use self::config::{MOST_STEPS, SimulateConfig};
-use self::files::Files;
 pub use self::report::{PopulationReport, SimulationReport, TraceReport};
-use crate::config::{Dtype, absolute};
+use self::source::NetworkFile;
+use self::trained::OfRun;
+use crate::Run;
+use crate::config::Dtype;
 use crate::experiment::Setting;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
 use crate::manifest::{Manifest, Status};
 use crate::seconds::Seconds;
-
-/// Files of networks are small; larger ones are refused before they are read.
-const MOST_BYTES: u64 = 16 << 20;
 
 /// How long the network is simulated between two looks at whether it is to stop.
 const PIECE: Duration = Duration::from_millis(500);
@@ -73,7 +76,8 @@ impl Simulated {
     }
 }
 
-/// Simulates the network of a file, and writes what happened into a run folder. The device of the setting is not used.
+/// Simulates the network of a file, or that of a run that has trained one, and writes what happened into a run folder. The device of the setting is
+/// not used.
 ///
 /// Where the setting's control stops it, it ends within about half a second and has what was simulated until then.
 ///
@@ -81,68 +85,61 @@ impl Simulated {
 ///
 /// [`Error::Config`] with line and column where the network is wrong, [`Error::BadFile`] where a file that it names is,
 /// [`Error::OutOfMemory`] before anything is drawn or written if it would take more memory than there is.
-pub fn simulate(config: SimulateConfig, setting: &Setting, listener: &dyn Listener) -> Result<Simulated> {
+pub fn simulate(mut config: SimulateConfig, setting: &Setting, listener: &dyn Listener) -> Result<Simulated> {
     config.check()?;
     setting.check_alone("a simulation")?;
-    let source = NetworkFile::read(&config.network)?;
+    let mut origin = Origin::read(&mut config)?;
+    origin.choose_input(&mut config, listener)?;
     match config.dtype {
-        Dtype::F32 => run::<f32>(config, &source, setting, listener),
-        Dtype::F64 => run::<f64>(config, &source, setting, listener),
+        Dtype::F32 => run::<f32>(config, &origin, setting, listener),
+        Dtype::F64 => run::<f64>(config, &origin, setting, listener),
     }
 }
 
-/// The file of a network.
-struct NetworkFile {
-    path: PathBuf,
-    toml: String,
-    network: Network,
-    files: Files,
+/// A network that was read.
+struct Origin {
+    source: NetworkFile,
+    /// What training has made of it.
+    given: Given,
+    /// That has trained it.
+    run: Option<Run>,
 }
 
-impl NetworkFile {
-    fn read(path: &Path) -> Result<Self> {
-        if data_bytes(path)? > MOST_BYTES {
-            return Err(Error::bad_file(path, format!("a network has at most {}", shown(MOST_BYTES))));
-        }
-        let toml =
-            std::fs::read_to_string(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
-        let network = Network::parse(&toml).map_err(|error| Error::Config(words(path, &error)))?;
-        let files = Files::read(&network, path.parent().unwrap_or(Path::new("")))?;
-        Ok(Self { path: path.to_path_buf(), toml, network, files })
-    }
-
-    /// What is found wrong when the network is built, in the file that is to blame.
-    fn wrong(&self, error: bd_networks::Error) -> Error {
-        let error = located(&self.toml, error);
-        match self.files.blamed(&error.message) {
-            Some((file, message)) => {
-                let at = error.position.map_or_else(String::new, |at| format!(", line {}", at.line));
-                Error::bad_file(file, format!("{message} ({}{at})", self.path.display()))
+impl Origin {
+    /// Of a file, or of the folder of a run.
+    fn read(config: &mut SimulateConfig) -> Result<Self> {
+        if !config.network.is_dir() {
+            if let Some(member) = config.member {
+                return Err(Error::setting("member", member, "of a run; a file has one network"));
             }
-            None => Error::Config(words(&self.path, &error)),
+            return Ok(Self { source: NetworkFile::read(&config.network)?, given: Given::default(), run: None });
         }
+        let run = Run::open(&config.network)?;
+        let OfRun { source, given, seed, weights_sha256, .. } = OfRun::read(&run, *config.member.get_or_insert(1))?;
+        if config.seed != seed {
+            return Err(Error::setting(
+                "seed",
+                config.seed,
+                format!("{seed}, by which the run has drawn its synapses"),
+            ));
+        }
+        config.weights_sha256 = weights_sha256;
+        Ok(Self { source, given, run: Some(run) })
     }
-}
-
-/// `net.toml, line 14, column 9: population.E.threshold: message`.
-fn words(path: &Path, error: &bd_networks::Error) -> String {
-    let at = error.position.map_or_else(String::new, |at| format!(", line {}, column {}", at.line, at.column));
-    let part = if error.part == "file" { String::new() } else { format!("{}: ", error.part) };
-    format!("{}{at}: {part}{}", path.display(), error.message)
 }
 
 fn run<F: Real + Element>(
     mut config: SimulateConfig,
-    source: &NetworkFile,
+    origin: &Origin,
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Simulated> {
-    let NetworkFile { toml, network, files, .. } = source;
+    let NetworkFile { toml, network, .. } = &origin.source;
     let (steps, rounded) = config.steps(network.dt_ms)?;
     rounded.iter().for_each(|rounded| listener.say(&format!("duration  {rounded}")));
-    check_memory::<F>(&config, source, steps)?;
+    check_memory::<F>(&config, origin, steps)?;
     config.network_sha256 = Some(sha256_hex(toml.as_bytes()));
-    config.network = absolute(&config.network);
+    config.make_absolute();
     threads::set(config.threads);
     let dtype = kind_name(config.dtype.kind());
     let program = setting.program.clone();
@@ -150,12 +147,13 @@ fn run<F: Real + Element>(
     let folder = RunFolder::create(setting.out.as_deref(), &config, manifest)?;
     let mut seconds = Seconds::since(setting.began);
     seconds.lap("setup");
-    let edges = |file: &str| files.edges(file).cloned().ok_or_else(|| "it was not read".to_owned());
-    let trains = |file: &str| files.train(file).cloned().ok_or_else(|| "it was not read".to_owned());
-    let compile = if config.compile { Compile::IfFound } else { Compile::Never };
-    let options = Options { seed: config.seed, threads: config.threads, compile };
-    let mut simulation =
-        Simulation::<F>::new(network, options, &edges, &trains).map_err(|error| source.wrong(error))?;
+    let Some(mut simulation) = drawn::<F>(&config, origin, setting, listener)? else {
+        let nothing: Recording<F> = Recording { steps: 0, spikes: Vec::new(), traces: Vec::new() };
+        let report = SimulationReport::new(network, nothing, steps, 0)?;
+        write::all(&folder, toml, &report)?;
+        seconds.lap("build");
+        return Ok(Simulated { folder, report, seconds, stopped: true });
+    };
     seconds.lap("build");
     let synapses = simulation.synapses();
     listener.say(&format!(
@@ -163,6 +161,9 @@ fn run<F: Real + Element>(
         plural(network.populations.len(), "population"),
         plural(synapses, "synapse")
     ));
+    if config.save_synapses {
+        write::synapses(&folder, network, &simulation)?;
+    }
     let stopped = advance(&mut simulation, steps, network.dt_ms, setting, listener)?;
     for (population, outcome) in simulation.outcomes().into_iter().filter(|(_, outcome)| outcome != "interpreted") {
         listener.say(&format!("loops     {population}: {outcome}"));
@@ -176,9 +177,39 @@ fn run<F: Real + Element>(
     Ok(Simulated { folder, report, seconds, stopped })
 }
 
+/// The simulation before its first step; nothing if it is stopped while synapses are drawn.
+fn drawn<F: Real>(
+    config: &SimulateConfig,
+    Origin { source, given, .. }: &Origin,
+    setting: &Setting,
+    listener: &dyn Listener,
+) -> Result<Option<Simulation<F>>> {
+    let files = &source.files;
+    let edges = |file: &str| files.edges(file).cloned().ok_or_else(|| "it was not read".to_owned());
+    let trains = |file: &str| files.train(file).cloned().ok_or_else(|| "it was not read".to_owned());
+    let wanted = |part: f64| {
+        listener.on_drawn(part);
+        !setting.control.is_stopped()
+    };
+    let origins = Origins { edges: &edges, trains: &trains, given, wanted: &wanted };
+    let compile = if config.compile { Compile::IfFound } else { Compile::Never };
+    let options = Options { seed: config.seed, threads: config.threads, compile };
+    let expected: f64 = source.network.projections.iter().map(|projection| projection.expected()).sum();
+    listener.on_drawing(expected);
+    let simulation = Simulation::<F>::of(&source.network, options, &origins).map_err(|error| source.wrong(error));
+    listener.on_trained();
+    simulation
+}
+
 /// Refuses what the machine does not hold.
-fn check_memory<F: Real>(config: &SimulateConfig, source: &NetworkFile, steps: Steps) -> Result<()> {
+fn check_memory<F: Real>(config: &SimulateConfig, origin: &Origin, steps: Steps) -> Result<()> {
+    let Origin { source, given, .. } = origin;
     let mut bytes = source.network.bytes::<F>(steps.all, config.threads, &|file| source.files.edges(file));
+    bytes.synapses += given.bytes(size_of::<F>() as f64);
+    if config.save_synapses {
+        let count: f64 = source.network.projections.iter().map(|projection| projection.expected()).sum();
+        bytes.synapses += count * write::bytes_of_a_synapse::<F>();
+    }
     // While they are written traces are there four times: as they were recorded, as a tensor, as a member of the file, and in the file.
     bytes.traces *= 4.0;
     let parts = [

@@ -1,9 +1,11 @@
 //! Simulations of files: what is written is what the simulation has.
 
 use std::fs;
+use std::path::Path;
 
 use bd_core::Arrays;
 use bd_core::npz::save_npz;
+use bd_networks::Network;
 use bd_train::Control;
 use tch::{Device, Kind, Tensor};
 

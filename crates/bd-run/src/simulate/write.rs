@@ -3,7 +3,10 @@
 use bd_core::Result;
 use bd_core::files::write_atomic;
 use bd_core::npz::save_npz;
+use bd_kernel::Real;
+use bd_networks::{Network, Simulation};
 use tch::Tensor;
+use tch::kind::Element;
 
 use super::report::SimulationReport;
 use crate::folder::RunFolder;
@@ -16,6 +19,33 @@ pub(super) fn all(folder: &RunFolder, toml: &str, report: &SimulationReport) -> 
         save_npz(&folder.file("traces.npz")?, &traces(report)?)?;
     }
     folder.write_json("activity.json", &report.to_json())
+}
+
+/// Bytes that [`synapses`] takes of each while it is written: its numbers as tensors, as a member of the file, and in the file.
+pub(super) fn bytes_of_a_synapse<F>() -> f64 {
+    3.0 * (4 + 4 + size_of::<F>() + size_of::<f64>()) as f64
+}
+
+/// `synapses.npz`: who is connected with whom.
+pub(super) fn synapses<F: Real + Element>(
+    folder: &RunFolder,
+    network: &Network,
+    simulation: &Simulation<F>,
+) -> Result<()> {
+    let mut arrays = Vec::new();
+    for (at, projection) in network.projections.iter().enumerate() {
+        let (name, edges) = (&projection.name, simulation.edges(at));
+        let synapses = 0..edges.len();
+        let sources: Vec<i32> = edges.sources().map(|source| source as i32).collect();
+        let targets: Vec<i32> = edges.targets.iter().map(|target| *target as i32).collect();
+        let weights: Vec<F> = synapses.clone().map(|at| edges.weights.get(at)).collect();
+        let delays: Vec<f64> = synapses.map(|at| f64::from(edges.delays.get(at)) * network.dt_ms).collect();
+        arrays.push((format!("{name}.source"), Tensor::f_from_slice(&sources)?));
+        arrays.push((format!("{name}.target"), Tensor::f_from_slice(&targets)?));
+        arrays.push((format!("{name}.weight"), Tensor::f_from_slice(&weights)?));
+        arrays.push((format!("{name}.delay_ms"), Tensor::f_from_slice(&delays)?));
+    }
+    save_npz(&folder.file("synapses.npz")?, &arrays)
 }
 
 fn spikes(report: &SimulationReport) -> Result<Vec<(String, Tensor)>> {

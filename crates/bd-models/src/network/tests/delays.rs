@@ -102,6 +102,17 @@ fn too_many_lags_are_refused() {
     );
 }
 
+/// Those that a text says, with their place.
+#[test]
+fn too_many_lags_of_a_text_are_refused() {
+    let delay = "delay = { learned = 0, most = \"1000*ms\" }";
+    let text = SMOOTH.lines().map(|line| if line.starts_with("delay") { delay } else { line }).collect::<Vec<_>>();
+    let text = text.join("\n").replace("n = 5\n", "n = 1000\n");
+    let error = WrittenNetwork::parse(&text).unwrap_err().to_string();
+    let words = "projection.1.delay, line 15, column 1: in>V.v: 2800 synapses with delays that are learned, spread over 10002 steps each";
+    assert!(error.contains(words), "{error}");
+}
+
 /// Membranes without a threshold, so that outputs are smooth in weights and delays but where a delay is whole.
 const SMOOTH: &str = r#"
 dt_ms = 0.1

@@ -1,16 +1,15 @@
 //! The text of a network that a configuration names or has.
 
-use std::fs;
 use std::path::Path;
 
 use bd_core::{Error, Result};
 use bd_models::WrittenNetwork;
-use bd_networks::{Connect, NetworkText, located};
+use bd_networks::Connect;
 use serde_json::Value;
 
 use super::alternatives;
 use crate::config::overlay::{overlay, typed};
-use crate::simulate::files::Files;
+use crate::simulate::source::NetworkFile;
 
 /// Where it stands.
 const PLACE: &str = "model.network";
@@ -19,7 +18,7 @@ const PLACE: &str = "model.network";
 /// stronger ones set in it.
 pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Option<WrittenNetwork>> {
     let mut found: Option<Value> = None;
-    for layer in layers {
+    for layer in &mut *layers {
         let Some(network) = layer.get_mut("model").and_then(|model| model.as_object_mut()?.shift_remove("network"))
         else {
             continue;
@@ -34,35 +33,60 @@ pub(super) fn meant(job: &str, layers: &mut [Value]) -> Result<Option<WrittenNet
     match found {
         None => Ok(None),
         Some(_) if job != "snn" => Err(Error::Config(format!("{PLACE} is for spiking networks, and the job is {job}"))),
-        Some(text) => typed(text, PLACE).map(Some),
+        Some(text) => {
+            layers.iter().try_for_each(refuse_layers)?;
+            typed(text, PLACE).map(Some)
+        }
+    }
+}
+
+/// Settings of a network of layers, and what is meant instead in the text of a network. Those within others stand first.
+const OF_LAYERS: [(&str, &str); 8] = [
+    ("hidden", "n of its populations"),
+    ("n_in", "n of its population of kind 'input'"),
+    ("recurrent_init", "weight of a [[projection]] from a population to itself"),
+    ("recurrent", "a [[projection]] from a population to itself"),
+    ("lif.surrogate", "surrogate of a population"),
+    ("lif.reset", "reset of a population"),
+    ("lif", "equations of a population, or its neuron and constants"),
+    ("neuron", "equations of a population, or its neuron"),
+];
+
+/// Refuses settings of layers beside a text.
+fn refuse_layers(layer: &Value) -> Result<()> {
+    let Some(model) = layer.get("model") else { return Ok(()) };
+    let is_set = |key: &str| key.split('.').try_fold(model, |value, key| value.get(key)).is_some();
+    match OF_LAYERS.iter().find(|(key, _)| is_set(key)) {
+        None => Ok(()),
+        Some((key, meant)) => Err(Error::Config(format!(
+            "model.{key} is of a network of layers, and this one is written as text: set {meant} in it"
+        ))),
     }
 }
 
 /// More synapses of files would make a configuration of more than 100 MB.
 const MOST_LISTED: usize = 1_000_000;
 
-/// A file, which is checked, so that what is wrong is named by its line. Synapses of files that it names are put in their place, so that the
-/// configuration has all of the network.
+/// A file, which is checked, so that what is wrong is named by its line. Synapses and positions of files that it names are put in their place, so
+/// that the configuration has all of the network.
 fn read(file: &str) -> Result<Value> {
-    let refuse = |reason: String| Error::Config(format!("{file}: {reason}"));
-    let toml = fs::read_to_string(file).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    let written = WrittenNetwork::parse(&toml).map_err(|error| refuse(error.to_string()))?;
-    let network = written.network().clone();
-    let files = Files::of_synapses(&network, Path::new(file).parent().unwrap_or(Path::new("")))?;
+    let source = NetworkFile::read(Path::new(file))?;
+    let NetworkFile { text, network, files, .. } = &source;
+    WrittenNetwork::of(text.clone(), network.clone()).map_err(|error| source.wrong(error))?;
     // As they will be made, for what does not fit the populations.
     let edges = |name: &str| files.edges(name).cloned().ok_or_else(|| "it was not read".to_owned());
     for projection in network.projections.iter().filter(|of| matches!(of.connect, Connect::FromFile { .. })) {
-        projection.edges::<f32>(network.dt_ms, 0, &edges).map_err(|error| refuse(located(&toml, error).to_string()))?;
+        projection.edges::<f32>(network.dt_ms, 0, &edges).map_err(|error| source.wrong(error))?;
     }
-    let mut text = NetworkText::from(written);
+    let mut text = text.clone();
     let mut listed = 0;
     for projection in &mut text.projection {
-        let Connect::FromFile { file } = &projection.connect else { continue };
-        let list = files.edges(file).cloned().unwrap_or_default();
+        let Connect::FromFile { file: named } = &projection.connect else { continue };
+        let list = files.edges(named).cloned().unwrap_or_default();
         listed += list.sources.len();
         if listed > MOST_LISTED {
-            return Err(refuse(format!(
-                "with {file} there are {listed} synapses of files; a network that is trained has at most {MOST_LISTED}"
+            return Err(Error::Config(format!(
+                "{file}: with {named} there are {listed} synapses of files; a network that is trained has at most {MOST_LISTED}"
             )));
         }
         projection.connect = Connect::Listed(list);
@@ -72,6 +96,8 @@ fn read(file: &str) -> Result<Value> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde_json::json;
 
     use super::*;
@@ -128,6 +154,19 @@ mod tests {
         let mut layers = [json!({"model": {"network": of_file}}), json!({"model": {"network": {"dt_ms": 0.25}}})];
         assert_eq!(meant("snn", &mut layers).unwrap().unwrap().network().dt_ms, 0.25);
         assert!(meant("snn", &mut [json!({"model": {"n_out": 4}})]).unwrap().is_none());
+        for (set, words) in [
+            (
+                json!({"hidden": [5]}),
+                "model.hidden is of a network of layers, and this one is written as text: set n of its populations in it",
+            ),
+            (json!({"lif": {"reset": "none"}}), "model.lif.reset is of a network of layers"),
+            (json!({"lif": {"tau_ms": 5}}), "set equations of a population, or its neuron and constants in it"),
+            (json!({"recurrent": true}), "set a [[projection]] from a population to itself in it"),
+        ] {
+            let layers = &mut [json!({"model": set}), json!({"model": {"network": file}})];
+            let error = meant("snn", layers).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
         let error = meant("rnn", &mut [json!({"model": {"network": file}})]).unwrap_err().to_string();
         assert_eq!(error, "model.network is for spiking networks, and the job is rnn");
         let error = meant("snn", &mut [json!({"model": {"network": "no.toml"}})]).unwrap_err().to_string();

@@ -2,10 +2,11 @@
 
 use bd_core::{Ensemble, Result, member_name};
 use bd_models::Pipeline;
+use bd_networks::{LearnedDelay, Projection};
 use bd_train::{BatchOf, Criterion, MemoryNeeds, MemoryReport, Task, Trainer};
 
 use super::{Data, NetworkExperiment, VALIDATION_SAMPLES};
-use crate::config::NetworkConfig;
+use crate::config::{Model, NetworkConfig};
 use crate::listener::Listener;
 
 impl NetworkExperiment {
@@ -39,7 +40,28 @@ pub(super) fn needs(
     // Members are trained one after the other, each like the first.
     let (net, params) = (&pipeline.net.members()[0], pipeline.params.part(&member_name(0, config.ensemble)));
     let trainer = Trainer::new(net, &params, criterion, &config.training(batch.samples), config.sha())?;
-    Ok(trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice)))
+    let needs = trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice));
+    let beside = bytes_of_lags(&config.model);
+    Ok(needs.map(|needs| MemoryNeeds { update_bytes: needs.update_bytes.saturating_add(beside), ..needs }))
+}
+
+/// What is in memory while a network learns for each step that a synapse's delay is spread over, beside its weight, of which scans say
+/// themselves: who is connected (target, delay, the synapse's number), and what the graph of libtorch keeps of the triangle in float64. Measured:
+/// 100 bytes where spikes are spread out (4.4 million lags), 155 where they arrive in whole steps (4 million).
+const BYTES_OF_A_LAG: f64 = 130.0;
+
+/// Of delays that are learned what their lags take, when they are spread out most: at first.
+fn bytes_of_lags(model: &Model) -> u64 {
+    let Model::Populations(model) = model else { return 0 };
+    let network = model.network.network();
+    let of_projection = |projection: &Projection| {
+        let LearnedDelay { most_ms, spread_ms, .. } = projection.learned_delay?;
+        let [most, spread] = [most_ms, spread_ms].map(|ms| ms / network.dt_ms);
+        // As many as a triangle that reaches `1 + spread` to both sides, of all that there are.
+        let lags = (2.0 * (1.0 + spread.max(1.0))).min(most + 3.0);
+        Some(projection.expected() * lags * BYTES_OF_A_LAG)
+    };
+    network.projections.iter().filter_map(of_projection).sum::<f64>() as u64
 }
 
 /// A batch of a task, before it is drawn.
@@ -56,4 +78,27 @@ pub(super) fn bytes_of_task(config: &NetworkConfig, task: &Task) -> u64 {
     let samples = config.data.test_samples.saturating_add(VALIDATION_SAMPLES.min(config.data.test_samples));
     let numbers = task.steps(config.dt).saturating_mul(samples).saturating_mul(channels);
     numbers.saturating_mul(2 * size_of::<f64>() + config.dtype.kind().elt_size_in_bytes()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_models::{PopulationNetworkConfig, WrittenNetwork};
+
+    use super::*;
+
+    /// By hand: 3 x 5 synapses; a spread of 4 steps reaches 5 to both sides, and one of 10 the 13 lags that there are.
+    #[test]
+    fn lags_take_memory() {
+        let of = |delay: &str| {
+            let text = format!(
+                "dt_ms = 0.5\n[population.in]\nn = 3\nkind = \"input\"\n[population.A]\nn = 5\nneuron = \"lif\"\n[[projection]]\n\
+                 from = \"in\"\nto = \"A.I\"\nconnect = {{ rule = \"all_to_all\" }}\nweight = 2\ntrained = true\ndelay = {delay}\n"
+            );
+            let config = PopulationNetworkConfig::new(WrittenNetwork::parse(&text).unwrap(), 2);
+            bytes_of_lags(&Model::Populations(Box::new(config)))
+        };
+        assert_eq!(of("\"5*ms*rand()\""), 0);
+        assert_eq!(of("{ learned = 0, most = \"5*ms\", spread = \"2*ms\" }"), 15 * 10 * 130);
+        assert_eq!(of("{ learned = 0, most = \"5*ms\", spread = \"5*ms\" }"), 15 * 13 * 130);
+    }
 }

@@ -30,7 +30,7 @@ impl Table {
             _ => {
                 return Err(Error::bad_file(
                     path,
-                    "synapses and spikes are read from a file that ends in .npz or .csv",
+                    "synapses, spikes and positions are read from a file that ends in .npz or .csv",
                 ));
             }
         };

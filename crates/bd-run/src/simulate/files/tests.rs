@@ -82,7 +82,7 @@ fn what_is_wrong_is_said() {
         ),
         ("d.csv", "source,target\n0,1.5\n", "d.csv: target number 1 is 1.5; they are whole numbers"),
         ("e.csv", "", "e.csv: "),
-        ("f.json", "{}", "f.json: synapses and spikes are read from a file that ends in .npz or .csv"),
+        ("f.json", "{}", "f.json: synapses, spikes and positions are read from a file that ends in .npz or .csv"),
     ] {
         fs::write(path(name), text).unwrap();
         let error = synapses(&path(name)).unwrap_err().to_string();
