@@ -118,8 +118,14 @@ fn of_simulation(config: &Value) -> String {
         quoted(&text("dtype")),
         number("seed"),
     );
-    if config["compile"] == true {
-        command += " --compile";
+    for (name, option) in [("spikes", "--spikes"), ("data", "--data")] {
+        command += &config[name].as_str().map_or(String::new(), |file| format!(" {option} {}", quoted(file)));
+    }
+    for (name, option) in [("sample", "--sample"), ("member", "--member")] {
+        command += &config[name].as_u64().map_or(String::new(), |number| format!(" {option} {number}"));
+    }
+    for (name, option) in [("save_synapses", "--save-synapses"), ("compile", "--compile")] {
+        command += &if config[name] == true { format!(" {option}") } else { String::new() };
     }
     command + " --out again"
 }
