@@ -27,7 +27,7 @@ use bd_core::files::sha256_hex;
 use bd_core::text::plural;
 use bd_core::{Error, Result, kind_name, threads};
 use bd_kernel::{Compile, Real};
-use bd_networks::{Given, Options, Origins, Recording, Simulation};
+use bd_networks::{Given, Options, Origins, PopulationSpikes, Recording, Simulation};
 use bd_train::memory::check_available;
 use tch::kind::Element;
 
@@ -148,7 +148,9 @@ fn run<F: Real + Element>(
     let mut seconds = Seconds::since(setting.began);
     seconds.lap("setup");
     let Some(mut simulation) = drawn::<F>(&config, origin, setting, listener)? else {
-        let nothing: Recording<F> = Recording { steps: 0, spikes: Vec::new(), traces: Vec::new() };
+        let kept = network.populations.iter().zip(&network.keeps_spikes).filter(|(_, keeps)| **keeps);
+        let no_spikes = kept.map(|(of, _)| PopulationSpikes { population: of.name.clone(), spikes: Vec::new() });
+        let nothing: Recording<F> = Recording { steps: 0, spikes: no_spikes.collect(), traces: Vec::new() };
         let report = SimulationReport::new(network, nothing, steps, 0)?;
         write::all(&folder, toml, &report)?;
         seconds.lap("build");
