@@ -187,7 +187,7 @@ fn runs_that_have_not_come_to_their_end() {
 fn what_is_no_run() {
     let desk = Desk::new();
     refused_by(&desk, &["report"], 2, "required arguments were not provided");
-    refused_by(&desk, &["report", "nothing"], 5, "cannot read nothing: No such file");
+    refused_by(&desk, &["report", "nothing"], 7, "cannot read nothing: No such file");
     fs::create_dir_all(desk.path("empty")).unwrap();
     refused_by(
         &desk,
@@ -199,7 +199,7 @@ fn what_is_no_run() {
     fs::write(desk.path("broken/manifest.json"), "{").unwrap();
     refused_by(&desk, &["report", "broken"], 7, "manifest.json: EOF");
     refused_by(&desk, &["report", "broken", "--out", "new.html"], 7, "manifest.json: EOF");
-    refused_by(&desk, &["runs", "nothing"], 5, "cannot read nothing: No such file");
+    refused_by(&desk, &["runs", "nothing"], 7, "cannot read nothing: No such file");
     refused_by(
         &desk,
         &["runs", ".", "--filter", "job"],
