@@ -27,14 +27,15 @@ const SMALL: [&str; 12] = [
     "--report-every",
 ];
 
-fn start(desk: &Desk, more: &[&str]) -> Child {
+/// A training that reports every 10 updates and hears signals, into the folder `run`.
+pub(crate) fn start(desk: &Desk, more: &[&str]) -> Child {
     let mut command = bd_that_hears_signals();
     let command = command.args(SMALL).args(["10", "--out"]).arg(desk.path("run")).args(more);
     command.env_clear().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits until the run has written `lines` reports, so that nothing hangs on how fast the machine is.
-fn wait_for_reports(desk: &Desk, child: &mut Child, lines: usize) {
+pub(crate) fn wait_for_reports(desk: &Desk, child: &mut Child, lines: usize) {
     let reports = || fs::read_to_string(desk.path("run/metrics.jsonl")).map_or(0, |text| text.lines().count());
     while reports() < lines {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");

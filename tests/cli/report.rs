@@ -1,15 +1,14 @@
 //! `bd report` and `bd runs`: of runs that the binary itself has made.
 
 use std::fs;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
+use std::process::Command;
 
 use bd_core::npz::save_npz_with_text;
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::common::{Desk, bd_that_hears_signals, data, ended, noise, refused_by};
+use crate::common::{Desk, data, ended, noise, refused_by};
+use crate::interrupted::{start, wait_for_reports};
 
 #[path = "../../crates/bd-report/tests/report/html.rs"]
 mod html;
@@ -143,28 +142,8 @@ fn a_sweep_and_a_simulation() {
 #[test]
 fn runs_that_have_not_come_to_their_end() {
     let desk = Desk::new();
-    let mut command = bd_that_hears_signals();
-    let args = [
-        "train",
-        "rnn",
-        "--quiet",
-        "--hidden",
-        "4",
-        "--batch",
-        "2",
-        "--threads",
-        "1",
-        "--report-every",
-        "10",
-        "--updates",
-        "100000000",
-    ];
-    let command = command.args(args).args(["--set", "data.test_samples=4", "--out"]).arg(desk.path("run"));
-    let mut child = command.env_clear().stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    while fs::read_to_string(desk.path("run/metrics.jsonl")).map_or(0, |text| text.lines().count()) < 3 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
-        sleep(Duration::from_millis(2));
-    }
+    let mut child = start(&desk, &["--updates", "100000000"]);
+    wait_for_reports(&desk, &mut child, 3);
     let page = report_of(&desk, &["run"], "run/report.html");
     has(&page, "is still at work (process ");
     has(&page, "<figure id=\"run-1-training\">");

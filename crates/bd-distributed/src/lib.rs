@@ -126,7 +126,7 @@ impl GlooGroup {
     }
 
     /// The sum of everybody's tensor of one shape on the CPU, in an order of Gloo's choice, which depends on the number of processes: what
-    /// `bd_train::sum_over_processes`, whose order is fixed, is compared with.
+    /// `bd_train::process_group::sum_over_processes`, whose order is fixed, is compared with.
     pub fn sum_in_any_order(&self, own: &Tensor) -> Result<Tensor> {
         let own = on_host(own)?;
         let sum = Tensor::f_zeros(own.size(), (own.kind(), Device::Cpu))?;

@@ -94,6 +94,7 @@ pub use linear::{Linear, LinearConfig};
 pub use lstm::{Lstm, LstmConfig, LstmState};
 pub use network::{
     Connections, NetworkState, PopulationNetwork, PopulationNetworkConfig, PopulationState, WrittenNetwork,
+    lags_of_learned,
 };
 pub use neuron::NeuronConfig;
 pub use ngrc::{Ngrc, NgrcConfig, NgrcState, Target};

@@ -37,6 +37,7 @@ use tch::{Device, Kind, Tensor};
 use crate::equation_neurons::EquationNeurons;
 pub use config::{PopulationNetworkConfig, WrittenNetwork};
 pub use connections::Connections;
+pub use delays::lags_of_learned;
 pub use state::{NetworkState, PopulationState};
 use wiring::Wiring;
 

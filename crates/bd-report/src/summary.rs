@@ -21,6 +21,6 @@ fn chosen<'a>(config: &'a Value, place: &str) -> Option<&'a str> {
 }
 
 /// The name of a file without its folders.
-fn file_name(path: &str) -> &str {
+pub(crate) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

@@ -29,6 +29,13 @@ const LEAST_SPREAD: f64 = 1.0;
 /// Lags of the synapses of a projection at most. Each takes some 130 bytes while a network learns: 2.6 GB.
 const MOST_LAGS: f64 = 2e7;
 
+/// Steps that the delay of a synapse is spread over when it is spread out most, at first: a triangle that reaches `1 + spread` to both sides, at
+/// most all that there are.
+pub fn lags_of_learned(learned: &LearnedDelay, dt_ms: f64) -> f64 {
+    let [most, spread] = [learned.most_ms, learned.spread_ms].map(|ms| ms / dt_ms);
+    (2.0 * (1.0 + spread.max(LEAST_SPREAD))).min(most.round() + 3.0)
+}
+
 /// Refuses more lags than are allowed, of so many synapses of a projection of this name.
 pub(super) fn check_lags(
     name: &str,
@@ -36,8 +43,7 @@ pub(super) fn check_lags(
     synapses: f64,
     dt_ms: f64,
 ) -> std::result::Result<(), String> {
-    let [most, spread] = [learned.most_ms, learned.spread_ms].map(|ms| ms / dt_ms);
-    let lags = (2.0 * (1.0 + spread.max(LEAST_SPREAD))).min(most.round() + 3.0);
+    let lags = lags_of_learned(learned, dt_ms);
     let all = synapses * lags;
     match all > MOST_LAGS {
         false => Ok(()),

@@ -3,12 +3,14 @@
 use bd_run::record::Record;
 use serde_json::Value;
 
+use crate::summary::file_name;
+
 /// What a run learns from, in a word or two: the name of a file, a task, a system, a network that is simulated.
 pub(super) fn name(record: &Record) -> String {
     let config = record.config();
     let text = |place: &str| config.pointer(place).and_then(Value::as_str);
     let file = text("/data/file").or(text("/network"));
-    let file = file.map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned());
+    let file = file.map(|path| file_name(path).to_owned());
     let named = text("/data/task/name").map(|task| format!("task {task}"));
     let named = named.or_else(|| text("/data/system/name").map(|system| format!("system {system}")));
     file.or(named).unwrap_or_else(|| "–".into())

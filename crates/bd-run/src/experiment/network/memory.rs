@@ -1,8 +1,8 @@
 //! What an update takes of memory, before it is made.
 
 use bd_core::{Ensemble, Result, member_name};
-use bd_models::Pipeline;
-use bd_networks::{LearnedDelay, Projection};
+use bd_models::{Pipeline, lags_of_learned};
+use bd_networks::Projection;
 use bd_train::{BatchOf, Criterion, MemoryNeeds, MemoryReport, Task, Trainer};
 
 use super::{Data, NetworkExperiment, VALIDATION_SAMPLES};
@@ -55,11 +55,8 @@ fn bytes_of_lags(model: &Model) -> u64 {
     let Model::Populations(model) = model else { return 0 };
     let network = model.network.network();
     let of_projection = |projection: &Projection| {
-        let LearnedDelay { most_ms, spread_ms, .. } = projection.learned_delay?;
-        let [most, spread] = [most_ms, spread_ms].map(|ms| ms / network.dt_ms);
-        // As many as a triangle that reaches `1 + spread` to both sides, of all that there are.
-        let lags = (2.0 * (1.0 + spread.max(1.0))).min(most + 3.0);
-        Some(projection.expected() * lags * BYTES_OF_A_LAG)
+        let learned = projection.learned_delay.as_ref()?;
+        Some(projection.expected() * lags_of_learned(learned, network.dt_ms) * BYTES_OF_A_LAG)
     };
     network.projections.iter().filter_map(of_projection).sum::<f64>() as u64
 }
