@@ -102,12 +102,7 @@ fn wrong_specifications_are_refused() {
         ("job = \"auto\"", &[], 2, "job is auto; it must be one of ngrc, esn, rnn, snn, conv"),
         ("job = ", &[], 2, "s.toml: TOML parse error"),
         ("job = \"rnn\"\n[grid]\noptim.lr = [0.1, 0]", &[], 2, "lr is 0"),
-        (
-            "job = \"ngrc\"\n[grid]\nnvar.delay = [[2], [0]]",
-            &[],
-            2,
-            "s.toml: nvar needs n_in, delay, stride and every order to be at least 1",
-        ),
+        ("job = \"ngrc\"\n[grid]\nnvar.delay = [[2], [0]]", &[], 2, "s.toml: nvar.delay is 0; it must be at least 1"),
         ("job = \"rnn\"\n[base]\ndata.file = \"none.npz\"", &[], 7, "none.npz: cannot be read"),
         ("job = \"rnn\"\n[random]\nbatch = {low = 0.5, high = 4, integer = true}", &[], 2, "must be whole numbers"),
         ("job = \"rnn\"\ntrials = 9", &[], 2, "trials is 9; it must be 1"),

@@ -60,8 +60,8 @@ fn jobs() -> Vec<String> {
     jobs.into_iter().step_by(every).collect()
 }
 
-/// What is told beforehand, with what is taken already, is what the whole run takes, evaluation and figures included: 0.8 to 1.5 times. Measured
-/// with 24 of these jobs: 0.86 to 1.15.
+/// What is told beforehand, with what is taken already, is what the whole run takes, evaluation and figures included: 0.9 to 1.5 times. Measured
+/// with all of these jobs: 0.92 to 1.22.
 #[test]
 fn memory_is_told_beforehand() {
     let mut wrong = Vec::new();
@@ -72,7 +72,7 @@ fn memory_is_told_beforehand() {
         let told = update + present;
         let line = format!("told {} beside {}, taken {} MiB: {job}", update >> 20, present >> 20, peak >> 20);
         println!("{:.2}: {line}", told as f64 / peak as f64);
-        if told as f64 > 1.5 * peak as f64 || (told as f64) < 0.8 * peak as f64 {
+        if told as f64 > 1.5 * peak as f64 || (told as f64) < 0.9 * peak as f64 {
             wrong.push(line);
         }
     }

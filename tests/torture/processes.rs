@@ -23,7 +23,11 @@ fn jobs() -> Vec<&'static str> {
     if is_long() {
         jobs.extend([
             "rnn --task context_decision --hidden 8 --batch 4 --accumulate 4 --updates 8 --set data.test_samples=4",
-            "rnn --data digits.npz --cell gru --hidden 8 --batch 4 --accumulate 4 --epochs 2 --ensemble 2 --patience 1",
+            concat!(
+                "rnn --data ",
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/data/movements.npz --cell gru --hidden 8 --batch 4 --accumulate 2 --epochs 4 --ensemble 2 --patience 1"
+            ),
             "rnn --hidden 4 --dtype f64 --batch 2 --accumulate 8 --set clip=0.1 --updates 4 --set data.test_samples=4",
             "snn --samples 16 --steps 50 --batch 4 --accumulate 4 --epochs 3",
             "snn --samples 16 --steps 50 --batch 4 --accumulate 4 --epochs 3 --dtype f64",
@@ -112,7 +116,8 @@ fn whichever_process_is_killed_the_others_end_and_the_run_goes_on() {
     let mut rng = Rng::new(0, "kills of processes");
     for round in 0..tries(2, 30) {
         let desk_of_run = Desk::new();
-        let (size, victim) = ([2, 4][round % 2], (rng.uniform() * 2.0) as usize);
+        let size = [2, 4][round % 2];
+        let victim = (rng.uniform() * size as f64) as usize;
         let mut children = Group::new(size).start_all(&desk_of_run, LONG);
         wait_for_checkpoint(&desk_of_run, "run");
         sleep(Duration::from_secs_f64(0.1 * rng.uniform()));

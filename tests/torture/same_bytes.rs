@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use serde_json::Value;
+
 use crate::common::{Desk, ended};
 use crate::is_long;
 use crate::jobs::{Job, RESULTS};
@@ -90,6 +92,41 @@ fn whatever_the_threads_the_load_the_folder_and_the_vectors() {
         again("avx2", "1", if is_ridge { &AVX2[..1] } else { &AVX2 });
         again("another/folder", "1", &[("TMPDIR", "/"), ("LANG", "de_DE.UTF-8"), ("TZ", "Asia/Tokyo")]);
     }
+}
+
+/// What a processor with AVX2 alone would have the libraries take, and, of MKL, one of another maker.
+const OTHER_PROCESSORS: [&[(&str, &str)]; 2] = [&AVX2, &[("MKL_ENABLE_INSTRUCTIONS", "SSE4_2")]];
+
+/// By `--deterministic` ridge regressions and wide layers, too, give the same bytes on other processors; and a run that goes on, and what is
+/// done with it, is computed so without being told.
+#[test]
+fn other_processors_by_deterministic() {
+    for job in [
+        "ngrc --set data.system.duration=100",
+        "esn --units 150 --set data.system.duration=60",
+        "conv --data digits.npz --features 500",
+        "snn --data digits.npz --hidden 520 --epochs 1 --batch 16 --ensemble 1",
+    ] {
+        let desk = Desk::new();
+        Job::Network.prepare(&desk);
+        let job = format!("{job} --deterministic");
+        train(&desk, &job, "run", "1", &[]);
+        for (i, env) in OTHER_PROCESSORS.iter().enumerate() {
+            let out = format!("other-{i}");
+            train(&desk, &job, &out, "2", env);
+            assert_same(&desk.path("run"), &desk.path(&out), &format!("bd train {job}: {env:?}"));
+        }
+        let manifest: Value = serde_json::from_slice(&fs::read(desk.path("run/manifest.json")).unwrap()).unwrap();
+        assert_eq!(manifest["deterministic"], true);
+        let by = |env: &[(&str, &str)]| desk.bd_in(env, &["eval", "run", "--json", "--threads", "1"]).stdout;
+        let [here, there] = [&[], OTHER_PROCESSORS[1]].map(|env| serde_json::from_str::<Value>(&by(env)).unwrap());
+        assert_eq!(here["metrics"], there["metrics"]);
+    }
+    let refused = |device: &str, words: &str| {
+        let desk = Desk::new();
+        crate::common::refused_in(&desk, &[], &["train", "rnn", "--deterministic", "--device", device], 2, words);
+    };
+    refused("cuda", "promised of CPUs, and cuda:0 sums in another order");
 }
 
 #[test]

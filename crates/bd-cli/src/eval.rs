@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::args;
 use crate::console;
+use crate::determinism;
 use crate::progress::Progress;
 use crate::table;
 use crate::train::choose_device;
@@ -17,6 +18,7 @@ use crate::train::choose_device;
 pub(crate) fn eval(args: &args::Eval) -> Result<()> {
     let progress = Progress::new(args.reuse.quiet);
     let run = Run::open(&args.run)?;
+    determinism::hold(run.manifest().deterministic)?;
     let refused = |words: String| Err(Error::Config(words).into());
     if args.lyapunov.is_some() && !matches!(run.config(), Config::Forecast(_)) {
         return refused(format!(

@@ -15,10 +15,14 @@ const OPTIONS: [(&str, &str); 6] = [
 ];
 
 /// Settings whose options are called otherwise than they are.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 9] = [
     ("model.hidden", "--hidden"),
     ("data.test", "--test-fraction"),
     ("online.alpha", "--alpha"),
+    ("nvar.delay", "--delay"),
+    ("nvar.stride", "--stride"),
+    ("nvar.order", "--order"),
+    ("exponents", "--lyapunov"),
     ("duration_ms", "--duration-ms"),
     ("discard_ms", "--discard-ms"),
 ];

@@ -80,7 +80,8 @@ impl Given {
     }
 
     fn layers(self, run: &args::Run) -> Layers {
-        Layers { config: run.config.clone(), options: self.0, set: run.set.clone() }
+        let of_run = || run.from.as_ref().map(|folder| folder.join("config.json"));
+        Layers { config: run.config.clone().or_else(of_run), options: self.0, set: run.set.clone() }
     }
 }
 

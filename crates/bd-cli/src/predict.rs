@@ -9,12 +9,14 @@ use serde_json::json;
 
 use crate::args;
 use crate::console;
+use crate::determinism;
 use crate::progress::Progress;
 use crate::train::choose_device;
 
 pub(crate) fn predict(args: &args::Predict) -> Result<()> {
     let progress = Progress::new(args.reuse.quiet);
     let run = Run::open(&args.run)?;
+    determinism::hold(run.manifest().deterministic)?;
     check_output(args, &run)?;
     let input = Input {
         columns: args.columns.columns.as_deref().map(split_names),

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args;
 use crate::console;
+use crate::determinism;
 use crate::progress::Progress;
 use crate::signals::Watch;
 
@@ -30,6 +31,7 @@ impl fmt::Display for TrialFailed {
 impl std::error::Error for TrialFailed {}
 
 pub(crate) fn sweep(args: &args::Sweep) -> Result<()> {
+    determinism::hold(args.deterministic)?;
     let began = Instant::now();
     let (watch, progress) = (Watch::begin()?, Progress::new(args.quiet));
     let spec = SweepSpec::read(&args.spec)?;

@@ -16,15 +16,18 @@ use serde_json::{Value, json};
 use crate::args::{self, Train};
 use crate::auto;
 use crate::console;
+use crate::determinism;
 use crate::figures;
 use crate::info::{VERSION, git_hash};
 use crate::options;
+use crate::printed;
 use crate::processes::{self, Group};
 use crate::progress::Progress;
 use crate::signals::Watch;
 use crate::table;
 
 pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
+    determinism::hold(args.is_deterministic())?;
     match (args.job, args.resume) {
         (Some(Train::Ngrc(args)), None) => forecast(&args.series.run, "ngrc", options::of_ngrc(&args)?),
         (Some(Train::Esn(args)), None) => esn(&args),
@@ -46,6 +49,13 @@ pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
 }
 
 fn forecast(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
+    if args.print_config {
+        return printed::print(
+            ForecastConfig::resolve(name, &layers).map(Box::new).map(Config::Forecast)?,
+            &layers,
+            args.json,
+        );
+    }
     job(args, layers, |work, layers| {
         let config = ForecastConfig::resolve(name, layers)?;
         let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;
@@ -54,6 +64,10 @@ fn forecast(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
 }
 
 fn features(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
+    if args.print_config {
+        let (config, _) = FeaturesConfig::resolve(name, &layers)?;
+        return printed::print(Config::Features(Box::new(config)), &layers, args.json);
+    }
     job(args, layers, |work, layers| {
         let (config, data) = FeaturesConfig::resolve(name, layers)?;
         let setting = work.setting(&Config::Features(Box::new(config.clone())))?;
@@ -71,6 +85,10 @@ fn esn(args: &args::Esn) -> Result<()> {
 }
 
 fn network(args: &args::Run, processes: &args::Processes, name: &str, layers: Layers) -> Result<()> {
+    if args.print_config {
+        let (config, _) = NetworkConfig::resolve(name, &layers)?;
+        return printed::print(Config::Network(Box::new(config)), &layers, args.json);
+    }
     if processes::started(processes.processes)? {
         return Ok(());
     }

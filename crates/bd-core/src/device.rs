@@ -8,6 +8,7 @@ pub use tch::Device;
 use tch::Tensor;
 
 use crate::cuda::{self, CudaProblem};
+use crate::determinism;
 use crate::error::{Error, Result};
 
 /// A device as a user names it: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -33,10 +34,13 @@ impl DeviceSpec {
         Ok(self.choose()?.0)
     }
 
-    /// [`resolve`](Self::resolve), and where [`Auto`](Self::Auto) has ended on the CPU, why.
+    /// [`resolve`](Self::resolve), and where [`Auto`](Self::Auto) has ended on the CPU, why. In a process that [computes in one
+    /// way](determinism) that is the CPU, and a GPU is refused.
     pub fn choose(self) -> Result<(Device, Option<CudaProblem>)> {
         match self {
             Self::Cpu => Ok((Device::Cpu, None)),
+            Self::Auto if determinism::is_held() => Ok((Device::Cpu, None)),
+            Self::Cuda(_) if determinism::is_held() => Err(determinism::of_a_gpu(&self.to_string())),
             Self::Cuda(index) => {
                 cuda::open_backend(index)?;
                 Ok((Device::Cuda(index), None))

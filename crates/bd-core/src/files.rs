@@ -9,6 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, View};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use sha2::{Digest, Sha256};
 use tch::{Device, Kind, Tensor};
 
@@ -234,6 +235,9 @@ pub(crate) type NamedRead = (String, std::result::Result<Tensor, String>);
 pub(crate) fn tensors_of_bytes(path: &Path, content: &[u8]) -> Result<Vec<NamedRead>> {
     let file = SafeTensors::deserialize(content)
         .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
+    if let Some(name) = name_of_two(content) {
+        return Err(Error::bad_file(path, format!("two tensors of it have the name {name}")));
+    }
     let tensor = |name: &str, view: safetensors::tensor::TensorView<'_>| {
         let Some((_, stored)) = DTYPES.iter().find(|(known, _)| *known == view.dtype()) else {
             let dtype = view.dtype();
@@ -247,6 +251,39 @@ pub(crate) fn tensors_of_bytes(path: &Path, content: &[u8]) -> Result<Vec<NamedR
     let mut tensors: Vec<_> = file.iter().map(|(name, view)| (name.to_owned(), tensor(name, view))).collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(tensors)
+}
+
+/// A name that the header of a safetensors file has twice; of two tensors with one name the library keeps the last, and says nothing.
+fn name_of_two(content: &[u8]) -> Option<String> {
+    let (length, rest) = content.split_first_chunk::<8>()?;
+    let header = rest.get(..usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let Names(mut names) = serde_json::from_slice(header).ok()?;
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone())
+}
+
+/// The keys of a JSON object as they come.
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> std::result::Result<Self, D::Error> {
+        input.deserialize_map(Names(Vec::new()))
+    }
+}
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Self;
+
+    fn expecting(&self, words: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        words.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(mut self, mut map: M) -> std::result::Result<Self, M::Error> {
+        while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+            self.0.push(name);
+        }
+        Ok(self)
+    }
 }
 
 /// Writes a safetensors file in one step and returns its SHA-256.
@@ -298,6 +335,15 @@ mod tests {
         fs::write(&path, &content[..content.len() - 1]).unwrap();
         let error = load_tensors(&path).unwrap_err();
         assert!(matches!(error, Error::BadFile { .. }) && error.to_string().contains("cut.safetensors"), "{error}");
+    }
+
+    #[test]
+    fn two_tensors_of_one_name_are_refused() {
+        let one = r#""w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"#;
+        let header = format!("{{{one},{}}}", one.replace("[0,4]", "[4,8]"));
+        let content = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
+        let error = tensors_from_bytes(Path::new("a.safetensors"), &content).unwrap_err();
+        assert_eq!(error.to_string(), "a.safetensors: two tensors of it have the name w");
     }
 
     /// One of several writers succeeds, with its own content.

@@ -43,6 +43,7 @@
 //! | [`weight`] | [`Weight`]: a parameter of which signs and zeros are kept |
 //! | [`rng`] | [`Rng`]: random numbers as a function of a seed, a name and a counter |
 //! | [`device`] | [`DeviceSpec`] |
+//! | [`determinism`] | the same bytes on all processors |
 //! | [`threads`] | ours over a batch, libtorch's in an operation |
 //! | [`libtorch`] | which libtorch is loaded |
 //! | [`cuda`] | what the NVIDIA driver shows; why CUDA cannot be used |
@@ -64,6 +65,7 @@ pub mod checked;
 pub mod checkpoint;
 pub mod contract;
 pub mod cuda;
+pub mod determinism;
 pub mod device;
 pub mod dyn_system;
 pub mod ensemble;

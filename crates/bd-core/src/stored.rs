@@ -65,6 +65,7 @@ impl Stored {
         let of =
             |data: &[u8], kind: Kind| Tensor::f_from_data_size(data, shape, kind).map_err(|error| error.to_string());
         match self {
+            Self::As(Kind::Bool) if data.iter().any(|&byte| byte > 1) => Err("a bool of it is neither 0 nor 1".into()),
             Self::As(kind) => of(data, kind),
             Self::F16 => of(data, Kind::Half)?.f_to_kind(Kind::Float).map_err(|error| error.to_string()),
             Self::BF16 => of(data, Kind::BFloat16)?.f_to_kind(Kind::Float).map_err(|error| error.to_string()),
@@ -121,6 +122,14 @@ mod tests {
             assert!(error.starts_with(&format!("it holds {bytes} bytes, which are no")), "{error}");
         }
         assert_eq!(Stored::As(Kind::Float).tensor(&[], &[0, 3]).unwrap().size(), [0, 3]);
+    }
+
+    /// libtorch would keep the byte, and compare it as a number.
+    #[test]
+    fn a_bool_is_zero_or_one() {
+        let bools = Stored::As(Kind::Bool);
+        assert_eq!(bools.tensor(&[1, 0, 2], &[3]).unwrap_err(), "a bool of it is neither 0 nor 1");
+        assert_eq!(numbers(bools, &[1, 0]), [1.0, 0.0]);
     }
 
     #[test]

@@ -86,21 +86,21 @@ fn repeated(record: &Record) -> (Vec<(String, String)>, Vec<String>) {
         return (commands, remarks);
     }
     let config_file = quoted(&format!("{folder}/config.json"));
+    let deterministic = if record.manifest().deterministic { " --deterministic" } else { "" };
     add(
         "This command trains the same again, into a new folder:",
-        format!("bd train {job} --config {config_file} --out again"),
+        format!("bd train {job} --config {config_file}{deterministic} --out again"),
     );
-    let goes_on = !record.state().is_finished() && record.updates() > 0;
+    let goes_on = !record.state().is_finished() && record.has_checkpoint();
     if goes_on && !matches!(record.state(), State::Running { .. }) {
         add("This one goes on with it from its newest checkpoint:", format!("bd train --resume {}", quoted(&folder)));
     }
     if record.manifest().weights_sha256.is_some() {
         add("This one repeats its test:", format!("bd eval {}", quoted(&folder)));
     }
-    remarks.push(
-        "With the same versions on the same kind of device it gives the same weights and predictions, byte for byte."
-            .into(),
-    );
+    let kind =
+        if record.manifest().deterministic { "any processor with AVX2 and FMA" } else { "the same kind of device" };
+    remarks.push(format!("With the same versions on {kind} it gives the same weights and predictions, byte for byte."));
     if let Some(file) = config.pointer("/data/file").and_then(Value::as_str) {
         remarks.push(format!("It reads {file}, which must be what it was: its SHA-256 is in the configuration."));
     }
@@ -145,6 +145,9 @@ fn environment(record: &Record) -> Table {
     add("threads", manifest.threads.to_string());
     add("number type", manifest.dtype.clone());
     add("seed", manifest.seed.to_string());
+    if manifest.deterministic {
+        add("deterministic", "yes: other processors give the same bytes".into());
+    }
     add("begin", moment(&manifest.started));
     for resumed in &manifest.resumed {
         let words = format!(

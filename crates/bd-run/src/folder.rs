@@ -27,6 +27,7 @@ use serde::Serialize;
 pub use self::begun::is_begun;
 pub(crate) use self::best::of_best;
 use crate::manifest::{Manifest, Resumed, Status, utc_now};
+use crate::metrics;
 
 pub(crate) const LOCK: &str = ".lock";
 /// The trained parameters.
@@ -150,10 +151,12 @@ impl RunFolder {
         write_atomic(&self.file(name)?, json_text(name, value)?.as_bytes())
     }
 
-    /// Marks the run as done, and keeps the folder, also if that cannot be written.
+    /// Marks the run as done, and keeps the folder, also if that cannot be written. What is done has all lines of its metrics, also after a
+    /// power cut.
     pub fn finish(mut self) -> Result<PathBuf> {
         self.ended = true;
         let path = self.path.clone();
+        metrics::sync(&path)?;
         self.update_manifest(|manifest| {
             manifest.status = Status::Done;
             manifest.finished = Some(utc_now());

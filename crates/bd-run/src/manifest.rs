@@ -1,12 +1,14 @@
 //! [`Manifest`]: what is worth knowing of a run beside its configuration.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bd_core::{device, kind_name, libtorch};
+use bd_core::{Result, determinism, device, kind_name, libtorch};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Config;
+use crate::folder::read_manifest;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,9 @@ pub struct Manifest {
     pub dtype: String,
     /// Seed of everything random.
     pub seed: u64,
+    /// Whether it was computed [in one way](bd_core::determinism), so that other processors give the same bytes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deterministic: bool,
     /// Begin, UTC.
     pub started: String,
     /// End, UTC.
@@ -86,6 +91,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// That of a run folder.
+    pub fn of_run(folder: &Path) -> Result<Self> {
+        read_manifest(folder)
+    }
+
     /// Of a run of this configuration that begins now, computed by a program of this version, built from this commit.
     pub fn now(config: &Config, device: Device, program: (&str, Option<String>)) -> Self {
         let dtype = kind_name(config.dtype().kind());
@@ -109,6 +119,7 @@ impl Manifest {
             threads,
             dtype,
             seed,
+            deterministic: determinism::is_held(),
             started: utc_now(),
             finished: None,
             resumed: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use bd_core::files::sync_entry;
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::tensorboard::EventFiles;
+
+/// Its name in the folder of a run.
+const NAME: &str = "metrics.jsonl";
 
 /// The file of metrics of a run.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ struct Mark {
 impl Metrics {
     /// Opens the file in a run folder, new or to go on: what is in it stays until [`cut`](Self::cut).
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let path = folder.join("metrics.jsonl");
+        let path = folder.join(NAME);
         let file = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::storage("open", &path))?;
         // A checkpoint speaks of the file: it must not be gone after a power cut where the checkpoint is not.
         sync_entry(&path)?;
@@ -108,6 +111,15 @@ impl Metrics {
         self.file.set_len(bytes).map_err(Error::storage("write", &self.path))?;
         (self.bytes, self.lines) = (bytes, lines);
         Ok(())
+    }
+}
+
+/// Waits until all that was reported to the file of a run folder, if there is one, is on the disk.
+pub(crate) fn sync(folder: &Path) -> Result<()> {
+    let path = folder.join(NAME);
+    match File::open(&path).and_then(|file| file.sync_all()) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::storage("write", &path)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -163,6 +163,11 @@ impl Record {
         by_update.into_iter().map(|(step, loss)| (step as f64, loss)).collect()
     }
 
+    /// Whether there is a checkpoint to go on from.
+    pub fn has_checkpoint(&self) -> bool {
+        !self.checkpoints().is_empty()
+    }
+
     /// Number of each member with the updates and the folder of its newest checkpoint.
     fn checkpoints(&self) -> Vec<(u64, u64, PathBuf)> {
         let folder = self.path.join("checkpoints");

@@ -18,6 +18,9 @@ pub(crate) struct Sweep {
     /// Threads of each trial [default: those of SPEC, else 1]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// The same bytes on every processor with AVX2 and FMA, of each trial
+    #[arg(long)]
+    pub(crate) deterministic: bool,
     /// Run this trial alone, counted from 0, for jobs of an array; the command ends with the code of the trial
     #[arg(long, value_name = "N", conflicts_with = "jobs")]
     pub(crate) index: Option<usize>,

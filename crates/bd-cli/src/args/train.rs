@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bd_run::Manifest;
 use clap::{Args, Subcommand};
 
 use super::{EXIT_CODES, Esn, Ngrc, Parts, Rnn, Snn};
@@ -20,16 +21,31 @@ pub(crate) struct TrainArgs {
 }
 
 impl TrainArgs {
-    pub(super) fn as_json(&self) -> bool {
-        match &self.job {
-            Some(Train::Ngrc(args)) => args.series.run.json,
-            Some(Train::Esn(args)) => args.series.run.json,
-            Some(Train::Rnn(args)) => args.run.json,
-            Some(Train::Snn(args)) => args.run.json,
-            Some(Train::Conv(args)) => args.run.json,
-            Some(Train::Auto(args)) => args.json,
-            None => self.changes.json,
+    /// The options that every job but auto has.
+    fn run(&self) -> Option<&Run> {
+        match self.job.as_ref()? {
+            Train::Ngrc(args) => Some(&args.series.run),
+            Train::Esn(args) => Some(&args.series.run),
+            Train::Rnn(args) => Some(&args.run),
+            Train::Snn(args) => Some(&args.run),
+            Train::Conv(args) => Some(&args.run),
+            Train::Auto(_) => None,
         }
+    }
+
+    pub(super) fn as_json(&self) -> bool {
+        match (&self.job, self.run()) {
+            (Some(Train::Auto(args)), _) => args.json,
+            (_, Some(run)) => run.json,
+            (_, None) => self.changes.json,
+        }
+    }
+
+    /// Whether other processors are to give the same bytes: as is asked for, or as the run that goes on.
+    pub(crate) fn is_deterministic(&self) -> bool {
+        // What is wrong with the folder of a run is told when it is opened.
+        let of_run = |folder: &PathBuf| Manifest::of_run(folder).is_ok_and(|manifest| manifest.deterministic);
+        self.run().is_some_and(|run| run.deterministic) || self.resume.as_ref().is_some_and(of_run)
     }
 }
 
@@ -170,12 +186,22 @@ pub(crate) struct Run {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// The same bytes on every processor with AVX2 and FMA, at some cost of time; a GPU is refused. What is done with the run later is
+    /// computed so, too
+    #[arg(long)]
+    pub(crate) deterministic: bool,
     /// Run folder to create [default: runs/<job>-<UTC time>-<4 hex>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Configuration, TOML or JSON by its extension; a run folder's config.json repeats that run
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The configuration of a run folder: short for its config.json by --config
+    #[arg(long, value_name = "RUN", conflicts_with = "config")]
+    pub(crate) from: Option<PathBuf>,
+    /// Print the configuration that this command has, each value with what has set it, as TOML that --config reads, and train nothing
+    #[arg(long)]
+    pub(crate) print_config: bool,
     /// Set any values of the configuration, stronger than options and file, for example nvar.order=2,3 or
     /// model.lif.tau_ms=20 optim.lr=0.01; config.json of any run shows all names
     #[arg(long, value_name = "A.B=C", num_args = 1..)]

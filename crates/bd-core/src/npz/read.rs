@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 use zip::ZipArchive;
 
 use super::MAGIC;
 use super::header::{Element, Header};
 use crate::error::{Error, Result};
-use crate::stored::{self, Member, Stored, Text};
+use crate::stored::{self, Member, Text};
 
 /// What the members of one `.npz` file may expand to together, 8 GiB, or the file's own length where that is more: a
 /// deflated member can hold a thousand times its length.
@@ -155,9 +155,6 @@ fn read_member(source: &Source, reader: &mut impl Read, left: &mut u64) -> Resul
         Element::Number(stored) => stored,
         _ => return text_of(&header, &data).map(Member::Text).map_err(|reason| source.bad(reason)),
     };
-    if stored == Stored::As(Kind::Bool) && data.iter().any(|&byte| byte > 1) {
-        return Err(source.bad("a bool of it is neither 0 nor 1"));
-    }
     // libtorch copies as many bytes as the shape says; `data` has just that many.
     let tensor = |shape: &[i64]| stored.tensor(&data, shape).map_err(|reason| source.bad(reason));
     if !header.fortran_order {

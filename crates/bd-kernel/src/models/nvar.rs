@@ -49,11 +49,10 @@ impl NvarConfig {
     /// features.
     pub fn check(&self, n_in: usize) -> Result<usize> {
         let Self { delay, stride, ref order, .. } = *self;
-        if n_in == 0 || delay == 0 || stride == 0 || order.contains(&0) {
-            return Err(Error::Config(format!(
-                "nvar needs n_in, delay, stride and every order to be at least 1, got n_in {n_in}, delay {delay}, \
-                 stride {stride}, order {order:?}"
-            )));
+        let order_of_zero = order.iter().find(|order| **order == 0).map(|zero| ("nvar.order", *zero));
+        let counts = [("nvar.n_in", n_in), ("nvar.delay", delay), ("nvar.stride", stride)];
+        if let Some((name, count)) = counts.into_iter().chain(order_of_zero).find(|(_, count)| *count == 0) {
+            return Err(Error::setting(name, count, "at least 1"));
         }
         if let Some(twice) = order.iter().enumerate().find(|(i, p)| order[..*i].contains(p)) {
             return Err(Error::Config(format!("nvar: order {} is there twice, in {order:?}", twice.1)));

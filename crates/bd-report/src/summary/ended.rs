@@ -22,7 +22,7 @@ pub(super) fn sentences(record: &Record) -> String {
         0 => String::new(),
         updates => format!(" after {}", plural(updates as usize, unit_of_updates(record))),
     };
-    let can_resume = if made.is_empty() { "" } else { " It can be resumed from its newest checkpoint." };
+    let can_resume = if record.has_checkpoint() { " It can be resumed from its newest checkpoint." } else { "" };
     let begin = format!("It began on {}", moment(&manifest.started));
     match record.state() {
         State::Finished => {

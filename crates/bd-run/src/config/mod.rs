@@ -8,6 +8,7 @@ mod layers;
 mod network;
 mod online;
 mod overlay;
+mod sources;
 
 use std::path::Path;
 
@@ -23,6 +24,7 @@ pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
 pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 pub use self::online::OnlineChoice;
+pub use self::sources::{Source, Sourced, sources, to_toml};
 
 /// The job whose model is a reservoir.
 const ESN: &str = "esn";

@@ -98,23 +98,35 @@ pub(super) fn overlay(base: &mut Value, top: &Value, path: &str, alternatives: &
     Ok(())
 }
 
-/// A key that a table does not have, with the nearest one that it has.
+/// A key that a table does not have, with the nearest one that it has, or that a table in it has by this name.
 pub(crate) fn unknown_key(path: &str, key: &str, known: &Map<String, Value>) -> Error {
-    let nearest = known.keys().max_by(|a, b| {
-        let likeness = |name: &str| strsim::jaro_winkler(name, key);
-        likeness(a).total_cmp(&likeness(b))
-    });
-    let nearest = nearest.map_or(String::new(), |name| {
-        format!("; did you mean {}?", bd_core::join(path.rsplit_once('.').map_or("", |(above, _)| above), name))
-    });
+    let above = path.rsplit_once('.').map_or("", |(above, _)| above);
+    let likeness = |name: &str| strsim::jaro_winkler(name, key);
+    let like = known.keys().filter(|name| likeness(name) > LIKE).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let meant = like.cloned().or_else(|| place_of(key, known));
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean {}?", bd_core::join(above, &meant)));
     let all = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    Error::Config(format!("unknown configuration key {path}{nearest} (known here: {all})"))
+    Error::Config(format!("unknown configuration key {path}{meant} (known here: {all})"))
+}
+
+/// From here on, names are so much alike that one may be meant by the other (Jaro and Winkler's likeness, 1 of equals).
+const LIKE: f64 = 0.7;
+
+/// Where a key is in the tables of a table, if it is in one: `model.hidden` of `hidden`.
+fn place_of(key: &str, tables: &Map<String, Value>) -> Option<String> {
+    let place = |(name, table): (&String, &Value)| {
+        let table = table.as_object()?;
+        let below = table.contains_key(key).then(|| key.to_owned()).or_else(|| place_of(key, table))?;
+        Some(bd_core::join(name, &below))
+    };
+    tables.iter().find_map(place)
 }
 
 /// The typed configuration, or the part of it that is called `name`. A value of the wrong type is named by its path.
 pub(crate) fn typed<T: DeserializeOwned>(value: Value, name: &str) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let path = bd_core::join(name, &error.path().to_string());
+        // A value that may be missing has a nameless place of its own.
+        let path = bd_core::join(name, error.path().to_string().trim_end_matches('.'));
         Error::Config(format!("{path}: {}", error.into_inner()))
     })
 }
@@ -181,6 +193,8 @@ mod tests {
         for (assignment, words) in [
             ("nvar.dealy=3", "unknown configuration key nvar.dealy; did you mean nvar.delay?"),
             ("sede=3", "did you mean seed?"),
+            ("delay=3", "unknown configuration key delay; did you mean nvar.delay? (known here: "),
+            ("colour=3", "unknown configuration key colour (known here: "),
             ("nvar=3", "nvar is a table"),
             ("nvar", "expected NAME=VALUE"),
             (".a=1", "expected NAME=VALUE"),

@@ -156,12 +156,15 @@ fn set_aside(path: &Path) -> Result<()> {
 }
 
 /// Writes a checkpoint in the place of the one in `path`: first beside it, from where a [sweep](Checkpoints::sweep) takes it if the
-/// process is killed between the two renames.
+/// process is killed between the two renames. If the second one fails, the old checkpoint comes back.
 fn replace(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
     let (new, old) = (beside(path, NEW), beside(path, OLD));
     checkpoint.save(&new)?;
     fs::rename(path, &old).map_err(Error::storage("rename", path))?;
-    fs::rename(&new, path).map_err(Error::storage("create", path))?;
+    fs::rename(&new, path).map_err(|error| {
+        let _ = fs::rename(&old, path);
+        Error::storage("create", path)(error)
+    })?;
     sync_entry(path)?;
     fs::remove_dir_all(&old).map_err(Error::storage("remove", &old))
 }

@@ -156,6 +156,13 @@ impl NetworkConfig {
         let (Some(_), Some(_), Some(rate_hz)) = (self.data.samples, self.data.steps, self.data.rate_hz) else {
             return refused("data.samples, data.steps and data.rate_hz must be set where there is no file");
         };
+        // Of one class there is nothing to tell apart: the loss would be 0 from the beginning.
+        bd_core::setting::check(
+            "model.n_out",
+            self.model.n_out(),
+            self.model.n_out() >= 2,
+            "at least 2 classes of random samples",
+        )?;
         let p = rate_hz * self.dt / 1000.0;
         if !(0.0..=1.0).contains(&p) {
             return refused(format!(
