@@ -26,7 +26,7 @@ fn jobs() -> Vec<&'static str> {
             concat!(
                 "rnn --data ",
                 env!("CARGO_MANIFEST_DIR"),
-                "/tests/data/movements.npz --cell gru --hidden 8 --batch 4 --accumulate 2 --epochs 4 --ensemble 2 --patience 1"
+                "/tests/data/movements.npz --cell gru --hidden 8 --batch 4 --accumulate 4 --epochs 4 --ensemble 2 --patience 1"
             ),
             "rnn --hidden 4 --dtype f64 --batch 2 --accumulate 8 --set clip=0.1 --updates 4 --set data.test_samples=4",
             "snn --samples 16 --steps 50 --batch 4 --accumulate 4 --epochs 3",
