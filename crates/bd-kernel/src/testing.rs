@@ -1,5 +1,7 @@
 //! What tests of several crates share.
 
+use std::time::{Duration, Instant};
+
 use crate::Num;
 
 /// A formula with every operation of [`Num`] in it, for tests of its implementations.
@@ -10,6 +12,14 @@ pub fn every_operation<N: Num>(x: N) -> N {
     let v = x.clone().at_least(-1.0).at_most(1.0).sigmoid().shift(0.2).recip() * x.clone().sign() + x.clone().tanh();
     let u = (x.clone().square() + x.lit(0.2)).sqrt() * x.clone().phi(1) - x.clone().phi(2);
     x.clone().pick(y.clone() + z.clone(), y * w) + x.heaviside() * z + v + u
+}
+
+/// Numbers of the cases of a test whose inputs are drawn: so many, and then further ones for as many seconds as `BD_FUZZ_SECONDS` says, if
+/// it is set.
+pub fn cases(least: usize) -> impl Iterator<Item = usize> {
+    let seconds = std::env::var("BD_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(0);
+    let (began, long) = (Instant::now(), Duration::from_secs(seconds));
+    (0..).take_while(move |case| *case < least || began.elapsed() < long)
 }
 
 /// Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom

@@ -1,6 +1,7 @@
 //! Texts of networks with random changes: an error or a network, and never a panic.
 
 use bd_kernel::Rng;
+use bd_kernel::testing::cases;
 use bd_networks::{Network, Position};
 
 /// A network that has each part of a text.
@@ -110,7 +111,7 @@ fn no_text_makes_it_panic() {
     Network::parse(NETWORK).unwrap();
     let mut noise = Rng::new(11, "fuzz");
     let (mut built, mut refused, mut placed) = (0, 0, 0);
-    for _ in 0..4000 {
+    for _ in cases(4000) {
         let mut text = NETWORK.to_owned();
         for _ in 0..=below(&mut noise, 3) {
             text = changed(&mut noise, &text);
@@ -128,6 +129,7 @@ fn no_text_makes_it_panic() {
             }
         }
     }
+    println!("{built} texts of networks were built, {refused} refused");
     assert!(built > 50 && refused > 1000, "{built} were built and {refused} refused");
     assert!(placed * 100 >= refused * 98, "{placed} of {refused} errors have a place");
 }
