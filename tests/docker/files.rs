@@ -89,8 +89,12 @@ fn git_knows(path: &str) -> bool {
 
 #[test]
 fn every_step_is_a_script_of_the_repository() {
-    let mut scripts =
-        vec!["docker/enter".to_owned(), "docker/slurm.sbatch".to_owned(), "docker/slurm-nodes.sbatch".to_owned()];
+    let mut scripts = vec![
+        "docker/enter".to_owned(),
+        "docker/slurm.sbatch".to_owned(),
+        "docker/slurm-nodes.sbatch".to_owned(),
+        "docker/slurm-array.sbatch".to_owned(),
+    ];
     each_image(|_, stages| {
         for run in stages.iter().flat_map(|stage| stage.all("RUN")) {
             assert!(run.starts_with("scripts/") || run.starts_with("docker/"), "not a script: RUN {run}");

@@ -31,6 +31,10 @@ const SCONTROL: &str = "#!/bin/sh\necho \"$@\" >requeued\n";
 
 /// Starts a script as Slurm does, in `folder`, with stand-ins for other programs.
 fn batch(script: &str, job: u32, folder: &Path, args: &[&str]) -> Child {
+    prepared(script, job, folder, args).spawn().unwrap()
+}
+
+fn prepared(script: &str, job: u32, folder: &Path, args: &[&str]) -> Command {
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).unwrap();
     for (name, text) in [("apptainer", APPTAINER), ("srun", SRUN), ("scontrol", SCONTROL)] {
@@ -42,7 +46,8 @@ fn batch(script: &str, job: u32, folder: &Path, args: &[&str]) -> Child {
     command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())).env("BD", env!("CARGO_BIN_EXE_bd"));
     let threads = if script == "slurm.sbatch" { "2" } else { "1" };
     command.env("SLURM_JOB_ID", job.to_string()).env("SLURM_CPUS_PER_TASK", threads).env("BD_DEVICE", "cpu");
-    command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+    command.stderr(Stdio::null()).stdout(Stdio::null());
+    command
 }
 
 fn manifest(folder: &Path) -> Value {
@@ -130,4 +135,42 @@ fn tasks_train_together_and_go_on_when_the_job_is_queued_again() {
     assert!(alone.status().unwrap().success());
     let weights = |run: &str| fs::read(desk.path().join(run).join("model.safetensors")).unwrap();
     assert!(weights(&format!("runs/{job}")) == weights("alone"));
+}
+
+/// Each task of an array is a trial; one that is told to stop before its time is over is queued again and goes on, and one table has all.
+#[test]
+fn trials_of_a_sweep_are_tasks_of_an_array() {
+    let desk = tempfile::tempdir().unwrap();
+    let spec = "job = \"rnn\"\n[base]\nupdates = 400\nbatch = 2\nmodel.hidden = [4]\nreport_every = 100\ncheckpoint_every = 3\n\
+                data.test_samples = 8\n[grid]\noptim.lr = [1e-3, 2e-3]\n";
+    fs::write(desk.path().join("lr.toml"), spec).unwrap();
+    let task = |task: u32| {
+        let mut command = prepared("slurm-array.sbatch", 100 + task, desk.path(), &["lr.toml"]);
+        command.env("SLURM_ARRAY_JOB_ID", "99").env("SLURM_ARRAY_TASK_ID", task.to_string()).spawn().unwrap()
+    };
+    let sweep = desk.path().join("runs/99");
+    let mut second = task(1);
+    while !sweep.join("trial-0001/checkpoints").exists() {
+        assert!(second.try_wait().unwrap().is_none(), "it ended before it could be stopped");
+        sleep(Duration::from_millis(2));
+    }
+    Command::new("kill").arg("-TERM").arg(second.id().to_string()).status().unwrap();
+    // It may have been at its end.
+    let code = second.wait().unwrap().code();
+    assert!(code == Some(143) || code == Some(0), "{code:?}");
+    if code == Some(143) {
+        assert_eq!(fs::read_to_string(desk.path().join("requeued")).unwrap(), "requeue 101\n");
+    }
+    for number in [0, 1] {
+        assert_eq!(task(number).wait().unwrap().code(), Some(0), "trial {number}");
+    }
+    let mut all = Command::new(env!("CARGO_BIN_EXE_bd"));
+    all.args(["sweep", "lr.toml", "--out", "runs/99", "--json", "--quiet"]);
+    let all: Value = serde_json::from_slice(&all.current_dir(desk.path()).output().unwrap().stdout).unwrap();
+    assert_eq!((&all["ended"], &all["of"], &all["failed"]), (&2.into(), &2.into(), &0.into()), "{all}");
+    assert!(
+        fs::read_to_string(desk.path().join("called"))
+            .unwrap()
+            .contains(" bd.sif bd sweep lr.toml --out runs/99 --index ")
+    );
 }
