@@ -8,6 +8,7 @@
 //
 // Calls that go to the kernel past the C library are not seen; Rust's standard library makes none of the ones below so.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -67,7 +68,7 @@ struct Disk {
         va_start(arguments, format);
         int size = vsnprintf(text, sizeof text, format, arguments);
         va_end(arguments);
-        put(text, size);
+        put(text, std::min<size_t>(size, sizeof text - 1));
     }
 
     // Whether the next change is one of those that fail.
@@ -127,12 +128,15 @@ template <typename Call> int changed(const char *kind, const std::string &a, con
 
 } // namespace
 
+// O_TMPFILE has the bit of O_DIRECTORY, with which there is no mode.
+bool wants_mode(int flags) { return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE; }
+
 extern "C" {
 
 int open(const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
-    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(arguments, mode_t) : 0;
+    mode_t mode = wants_mode(flags) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     return opened(AT_FDCWD, path, flags, mode);
 }
@@ -140,7 +144,7 @@ int open(const char *path, int flags, ...) {
 int open64(const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
-    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(arguments, mode_t) : 0;
+    mode_t mode = wants_mode(flags) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     return opened(AT_FDCWD, path, flags, mode);
 }
@@ -148,7 +152,7 @@ int open64(const char *path, int flags, ...) {
 int openat64(int at, const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
-    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(arguments, mode_t) : 0;
+    mode_t mode = wants_mode(flags) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     return opened(at, path, flags, mode);
 }
@@ -156,7 +160,7 @@ int openat64(int at, const char *path, int flags, ...) {
 int openat(int at, const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
-    mode_t mode = (flags & (O_CREAT | O_TMPFILE)) ? va_arg(arguments, mode_t) : 0;
+    mode_t mode = wants_mode(flags) ? va_arg(arguments, mode_t) : 0;
     va_end(arguments);
     return opened(at, path, flags, mode);
 }
@@ -187,7 +191,10 @@ ssize_t write(int fd, const void *data, size_t size) {
 // Nothing that is tested writes so; a program that begins to would be seen at once.
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     static auto real = next<ssize_t (*)(int, const struct iovec *, int)>("writev");
-    if (disk().is_open(fd)) abort();
+    {
+        Lock lock(guard);
+        if (disk().is_open(fd)) abort();
+    }
     return real(fd, parts, count);
 }
 

@@ -131,6 +131,8 @@ extern "C" int bd_attach(at::Tensor *const *inputs, size_t n_inputs, at::Tensor 
     return 0;
   } catch (const std::exception &e) {
     std::strncpy(error, e.what(), error_size - 1);
-    return 2;
+  } catch (...) {
+    std::strncpy(error, "what was thrown is no std::exception", error_size - 1);
   }
+  return 2;
 }

@@ -17,12 +17,14 @@ extern "C" int bd_current_stream(int index, void **stream, char *error, size_t e
     return 0;
   } catch (const std::exception &e) {
     std::strncpy(error, e.what(), error_size - 1);
-    return 1;
+  } catch (...) {
+    std::strncpy(error, "what was thrown is no std::exception", error_size - 1);
   }
+  return 1;
 }
 
 // Products of float32 in float32, whatever the environment says: TensorFloat-32 keeps three digits.
-extern "C" void bd_full_precision() {
+extern "C" void bd_full_precision() noexcept {
   at::globalContext().setAllowTF32CuBLAS(false);
   at::globalContext().setAllowTF32CuDNN(false);
 }

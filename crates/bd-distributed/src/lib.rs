@@ -22,6 +22,7 @@ mod place;
 use std::env;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
 
 use bd_core::{Error, Result};
 use bd_train::ProcessGroup;
@@ -71,11 +72,13 @@ const CAPACITY: usize = 1024;
 pub struct GlooGroup {
     raw: NonNull<c_void>,
     place: Place,
+    /// Held by each exchange.
+    calls: Mutex<()>,
 }
 
-// SAFETY: the C++ object is one of libtorch's, whose calls lock; that all processes call in one order is the caller's.
+// SAFETY: the C++ object belongs to no thread.
 unsafe impl Send for GlooGroup {}
-// SAFETY: as above.
+// SAFETY: exchanges, which count in the object without a lock of its own, follow one another: each holds `calls`.
 unsafe impl Sync for GlooGroup {}
 
 impl GlooGroup {
@@ -117,7 +120,7 @@ impl GlooGroup {
                 words(&error)
             ))
         })?;
-        Ok(Self { raw, place: place.clone() })
+        Ok(Self { raw, place: place.clone(), calls: Mutex::new(()) })
     }
 
     /// Which process of which group this one is.
@@ -132,6 +135,7 @@ impl GlooGroup {
         let sum = Tensor::f_zeros(own.size(), (own.kind(), Device::Cpu))?;
         sum.shallow_clone().f_copy_(&own)?;
         let mut error = [0; CAPACITY];
+        let _alone = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: the tensor lives until the call ends, which waits for the sum; nobody else knows of it.
         match unsafe { bd_group_sum(self.raw.as_ptr(), sum.as_ptr().cast_mut(), error.as_mut_ptr(), CAPACITY) } {
             0 => Ok(sum),
@@ -144,6 +148,7 @@ impl GlooGroup {
         let own = on_host(own)?.f_contiguous()?;
         let out = Tensor::f_empty(shape, (own.kind(), Device::Cpu))?;
         let mut error = [0; CAPACITY];
+        let _alone = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: both tensors live until the call ends, which waits for the exchange; nobody else knows of `out`.
         let status = unsafe {
             call(self.raw.as_ptr(), own.as_ptr().cast_mut(), out.as_ptr().cast_mut(), error.as_mut_ptr(), CAPACITY)

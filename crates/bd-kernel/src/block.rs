@@ -38,7 +38,8 @@ impl<F: Real> Block<F> {
     /// Makes it so long. What is new is zero, what was there stays.
     pub fn resize(&mut self, len: usize) {
         let old = self.len.min(len);
-        let lines = (len * size_of::<F>()).div_ceil(size_of::<Line>());
+        let bytes = len.checked_mul(size_of::<F>()).expect("a block that memory can hold");
+        let lines = bytes.div_ceil(size_of::<Line>());
         if lines > self.lines.capacity() {
             self.lines.reserve_exact(lines - self.lines.len());
             prefer_huge_pages(self.lines.spare_capacity_mut());

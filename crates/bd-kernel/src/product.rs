@@ -142,6 +142,17 @@ impl<F: Real> Loops for Product<'_, F> {
 }
 
 /// [`product`] within other loops.
+/// Numbers up to the end of the last of some rows, at least one, of so many columns, each so far behind the one before.
+///
+/// # Panics
+///
+/// If they are more than can be counted: a sum that wraps would let loops read beyond the end.
+#[inline(always)]
+pub(super) fn reach(rows: usize, stride: usize, columns: usize) -> usize {
+    let all = (rows - 1).checked_mul(stride).and_then(|before| before.checked_add(columns));
+    all.expect("rows that memory can hold")
+}
+
 #[inline(always)]
 pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     shape: Shape,
@@ -157,8 +168,8 @@ pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     // What the loops below rely on.
     assert!(terms > 0, "a sum has terms");
     assert!(columns.is_multiple_of(LANES), "columns come in vectors");
-    assert!((terms - 1) * b.stride + columns <= b.numbers.len(), "factors b are missing");
-    assert!((rows - 1) * out.stride + columns <= out.numbers.len(), "there is too little workspace");
+    assert!(reach(terms, b.stride, columns) <= b.numbers.len(), "factors b are missing");
+    assert!(reach(rows, out.stride, columns) <= out.numbers.len(), "there is too little workspace");
     let (long, short) = (C::Vector::<F>::LEN, C::Short::<F>::LEN);
     // Columns outside: those of `b` stay in the nearest cache while all rows pass by. Unless these come from far away: then each
     // panel of them passes by once.
@@ -167,7 +178,7 @@ pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     while first < rows && at < columns {
         let (width, left) = (PANEL.min(rows - first), columns - at);
         let a = a.panel(terms, first, width);
-        assert!((terms - 1) * a.across + (width - 1) * DOWN < a.numbers.len(), "factors a are missing");
+        assert!(reach(terms, a.across, (width - 1) * DOWN + 1) <= a.numbers.len(), "factors a are missing");
         let start = match start {
             Start::Each(numbers) => Start::Each(&numbers[first..first + width]),
             start => start,

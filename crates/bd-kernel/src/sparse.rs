@@ -53,6 +53,9 @@ impl<F: Real> Sparse<F> {
     /// From lists of its rows, of so many columns.
     pub fn arrange(&mut self, lists: &Lists<F>, columns: usize) {
         let rows = lists.rows();
+        let fits = |row: usize| lists.row(row).0.iter().all(|column| (*column as usize) < columns);
+        // Before anything is changed: what is half arranged must not be used.
+        assert!((0..rows).all(fits), "a list has a column too many");
         self.filled.clear();
         self.filled.extend((0..rows).map(|row| lists.row(row).0.len() as u32));
         self.begin(lists, columns);
@@ -60,7 +63,6 @@ impl<F: Real> Sparse<F> {
             let (found, values) = lists.row(row as usize);
             let group = &mut self.entries[self.starts[slot / GROUP] as usize..];
             for (entry, (&column, &value)) in group.iter_mut().zip(found.iter().zip(values)) {
-                assert!((column as usize) < columns, "a list has a column too many");
                 entry[slot % GROUP] = (column, value);
             }
         }

@@ -3,7 +3,7 @@
 // Loops over blocks are written with indices: so they are sure to be unrolled.
 #![allow(clippy::needless_range_loop)]
 
-use super::product::{Rows, RowsMut, Start};
+use super::product::{Rows, RowsMut, Start, reach};
 use super::vector::Vector;
 use super::{Cpu, Instructions, LANES, Loops, Real, vectorised};
 
@@ -59,6 +59,8 @@ impl<F: Real> SparseWeight<F> {
         let mut next = counts;
         (0..n_out).for_each(|output| next[output] = starts[slots[output] / GROUP]);
         for (input, output, value) in entries() {
+            // Once more: nothing makes an iterator say the same twice, and products rely on it.
+            assert!(input < n_in, "an entry of input {input} of {n_in}");
             let (at, lane) = (next[output], slots[output] % GROUP);
             (inputs[at][lane], values[at][lane]) = (input as u16, value);
             next[output] += 1;
@@ -81,8 +83,8 @@ impl<F: Real> SparseWeight<F> {
         }
         // What the loops rely on.
         assert!(columns.is_multiple_of(LANES), "columns come in vectors");
-        assert!((self.n_in - 1) * xs.stride + columns <= xs.numbers.len(), "inputs are missing");
-        assert!((n_out - 1) * out.stride + columns <= out.numbers.len(), "there is too little workspace");
+        assert!(reach(self.n_in, xs.stride, columns) <= xs.numbers.len(), "inputs are missing");
+        assert!(reach(n_out, out.stride, columns) <= out.numbers.len(), "there is too little workspace");
         vectorised(instructions, Product { weight: self, columns, xs, start, out });
     }
 

@@ -21,7 +21,7 @@ pub struct Striped<'a, F> {
 
 /// Numbers of a [`Striped`] matrix.
 pub fn striped_len(rows: usize, columns: usize) -> usize {
-    rows * columns.next_multiple_of(STRIPE)
+    rows.checked_mul(columns.next_multiple_of(STRIPE)).expect("a matrix that memory can hold")
 }
 
 /// Lays out a matrix in stripes.

@@ -1,6 +1,6 @@
 //! Matrices transposed: what lies channel after channel becomes sample after sample, and back.
 
-use super::product::{Rows, RowsMut};
+use super::product::{Rows, RowsMut, reach};
 use super::vector::{Transpose, Vector};
 use super::{Cpu, Instructions, Loops, Real, vectorised};
 
@@ -34,8 +34,8 @@ pub fn transpose_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<
     if rows == 0 || columns == 0 {
         return;
     }
-    assert!((rows - 1) * from.stride + columns <= from.numbers.len(), "numbers to be transposed are missing");
-    assert!((columns - 1) * to.stride + rows <= to.numbers.len(), "there is too little workspace");
+    assert!(reach(rows, from.stride, columns) <= from.numbers.len(), "numbers to be transposed are missing");
+    assert!(reach(columns, to.stride, rows) <= to.numbers.len(), "there is too little workspace");
     let side = C::Short::<F>::LEN;
     let (in_squares, across) = (rows - rows % side, columns - columns % side);
     for row in (0..in_squares).step_by(side) {

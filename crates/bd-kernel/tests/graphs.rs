@@ -9,8 +9,8 @@ use bd_kernel::models::lif::{Free, LifConfig, Own, Refractory, Reset};
 use bd_kernel::models::surrogate::Surrogate;
 use bd_kernel::testing::Noise;
 use bd_kernel::{
-    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, KernelChain, Numbers, Real, Sizes, Tile, Typed,
-    Unit, UnitFormula, UnitKernel, UnitProgram,
+    AnyKernel, Code, Grads, GraphKernel, Input, Instructions, Kernel, KernelChain, NoSpikes, Num, Numbers, Real, Sizes,
+    Tile, Typed, Unit, UnitFormula, UnitKernel, UnitProgram,
 };
 
 const N: usize = 37;
@@ -19,6 +19,29 @@ const DT_MS: f64 = 0.5;
 fn noise<F: Real>(seed: u64, n: usize, [from, to]: [f64; 2]) -> Vec<F> {
     let mut noise = Noise(seed);
     (0..n).map(|_| F::of(from + (to - from) * noise.uniform())).collect()
+}
+
+/// Units whose results are what they were given, or what others are given: their output is their input, or the gradient of the input that of
+/// the output. Where a row has all samples of one unit, such results are read where the series lie.
+#[derive(Debug, Clone, Copy)]
+struct Passes<const OUTPUT: bool>;
+
+impl<const OUTPUT: bool> Unit<1> for Passes<OUTPUT> {
+    const NAME: &'static str = if OUTPUT { "passes its input" } else { "passes its gradient" };
+    const STATES: [&'static str; 1] = ["last"];
+    type Constants = ();
+    type Surrogate = NoSpikes;
+
+    fn constants(&self, _dt: f64) {}
+
+    fn surrogate(&self) -> NoSpikes {
+        NoSpikes
+    }
+
+    fn step<N: Num>(&self, _constants: &(), x: N, [last]: [N; 1], _spike: impl FnOnce(N) -> N) -> (N, [N; 1]) {
+        let next = last.scale(0.5) + x.clone().square();
+        (if OUTPUT { x } else { x - next.clone() }, [next])
+    }
 }
 
 /// The formula of a compiled unit as a graph, with its adjoint by reverse mode.
@@ -86,6 +109,9 @@ fn check<U: Unit<S>, const S: usize>(unit: &U, surrogate: Option<Surrogate>, hel
 #[test]
 fn interpreted_units_are_compiled_units() {
     check(&ExponConfig { tau_ms: 3.0 }, None, &[]);
+    check(&Passes::<true>, None, &[]);
+    check(&Passes::<false>, None, &[]);
+    check(&OneStep, None, &[]);
     check(&LeakyIntegratorConfig::default(), None, &[]);
     let surrogate = Surrogate::Sigmoid { alpha: 4.0 };
     for reset in [Reset::Value, Reset::Subtract, Reset::None] {

@@ -28,8 +28,8 @@ size_t bd_runner_outputs(const bd_runner *runner);
 size_t bd_runner_substeps(const bd_runner *runner);
 size_t bd_runner_lanes(const bd_runner *runner);
 
-/* One step of all lanes. `x` is [lanes][inputs] in the units of the data, and `n` how many numbers that are. Returns
- * [lanes][substeps][outputs], which stay until the next call.
+/* One step of all lanes. `x` is [lanes][inputs] in the units of the data, and `n` how many numbers that are; it is no
+ * memory that a step of this runner returned. Returns [lanes][substeps][outputs], which stay until the next call.
  * NULL, and the state is what it was, if `n` is another number or one of `x` is not finite; bd_runner_error says which. */
 const float *bd_runner_step(bd_runner *runner, const float *x, size_t n);
 

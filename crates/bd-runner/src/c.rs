@@ -161,7 +161,8 @@ pub unsafe extern "C" fn bd_runner_lanes(runner: *const Handle) -> usize {
 ///
 /// # Safety
 ///
-/// `runner` is null or what [`bd_runner_open`] gave; `x` is null or has `n` numbers.
+/// `runner` is null or what [`bd_runner_open`] gave; `x` is null or has `n` numbers, none of them among those that a step of this runner
+/// returned, which this one replaces.
 unsafe fn advance<T>(
     runner: *mut Handle,
     x: *const T,
@@ -170,6 +171,12 @@ unsafe fn advance<T>(
 ) -> *const T {
     // SAFETY: the caller's.
     let Some(Handle { runner, error }) = (unsafe { runner.as_mut() }) else { return ptr::null() };
+    let expected = runner.lanes() * runner.inputs();
+    if n != expected {
+        // Before there is a slice of them, which must not be longer than memory.
+        error.set(&StepError::Length { expected, found: n });
+        return ptr::null();
+    }
     // SAFETY: the caller's; of no numbers nothing is read.
     let x: &[T] = if x.is_null() { &[] } else { unsafe { std::slice::from_raw_parts(x, n) } };
     match catch_unwind(AssertUnwindSafe(|| step(runner, x).map(<[T]>::as_ptr))) {

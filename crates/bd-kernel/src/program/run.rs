@@ -115,6 +115,8 @@ pub(crate) fn run_steps<F: Real>(
     mut steps: Steps<'_, '_, F>,
     registers: &mut Registers<F>,
 ) {
+    // What compiled loops rely on, too.
+    assert!(steps.lanes.is_multiple_of(LANES), "lanes come in vectors");
     if let Some(compiled) = &steps.program.compiled
         && compiled.run(instructions, &mut steps, registers)
     {
@@ -146,6 +148,9 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
         // Where a chunk has the samples of one unit, instructions read and write the series themselves.
         let direct = lanes == CHUNK && units * lanes == width;
         let bound = |channel: &&Channel| direct && channel.own;
+        // A row that is bound, such as a result that is an input, has its units as far apart as the series; registers have them side by
+        // side.
+        let units_of = |place: Place<F>| Place { apart: if direct { place.apart } else { lanes }, ..place };
         for t in 0..steps {
             let at = lanes * if backward { steps - 1 - t } else { t };
             let series = |channel: &Channel| channel.begin + at..channel.begin + at + (units - 1) * apart + lanes;
@@ -163,10 +168,9 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
                 }
             }
             for channel in keeps {
-                // SAFETY: as above.
-                unsafe {
-                    scatter(places[channel.row].begin, &mut written[channel.block][series(channel)], apart, lanes)
-                };
+                let to = &mut written[channel.block][series(channel)];
+                // SAFETY: the row has `lanes` numbers for each unit, in the registers or where it was bound, that nobody else writes.
+                unsafe { scatter(units_of(places[channel.row]), to, apart, lanes) };
             }
             for channel in stores.iter().filter(bound) {
                 let to = &mut written[channel.block][series(channel)];
@@ -176,10 +180,9 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
             // slices that are borrowed for all of it.
             unsafe { run::<C, F>(&program.instructions, &places, width / CHUNK) };
             for channel in stores.iter().filter(|channel| !bound(channel)) {
-                // SAFETY: as above.
-                unsafe {
-                    scatter(places[channel.row].begin, &mut written[channel.block][series(channel)], apart, lanes)
-                };
+                let to = &mut written[channel.block][series(channel)];
+                // SAFETY: the row has `lanes` numbers for each unit, in the registers or where it was bound, that nobody else writes.
+                unsafe { scatter(units_of(places[channel.row]), to, apart, lanes) };
             }
         }
     }
@@ -200,16 +203,16 @@ unsafe fn gather<F: Real>(from: &[F], apart: usize, lanes: usize, row: *mut F) {
     }
 }
 
-/// The other way round.
+/// The other way round, from a row whose units are [apart](Place::apart).
 ///
 /// # Safety
-/// As of [`gather`].
+/// The row has at least `lanes` numbers for each unit, and nothing else writes them meanwhile.
 #[inline(always)]
-unsafe fn scatter<F: Real>(row: *const F, to: &mut [F], apart: usize, lanes: usize) {
+unsafe fn scatter<F: Real>(row: Place<F>, to: &mut [F], apart: usize, lanes: usize) {
     for (unit, begin) in (0..to.len()).step_by(apart).enumerate() {
         for l in (0..lanes).step_by(LANES) {
             // SAFETY: the caller's promise.
-            let numbers: [F; LANES] = unsafe { row.add(unit * lanes + l).cast::<[F; LANES]>().read() };
+            let numbers: [F; LANES] = unsafe { row.begin.add(unit * row.apart + l).cast::<[F; LANES]>().read() };
             write(to, begin + l, &numbers);
         }
     }

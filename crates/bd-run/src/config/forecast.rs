@@ -218,6 +218,9 @@ impl ForecastConfig {
             let (flow, params) = system.flow()?;
             system.start = flow.start(&params);
         }
+        if config.reservoir.is_some() {
+            config.search.get_or_insert(0); // null is none that are tried
+        }
         Ok(config)
     }
 

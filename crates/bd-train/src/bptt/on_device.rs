@@ -45,6 +45,8 @@ impl<S: System, O: Objective> Bptt<'_, S, O> {
     /// Makes update `step` from the loss and its gradients.
     pub(super) fn apply_unseen(&mut self, step: u64, loss: &Tensor, gradients: &[Tensor]) -> Result<()> {
         let _guard = tch::no_grad_guard();
+        // An objective may have judged elsewhere; kernels read where the parameters are.
+        let loss = &loss.to_device(self.params.on().1);
         if !self.optimizer.has_kernels() {
             self.apply_by_tensors(step, loss.to_kind(Kind::Double), gradients);
             return Ok(());

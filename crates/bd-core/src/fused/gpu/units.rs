@@ -40,7 +40,7 @@ fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: ForwardArgs<'_>) -
     let Facts { held, reads, reads_input, spikes } = units.facts();
     let [time, batch, n] = size(xs);
     let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
-    let held = held_of(pass.params, held);
+    let held = held_of(pass.params, held, n);
     let (ys, last) = (xs.empty_like(), leaves.iter().map(Tensor::empty_like).collect::<Vec<_>>());
     let traces: Vec<_> = pass.traced.iter().map(|traced| traced.then(|| xs.empty_like())).collect();
     let kept: Vec<_> = reads.iter().map(|reads| (*reads && pass.keep).then(|| xs.empty_like())).collect();
@@ -107,8 +107,11 @@ fn backward(units: &dyn Formula, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads
 }
 
 /// What units hold, `[held, n]`, from the parameters that it is made of.
-pub fn held_of(params: &[Tensor], held: usize) -> Option<Tensor> {
-    (held > 0).then(|| Tensor::cat(&params.iter().map(|param| param.reshape([-1])).collect::<Vec<_>>(), 0))
+pub fn held_of(params: &[Tensor], held: usize, n: usize) -> Option<Tensor> {
+    let all = (held > 0).then(|| Tensor::cat(&params.iter().map(|param| param.reshape([-1])).collect::<Vec<_>>(), 0));
+    // What kernels rely on.
+    assert!(all.as_ref().is_none_or(|all| all.numel() == held * n), "{n} units hold {held} numbers each");
+    all
 }
 
 /// The gradient of what units [hold](held_of), as those of the parameters that it is made of.

@@ -3,7 +3,7 @@
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use crate::{Instructions, Numbers, Real, vectorised};
+use crate::{Instructions, LANES, Numbers, Real, vectorised};
 
 use super::loops::{Collect, Deliver};
 use super::products::AddProducts;
@@ -105,6 +105,7 @@ impl Wires<'_> {
     /// Panics unless all that may arrive in some steps lies within their numbers, so that loops need not look.
     #[inline(always)]
     pub(super) fn check<F, N: Deref<Target = [F]>>(&self, arrivals: &Steps<'_, N>) {
+        assert!(self.lanes.is_multiple_of(LANES), "lanes come in vectors");
         let end = |place: &Place| place.of(self.first + self.units - 1) + self.lanes;
         assert!(self.units == 0 || arrivals.places.iter().all(|place| end(place) <= arrivals.numbers.len()));
     }

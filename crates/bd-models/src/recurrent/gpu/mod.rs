@@ -152,8 +152,8 @@ impl GpuKernel for RecurrentOnGpu {
         let n_moving = self.n_moving();
         let (weight, own) = pass.params.split_last().expect("there is a weight");
         let (weight, leaves) = (weight.contiguous(), pass.leaves.iter().map(Tensor::contiguous).collect::<Vec<_>>());
-        let fed_first = &leaves[if self.is_cell() { 0 } else { n_moving }];
-        let held = held_of(own, facts.units.held);
+        let fed_first = &in_fours(&leaves[if self.is_cell() { 0 } else { n_moving }]);
+        let held = held_of(own, facts.units.held, self.n);
         let series = |wanted: bool| wanted.then(|| Tensor::empty([time, batch, n], on));
         let (ys, between) = (Tensor::empty([time, batch, n], on), series(facts.phases.len() > 1));
         let last: Vec<Tensor> = leaves.iter().map(Tensor::empty_like).collect();
@@ -259,6 +259,14 @@ impl GpuKernel for RecurrentOnGpu {
         Ok(InGrads { xs: Some(gxs), leaves, params })
     }
 }
+
+/// With the alignment that kernels which read four numbers at once rely on: a view may begin anywhere.
+fn in_fours(numbers: &Tensor) -> Tensor {
+    if (numbers.data_ptr() as usize).is_multiple_of(FOUR_BYTES) { numbers.shallow_clone() } else { numbers.copy() }
+}
+
+/// Bytes of a `float4` or `double2` of CUDA C.
+const FOUR_BYTES: usize = 16;
 
 fn size(series: &Tensor) -> [i64; 3] {
     std::array::from_fn(|i| series.size()[i])
