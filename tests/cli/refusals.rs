@@ -55,7 +55,7 @@ fn configuration() {
         (vec!["--threads", "100000"], "threads is 100000; this machine allows 1 to"),
         (vec!["--columns", "x"], "data.columns and data.time name columns of data.file, and there is none"),
         (vec!["--stride", "18446744073709551615", "--delay", "3"], "cannot look back"),
-        (vec!["--delay", "0"], "delay 0"),
+        (vec!["--delay", "0"], "nvar.delay (--delay) is 0; it must be at least 1"),
         (vec!["--delay", "300"], "features, allowed are"),
         (vec!["--horizon", "0"], "horizon is [0]"),
         (vec!["--horizon", "5,5"], "can be named once"),
