@@ -112,7 +112,7 @@ fn exponents_of_model_and_system() {
     for (found, expected) in model.iter().zip([0.906, 0.0, -14.57]) {
         assert!((found - expected).abs() < 0.3, "{model:?}");
     }
-    refused_by(&desk, &["eval", "run", "--lyapunov", "4"], 2, "exponents is 4; it must be 1 to 3");
+    refused_by(&desk, &["eval", "run", "--lyapunov", "4"], 2, "exponents (--lyapunov) is 4; it must be 1 to 3");
 }
 
 #[test]

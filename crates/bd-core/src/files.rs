@@ -233,11 +233,11 @@ pub(crate) type NamedRead = (String, std::result::Result<Tensor, String>);
 
 /// The same, with the reason where one cannot be read.
 pub(crate) fn tensors_of_bytes(path: &Path, content: &[u8]) -> Result<Vec<NamedRead>> {
-    let file = SafeTensors::deserialize(content)
-        .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
     if let Some(name) = name_of_two(content) {
         return Err(Error::bad_file(path, format!("two tensors of it have the name {name}")));
     }
+    let file = SafeTensors::deserialize(content)
+        .map_err(|error| Error::bad_file(path, format!("not a safetensors file: {error}")))?;
     let tensor = |name: &str, view: safetensors::tensor::TensorView<'_>| {
         let Some((_, stored)) = DTYPES.iter().find(|(known, _)| *known == view.dtype()) else {
             let dtype = view.dtype();

@@ -231,8 +231,8 @@ mod tests {
             (100, vec![2], "45450"), // 300 + 301 * 300 / 2
             (usize::MAX, vec![1], "cannot look back"),
             (2, vec![2, 3, 2], "order 2 is there twice"),
-            (0, vec![2], "delay 0"),
-            (2, vec![2, 0], "order [2, 0]"),
+            (0, vec![2], "nvar.delay is 0; it must be at least 1"),
+            (2, vec![2, 0], "nvar.order is 0; it must be at least 1"),
         ] {
             let error = Nvar::new(3, &config(delay, order)).unwrap_err().to_string();
             assert!(error.contains(words), "{words:?} not in: {error}");

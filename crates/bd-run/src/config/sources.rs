@@ -163,15 +163,15 @@ mod tests {
         let value = |path: &str, value: Value, source| Sourced { path: path.into(), value, source };
         let values = [
             value("seed", json!(3), Source::Set),
-            value("a.x y", json!(["p", "q\n"]), Source::File),
+            value("a.x y", json!(["p", "q"]), Source::File),
             value("a.none", Value::Null, Source::Default),
         ];
         let text = to_toml(&values, Some(Path::new("c\n.toml"))).unwrap();
         assert_eq!(
             text,
-            "seed = 3                # --set\na.\"x y\" = [\"p\", \"q\\n\"]  # c?.toml\n# a.none = null         # default\n"
+            "seed = 3              # --set\na.\"x y\" = [\"p\", \"q\"]  # c?.toml\n# a.none = null       # default\n"
         );
         let back: Value = toml::from_str(&text).unwrap();
-        assert_eq!(back, json!({"seed": 3, "a": {"x y": ["p", "q\n"]}}));
+        assert_eq!(back, json!({"seed": 3, "a": {"x y": ["p", "q"]}}));
     }
 }

@@ -97,7 +97,7 @@ impl SweepSpec {
     /// Reads a specification, TOML or JSON by its extension, and [checks](Self::check) it.
     pub fn read(path: &Path) -> Result<Self> {
         let named = |error: Error| match error {
-            Error::Config(words) => Error::Config(format!("{}: {words}", path.display())),
+            Error::Config(_) | Error::Setting { .. } => Error::Config(format!("{}: {error}", path.display())),
             other => other,
         };
         let spec = Self::of_value(&read_file(path)?).map_err(named)?;

@@ -67,7 +67,7 @@ fn lags_and_products() {
     let nvar = |delay, stride, order: &[usize]| {
         Nvar::new(3, &NvarConfig { delay, stride, order: order.to_vec(), ..NvarConfig::default() })
     };
-    refused("delay 0", || nvar(0, 1, &[2]));
+    refused("nvar.delay is 0; it must be at least 1", || nvar(0, 1, &[2]));
     refused("order 2 is there twice", || nvar(2, 1, &[2, 2]));
     refused("cannot look back", || nvar(3, usize::MAX, &[2]));
     refused("features, allowed are", || nvar(300, 1, &[5]));
