@@ -5,8 +5,9 @@ use bd_core::Error;
 use bd_core::cuda::CudaProblem;
 
 /// Settings as messages of the crates name them, in backticks, and their options.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("`columns`", "--columns"),
+    ("`deterministic`", "--deterministic"),
     ("`dt`", "--dt"),
     ("`time`", "--time"),
     ("`data.arrays.x`", "--x"),

@@ -30,7 +30,7 @@ pub fn is_held() -> bool {
 pub fn check_processor() -> Result<()> {
     Instructions::avx2().map(drop).ok_or_else(|| {
         Error::Config(
-            "the same bytes on all processors are promised of those with AVX2 and FMA, and this one lacks them; leave out --deterministic"
+            "the same bytes on all processors are promised of those with AVX2 and FMA, and this one lacks them; leave out `deterministic`"
                 .into(),
         )
     })
@@ -39,7 +39,7 @@ pub fn check_processor() -> Result<()> {
 /// Why a GPU is refused: its sums have an order of their own.
 pub(crate) fn of_a_gpu(device: &str) -> Error {
     Error::Config(format!(
-        "the same bytes on all processors are promised of CPUs, and {device} sums in another order; leave out --deterministic, or \
+        "the same bytes on all processors are promised of CPUs, and {device} sums in another order; leave out `deterministic`, or \
          compute on the CPU"
     ))
 }
