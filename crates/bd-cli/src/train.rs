@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bd_core::device::{Device, device_name};
 use bd_core::{DeviceSpec, Error, libtorch, text, threads};
+use bd_run::folder::read_manifest;
 use bd_run::{
     Assist, Config, Ended, FeaturesConfig, ForecastConfig, Layers, Listener, NetworkConfig, Outcome, Report, Resume,
     ResumeEnded, Setting,
@@ -27,7 +28,7 @@ use crate::signals::Watch;
 use crate::table;
 
 pub(crate) fn train(args: args::TrainArgs) -> Result<()> {
-    determinism::hold(args.is_deterministic())?;
+    determinism::hold(args.run().is_some_and(|run| run.deterministic))?;
     match (args.job, args.resume) {
         (Some(Train::Ngrc(args)), None) => forecast(&args.series.run, "ngrc", options::of_ngrc(&args)?),
         (Some(Train::Esn(args)), None) => esn(&args),
@@ -154,6 +155,8 @@ fn job_among(
 }
 
 fn resume(run: &Path, args: &args::Changes) -> Result<()> {
+    // What is wrong with the folder is told when it is opened.
+    determinism::hold(read_manifest(run).is_ok_and(|manifest| manifest.deterministic))?;
     if processes::started(args.processes)? {
         return Ok(());
     }

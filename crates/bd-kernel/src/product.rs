@@ -141,7 +141,6 @@ impl<F: Real> Loops for Product<'_, F> {
     }
 }
 
-/// [`product`] within other loops.
 /// Numbers up to the end of the last of some rows, at least one, of so many columns, each so far behind the one before.
 ///
 /// # Panics
@@ -153,6 +152,7 @@ pub(super) fn reach(rows: usize, stride: usize, columns: usize) -> usize {
     all.expect("rows that memory can hold")
 }
 
+/// [`product`] within other loops.
 #[inline(always)]
 pub(super) fn product_loops<'a, C: Cpu, F: Real, const DOWN: usize>(
     shape: Shape,

@@ -248,7 +248,7 @@ impl Drop for RunsFolder {
 }
 
 /// Reads the manifest of a run folder.
-pub(crate) fn read_manifest(folder: &Path) -> Result<Manifest> {
+pub fn read_manifest(folder: &Path) -> Result<Manifest> {
     let path = folder.join(MANIFEST);
     let text = fs::read(&path).map_err(Error::storage("read", &path))?;
     serde_json::from_slice(&text).map_err(|error| Error::bad_file(&path, error.to_string()))

@@ -1,14 +1,12 @@
 //! [`Manifest`]: what is worth knowing of a run beside its configuration.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bd_core::{Result, determinism, device, kind_name, libtorch};
+use bd_core::{determinism, device, kind_name, libtorch};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use crate::Config;
-use crate::folder::read_manifest;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,11 +89,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// That of a run folder.
-    pub fn of_run(folder: &Path) -> Result<Self> {
-        read_manifest(folder)
-    }
-
     /// Of a run of this configuration that begins now, computed by a program of this version, built from this commit.
     pub fn now(config: &Config, device: Device, program: (&str, Option<String>)) -> Self {
         let dtype = kind_name(config.dtype().kind());

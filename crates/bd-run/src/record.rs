@@ -21,7 +21,7 @@ pub use self::score::{Better, MainMetric, main_metric};
 pub use self::settings::{flat, usual};
 pub use self::several::{Several, SeveralKind, SeveralRow};
 pub use self::state::State;
-use crate::folder::read_manifest;
+use crate::folder::{has_checkpoint, read_manifest};
 use crate::manifest::Manifest;
 
 /// Of `metrics.jsonl`, where only its end is read.
@@ -165,7 +165,7 @@ impl Record {
 
     /// Whether there is a checkpoint to go on from.
     pub fn has_checkpoint(&self) -> bool {
-        !self.checkpoints().is_empty()
+        has_checkpoint(&self.path)
     }
 
     /// Number of each member with the updates and the folder of its newest checkpoint.

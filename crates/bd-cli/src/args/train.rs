@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use bd_run::Manifest;
 use clap::{Args, Subcommand};
 
 use super::{EXIT_CODES, Esn, Ngrc, Parts, Rnn, Snn};
@@ -22,7 +21,7 @@ pub(crate) struct TrainArgs {
 
 impl TrainArgs {
     /// The options that every job but auto has.
-    fn run(&self) -> Option<&Run> {
+    pub(crate) fn run(&self) -> Option<&Run> {
         match self.job.as_ref()? {
             Train::Ngrc(args) => Some(&args.series.run),
             Train::Esn(args) => Some(&args.series.run),
@@ -39,13 +38,6 @@ impl TrainArgs {
             (_, Some(run)) => run.json,
             (_, None) => self.changes.json,
         }
-    }
-
-    /// Whether other processors are to give the same bytes: as is asked for, or as the run that goes on.
-    pub(crate) fn is_deterministic(&self) -> bool {
-        // What is wrong with the folder of a run is told when it is opened.
-        let of_run = |folder: &PathBuf| Manifest::of_run(folder).is_ok_and(|manifest| manifest.deterministic);
-        self.run().is_some_and(|run| run.deterministic) || self.resume.as_ref().is_some_and(of_run)
     }
 }
 

@@ -218,9 +218,7 @@ impl ForecastConfig {
             let (flow, params) = system.flow()?;
             system.start = flow.start(&params);
         }
-        if config.reservoir.is_some() {
-            config.search.get_or_insert(0); // null is none that are tried
-        }
+        config.search = config.search.or(config.reservoir.is_some().then_some(0)); // null is none that are tried
         Ok(config)
     }
 
