@@ -51,6 +51,7 @@ fn prepare(desk: &Desk) {
         fs::write(path, text).unwrap();
     }
     arrays(desk);
+    wide_tables(desk);
     for (run, line) in [
         ("r", "train rnn --hidden 4 --batch 2 --updates 1 --set data.task.steps=20 --set data.test_samples=2"),
         ("n", "train ngrc --data series.csv"),
@@ -66,6 +67,13 @@ fn prepare(desk: &Desk) {
     fs::write(desk.path("damaged/model.safetensors"), weights).unwrap();
     let config = fs::read_to_string(desk.path("changed/config.json")).unwrap();
     fs::write(desk.path("changed/config.json"), config.replacen("\"seed\": 0", "\"seed\": 1", 1)).unwrap();
+}
+
+/// Tables of many columns: with nothing in them, and with words in the last row of all.
+fn wide_tables(desk: &Desk) {
+    fs::write(desk.path("commas.csv"), [&",".repeat(20_000)[..], "\n"].concat()).unwrap();
+    let rows = (0..100).map(|row| vec![row.to_string(); 500].join(",")).chain([vec!["x"; 500].join(",")]);
+    fs::write(desk.path("last_row.csv"), rows.collect::<Vec<_>>().join("\n")).unwrap();
 }
 
 /// Files of arrays: of samples, of a series, and some that cannot be read.

@@ -94,6 +94,25 @@ fn whatever_the_threads_the_load_the_folder_and_the_vectors() {
     }
 }
 
+/// A training that goes on with another number of threads, and on another processor.
+#[test]
+fn going_on_with_other_threads_and_vectors() {
+    for (job, count) in [
+        ("rnn --hidden 64 --batch 40", "updates"),
+        ("snn", "epochs"),
+        ("snn --model net.toml --data digits.npz --batch 16", "epochs"),
+    ] {
+        let desk = Desk::new();
+        Job::Network.prepare(&desk);
+        train(&desk, &format!("{job} --{count} 2"), "whole", "1", &[]);
+        train(&desk, &format!("{job} --{count} 1"), "run", "1", &[]);
+        let on =
+            desk.bd_in(&AVX2, &["train", "--resume", "run", &format!("--{count}"), "2", "--threads", "2", "--quiet"]);
+        assert_eq!(on.code, 0, "{job}: {}", on.stderr);
+        assert_same(&desk.path("whole"), &desk.path("run"), job);
+    }
+}
+
 /// What a processor with AVX2 alone would have the libraries take, and, of MKL, one of another maker.
 const OTHER_PROCESSORS: [&[(&str, &str)]; 2] = [&AVX2, &[("MKL_ENABLE_INSTRUCTIONS", "SSE4_2")]];
 

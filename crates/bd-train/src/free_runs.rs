@@ -14,7 +14,7 @@ use crate::predict::{free_run, predict};
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `starts` | 50 | runs, from starts spread evenly over the part; fewer where it has not as many |
-/// | `steps` | half of the part | length of a run. Where the truth ends earlier, only whether it stays bounded is asked from there on |
+/// | `steps` | half of the part, at most 10,000 | length of a run. Where the truth ends earlier, only whether it stays bounded is asked from there on |
 /// | `threshold` | 0.4 | a run is valid until its error is greater, in standard deviations |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -37,7 +37,15 @@ impl FreeRunConfig {
         setting::at_least("free_run.starts", self.starts, 1)?;
         setting::above_zero("free_run.threshold", self.threshold)
     }
+
+    /// Length of a run in a part of so many points.
+    pub fn steps_in(&self, points: usize) -> usize {
+        self.steps.unwrap_or_else(|| (points / 2).min(USUAL_STEPS))
+    }
 }
+
+/// Steps of a run where nobody has said how many: of a recording of millions of points half of a part would take hours, and tell no more.
+const USUAL_STEPS: usize = 10_000;
 
 /// A run is bounded if it never is further than this from the mean, in standard deviations.
 const BOUND: f64 = 10.0;
@@ -220,7 +228,7 @@ pub fn free_runs<S: System>(
         return Err(Error::Shape { what: "the series".into(), expected, found: size });
     }
     let Some((first, compared)) = runs_in(&part, memory, config) else { return Ok(None) };
-    let steps = config.steps.unwrap_or(part.len() / 2);
+    let steps = config.steps_in(part.len());
     let starts = spread(first, part.end - 1 - compared, config.starts);
     catch_torch(|| {
         let stretches = |from: &dyn Fn(usize) -> usize, length: usize| {
@@ -255,8 +263,7 @@ pub fn free_runs<S: System>(
 
 /// The first start of runs in `part` and the steps of a run that can be compared; `None` where the part is too short for one.
 pub(crate) fn runs_in(part: &Range<usize>, memory: usize, config: &FreeRunConfig) -> Option<(usize, usize)> {
-    let half = part.len() / 2;
-    let (first, compared) = (part.start.max(memory), config.steps.map_or(half, |steps| steps.min(half)));
+    let (first, compared) = (part.start.max(memory), config.steps_in(part.len()).min(part.len() / 2));
     (compared > 0 && first + compared < part.end).then_some((first, compared))
 }
 
@@ -274,6 +281,13 @@ mod tests {
     use super::*;
 
     const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
+
+    #[test]
+    fn runs_are_of_half_of_a_part_unless_it_is_long() {
+        let usual = FreeRunConfig::default();
+        assert_eq!([0, 7, 20_001, 1 << 40].map(|points| usual.steps_in(points)), [0, 3, 10_000, 10_000]);
+        assert_eq!(FreeRunConfig { steps: Some(30_000), ..usual }.steps_in(7), 30_000);
+    }
 
     state! {
         /// The input before the present one.

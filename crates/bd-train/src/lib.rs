@@ -19,7 +19,7 @@
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`lyapunov`] | [`LyapunovSpectrum`]: of a known system, and of any model that runs on its own outputs |
-//! | [`memory`] | [`MemoryNeeds`]: what an update takes beside what the machine has |
+//! | [`memory`] | [`MemoryNeeds`]: what an update or a fit takes beside what the machine has |
 //! | [`memory_capacity`](mod@memory_capacity) | [`memory_capacity()`]: how many steps of its input a system remembers |
 //! | [`forecast`] | the fit of any model that forecasts a series, and how good its forecasts and free runs are |
 //! | [`metrics`] | mean square and normalised errors |
@@ -66,7 +66,7 @@ pub use memory::{MemoryNeeds, MemoryReport};
 pub use memory_capacity::{MemoryCapacity, MemoryProtocol, memory_capacity};
 pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
-pub use predict::{free_run, predict};
+pub use predict::{free_run, predict, predict_series};
 pub use process_group::ProcessGroup;
 pub use ridge::{
     ChosenPenalty, Ridge, RidgeCost, RidgeFactor, RidgeFolds, RidgeReport, RidgeSolution, RidgeSpectrum, Solver,

@@ -1,4 +1,4 @@
-//! [`MemoryNeeds`]: what an update takes of the host's memory beside what the machine has, known before a run begins.
+//! [`MemoryNeeds`]: what an update or a fit takes of the host's memory beside what the machine has, known before a run begins.
 
 use std::fs;
 use std::path::Path;
@@ -16,10 +16,12 @@ pub const BESIDE: u64 = 56 << 20;
 /// Memory that training needs on the host, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct MemoryNeeds {
-    /// At the peak of an update, beside data and parameters, with [`BESIDE`].
-    pub update_bytes: u64,
-    /// Kept from the scan to its adjoint for each neuron and step, of one sample.
-    pub per_neuron_step_bytes: f64,
+    /// Whose peak it is, such as `an update`.
+    pub what: &'static str,
+    /// At the peak, beside data and parameters, with [`BESIDE`].
+    pub bytes: u64,
+    /// Of a network, what is kept from the scan to its adjoint for each neuron and step, of one sample.
+    pub per_neuron_step_bytes: Option<f64>,
     /// What would make it less, in the words of the program that asks, such as `take a smaller batch`. It ends the message of
     /// [`check`](Self::check).
     pub advice: &'static str,
@@ -27,10 +29,16 @@ pub struct MemoryNeeds {
 
 impl MemoryNeeds {
     /// Of an update, see [`Bptt::bytes`](crate::Bptt::bytes), of layers with `hidden` neurons.
-    pub fn new(update: &UpdateBytes, hidden: &[i64], advice: &'static str) -> Self {
+    pub fn of_update(update: &UpdateBytes, hidden: &[i64], advice: &'static str) -> Self {
         let neurons = hidden.iter().sum::<i64>().max(1) as f64;
-        let per_neuron_step_bytes = update.kept_per_step_bytes / neurons;
-        Self { update_bytes: (update.total() as u64).saturating_add(BESIDE), per_neuron_step_bytes, advice }
+        let per_neuron_step_bytes = Some(update.kept_per_step_bytes / neurons);
+        let bytes = (update.total() as u64).saturating_add(BESIDE);
+        Self { what: "an update", bytes, per_neuron_step_bytes, advice }
+    }
+
+    /// Of a fit in closed form that takes so many bytes.
+    pub fn of_fit(bytes: u64, advice: &'static str) -> Self {
+        Self { what: "the fit", bytes: bytes.saturating_add(BESIDE), per_neuron_step_bytes: None, advice }
     }
 
     /// With what the machine has now.
@@ -38,7 +46,7 @@ impl MemoryNeeds {
         MemoryReport { needs: self, present_bytes: present_bytes(), available_bytes: available_bytes() }
     }
 
-    /// Fails with [`Error::OutOfMemory`] if the machine does not have what an update needs and `data_bytes` for data that are not in
+    /// Fails with [`Error::OutOfMemory`] if the machine does not have what is needed and `data_bytes` for data that are not in
     /// memory yet. Where it is unknown what the machine has, nothing fails.
     pub fn check(&self, data_bytes: u64) -> Result<()> {
         self.check_against(available_bytes(), data_bytes)
@@ -46,8 +54,8 @@ impl MemoryNeeds {
 
     fn check_against(&self, available_bytes: Option<u64>, data_bytes: u64) -> Result<()> {
         let data = if data_bytes > 1 << 26 { format!(", the data {} GiB", gib(data_bytes)) } else { String::new() };
-        let what = format!("an update would take about {} GiB{data}", gib(self.update_bytes));
-        refuse_beyond(available_bytes, self.update_bytes.saturating_add(data_bytes), &what, self.advice)
+        let what = format!("{} would take about {} GiB{data}", self.what, gib(self.bytes));
+        refuse_beyond(available_bytes, self.bytes.saturating_add(data_bytes), &what, self.advice)
     }
 }
 
@@ -81,24 +89,21 @@ pub struct MemoryReport {
 impl MemoryReport {
     /// In a sentence for people.
     pub fn describe(&self) -> String {
-        let MemoryNeeds { update_bytes, per_neuron_step_bytes, .. } = self.needs;
+        let MemoryNeeds { what, bytes, per_neuron_step_bytes, .. } = self.needs;
         let present = self
             .present_bytes
             .map_or(String::new(), |bytes| format!(" beside {} that are taken already", shown(bytes)));
-        let per_step = match per_neuron_step_bytes {
-            small if small < 10.0 => format!("{small:.1}"),
-            large => format!("{large:.0}"),
-        };
-        format!(
-            "about {} at the peak of an update{present} ({per_step} bytes a neuron and step are kept for the gradient)",
-            shown(update_bytes)
-        )
+        let kept = per_neuron_step_bytes.map_or(String::new(), |bytes| {
+            let digits = usize::from(bytes < 10.0);
+            format!(" ({bytes:.digits$} bytes a neuron and step are kept for the gradient)")
+        });
+        format!("about {} at the peak of {what}{present}{kept}", shown(bytes))
     }
 
     /// For programs, in bytes: `predicted_bytes`, `present_bytes`, `available_bytes`, `bytes_per_neuron_step`.
     pub fn json(&self) -> Value {
         json!({
-            "predicted_bytes": self.needs.update_bytes,
+            "predicted_bytes": self.needs.bytes,
             "present_bytes": self.present_bytes,
             "available_bytes": self.available_bytes,
             "bytes_per_neuron_step": self.needs.per_neuron_step_bytes,
@@ -264,23 +269,27 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_refused() {
-        let needs = MemoryNeeds { update_bytes: 3 << 30, per_neuron_step_bytes: 4.0, advice: "take less" };
+        let needs = MemoryNeeds { bytes: 3 << 30, ..MemoryNeeds::of_fit(0, "take less") };
         let error = needs.check_against(Some(2 << 30), 0).unwrap_err().to_string();
-        assert_eq!(error, "out of memory: an update would take about 3.0 GiB, and 2.0 GiB are available; take less");
+        assert_eq!(error, "out of memory: the fit would take about 3.0 GiB, and 2.0 GiB are available; take less");
         let error = needs.check_against(Some(4 << 30), 5 << 30).unwrap_err().to_string();
         assert!(error.contains("3.0 GiB, the data 5.0 GiB, and 4.0 GiB are available"), "{error}");
         assert!(needs.check_against(Some(4 << 30), 1 << 30).is_ok() && needs.check_against(None, 1 << 40).is_ok());
-        assert!(MemoryNeeds { update_bytes: u64::MAX, ..needs }.check_against(Some(1), u64::MAX).is_err());
+        assert!(MemoryNeeds { bytes: u64::MAX, ..needs }.check_against(Some(1), u64::MAX).is_err());
     }
 
     #[test]
     fn a_report_says_what_is_needed_and_what_is_there() {
-        let needs = MemoryNeeds { update_bytes: 412 << 20, per_neuron_step_bytes: 9.25, advice: "" };
+        let (bytes, per_neuron_step_bytes) = (412 << 20, Some(9.25));
+        let needs = MemoryNeeds { what: "an update", bytes, per_neuron_step_bytes, advice: "" };
         let report = MemoryReport { needs, present_bytes: Some(20 << 30), available_bytes: None };
         let words = "about 412 MiB at the peak of an update beside 20.0 GiB that are taken already (9.2 bytes a neuron and step";
         assert!(report.describe().starts_with(words), "{}", report.describe());
         assert_eq!(report.json()["available_bytes"], Value::Null);
         assert_eq!(report.json()["predicted_bytes"], 412 << 20);
+        let report = MemoryReport { needs: MemoryNeeds::of_fit(44 << 20, ""), ..report };
+        assert_eq!(report.describe(), "about 100 MiB at the peak of the fit beside 20.0 GiB that are taken already");
+        assert_eq!(report.json()["bytes_per_neuron_step"], Value::Null);
     }
 
     #[test]

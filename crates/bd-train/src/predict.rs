@@ -55,6 +55,31 @@ pub fn predict<S: System>(
     })
 }
 
+/// Steps of a series that [`predict_series`] computes at once.
+const AT_ONCE: i64 = 4096;
+
+/// [`predict`] of a long series `x` `[batch, time, n_in]`, a few thousand steps after the other: what a model makes of its inputs, such as
+/// the states of a thousand units, is in memory for those alone. Nothing is recorded.
+pub fn predict_series<S: System>(
+    model: &S,
+    sha: &Shared,
+    x: &Tensor,
+    state: impl Into<Option<S::State>>,
+) -> Result<(Tensor, S::State)> {
+    let steps = x.size().get(1).copied().unwrap_or(0);
+    let mut state = state.into();
+    let mut outputs = Vec::new();
+    // Once at least: what cannot be is refused there.
+    for from in (0..steps.max(1)).step_by(AT_ONCE as usize) {
+        let piece = if steps <= AT_ONCE { x.shallow_clone() } else { x.narrow(1, from, AT_ONCE.min(steps - from)) };
+        let (ys, next) = predict(model, &sha.ahead(from as usize), &piece, state, &mut Tap::none())?;
+        outputs.push(ys);
+        state = Some(next);
+    }
+    let state = state.expect("there is a piece");
+    catch_torch(|| Ok((Tensor::cat(&outputs, 1), state)))
+}
+
 /// Lets `model` run on its own outputs: `first`, `[batch, n]`, is the input of the first step, and each output is the
 /// next input. Outputs `[batch, steps, n]` and the state after the last step.
 ///
@@ -84,12 +109,41 @@ pub fn free_run<S: System>(
     }
     catch_torch(|| {
         let _guard = tch::no_grad_guard();
-        let (mut x, mut state, mut ys) = (first.shallow_clone(), state, Vec::with_capacity(steps));
+        let (mut x, mut state) = (first.shallow_clone(), state);
+        // One block: outputs that are kept one by one lie between what each step makes and leaves, and take ten times as much.
+        let ys = Tensor::empty([first.size()[0], steps as i64, model.n_out()], (first.kind(), first.device()));
         for i in 0..steps {
             let (y, next) = model.step(&sha.ahead(i), &x, &state);
-            (x, state) = (y.shallow_clone(), next);
-            ys.push(y);
+            ys.select(1, i as i64).copy_(&y);
+            (x, state) = (y, next);
         }
-        Ok((Tensor::stack(&ys, 1), state))
+        Ok((ys, state))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use bd_core::testing::assert_close;
+    use bd_core::{Params, Rng, StateTree};
+    use bd_models::{Esn, EsnConfig, ReservoirConfig};
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    /// Pieces of a long series are what it is at once, and its state goes on.
+    #[test]
+    fn a_series_in_pieces_is_the_series() {
+        let on = (Kind::Double, Device::Cpu);
+        let reservoir = ReservoirConfig { units: 20, ..ReservoirConfig::default() };
+        let esn = Esn::new(&mut Params::new(1, on), 2, 1, &EsnConfig { reservoir, ..EsnConfig::default() }).unwrap();
+        let (sha, x) = (Shared::default(), Rng::new(0, "x").tensor(&[1, 2 * AT_ONCE + 7, 2], on, Rng::normal));
+        let (whole, last) = predict(&esn, &sha, &x, None, &mut Tap::none()).unwrap();
+        let (pieces, state) = predict_series(&esn, &sha, &x, None).unwrap();
+        assert_close("outputs", &pieces, &whole, 1e-12);
+        for ((name, found), (_, known)) in state.named().iter().zip(&last.named()) {
+            assert_close(name, found, known, 1e-15);
+        }
+        assert!(predict_series(&esn, &sha, &x.narrow(2, 0, 1), None).is_err());
+        assert_eq!(predict_series(&esn, &sha, &x.narrow(1, 0, 0), None).unwrap().0.size(), [1, 0, 2]);
+    }
 }

@@ -12,6 +12,7 @@
 
 mod algebra;
 mod folds;
+mod memory;
 mod of_processes;
 mod place;
 mod solution;
@@ -27,6 +28,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
 pub use self::folds::RidgeFolds;
+pub use self::memory::{factor_bytes, folds_bytes, spectrum_bytes};
 pub use self::place::RidgeCost;
 pub use self::solution::RidgeSolution;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
@@ -249,7 +251,7 @@ impl RidgeFactor {
             let ones = Tensor::ones([rows, i64::from(self.intercept)], (Kind::Double, features.device()));
             let (x, y) = (features.to_kind(Kind::Double), targets.to_kind(Kind::Double));
             let r = if self.r.size()[1] >= WIDE {
-                extended(&self.r, &[ones, x.shallow_clone(), y.shallow_clone()])
+                extended(&self.r, self.rows, &[ones, x.shallow_clone(), y.shallow_clone()])
             } else {
                 // Rows are samples, but LAPACK wants columns side by side: this concatenates along those.
                 let chunk = Tensor::cat(&[ones.transpose(0, 1), x.transpose(0, 1), y.transpose(0, 1)], 0);

@@ -67,7 +67,8 @@ pub(crate) struct Series {
     /// --set online.normalised=false [default: 0.5]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Online learning")]
     pub(crate) rate: Option<f64>,
-    /// Steps that the model runs on its own outputs, from 50 starts in the test part; 0 is none [default: half of the test part]
+    /// Steps that the model runs on its own outputs, from 50 starts in the test part; 0 is none [default: half of the test part, at
+    /// most 10,000]
     #[arg(long, value_name = "N")]
     pub(crate) free_run: Option<usize>,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use super::network::metrics;
 use super::objective::RunObjective;
 use super::report::{NetworkReport, Pictured};
 use super::reservoir_words::units_words;
-use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
+use super::{Ended, Found, Report, Setting, Stage, Work, end, fit_memory, heed, search};
 use crate::config::FeaturesConfig;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
@@ -24,7 +24,8 @@ use crate::manifest::Manifest;
 use crate::metrics::Metrics;
 use crate::{Config, Run};
 
-/// Fits a readout of features as a configuration says, on the examples of its file, which were read.
+/// Fits a readout of features as a configuration says, on the examples of its file, which were read. Fails with [`Error::OutOfMemory`] if
+/// that would take more than there is.
 pub fn fit_features(
     config: FeaturesConfig,
     data: Dataset,
@@ -33,13 +34,15 @@ pub fn fit_features(
 ) -> Result<Ended> {
     setting.check_alone("a fit in closed form")?;
     introduce(&config, &data, listener)?;
+    let memory = fit_memory::of_features(&config, &data)?;
+    listener.say(&format!("memory    {}", memory.describe()));
     let whole = Config::Features(Box::new(config.clone()));
     let manifest = Manifest::now(&whole, setting.device, setting.program.clone());
     let mut folder = RunFolder::create(setting.out.as_deref(), &whole, manifest)?;
     let mut work = Work::new(setting, listener);
     work.seconds.lap("setup");
     let found = catch_torch(|| run(config, &data, &mut folder, &mut work));
-    end(found, folder, work.seconds, None, listener)
+    end(found, folder, work.seconds, Some(memory), listener)
 }
 
 fn introduce(config: &FeaturesConfig, data: &Dataset, listener: &dyn Listener) -> Result<()> {

@@ -9,7 +9,7 @@ use bd_models::{AnyForecaster, Nvar, NvarConfig};
 use bd_train::data::Split;
 use bd_train::data::columns::MAX_NUMBERS;
 use bd_train::forecast::{ForecastEvaluation, Measure, RidgeDevice, ShortPart};
-use bd_train::{Newest, Units};
+use bd_train::{MemoryReport, Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -20,7 +20,7 @@ use super::objective::RunObjective;
 use super::reservoir_words::{kind_words, units_words};
 use super::series::SeriesSource;
 use super::trial::{Trial, best};
-use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
+use super::{Ended, Found, Report, Setting, Stage, Work, end, fit_memory, heed, search};
 use crate::config::ForecastConfig;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
@@ -46,6 +46,7 @@ pub(crate) struct PreparedForecast {
     split: Split,
     /// Delays that the series is too short for.
     left_out: Vec<usize>,
+    memory: MemoryReport,
 }
 
 /// Carries out what a configuration says.
@@ -58,7 +59,8 @@ pub(super) fn run(config: ForecastConfig, setting: &Setting, listener: &dyn List
 }
 
 impl PreparedForecast {
-    /// Reads or integrates the series of a configuration, and divides it.
+    /// Reads or integrates the series of a configuration, and divides it. Fails with [`Error::OutOfMemory`] if a fit to it would take more
+    /// than there is.
     pub(crate) fn new(mut config: ForecastConfig) -> Result<Self> {
         let data = SeriesSource::load(&config)?;
         if data.sha256.is_some() {
@@ -71,7 +73,8 @@ impl PreparedForecast {
         let is_open = config.nvar.is_open();
         let left_out = delay::leave_out(&mut config, data.series.points(), data.series.channels.len());
         let split = divide(&config, &data, is_open)?;
-        Ok(Self { config, data, split, left_out })
+        let memory = fit_memory::of_forecast(&config, &split, data.series.channels.len())?;
+        Ok(Self { config, data, split, left_out, memory })
     }
 
     /// Fits, tests and writes, from the beginning or from a checkpoint.
@@ -92,8 +95,10 @@ impl PreparedForecast {
             listener.say(&delay::words_of_left_out(&self.left_out));
         }
         say_few(&self.config, validation, listener);
+        let memory = self.memory;
+        listener.say(&format!("memory    {}", memory.describe()));
         let found = catch_torch(|| self.fit_and_test(setting.device, from, &mut folder, &mut work));
-        end(found, folder, work.seconds, None, listener)
+        end(found, folder, work.seconds, Some(memory), listener)
     }
 
     fn fit_and_test(

@@ -1,7 +1,7 @@
 //! Lyapunov exponents of the model of a run, beside those of its system.
 
-use bd_core::{Error, Forecaster, Result, Shared, System, Tap};
-use bd_train::{LyapunovSpectrum, lyapunov_of_flow, lyapunov_of_model, predict};
+use bd_core::{Error, Forecaster, Result, Shared, System};
+use bd_train::{LyapunovSpectrum, lyapunov_of_flow, lyapunov_of_model, predict_series};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind};
 
@@ -68,7 +68,7 @@ pub fn lyapunov(
     let mut state = one.init_state(1, (Kind::Double, Device::Cpu));
     let seen = memory.min(points - 1);
     if seen > 0 {
-        state = predict(&one, &sha, &series.stretch(points - 1 - seen..points - 1), state, &mut Tap::none())?.1;
+        state = predict_series(&one, &sha, &series.stretch(points - 1 - seen..points - 1), state)?.1;
     }
     let first = series.stretch(points - 1..points).squeeze_dim(1);
     let transient = steps / 10;

@@ -4,6 +4,7 @@ mod auto;
 mod delay;
 mod evaluate;
 mod features;
+mod fit_memory;
 mod fit_words;
 mod fitted;
 mod forecast;
@@ -96,7 +97,7 @@ pub struct Outcome {
     pub objective: RunObjective,
     /// Of its parts.
     pub seconds: Seconds,
-    /// What an update was predicted to take of memory.
+    /// What an update or the fit was predicted to take of memory.
     pub memory: Option<MemoryReport>,
 }
 

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use bd_core::text::plural;
-use bd_core::{Error, Forecaster, Result, Shared, StateTree, System, Tap, catch_torch};
+use bd_core::{Error, Forecaster, Result, Shared, StateTree, System, catch_torch};
 use bd_models::AnyForecaster;
 use bd_train::data::{Series, SeriesConfig, in_table};
-use bd_train::{free_run, predict};
+use bd_train::{free_run, predict_series};
 use tch::{Device, Kind, Tensor};
 
 use super::{Input, Prediction, Prepared, PreparedData, refuse};
@@ -114,7 +114,7 @@ impl Forecasting {
         let mut state = model.init_state(1, on);
         let mut outputs = Vec::new();
         if points > 1 {
-            let (ys, next) = predict(model, &sha, &before, state, &mut Tap::none())?;
+            let (ys, next) = predict_series(model, &sha, &before, state)?;
             outputs.push(ys);
             state = next;
         }
@@ -124,7 +124,7 @@ impl Forecasting {
             let (prediction, times) = (host(run.squeeze_dim(0)), data.times(points, *steps));
             all.push(Table { name: "free_run".into(), first: points, prediction, times });
         }
-        outputs.push(predict(model, &sha.ahead(points - 1), &last, state, &mut Tap::none())?.0);
+        outputs.push(predict_series(model, &sha.ahead(points - 1), &last, state)?.0);
         let outputs = host(Tensor::cat(&outputs, 1).squeeze_dim(0));
         for (i, &horizon) in horizons.iter().enumerate() {
             let whole = (points - reach) as i64;

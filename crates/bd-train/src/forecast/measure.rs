@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use bd_core::text::{plural, short};
-use bd_core::{Error, Forecaster, Result, Shared, Tap, catch_torch};
+use bd_core::{Error, Forecaster, Result, Shared, catch_torch};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::data::Series;
 use crate::free_runs::{FreeRunConfig, FreeRunSummary, FreeRuns, Units, free_runs};
 use crate::metrics::{ForecastError, forecast_error};
-use crate::predict::predict;
+use crate::predict::predict_series;
 
 /// The forecast of one horizon over a part of a series.
 #[derive(Debug)]
@@ -93,10 +93,10 @@ impl<'a, M: Forecaster> Measure<'a, M> {
             let mut state = self.model.init_state(1, self.on);
             if seen > 0 {
                 let before = self.stretch(part.start - seen..part.start);
-                state = predict(self.model, &sha, &before, state, &mut Tap::none())?.1;
+                state = predict_series(self.model, &sha, &before, state)?.1;
             }
             let inputs = self.stretch(part.clone());
-            let (all, _) = predict(self.model, &sha.ahead(seen), &inputs, state, &mut Tap::none())?;
+            let (all, _) = predict_series(self.model, &sha.ahead(seen), &inputs, state)?;
             let all = all.squeeze_dim(0).to_kind(Kind::Double).to_device(Device::Cpu);
             (0..self.horizons.len()).map(|i| self.forecast(i, &part, &all)).collect()
         })

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
-use bd_core::{Error, Forecaster, Result, Shared, Tap, catch_torch};
+use bd_core::{Error, Forecaster, Result, Shared, catch_torch};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -12,7 +12,7 @@ use super::measure::Measure;
 use super::settings::{ForecastConfig, ShortPart};
 use crate::data::{Series, Split};
 use crate::free_runs::Units;
-use crate::predict::predict;
+use crate::predict::predict_series;
 use crate::trainer::{Checkpoints, Control};
 
 /// A model with the series that it learns, and how it is stopped and saved.
@@ -113,7 +113,7 @@ impl<'a, M: Forecaster> Passage<'a, M> {
         let mut state = self.model.init_state(1, self.on());
         if points > 0 {
             let sha = Shared::new(self.series.dt);
-            state = predict(self.model, &sha, &self.stretch(warmup.clone()), state, &mut Tap::none())?.1;
+            state = predict_series(self.model, &sha, &self.stretch(warmup.clone()), state)?.1;
         }
         observe(&FitEvent::WarmedUp { points });
         Ok(state)

@@ -13,6 +13,8 @@
 //! is, for `Y` has the scale that `R` has taken out. (CholeskyQR with a preconditioner, as in Fukaya et al., "Shifted Cholesky QR", SIAM J.
 //! Sci. Comput. 42, 2020.) If rows say something that is new to `R`, `|Y|` is large, and the factorisation is that of Householder.
 
+use std::ops::Range;
+
 use bd_core::threads;
 use tch::{Device, Kind, Tensor};
 
@@ -20,8 +22,10 @@ use super::algebra::r_factor;
 
 /// Columns from which on it pays.
 pub(super) const WIDE: i64 = 200;
-/// Rows for each column that the first factor is of, by Householder.
+/// Rows for each column that are taken at once where little is known.
 const FIRST: i64 = 3;
+/// Rows for each column that a factorisation by Householder is of: a good deal more than the factor above them.
+pub(super) const NEW: i64 = 6;
 /// Rows whose numbers stay in a cache that cores share: 16 MB of 1,000 columns.
 const ROWS: i64 = 2048;
 /// Columns of a block, of which those above the diagonal are not needed.
@@ -29,19 +33,26 @@ const COLUMNS: i64 = 192;
 /// The greatest entry of `I + Y'Y` up to which it is a safe way: round-off grows with it.
 const GREATEST: f64 = 1e3;
 
-/// The factor of the rows behind `r` and those of `chunk`, whose parts stand side by side.
-pub(super) fn extended(r: &Tensor, chunk: &[Tensor; 3]) -> Tensor {
-    let width = r.size()[1];
-    let rows = chunk[0].size()[0];
-    let known = if r.size()[0] == width { 0 } else { rows.min(FIRST * width) };
-    let r = match known {
-        0 => r.shallow_clone(),
-        _ => r_factor(&Tensor::cat(&[r, &rows_of(chunk, 0, known)], 0)),
-    };
-    if known == rows {
-        return r;
+/// The factor of the `seen` rows behind `r` and those of `chunk`, whose parts stand side by side.
+///
+/// As many rows again as there were before say little that is new, if they are like those: `|Y|` is about 1. So the rows that are taken at
+/// once grow with those that were.
+pub(super) fn extended(r: &Tensor, seen: usize, chunk: &[Tensor; 3]) -> Tensor {
+    let (rows, width) = (chunk[0].size()[0], r.size()[1]);
+    let first = FIRST * width;
+    let (mut r, mut from) = (r.shallow_clone(), 0);
+    let mut count = first.max(seen as i64);
+    while from < rows {
+        let to = rows.min(from + count);
+        (r, from, count) = match by_products(&r, chunk, from..to) {
+            Some(next) => (next, to, 2 * count),
+            None => {
+                let to = rows.min(from + NEW * width);
+                (r_factor(&Tensor::cat(&[&r, &rows_of(chunk, from, to)], 0)), to, first)
+            }
+        };
     }
-    by_products(&r, chunk, known).unwrap_or_else(|| r_factor(&Tensor::cat(&[&r, &rows_of(chunk, known, rows)], 0)))
+    r
 }
 
 /// Some rows, whole.
@@ -49,14 +60,14 @@ fn rows_of(chunk: &[Tensor; 3], from: i64, to: i64) -> Tensor {
     Tensor::cat(&chunk.each_ref().map(|part| part.narrow(0, from, to - from)), 1)
 }
 
-/// By products from row `from` on; `None` where that would not be safe, of numbers that are not finite, too.
-fn by_products(r: &Tensor, chunk: &[Tensor; 3], from: i64) -> Option<Tensor> {
-    let (rows, width) = (chunk[0].size()[0], r.size()[1]);
+/// Of some of the rows, by products; `None` where that would not be safe, of numbers that are not finite, too.
+fn by_products(r: &Tensor, chunk: &[Tensor; 3], rows: Range<i64>) -> Option<Tensor> {
+    let width = r.size()[1];
     if r.size()[0] != width {
         return None;
     }
     // Two halves, whoever makes them: what comes out does not depend on the number of threads.
-    let middle = from + (rows - from) / 2;
+    let middle = rows.start + (rows.end - rows.start) / 2;
     let half = |from: i64, to: i64| squares(r, &chunk.each_ref().map(|part| part.narrow(0, from, to - from)));
     let halves = if threads::kernel_threads() > 1 && r.device() == Device::Cpu {
         std::thread::scope(|scope| {
@@ -65,13 +76,13 @@ fn by_products(r: &Tensor, chunk: &[Tensor; 3], from: i64) -> Option<Tensor> {
             let second = scope.spawn(move || {
                 threads::set_libtorch(1);
                 let _guard = tch::no_grad_guard();
-                squares(&r, &parts.each_ref().map(|part| part.narrow(0, middle, rows - middle)))
+                squares(&r, &parts.each_ref().map(|part| part.narrow(0, middle, rows.end - middle)))
             });
-            let first = half(from, middle);
+            let first = half(rows.start, middle);
             [first, second.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))]
         })
     } else {
-        [half(from, middle), half(middle, rows)]
+        [half(rows.start, middle), half(middle, rows.end)]
     };
     let all = &halves[0] + &halves[1] + Tensor::eye(width, (Kind::Double, r.device()));
     let greatest = all.diag(0).max().double_value(&[]);

@@ -40,9 +40,10 @@ pub(super) fn needs(
     // Members are trained one after the other, each like the first.
     let (net, params) = (&pipeline.net.members()[0], pipeline.params.part(&member_name(0, config.ensemble)));
     let trainer = Trainer::new(net, &params, criterion, &config.training(batch.samples), config.sha())?;
-    let needs = trainer.bptt().bytes(batch).map(|update| MemoryNeeds::new(&update, config.model.hidden(), advice));
+    let needs =
+        trainer.bptt().bytes(batch).map(|update| MemoryNeeds::of_update(&update, config.model.hidden(), advice));
     let beside = bytes_of_lags(&config.model);
-    Ok(needs.map(|needs| MemoryNeeds { update_bytes: needs.update_bytes.saturating_add(beside), ..needs }))
+    Ok(needs.map(|needs| MemoryNeeds { bytes: needs.bytes.saturating_add(beside), ..needs }))
 }
 
 /// What is in memory while a network learns for each step that a synapse's delay is spread over, beside its weight, of which scans say

@@ -1,0 +1,63 @@
+//! What a fit in closed form takes of memory, before it is made.
+
+use bd_core::{Result, System as _};
+use bd_models::{Nvar, RandomConvolutionsConfig, ReadStates, SequenceFeatures, SequenceReservoirConfig};
+use bd_train::data::Split;
+use bd_train::data::dataset::Dataset;
+use bd_train::ridge::{factor_bytes, folds_bytes, spectrum_bytes};
+use bd_train::{MemoryNeeds, MemoryReport};
+
+use crate::config::{FeaturesConfig, ForecastConfig};
+
+/// Numbers that are in memory for each one of the free runs: the runs, what they are compared with, and their differences.
+const OF_FREE_RUNS: usize = 6;
+
+/// What the fit of a forecast takes, for a series of so many channels, of several delays that with the longest. Refused if there is less.
+pub(super) fn of_forecast(config: &ForecastConfig, split: &Split, channels: usize) -> Result<MemoryReport> {
+    let longest = config.nvar.delay.iter().copied().max().unwrap_or(0);
+    let lagged = Nvar::new(channels, &config.nvar.with(longest))?.n_out() as usize;
+    let (states, weights) = config.reservoir.map_or((0, 0), |reservoir| {
+        let units = reservoir.units as usize;
+        (reservoir.n_states() as usize, units.saturating_mul(units).saturating_mul(reservoir.layers as usize))
+    });
+    let columns = 1 + lagged + states + channels * config.horizon.len();
+    let rows = if config.chooses() { split.train.len() + split.validation.len() } else { split.train.len() };
+    let steps = config.free_run.steps_in(split.test.len());
+    let free_runs = config.free_run.starts.min(split.test.len()).saturating_mul(steps).saturating_mul(channels);
+    let numbers = weights.saturating_add(free_runs.saturating_mul(OF_FREE_RUNS));
+    let beside = (numbers as u64).saturating_mul(size_of::<f64>() as u64);
+    let bytes = factor_bytes(rows, config.ridge.chunk_rows, columns).saturating_add(beside);
+    let needs = MemoryNeeds::of_fit(
+        bytes,
+        "take fewer units or lags, a smaller --set ridge.chunk_rows, or fewer --set free_run.starts or free_run.steps",
+    );
+    needs.check(0)?;
+    Ok(needs.beside())
+}
+
+/// Copies in float64 of the inputs of both parts that are in memory at once beside the inputs: scaled ones, and those of the comparison with
+/// a linear regression on the inputs. Measured.
+const OF_INPUTS: f64 = 3.5;
+
+/// What the fit of features of sequences takes. Refused if there is less.
+pub(super) fn of_features(config: &FeaturesConfig, data: &Dataset) -> Result<MemoryReport> {
+    let (steps, channels) = (data.train.steps().unwrap_or(0), data.train.channels() as usize);
+    let samples = data.train.count();
+    let inputs = (samples + data.test.count()).saturating_mul(steps).saturating_mul(channels);
+    let (features, is_each) = match &config.model {
+        SequenceFeatures::Convolutions(RandomConvolutionsConfig { features }) => (*features, false),
+        SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, reads }) => {
+            let read = if *reads == ReadStates::MeanAndLast { 2 } else { 1 };
+            (read * (reservoir.n_states() as usize + channels), *reads == ReadStates::Each)
+        }
+    };
+    let of_fit = match is_each {
+        true => folds_bytes(samples.saturating_mul(steps), features),
+        false => spectrum_bytes(samples, features),
+    };
+    let beside = (inputs as f64 * OF_INPUTS * size_of::<f64>() as f64) as u64;
+    let advice = "take fewer samples, windows (--steps), features or units";
+    let needs = MemoryNeeds::of_fit(of_fit.saturating_add(beside), advice);
+    needs.check(0)?;
+    Ok(needs.beside())
+}
