@@ -16,6 +16,7 @@ mod odd;
 mod online;
 mod own_series;
 mod parts;
+mod plot;
 mod print_config;
 mod recordings;
 mod refusals;

@@ -19,7 +19,7 @@ mod train;
 pub(crate) use self::data::{Data, Digits, Lags};
 pub(crate) use self::nir::{Export, ExportNir, Import, ImportNir};
 pub(crate) use self::processes::Processes;
-pub(crate) use self::report::{Report, Runs};
+pub(crate) use self::report::{PictureFormat, Plot, Report, Runs};
 pub(crate) use self::sequences::{Learning, Parts, Rnn, Snn};
 pub(crate) use self::series::{Esn, Ngrc, Series};
 pub(crate) use self::series_file::{Narma, OfFlow, SeriesFile};
@@ -90,6 +90,9 @@ pub(crate) enum Command {
     /// Write what a run was and how good it is as one HTML file for a browser; of several runs a comparison.
     #[command(before_help = "Examples: bd report runs/my-run; bd report runs/one runs/other --out both.html", after_help = OF_REPORT)]
     Report(Report),
+    /// Write the figures of a run once more, for papers and slides: as PDF or SVG, in any width.
+    #[command(before_help = "Examples: bd plot runs/my-run; bd plot runs/my-run --only training --format svg --out .", after_help = EXIT_CODES)]
+    Plot(Plot),
     /// List the runs of a folder: job, state, result, time.
     #[command(before_help = "Examples: bd runs; bd runs --filter job=rnn --sort test_loss", after_help = OF_RUNS)]
     Runs(Runs),
@@ -143,6 +146,7 @@ impl Command {
             Self::Predict(args) => args.reuse.json,
             Self::Eval(args) => args.reuse.json,
             Self::Report(args) => args.json,
+            Self::Plot(args) => args.json,
             Self::Runs(args) => args.json,
             Self::Simulate(args) => args.json,
             Self::Check(args) => args.json,

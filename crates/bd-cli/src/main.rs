@@ -15,6 +15,7 @@ mod hints;
 mod info;
 mod nir;
 mod options;
+mod plot;
 mod predict;
 mod printed;
 mod processes;
@@ -80,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Predict(args) => predict::predict(&args),
         Command::Eval(args) => eval::eval(&args),
         Command::Report(args) => report::report(&args),
+        Command::Plot(args) => plot::plot(&args),
         Command::Runs(args) => runs::runs(&args),
         Command::Export(Export::Nir(args)) => nir::export_nir(&args),
         Command::Import(Import::Nir(args)) => nir::import_nir(&args),

@@ -1,11 +1,14 @@
 //! [`Drawing`]: an SVG of this crate read again, for pages that have pictures in their text.
 
+mod pdf;
 mod read;
 mod shape;
 mod write;
 
+use std::ops::RangeInclusive;
+
 use self::shape::Shape;
-use crate::{Figure, Result};
+use crate::{Error, Figure, Result};
 
 /// A picture that [`Figure::to_svg`] has drawn, read again. Nothing else is: a file that has anything in it that is never drawn there, such as a
 /// script or a link, is refused, so that what is in a drawing can stand in a page of one's own.
@@ -54,10 +57,39 @@ impl Drawing {
         self.shapes.iter().filter_map(Shape::words)
     }
 
+    /// As a PDF of one page that is as large as the drawing, `width_mm` wide: lines are lines, and words are words, in a font that is in the
+    /// file.
+    ///
+    /// # Errors
+    /// [`Error::Width`](crate::Error::Width) if the width is not from 10 to 2,000 mm.
+    pub fn to_pdf(&self, width_mm: f64) -> Result<Vec<u8>> {
+        check_width(width_mm)?;
+        pdf::pdf(self, width_mm)
+    }
+
+    /// As an SVG document, `width_mm` wide, whose words are set in DejaVu Sans where the viewer has it.
+    ///
+    /// # Errors
+    /// [`Error::Width`](crate::Error::Width) if the width is not from 10 to 2,000 mm.
+    pub fn to_svg(&self, width_mm: f64) -> Result<String> {
+        check_width(width_mm)?;
+        Ok(write::document(self, width_mm))
+    }
+
     /// As an element `<svg>` that can stand in HTML, shorter than the file: strokes and discs of one colour are one path, and points nearer than
     /// `tolerance` half pixels to the line without them are left out. `label` is what a reader hears who does not see it.
     pub fn inline(&self, label: &str, tolerance: f64) -> String {
         write::inline(self, label, tolerance)
+    }
+}
+
+/// Widths of pictures on paper, in millimetres.
+const WIDTHS_MM: RangeInclusive<f64> = 10.0..=2000.0;
+
+fn check_width(width_mm: f64) -> Result<()> {
+    match WIDTHS_MM.contains(&width_mm) {
+        true => Ok(()),
+        false => Err(Error::Width { width_mm, least: *WIDTHS_MM.start(), most: *WIDTHS_MM.end() }),
     }
 }
 

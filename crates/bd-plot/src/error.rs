@@ -27,6 +27,17 @@ pub enum Error {
     #[error("it is no picture that bd has drawn: {0}")]
     Foreign(String),
 
+    /// A width on paper that none has.
+    #[error("a picture {width_mm} mm wide: it is from {least} to {most} mm")]
+    Width {
+        /// In millimetres.
+        width_mm: f64,
+        /// The least width.
+        least: f64,
+        /// The greatest.
+        most: f64,
+    },
+
     /// An array whose length is not that of its shape.
     #[error("{what} of layer {layer}: {found} numbers, but the shape [sample, time, neuron] is {shape:?}")]
     Shape {

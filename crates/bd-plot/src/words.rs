@@ -6,11 +6,11 @@ use plotters::style::{FontStyle, register_font};
 use crate::{Error, Result};
 
 pub(crate) const FONT: &str = "sans-serif";
+pub(crate) const FONT_FILE: &[u8] = include_bytes!("../assets/DejaVuSans-subset.ttf");
 
 /// Makes the font known: the same one everywhere, whatever the machine has. Registering it twice changes nothing.
 pub(crate) fn register() -> Result<()> {
-    let font = include_bytes!("../assets/DejaVuSans-subset.ttf");
-    register_font(FONT, FontStyle::Normal, font).map_err(|_| Error::Draw("its font cannot be read".into()))
+    register_font(FONT, FontStyle::Normal, FONT_FILE).map_err(|_| Error::Draw("its font cannot be read".into()))
 }
 
 /// Width of a text in pixels of the bitmap, in a [registered](register) font of `size` pixels.

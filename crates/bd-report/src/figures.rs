@@ -86,6 +86,25 @@ pub(crate) fn inline(drawing: &Drawing, label: &str, most: usize) -> Option<Stri
     TOLERANCES.into_iter().map(|tolerance| drawing.inline(label, tolerance)).find(|svg| svg.len() <= most)
 }
 
+/// Drawings of a run.
+#[derive(Debug, Clone)]
+pub struct Drawings {
+    /// By the names of their files, the most telling first: those in its folder, and what can be drawn of its numbers where they are not there.
+    pub found: Vec<(String, Drawing)>,
+    /// A sentence for each that cannot be read.
+    pub unread: Vec<String>,
+}
+
+/// The drawings of a run.
+///
+/// # Errors
+/// [`bd_core::Error::Storage`] and [`bd_core::Error::BadFile`] as of [`Record::read`].
+pub fn of_folder(run: &Path) -> bd_core::Result<Drawings> {
+    let mut unread = Vec::new();
+    let found = drawings(&Record::read(run)?, &mut unread);
+    Ok(Drawings { found, unread })
+}
+
 /// Every drawing of a run by its name, the most telling first.
 fn drawings(record: &Record, without: &mut Vec<String>) -> Vec<(String, Drawing)> {
     let folder = record.path().join("plots");

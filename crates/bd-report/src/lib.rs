@@ -18,7 +18,7 @@
 //! | `page` | all of that as HTML: templates that escape whatever they are given |
 
 mod compare;
-mod figures;
+pub mod figures;
 mod page;
 mod results;
 mod run;

@@ -25,7 +25,7 @@ use bd_train::Checkpoints;
 use serde::Serialize;
 
 pub use self::begun::is_begun;
-pub(crate) use self::best::of_best;
+pub use self::best::of_best;
 use crate::manifest::{Manifest, Resumed, Status, utc_now};
 use crate::metrics;
 

@@ -47,8 +47,8 @@ pub use experiment::{
     AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, RunObjective, Setting, agreed, auto,
     fit_features, forecast, train,
 };
-pub use folder::RunFolder;
 pub use folder::is_begun;
+pub use folder::{RunFolder, of_best};
 pub use listener::Listener;
 pub use manifest::{Manifest, Resumed, Status, Versions};
 pub use neuron::NamedNeuron;

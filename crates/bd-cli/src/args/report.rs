@@ -1,8 +1,8 @@
-//! `bd report` and `bd runs`.
+//! `bd report`, `bd plot` and `bd runs`.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct Report {
@@ -18,6 +18,48 @@ pub(crate) struct Report {
     /// Print nothing but errors (and JSON, if asked for)
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plot {
+    /// Folder of a run of bd train or bd simulate
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// pdf (words stay words, in a font that is in the file) or svg
+    #[arg(long, value_enum, default_value_t = PictureFormat::Pdf)]
+    pub(crate) format: PictureFormat,
+    /// Width on paper, of which the height follows. At 183, two columns of many journals, words are 7 points high, at half of that half as high
+    #[arg(long, value_name = "MM", default_value_t = 183.0)]
+    pub(crate) width_mm: f64,
+    /// Figures by the names of their files in RUN/plots, such as training,horizon-1 [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Folder to write into; figures of the same names are replaced [default: figures in RUN]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object on standard output and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors (and JSON, if asked for)
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// How a picture is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PictureFormat {
+    Pdf,
+    Svg,
+}
+
+impl PictureFormat {
+    /// Of a file.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Svg => "svg",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,24 @@ use super::shape::{Colour, Ink, Paint, Place, Shape, Words};
 
 pub(super) fn inline(drawing: &Drawing, label: &str, tolerance: f64) -> String {
     let (width, height) = drawing.size;
-    let mut text = format!("<svg role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\">", escaped(label));
+    let root = format!("<svg role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width} {height}\">", escaped(label));
+    root + &elements(drawing, tolerance) + "</svg>"
+}
+
+/// A file by itself. Lines are as fine as they were drawn.
+pub(super) fn document(drawing: &Drawing, width_mm: f64) -> String {
+    let (width, height) = drawing.size;
+    let height_mm = width_mm * f64::from(height) / f64::from(width.max(1));
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width_mm}mm\" height=\"{height_mm:.3}mm\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"DejaVu Sans, sans-serif\"><title>{}</title>{}</svg>\n",
+        escaped(drawing.title()),
+        elements(drawing, 0.0)
+    )
+}
+
+fn elements(drawing: &Drawing, tolerance: f64) -> String {
+    let mut text = String::new();
     let mut path = Path::default();
     for shape in &drawing.shapes {
         match (shape, stroked(shape)) {
@@ -22,7 +39,7 @@ pub(super) fn inline(drawing: &Drawing, label: &str, tolerance: f64) -> String {
         }
     }
     path.end(&mut text);
-    text + "</svg>"
+    text
 }
 
 /// How a path looks.

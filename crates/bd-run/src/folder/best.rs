@@ -8,8 +8,11 @@ use bd_core::{Error, Result};
 
 use super::AUTO;
 
-/// The folder of a run: the best one's where this is a folder of several.
-pub(crate) fn of_best(path: &Path) -> Result<PathBuf> {
+/// The folder of a run: that of the best one where `path` is of a choice among jobs, by [`auto`](crate::auto).
+///
+/// # Errors
+/// [`Error::Storage`] and [`Error::BadFile`] if the file that names the best one cannot be read.
+pub fn of_best(path: &Path) -> Result<PathBuf> {
     let file = path.join(AUTO);
     let text = match fs::read(&file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path.to_path_buf()),

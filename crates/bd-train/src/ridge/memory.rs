@@ -27,7 +27,7 @@ pub fn factor_bytes(rows: usize, chunk_rows: usize, columns: usize) -> u64 {
 pub fn spectrum_bytes(rows: usize, columns: usize) -> u64 {
     let [rows, columns] = [rows, columns].map(|count| count as f64);
     let least = rows.min(columns);
-    (((3.0 * columns + least) * rows + 4.0 * least * least) * NUMBER) as u64
+    (((2.5 * columns + least) * rows + 4.0 * least * least) * NUMBER) as u64
 }
 
 /// What the fit by [`RidgeFolds`](super::RidgeFolds) takes at its peak, in bytes: of `rows` samples with `columns` features.
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(factor_bytes(5000, 1000, 100), (2 * 1000 + 2 * 1000 + 8 * 100) * 100 * 8);
         assert_eq!(factor_bytes(20_000, 16_384, 1000), (2 * 16_384 + 2 * 6000 + 8 * 1000 + 8 * 1000) * 1000 * 8);
         assert_eq!(factor_bytes(500, 16_384, 1000), (2 * 500 + 2 * 500 + 8 * 500) * 1000 * 8);
-        assert_eq!(spectrum_bytes(100, 1000), (3 * 1000 * 100 + 100 * 100 + 4 * 100 * 100) * 8);
+        assert_eq!(spectrum_bytes(100, 1000), (250_000 + 100 * 100 + 4 * 100 * 100) * 8);
         assert_eq!(folds_bytes(1000, 10), (3 * 1000 + 14 * 10) * 10 * 8);
         assert_eq!(factor_bytes(usize::MAX, usize::MAX, usize::MAX), u64::MAX);
     }

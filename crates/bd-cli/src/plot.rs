@@ -1,0 +1,58 @@
+//! `bd plot`: the figures of a run for papers and slides.
+
+use anyhow::Result;
+use bd_core::Error;
+use bd_core::files::write_atomic;
+use bd_plot::Drawing;
+use bd_report::figures::{Drawings, of_folder};
+use bd_run::Listener as _;
+use bd_run::of_best;
+use serde_json::json;
+
+use crate::args::{self, PictureFormat};
+use crate::console;
+use crate::progress::Progress;
+
+pub(crate) fn plot(args: &args::Plot) -> Result<()> {
+    let run = of_best(&args.run)?;
+    let Drawings { found: mut drawings, unread } = of_folder(&run)?;
+    unread.iter().for_each(|words| console::message(&format!("bd: warning: {words}")));
+    if !args.only.is_empty() {
+        let known: Vec<&str> = drawings.iter().map(|(name, _)| &name[..]).collect();
+        if let Some(unknown) = args.only.iter().find(|name| !known.contains(&&name[..])) {
+            let known = known.join(", ");
+            return Err(Error::Config(format!("--only {unknown}: there is no such figure; there are: {known}")).into());
+        }
+        drawings.retain(|(name, _)| args.only.contains(name));
+    }
+    if drawings.is_empty() {
+        let folder = run.join("plots");
+        return Err(Error::bad_file(folder, "there is no figure in it, and none can be drawn of the run").into());
+    }
+    let folder = args.out.clone().unwrap_or_else(|| run.join("figures"));
+    std::fs::create_dir_all(&folder).map_err(Error::storage("create", &folder))?;
+    let mut files = Vec::new();
+    for (name, drawing) in &drawings {
+        let file = folder.join(format!("{name}.{}", args.format.extension()));
+        let bytes = written(drawing, args)?;
+        write_atomic(&file, &bytes)?;
+        files.push(file.to_string_lossy().into_owned());
+    }
+    if args.json {
+        console::result(&json!({"job": "plot", "run": run.to_string_lossy(), "files": files}).to_string())?;
+    }
+    let progress = Progress::new(args.quiet);
+    files.iter().for_each(|file| progress.say(&format!("figure    {file}")));
+    Ok(())
+}
+
+fn written(drawing: &Drawing, args: &args::Plot) -> Result<Vec<u8>> {
+    let found = match args.format {
+        PictureFormat::Pdf => drawing.to_pdf(args.width_mm),
+        PictureFormat::Svg => drawing.to_svg(args.width_mm).map(String::into_bytes),
+    };
+    found.map_err(|error| match error {
+        bd_plot::Error::Width { .. } => Error::Config(format!("--width-mm: {error}")).into(),
+        other => other.into(),
+    })
+}
