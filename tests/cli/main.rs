@@ -32,4 +32,5 @@ mod train_ngrc;
 mod train_rnn;
 mod train_snn;
 mod trials;
+mod weights;
 mod zoo;

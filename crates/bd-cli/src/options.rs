@@ -76,6 +76,8 @@ impl Given {
         self.0.extend(args.patience.map(|patience| ("early_stopping", json!({"patience": patience}))));
         self.put("report_every", &args.report_every);
         self.put("tensorboard", &args.tensorboard.then_some(true));
+        let weights = file("--weights", &args.weights)?;
+        self.0.extend(weights.map(|run| ("initial", json!({"run": run}))));
         Ok(())
     }
 

@@ -40,8 +40,8 @@ pub mod sweep;
 mod tensorboard;
 
 pub use config::{
-    Config, Dtype, FeaturesConfig, ForecastConfig, Layers, Lessons, Model, NetworkConfig, NetworkData, SeriesData,
-    SystemConfig,
+    Config, Dtype, FeaturesConfig, ForecastConfig, InitialWeights, Layers, Lessons, Model, NetworkConfig, NetworkData,
+    SeriesData, SystemConfig,
 };
 pub use experiment::{
     AutoConfig, AutoEnded, AutoOutcome, Ended, NetworkExperiment, Outcome, Report, RunObjective, Setting, agreed, auto,

@@ -72,6 +72,10 @@ pub(crate) struct Learning {
     /// for a file of fewer than 1000 training samples 3; snn, of fewer than 100 with numbers at each step 5]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) ensemble: Option<usize>,
+    /// Run of a network like this one, with whose weights the training begins; --from RUN takes its settings, too [default: they are
+    /// drawn]
+    #[arg(long, value_name = "RUN")]
+    pub(crate) weights: Option<PathBuf>,
     /// Batches of an update: what does not fit into memory at once [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) accumulate: Option<usize>,

@@ -22,7 +22,7 @@ pub use self::choice::{NvarChoice, RidgeChoice, SplitChoice, penalties};
 pub use self::features::{FeaturesConfig, FeaturesData, FeaturesRidge};
 pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
-pub use self::network::{Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
+pub use self::network::{InitialWeights, Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 pub use self::online::OnlineChoice;
 pub use self::sources::{Source, Sourced, sources, to_toml};
 
@@ -166,6 +166,7 @@ fn later_keys() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
         ("/model/synapse", "bias", Value::Null),
         ("/data", "window_ms", Value::Null),
         ("", "tensorboard", json!(false)),
+        ("", "initial", Value::Null),
         ("/data", "arrays", json!({"x": null, "y": null, "trials": null})),
         ("/model/cell", "excitatory", Value::Null),
         ("/model/cell", "density", json!(1.0)),

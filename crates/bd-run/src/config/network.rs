@@ -82,6 +82,17 @@ impl NetworkData {
     }
 }
 
+/// The run with whose parameters a training begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InitialWeights {
+    /// Its folder.
+    pub run: PathBuf,
+    /// SHA-256 of the weights that a run has begun with. Null: whatever they are.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
 /// A network, what it learns and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,6 +115,9 @@ pub struct NetworkConfig {
     pub data: NetworkData,
     /// The network.
     pub model: Model,
+    /// The run with whose parameters the training begins. Null: they are drawn.
+    #[serde(default)]
+    pub initial: Option<InitialWeights>,
     /// Time constants of a spiking network's readout, in milliseconds, of which one is chosen before the training and stands in `model`
     /// then; empty if it is set, or if there is no number to tell at each step.
     #[serde(skip)]
@@ -160,7 +174,7 @@ impl NetworkConfig {
         let lessons = Lessons::meant(job, &mut layers)?;
         let defaults = Self::defaults(job, &lessons, written)?;
         let mut config = Self::of_value(laid_value(&defaults, &layers, &alternatives)?)?;
-        config.data.make_absolute();
+        config.make_absolute();
         check_threads(config.threads)?;
         let set = |pointer: &str| is_set(&layers, pointer);
         let lessons = config.complete(lessons, set)?;
@@ -190,10 +204,17 @@ impl NetworkConfig {
     /// The same with what the layers change of it. The data stay what they are; their file may lie elsewhere.
     pub(crate) fn changed(&self, layers: &Layers) -> Result<Self> {
         let mut changed = Self::of_value(laid_value(self, &layers.tables()?, &alternatives)?)?;
-        changed.data.make_absolute();
+        changed.make_absolute();
         check_threads(changed.threads)?;
         changed.check()?;
         Ok(changed)
+    }
+
+    fn make_absolute(&mut self) {
+        self.data.make_absolute();
+        if let Some(initial) = &mut self.initial {
+            initial.run = absolute(&initial.run);
+        }
     }
 
     /// At the first step of every sequence.

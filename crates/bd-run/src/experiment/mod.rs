@@ -37,6 +37,7 @@ pub use self::features::{evaluate_features, fit_features};
 pub use self::forecast::{ForecastReport, evaluate_forecast};
 pub(crate) use self::forecast::{PreparedForecast, loaded};
 pub use self::lyapunov::{LyapunovReport, lyapunov};
+pub(crate) use self::network::Initial;
 pub use self::network::NetworkExperiment;
 pub(crate) use self::network::pipeline;
 pub use self::objective::RunObjective;
@@ -167,14 +168,17 @@ pub fn forecast(config: crate::ForecastConfig, setting: &Setting, listener: &dyn
 ///
 /// Fails with [`Error::OutOfMemory`] before anything is written if an update would take more memory than there is.
 pub fn train(
-    config: crate::NetworkConfig,
+    mut config: crate::NetworkConfig,
     lessons: Lessons,
     setting: &Setting,
     listener: &dyn Listener,
 ) -> Result<Ended> {
     setting.group.as_ref().map_or(Ok(()), |group| check_shares(group.size(), config.accumulate))?;
-    let mut experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
+    let initial = Initial::read(&mut config)?;
+    let make = || NetworkExperiment::beginning_with(initial.as_ref(), config, lessons, setting.device);
+    let mut experiment = catch_torch(make)?;
     experiment.introduce(listener);
+    initial.iter().flat_map(Initial::words).for_each(|words| listener.say(&words));
     let memory = experiment.checked_memory(listener)?;
     experiment.choose_readout(listener)?;
     if setting.assists() {

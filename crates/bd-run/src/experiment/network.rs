@@ -1,5 +1,6 @@
 //! [`NetworkExperiment`]: a network with what it learns, trained, tested and written.
 
+mod initial;
 pub(super) mod members;
 mod memory;
 mod pictured;
@@ -19,6 +20,7 @@ use bd_train::{Activity, Baselines, Criterion, End, HeldOut, Task, Trained, acti
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
+pub(crate) use self::initial::Initial;
 use self::members::AllTrained;
 use self::memory::{batch_of_task, bytes_of_task, needs};
 use super::objective::RunObjective;
@@ -68,8 +70,19 @@ enum Data {
 impl NetworkExperiment {
     /// Makes the network and the examples of a configuration. Fails if there is not the memory for them.
     pub fn new(config: NetworkConfig, lessons: Lessons, device: Device) -> Result<Self> {
+        Self::beginning_with(None, config, lessons, device)
+    }
+
+    /// The same with the parameters of another run, if there are some.
+    pub(crate) fn beginning_with(
+        initial: Option<&Initial>,
+        config: NetworkConfig,
+        lessons: Lessons,
+        device: Device,
+    ) -> Result<Self> {
         let criterion = criterion(&config)?;
         let pipeline = pipeline(&config, device)?;
+        initial.map_or(Ok(()), |initial| initial.load(&pipeline.params, config.ensemble))?;
         let data = match lessons {
             Lessons::Task(task) => {
                 needs(&config, &pipeline, criterion, &batch_of_task(&config, &task))?

@@ -111,6 +111,7 @@ fn common(job: &str) -> NetworkConfig {
         truncate: None,
         early_stopping: None,
         report_every: 500,
+        initial: None,
         tensorboard: false,
         checkpoint_every: None,
         checkpoint_minutes: CHECKPOINT_MINUTES,
