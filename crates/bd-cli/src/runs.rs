@@ -27,7 +27,7 @@ pub(crate) fn runs(args: &args::Runs) -> Result<()> {
     if rows.is_empty() {
         let such = if filters.is_empty() { "no runs" } else { "no such runs" };
         console::message(&format!(
-            "there are {such} in {}; name another folder with bd runs FOLDER",
+            "there are {such} in {}; name another folder with bd runs FOLDER, such as bd runs . for runs by --out NAME",
             args.folder.display()
         ));
         return Ok(());

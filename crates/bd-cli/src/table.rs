@@ -32,7 +32,9 @@ pub(crate) fn of_network(report: &NetworkReport) -> String {
     let NetworkReport { evaluation, split, .. } = report;
     let mut lines = Vec::new();
     if let (Some(trained), "test") = (report.trained.first(), *split) {
-        lines.push(row("train loss", &format!("{} (mean of the last 100 updates)", short(trained.mean_of_last(100)))));
+        let last = trained.losses.len().min(100);
+        let of = if last == trained.losses.len() { "all".to_owned() } else { format!("the last {last}") };
+        lines.push(row("train loss", &format!("{} (mean of {of} updates)", short(trained.mean_of_last(last)))));
     }
     lines.push(row(&format!("{split} loss"), &short(evaluation.loss)));
     if let Some(accuracy) = evaluation.accuracy {

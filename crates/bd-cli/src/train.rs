@@ -187,7 +187,9 @@ fn go_on(run: &Path, mut layers: Layers, group: Option<Group>, as_json: bool, qu
         ResumeEnded::Went(ended) => finish(ended, &work, as_json, quiet),
         ResumeEnded::NothingLeft(path) => {
             let path = path.display();
-            work.progress.say(&format!("run       {path} is done, and there is nothing left to do"));
+            work.progress.say(&format!(
+                "run       {path} is done, and there is nothing left to do; a network goes on with more --updates or --epochs"
+            ));
             if as_json {
                 console::result(
                     &json!({"job": "resume", "run": run.to_string_lossy(), "nothing_left": true}).to_string(),

@@ -56,6 +56,12 @@ enum Model<F: Real> {
     Network(Network<F>, Preparation),
 }
 
+// Checked here, for programs rely on it.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Runner>();
+};
+
 #[derive(Debug)]
 struct Lane<F: Real> {
     /// Steps of the model so far.

@@ -28,7 +28,7 @@ pub(crate) struct Plot {
     /// pdf (words stay words, in a font that is in the file) or svg
     #[arg(long, value_enum, default_value_t = PictureFormat::Pdf)]
     pub(crate) format: PictureFormat,
-    /// Width on paper, of which the height follows. At 183, two columns of many journals, words are 7 points high, at half of that half as high
+    /// Width on paper, of which the height follows. At 183, two columns of many journals, words are 5.6 to 8 points high, at half of that half as high
     #[arg(long, value_name = "MM", default_value_t = 183.0)]
     pub(crate) width_mm: f64,
     /// Figures by the names of their files in RUN/plots, such as training,horizon-1 [default: all]

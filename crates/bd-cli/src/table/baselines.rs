@@ -42,7 +42,11 @@ fn comparison(own: Score, best: &Baseline, is_trained_in_steps: bool) -> String 
         return format!("better than the best of these ({method}) by {gain}");
     }
     let how = if gain < 0.0 { "worse than" } else { "no better than" };
-    let help = if is_trained_in_steps { "more --epochs or --hidden, or another job" } else { "or another job" };
+    let help = if is_trained_in_steps {
+        "more --epochs or --hidden, or another job (bd train auto tries them)"
+    } else {
+        "or another job (bd train auto tries them)"
+    };
     format!(
         "the model ({own_words}) is {how} {method} ({best_words}), which is fitted in a moment; more data for training, {help} may help"
     )

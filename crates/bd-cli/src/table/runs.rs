@@ -29,6 +29,15 @@ fn cells(row: &RunRow) -> [String; HEAD.len()] {
     // 2026-11-29T10:51:16Z, to the minute.
     let begun =
         row.started.as_ref().map_or(String::new(), |time| time.chars().take(16).collect::<String>().replace('T', " "));
-    let seconds = row.seconds.map_or(String::new(), |seconds| format!("{seconds:.1}"));
+    let seconds = row.seconds.map_or(String::new(), |seconds| words_of(seconds));
     [row.name.clone(), row.job.clone(), begun, row.state_words(), row.metric_words(), seconds]
+}
+
+/// A manifest has whole seconds, so that a short run may have none.
+fn words_of(seconds: f64) -> String {
+    match seconds {
+        none if none < 0.05 => "< 1".to_owned(),
+        whole if whole.fract() == 0.0 => format!("{whole}"),
+        part => format!("{part:.1}"),
+    }
 }

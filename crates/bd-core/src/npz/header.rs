@@ -99,7 +99,8 @@ fn dtype_of(descr: &str) -> Result<(Element, bool), String> {
     if code.starts_with('O') {
         return Err("it holds Python objects, which only pickle can read, and pickle can run any code: they are \
                     refused always. Save the array with a numeric dtype, for example array.astype('float64'), and \
-                    sequences of several lengths padded to one"
+                    sequences of several lengths padded to one; spikes of several samples as times, units and offsets \
+                    (docs/your-data.md)"
             .into());
     }
     if code.starts_with(['M', 'm']) {

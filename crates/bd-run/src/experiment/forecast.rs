@@ -264,7 +264,10 @@ fn metrics(found: &ForecastEvaluation, data: &SeriesSource) -> Map<String, Value
 /// of the delay, if that `is_open`.
 fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result<Split> {
     let (points, farthest) = (data.series.points(), config.farthest());
-    let all = format!("the series has {points} points ({})", plural(data.series.channels.len(), "channel"));
+    let channels = data.series.channels.len();
+    let turned =
+        if channels > points { "; a row is a point: transpose the array if its rows are channels" } else { "" };
+    let all = format!("the series has {points} points ({}{turned})", plural(channels, "channel"));
     // Of several delays the longest one that is tried.
     let nvar = config.nvar.with(config.nvar.delay.iter().copied().max().unwrap_or(0));
     let NvarConfig { delay, stride, .. } = nvar;

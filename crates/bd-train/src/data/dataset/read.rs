@@ -95,7 +95,13 @@ impl Reader<'_> {
         }
         let advice = self.arrays.advice().filter(|_| missing.iter().any(|name| name.starts_with(['x', 'y'])));
         let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
-        self.bad(format!("it lacks {}{advice}; there are: {}{way_out}", missing.join(", "), self.arrays.describe()))
+        let other_names = if missing.iter().any(|name| name.starts_with('x')) {
+            "; where x and y are called otherwise, --x and --y (data.arrays.x, .y) name them"
+        } else {
+            ""
+        };
+        let (missing, all) = (missing.join(", "), self.arrays.describe());
+        self.bad(format!("it lacks {missing}{advice}; there are: {all}{other_names}{way_out}"))
     }
 
     /// Whether the inputs are events.
