@@ -7,7 +7,7 @@ use bd_core::npz::save_npz;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use crate::common::{Desk, data, noise, refused_in};
+use crate::common::{Desk, data, noise, refused_in, small_network};
 
 /// Runs `bd train`, which must succeed; what it said.
 #[track_caller]
@@ -60,9 +60,59 @@ fn a_training_begins_with_the_weights_of_another_run() {
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
     assert_eq!(desk.bd(&["eval", "on", "--quiet"]).code, 0);
 
+    // Begun once more, from what was begun so itself.
+    train(&desk, "rnn --from on --weights on --updates 1 --out third");
+    assert_eq!(
+        json(&desk, "third/config.json")["initial"]["sha256"],
+        json(&desk, "on/manifest.json")["weights_sha256"]
+    );
+
     // Another run in its place.
     train(&desk, &format!("{RNN} --updates 1 --seed 4 --out first"));
     refused_in(&desk, &[], &["train", "rnn", "--from", "on"], 7, "and this configuration was made with ");
+}
+
+/// A member that has not begun when a training goes on begins with the weights, too.
+#[test]
+fn a_member_that_begins_later_has_the_weights() {
+    let desk = Desk::new();
+    train(&desk, &format!("{RNN} --updates 5 --out first"));
+    let job = format!("{RNN} --weights first --ensemble 2 --set checkpoint_every=1");
+    train(&desk, &format!("{job} --updates 4 --out whole"));
+    train(&desk, &format!("{job} --updates 3 --out run"));
+    fs::remove_dir_all(desk.path("run/checkpoints/member-2")).unwrap();
+    let resumed = desk.bd(&["train", "--resume", "run", "--updates", "4", "--quiet"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert!(weights(&desk, "run") == weights(&desk, "whole"));
+}
+
+/// Who is connected follows from the seed, which is not among the weights.
+#[test]
+fn weights_of_synapses_are_those_of_their_seed() {
+    let desk = Desk::new();
+    fs::write(desk.path("net.toml"), small_network()).unwrap();
+    let made = desk.bd(&[
+        "data",
+        "digits",
+        "--out",
+        "digits.npz",
+        "--train",
+        "32",
+        "--test",
+        "8",
+        "--classes",
+        "4",
+        "--channels",
+        "50",
+    ]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let job = "snn --model net.toml --data digits.npz --batch 16 --epochs 1 --ensemble 1";
+    train(&desk, &format!("{job} --out first"));
+    train(&desk, &format!("{job} --weights first --lr 1e-30 --out still"));
+    assert!(weights(&desk, "still") == weights(&desk, "first"));
+    let other: Vec<&str> =
+        ["train"].into_iter().chain(job.split(' ')).chain(["--weights", "first", "--seed", "9"]).collect();
+    refused_in(&desk, &[], &other, 2, "its weights are for --seed 0 and --ensemble 1");
 }
 
 /// A network of another program is trained on here: as it was imported, at first.

@@ -77,7 +77,7 @@ impl Given {
         self.put("report_every", &args.report_every);
         self.put("tensorboard", &args.tensorboard.then_some(true));
         let weights = file("--weights", &args.weights)?;
-        self.0.extend(weights.map(|run| ("initial", json!({"run": run}))));
+        self.0.extend(weights.map(|run| ("initial", json!({"run": run, "sha256": null}))));
         Ok(())
     }
 

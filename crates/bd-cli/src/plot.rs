@@ -16,7 +16,13 @@ use crate::progress::Progress;
 pub(crate) fn plot(args: &args::Plot) -> Result<()> {
     let run = of_best(&args.run)?;
     let Drawings { found: mut drawings, unread } = of_folder(&run)?;
-    unread.iter().for_each(|words| console::message(&format!("bd: warning: {words}")));
+    unread.iter().for_each(|words| {
+        console::message(&format!("bd: warning: {}", words.replace("is not shown", "is not written")))
+    });
+    if drawings.is_empty() {
+        let folder = run.join("plots");
+        return Err(Error::bad_file(folder, "there is no figure in it, and none can be drawn of the run").into());
+    }
     if !args.only.is_empty() {
         let known: Vec<&str> = drawings.iter().map(|(name, _)| &name[..]).collect();
         if let Some(unknown) = args.only.iter().find(|name| !known.contains(&&name[..])) {
@@ -24,10 +30,6 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
             return Err(Error::Config(format!("--only {unknown}: there is no such figure; there are: {known}")).into());
         }
         drawings.retain(|(name, _)| args.only.contains(name));
-    }
-    if drawings.is_empty() {
-        let folder = run.join("plots");
-        return Err(Error::bad_file(folder, "there is no figure in it, and none can be drawn of the run").into());
     }
     let folder = args.out.clone().unwrap_or_else(|| run.join("figures"));
     std::fs::create_dir_all(&folder).map_err(Error::storage("create", &folder))?;
@@ -39,7 +41,9 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
         files.push(file.to_string_lossy().into_owned());
     }
     if args.json {
-        console::result(&json!({"job": "plot", "run": run.to_string_lossy(), "files": files}).to_string())?;
+        console::result(
+            &json!({"job": "plot", "run": run.to_string_lossy(), "files": files, "unread": unread}).to_string(),
+        )?;
     }
     let progress = Progress::new(args.quiet);
     files.iter().for_each(|file| progress.say(&format!("figure    {file}")));

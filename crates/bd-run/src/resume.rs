@@ -96,7 +96,7 @@ impl Resume {
         }
     }
 
-    fn train(mut self, config: NetworkConfig, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
+    fn train(mut self, mut config: NetworkConfig, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
         let points = Points::read(&self.folder.checkpoints(), &config, listener);
         // One that is done needs no checkpoints any more.
         let group = setting.group.as_deref();
@@ -116,7 +116,9 @@ impl Resume {
         tell(group, true)?;
         tell(group, true)?;
         let lessons = Lessons::again(&config)?;
-        let experiment = catch_torch(|| NetworkExperiment::new(config, lessons, setting.device))?;
+        let initial = points.initial(&mut config)?;
+        let make = || NetworkExperiment::beginning_with(initial.as_ref(), config, lessons, setting.device);
+        let experiment = catch_torch(make)?;
         experiment.introduce(listener);
         let memory = experiment.checked_memory(listener)?;
         self.go_on(points.updates(), setting)?;

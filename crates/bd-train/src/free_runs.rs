@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use bd_core::{Error, Result, Shared, System, Tap, catch_torch, setting};
+use bd_core::{Error, Result, Shared, System, catch_torch, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::data::Flow;
-use crate::predict::{free_run, predict};
+use crate::predict::{free_run, predict_series};
 
 /// Settings of [`free_runs`].
 ///
@@ -238,7 +238,7 @@ pub fn free_runs<S: System>(
         let inputs = |from: &dyn Fn(usize) -> usize, length: usize| stretches(from, length).to_kind(on.0);
         let mut state = model.init_state(starts.len() as i64, on);
         if memory > 0 {
-            state = predict(model, sha, &inputs(&|at| at - memory, memory), state, &mut Tap::none())?.1;
+            state = predict_series(model, sha, &inputs(&|at| at - memory, memory), state)?.1;
         }
         let now = inputs(&|at| at, 1).squeeze_dim(1);
         let run = free_run(model, &sha.ahead(memory), &now, state, steps)?.0.to_kind(Kind::Double);

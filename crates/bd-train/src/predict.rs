@@ -55,8 +55,10 @@ pub fn predict<S: System>(
     })
 }
 
-/// Steps of a series that [`predict_series`] computes at once.
+/// Steps that [`predict_series`] computes at once, of all series together.
 const AT_ONCE: i64 = 4096;
+/// The least number of steps at once, of however many series.
+const LEAST: i64 = 64;
 
 /// [`predict`] of a long series `x` `[batch, time, n_in]`, a few thousand steps after the other: what a model makes of its inputs, such as
 /// the states of a thousand units, is in memory for those alone. Nothing is recorded.
@@ -66,12 +68,13 @@ pub fn predict_series<S: System>(
     x: &Tensor,
     state: impl Into<Option<S::State>>,
 ) -> Result<(Tensor, S::State)> {
-    let steps = x.size().get(1).copied().unwrap_or(0);
+    let (batch, steps) = (x.size().first().copied().unwrap_or(1), x.size().get(1).copied().unwrap_or(0));
     let mut state = state.into();
     let mut outputs = Vec::new();
     // Once at least: what cannot be is refused there.
-    for from in (0..steps.max(1)).step_by(AT_ONCE as usize) {
-        let piece = if steps <= AT_ONCE { x.shallow_clone() } else { x.narrow(1, from, AT_ONCE.min(steps - from)) };
+    let at_once = (AT_ONCE / batch.max(1)).max(LEAST);
+    for from in (0..steps.max(1)).step_by(at_once as usize) {
+        let piece = if steps <= at_once { x.shallow_clone() } else { x.narrow(1, from, at_once.min(steps - from)) };
         let (ys, next) = predict(model, &sha.ahead(from as usize), &piece, state, &mut Tap::none())?;
         outputs.push(ys);
         state = Some(next);

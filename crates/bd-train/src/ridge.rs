@@ -28,7 +28,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::algebra::{gram_pinv, qr, r_factor, svd};
 pub use self::folds::RidgeFolds;
-pub use self::memory::{factor_bytes, folds_bytes, spectrum_bytes};
+pub use self::memory::{factor_bytes, folds_bytes, online_bytes, spectrum_bytes};
 pub use self::place::RidgeCost;
 pub use self::solution::RidgeSolution;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};

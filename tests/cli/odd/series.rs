@@ -174,7 +174,7 @@ pub(super) fn texts() -> Vec<Odd> {
             "1,2,3\n".into(),
             &["--delay", "1", "--alpha", "1"],
             2,
-            "the series has 1 points (3 channels), too few",
+            "the series has 1 points (3 channels; a row is a point: transpose the array if its rows are channels), too few",
         ),
         ("wide.csv", (&*wide).into(), &["--delay", "1", "--alpha", "1"], 2, "features, allowed are"),
         (

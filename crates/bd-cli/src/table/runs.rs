@@ -29,7 +29,7 @@ fn cells(row: &RunRow) -> [String; HEAD.len()] {
     // 2026-11-29T10:51:16Z, to the minute.
     let begun =
         row.started.as_ref().map_or(String::new(), |time| time.chars().take(16).collect::<String>().replace('T', " "));
-    let seconds = row.seconds.map_or(String::new(), |seconds| words_of(seconds));
+    let seconds = row.seconds.map_or(String::new(), words_of);
     [row.name.clone(), row.job.clone(), begun, row.state_words(), row.metric_words(), seconds]
 }
 

@@ -52,19 +52,20 @@ pub(super) fn pdf(drawing: &Drawing, width_mm: f64) -> Result<Vec<u8>> {
     states.finish();
     resources.finish();
     entry.finish();
-    deflated(&mut pdf, contents, &content.finish());
-    deflated(&mut pdf, font_file, font::FILE);
+    deflated(&mut pdf, contents, &content.finish(), None);
+    deflated(&mut pdf, font_file, font::FILE, Some(font::FILE.len() as i32));
     font.write(&mut pdf, font_file, fonts);
     pdf.document_info(info).title(TextStr(drawing.title())).creator(TextStr("bd"));
     Ok(pdf.finish())
 }
 
-fn deflated(pdf: &mut Pdf, id: Ref, data: &[u8]) {
+/// With its length before it was made smaller, where readers are to know it, as of fonts.
+fn deflated(pdf: &mut Pdf, id: Ref, data: &[u8], length: Option<i32>) {
     let small = miniz_oxide::deflate::compress_to_vec_zlib(data, LEVEL);
     let mut stream = pdf.stream(id, &small);
     stream.filter(pdf_writer::Filter::FlateDecode);
-    if std::ptr::eq(data, font::FILE) {
-        stream.pair(Name(b"Length1"), data.len() as i32);
+    if let Some(length) = length {
+        stream.pair(Name(b"Length1"), length);
     }
 }
 

@@ -32,7 +32,7 @@ pub fn evaluate_network(
     };
     let report = catch_torch(|| match other {
         None => {
-            let experiment = NetworkExperiment::new(config.clone(), Lessons::again(config)?, device)?;
+            let experiment = NetworkExperiment::beginning_with(None, config.clone(), Lessons::again(config)?, device)?;
             experiment.pipeline().params.load(&weights)?;
             experiment.evaluate()
         }

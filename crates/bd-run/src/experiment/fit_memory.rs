@@ -4,8 +4,8 @@ use bd_core::{Result, System as _};
 use bd_models::{Nvar, RandomConvolutionsConfig, ReadStates, SequenceFeatures, SequenceReservoirConfig};
 use bd_train::data::Split;
 use bd_train::data::dataset::Dataset;
-use bd_train::ridge::{factor_bytes, folds_bytes, spectrum_bytes};
-use bd_train::{MemoryNeeds, MemoryReport};
+use bd_train::ridge::{factor_bytes, folds_bytes, online_bytes, spectrum_bytes};
+use bd_train::{MemoryNeeds, MemoryReport, OnlineRule};
 
 use crate::config::{FeaturesConfig, ForecastConfig};
 
@@ -22,11 +22,16 @@ pub(super) fn of_forecast(config: &ForecastConfig, split: &Split, channels: usiz
     });
     let columns = 1 + lagged + states + channels * config.horizon.len();
     let rows = if config.chooses() { split.train.len() + split.validation.len() } else { split.train.len() };
-    let steps = config.free_run.steps_in(split.test.len());
+    // Without forecasts one step ahead there are none.
+    let steps = if config.horizon.contains(&1) { config.free_run.steps_in(split.test.len()) } else { 0 };
     let free_runs = config.free_run.starts.min(split.test.len()).saturating_mul(steps).saturating_mul(channels);
     let numbers = weights.saturating_add(free_runs.saturating_mul(OF_FREE_RUNS));
     let beside = (numbers as u64).saturating_mul(size_of::<f64>() as u64);
-    let bytes = factor_bytes(rows, config.ridge.chunk_rows, columns).saturating_add(beside);
+    let of_fit = match config.rule() {
+        None => factor_bytes(rows, config.ridge.chunk_rows, columns),
+        Some(rule) => online_bytes(rows, columns, matches!(rule, OnlineRule::Rls(_))),
+    };
+    let bytes = of_fit.saturating_add(beside);
     let needs = MemoryNeeds::of_fit(
         bytes,
         "take fewer units or lags, a smaller --set ridge.chunk_rows, or fewer --set free_run.starts or free_run.steps",

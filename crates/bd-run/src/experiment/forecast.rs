@@ -283,8 +283,8 @@ fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result
             "{all}, too few: {memory} reach {reach} points back, and the farthest forecast is {farthest} ahead; lower {options}"
         )));
     }
-    check_free_run(config, data.series.channels.len())?;
     let split = config.divide(points)?;
+    check_free_run(config, channels, split.test.len())?;
     let fit = config.fit();
     let for_choice = || is_open.then(|| fit.short_for_choice(&split, reach)).flatten();
     let Some(short) = fit.short_part(&split, reach).or_else(for_choice) else { return Ok(split) };
@@ -305,11 +305,12 @@ fn divide(config: &ForecastConfig, data: &SeriesSource, is_open: bool) -> Result
 }
 
 /// Refuses free runs of more numbers than there may be, before anything is fitted.
-fn check_free_run(config: &ForecastConfig, channels: usize) -> Result<()> {
-    let (steps, numbers) = (config.free_run.steps.unwrap_or(0), config.free_run.starts.saturating_mul(channels));
+fn check_free_run(config: &ForecastConfig, channels: usize, points: usize) -> Result<()> {
+    let starts = config.free_run.starts.min(points);
+    let (steps, numbers) = (config.free_run.steps_in(points), starts.saturating_mul(channels));
     if config.horizon.contains(&1) && steps.saturating_mul(numbers) > MAX_NUMBERS {
         return Err(Error::Config(format!(
-            "a free run has {steps} steps of {numbers} numbers; there are at most {MAX_NUMBERS} numbers in all"
+            "a free run has {steps} steps of {numbers} numbers; there are at most {MAX_NUMBERS} numbers in all: take fewer by --free-run STEPS or --set free_run.starts"
         )));
     }
     Ok(())

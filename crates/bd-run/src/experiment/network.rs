@@ -68,12 +68,14 @@ enum Data {
 }
 
 impl NetworkExperiment {
-    /// Makes the network and the examples of a configuration. Fails if there is not the memory for them.
-    pub fn new(config: NetworkConfig, lessons: Lessons, device: Device) -> Result<Self> {
-        Self::beginning_with(None, config, lessons, device)
+    /// Makes the network, with the parameters of the run that the configuration names if it names one, and the examples. Fails if there is
+    /// not the memory for them.
+    pub fn new(mut config: NetworkConfig, lessons: Lessons, device: Device) -> Result<Self> {
+        let initial = Initial::read(&mut config)?;
+        Self::beginning_with(initial.as_ref(), config, lessons, device)
     }
 
-    /// The same with the parameters of another run, if there are some.
+    /// The same with these parameters, whatever the configuration names; without any they are drawn, for what follows to replace them.
     pub(crate) fn beginning_with(
         initial: Option<&Initial>,
         config: NetworkConfig,
@@ -82,7 +84,7 @@ impl NetworkExperiment {
     ) -> Result<Self> {
         let criterion = criterion(&config)?;
         let pipeline = pipeline(&config, device)?;
-        initial.map_or(Ok(()), |initial| initial.load(&pipeline.params, config.ensemble))?;
+        initial.map_or(Ok(()), |initial| initial.load(&pipeline.params, &config))?;
         let data = match lessons {
             Lessons::Task(task) => {
                 needs(&config, &pipeline, criterion, &batch_of_task(&config, &task))?

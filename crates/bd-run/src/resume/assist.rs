@@ -36,14 +36,16 @@ impl Assist {
     pub fn run(self, setting: &Setting, listener: &dyn Listener) -> Result<ResumeEnded> {
         let group = setting.group.as_deref();
         let group = group.ok_or_else(|| Error::Config("a process alone has nobody to assist".into()))?;
-        let Config::Network(config) = self.config else { return Err(nothing_to_resume()) };
+        let Config::Network(mut config) = self.config else { return Err(nothing_to_resume()) };
         if !told(group)? {
             return Ok(ResumeEnded::NothingLeft(self.run.path().to_path_buf()));
         }
         let points = Points::read(&self.run.path().join("checkpoints"), &config, listener)?;
         told(group)?;
         let lessons = Lessons::again(&config)?;
-        let experiment = catch_torch(|| NetworkExperiment::new(*config, lessons, setting.device))?;
+        let initial = points.initial(&mut config)?;
+        let make = || NetworkExperiment::beginning_with(initial.as_ref(), *config, lessons, setting.device);
+        let experiment = catch_torch(make)?;
         assist(&experiment, points, setting, listener).map(ResumeEnded::Went)
     }
 }

@@ -8,6 +8,7 @@ use bd_train::loss::Objective;
 use bd_train::{Checkpoints, End, Newest, Standing, Trainer};
 
 use crate::config::NetworkConfig;
+use crate::experiment::Initial;
 use crate::folder::member_checkpoints;
 use crate::listener::Listener;
 
@@ -63,6 +64,11 @@ impl Points {
         };
         let points = Self((0..config.ensemble).map(point).collect::<Result<_>>()?);
         if points.known().next().is_none() { Err(none_at_all(folder)) } else { Ok(points) }
+    }
+
+    /// The parameters of another run, where a network has not begun that begins with them.
+    pub(super) fn initial(&self, config: &mut NetworkConfig) -> Result<Option<Initial>> {
+        if self.0.iter().all(Option::is_some) { Ok(None) } else { Initial::read(config) }
     }
 
     fn known(&self) -> impl Iterator<Item = &Point> {

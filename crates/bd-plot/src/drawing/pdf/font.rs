@@ -11,7 +11,10 @@ use crate::{Error, Result};
 pub(super) const FILE: &[u8] = crate::words::FONT_FILE;
 /// Height of an x, in sizes of the font.
 pub(super) const X_HEIGHT: f32 = 0.547;
-const NAME: Name<'static> = Name(b"DejaVuSans");
+/// The letters before the name say that it is a part of the font.
+const NAME: Name<'static> = Name(b"BDBDBD+DejaVuSans");
+/// Corners of the box that holds every glyph, in units of 2,048: the table `head` of DejaVu Sans.
+const BOX: [f32; 4] = [-2090.0, -948.0, 3673.0, 2524.0];
 /// Of capital letters and of their upright strokes, in thousandths of the size: DejaVu Sans.
 const CAP_HEIGHT: f32 = 729.0;
 const STEM: f32 = 92.0;
@@ -33,7 +36,10 @@ impl Font {
         let (mut bytes, mut width) = (Vec::new(), 0.0);
         for c in text.chars().filter(|c| !c.is_control()) {
             let glyph = self.font.glyph_id(c);
-            self.used.entry(glyph.0).or_insert(c);
+            // What the font does not have is drawn as a box, and is no letter to search for.
+            if glyph.0 != 0 {
+                self.used.entry(glyph.0).or_insert(c);
+            }
             width += self.width(glyph);
             bytes.extend(glyph.0.to_be_bytes());
         }
@@ -60,17 +66,18 @@ impl Font {
         cid.subtype(CidFontType::Type2).base_font(NAME).system_info(system).font_descriptor(descriptor);
         cid.default_width(0.0).cid_to_gid_map_predefined(Name(b"Identity"));
         let mut widths = cid.widths();
-        for glyph in self.used.keys() {
+        for glyph in [0].iter().chain(self.used.keys()) {
             widths.consecutive(*glyph, [1000.0 * self.width(GlyphId(*glyph))]);
         }
         widths.finish();
         cid.finish();
         let thousandths = |units: f32| 1000.0 * units / self.units();
+        let corners = BOX.map(thousandths);
         let (ascent, descent) = (self.font.ascent_unscaled(), self.font.descent_unscaled());
         pdf.font_descriptor(descriptor)
             .name(NAME)
             .flags(FontFlags::SYMBOLIC)
-            .bbox(Rect::new(-1000.0, thousandths(descent), 2000.0, thousandths(ascent)))
+            .bbox(Rect::new(corners[0], corners[1], corners[2], corners[3]))
             .italic_angle(0.0)
             .ascent(thousandths(ascent))
             .descent(thousandths(descent))

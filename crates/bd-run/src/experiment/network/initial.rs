@@ -4,7 +4,7 @@ use bd_core::{Error, Params, Result, member_name};
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use crate::config::NetworkConfig;
+use crate::config::{Model, NetworkConfig};
 use crate::resume::compare;
 use crate::{Config, Run};
 
@@ -15,6 +15,7 @@ const OF_DATA: [&str; 2] = ["scale.", "target."];
 pub(crate) struct Initial {
     run: String,
     members: usize,
+    seed: u64,
     weights: Vec<(String, Tensor)>,
     differences: Vec<String>,
 }
@@ -44,13 +45,29 @@ impl Initial {
             )));
         };
         let differences = differences(other, &before);
-        Ok(Some(Self { run: run.path().display().to_string(), members: other.ensemble, weights, differences }))
+        let (run, members, seed) = (run.path().display().to_string(), other.ensemble, other.seed);
+        Ok(Some(Self { run, members, seed, weights, differences }))
     }
 
     /// Copies the parameters into those of a network, of an ensemble those of one network into each member.
     ///
-    /// Fails with [`Error::Mismatch`] if one is trained here and not there or has another shape, or the other way round.
-    pub(super) fn load(&self, params: &Params, members: usize) -> Result<()> {
+    /// Fails with [`Error::Mismatch`] if one is there and not here or has another shape, or the other way round; with [`Error::Config`] of other
+    /// ensembles, and of populations whose synapses were drawn otherwise.
+    pub(super) fn load(&self, params: &Params, config: &NetworkConfig) -> Result<()> {
+        let members = config.ensemble;
+        if self.members != 1 && members != self.members {
+            let (run, there) = (&self.run, self.members);
+            return Err(Error::Config(format!(
+                "{run} has {there} networks, and ensemble is {members}; take --ensemble {there}"
+            )));
+        }
+        // Who is connected to whom follows from the seed of each, and is not among the weights.
+        if matches!(config.model, Model::Populations(_)) && (self.seed, self.members) != (config.seed, members) {
+            return Err(Error::Config(format!(
+                "the synapses of {} are drawn by seed {} and {} of these networks; its weights are for --seed {} and --ensemble {}",
+                self.run, self.seed, self.members, self.seed, self.members
+            )));
+        }
         for i in 0..members {
             let name = member_name(i, members);
             let source = if self.members == 1 { String::new() } else { member_name(i, self.members) };
@@ -111,7 +128,7 @@ fn load_part(saved: &[(String, &Tensor)], params: &Params, run: &str) -> Result<
 /// Settings of the network that are others here than there, and numbers that its weights hang on.
 fn differences(there: &NetworkConfig, here: &NetworkConfig) -> Vec<String> {
     let of = |config: &NetworkConfig| -> Value {
-        json!({"model": config.model, "dt": config.dt, "data": {"encode": config.data.encode}})
+        json!({"model": config.model, "dt": config.dt, "data": {"encode": config.data.encode, "scale": config.data.scale}})
     };
     let mut all = Vec::new();
     compare("", &of(there), &of(here), &mut all);

@@ -95,7 +95,8 @@ impl Reader<'_> {
         }
         let advice = self.arrays.advice().filter(|_| missing.iter().any(|name| name.starts_with(['x', 'y'])));
         let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
-        let other_names = if missing.iter().any(|name| name.starts_with('x')) {
+        let other_names = if !self.has("x") && !self.has("x_train") && missing.iter().any(|name| name.starts_with('x'))
+        {
             "; where x and y are called otherwise, --x and --y (data.arrays.x, .y) name them"
         } else {
             ""
