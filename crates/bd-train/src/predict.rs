@@ -147,6 +147,6 @@ mod tests {
             assert_close(name, found, known, 1e-15);
         }
         assert!(predict_series(&esn, &sha, &x.narrow(2, 0, 1), None).is_err());
-        assert_eq!(predict_series(&esn, &sha, &x.narrow(1, 0, 0), None).unwrap().0.size(), [1, 0, 2]);
+        assert!(predict_series(&esn, &sha, &x.narrow(1, 0, 0), None).is_err());
     }
 }
