@@ -71,6 +71,7 @@ fn jobs() -> Vec<String> {
         "esn --units 2000 --set data.system.duration=300 --set ridge.chunk_rows=4096",
         "esn --units 4000 --set data.system.duration=60",
         "esn --units 300 --online rls",
+        "esn --units 2000 --online lms",
         "conv --data digits.npz --features 50000",
         "esn --data digits.npz --units 300",
     ] {

@@ -21,8 +21,8 @@ pub fn factor_bytes(rows: usize, chunk_rows: usize, columns: usize) -> u64 {
     (beside_columns * columns * NUMBER) as u64
 }
 
-/// Samples that are learned one after the other from features that were computed at once.
-const ONLINE_ROWS: f64 = 1024.0;
+/// Steps whose features are in memory at once in a warm-up or a test, more than are learned from at once.
+const ONLINE_ROWS: f64 = 4096.0;
 
 /// What learning sample by sample takes at its peak, in bytes, with a matrix of columns by columns (`rls`) or without (`lms`).
 ///
@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(factor_bytes(20_000, 16_384, 1000), (2 * 16_384 + 2 * 6000 + 8 * 1000 + 8 * 1000) * 1000 * 8);
         assert_eq!(factor_bytes(500, 16_384, 1000), (2 * 500 + 2 * 500 + 8 * 500) * 1000 * 8);
         assert_eq!(spectrum_bytes(100, 1000), (250_000 + 100 * 100 + 4 * 100 * 100) * 8);
-        assert_eq!(online_bytes(5000, 10, true), (3 * 1024 + 30) * 10 * 8);
+        assert_eq!(online_bytes(5000, 10, true), (3 * 4096 + 30) * 10 * 8);
         assert_eq!(folds_bytes(1000, 10), (3 * 1000 + 14 * 10) * 10 * 8);
         assert_eq!(factor_bytes(usize::MAX, usize::MAX, usize::MAX), u64::MAX);
     }
