@@ -16,9 +16,7 @@ use crate::progress::Progress;
 pub(crate) fn plot(args: &args::Plot) -> Result<()> {
     let run = of_best(&args.run)?;
     let Drawings { found: mut drawings, unread } = of_folder(&run)?;
-    unread.iter().for_each(|words| {
-        console::message(&format!("bd: warning: {}", words.replace("is not shown", "is not written")))
-    });
+    unread.iter().for_each(|words| console::message(&format!("bd: warning: {words}")));
     if drawings.is_empty() {
         let folder = run.join("plots");
         return Err(Error::bad_file(folder, "there is no figure in it, and none can be drawn of the run").into());
@@ -40,12 +38,12 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
         write_atomic(&file, &bytes)?;
         files.push(file.to_string_lossy().into_owned());
     }
-    if args.json {
+    if args.said.json {
         console::result(
             &json!({"job": "plot", "run": run.to_string_lossy(), "files": files, "unread": unread}).to_string(),
         )?;
     }
-    let progress = Progress::new(args.quiet);
+    let progress = Progress::new(args.said.quiet);
     files.iter().for_each(|file| progress.say(&format!("figure    {file}")));
     Ok(())
 }

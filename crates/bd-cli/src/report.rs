@@ -14,12 +14,12 @@ pub(crate) fn report(args: &args::Report) -> Result<()> {
     let out = args.out.clone().unwrap_or_else(|| usual_file(&args.runs));
     report.save(&out)?;
     let bytes = report.html().len();
-    if args.json {
+    if args.said.json {
         let runs: Vec<_> = args.runs.iter().map(|run| run.to_string_lossy()).collect();
         console::result(
             &json!({"job": "report", "runs": runs, "out": out.to_string_lossy(), "bytes": bytes}).to_string(),
         )?;
     }
-    Progress::new(args.quiet).say(&format!("report    {} ({} KB)", out.display(), bytes.div_ceil(1000)));
+    Progress::new(args.said.quiet).say(&format!("report    {} ({} KB)", out.display(), bytes.div_ceil(1000)));
     Ok(())
 }

@@ -44,6 +44,12 @@ impl SequenceReservoirConfig {
     pub fn check(&self) -> Result<()> {
         self.reservoir.check()
     }
+
+    /// Number of features of sequences of so many channels: of each unit and each channel one or two.
+    pub fn n_features(&self, channels: usize) -> usize {
+        let reads = if self.reads == ReadStates::MeanAndLast { 2 } else { 1 };
+        reads * (self.reservoir.n_states() as usize + channels)
+    }
 }
 
 /// A reservoir that runs over each sequence from a state of zero. Its fixed parameters are those of a [`Reservoir`].
@@ -59,10 +65,10 @@ impl SequenceReservoir {
         Ok(Self { reservoir: Reservoir::new(path, channels, &config.reservoir)?, reads: config.reads })
     }
 
-    /// Number of features: of each unit and each channel one or two.
+    /// Number of features.
     pub fn n_features(&self) -> usize {
-        let reads = if self.reads == ReadStates::MeanAndLast { 2 } else { 1 };
-        reads * (self.reservoir.n_out() + self.reservoir.n_in()) as usize
+        let config = SequenceReservoirConfig { reservoir: *self.reservoir.config(), reads: self.reads };
+        config.n_features(self.reservoir.n_in() as usize)
     }
 
     /// Whether the features are of steps, and not of sequences.

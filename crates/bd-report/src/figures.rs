@@ -112,7 +112,7 @@ fn drawings(record: &Record, without: &mut Vec<String>) -> Vec<(String, Drawing)
     for name in names_in(&folder) {
         match read(&folder.join(format!("{name}.svg"))) {
             Ok(drawing) => found.push((name, drawing)),
-            Err(why) => without.push(format!("The figure {name} in {} is not shown: {why}.", folder.display())),
+            Err(why) => without.push(format!("The figure {name} in {} cannot be read: {why}.", folder.display())),
         }
     }
     for (name, figure) in [("training", of_training(record)), ("confusion", of_confusion(record))] {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::nir::Said;
+
 #[derive(Debug, Args)]
 pub(crate) struct Report {
     /// Folder of a run of bd train or bd simulate, finished or not, or of a sweep; several are compared
@@ -12,12 +14,8 @@ pub(crate) struct Report {
     /// File to write; an earlier report is replaced, nothing else [default: report.html in RUN, of several runs in the present folder]
     #[arg(long, value_name = "FILE.html")]
     pub(crate) out: Option<PathBuf>,
-    /// Print one JSON object on standard output and nothing else there
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print nothing but errors (and JSON, if asked for)
-    #[arg(long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) said: Said,
 }
 
 #[derive(Debug, Args)]
@@ -37,12 +35,8 @@ pub(crate) struct Plot {
     /// Folder to write into; figures of the same names are replaced [default: figures in RUN]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// Print one JSON object on standard output and nothing else there
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Print nothing but errors (and JSON, if asked for)
-    #[arg(long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) said: Said,
 }
 
 /// How a picture is written.

@@ -1,7 +1,7 @@
 //! What a fit in closed form takes of memory, before it is made.
 
 use bd_core::{Result, System as _};
-use bd_models::{Nvar, RandomConvolutionsConfig, ReadStates, SequenceFeatures, SequenceReservoirConfig};
+use bd_models::{Nvar, RandomConvolutionsConfig, ReadStates, SequenceFeatures};
 use bd_train::data::Split;
 use bd_train::data::dataset::Dataset;
 use bd_train::ridge::{factor_bytes, folds_bytes, online_bytes, spectrum_bytes};
@@ -31,11 +31,14 @@ pub(super) fn of_forecast(config: &ForecastConfig, split: &Split, channels: usiz
         None => factor_bytes(rows, config.ridge.chunk_rows, columns),
         Some(rule) => online_bytes(rows, columns, matches!(rule, OnlineRule::Rls(_))),
     };
-    let bytes = of_fit.saturating_add(beside);
-    let needs = MemoryNeeds::of_fit(
-        bytes,
-        "take fewer units or lags, a smaller --set ridge.chunk_rows, or fewer --set free_run.starts or free_run.steps",
-    );
+    let advice =
+        "take fewer units or lags, a smaller --set ridge.chunk_rows, or fewer --set free_run.starts or free_run.steps";
+    checked(of_fit.saturating_add(beside), advice)
+}
+
+/// So many bytes of a fit with what the machine has, if it has them.
+fn checked(bytes: u64, advice: &'static str) -> Result<MemoryReport> {
+    let needs = MemoryNeeds::of_fit(bytes, advice);
     needs.check(0)?;
     Ok(needs.beside())
 }
@@ -51,18 +54,12 @@ pub(super) fn of_features(config: &FeaturesConfig, data: &Dataset) -> Result<Mem
     let inputs = (samples + data.test.count()).saturating_mul(steps).saturating_mul(channels);
     let (features, is_each) = match &config.model {
         SequenceFeatures::Convolutions(RandomConvolutionsConfig { features }) => (*features, false),
-        SequenceFeatures::Reservoir(SequenceReservoirConfig { reservoir, reads }) => {
-            let read = if *reads == ReadStates::MeanAndLast { 2 } else { 1 };
-            (read * (reservoir.n_states() as usize + channels), *reads == ReadStates::Each)
-        }
+        SequenceFeatures::Reservoir(config) => (config.n_features(channels), config.reads == ReadStates::Each),
     };
     let of_fit = match is_each {
         true => folds_bytes(samples.saturating_mul(steps), features),
         false => spectrum_bytes(samples, features),
     };
     let beside = (inputs as f64 * OF_INPUTS * size_of::<f64>() as f64) as u64;
-    let advice = "take fewer samples, windows (--steps), features or units";
-    let needs = MemoryNeeds::of_fit(of_fit.saturating_add(beside), advice);
-    needs.check(0)?;
-    Ok(needs.beside())
+    checked(of_fit.saturating_add(beside), "take fewer samples, windows (--steps), features or units")
 }

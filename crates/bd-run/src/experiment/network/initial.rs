@@ -4,7 +4,7 @@ use bd_core::{Error, Params, Result, member_name};
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use crate::config::{Model, NetworkConfig};
+use crate::config::{InitialWeights, Model, NetworkConfig};
 use crate::resume::compare;
 use crate::{Config, Run};
 
@@ -26,8 +26,7 @@ impl Initial {
     /// Fails with [`Error::Config`] if the run is of no network, and with [`Error::BadFile`] if its weights are not those that it wrote, or
     /// not those that the configuration names.
     pub(crate) fn read(config: &mut NetworkConfig) -> Result<Option<Self>> {
-        let before = config.clone();
-        let Some(initial) = &mut config.initial else { return Ok(None) };
+        let Some(initial) = &config.initial else { return Ok(None) };
         let run = Run::open(&initial.run)?;
         let weights = run.weights()?;
         let found = run.manifest().weights_sha256.clone();
@@ -36,7 +35,6 @@ impl Initial {
             let why = format!("its weights have the hash {found}, and this configuration was made with {known}");
             return Err(Error::bad_file(run.path(), why));
         }
-        initial.sha256 = found;
         let Config::Network(other) = run.config() else {
             let job = run.config().job();
             return Err(Error::Config(format!(
@@ -44,7 +42,8 @@ impl Initial {
                 run.path().display()
             )));
         };
-        let differences = differences(other, &before);
+        let differences = differences(other, config);
+        config.initial = Some(InitialWeights { sha256: found, ..initial.clone() });
         let (run, members, seed) = (run.path().display().to_string(), other.ensemble, other.seed);
         Ok(Some(Self { run, members, seed, weights, differences }))
     }
