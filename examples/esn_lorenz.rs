@@ -4,7 +4,7 @@
 
 use bd_core::Params;
 use bd_models::{Esn, EsnConfig, ReservoirConfig, Target};
-use bd_train::data::{Flow, FlowSeries, Method, SplitConfig};
+use bd_train::data::{Flow, FlowSeries, Method, Solution, SplitConfig};
 use bd_train::forecast::{ForecastConfig, Measure, ValidTime, fit};
 use bd_train::{FreeRunConfig, Units};
 use tch::{Device, Kind};
@@ -13,8 +13,9 @@ fn main() -> bd_core::Result<()> {
     let lorenz = Flow::named("lorenz")?;
     let params = lorenz.usual_params();
     // Steps of the classic Runge-Kutta method as long as these follow Lorenz for 7 Lyapunov times only.
+    let solution = Solution { flow: lorenz, params, method: Some(Method::REFERENCE) };
     let exact =
-        FlowSeries { dt: 0.02, method: Some(Method::REFERENCE), ..FlowSeries::of(lorenz, params.clone(), 10_000) };
+        FlowSeries { dt: 0.02, method: solution.method, ..FlowSeries::of(lorenz, solution.params.clone(), 10_000) };
     let series = exact.make(lorenz)?;
     let split = SplitConfig { warmup: 0.1, split: [0.67, 0.0, 0.33] }.divide(series.points())?;
 
@@ -27,8 +28,8 @@ fn main() -> bd_core::Result<()> {
     let measure = Measure::new(&model, &series, &[1], units)?;
     let free_run = FreeRunConfig::default();
     let mut runs = measure.free_runs(split.test, &free_run)?.expect("the test part is long enough");
-    runs.judge((lorenz, &params), (&series.values, series.dt), measure.units(), free_run.threshold)?;
-    let time = ValidTime::of(&runs, series.dt, Some(lorenz.lyapunov_exponent));
+    runs.judge(&solution, (&series.values, series.dt), measure.units(), free_run.threshold)?;
+    let time = ValidTime::of(&runs, series.dt, "", Some(lorenz.lyapunov_exponent));
     println!("{}", time.sentence());
     println!("{}", time.limit_sentence().expect("the system is known"));
     Ok(())

@@ -28,6 +28,28 @@ fn sunspots() {
     assert!((persistence - 0.40).abs() < 0.02, "{linear}");
 }
 
+/// A name for the unit of time stands in words and pictures, and changes no number.
+#[test]
+fn times_have_a_unit() {
+    let desk = Desk::new();
+    let options = ["--delay", "3", "--free-run", "20", "--out"];
+    let without = on_sunspots(&desk, &[&options[..], &["without"]].concat());
+    let file = data(SUNSPOTS);
+    let train =
+        ["train", "ngrc", "--data", &file, "--columns", "SUNACTIVITY", "--time", "YEAR", "--time-unit", "years"];
+    let said = desk.bd(&[&train[..], &options, &["with", "--json"]].concat());
+    assert!(said.stderr.contains("(SUNACTIVITY), dt 1 years"), "{}", said.stderr);
+    assert!(said.stderr.contains(" years, the median of "), "{}", said.stderr);
+    let with: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&with["vpt_unit"], &without["vpt_unit"]), (&"years".into(), &"units of time".into()));
+    assert_eq!((&with["vpt"], &with["test_nmse.1"]), (&without["vpt"], &without["test_nmse.1"]));
+    let svg = fs::read_to_string(desk.path("with/plots/horizon-1.svg")).unwrap();
+    assert!(svg.contains("YEAR (years)"), "the axis");
+    // What is made of the run later has it, too.
+    let again = desk.bd_json(&["eval", "with"]);
+    assert_eq!(again["vpt_unit"], "years");
+}
+
 /// Ordinary least squares on numbers read here, by libtorch's own solver: the same forecasts, and baselines by their definition.
 #[test]
 fn forecasts_and_baselines_are_what_they_should_be() {

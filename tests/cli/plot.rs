@@ -41,6 +41,25 @@ fn figures_are_written_once_more() {
     assert_eq!(desk.bd(&["eval", "run", "--quiet"]).code, 0);
     assert!(read(&desk, "run/model.safetensors") == weights);
 
+    let renamed = ["plot", "run", "--format", "svg", "--only", "series", "--rename", "x", "potential (mV) & more"];
+    let taken_away =
+        ["--rename", "lorenz over time", "", "--rename", "time", "time (s)", "--out", "renamed", "--quiet"];
+    assert_eq!(desk.bd(&[&renamed[..], &taken_away].concat()).code, 0);
+    let svg = String::from_utf8(read(&desk, "renamed/series.svg")).unwrap();
+    for words in [">potential (mV) &amp; more</text>", ">time (s)</text>", ">y</text>"] {
+        assert!(svg.contains(words), "{words}");
+    }
+    assert!(!svg.contains(">x</text>") && !svg.contains("lorenz over time"));
+    refused_in(
+        &desk,
+        &[],
+        &["plot", "run", "--only", "series", "--rename", "X", "v"],
+        2,
+        "--rename X: no such words in these figures; there are: lorenz over time | ",
+    );
+
+    refused_in(&desk, &[], &["plot", "run", "--rename", "x", "s⁻¹"], 2, "the font of figures has no '⁻'");
+
     let there_are = format!("there are: {}", expected.join(", "));
     refused_in(&desk, &[], &["plot", "run", "--only", "training"], 2, &there_are);
     refused_in(

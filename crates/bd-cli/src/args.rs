@@ -122,6 +122,13 @@ pub(crate) enum Command {
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
+    /// Print the JSON Schema of a kind of file, by which editors complete names and mark what is wrong.
+    #[command(before_help = "Example: bd schema network > network.schema.json", after_help = EXIT_CODES)]
+    Schema {
+        /// What the file is: the configuration of a job, a sweep, a network or a neuron
+        #[arg(value_name = "FILE", value_parser = clap::builder::PossibleValuesParser::new(bd_run::config::SCHEMAS))]
+        of: String,
+    },
     /// Write manual pages: bd.1 and one for each command.
     #[command(before_help = "Example: bd man ~/.local/share/man/man1, and then man bd-train")]
     Man {
@@ -154,7 +161,7 @@ impl Command {
             Self::Info { json } => *json,
             Self::Export(Export::Nir(args)) => args.said.json,
             Self::Import(Import::Nir(args)) => args.said.json,
-            Self::Data(_) | Self::Completions { .. } | Self::Man { .. } => false,
+            Self::Data(_) | Self::Completions { .. } | Self::Schema { .. } | Self::Man { .. } => false,
         }
     }
 }

@@ -76,6 +76,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Check(args) => check::check(&args),
         Command::Zoo(args) => Ok(zoo::zoo(&args)?),
         Command::Completions { shell } => shell::completions(shell),
+        Command::Schema { of } => shell::schema(&of),
         Command::Man { folder } => shell::man(&folder),
         Command::Info { json } => Ok(info::info(json)?),
         Command::Predict(args) => predict::predict(&args),

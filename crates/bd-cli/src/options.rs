@@ -114,6 +114,7 @@ fn of_series(args: &args::Series) -> Result<Given> {
     given.put("data.columns", &args.columns.as_deref().map(split_names));
     given.put("data.time", &args.time);
     given.number("dt", "--dt", args.dt)?;
+    given.put("time_unit", &args.time_unit);
     given.number("split.warmup", "--warmup", args.warmup)?;
     given.put("split.split", &args.split);
     given.put("target", &args.target);

@@ -29,6 +29,9 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
         }
         drawings.retain(|(name, _)| args.only.contains(name));
     }
+    for pair in args.rename.chunks_exact(2) {
+        rename(&mut drawings, &pair[0], &pair[1])?;
+    }
     let folder = args.out.clone().unwrap_or_else(|| run.join("figures"));
     std::fs::create_dir_all(&folder).map_err(Error::storage("create", &folder))?;
     let mut files = Vec::new();
@@ -46,6 +49,27 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
     let progress = Progress::new(args.said.quiet);
     files.iter().for_each(|file| progress.say(&format!("figure    {file}")));
     Ok(())
+}
+
+/// Puts other words in the place of some, in every figure that has them.
+fn rename(drawings: &mut [(String, Drawing)], words: &str, others: &str) -> Result<()> {
+    if let Some(sign) = bd_plot::missing_sign(others) {
+        let has = "it has Latin and Greek letters and what stands with them";
+        return Err(Error::Config(format!("--rename {words}: the font of figures has no '{sign}'; {has}")).into());
+    }
+    let count: usize = drawings.iter_mut().map(|(_, drawing)| drawing.rename(words, others)).sum();
+    if count > 0 {
+        return Ok(());
+    }
+    let mut known: Vec<&str> = Vec::new();
+    for found in drawings.iter().flat_map(|(_, drawing)| drawing.words()) {
+        // Numbers of ticks are not what is meant.
+        if found.parse::<f64>().is_err() && !known.contains(&found) {
+            known.push(found);
+        }
+    }
+    let known = known.join(" | ");
+    Err(Error::Config(format!("--rename {words}: no such words in these figures; there are: {known}")).into())
 }
 
 fn written(drawing: &Drawing, args: &args::Plot) -> Result<Vec<u8>> {

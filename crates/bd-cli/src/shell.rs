@@ -1,4 +1,4 @@
-//! `bd completions` and `bd man`: what a shell and `man` know of the command line.
+//! `bd completions`, `bd schema` and `bd man`: what a shell, an editor and `man` know of the command line and its files.
 
 use std::fs;
 use std::path::Path;
@@ -18,6 +18,12 @@ pub(crate) fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "bd", &mut script);
     Ok(console::result(String::from_utf8_lossy(&script).trim_end())?)
+}
+
+/// Prints the JSON Schema of a kind of file.
+pub(crate) fn schema(of: &str) -> Result<()> {
+    let schema = bd_run::config::schema(of)?;
+    Ok(console::result(&serde_json::to_string_pretty(&schema)?)?)
 }
 
 /// Writes `bd.1` and a page for each command into a folder, which is made if need be.

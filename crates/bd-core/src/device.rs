@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// A device as a user names it: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^(auto|cpu|cuda(:[0-9]+)?)$")))]
 #[serde(try_from = "String", into = "String")]
 pub enum DeviceSpec {
     /// The first GPU that can be used, else the CPU.

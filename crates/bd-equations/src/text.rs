@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 ///
 /// Values are expressions of numbers, units and other constants, such as `"281*pF"`, or plain numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NeuronText {
     /// What it is, in one line.
@@ -101,6 +102,7 @@ pub struct NeuronText {
 
 /// A number, or an expression of one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Value {
     /// Without unit.
@@ -129,6 +131,7 @@ impl Value {
 
 /// How differential equations are solved over a step `h`, inputs being constant. `f` is the right side, `x` all variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// `x + h f(x)`.

@@ -30,6 +30,7 @@ use crate::init::thinned;
 /// | `input_scaling` | 1 | from 0 | | greatest absolute entry of `W_in`, whose entries are uniform |
 /// | `initial_scaling` | 0.5 | from 0 | | standard deviation of the currents at first, which are drawn once: at 0 a network without input stays there |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct ContinuousReservoirConfig {

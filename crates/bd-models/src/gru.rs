@@ -30,6 +30,7 @@ use crate::init::Init;
 /// | `recurrent_init` | `orthogonal`, scale 1 | initial `[W_hz W_hr W_ha]` |
 /// | `train_initial_state` | `false` | whether `h_0` is a parameter; otherwise it is zero |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct GruConfig {

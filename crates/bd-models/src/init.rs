@@ -23,6 +23,7 @@ pub(crate) fn thinned(rng: &mut Rng, size: [i64; 2], density: f64, entry: impl F
 /// A cut normal is cut off at two standard deviations and widened so that the variance after the cut is the one
 /// promised, as BrainPy 2.2.4 and JAX draw it. Glorot and Bengio 2010; He, Zhang, Ren and Sun 2015, whose `scale` is 2.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Init {

@@ -23,6 +23,7 @@ mod in_order;
 /// | `init` | `xavier_normal` | initial `W` |
 /// | `bias_spread` | 0 | `b` begins with numbers drawn evenly from `-bias_spread` to `bias_spread` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LinearConfig {
     /// Whether there is a bias.

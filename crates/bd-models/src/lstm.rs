@@ -32,6 +32,7 @@ use crate::init::Init;
 /// | `recurrent_init` | `xavier_normal` | initial `[W_hi W_hg W_hf W_ho]` |
 /// | `train_initial_state` | `false` | whether `h_0` and `c_0` are parameters; otherwise they are zero |
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct LstmConfig {

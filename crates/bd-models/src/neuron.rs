@@ -133,6 +133,28 @@ impl<'de> Deserialize<'de> for NeuronConfig {
     }
 }
 
+/// The fields of [`NeuronText`] beside a name.
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for NeuronConfig {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NeuronConfig".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = NeuronText::json_schema(generator);
+        schema.insert(
+            "description".into(),
+            "The neurons of a layer: lif, one of the zoo, or a file or a text of equations.".into(),
+        );
+        schema.remove("required");
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            let name = serde_json::json!({"type": "string", "description": "lif, one of the zoo, or whatever equations are called."});
+            properties.insert("name".into(), name);
+        }
+        schema
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ const MOST_STEPS: usize = 1 << 24;
 /// |---|---|---|---|
 /// | `features` | 9,996 | 84 to 84,000 | how many; rounded down to a multiple of the 84 kernels |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct RandomConvolutionsConfig {
     /// Number of features.

@@ -17,6 +17,7 @@ use crate::running_mean::RunningMean;
 
 /// What a recurrent layer is made of, by name: `rnn`, `gru` or `lstm`, each with its own settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[allow(missing_docs)] // the names say it
 pub enum Cell {
@@ -72,6 +73,7 @@ impl Cell {
 /// Layers are called `r` and `o`, and between them `m` where there is a mean; of several recurrent layers `r1`, `r2`, ..., `o`. A name prefixes states (`r.h`) and parameters
 /// (`r.input_weight`, `o.weight`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct RateNetConfig {
@@ -85,6 +87,7 @@ pub struct RateNetConfig {
 
 /// What a readout sees of the layer before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reads {
     /// Its output at the step.

@@ -48,6 +48,7 @@ pub use self::spectral_radius::spectral_radius;
 /// | `matrix` | `random`, normal, density 0.1 | | what `W` looks like, see [`RecurrentMatrix`] |
 /// | `activation` | `tanh` | | `f` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct ReservoirConfig {

@@ -37,6 +37,7 @@ use crate::init::Init;
 /// | `density` | 1 | above 0, at most 1 | | probability with which a recurrent weight is there; the others stay 0 |
 /// | `autapses` | `true` | | | whether a unit has a weight to itself |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct RnnConfig {

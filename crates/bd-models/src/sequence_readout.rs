@@ -22,6 +22,7 @@ const CHUNK: usize = 64;
 
 /// What the features of a [`SequenceReadout`] are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum SequenceFeatures {
     /// Random convolutions.

@@ -11,6 +11,7 @@ const SIDE_BY_SIDE: usize = 64;
 
 /// Which states of a reservoir are features of a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ReadStates {
     /// Their mean over time.
@@ -31,6 +32,7 @@ pub enum ReadStates {
 /// | `reservoir` | 500 units | see [`ReservoirConfig`] |
 /// | `reads` | `mean_and_last` | `mean`, `last` or `mean_and_last`: the states over time that are features of a sequence; `each`: those of its steps. Inputs stand beside them |
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SequenceReservoirConfig {
     /// The reservoir.

@@ -47,6 +47,7 @@ use crate::synapse::{Synapse, SynapseConfig};
 /// [`Recurrent`] [`Cuba`](crate::Cuba), states `r.g`, `r.v`, `r.spike`, `r.fed_back`, parameter `r.recurrent_weight`. Spikes from within
 /// arrive one step later.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct SnnConfig {

@@ -23,6 +23,7 @@ use crate::linear::{Linear, LinearConfig};
 /// | `delayed` | `false` | | | whether an input arrives at the next step |
 /// | `bias` | none | from 0 | | a tonic input `b` of each unit, trained as the weights are: `g <- e^(-dt/tau) g + x W + b`. It begins with numbers drawn evenly from `-bias` to `bias` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct SynapseConfig {

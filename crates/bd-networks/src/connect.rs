@@ -9,6 +9,7 @@ use crate::layout::{Layout, Place, Profile, Space};
 
 /// A rule. Whether neurons of a population may be connected with themselves is `autapses`, which is true unless it is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "rule", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Connect {
     /// Each with each.
@@ -73,6 +74,7 @@ fn yes() -> bool {
 
 /// Synapses one by one, as a file lists them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EdgeList {
     /// Numbers of the neurons that send, from 0.

@@ -11,6 +11,7 @@ use crate::edges::LONGEST;
 
 /// How long spikes travel.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum DelayText {
     /// A time. With `rand()` or `randn()` another one for each synapse.
@@ -21,6 +22,7 @@ pub enum DelayText {
 
 /// Delays that are learned, as they are written: `{ learned = "20*ms*rand()", most = "25*ms" }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LearnedDelayText {
     /// What they begin with.

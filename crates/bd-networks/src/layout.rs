@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a probability falls with the distance `d`, as a part of that at no distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Profile {
     /// `exp(-d^2 / (2 scale^2))`.
@@ -16,6 +17,7 @@ pub enum Profile {
 
 /// Where the neurons of a population lie: the first at the beginning, the others evenly in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// On a line of length 1.

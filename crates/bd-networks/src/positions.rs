@@ -13,6 +13,7 @@ pub(crate) const POSITIONS: &str = "positions";
 
 /// Where each neuron of a population lies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum PositionsText {
     /// A file, whose content [`NetworkText::place`] puts in its place: this crate reads none.

@@ -38,6 +38,7 @@ use crate::words::plain;
 /// # bd_networks::Result::<()>::Ok(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkText {
     /// What it is, in one line.
@@ -50,6 +51,7 @@ pub struct NetworkText {
     pub dt_ms: f64,
     /// Populations by name: the keys of [`SourceText`] and of [`NeuronText`] side by side. `neuron = "adex"` begins with one of the zoo, and
     /// `like = "E"` with another population; what else is given replaces what these have, tables entry by entry.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::populations"))]
     pub population: BTreeMap<String, toml::Table>,
     /// Projections, in the order in which what arrives in a step is added up.
     #[serde(default)]
@@ -67,6 +69,7 @@ pub struct NetworkText {
 
 /// What is said of a population beside its neuron.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SourceText {
     /// How many neurons it has.
     pub n: usize,
@@ -89,6 +92,43 @@ pub struct SourceText {
     pub positions: Option<PositionsText>,
 }
 
+/// What a population may say: the keys of a source and of a neuron side by side, and of what it begins with.
+#[cfg(feature = "schema")]
+mod schema {
+    use std::collections::BTreeMap;
+
+    use bd_equations::NeuronText;
+    use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+    use super::SourceText;
+
+    #[derive(JsonSchema)]
+    #[allow(dead_code)] // it is what it says of itself
+    #[serde(deny_unknown_fields)]
+    struct Population {
+        /// Another population, which it begins with.
+        #[serde(default)]
+        like: Option<String>,
+        /// A neuron of the zoo, which it begins with.
+        #[serde(default)]
+        neuron: Option<String>,
+        #[serde(flatten)]
+        source: SourceText,
+        #[serde(flatten)]
+        neurons: NeuronText,
+    }
+
+    pub(super) fn populations(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = BTreeMap::<String, Population>::json_schema(generator);
+        // What it does not say itself it has of another one.
+        if let Some(population) = generator.definitions_mut().get_mut("Population").and_then(|of| of.as_object_mut()) {
+            population.remove("required");
+        }
+        schema.insert("minProperties".into(), 1.into());
+        schema
+    }
+}
+
 /// Names of its fields.
 const OF_SOURCES: [&str; 6] = ["n", "kind", "rate", "file", "drive", POSITIONS];
 
@@ -97,6 +137,7 @@ const OF_POPULATIONS: [&str; 8] = ["n", "kind", "rate", "file", "drive", POSITIO
 
 /// Synapses from one population to others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProjectionText {
     /// What it is called; `E>I.g` without.
@@ -132,6 +173,7 @@ pub struct ProjectionText {
 
 /// Spikes of many neurons that are not part of the network: to each neuron its own, at random.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BackgroundText {
     /// As of a projection.
@@ -144,6 +186,7 @@ pub struct BackgroundText {
 
 /// What a simulation keeps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RecordText {
     /// Populations whose spikes are kept; all of them if this is not given.
@@ -156,6 +199,7 @@ pub struct RecordText {
 
 /// What the outputs of a trained network are made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReadoutText {
     /// The population whose spikes are read. It is needed where several populations have neurons.
@@ -164,6 +208,7 @@ pub struct ReadoutText {
 
 /// A word, or a list of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum OneOrMore {
     /// One.

@@ -11,6 +11,7 @@ use crate::axis::{Axis, contains, extent};
 use crate::cells;
 use crate::figure::{Figure, PIXELS, Panel, Scale, WIDTH, X_AXIS_HEIGHT};
 use crate::key;
+use crate::legend;
 use crate::squares::{Squares, TICK, TICK_SIZE, y_axis_width};
 use crate::words::{FONT, fitting};
 use crate::{Error, Result};
@@ -211,7 +212,7 @@ impl Panel {
             line.draw(&mut chart, self.y_scale, *colour)?;
         }
         self.draw_events(&mut chart)?;
-        self.draw_legend(&mut chart)
+        legend::draw(self, &mut chart)
     }
 
     /// The words at the horizontal ticks from below up to the axis.
@@ -238,21 +239,6 @@ impl Panel {
         let Range { start, end } = frame.x.range();
         let (wide, _) = chart.plotting_area().dim_in_pixel();
         cells::draw(&self.cells, chart, (f64::from(wide) / (end - start)) as u32)
-    }
-
-    /// Samples of the lines that have labels, in the upper right corner.
-    fn draw_legend<'a, B: DrawingBackend + 'a>(&self, chart: &mut Chart<'a, B>) -> Drawn<B> {
-        if self.lines.iter().any(|line| line.label.is_some()) {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
-                .legend_area_size(18 * PIXELS)
-                .background_style(WHITE.mix(0.85))
-                .border_style(BLACK.mix(0.2))
-                .label_font((FONT, 12 * PIXELS))
-                .draw()?;
-        }
-        Ok(())
     }
 
     /// Thin lines upwards. Their words stand at the lower edge, on the side where there is more space.

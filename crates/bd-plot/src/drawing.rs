@@ -57,6 +57,18 @@ impl Drawing {
         self.shapes.iter().filter_map(Shape::words)
     }
 
+    /// Puts other words where these stand as a whole, and nothing where the others are empty. Returns in how many places.
+    pub fn rename(&mut self, words: &str, others: &str) -> usize {
+        let is_meant = |shape: &&mut Shape| shape.words() == Some(words);
+        let mut count = 0;
+        for shape in self.shapes.iter_mut().filter(is_meant) {
+            shape.set_words(others);
+            count += 1;
+        }
+        self.shapes.retain(|shape| shape.words() != Some(""));
+        count
+    }
+
     /// As a PDF of one page that is as large as the drawing, `width_mm` wide: lines are lines, and words are words, in a font that is in the
     /// file.
     ///

@@ -1,5 +1,6 @@
 //! Text of a figure: its font, how wide it is, and what becomes of it where that is too wide.
 
+use ab_glyph::{Font as _, FontRef};
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
@@ -11,6 +12,13 @@ pub(crate) const FONT_FILE: &[u8] = include_bytes!("../assets/DejaVuSans-subset.
 /// Makes the font known: the same one everywhere, whatever the machine has. Registering it twice changes nothing.
 pub(crate) fn register() -> Result<()> {
     register_font(FONT, FontStyle::Normal, FONT_FILE).map_err(|_| Error::Draw("its font cannot be read".into()))
+}
+
+/// The first sign of a text that the font of figures does not have, and that would be a box: it has Latin and Greek letters and what stands
+/// with them.
+pub fn missing_sign(text: &str) -> Option<char> {
+    let font = FontRef::try_from_slice(FONT_FILE).ok()?;
+    text.chars().find(|&c| font.glyph_id(c).0 == 0)
 }
 
 /// Width of a text in pixels of the bitmap, in a [registered](register) font of `size` pixels.
@@ -47,6 +55,12 @@ mod tests {
         assert_eq!(shorten("a gesture 12", 10), "a ges…e 12");
         assert_eq!(shorten("Gänsemärsche", 5), "Gä…he");
         assert_eq!([0, 1, 2].map(|most| shorten("walking", most)), ["…", "…", "w…"]);
+    }
+
+    #[test]
+    fn signs_that_would_be_boxes_are_found() {
+        assert_eq!(missing_sign("Spannung (µV²), Größe, Δτ"), None);
+        assert_eq!(missing_sign("rate (s⁻¹)"), Some('⁻'));
     }
 
     #[test]

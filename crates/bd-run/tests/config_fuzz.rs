@@ -1,12 +1,14 @@
 //! Configurations with random changes: of a run, as its `config.json`, and as a file that somebody writes. An error or a configuration that can be
-//! written again, and never a panic.
+//! written again, and never a panic. What is taken of a file, its JSON Schema takes, too.
+
+mod jobs;
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 use bd_kernel::testing::{Noise, cases};
-use bd_run::{Config, FeaturesConfig, ForecastConfig, Layers, NetworkConfig};
+use bd_run::{Config, Layers};
+use jobs::{jobs, paths, resolve};
 use serde_json::{Value, json};
 
 fn below(noise: &mut Noise, n: usize) -> usize {
@@ -35,20 +37,6 @@ fn any(noise: &mut Noise) -> Value {
     }
 }
 
-/// Paths of all values, tables included.
-fn paths(value: &Value, path: &str, all: &mut Vec<String>) {
-    let below: Vec<(String, &Value)> = match value {
-        Value::Object(table) => table.iter().map(|(name, value)| (name.clone(), value)).collect(),
-        Value::Array(list) => list.iter().enumerate().map(|(i, value)| (i.to_string(), value)).collect(),
-        _ => Vec::new(),
-    };
-    for (name, value) in below {
-        let path = format!("{path}/{name}");
-        all.push(path.clone());
-        paths(value, &path, all);
-    }
-}
-
 /// With a value replaced, taken out, or put in under another name.
 fn change(config: &mut Value, noise: &mut Noise) {
     let mut all = Vec::new();
@@ -71,33 +59,6 @@ fn change(config: &mut Value, noise: &mut Noise) {
     }
 }
 
-fn resolve(job: &str, layers: &Layers) -> bd_core::Result<Config> {
-    Ok(match job {
-        "ngrc" | "esn" => Config::Forecast(Box::new(ForecastConfig::resolve(job, layers)?)),
-        "conv" => Config::Features(Box::new(FeaturesConfig::resolve(job, layers)?.0)),
-        _ => Config::Network(Box::new(NetworkConfig::resolve(job, layers)?.0)),
-    })
-}
-
-/// The jobs, each with the configuration that is changed.
-fn jobs() -> Vec<(&'static str, Value)> {
-    let movements =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/movements.npz").canonicalize().unwrap();
-    let data = ("data.file", json!(movements));
-    let of = |job: &'static str, options: Vec<(&'static str, Value)>| {
-        let config = resolve(job, &Layers { options, ..Layers::default() }).unwrap();
-        (job, serde_json::to_value(config).unwrap())
-    };
-    vec![
-        of("ngrc", vec![]),
-        of("esn", vec![]),
-        of("rnn", vec![]),
-        of("rnn", vec![data.clone(), ("model.cell", json!({"name": "gru"}))]),
-        of("snn", vec![]),
-        of("conv", vec![data]),
-    ]
-}
-
 #[test]
 fn no_configuration_makes_it_panic() {
     let jobs = jobs();
@@ -106,7 +67,7 @@ fn no_configuration_makes_it_panic() {
     let mut noise = Noise(5);
     let (mut taken, mut refused) = (0, 0);
     for case in cases(1500) {
-        let (job, mut config) = jobs[case % jobs.len()].clone();
+        let (job, mut config, _) = jobs[case % jobs.len()].clone();
         for _ in 0..=below(&mut noise, 3) {
             change(&mut config, &mut noise);
         }
@@ -114,6 +75,12 @@ fn no_configuration_makes_it_panic() {
         let layers = Layers { config: Some(file.clone()), ..Layers::default() };
         let both = catch_unwind(AssertUnwindSafe(|| [Config::of_json(config.clone()), resolve(job, &layers)]));
         let both = both.unwrap_or_else(|_| panic!("case {case} of {job}: {config}"));
+        #[cfg(feature = "schema")]
+        if both[1].is_ok() {
+            let validator = jsonschema::validator_for(&bd_run::config::schema(job).unwrap()).unwrap();
+            let faults: Vec<_> = validator.iter_errors(&config).map(|error| error.to_string()).collect();
+            assert!(faults.is_empty(), "case {case} of {job}: {faults:?} in {config}");
+        }
         for found in both {
             match found {
                 Ok(found) => {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(verdicts, [Verdict::Better, Verdict::Better, Verdict::Worse, Verdict::Stop]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct EarlyStopping {

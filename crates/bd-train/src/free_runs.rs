@@ -6,7 +6,7 @@ use bd_core::{Error, Result, Shared, System, catch_torch, setting};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use crate::data::Flow;
+use crate::data::Solution;
 use crate::predict::{free_run, predict_series};
 
 /// Settings of [`free_runs`].
@@ -17,6 +17,7 @@ use crate::predict::{free_run, predict_series};
 /// | `steps` | half of the part, at most 10,000 | length of a run. Where the truth ends earlier, only whether it stays bounded is asked from there on |
 /// | `threshold` | 0.4 | a run is valid until its error is greater, in standard deviations |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct FreeRunConfig {
@@ -93,12 +94,11 @@ pub struct FreeRuns {
 }
 
 impl FreeRuns {
-    /// Sets [`truth_steps`](Self::truth_steps) for `series`, `[time, channel]`, a solution of `flow` with these parameters and points
-    /// `dt` apart. `units` and `threshold` are those of the runs. A run that is valid for longer has followed the series and not the
+    /// Sets [`truth_steps`](Self::truth_steps) for `series`, `[time, channel]`, which is this solution, with points `dt` apart. `units` and `threshold` are those of the runs. A run that is valid for longer has followed the series and not the
     /// system.
     pub fn judge(
         &mut self,
-        (flow, params): (&Flow, &[f64]),
+        solution: &Solution,
         (series, dt): (&Tensor, f64),
         units: &Units,
         threshold: f64,
@@ -106,7 +106,7 @@ impl FreeRuns {
         let compared = self.compared();
         let starts = Tensor::from_slice(&self.starts.iter().map(|&at| at as i64).collect::<Vec<_>>());
         let starts = catch_torch(|| Ok(series.index_select(0, &starts)))?;
-        let Some(second) = flow.second_solution(params, &starts, dt, compared)? else { return Ok(()) };
+        let Some(second) = solution.beside(&starts, dt, compared)? else { return Ok(()) };
         self.truth_steps = Some(catch_torch(|| {
             let truth: Vec<_> =
                 self.starts.iter().map(|&at| series.narrow(0, at as i64 + 1, compared as i64)).collect();
@@ -279,6 +279,7 @@ mod tests {
     use bd_core::state;
 
     use super::*;
+    use crate::data::{Flow, Method};
 
     const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 
@@ -373,10 +374,17 @@ mod tests {
             truth_steps: None,
             starts,
         };
-        free.judge((lorenz, &params), (&series, dt), &units, 0.4).unwrap();
+        let solution = Solution { flow: lorenz, params, method: None };
+        free.judge(&solution, (&series, dt), &units, 0.4).unwrap();
         let summary = FreeRunSummary::from(&free);
         let time = summary.median_truth_steps.unwrap() * dt;
         assert!((8.0..22.0).contains(&time) && summary.void == 2, "{summary:?}");
+        // The most exact solver is judged by one of a hundredfold tolerance, 1e-11, not by itself: 26 units of time or so.
+        let solution = Solution { method: Some(Method::REFERENCE), ..solution };
+        let exact = lorenz.series_by(solution.method, &solution.params, &[8.0, 1.0, 1.0], dt, 4000).unwrap();
+        free.judge(&solution, (&exact, dt), &units, 0.4).unwrap();
+        let time = FreeRunSummary::from(&free).median_truth_steps.unwrap() * dt;
+        assert!((20.0..36.0).contains(&time), "{time}");
     }
 
     #[test]

@@ -37,6 +37,7 @@ use crate::layout::{check_as_inputs, check_pair, time_first};
 
 /// How the weights are computed from the factor. "Dependent" means: as far as float64 can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Solver {
     /// QR of `[R; sqrt(alpha) I]`: as accurate as the problem allows, whatever the scale of each feature. Fails on
@@ -60,6 +61,7 @@ pub enum Solver {
 /// | `penalise_intercept` | `true` | whether the intercept is penalised like a weight |
 /// | `chunk_rows` | 16,384 | samples whose features are in memory at once |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Ridge {
     /// Penalty.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 /// `cosine` is one period of Loshchilov and Hutter 2017 (SGDR); `multi_step` is PyTorch's `MultiStepLR`. The first update after a
 /// warm-up has the whole learning rate, as has the last one of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Schedule {

@@ -27,6 +27,9 @@ pub(crate) struct Series {
     /// they are counted [default: as many windows as there are targets for each sequence, or 100]
     #[arg(long, value_name = "X", allow_negative_numbers = true, help_heading = "Data")]
     pub(crate) dt: Option<f64>,
+    /// Name of the unit of time, for words and pictures, such as s or days [default: none]
+    #[arg(long, value_name = "NAME", help_heading = "Data")]
+    pub(crate) time_unit: Option<String>,
     /// Fractions that are for training, validation and test, in order of time, of what the warm-up leaves [default: 0.7,0.1,0.2;
     /// with one delay and one alpha 0.8,0,0.2. For a system 0.5,0.25,0.25 and 0.75,0,0.25]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', allow_negative_numbers = true, help_heading = "Data")]

@@ -23,6 +23,7 @@ use crate::{Result, Rng, setting};
 /// spike is always within `threshold` of the value. snnTorch's `spikegen.delta` compares with the step before instead, and
 /// loses changes that are slow.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Encoder {

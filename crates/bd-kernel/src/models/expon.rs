@@ -18,6 +18,7 @@ use crate::{AnyKernel, FusedPair, NoSpikes, Num, Result, Unit, UnitKernel};
 /// |---|---|---|---|---|
 /// | `tau_ms` | 10 | above 0 | ms | time constant of the decay |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ExponConfig {
     /// Time constant.

@@ -16,6 +16,7 @@ use crate::{AnyKernel, NoSpikes, Num, Result, Unit, UnitKernel};
 /// |---|---|---|---|---|
 /// | `tau_ms` | 5 | above 0 | ms | time constant |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LeakyIntegratorConfig {
     /// Time constant.

@@ -13,6 +13,7 @@ mod unit;
 
 /// What a spike does to the potential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reset {
     /// Sets it to `v_reset`.
@@ -39,6 +40,7 @@ pub enum Reset {
 /// | `surrogate` | `inv_square`, alpha 100 | | | derivative of a spike |
 /// | `trained` | nothing | | | what each neuron has of its own, and learns; the numbers above are then the first ones. See [`LifTrained`] |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct LifConfig {
@@ -92,6 +94,7 @@ impl LifConfig {
 
 /// What is trained of neurons, one number of each neuron: nothing, unless it is said. `bd_models::lif` has the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct LifTrained {
     /// The membrane time constant.

@@ -9,6 +9,7 @@ use crate::Num;
 
 /// What makes a rate of a potential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// `max(0, a)`, with slope 0 at 0.

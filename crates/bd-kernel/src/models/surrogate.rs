@@ -36,6 +36,7 @@ macro_rules! surrogates {
     ($($name:ident { $($param:ident = $default:expr),* }($x:ident) => $g:expr, $primitive:expr;)+) => {
         /// A surrogate gradient with its parameters; the table in the module's doc has the formulas.
         #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
         #[allow(missing_docs)]
         pub enum Surrogate {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the readout of a forecast is fitted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// The value to come.

@@ -23,6 +23,7 @@ pub(super) const NETWORK: &str = "net";
 ///
 /// Layers are called `net`, `r2o` and `o`, as in `net.E.v`, `net.E>I.g.weight`, `r2o.weight` and `o.v`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct PopulationNetworkConfig {
@@ -34,6 +35,7 @@ pub struct PopulationNetworkConfig {
 
 /// A network's text that was checked: it can be trained, but for what is drawn with its seed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "NetworkText", into = "NetworkText")]
 pub struct WrittenNetwork {
     text: NetworkText,

@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 /// | `es2n` | `x_t = (1 - leak) x_(t-1) O + leak f(a_t)` with an orthogonal `O`, the fixed parameter `orthogonal_weight` `[units, units]`: at the edge of stability, with a memory of nearly as many steps as units (Ceni and Gallicchio, "Edge of stability echo state network", IEEE TNNLS 2024) | `mixing` `orthogonal` |
 /// | `eusn` | `x_t = x_(t-1) + leak f(u_t W_in + x_(t-1) (W - W' - diffusion I) + b)`: Euler's method with steps of `leak` for an equation that neither grows nor decays but by `diffusion` (Gallicchio, "Euler state networks", Neurocomputing 2024) | `diffusion` 0.001, from 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum ReservoirKind {
@@ -27,6 +28,7 @@ pub enum ReservoirKind {
 
 /// The orthogonal matrix of an [`es2n`](ReservoirKind::Es2n) reservoir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mixing {
     /// Even over the orthogonal matrices. A step takes as many products as it has entries.

@@ -17,6 +17,7 @@ use crate::init::thinned;
 /// | `ring` | unit `i` drives unit `i + 1`, and the last one the first: a cycle of equal weights (Rodan and Tino 2011) | |
 /// | `ring_with_jumps` | a ring, and every `jump`-th unit drives and is driven by the one `jump` units ahead, by `weight` of the ring's weights (Rodan and Tino, "Simple deterministically constructed cycle reservoirs with regular jumps", Neural Computation 24, 2012) | `jump` 10, from 2 to half of the units; `weight` 0.5, above 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum RecurrentMatrix {
@@ -28,6 +29,7 @@ pub enum RecurrentMatrix {
 
 /// What an entry of a random matrix is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Entries {
     /// Normal, with mean 0.

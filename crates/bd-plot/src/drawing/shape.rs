@@ -69,4 +69,11 @@ impl Shape {
             _ => None,
         }
     }
+
+    /// Of words alone.
+    pub(super) fn set_words(&mut self, text: &str) {
+        if let Self::Words(words) = self {
+            words.text = text.into();
+        }
+    }
 }

@@ -33,6 +33,7 @@ const MOST_SEARCHED: usize = 100_000;
 
 /// [`SplitConfig`](bd_train::data::SplitConfig), with values that depend on others where nobody sets them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SplitChoice {
     /// Null: for a file what the lags reach back, those of the longest delay that is tried; for a system 0.2.
@@ -46,10 +47,12 @@ pub struct SplitChoice {
 
 /// [`NvarConfig`] with any number of delays to choose from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NvarChoice {
     /// Numbers of points, of which the validation part chooses one. One alone is written as a number.
     #[serde(with = "one_or_more")]
+    #[cfg_attr(feature = "schema", schemars(with = "one_or_more::OneOrMore"))]
     pub delay: Vec<usize>,
     /// Steps between points.
     pub stride: usize,
@@ -100,6 +103,7 @@ impl From<NvarConfig> for NvarChoice {
 
 /// [`Ridge`] with any number of penalties to choose from.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RidgeChoice {
     /// Penalties, of which the validation part chooses one.
@@ -142,8 +146,9 @@ mod one_or_more {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
     #[serde(untagged, expecting = "expected a whole number of points, or a list of such numbers")]
-    enum OneOrMore {
+    pub(super) enum OneOrMore {
         One(usize),
         More(Vec<usize>),
     }

@@ -28,6 +28,7 @@ const FEATURES_OF_MANY: usize = 3024;
 
 /// The examples of a file. What does not apply is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesData {
     /// The file.
@@ -66,6 +67,7 @@ pub struct FeaturesData {
 
 /// Penalties of the readout, of which the one with the least error at left-out samples is taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesRidge {
     /// One or more, above 0.
@@ -74,6 +76,7 @@ pub struct FeaturesRidge {
 
 /// Features of sequences, what is learned by them and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesConfig {
     /// `conv` or `esn`.

@@ -9,7 +9,7 @@ use bd_models::{
     Target,
 };
 use bd_train::data::flow::MAX_POINTS;
-use bd_train::data::{Flow, SeriesConfig, Split, SplitConfig};
+use bd_train::data::{Flow, Method, SeriesConfig, Solution, Split, SplitConfig};
 use bd_train::forecast::{self, Select};
 use bd_train::{FreeRunConfig, OnlineRule, Ridge};
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ use super::{Dtype, ESN, check_threads, check_whole, cores};
 
 /// A chaotic system to integrate.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SystemConfig {
     /// Its name, as [`Flow::named`] knows it.
@@ -33,6 +34,9 @@ pub struct SystemConfig {
     pub start: Vec<f64>,
     /// In the system's unit of time.
     pub duration: f64,
+    /// A solver, `rk4`, `rk23` or `extrapolation`. Null: the system's usual one.
+    #[serde(default)]
+    pub method: Option<String>,
 }
 
 impl SystemConfig {
@@ -40,7 +44,7 @@ impl SystemConfig {
     fn usual(flow: &Flow) -> Self {
         let params = flow.params.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
         let start = flow.start(&flow.usual_params());
-        Self { name: flow.name.into(), params, start, duration: 10_000.0 * flow.dt }
+        Self { name: flow.name.into(), params, start, duration: 10_000.0 * flow.dt, method: None }
     }
 
     /// The system, and its parameters in the order of its table.
@@ -49,10 +53,20 @@ impl SystemConfig {
         let params = flow.params_with(self.params.iter().map(|(name, value)| (name.as_str(), *value)))?;
         Ok((flow, params))
     }
+
+    /// What its series is a solution of.
+    pub(crate) fn solution(&self) -> Result<Solution> {
+        let (flow, params) = self.flow()?;
+        let wrong = |name: &str, error: String| Error::Config(format!("data.system.method is '{name}'; {error}"));
+        let method =
+            self.method.as_deref().map(|name| Method::named(name).map_err(|error| wrong(name, error))).transpose()?;
+        Ok(Solution { flow, params, method })
+    }
 }
 
 /// Where the series comes from: `file` or `system`, and the other one is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SeriesData {
     /// A file with the series.
@@ -76,6 +90,7 @@ impl SeriesData {
 
 /// What is to be forecast, by which model, fitted how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ForecastConfig {
     /// `ngrc` or `esn`.

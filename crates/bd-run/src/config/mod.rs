@@ -8,6 +8,8 @@ mod layers;
 mod network;
 mod online;
 mod overlay;
+#[cfg(feature = "schema")]
+mod schema;
 mod sources;
 
 use std::path::Path;
@@ -24,6 +26,8 @@ pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
 pub use self::layers::Layers;
 pub use self::network::{InitialWeights, Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 pub use self::online::OnlineChoice;
+#[cfg(feature = "schema")]
+pub use self::schema::{SCHEMAS, schema};
 pub use self::sources::{Source, Sourced, sources, to_toml};
 
 /// The job whose model is a reservoir.
@@ -48,6 +52,7 @@ pub(crate) fn check_sha256(path: &Path, setting: &str, known: Option<&String>, f
 
 /// Number type of parameters and states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Dtype {
     /// Single precision.
     #[serde(rename = "f32")]
@@ -165,6 +170,7 @@ fn later_keys() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
         ("/model", "neuron", json!({"name": "lif"})),
         ("/model/synapse", "bias", Value::Null),
         ("/data", "window_ms", Value::Null),
+        ("/data/system", "method", Value::Null),
         ("", "tensorboard", json!(false)),
         ("", "initial", Value::Null),
         ("/data", "arrays", json!({"x": null, "y": null, "trials": null})),

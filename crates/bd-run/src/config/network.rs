@@ -30,6 +30,7 @@ use crate::neuron::NamedNeuron;
 /// What is learned: a task whose batches are drawn anew for every update, random spikes with random labels, or the examples of a
 /// file. What does not apply is null.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkData {
     /// A task, for networks of rates.
@@ -84,6 +85,7 @@ impl NetworkData {
 
 /// The run with whose parameters a training begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InitialWeights {
     /// Its folder.
@@ -95,6 +97,7 @@ pub struct InitialWeights {
 
 /// A network, what it learns and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     /// `rnn` or `snn`.

@@ -9,6 +9,7 @@ use super::choice::{NvarChoice, RidgeChoice};
 /// How a series is learned: `off`, at once by ridge regression, or by a rule, sample by sample. The penalty of `rls` is that of the ridge
 /// regression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum OnlineChoice {
     /// At once.

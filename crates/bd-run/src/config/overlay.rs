@@ -9,16 +9,23 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+/// Where an editor finds what a JSON file may say.
+const OF_EDITORS: &str = "$schema";
+
 /// Reads a configuration file, TOML or JSON by its extension.
 pub(crate) fn read(path: &Path) -> Result<Value> {
     let bad = |reason: String| Error::Config(format!("{}: {reason}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| Error::bad_file(path, format!("cannot be read: {error}")))?;
-    let value: Value = match path.extension().and_then(|extension| extension.to_str()) {
+    let mut value: Value = match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?,
         Some("toml") => toml::from_str(&text).map_err(|error| bad(error.to_string().trim_end().to_owned()))?,
         _ => return Err(bad("a configuration file ends in .toml or .json".into())),
     };
-    if value.is_object() { Ok(value) } else { Err(bad("a configuration is a table of names and values".into())) }
+    let Some(table) = value.as_object_mut() else {
+        return Err(bad("a configuration is a table of names and values".into()));
+    };
+    table.shift_remove(OF_EDITORS);
+    Ok(value)
 }
 
 /// Puts `value` at a dotted path of `layer`, with the tables on the way made.
@@ -68,6 +75,10 @@ pub(super) fn alternative<T: Serialize>(all: &[T], what: &str, name: &str) -> Re
 /// becomes that one's defaults first. The name alone stands for a table of it.
 pub(super) fn overlay(base: &mut Value, top: &Value, path: &str, alternatives: &Alternatives<'_>) -> Result<()> {
     let named = |table: &Value| table.get("name").and_then(Value::as_str).map(str::to_owned);
+    if let (Some(_), Some(other)) = (named(base), top.get("name").filter(|name| !name.is_string())) {
+        // Serde would take a number for the place of an alternative in the program.
+        return Err(Error::Config(format!("{} is {other}; it is a name in quotes", bd_core::join(path, "name"))));
+    }
     if let (Some(now), Some(asked)) = (named(base), named(top).or_else(|| top.as_str().map(str::to_owned))) {
         if asked != now {
             *base = alternatives(path, &asked)?;
@@ -162,6 +173,8 @@ mod tests {
             assert_eq!(rule(&[assignment]).unwrap(), json!({"name": "sgd"}));
         }
         assert_eq!(rule(&["rule=adam"]).unwrap(), json!({"name": "adam", "eps": 1e-8}));
+        let error = rule(&["rule.name=1"]).unwrap_err().to_string();
+        assert_eq!(error, "rule.name is 1; it is a name in quotes");
         let error = rule(&["rule=adma"]).unwrap_err().to_string();
         assert_eq!(error, "rule cannot be 'adma'; there are: adam, sgd");
         for both in [["rule.eps=1", "rule=sgd"], ["rule=sgd", "rule.eps=1"]] {

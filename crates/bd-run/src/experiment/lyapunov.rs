@@ -1,6 +1,7 @@
 //! Lyapunov exponents of the model of a run, beside those of its system.
 
 use bd_core::{Error, Forecaster, Result, Shared, System};
+use bd_train::data::Solution;
 use bd_train::{LyapunovSpectrum, lyapunov_of_flow, lyapunov_of_model, predict_series};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind};
@@ -74,7 +75,7 @@ pub fn lyapunov(
     let transient = steps / 10;
     let found = lyapunov_of_model(&one, &sha.ahead(seen), &first, &state, count, [transient, steps])?;
     let system = match &data.system {
-        Some((flow, params)) if flow.is_ordinary() => {
+        Some(Solution { flow, params, .. }) if flow.is_ordinary() => {
             let start = Vec::<f64>::try_from(first.squeeze_dim(0))?;
             let times = [transient, steps].map(|steps| steps as f64 * series.dt);
             Some(lyapunov_of_flow(flow, params, &start, count.min(start.len()), times)?)

@@ -5,7 +5,7 @@ use std::path::Path;
 use bd_core::files::sha256_of;
 use bd_core::text::plural;
 use bd_core::{Error, Result};
-use bd_train::data::{Flow, FlowSeries, Series, SeriesConfig};
+use bd_train::data::{FlowSeries, Series, SeriesConfig, Solution};
 use bd_train::forecast::ValidTime;
 use bd_train::{FreeRunSummary, FreeRuns, Units};
 use tch::Tensor;
@@ -24,8 +24,10 @@ pub struct SeriesSource {
     pub source: String,
     /// What the time axis of a picture says.
     pub time_label: String,
-    /// The system that it is a solution of, with its parameters, where that is known.
-    pub system: Option<(&'static Flow, Vec<f64>)>,
+    /// Name of the unit of its times, empty if it has none.
+    pub time_unit: String,
+    /// What it is a solution of, where that is known.
+    pub system: Option<Solution>,
     /// The column of the file that is the time, where the configuration names it or it was taken for it.
     pub time: Option<String>,
 }
@@ -36,12 +38,12 @@ impl SeriesSource {
         let data = &config.data;
         match (&data.file, &data.system, config.dt) {
             (Some(file), None, dt) => {
-                let found = Self::file(file, &data.series(dt))?;
+                let found = Self::file(file, &data.series(dt))?.in_unit(&config.time_unit);
                 let sha256 = found.sha256.as_deref().unwrap_or_default();
                 check_sha256(file, "data.sha256", data.sha256.as_ref(), sha256)?;
                 Ok(found)
             }
-            (None, Some(system), Some(dt)) => integrated(system, dt),
+            (None, Some(system), Some(dt)) => Ok(integrated(system, dt)?.in_unit(&config.time_unit)),
             (None, Some(_), None) => Err(Error::Config("dt must be set for a system".into())),
             _ => Err(Error::Config("data.file or data.system must be set, and not both".into())),
         }
@@ -58,24 +60,33 @@ impl SeriesSource {
         let time_label = time.clone().unwrap_or_else(unnamed);
         let source = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let sha256 = sha256_of(file).map_err(Error::storage("read", file))?;
-        Ok(Self { series, sha256: Some(sha256), source, time_label, system: None, time })
+        Ok(Self { series, sha256: Some(sha256), source, time_label, time_unit: String::new(), system: None, time })
+    }
+
+    /// With a name for the unit of its times, unless that is empty.
+    pub(crate) fn in_unit(self, unit: &str) -> Self {
+        if unit.is_empty() {
+            return self;
+        }
+        let time_label = format!("{} ({unit})", self.time.as_deref().unwrap_or("time"));
+        Self { time_label, time_unit: unit.into(), ..self }
     }
 
     /// How long free runs are valid, in the units of the series.
     pub fn valid_time(&self, free: impl Into<FreeRunSummary>) -> ValidTime {
-        ValidTime::of(free, self.series.dt, self.lyapunov_exponent())
+        ValidTime::of(free, self.series.dt, &self.time_unit, self.lyapunov_exponent())
     }
 
     /// Largest Lyapunov exponent per unit of time, where it is in the table of the systems: at the usual parameters.
     pub fn lyapunov_exponent(&self) -> Option<f64> {
-        let (flow, params) = self.system.as_ref()?;
+        let Solution { flow, params, .. } = self.system.as_ref()?;
         (flow.usual_params() == *params).then_some(flow.lyapunov_exponent)
     }
 
     /// Finds out for how long the series is a solution of its system, beside free runs along it. See [`FreeRuns::judge`].
     pub(crate) fn judge(&self, free: Option<&mut FreeRuns>, units: &Units, threshold: f64) -> Result<()> {
-        let (Some(free), Some((flow, params))) = (free, &self.system) else { return Ok(()) };
-        free.judge((*flow, params.as_slice()), (&self.series.values, self.series.dt), units, threshold)
+        let (Some(free), Some(solution)) = (free, &self.system) else { return Ok(()) };
+        free.judge(solution, (&self.series.values, self.series.dt), units, threshold)
     }
 
     /// Times of `count` points from `first` on, float64 `[count]`.
@@ -94,10 +105,11 @@ impl SeriesSource {
         let names = series.channels[..count.min(8)].join(", ") + if count > 8 { ", ..." } else { "" };
         let channels = plural(count, "channel");
         let mut words = vec![format!(
-            "series    {}: {}, {channels} ({names}), dt {}",
+            "series    {}: {}, {channels} ({names}), dt {}{}",
             self.source,
             plural(points, "point"),
-            series.dt
+            series.dt,
+            if self.time_unit.is_empty() { String::new() } else { format!(" {}", self.time_unit) }
         )];
         words.extend(series.guess.iter().map(|guess| format!("note      {guess}")));
         if count > points {
@@ -134,19 +146,21 @@ fn timed(file: &Path, config: &SeriesConfig, read: &Series) -> Option<(Series, S
 const LEAST_TIMES: usize = 10;
 
 fn integrated(system: &SystemConfig, dt: f64) -> Result<SeriesSource> {
-    let (flow, params) = system.flow()?;
+    let solution = system.solution()?;
     let points = (system.duration / dt).round();
     if !(points.is_finite() && points >= 0.0) {
         return Err(Error::Config(format!("data.system.duration is {}; it must be a number above 0", system.duration)));
     }
+    let Solution { flow, ref params, method } = solution;
     let (points, start) = (points as usize, system.start.clone());
-    let series = FlowSeries { start, dt, transient: 0.0, ..FlowSeries::of(flow, params.clone(), points) };
+    let series = FlowSeries { start, dt, transient: 0.0, method, ..FlowSeries::of(flow, params.clone(), points) };
     Ok(SeriesSource {
         series: series.make(flow)?,
         sha256: None,
         source: system.name.clone(),
         time_label: "time".into(),
-        system: Some((flow, params)),
+        time_unit: String::new(),
+        system: Some(solution),
         time: None,
     })
 }

@@ -64,8 +64,9 @@ impl Forecasting {
             in_seconds: false,
             guess: None,
         };
-        let (source, time_label) = ("series".to_owned(), "time".to_owned());
-        let data = SeriesSource { series, sha256: None, source, time_label, system: None, time: None };
+        let (source, time_label, time_unit) = ("series".to_owned(), "time".to_owned(), String::new());
+        let data = SeriesSource { series, sha256: None, source, time_label, time_unit, system: None, time: None };
+        let data = data.in_unit(&self.config.time_unit);
         self.prepared(data, 0, "the series")
     }
 
@@ -149,7 +150,8 @@ pub fn other_series(config: &ForecastConfig, file: &Path, other: &Input) -> Resu
             "--dt is {given}, but the model was trained on points {expected} apart: resample the series"
         )));
     }
-    SeriesSource::file(file, &SeriesConfig { columns, time, dt: other.dt.or(trained.dt) })
+    let series = SeriesSource::file(file, &SeriesConfig { columns, time, dt: other.dt.or(trained.dt) })?;
+    Ok(series.in_unit(&config.time_unit))
 }
 
 /// Forecasts of one kind, with the points that they are about.

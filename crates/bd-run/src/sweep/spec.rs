@@ -18,6 +18,7 @@ const FILES: [&str; 3] = ["data.file", "data.test_file", "model.network"];
 
 /// Where a value is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Range {
     /// The least.
@@ -34,6 +35,7 @@ pub struct Range {
 
 /// Which configurations of a job are tried: every draw of `random` with every point of `grid` and every one of `seeds`, over `base`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SweepSpec {
     /// `ngrc`, `esn`, `rnn`, `snn` or `conv`.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// | `l1` | 0 | from 0 | its gradient is `l1 sign(x)`, 0 at 0 |
 /// | `l2` | 0 | from 0 | its gradient is `2 l2 x`; BrainPy's tutorial of training a rate network has 2e-4 |
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct Penalty {

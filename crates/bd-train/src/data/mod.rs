@@ -20,7 +20,7 @@ pub use digits::Digits;
 pub use events::{Binned, Events, LabelledEvents};
 pub use examples::Examples;
 pub(crate) use examples::Origin;
-pub use flow::{FLOWS, Flow, FlowSeries};
+pub use flow::{FLOWS, Flow, FlowSeries, Solution};
 pub use lags::Lags;
 pub use narma::Narma;
 pub use ode::Method;

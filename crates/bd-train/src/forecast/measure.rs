@@ -199,12 +199,12 @@ impl ForecastEvaluation {
 }
 
 /// How long free runs are valid, the median of them: the valid prediction time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValidTime {
     /// In `unit`.
     pub value: f64,
-    /// `Lyapunov times` or `units of time`.
-    pub unit: &'static str,
+    /// `Lyapunov times`, the name of the series' unit of time, or `units of time` where it has none.
+    pub unit: String,
     free: FreeRunSummary,
     /// What makes steps a time in `unit`.
     per_step: f64,
@@ -212,14 +212,15 @@ pub struct ValidTime {
 
 impl ValidTime {
     /// Of runs with steps of `dt`: in Lyapunov times where the largest Lyapunov exponent is known (per unit of time), else in the
-    /// series' own unit of time.
-    pub fn of(free: impl Into<FreeRunSummary>, dt: f64, lyapunov_exponent: Option<f64>) -> Self {
+    /// series' own unit of time, whose name may be empty.
+    pub fn of(free: impl Into<FreeRunSummary>, dt: f64, time_unit: &str, lyapunov_exponent: Option<f64>) -> Self {
         let free = free.into();
         let (per_step, unit) = match lyapunov_exponent {
             Some(exponent) => (dt * exponent, "Lyapunov times"),
-            None => (dt, "units of time"),
+            None if time_unit.is_empty() => (dt, "units of time"),
+            None => (dt, time_unit),
         };
-        Self { value: free.median_valid_steps * per_step, unit, free, per_step }
+        Self { value: free.median_valid_steps * per_step, unit: unit.into(), free, per_step }
     }
 
     /// For how long the truth is one, in `unit`, the median of the runs; where the system is known. See [`FreeRuns::truth_steps`].

@@ -13,6 +13,7 @@ use crate::ridge::Ridge;
 
 /// What makes one of several penalties the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Select {
     /// The error of the nearest horizon on the validation part.

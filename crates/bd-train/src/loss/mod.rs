@@ -34,6 +34,7 @@ pub const UNCOUNTED: i64 = -100;
 /// Means are over samples, steps and outputs, but for padding where sequences have lengths. What stands in padding, outputs and
 /// targets alike, may be anything, not a number included. Forms and names are PyTorch's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Loss {

@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 
 /// How outputs over time become one score for each class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OverTime {
     /// The greatest. Steps that are tied for it share its gradient equally, as in JAX.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A rule by its name, `rls` or `lms`, with its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum OnlineRule {
     /// Recursive least squares.
@@ -21,6 +22,7 @@ pub enum OnlineRule {
 /// | `forgetting` | 1 | 1e-6 to 1 | how much a sample still counts one sample later: 0.99 forgets over some 100 samples |
 /// | `penalise_intercept` | `true` | | whether the intercept is penalised like a weight; if not, the first sample sets it |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct Rls {
@@ -43,6 +45,7 @@ impl Default for Rls {
 /// | `rate` | 0.5 | above 0, if normalised below 2 | how far a step goes. Without normalisation it must be below 2 over the mean of the squared length of features, or weights grow without bound |
 /// | `normalised` | `true` | | whether a step is divided by the squared length of the features, so that the rate does not depend on their units |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct Lms {

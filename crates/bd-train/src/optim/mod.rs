@@ -29,6 +29,7 @@ use crate::schedule::Schedule;
 /// | `schedule` | `constant` | see [`Schedule`] | what `lr` is multiplied by |
 /// | `rule` | `adam` | see [`Rule`] | |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct OptimConfig {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which square root Adam adds its `eps` to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EpsOn {
     /// That of the second moment corrected for its start at zero: the form of textbooks and PyTorch.
@@ -31,6 +32,7 @@ pub enum EpsOn {
 /// velocity `-lr v`, which is the same as long as `lr` does not change; `RMSProp` divides by `sqrt(v + eps)`. `adam_w` is Loshchilov
 /// and Hutter 2019: decay that, unlike an L2 penalty, the second moment does not see.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub enum Rule {

@@ -26,6 +26,7 @@ use super::trial::{Judged, Sheet, check_coherences, check_periods, choose, ring,
 /// | `delay_mean_ms` | 600 | above 0 |
 /// | `delay_min_ms`, `delay_max_ms` | 300, 3000 | from 0, in this order |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct ContextDecision {

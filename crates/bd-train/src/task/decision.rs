@@ -20,6 +20,7 @@ use super::Drawn;
 /// | `coherence` | 1 | above 0 |
 /// | `noise` | 0.2 | from 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct Decision {

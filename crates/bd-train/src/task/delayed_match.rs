@@ -21,6 +21,7 @@ use super::trial::{Judged, Sheet, check_periods, choose, ring, steps_of, steps_o
 /// | `judged` | `fixation_and_decision` | `fixation_and_decision`, `all`: the steps that the loss counts |
 /// | `fixation_ms`, `sample_ms`, `delay_ms`, `test_ms`, `decision_ms` | 300, 500, 1000, 500, 900 | from 0; the decision has a step at least |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct DelayedMatch {

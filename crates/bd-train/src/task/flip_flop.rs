@@ -18,6 +18,7 @@ use super::Drawn;
 /// | `channels` | 3 | from 1 |
 /// | `probability` | 0.05 | from 0 to 1 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct FlipFlop {

@@ -19,6 +19,7 @@ use super::Drawn;
 /// | `mean` | 0.025 | any |
 /// | `scale` | 0.01 | from 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct Integration {

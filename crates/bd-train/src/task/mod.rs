@@ -41,6 +41,7 @@ use crate::loss::{Loss, OverTime};
 ///
 /// The last three have [trials](Self::trials) of periods, of which one is that of a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[allow(missing_docs)] // the table has them
 pub enum Task {

@@ -24,6 +24,7 @@ use super::trial::{Judged, Sheet, check_coherences, check_periods, choose, ring,
 /// | `judged` | `fixation_and_decision` | `fixation_and_decision`, `all`: the steps that the loss counts |
 /// | `fixation_ms`, `stimulus_ms`, `delay_ms`, `decision_ms` | 100, 2000, 0, 100 | from 0; the decision has a step at least |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)] // the table has them
 pub struct PerceptualDecision {

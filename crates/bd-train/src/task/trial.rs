@@ -14,6 +14,7 @@ pub const FIXATE: i64 = 0;
 
 /// Which steps of a trial the loss counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Judged {
     /// Those of fixation and decision, as Song, Yang and Wang 2016 do: what happens in between is the network's own business. A decision of one step in

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A network of rates or of spiking neurons.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Model {
     /// Recurrent cells with a linear readout.

@@ -9,6 +9,7 @@ use super::read::named;
 
 /// What arrays of a file are called. Beside `x_train` and `x_test` they are `<name>_train` and `<name>_test`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ArrayNames {
     /// The inputs, such as `session/voltage` in an HDF5 file. Null: `x`.

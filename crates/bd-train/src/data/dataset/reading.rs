@@ -16,6 +16,7 @@ pub const USUAL_TEST: f64 = 0.2;
 
 /// What targets that are numbers `[sample, n]` are of, where a sequence has `n` steps, too, so that sizes leave both open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TargetsOf {
     /// One number for each step.

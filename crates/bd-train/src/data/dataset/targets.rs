@@ -16,6 +16,7 @@ use crate::loss::{Loss, OverTime};
 /// | `series` | numbers for each step | float `[sample, time, output]` | mean square error |
 /// | `vectors` | numbers for each sequence | float `[sample, output]` | mean square error |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Targets {
     /// A label for each sequence.

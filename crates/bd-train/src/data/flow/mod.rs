@@ -168,18 +168,29 @@ impl Flow {
         Ok(Tensor::from_slice(&all).reshape([points as i64, n as i64]))
     }
 
-    /// What a second solver makes of each of `starts`, `[batch, variables]`, beside [`series`](Self::series): `[batch, points,
-    /// variables]`, not a number where a solution has ended. Where both agree, the series is a solution of the equations; later each
-    /// is one of its own.
+    /// What a second solver makes of each of `starts`, `[batch, variables]`, beside [`series_by`](Self::series_by) with `first`:
+    /// `[batch, points, variables]`, not a number where a solution has ended. Where both agree, the series is a solution of the
+    /// equations; later each is one of its own.
     ///
     /// It is [`Method::REFERENCE`] or, beside this itself, one of a hundredfold tolerance; of the equation of Kuramoto and Sivashinsky
     /// the same with a quarter of the steps. `None` for a delay equation, whose state is more than a point.
-    pub fn second_solution(&self, params: &[f64], starts: &Tensor, dt: f64, points: usize) -> Result<Option<Tensor>> {
+    pub fn second_solution(
+        &self,
+        first: Option<Method>,
+        params: &[f64],
+        starts: &Tensor,
+        dt: f64,
+        points: usize,
+    ) -> Result<Option<Tensor>> {
         let rows: Vec<Vec<f64>> = Vec::try_from(starts)?;
         rows.iter().try_for_each(|start| self.check_series(params, start, dt, points))?;
         Ok(match self.rule {
-            Rule::Ordinary { derivative, method, .. } => {
-                let second = if method == Method::REFERENCE { Method::COARSE_REFERENCE } else { Method::REFERENCE };
+            Rule::Ordinary { derivative, method: usual, .. } => {
+                let second = if first.unwrap_or(usual) == Method::REFERENCE {
+                    Method::COARSE_REFERENCE
+                } else {
+                    Method::REFERENCE
+                };
                 let slope = |u: &[f64], du: &mut [f64]| derivative(params, u, du);
                 let solve = |start: &Vec<f64>| {
                     let mut all = Vec::with_capacity(points * start.len());
@@ -223,6 +234,24 @@ impl Flow {
         }
         let most = (MAX_NUMBERS / variables).min(MAX_POINTS);
         setting::check("points", points, (1..=most).contains(&points), &format!("1 to {most} points"))
+    }
+}
+
+/// What a series is a solution of.
+#[derive(Debug, Clone)]
+pub struct Solution {
+    /// The system.
+    pub flow: &'static Flow,
+    /// Its parameters, in the order of its table.
+    pub params: Vec<f64>,
+    /// The solver, if not the system's usual one.
+    pub method: Option<Method>,
+}
+
+impl Solution {
+    /// What a second solver makes of `starts`, see [`Flow::second_solution`].
+    pub(crate) fn beside(&self, starts: &Tensor, dt: f64, points: usize) -> Result<Option<Tensor>> {
+        self.flow.second_solution(self.method, &self.params, starts, dt, points)
     }
 }
 

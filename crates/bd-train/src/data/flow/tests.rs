@@ -15,7 +15,7 @@ fn two_solvers_agree() {
             flow.series_by(method, &params, &start, dt, points).map(|all| Vec::<f64>::try_from(all.get(-1)).unwrap())
         };
         if let Some(second) =
-            flow.second_solution(&params, &Tensor::from_slice(&start).unsqueeze(0), coarse, 40).unwrap()
+            flow.second_solution(None, &params, &Tensor::from_slice(&start).unsqueeze(0), coarse, 40).unwrap()
         {
             let second = Vec::<f64>::try_from(second.get(0).get(-1)).unwrap();
             let apart = distance(&at_end(None, 0).unwrap(), &second);

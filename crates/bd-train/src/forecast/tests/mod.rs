@@ -285,23 +285,25 @@ const FOUR_RUNS: FreeRunSummary = FreeRunSummary {
 #[test]
 fn valid_times_are_in_lyapunov_times_where_the_exponent_is_known() {
     let free = FOUR_RUNS;
-    let known = ValidTime::of(free, 0.1, Some(0.9));
+    let known = ValidTime::of(free, 0.1, "s", Some(0.9));
     assert!((known.value - 2.7).abs() < 1e-12 && known.unit == "Lyapunov times");
     let words = "valid for 2.700 Lyapunov times, the median of 4 starts (1 for all 40 steps that could be compared); 3 of them \
                  bounded over 80 steps";
     assert_eq!(known.sentence(), words);
-    let unknown = ValidTime::of(FreeRunSummary { valid_throughout: 0, ..free }, 0.1, None);
-    assert_eq!(
-        unknown.sentence(),
-        "valid for 3.000 units of time, the median of 4 starts; 3 of them bounded over 80 steps"
-    );
-    assert!(unknown.limit().is_none() && unknown.limit_sentence().is_none());
+    for (unit, words) in [("", "units of time"), ("days", "days")] {
+        let unknown = ValidTime::of(FreeRunSummary { valid_throughout: 0, ..free }, 0.1, unit, None);
+        assert_eq!(
+            unknown.sentence(),
+            format!("valid for 3.000 {words}, the median of 4 starts; 3 of them bounded over 80 steps")
+        );
+        assert!(unknown.limit().is_none() && unknown.limit_sentence().is_none());
+    }
 }
 
 #[test]
 fn what_is_valid_beyond_the_truth_is_void() {
     let free = FreeRunSummary { median_truth_steps: Some(20.0), void: 3, ..FOUR_RUNS };
-    let time = ValidTime::of(free, 0.1, Some(0.9));
+    let time = ValidTime::of(free, 0.1, "s", Some(0.9));
     assert!((time.limit().unwrap() - 1.8).abs() < 1e-12);
     let words = "by a second solver the series is a solution for 1.800 Lyapunov times in the median; 3 of 4 runs are valid for \
                  longer, which is void";
@@ -314,7 +316,7 @@ fn metrics_have_names_of_horizons_and_channels() {
     let map = Map::new(&mut params.at("o"), 2, 1);
     let measure = Measure::new(&map, &series, &[1], units(&series)).unwrap();
     let found = measure.evaluate(10..40, &FreeRunConfig { starts: 2, ..FreeRunConfig::default() }).unwrap();
-    let time = ValidTime::of(found.free.as_ref().unwrap(), 1.0, None);
+    let time = ValidTime::of(found.free.as_ref().unwrap(), 1.0, "", None);
     let metrics = found.metrics("test", &series.channels, Some(&time));
     for name in
         ["test_mse.1", "test_nmse.1", "test_nrmse.1.c1", "baseline_persistence_mse.1", "baseline_mean_nrmse.1", "vpt"]
