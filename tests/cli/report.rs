@@ -218,9 +218,9 @@ fn a_damaged_run_has_a_report_that_says_what_is_missing() {
     has(&page, "<figure id=\"run-1-confusion\">");
 }
 
-/// What a shell and `man` know of the command line is made of the same words as the help.
+/// What a shell and `man` know of the command line is made of the same words as the help, and what an editor knows is in docs.
 #[test]
-fn completions_and_manual_pages() {
+fn completions_schemas_and_manual_pages() {
     let desk = Desk::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = desk.bd(&["completions", shell]);
@@ -230,6 +230,10 @@ fn completions_and_manual_pages() {
         }
     }
     refused_by(&desk, &["completions", "cmd"], 2, "invalid value 'cmd'");
+    let schema = desk.bd(&["schema", "snn"]);
+    let of_docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/snn.json")).unwrap();
+    assert!(schema.code == 0 && schema.stdout == of_docs, "{}", schema.stderr);
+    refused_by(&desk, &["schema", "config"], 2, "[possible values: ngrc, esn, rnn, snn, conv, sweep, network, neuron]");
     bd(&desk, &["man", "pages"]);
     let page = fs::read_to_string(desk.path("pages/bd-train-rnn.1")).unwrap();
     assert!(page.contains("updates"), "{page}");

@@ -88,6 +88,16 @@ fn links_lead_somewhere() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// The version of this checkout stands in the changelog with a date.
+#[test]
+fn the_changelog_dates_the_version() {
+    let changelog = fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let heading = concat!("## ", env!("CARGO_PKG_VERSION"), " - ");
+    let date = changelog.lines().find_map(|line| line.strip_prefix(heading)).expect("a heading of the version");
+    let parts: Vec<_> = date.split('-').map(|part| (part.len(), part.parse::<u32>().is_ok())).collect();
+    assert_eq!(parts, [(4, true), (2, true), (2, true)], "{date}");
+}
+
 #[test]
 fn the_book_has_every_page() {
     let docs = root().join("docs");
