@@ -1,5 +1,7 @@
 //! The legend of a panel: in the corner where it hides least of the lines.
 
+use std::ops::Range;
+
 use plotters::prelude::*;
 
 use crate::draw::{Chart, Drawn};
@@ -52,6 +54,9 @@ fn size(names: &[&str]) -> (i32, i32) {
 fn hidden<B: DrawingBackend>(panel: &Panel, chart: &Chart<'_, B>, (width, height): (i32, i32)) -> [usize; 4] {
     let area = chart.plotting_area();
     let (xs, ys) = area.get_pixel_range();
+    let (across, upwards) = (area.get_x_range(), area.get_y_range());
+    // What lies outside is drawn at the frame, if at all.
+    let within = |value: f64, range: &Range<f64>| value.max(range.start.min(range.end)).min(range.start.max(range.end));
     let mut counts = [0; 4];
     let mut see = |(x, y): (i32, i32)| {
         for (count, (_, left, below)) in counts.iter_mut().zip(CORNERS) {
@@ -64,7 +69,8 @@ fn hidden<B: DrawingBackend>(panel: &Panel, chart: &Chart<'_, B>, (width, height
         let mut last = None;
         for &(x, y) in &line.points {
             let y = panel.y_scale.place(y);
-            let here = (x.is_finite() && y.is_finite()).then(|| area.map_coordinate(&(x, y)));
+            let here = (x.is_finite() && y.is_finite())
+                .then(|| area.map_coordinate(&(within(x, &across), within(y, &upwards))));
             if let Some(here) = here {
                 between(last.unwrap_or(here), here).for_each(&mut see);
             }
@@ -113,6 +119,7 @@ mod tests {
         assert_eq!(corner(vec![(0.0, 0.0), (1.0, 1.0)]), (true, false), "two points, and a line to the upper right");
         assert_eq!(corner(vec![(0.0, 1.0), (1.0, 1.0)]), (false, true), "along the upper edge");
         assert_eq!(corner(vec![(0.0, 1.0), (1.0, 1.0), (1.0, 0.0)]), (true, true), "and down the right one");
-        assert_eq!(corner(vec![(f64::NAN, 1.0), (0.9, f64::INFINITY), (1e300, 1.0)]), (false, false));
+        let outside = vec![(f64::NAN, 1.0), (0.9, f64::INFINITY), (1e300, 1e300)];
+        assert_eq!(corner(outside), (true, false), "what leaves by the upper right corner");
     }
 }
