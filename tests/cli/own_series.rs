@@ -39,16 +39,16 @@ fn times_have_a_unit() {
         ["train", "ngrc", "--data", &file, "--columns", "SUNACTIVITY", "--time", "YEAR", "--time-unit", "years"];
     let said = desk.bd(&[&train[..], &options, &["with", "--json"]].concat());
     assert!(said.stderr.contains("(SUNACTIVITY), dt 1 years"), "{}", said.stderr);
-    let plain = desk.bd(&[&["eval", "with"][..]].concat());
+    let plain = desk.bd(&["eval", "with"]);
     assert!(plain.stdout.contains(" years, the median of "), "{}", plain.stdout);
     let with: Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!((&with["vpt_unit"], &without["vpt_unit"]), (&"years".into(), &"units of time".into()));
-    assert_eq!((&with["vpt"], &with["test_nmse.1"]), (&without["vpt"], &without["test_nmse.1"]));
+    let (unit, number) = (|run: &Value| run["metrics"]["vpt_unit"].clone(), |run: &Value| metric(run, "vpt"));
+    assert_eq!([unit(&with), unit(&without)], ["years", "units of time"]);
+    assert_eq!([number(&with), metric(&with, "test_nmse.1")], [number(&without), metric(&without, "test_nmse.1")]);
     let svg = fs::read_to_string(desk.path("with/plots/horizon-1.svg")).unwrap();
     assert!(svg.contains("YEAR (years)"), "the axis");
     // What is made of the run later has it, too.
-    let again = desk.bd_json(&["eval", "with"]);
-    assert_eq!(again["vpt_unit"], "years");
+    assert_eq!(unit(&desk.bd_json(&["eval", "with"])), "years");
 }
 
 /// Ordinary least squares on numbers read here, by libtorch's own solver: the same forecasts, and baselines by their definition.

@@ -379,7 +379,7 @@ mod tests {
         let summary = FreeRunSummary::from(&free);
         let time = summary.median_truth_steps.unwrap() * dt;
         assert!((8.0..22.0).contains(&time) && summary.void == 2, "{summary:?}");
-        // The most exact solver is judged by one of a hundredfold tolerance, 1e-11, not by itself: 26 units of time or so.
+        // The most exact solver is judged by one of a tenfold tolerance, 1e-12, not by itself: after 29 units of time or so.
         let solution = Solution { method: Some(Method::REFERENCE), ..solution };
         let exact = lorenz.series_by(solution.method, &solution.params, &[8.0, 1.0, 1.0], dt, 4000).unwrap();
         free.judge(&solution, (&exact, dt), &units, 0.4).unwrap();

@@ -172,7 +172,7 @@ impl Flow {
     /// `[batch, points, variables]`, not a number where a solution has ended. Where both agree, the series is a solution of the
     /// equations; later each is one of its own.
     ///
-    /// It is [`Method::REFERENCE`] or, beside this itself, one of a hundredfold tolerance; of the equation of Kuramoto and Sivashinsky
+    /// It is [`Method::REFERENCE`] or, beside this itself, one of a tenfold tolerance; of the equation of Kuramoto and Sivashinsky
     /// the same with a quarter of the steps. `None` for a delay equation, whose state is more than a point.
     pub fn second_solution(
         &self,

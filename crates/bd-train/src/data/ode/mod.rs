@@ -48,8 +48,9 @@ impl Method {
         }
     }
 
-    /// What the most exact one is compared with, to see for how long it is exact.
-    pub(super) const COARSE_REFERENCE: Self = Self::Extrapolation { tolerance: 1e-11 };
+    /// What the most exact one is compared with, to see for how long it is exact: its steps are longer, and its error is greater, so that
+    /// both separate before the most exact one leaves the system.
+    pub(super) const COARSE_REFERENCE: Self = Self::Extrapolation { tolerance: 1e-12 };
 
     /// The solution after 1 to `points` steps of `dt` from `start`, `[point, variable]` flattened.
     ///
