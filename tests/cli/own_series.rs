@@ -51,6 +51,24 @@ fn times_have_a_unit() {
     assert_eq!(unit(&desk.bd_json(&["eval", "with"])), "years");
 }
 
+/// Of dates the unit is known: seconds.
+#[test]
+fn dates_have_no_other_unit_than_seconds() {
+    let desk = Desk::new();
+    let days = (0..60).map(|i| format!("2020-{:02}-{:02},{}\n", 1 + i / 28, 1 + i % 28, (i * i) % 17));
+    fs::write(desk.path("daily.csv"), "date,x\n".to_owned() + &days.take(28).collect::<String>()).unwrap();
+    let train = ["train", "ngrc", "--data", "daily.csv", "--time", "date", "--delay", "2", "--alpha", "1", "--quiet"];
+    let days = [&train[..], &["--time-unit", "days", "--out", "days"]].concat();
+    refused_by(
+        &desk,
+        &days,
+        2,
+        "time_unit is 'days', but the times of daily.csv are in seconds, dates too: leave it out",
+    );
+    let seconds = desk.bd(&[&train[..], &["--time-unit", "s", "--out", "seconds"]].concat());
+    assert_eq!(seconds.code, 0, "{}", seconds.stderr);
+}
+
 /// Ordinary least squares on numbers read here, by libtorch's own solver: the same forecasts, and baselines by their definition.
 #[test]
 fn forecasts_and_baselines_are_what_they_should_be() {

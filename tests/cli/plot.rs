@@ -42,11 +42,14 @@ fn figures_are_written_once_more() {
     assert!(read(&desk, "run/model.safetensors") == weights);
 
     let renamed = ["plot", "run", "--format", "svg", "--only", "series", "--rename", "x", "potential (mV) & more"];
+    // All at once: none is renamed twice.
+    let exchanged = ["--rename", "y", "z", "--rename", "z", "y"];
     let taken_away =
         ["--rename", "lorenz over time", "", "--rename", "time", "time (s)", "--out", "renamed", "--quiet"];
-    assert_eq!(desk.bd(&[&renamed[..], &taken_away].concat()).code, 0);
+    assert_eq!(desk.bd(&[&renamed[..], &exchanged, &taken_away].concat()).code, 0);
     let svg = String::from_utf8(read(&desk, "renamed/series.svg")).unwrap();
-    for words in [">potential (mV) &amp; more</text>", ">time (s)</text>", ">y</text>"] {
+    for words in [">potential (mV) &amp; more</text>", ">time (s)</text>", ">y</text>", ">z</text>", "<title></title>"]
+    {
         assert!(svg.contains(words), "{words}");
     }
     assert!(!svg.contains(">x</text>") && !svg.contains("lorenz over time"));

@@ -126,7 +126,7 @@ pub(crate) enum Command {
     #[command(before_help = "Example: bd schema network > network.schema.json", after_help = EXIT_CODES)]
     Schema {
         /// What the file is: the configuration of a job, a sweep, a network or a neuron
-        #[arg(value_name = "FILE", value_parser = clap::builder::PossibleValuesParser::new(bd_run::config::SCHEMAS))]
+        #[arg(value_name = "KIND", value_parser = clap::builder::PossibleValuesParser::new(bd_run::config::SCHEMAS))]
         of: String,
     },
     /// Write manual pages: bd.1 and one for each command.

@@ -114,6 +114,9 @@ fn of_series(args: &args::Series) -> Result<Given> {
     given.put("data.columns", &args.columns.as_deref().map(split_names));
     given.put("data.time", &args.time);
     given.number("dt", "--dt", args.dt)?;
+    if let Some(sign) = args.time_unit.as_deref().and_then(bd_plot::missing_sign) {
+        return Err(Error::Config(format!("--time-unit: the font of figures has no '{sign}'")));
+    }
     given.put("time_unit", &args.time_unit);
     given.number("split.warmup", "--warmup", args.warmup)?;
     given.put("split.split", &args.split);

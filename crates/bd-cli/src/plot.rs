@@ -29,9 +29,7 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
         }
         drawings.retain(|(name, _)| args.only.contains(name));
     }
-    for pair in args.rename.chunks_exact(2) {
-        rename(&mut drawings, &pair[0], &pair[1])?;
-    }
+    rename(&mut drawings, &args.rename)?;
     let folder = args.out.clone().unwrap_or_else(|| run.join("figures"));
     std::fs::create_dir_all(&folder).map_err(Error::storage("create", &folder))?;
     let mut files = Vec::new();
@@ -51,25 +49,29 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
     Ok(())
 }
 
-/// Puts other words in the place of some, in every figure that has them.
-fn rename(drawings: &mut [(String, Drawing)], words: &str, others: &str) -> Result<()> {
-    if let Some(sign) = bd_plot::missing_sign(others) {
-        let has = "it has Latin and Greek letters and what stands with them";
-        return Err(Error::Config(format!("--rename {words}: the font of figures has no '{sign}'; {has}")).into());
-    }
-    let count: usize = drawings.iter_mut().map(|(_, drawing)| drawing.rename(words, others)).sum();
-    if count > 0 {
-        return Ok(());
-    }
-    let mut known: Vec<&str> = Vec::new();
-    for found in drawings.iter().flat_map(|(_, drawing)| drawing.words()) {
-        // Numbers of ticks are not what is meant.
-        if found.parse::<f64>().is_err() && !known.contains(&found) {
-            known.push(found);
+/// Puts other words in the place of some, in every figure that has them: words, what replaces them, and so on.
+fn rename(drawings: &mut [(String, Drawing)], words: &[String]) -> Result<()> {
+    let pairs: Vec<[&str; 2]> = words.chunks_exact(2).map(|pair| [&pair[0][..], &pair[1][..]]).collect();
+    for [from, to] in &pairs {
+        if let Some(sign) = bd_plot::missing_sign(to) {
+            let has = "it has Latin and Greek letters and what stands with them";
+            return Err(Error::Config(format!("--rename {from}: the font of figures has no '{sign}'; {has}")).into());
         }
     }
-    let known = known.join(" | ");
-    Err(Error::Config(format!("--rename {words}: no such words in these figures; there are: {known}")).into())
+    let known: Vec<String> = drawings.iter().flat_map(|(_, drawing)| drawing.words()).map(str::to_owned).collect();
+    let mut counts = vec![0; pairs.len()];
+    for (_, drawing) in drawings {
+        counts.iter_mut().zip(drawing.rename(&pairs)).for_each(|(all, count)| *all += count);
+    }
+    let Some(at) = counts.iter().position(|count| *count == 0) else { return Ok(()) };
+    let mut there_are: Vec<&str> = Vec::new();
+    for found in known.iter().filter(|found| found.parse::<f64>().is_err()) {
+        if !there_are.contains(&&found[..]) {
+            there_are.push(found);
+        }
+    }
+    let (words, there_are) = (pairs[at][0], there_are.join(" | "));
+    Err(Error::Config(format!("--rename {words}: no such words in these figures; there are: {there_are}")).into())
 }
 
 fn written(drawing: &Drawing, args: &args::Plot) -> Result<Vec<u8>> {

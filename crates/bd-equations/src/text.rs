@@ -52,8 +52,8 @@ pub struct NeuronText {
     /// condition: after a spike it is refractory for as long as this holds.
     #[serde(default)]
     pub refractory: Option<Value>,
-    /// How equations are solved. The default is the first of [`Exact`](Method::Exact),
-    /// [`ExponentialEuler`](Method::ExponentialEuler) and [`Rk4`](Method::Rk4) that can solve them.
+    /// How equations are solved. The default is the first of [`exact`](Method::Exact),
+    /// [`exponential_euler`](Method::ExponentialEuler) and [`rk4`](Method::Rk4) that can solve them.
     #[serde(default)]
     pub method: Option<Method>,
     /// In how many parts a step is divided in which equations are solved, 1 to 100.
@@ -74,7 +74,7 @@ pub struct NeuronText {
     #[serde(default = "yes")]
     pub detach_reset: bool,
     /// Lines `x = f` whose values are outside the gradient: an upstroke whose derivative grows without bound, for example. Not with the
-    /// methods [`Exact`](Method::Exact) and [`ExponentialRosenbrock`](Method::ExponentialRosenbrock).
+    /// methods [`exact`](Method::Exact) and [`exponential_rosenbrock`](Method::ExponentialRosenbrock).
     #[serde(default)]
     pub detached: Vec<String>,
     /// Parameters and constants of which each neuron has its own value, beside those with the flag `per neuron`.

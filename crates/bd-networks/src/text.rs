@@ -123,6 +123,10 @@ mod schema {
         // What it does not say itself it has of another one.
         if let Some(population) = generator.definitions_mut().get_mut("Population").and_then(|of| of.as_object_mut()) {
             population.remove("required");
+            // Tables are laid over those of the neuron that it begins with.
+            if let Some(surrogate) = population.get_mut("properties").and_then(|of| of.get_mut("surrogate")) {
+                *surrogate = serde_json::json!({"anyOf": [surrogate.take(), {"type": "object"}]});
+            }
         }
         schema.insert("minProperties".into(), 1.into());
         schema

@@ -27,6 +27,8 @@ use crate::{Error, Figure, Result};
 pub struct Drawing {
     /// Of the picture, in its own units: half pixels as shown.
     size: (i32, i32),
+    /// The words above all panels.
+    title: String,
     shapes: Vec<Shape>,
 }
 
@@ -49,7 +51,7 @@ impl Drawing {
 
     /// The words above all panels; empty without.
     pub fn title(&self) -> &str {
-        self.words().next().unwrap_or_default()
+        &self.title
     }
 
     /// All words, the title first.
@@ -57,16 +59,25 @@ impl Drawing {
         self.shapes.iter().filter_map(Shape::words)
     }
 
-    /// Puts other words where these stand as a whole, and nothing where the others are empty. Returns in how many places.
-    pub fn rename(&mut self, words: &str, others: &str) -> usize {
-        let is_meant = |shape: &&mut Shape| shape.words() == Some(words);
-        let mut count = 0;
-        for shape in self.shapes.iter_mut().filter(is_meant) {
-            shape.set_words(others);
-            count += 1;
+    /// Puts other words where some stand as a whole, and nothing where the others are empty: pairs of words and what replaces them. Returns
+    /// for each pair in how many places. Nothing else moves, the frame of a legend included. Numbers stay.
+    pub fn rename(&mut self, pairs: &[[&str; 2]]) -> Vec<usize> {
+        let mut counts = vec![0; pairs.len()];
+        let place = |words: &str| match words.parse::<f64>() {
+            Ok(_) => None,
+            Err(_) => pairs.iter().position(|[from, _]| *from == words),
+        };
+        if let Some(pair) = place(&self.title) {
+            self.title = pairs[pair][1].into();
+        }
+        for shape in &mut self.shapes {
+            if let Some(pair) = shape.words().and_then(place) {
+                shape.set_words(pairs[pair][1]);
+                counts[pair] += 1;
+            }
         }
         self.shapes.retain(|shape| shape.words() != Some(""));
-        count
+        counts
     }
 
     /// As a PDF of one page that is as large as the drawing, `width_mm` wide: lines are lines, and words are words, in a font that is in the

@@ -88,6 +88,28 @@ fn schemas_agree_with_the_program() {
     }
 }
 
+/// An editor says what is wrong and where, of settings that are two tables, too; and each setting says what it is.
+#[test]
+fn editors_can_say_what_is_wrong() {
+    for (job, file, place, words) in [
+        ("esn", json!({"reservoyr": {"leak": 0.5}}), ": ", "'reservoyr' was unexpected"),
+        ("snn", json!({"model": {"hiden": [200]}}), "/model", "'hiden' was unexpected"),
+        ("ngrc", json!({"ridge": {"alfa": 1}}), "/ridge", "'alfa' was unexpected"),
+    ] {
+        let found = faults(&validator(job), &file);
+        assert!(found.iter().any(|fault| fault.starts_with(place) && fault.contains(words)), "{found:?}");
+    }
+    for of in SCHEMAS {
+        let schema = schema(of).unwrap();
+        for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+            assert!(schema.to_string().contains(&format!("\"#/$defs/{name}\"")), "{of}: nothing refers to {name}");
+            assert!(!definition.to_string().contains("```"), "{of}: {name}");
+        }
+    }
+    let words = schema("esn").unwrap()["$defs"]["ReservoirConfig"]["properties"]["leak"]["description"].clone();
+    assert!(words.as_str().is_some_and(|words| words.contains("leak") || words.contains("step")), "{words}");
+}
+
 /// A name is short for a table, and one value for a list of one.
 #[test]
 fn short_forms_are_taken() {
@@ -97,6 +119,12 @@ fn short_forms_are_taken() {
         ("rnn", json!({"model": {"cell": "gru", "hidden": 20}, "optim": {"schedule": "cosine"}, "loss": "mae"})),
         ("snn", json!({"model": {"neuron": "adex"}, "optim": {"rule": {"weight_decay": 0.1}}})),
         ("snn", json!({"model": {"network": "ei.toml"}})),
+        ("sweep", json!({"$schema": "sweep.json", "job": "rnn", "grid": {"optim.lr": [0.1, 0.01]}})),
+        // A table is laid over that of the population that this is like.
+        (
+            "network",
+            json!({"dt_ms": 0.1, "population": {"E": {"n": 2, "neuron": "adex"}, "I": {"like": "E", "surrogate": {"alpha": 3.0}}}}),
+        ),
     ] {
         assert_eq!(faults(&validator(job), &file), Vec::<String>::new(), "{job} {file}");
     }
@@ -108,6 +136,9 @@ fn short_forms_are_taken() {
         ("snn", json!({"device": "gpu"})),
         ("snn", json!({"seed": -1})),
         ("conv", json!({"job": "snn"})),
+        ("sweep", json!({"job": "simulate"})),
+        ("ngrc", json!({"data": {"system": "lorentz"}})),
+        ("ngrc", json!({"data": {"system": {"name": "lorenz", "method": "dopri5"}}})),
     ] {
         assert!(!validator(job).is_valid(&file), "{job} {file}");
     }

@@ -94,7 +94,8 @@ pub struct FreeRuns {
 }
 
 impl FreeRuns {
-    /// Sets [`truth_steps`](Self::truth_steps) for `series`, `[time, channel]`, which is this solution, with points `dt` apart. `units` and `threshold` are those of the runs. A run that is valid for longer has followed the series and not the
+    /// Sets [`truth_steps`](Self::truth_steps) for `series`, `[time, channel]`, which is this solution, with points `dt` apart. `units`
+    /// and `threshold` are those of the runs. A run that is valid for longer has followed the series and not the
     /// system.
     pub fn judge(
         &mut self,

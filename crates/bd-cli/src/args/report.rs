@@ -32,8 +32,8 @@ pub(crate) struct Plot {
     /// Figures by the names of their files in RUN/plots, such as training,horizon-1 [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Other words in the place of some: of a title, an axis or a legend, as in --rename x 'potential (mV)'; '' takes them away. Can be given
-    /// several times
+    /// Other words in the place of some: of a title, an axis or a legend, as in --rename x 'potential (mV)'; '' takes them away. Nothing
+    /// else moves. Can be given several times
     #[arg(long, value_names = ["WORDS", "OTHERS"], num_args = 2, action = ArgAction::Append)]
     pub(crate) rename: Vec<String>,
     /// Folder to write into; figures of the same names are replaced [default: figures in RUN]

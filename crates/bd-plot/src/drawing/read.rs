@@ -18,7 +18,8 @@ pub(super) fn drawing(svg: &str) -> Result<Drawing> {
     while let Some(element) = elements.next()? {
         shapes.push(element.shape()?);
     }
-    Ok(Drawing { size: (width, height), shapes })
+    let title = shapes.iter().find_map(Shape::words).unwrap_or_default().to_owned();
+    Ok(Drawing { size: (width, height), title, shapes })
 }
 
 fn foreign(why: impl Into<String>) -> Error {

@@ -36,6 +36,7 @@ pub struct SystemConfig {
     pub duration: f64,
     /// A solver, `rk4`, `rk23` or `extrapolation`. Null: the system's usual one.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["rk4", "rk23", "extrapolation", null])))]
     pub method: Option<String>,
 }
 
@@ -57,10 +58,13 @@ impl SystemConfig {
     /// What its series is a solution of.
     pub(crate) fn solution(&self) -> Result<Solution> {
         let (flow, params) = self.flow()?;
-        let wrong = |name: &str, error: String| Error::Config(format!("data.system.method is '{name}'; {error}"));
-        let method =
-            self.method.as_deref().map(|name| Method::named(name).map_err(|error| wrong(name, error))).transpose()?;
-        Ok(Solution { flow, params, method })
+        let Some(name) = &self.method else { return Ok(Solution { flow, params, method: None }) };
+        let wrong = |why: String| Error::Config(format!("data.system.method is '{name}'; {why}"));
+        let method = Method::named(name).map_err(wrong)?;
+        match flow.is_ordinary() {
+            true => Ok(Solution { flow, params, method: Some(method) }),
+            false => Err(wrong(format!("{} has one method of its own, which null stands for", flow.name))),
+        }
     }
 }
 
@@ -233,6 +237,7 @@ impl ForecastConfig {
             let (flow, params) = system.flow()?;
             system.start = flow.start(&params);
         }
+        config.data.system.as_ref().map(SystemConfig::solution).transpose()?;
         config.search = config.search.or(config.reservoir.is_some().then_some(0)); // null is none that are tried
         Ok(config)
     }

@@ -7,6 +7,7 @@ use bd_core::{Error, Result};
 use bd_equations::NeuronText;
 use bd_models::{PopulationNetworkConfig, RateNetConfig, SnnConfig};
 use bd_networks::NetworkText;
+use bd_train::data::FLOWS;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -29,8 +30,18 @@ pub fn schema(of: &str) -> Result<Value> {
             schema
         }),
         ESN => configuration(of, |generator| {
-            let [series, sequences] = [ForecastConfig::json_schema(generator), FeaturesConfig::json_schema(generator)];
-            Schema::try_from(json!({"anyOf": [series, sequences]})).expect("an object")
+            let mut schema = ForecastConfig::json_schema(generator);
+            let mut of_sequences = FeaturesConfig::json_schema(generator);
+            // Of a series or of sequences: one table of both, so that an editor says which name is wrong.
+            let own = properties(&mut schema);
+            for (key, of_sequences) in std::mem::take(properties(&mut of_sequences)) {
+                let both = match own.remove(&key) {
+                    Some(of_series) if of_series != of_sequences => json!({"anyOf": [of_series, of_sequences]}),
+                    _ => of_sequences,
+                };
+                own.insert(key, both);
+            }
+            schema
         }),
         "rnn" => configuration(of, |generator| {
             let model = generator.subschema_for::<RateNetConfig>();
@@ -39,10 +50,17 @@ pub fn schema(of: &str) -> Result<Value> {
         "snn" => configuration(of, |generator| {
             let layers = generator.subschema_for::<SnnConfig>();
             let populations = generator.subschema_for::<PopulationNetworkConfig>();
-            network(generator, Schema::try_from(json!({"anyOf": [layers, populations]})).expect("an object"))
+            // The choice says which name is wrong, and the list is what editors complete by.
+            let all = json!([layers, populations]);
+            let either = json!({"anyOf": all, "if": {"required": ["network"]}, "then": populations, "else": layers});
+            network(generator, Schema::try_from(either).expect("an object"))
         }),
         "conv" => configuration(of, FeaturesConfig::json_schema),
-        "sweep" => whole::<SweepSpec>(),
+        "sweep" => {
+            let mut schema = whole::<SweepSpec>();
+            of_editors(properties(&mut schema));
+            schema
+        }
         "network" => whole::<NetworkText>(),
         "neuron" => whole::<NeuronText>(),
         _ => {
@@ -51,7 +69,9 @@ pub fn schema(of: &str) -> Result<Value> {
         }
     };
     schema.insert("title".into(), format!("bd {of}").into());
+    fields_by_name(&mut schema);
     plain_words(&mut schema);
+    only_used(&mut schema);
     Ok(schema.to_value())
 }
 
@@ -75,24 +95,31 @@ fn whole<T: JsonSchema>() -> Schema {
 fn configuration(job: &str, of: impl Fn(&mut SchemaGenerator) -> Schema) -> Schema {
     let mut generator = generator();
     let mut schema = of(&mut generator);
-    let of_file = |table: &mut Map<String, Value>| {
-        table.insert("job".into(), json!({"const": job}));
-        table.insert("$schema".into(), json!({"type": "string", "description": "Of an editor alone."}));
-    };
-    match schema.get_mut("anyOf").and_then(Value::as_array_mut) {
-        Some(kinds) => kinds.iter_mut().filter_map(|kind| kind["properties"].as_object_mut()).for_each(of_file),
-        None => of_file(properties(&mut schema)),
-    }
+    properties(&mut schema).insert("job".into(), json!({"const": job}));
+    of_editors(properties(&mut schema));
     let mut definitions = generator.take_definitions(true);
+    if let Some(name) = definitions.get_mut("SystemConfig").and_then(|of| of.pointer_mut("/properties/name")) {
+        name["enum"] = FLOWS.iter().map(|flow| flow.name).collect();
+    }
     for place in NAMED {
         if let Some(table) = definitions.get_mut(place.0).and_then(|of| of.pointer_mut(place.1)) {
-            *table = json!({"anyOf": [table.take(), {"type": "string", "description": place.2}]});
+            let names = table.pointer("/properties/name/enum").cloned();
+            let mut name = json!({"type": "string", "description": place.2});
+            if let Some(names) = names {
+                name["enum"] = names;
+            }
+            *table = json!({"anyOf": [table.take(), name]});
         }
     }
     schema.insert("$schema".into(), generator.settings().meta_schema.clone().into());
     schema.insert("$defs".into(), Value::Object(definitions));
     OverUsual.transform(&mut schema);
     schema
+}
+
+/// The key by which a JSON file names its schema.
+fn of_editors(table: &mut Map<String, Value>) {
+    table.insert("$schema".into(), json!({"type": "string", "description": "Of an editor alone."}));
 }
 
 /// Of a network with this model.
@@ -112,7 +139,9 @@ struct OverUsual;
 impl Transform for OverUsual {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
-        schema.remove("required");
+        if schema.get("properties").is_some() {
+            schema.remove("required");
+        }
         // What is usual depends on the data.
         schema.remove("default");
         // Names that the usual table does not have are refused, whatever type reads it then.
@@ -148,12 +177,72 @@ fn one_of_a_list(schema: &mut Schema) {
     description.map(|words| schema.insert("description".into(), words));
 }
 
-/// Descriptions without links to code.
+/// Leaves the definitions that something refers to.
+fn only_used(schema: &mut Schema) {
+    let mut used: Vec<String> = Vec::new();
+    let mut open: Vec<Value> = schema
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| *key != "$defs")
+        .map(|(_, value)| value.clone())
+        .collect();
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => {
+                let Some(name) = text.strip_prefix("#/$defs/") else { continue };
+                if !used.iter().any(|known| known == name) {
+                    used.push(name.to_owned());
+                    open.extend(schema.pointer(&format!("/$defs/{name}")).cloned());
+                }
+            }
+            Value::Array(values) => open.extend(values),
+            Value::Object(table) => open.extend(table.into_iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    if let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+        definitions.retain(|name, _| used.contains(name));
+    }
+}
+
+/// Gives each field the words that a table in the description of its type has of it.
+///
+/// Such a table has a column `field` and others, of which `meaning` says what it is. What is usual stays in the table: it depends on the data.
+fn fields_by_name(schema: &mut Schema) {
+    transform_subschemas(&mut fields_by_name, schema);
+    let Some(words) = schema.get("description").and_then(Value::as_str).map(str::to_owned) else { return };
+    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
+    let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let mut rows = words.lines().filter(|line| line.starts_with('|')).map(cells);
+    let Some(head) = rows.next().filter(|head| head[0] == "field") else { return };
+    for row in rows {
+        let Some(Value::Object(field)) = properties.get_mut(row[0].trim_matches('`')) else { continue };
+        let mut said = String::new();
+        for (column, cell) in
+            head.iter().zip(&row).skip(1).filter(|(column, cell)| *column != "default" && !cell.is_empty())
+        {
+            let cell = if column == "meaning" { cell.clone() } else { format!("{column}: {cell}") };
+            said = if said.is_empty() { cell } else { format!("{said}; {cell}") };
+        }
+        if !said.is_empty() && !field.contains_key("description") {
+            field.insert("description".into(), said.into());
+        }
+    }
+}
+
+/// Descriptions without links to code, and without examples of it.
 fn plain_words(schema: &mut Schema) {
     if let Some(Value::String(words)) = schema.get_mut("description") {
-        *words = without_links(words);
+        *words = without_links(&without_code(words));
     }
     transform_subschemas(&mut plain_words, schema);
+}
+
+/// What stands outside of ``` and ```.
+fn without_code(words: &str) -> String {
+    let outside = words.split("```").step_by(2).map(str::trim).filter(|part| !part.is_empty());
+    outside.collect::<Vec<_>>().join("\n\n")
 }
 
 /// `[`Name`](target)` and `[`Name`]` become `` `Name` ``.

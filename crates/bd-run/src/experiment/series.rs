@@ -38,12 +38,12 @@ impl SeriesSource {
         let data = &config.data;
         match (&data.file, &data.system, config.dt) {
             (Some(file), None, dt) => {
-                let found = Self::file(file, &data.series(dt))?.in_unit(&config.time_unit);
+                let found = Self::file(file, &data.series(dt))?.in_unit(&config.time_unit)?;
                 let sha256 = found.sha256.as_deref().unwrap_or_default();
                 check_sha256(file, "data.sha256", data.sha256.as_ref(), sha256)?;
                 Ok(found)
             }
-            (None, Some(system), Some(dt)) => Ok(integrated(system, dt)?.in_unit(&config.time_unit)),
+            (None, Some(system), Some(dt)) => integrated(system, dt)?.in_unit(&config.time_unit),
             (None, Some(_), None) => Err(Error::Config("dt must be set for a system".into())),
             _ => Err(Error::Config("data.file or data.system must be set, and not both".into())),
         }
@@ -63,13 +63,20 @@ impl SeriesSource {
         Ok(Self { series, sha256: Some(sha256), source, time_label, time_unit: String::new(), system: None, time })
     }
 
-    /// With a name for the unit of its times, unless that is empty.
-    pub(crate) fn in_unit(self, unit: &str) -> Self {
+    /// With a name for the unit of its times, unless that is empty. Refused if it is known to be another one.
+    pub(crate) fn in_unit(self, unit: &str) -> Result<Self> {
         if unit.is_empty() {
-            return self;
+            return Ok(self);
         }
-        let time_label = format!("{} ({unit})", self.time.as_deref().unwrap_or("time"));
-        Self { time_label, time_unit: unit.into(), ..self }
+        if self.series.in_seconds && unit != SECOND {
+            return Err(Error::Config(format!(
+                "time_unit is '{unit}', but the times of {} are in seconds, dates too: leave it out",
+                self.source
+            )));
+        }
+        let (name, words) = (self.time.as_deref().unwrap_or("time"), format!("({unit})"));
+        let time_label = if name.ends_with(&words) { name.to_owned() } else { format!("{name} {words}") };
+        Ok(Self { time_label, time_unit: unit.into(), ..self })
     }
 
     /// How long free runs are valid, in the units of the series.
@@ -141,6 +148,9 @@ fn timed(file: &Path, config: &SeriesConfig, read: &Series) -> Option<(Series, S
     series.guess = Some(series.guess.map_or(words.clone(), |guess| format!("{guess}; {words}")));
     Some((series, first.clone()))
 }
+
+/// The unit of times of which a file says it, and of dates.
+const SECOND: &str = "s";
 
 /// Of fewer points a channel may rise evenly by chance.
 const LEAST_TIMES: usize = 10;

@@ -66,7 +66,7 @@ impl Forecasting {
         };
         let (source, time_label, time_unit) = ("series".to_owned(), "time".to_owned(), String::new());
         let data = SeriesSource { series, sha256: None, source, time_label, time_unit, system: None, time: None };
-        let data = data.in_unit(&self.config.time_unit);
+        let data = data.in_unit(&self.config.time_unit)?;
         self.prepared(data, 0, "the series")
     }
 
@@ -151,7 +151,7 @@ pub fn other_series(config: &ForecastConfig, file: &Path, other: &Input) -> Resu
         )));
     }
     let series = SeriesSource::file(file, &SeriesConfig { columns, time, dt: other.dt.or(trained.dt) })?;
-    Ok(series.in_unit(&config.time_unit))
+    series.in_unit(&config.time_unit)
 }
 
 /// Forecasts of one kind, with the points that they are about.

@@ -39,6 +39,7 @@ pub struct Range {
 #[serde(deny_unknown_fields)]
 pub struct SweepSpec {
     /// `ngrc`, `esn`, `rnn`, `snn` or `conv`.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = JOBS)))]
     pub job: String,
     /// What all trials have: values by their dotted names.
     #[serde(default)]

@@ -96,7 +96,8 @@ impl Series {
                 None => (0.0, config.dt.unwrap_or(1.0)),
             },
         };
-        let in_seconds = time.is_none() && table.has_clock(&chosen);
+        let are_dates = time.is_some_and(|at| table.columns[at].dates.is_some());
+        let in_seconds = are_dates || time.is_none() && table.has_clock(&chosen);
         if let Some(expected) = config.dt.filter(|expected| (dt / expected - 1.0).abs() > 0.01) {
             let name = config.time.as_deref().unwrap_or(&first.name);
             return Err(
