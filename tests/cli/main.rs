@@ -26,6 +26,7 @@ mod simulate;
 mod snn_data;
 mod sweep;
 mod systems;
+mod time_unit;
 mod train_auto;
 mod train_network;
 mod train_ngrc;

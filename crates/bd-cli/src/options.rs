@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args;
+use crate::figures::check_signs;
 
 /// Values by their paths in the configuration, of the options that were given.
 struct Given(Vec<(&'static str, Value)>);
@@ -114,9 +115,7 @@ fn of_series(args: &args::Series) -> Result<Given> {
     given.put("data.columns", &args.columns.as_deref().map(split_names));
     given.put("data.time", &args.time);
     given.number("dt", "--dt", args.dt)?;
-    if let Some(sign) = args.time_unit.as_deref().and_then(bd_plot::missing_sign) {
-        return Err(Error::Config(format!("--time-unit: the font of figures has no '{sign}'")));
-    }
+    args.time_unit.as_deref().map_or(Ok(()), |unit| check_signs("--time-unit", unit))?;
     given.put("time_unit", &args.time_unit);
     given.number("split.warmup", "--warmup", args.warmup)?;
     given.put("split.split", &args.split);

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::{self, PictureFormat};
 use crate::console;
+use crate::figures::check_signs;
 use crate::progress::Progress;
 
 pub(crate) fn plot(args: &args::Plot) -> Result<()> {
@@ -52,12 +53,7 @@ pub(crate) fn plot(args: &args::Plot) -> Result<()> {
 /// Puts other words in the place of some, in every figure that has them: words, what replaces them, and so on.
 fn rename(drawings: &mut [(String, Drawing)], words: &[String]) -> Result<()> {
     let pairs: Vec<[&str; 2]> = words.chunks_exact(2).map(|pair| [&pair[0][..], &pair[1][..]]).collect();
-    for [from, to] in &pairs {
-        if let Some(sign) = bd_plot::missing_sign(to) {
-            let has = "it has Latin and Greek letters and what stands with them";
-            return Err(Error::Config(format!("--rename {from}: the font of figures has no '{sign}'; {has}")).into());
-        }
-    }
+    pairs.iter().try_for_each(|[from, to]| check_signs(&format!("--rename {from}"), to))?;
     let known: Vec<String> = drawings.iter().flat_map(|(_, drawing)| drawing.words()).map(str::to_owned).collect();
     let mut counts = vec![0; pairs.len()];
     for (_, drawing) in drawings {

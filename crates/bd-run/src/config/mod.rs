@@ -10,6 +10,7 @@ mod online;
 mod overlay;
 #[cfg(feature = "schema")]
 mod schema;
+mod series_data;
 mod sources;
 
 use std::path::Path;
@@ -22,12 +23,13 @@ use tch::Kind;
 
 pub use self::choice::{NvarChoice, RidgeChoice, SplitChoice, penalties};
 pub use self::features::{FeaturesConfig, FeaturesData, FeaturesRidge};
-pub use self::forecast::{ForecastConfig, SeriesData, SystemConfig};
+pub use self::forecast::ForecastConfig;
 pub use self::layers::Layers;
 pub use self::network::{InitialWeights, Lessons, Model, NetworkConfig, NetworkData, OF_SEQUENCE};
 pub use self::online::OnlineChoice;
 #[cfg(feature = "schema")]
 pub use self::schema::{SCHEMAS, schema};
+pub use self::series_data::{SeriesData, SystemConfig};
 pub use self::sources::{Source, Sourced, sources, to_toml};
 
 /// The job whose model is a reservoir.

@@ -101,10 +101,10 @@ fn configuration(job: &str, of: impl Fn(&mut SchemaGenerator) -> Schema) -> Sche
     if let Some(name) = definitions.get_mut("SystemConfig").and_then(|of| of.pointer_mut("/properties/name")) {
         name["enum"] = FLOWS.iter().map(|flow| flow.name).collect();
     }
-    for place in NAMED {
-        if let Some(table) = definitions.get_mut(place.0).and_then(|of| of.pointer_mut(place.1)) {
+    for (definition, place, words) in NAMED {
+        if let Some(table) = definitions.get_mut(definition).and_then(|of| of.pointer_mut(place)) {
             let names = table.pointer("/properties/name/enum").cloned();
-            let mut name = json!({"type": "string", "description": place.2});
+            let mut name = json!({"type": "string", "description": words});
             if let Some(names) = names {
                 name["enum"] = names;
             }
