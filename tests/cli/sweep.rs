@@ -134,10 +134,10 @@ fn if_all_trials_fail_the_code_is_that_of_the_first() {
 fn a_failure_is_one_object() {
     let desk = Desk::new();
     for (args, code, kind, words) in [
-        (&["train", "rnn", "--lr", "1e30", "--quiet"][..], 3, "not_finite", "the loss is not finite"),
+        (&["train", "rnn", "--lr", "1e30", "--hidden", "8", "--quiet"][..], 3, "not_finite", "the loss is not finite"),
         (&["train", "rnn", "--set", "optim.rl=1"], 2, "configuration", "did you mean optim.rule?"),
         (&["train", "rnn", "--lrr", "1"], 2, "usage", "unexpected argument '--lrr' found"),
-        (&["train", "rnn", "--set", "model.hidden=8192", "batch=1000000"], 4, "out_of_memory", "GiB are available"),
+        (&["train", "rnn", "--set", "model.hidden=512", "batch=16000000"], 4, "out_of_memory", "GiB are available"),
         (&["train", "--resume", "none"], 7, "bad_file", "none"),
         (&["eval", "none"], 7, "bad_file", "none"),
         (&["predict", "none", "--input", "a.npz", "--output", "b.npz"], 7, "bad_file", "none"),
