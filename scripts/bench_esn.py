@@ -2,7 +2,8 @@
 
 Tables: seconds by the clock, and of all cores together, of the states, and of states and fit together (of bd, R factor and weights; of ReservoirPy, its Gram matrix); test
 NRMSE by the standard deviation of Mackey-Glass and NARMA10 with equal units and settings, of the seeds; and the memory capacity of 100
-units. The programs take turns on the same cores; ratios of times are taken within a round. Every program has `--threads` threads.
+units. With `--search N` the seconds that one of so many settings of 500 units takes that are drawn, fitted and scored by a validation part, of
+whole runs of `bd train esn --search N`. The programs take turns on the same cores; ratios of times are taken within a round. Every program has `--threads` threads.
 """
 import argparse
 import json
@@ -21,7 +22,9 @@ def arguments(given):
     parser.add_argument("--seeds", type=int, default=5, help="of results (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="of each program (%(default)s)")
     parser.add_argument("--fit-10000", type=int, default=0, metavar="STEPS", help="the fit of 10,000 units to so many steps, too: minutes")
-    parser.add_argument("--bd", type=Path, metavar="PROGRAM", help="this bench, instead of one that is built")
+    parser.add_argument("--search", type=int, default=0, metavar="N", help="a search among so many settings, too")
+    parser.add_argument("--only-search", action="store_true", help="nothing but that")
+    parser.add_argument("--bd", type=Path, nargs=2, metavar="PROGRAM", help="bd and this bench, instead of those that are built")
     parser.add_argument("--python", type=Path, metavar="PROGRAM", help="a Python that has what peers/requirements-reservoirpy.txt lists")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
     return parser.parse_args(given)
@@ -68,29 +71,71 @@ def print_results(plan, bd, peer):
         print(f"{name:44}{spread(own, 1):>28}{spread(other, 1) if other else '-':>28}")
 
 
+def search_of_bd(bd, plan, folder, threads, measure):
+    """As ReservoirPy's: seconds of a setting, of a whole run, and the best score."""
+    one = plan["search"]
+    parts = [one[part] for part in ("train", "validation", "test")]
+    split = ",".join(str(part / sum(parts)) for part in parts)
+    options = {
+        "--data": f"{folder}/{one['file']}",
+        "--horizon": one["horizon"],
+        "--units": one["units"],
+        "--washout": one["washout"],
+        "--alpha": one["ridge"],
+        "--split": split,
+        "--search": one["settings"] - 1,  # beside those of the configuration
+        "--threads": threads,
+    }
+    density = f"reservoir.matrix.density={one['inputs_a_unit'] / one['units']}"
+    words = [str(word) for pair in options.items() for word in pair]
+    run = measure("bd", [*map(str, bd), "train", "esn", *words, "--set", density, "--json", "--quiet"])
+    took = {"wall": run["seconds"], "cpu": run["cpu_seconds"]}
+    best = run["result"]["metrics"]["objective"]
+    return {name: seconds / one["settings"] for name, seconds in took.items()} | {"best": best}
+
+
+def print_search(plan, runs):
+    one = plan["search"]
+    print(f"\n{'a search of %d settings of %d units' % (one['settings'], one['units']):44}{'bd':>24}{'ReservoirPy, f64':>24}{'times as fast':>24}")
+    for clock, words in (("wall", "seconds of a setting"), ("cpu", "of all cores")):
+        pairs = [(bd[clock], peer[clock]) for bd, peer in runs]
+        columns = [spread([pair[side] for pair in pairs], 3) for side in (0, 1)]
+        print(f"{words:44}{columns[0]:>24}{columns[1]:>24}{spread([peer / bd for bd, peer in pairs], 1):>24}")
+    print(f"{'NRMSE of the best':44}{runs[0][0]['best']:>24.4f}{runs[0][1]['best']:>24.4f}")
+
+
 def main(given, build, environment, measure, say):
     options = arguments(given)
     python = options.python or environment("reservoirpy")
-    bd = [options.bd.resolve()] if options.bd else build("reservoir")[1]
+    bd, bench = [[program.resolve()] for program in options.bd] if options.bd else build("reservoir")
     # Of libtorch and of numpy alike; the loops of bd have an option.
     threads = {name: str(options.threads) for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with tempfile.TemporaryDirectory() as folder:
-        command = [python, "-B", PEERS / "reservoir_data.py", folder, "--seeds", options.seeds, "--fit-10000", options.fit_10000]
+        command = [python, "-B", PEERS / "reservoir_data.py", folder, "--seeds", options.seeds, "--fit-10000", options.fit_10000, "--search", options.search]
         subprocess.run([str(part) for part in command], check=True)
         plan = json.loads(Path(folder, "plan.json").read_text())
+        if options.only_search:
+            plan |= {"speed": [], "tasks": [], "memory_seeds": 0}
+            Path(folder, "plan.json").write_text(json.dumps(plan))
         commands = {
-            "bd": [*bd, "--threads", options.threads, "--plan", f"{folder}/plan.json"],
+            "bd": [*bench, "--threads", options.threads, "--plan", f"{folder}/plan.json"],
             "reservoirpy": [python, "-B", PEERS / "reservoir.py", "--plan", f"{folder}/plan.json"],
         }
-        runs = []
+        runs, searches = [], []
         for number in range(1, options.rounds + 1):
             row = [measure(name, ["env", *(f"{key}={value}" for key, value in threads.items()), *map(str, command)]) for name, command in commands.items()]
             runs.append([run["result"] for run in row])
+            if options.search:
+                own = search_of_bd(bd, plan, folder, options.threads, measure)
+                searches.append((own, runs[-1][1]["search"]))
             say(f"round {number} of {options.rounds}: " + ", ".join(f"{run['program']} {run['seconds']:.0f} s" for run in row))
-    for clock in ("wall", "cpu"):
-        print_speed(plan["speed"], runs, clock)
-    print_results(plan, *runs[0])
+    if not options.only_search:
+        for clock in ("wall", "cpu"):
+            print_speed(plan["speed"], runs, clock)
+        print_results(plan, *runs[0])
+    if options.search:
+        print_search(plan, searches)
     versions = {name: result["versions"] for name, result in zip(commands, runs[0])}
     print(f"\n{options.threads} threads each; load average {os.getloadavg()[0]:.1f} at the end. {versions}")
     if options.json:
-        options.json.write_text(json.dumps({"plan": plan, "runs": runs, "versions": versions, "load": os.getloadavg()}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"plan": plan, "runs": runs, "searches": searches, "versions": versions, "load": os.getloadavg()}, indent=1) + "\n")

@@ -1,4 +1,5 @@
-"""ReservoirPy by the plan of reservoir_data.py: seconds of states and of fits, NRMSE by the standard deviation, memory capacities.
+"""ReservoirPy by the plan of reservoir_data.py: seconds of states and of fits, NRMSE by the standard deviation, memory capacities,
+and a search for settings.
 
 Matrices are those of its own defaults (normal, density as in the plan or 0.1; W_in of Bernoulli, a tenth of which is not zero), in float64.
 """
@@ -74,6 +75,26 @@ def memory(seeds):
     return {name: [capacity(make(seed), seed) for seed in range(seeds)] for name, make in subjects.items()}
 
 
+def search(one, folder):
+    """Settings drawn as `bd train esn --search` draws them, each fitted and scored by the validation part: seconds of one, and the best score."""
+    x, train, horizon = np.load(folder / one["file"])["x"], one["train"], one["horizon"]
+    y, end = x[horizon:], train + one["validation"]
+    rng = np.random.default_rng(0)
+
+    def errors():
+        for _ in range(one["settings"]):
+            log_uniform = lambda least, most: least * (most / least) ** rng.uniform()
+            settings = {"sr": log_uniform(0.05, 1.5), "lr": log_uniform(0.03, 1.0), "input_scaling": log_uniform(0.05, 2.0)}
+            reservoir = Reservoir(one["units"], rc_connectivity=one["inputs_a_unit"] / one["units"], seed=1, **settings)
+            model = reservoir >> Ridge(ridge=one["ridge"])
+            model.fit(x[:train], y[:train], warmup=one["washout"])
+            found = model.run(x[train : end - horizon])
+            yield float(np.sqrt(np.mean((found - y[train : end - horizon]) ** 2)) / y[train : end - horizon].std())
+
+    best, took = timed(lambda: min(errors()))
+    return {name: seconds / one["settings"] for name, seconds in took.items()} | {"best": best}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--plan", type=Path, required=True)
@@ -82,6 +103,8 @@ def main():
     # float32 is a matter of bd; here one measurement stands for both.
     said = {"speed": [speed(case) for case in plan["speed"] if case.get("dtype") != "f32"]}
     said |= {"tasks": [task(one, file.parent) for one in plan["tasks"]], "memory": memory(plan["memory_seeds"])}
+    if plan["search"]["settings"]:
+        said["search"] = search(plan["search"], file.parent)
     versions = {name: importlib.metadata.version(name) for name in ("reservoirpy", "numpy", "scipy")}
     print(json.dumps(said | {"versions": versions | {"python": platform.python_version()}}))
 

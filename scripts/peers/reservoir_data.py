@@ -8,6 +8,8 @@ import numpy as np
 from reservoirpy.datasets import mackey_glass, narma
 
 STEPS = 6000
+# What a run of bd tests its choice on.
+TEST = 100
 SPEED = [
     # Units, steps, series side by side, whether the fit is measured, too. Each unit has 5 recurrent inputs on average.
     {"units": 100, "steps": 50_000, "series": 1, "fit": True},
@@ -44,11 +46,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--search", type=int, default=0, metavar="N", help="settings of 500 units that are drawn and tried")
     parser.add_argument("--fit-10000", type=int, default=0, metavar="STEPS", help="the fit of 10,000 units, too, to so many steps")
     options = parser.parse_args()
     large = [{"units": 10_000, "steps": options.fit_10000, "series": 1, "fit": True}] if options.fit_10000 else []
     plan = {"speed": [{"inputs_a_unit": 5} | case for case in SPEED + large]}
     plan |= {"tasks": list(tasks(options.folder, options.seeds)), "memory_seeds": options.seeds}
+    # The first tenth of the training part of Mackey-Glass only brings reservoirs to their states.
+    sizes = {"washout": 400, "train": 4000, "validation": 1000, "horizon": 10}
+    settings = {"settings": options.search, "units": 500, "inputs_a_unit": 5, "ridge": 1e-7}
+    series = np.load(options.folder / "mackey_glass.npz")["x"][: sizes["train"] + sizes["validation"] + TEST]
+    np.savez(options.folder / "search.npz", x=series)
+    plan["search"] = {"file": "search.npz", "test": TEST} | sizes | settings
     (options.folder / "plan.json").write_text(json.dumps(plan))
 
 
