@@ -57,6 +57,8 @@ fn forecast(args: &args::Run, name: &str, layers: Layers) -> Result<()> {
             args.json,
         );
     }
+    // Settings are tried on several threads.
+    bd_core::memory::share_freed();
     job(args, layers, |work, layers| {
         let config = ForecastConfig::resolve(name, layers)?;
         let setting = work.setting(&Config::Forecast(Box::new(config.clone())))?;

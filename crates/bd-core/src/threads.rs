@@ -3,10 +3,12 @@
 //! The two do not mix: libtorch's threads go on spinning for a while after each operation and take the cores from ours. So
 //! [`set`] gives libtorch one. Neither number changes a result of a fused scan.
 
+mod alone;
 mod parallel;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use self::alone::each_alone;
 pub use self::parallel::in_parallel;
 
 /// 0: as many as there are cores. The one setting of the process that is ours, beside libtorch's own.
@@ -26,8 +28,11 @@ pub fn set_libtorch(threads: usize) {
     tch::set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
 }
 
-/// How many threads a fused scan uses at most.
+/// How many threads a fused scan uses at most: one where it is within [a piece of work that is alone](each_alone).
 pub fn kernel_threads() -> usize {
+    if alone::is_alone() {
+        return 1;
+    }
     match KERNEL_THREADS.load(Ordering::Relaxed) {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,

@@ -5,7 +5,7 @@
 //! every weight (BrainPy 2.2.4, `brainpy/algorithms/offline.py`) unless [`Ridge::penalise_intercept`] is off.
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
-//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 200 columns on the
+//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 64 columns on the
 //! factor is updated by substitution and a product of matrices, which is as accurate: see `wide.rs`.
 //!
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
@@ -14,19 +14,21 @@ mod algebra;
 mod folds;
 mod memory;
 mod of_processes;
+mod penalties;
 mod place;
 mod solution;
+mod solve;
 mod spectrum;
 mod wide;
 
 use std::ops::ControlFlow;
 
 use bd_core::checked::adopt_state;
-use bd_core::{Error, Inputs, Readout, Result, Shared, Tap, catch_torch, check_finite, setting};
+use bd_core::{Error, Inputs, Readout, Result, Shared, StateTree, Tap, catch_torch, check_finite, setting, threads};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use self::algebra::{gram_pinv, qr, r_factor, svd};
+use self::algebra::r_factor;
 pub use self::folds::RidgeFolds;
 pub use self::memory::{factor_bytes, folds_bytes, online_bytes, spectrum_bytes};
 pub use self::place::RidgeCost;
@@ -173,20 +175,63 @@ impl Ridge {
             let chunk = (self.chunk_rows / x.size()[0] as usize).max(1);
             let parts = |t: &Tensor| time_first(t).split(i64::try_from(chunk).unwrap_or(i64::MAX), 0);
             let (xs, ys) = (parts(x), parts(y));
-            let mut state = state;
-            for (i, (xs, ys)) in xs.iter().zip(&ys).enumerate() {
+            let of_chunk = |i: usize, state: M::State| {
                 let sha = sha.ahead(i * chunk).in_phase(bd_core::Phase::Fit);
-                let (features, next) = model.features(&sha, &Inputs::of_steps(xs), state, &mut Tap::none());
-                let left = features.added.map(|added| ys - added);
-                factor.update(&features.values.flatten(0, 1), &left.as_ref().unwrap_or(ys).flatten(0, 1))?;
-                state = next;
-                if after_chunk(factor, &state)?.is_break() {
-                    return Ok((state, ControlFlow::Break(())));
+                let (features, state) = model.features(&sha, &Inputs::of_steps(&xs[i]), state, &mut Tap::none());
+                let targets = features.added.map_or_else(|| ys[i].shallow_clone(), |added| &ys[i] - added);
+                Chunk { features: features.values.flatten(0, 1), targets: targets.flatten(0, 1), state }
+            };
+            if xs.is_empty() {
+                return Ok((state, ControlFlow::Continue(())));
+            }
+            let (mut made, mut next) = (of_chunk(0, state), 1);
+            loop {
+                let Chunk { features, targets, state } = made;
+                let ahead = (next < xs.len()).then(|| {
+                    let (of_chunk, state) = (&of_chunk, state.share());
+                    move || of_chunk(next, state)
+                });
+                let of_thread = &mut *factor;
+                let update = move || of_thread.update(&features, &targets);
+                let (taken, ahead) = beside(update, ahead, x.device());
+                taken?;
+                match (after_chunk(factor, &state)?, ahead) {
+                    (ControlFlow::Continue(()), Some(ahead)) => (made, next) = (ahead, next + 1),
+                    (flow, _) => return Ok((state, flow)),
                 }
             }
-            Ok((state, ControlFlow::Continue(())))
         })
     }
+}
+
+/// Samples that are not yet in the factor.
+struct Chunk<S> {
+    features: Tensor,
+    targets: Tensor,
+    /// That of the model after them.
+    state: S,
+}
+
+/// What `update` and `ahead` give: the factor takes a chunk in while the features of the next one are made, for states of one series are
+/// the work of one thread. With one thread, or on a GPU, one after the other.
+fn beside<A: Send, B>(
+    update: impl FnOnce() -> A + Send,
+    ahead: Option<impl FnOnce() -> B>,
+    device: Device,
+) -> (A, Option<B>) {
+    let Some(ahead) = ahead else { return (update(), None) };
+    if threads::kernel_threads() == 1 || device != Device::Cpu {
+        return (update(), Some(ahead()));
+    }
+    std::thread::scope(|scope| {
+        let update = scope.spawn(move || {
+            threads::set_libtorch(1);
+            let _guard = tch::no_grad_guard();
+            update()
+        });
+        let ahead = ahead();
+        (update.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload)), Some(ahead))
+    })
 }
 
 /// The R factor of `[A | Y]`, in float64: all that ridge regression needs to know of the data.
@@ -285,89 +330,6 @@ impl RidgeFactor {
             values.resize(self.n_columns() as usize, 0.0); // fewer samples than columns
             Ok(values)
         })
-    }
-
-    /// The weights for one alpha. May be called for as many as are wanted.
-    pub fn solve(&self, ridge: &Ridge) -> Result<RidgeSolution> {
-        ridge.check()?;
-        if self.rows == 0 {
-            return Err(Error::Config("ridge regression needs at least one sample".into()));
-        }
-        catch_torch(|| {
-            let _guard = tch::no_grad_guard();
-            let free_intercept = self.intercept && !ridge.penalise_intercept;
-            // The first row of R is the only one in which the intercept stands, so that whatever the weights are, a
-            // free intercept makes that row exact: the weights are a matter of the other rows alone.
-            let skip = i64::from(free_intercept);
-            let below = self.r.narrow(0, skip, self.r.size()[0] - skip);
-            let design = below.narrow(1, skip, self.n_columns() - skip);
-            let targets = below.narrow(1, self.n_columns(), self.r.size()[1] - self.n_columns());
-            let (w, rank) = match ridge.solver {
-                // One sample and a free intercept: nothing is left to explain.
-                _ if design.size()[0] == 0 => {
-                    (Tensor::zeros([self.n_features, targets.size()[1]], (Kind::Double, self.r.device())), 0)
-                }
-                Solver::Qr => qr(&design, &targets, ridge.alpha)?,
-                Solver::Svd => svd(&design, &targets, ridge.alpha),
-                Solver::GramPinv => gram_pinv(&design, &targets, ridge.alpha),
-            };
-            let rank = rank + skip as usize;
-            let (weight, bias) = if free_intercept {
-                let first = self.r.get(0);
-                let rest = first.narrow(0, self.n_columns(), targets.size()[1])
-                    - first.narrow(0, 1, self.n_features).unsqueeze(0).matmul(&w).squeeze_dim(0);
-                (w, Some(rest / first.get(0)))
-            } else if self.intercept {
-                (w.narrow(0, 1, self.n_features), Some(w.get(0)))
-            } else {
-                (w, None)
-            };
-            Ok(RidgeSolution { weight, bias, rank })
-        })
-    }
-
-    /// Solves for each of some penalties, puts the weights into `model` and asks `score` how good it then is; the greatest score
-    /// wins, of equal ones the greater penalty. Leaves the weights of the best in `model`. A penalty that the solver refuses, or
-    /// whose score compares with nothing, cannot win.
-    ///
-    /// Returns the best penalty, and for each in order the score or the refusal.
-    pub fn choose<M: Readout, S: PartialOrd>(
-        &self,
-        ridge: &Ridge,
-        alphas: &[f64],
-        model: &M,
-        mut score: impl FnMut(&M) -> Result<S>,
-    ) -> Result<(f64, Vec<Result<S>>)> {
-        let mut scores = Vec::new();
-        for &alpha in alphas {
-            scores.push(match self.solve(&Ridge { alpha, ..ridge.clone() }) {
-                Ok(solution) => {
-                    solution.write_to(model)?;
-                    Ok(score(model)?)
-                }
-                Err(refusal @ (Error::Config(_) | Error::Setting { .. })) => Err(refusal),
-                Err(error) => return Err(error),
-            });
-        }
-        let mut best: Option<(f64, &S)> = None;
-        for (&alpha, score) in alphas.iter().zip(&scores) {
-            let Ok(score) = score else { continue };
-            let wins = match best {
-                None => score.partial_cmp(score).is_some(),
-                Some((other, least)) => score > least || (score == least && alpha > other),
-            };
-            if wins {
-                best = Some((alpha, score));
-            }
-        }
-        let Some((alpha, _)) = best else {
-            let refusal = scores.into_iter().find_map(Result::err);
-            return Err(refusal.unwrap_or_else(|| {
-                Error::Config(format!("none of the penalties {alphas:?} gives a model whose error is a number"))
-            }));
-        };
-        self.solve(&Ridge { alpha, ..ridge.clone() })?.write_to(model)?;
-        Ok((alpha, scores))
     }
 
     /// What is known of the problem that `solution` solves.

@@ -9,18 +9,19 @@ use bd_models::{AnyForecaster, Nvar, NvarConfig};
 use bd_train::data::Split;
 use bd_train::data::columns::MAX_NUMBERS;
 use bd_train::forecast::{ForecastEvaluation, Measure, RidgeDevice, ShortPart};
-use bd_train::{MemoryReport, Newest, Units};
+use bd_train::{Newest, Units};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use super::delay::{self, listed};
+use super::fit_memory::{self, ForecastMemory};
 use super::fit_words::{say_few, say_oddities};
 use super::fitted::{Fitted, fit};
 use super::objective::RunObjective;
 use super::reservoir_words::{kind_words, units_words};
 use super::series::SeriesSource;
 use super::trial::{Trial, best};
-use super::{Ended, Found, Report, Setting, Stage, Work, end, fit_memory, heed, search};
+use super::{Ended, Found, Report, Setting, Stage, Work, end, heed, search};
 use crate::config::ForecastConfig;
 use crate::folder::RunFolder;
 use crate::listener::Listener;
@@ -46,7 +47,7 @@ pub(crate) struct PreparedForecast {
     split: Split,
     /// Delays that the series is too short for.
     left_out: Vec<usize>,
-    memory: MemoryReport,
+    memory: ForecastMemory,
 }
 
 /// Carries out what a configuration says.
@@ -95,7 +96,7 @@ impl PreparedForecast {
             listener.say(&delay::words_of_left_out(&self.left_out));
         }
         say_few(&self.config, validation, listener);
-        let memory = self.memory;
+        let memory = self.memory.report;
         listener.say(&format!("memory    {}", memory.describe()));
         let found = catch_torch(|| self.fit_and_test(setting.device, from, &mut folder, &mut work));
         end(found, folder, work.seconds, Some(memory), listener)
@@ -109,11 +110,11 @@ impl PreparedForecast {
         work: &mut Work<'_>,
     ) -> Result<Stage<Found>> {
         heed!(work);
-        let Self { mut config, data, split, .. } = self;
+        let Self { mut config, data, split, memory, .. } = self;
         let mut lines = Metrics::open(folder.path())?;
         // What a run that goes on has tried stays. The rest is written in the end.
         lines.keep_first(|line| ["delay", "reservoir"].iter().any(|tried| line.get(tried).is_some()))?;
-        let trial = Trial { data: &data, split: &split, device, control: work.control };
+        let trial = Trial { data: &data, split: &split, device, control: work.control, at_once: memory.at_once };
         if config.nvar.is_open() {
             let Stage::Done(tried) =
                 trial.choose(config.nvar.delay.clone(), |delay| config.with_delay(*delay), |_| {})?

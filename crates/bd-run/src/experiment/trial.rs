@@ -1,9 +1,12 @@
 //! [`Scored`]: settings of a model of which the validation part chooses one, before the fit.
 
+use std::sync::{Mutex, PoisonError};
+
 use bd_core::text::short;
-use bd_core::{Error, Result};
+use bd_core::threads::each_alone;
+use bd_core::{Error, Result, catch_torch};
 use bd_train::Control;
-use bd_train::data::Split;
+use bd_train::data::{Series, Split};
 use bd_train::forecast::{Candidate, Fitter, RidgeDevice, Score, Select};
 use bd_train::metrics::NRMSE;
 use serde_json::{Value, json};
@@ -31,29 +34,42 @@ pub(super) struct Trial<'a> {
     pub(super) split: &'a Split,
     pub(super) device: Device,
     pub(super) control: &'a Control,
+    /// How many are tried at once, on the CPU.
+    pub(super) at_once: usize,
 }
+
+/// The best penalty of a setting and its score, or why all are refused.
+type Found = std::result::Result<(f64, Score), Error>;
 
 impl Trial<'_> {
     /// Fits each of some settings to the training part and takes the one whose best penalty is the best on the validation part, of
     /// equal ones the first. `with` is the configuration of settings; `seen` hears how many have been tried.
     ///
     /// Fails if all are refused.
-    pub(super) fn choose<T>(
+    pub(super) fn choose<T: Sync>(
         self,
         settings: Vec<T>,
-        with: impl Fn(&T) -> ForecastConfig,
-        mut seen: impl FnMut(usize),
+        with: impl Fn(&T) -> ForecastConfig + Sync,
+        seen: impl FnMut(usize),
     ) -> Result<Stage<Vec<Scored<T>>>> {
+        let Self { data, split, device, control, at_once } = self;
+        // A tensor may go to another thread, but not be seen by two.
+        let series = Mutex::new(data.series.share());
+        let at_once = if device == Device::Cpu { at_once } else { 1 };
+        let one = |i: usize| {
+            let series = series.lock().unwrap_or_else(PoisonError::into_inner).share();
+            let found = catch_torch(|| found(&with(&settings[i]), &series, split, device, control));
+            // That a fit was stopped ends the work as an error does.
+            found.map_err(Some)?.ok_or(None)
+        };
+        let all = match each_alone(settings.len(), at_once, one, seen) {
+            Ok(all) => all,
+            Err(None) => return Ok(Stage::Stopped),
+            Err(Some(error)) => return Err(error),
+        };
         let (mut tried, mut refusal) = (Vec::new(), None);
         let mut best: Option<(usize, [f64; 3])> = None;
-        for setting in settings {
-            let found = match self.candidates(&with(&setting)) {
-                Ok(None) => return Ok(Stage::Stopped),
-                Ok(Some(candidates)) => Ok(chosen(candidates)),
-                // States that grow beyond all bounds are no reason to end the search.
-                Err(error @ (Error::Config(_) | Error::Setting { .. } | Error::NotFinite { .. })) => Err(error),
-                Err(error) => return Err(error),
-            };
+        for (setting, found) in settings.into_iter().zip(all) {
             if let Ok((_, score)) = &found
                 && best.is_none_or(|(_, rank)| score.rank() > rank)
             {
@@ -65,7 +81,6 @@ impl Trial<'_> {
                 words
             });
             tried.push(Scored { setting, best, chosen: false });
-            seen(tried.len());
         }
         let Some((place, _)) = best else {
             return Err(refusal.unwrap_or_else(|| Error::Config("there is nothing to choose from".into())));
@@ -73,14 +88,24 @@ impl Trial<'_> {
         tried[place].chosen = true;
         Ok(Stage::Done(tried))
     }
+}
 
-    /// The penalties of one configuration with their scores; `None` if the fit was stopped.
-    fn candidates(self, config: &ForecastConfig) -> Result<Option<Vec<Candidate>>> {
-        let Self { data, split, device, control } = self;
-        let channels = data.series.channels.len();
-        let place = ridge_device(config, channels, split.train.len(), device)?;
-        let (_params, model) = model(config, channels, place.as_ref().map_or(device, RidgeDevice::device))?;
-        Fitter::new(&model, &data.series, split, &config.fit()).control(control.clone()).validate()
+/// `None` if the fit was stopped.
+fn found(
+    config: &ForecastConfig,
+    series: &Series,
+    split: &Split,
+    device: Device,
+    control: &Control,
+) -> Result<Option<Found>> {
+    let channels = series.channels.len();
+    let place = ridge_device(config, channels, split.train.len(), device)?;
+    let (_params, model) = model(config, channels, place.as_ref().map_or(device, RidgeDevice::device))?;
+    match Fitter::new(&model, series, split, &config.fit()).control(control.clone()).validate() {
+        Ok(candidates) => Ok(candidates.map(|candidates| Ok(chosen(candidates)))),
+        // States that grow beyond all bounds are no reason to end the search.
+        Err(error @ (Error::Config(_) | Error::Setting { .. } | Error::NotFinite { .. })) => Ok(Some(Err(error))),
+        Err(error) => Err(error),
     }
 }
 

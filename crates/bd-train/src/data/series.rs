@@ -115,6 +115,18 @@ impl Series {
         })
     }
 
+    /// The same numbers, for another thread.
+    pub fn share(&self) -> Self {
+        let Self { channels, values, times, guess, .. } = self;
+        Self {
+            channels: channels.clone(),
+            values: values.shallow_clone(),
+            times: times.clone(),
+            guess: guess.clone(),
+            ..*self
+        }
+    }
+
     /// Number of points.
     pub fn points(&self) -> usize {
         self.values.size()[0] as usize

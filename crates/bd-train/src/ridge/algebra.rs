@@ -31,24 +31,53 @@ pub(super) fn r_factor(rows: &Tensor) -> Tensor {
     whole(&Tensor::cat(&halves, 0))
 }
 
+/// Weights and rank by QR of `[R; sqrt(alpha) I]`.
 pub(super) fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tensor, usize)> {
-    let n = design.size()[1];
-    if alpha > 0.0 && design.size()[0] < n {
-        // The smallest weights lie in the space of the rows: with orthonormal columns q of it a problem of as many unknowns as there
-        // are rows, and as accurate. The others would cost their cube.
-        let (q, r) = Tensor::linalg_qr(&design.transpose(0, 1), "reduced");
-        let (w, rank) = qr(&r.transpose(0, 1), targets, alpha)?;
-        debug_assert_eq!(rank as i64, design.size()[0]);
-        return Ok((q.matmul(&w), n as usize));
+    if alpha > 0.0 && design.size()[0] < design.size()[1] {
+        let rows = Rows::of(design);
+        return qr(&rows.design, targets, alpha).map(|found| rows.weights_of_all(found));
     }
+    let Triangle { factor, rhs } = triangle(design, targets, alpha)?;
+    Ok((factor.linalg_solve_triangular(&rhs, true, true, false), design.size()[1] as usize))
+}
+
+/// Fewer rows than columns. The smallest weights lie in the space of the rows: with orthonormal columns `basis` of it a problem of as
+/// many unknowns as there are rows, and as accurate. The others would cost their cube.
+pub(super) struct Rows {
+    basis: Tensor,
+    pub(super) design: Tensor,
+}
+
+impl Rows {
+    pub(super) fn of(design: &Tensor) -> Self {
+        let (basis, r) = Tensor::linalg_qr(&design.transpose(0, 1), "reduced");
+        Self { basis, design: r.transpose(0, 1) }
+    }
+
+    /// With a penalty no direction is without a weight.
+    pub(super) fn weights_of_all(&self, (weights, rank): (Tensor, usize)) -> (Tensor, usize) {
+        debug_assert_eq!(rank as i64, self.basis.size()[1]);
+        (self.basis.matmul(&weights), self.basis.size()[0] as usize)
+    }
+}
+
+/// `factor w = rhs` are the weights: `factor` is the R factor of `[R; sqrt(alpha) I]`.
+pub(super) struct Triangle {
+    pub(super) factor: Tensor,
+    pub(super) rhs: Tensor,
+}
+
+/// Fails if columns are dependent and alpha does not choose among their solutions.
+pub(super) fn triangle(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<Triangle> {
+    let n = design.size()[1];
     let all = Tensor::cat(&[design, targets], 1);
     let penalty = Tensor::eye(n, (Kind::Double, design.device())) * alpha.sqrt();
     let penalty = penalty.constant_pad_nd([0, targets.size()[1]]);
     let (_, r) = Tensor::linalg_qr(&Tensor::cat(&[all, penalty], 0), "r");
-    let triangle = r.narrow(0, 0, n).narrow(1, 0, n);
+    let factor = r.narrow(0, 0, n).narrow(1, 0, n);
     // A diagonal entry is what is left of a column once those before it are taken out. Round-off leaves up to n eps of
     // the column itself (measured: 9.7 eps with 4 columns in chunks); independent columns are far above.
-    let remainder = triangle.diag(0).abs() / triangle.square().sum_dim_intlist(0, false, Kind::Double).sqrt();
+    let remainder = factor.diag(0).abs() / factor.square().sum_dim_intlist(0, false, Kind::Double).sqrt();
     let rank = remainder.gt(10.0 * n as f64 * f64::EPSILON).sum(Kind::Int64).int64_value(&[]);
     if rank < n {
         return Err(Error::Config(format!(
@@ -57,8 +86,7 @@ pub(super) fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tenso
              the same"
         )));
     }
-    let rhs = r.narrow(0, 0, n).narrow(1, n, targets.size()[1]);
-    Ok((triangle.linalg_solve_triangular(&rhs, true, true, false), n as usize))
+    Ok(Triangle { rhs: r.narrow(0, 0, n).narrow(1, n, targets.size()[1]), factor })
 }
 
 pub(super) fn svd(design: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, usize) {

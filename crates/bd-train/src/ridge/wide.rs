@@ -21,7 +21,7 @@ use tch::{Device, Kind, Tensor};
 use super::algebra::r_factor;
 
 /// Columns from which on it pays.
-pub(super) const WIDE: i64 = 200;
+pub(super) const WIDE: i64 = 64;
 /// Rows for each column that are taken at once where little is known.
 const FIRST: i64 = 3;
 /// Rows for each column that a factorisation by Householder is of: a good deal more than the factor above them.
