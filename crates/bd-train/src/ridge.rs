@@ -5,7 +5,7 @@
 //! every weight (BrainPy 2.2.4, `brainpy/algorithms/offline.py`) unless [`Ridge::penalise_intercept`] is off.
 //!
 //! The features enter through an R factor that is updated chunk by chunk, `R <- QR([R; A | Y])`; alpha enters once, at
-//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 64 columns on the
+//! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 101 columns on the
 //! factor is updated by substitution and a product of matrices, which is as accurate: see `wide.rs`.
 //!
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
