@@ -11,6 +11,8 @@
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
+#[cfg(test)]
+mod drawn;
 mod folds;
 mod memory;
 mod of_processes;

@@ -93,15 +93,23 @@ mod tests {
         assert!(!is_alone());
     }
 
-    /// The second of them fails, and of a thousand few are begun after it.
+    /// The second of them fails, and of a thousand few are begun after it: those wait for its end, and then for longer than it can take
+    /// to be known.
     #[test]
     fn an_error_ends_the_work() {
         for threads in [1, 2] {
-            let begun = AtomicUsize::new(0);
+            let (begun, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
             let work = |i: usize| {
                 begun.fetch_add(1, Ordering::SeqCst);
-                thread::sleep(std::time::Duration::from_micros(100));
-                if i == 1 { Err(i) } else { Ok(()) }
+                if i == 1 {
+                    ended.store(true, Ordering::SeqCst);
+                    return Err(i);
+                }
+                while i > 1 && !ended.load(Ordering::SeqCst) {
+                    thread::yield_now();
+                }
+                thread::sleep(std::time::Duration::from_millis(10));
+                Ok(())
             };
             assert_eq!(each_alone(1000, threads, work, |_| {}), Err(1));
             assert!(begun.load(Ordering::SeqCst) < 1000);

@@ -38,9 +38,6 @@ pub(super) struct Trial<'a> {
     pub(super) at_once: usize,
 }
 
-/// The best penalty of a setting and its score, or why all are refused.
-type Found = std::result::Result<(f64, Score), Error>;
-
 impl Trial<'_> {
     /// Fits each of some settings to the training part and takes the one whose best penalty is the best on the validation part, of
     /// equal ones the first. `with` is the configuration of settings; `seen` hears how many have been tried.
@@ -58,9 +55,14 @@ impl Trial<'_> {
         let at_once = if device == Device::Cpu { at_once } else { 1 };
         let one = |i: usize| {
             let series = series.lock().unwrap_or_else(PoisonError::into_inner).share();
-            let found = catch_torch(|| found(&with(&settings[i]), &series, split, device, control));
-            // That a fit was stopped ends the work as an error does.
-            found.map_err(Some)?.ok_or(None)
+            match catch_torch(|| candidates(&with(&settings[i]), &series, split, device, control)) {
+                Ok(Some(candidates)) => Ok(Ok(chosen(candidates))),
+                // That a fit was stopped ends the work as an error does.
+                Ok(None) => Err(None),
+                // States that grow beyond all bounds are no reason to end the search.
+                Err(error @ (Error::Config(_) | Error::Setting { .. } | Error::NotFinite { .. })) => Ok(Err(error)),
+                Err(error) => Err(Some(error)),
+            }
         };
         let all = match each_alone(settings.len(), at_once, one, seen) {
             Ok(all) => all,
@@ -90,23 +92,18 @@ impl Trial<'_> {
     }
 }
 
-/// `None` if the fit was stopped.
-fn found(
+/// The penalties of one configuration with their scores; `None` if the fit was stopped.
+fn candidates(
     config: &ForecastConfig,
     series: &Series,
     split: &Split,
     device: Device,
     control: &Control,
-) -> Result<Option<Found>> {
+) -> Result<Option<Vec<Candidate>>> {
     let channels = series.channels.len();
     let place = ridge_device(config, channels, split.train.len(), device)?;
     let (_params, model) = model(config, channels, place.as_ref().map_or(device, RidgeDevice::device))?;
-    match Fitter::new(&model, series, split, &config.fit()).control(control.clone()).validate() {
-        Ok(candidates) => Ok(candidates.map(|candidates| Ok(chosen(candidates)))),
-        // States that grow beyond all bounds are no reason to end the search.
-        Err(error @ (Error::Config(_) | Error::Setting { .. } | Error::NotFinite { .. })) => Ok(Some(Err(error))),
-        Err(error) => Err(error),
-    }
+    Fitter::new(&model, series, split, &config.fit()).control(control.clone()).validate()
 }
 
 fn chosen(candidates: Vec<Candidate>) -> (f64, Score) {

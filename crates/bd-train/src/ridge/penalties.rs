@@ -94,22 +94,8 @@ impl Greater {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::Rng;
-    use tch::Device;
-
     use super::*;
-
-    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
-
-    fn drawn(size: &[i64], name: &str) -> Tensor {
-        Rng::new(0, name).tensor(size, ON, Rng::normal)
-    }
-
-    /// Columns of scales from 1 to 1e-9, mixed: what the normal equations know nothing of for the small penalties.
-    fn ill_conditioned(rows: i64) -> Tensor {
-        let scale = (Tensor::linspace(0.0, -9.0, 60, ON) * std::f64::consts::LN_10).exp();
-        drawn(&[rows, 60], "rows").matmul(&Tensor::diag(&scale, 0)).matmul(&drawn(&[60, 60], "mix"))
-    }
+    use crate::ridge::drawn::{drawn, ill_conditioned};
 
     /// What is minimised is, at the weights that share a factorisation, what it is at those by a factorisation of their own: of many
     /// rows, and of fewer than columns; whatever the order of the penalties.
@@ -117,7 +103,7 @@ mod tests {
     fn weights_that_share_a_factorisation_are_those_of_their_own() {
         let alphas = [1.0, 1e-12, 1e-3, 1e-9, 1e-8, 1e-4, 1e3, 1e-7, 1e-10];
         for rows in [300, 40] {
-            let (design, targets) = (ill_conditioned(rows), drawn(&[rows, 2], "targets"));
+            let (design, targets) = (ill_conditioned([rows, 60], 9.0), drawn(&[rows, 2], "targets"));
             let found = of_each(&design, &targets, &alphas);
             assert_eq!(found.iter().filter(|(_, own)| *own).count(), 3, "three factorisations");
             for (&alpha, (found, _)) in alphas.iter().zip(found) {

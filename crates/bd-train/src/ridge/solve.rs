@@ -74,15 +74,13 @@ impl RidgeFactor {
     fn solve_each(&self, ridge: &Ridge, alphas: &[f64]) -> Result<Vec<Solved>> {
         let with = |alpha: f64| Ridge { alpha, ..ridge.clone() };
         let shares = ridge.solver == Solver::Qr && alphas.len() > 1 && self.n_columns() >= SHARED_FROM;
-        if !shares || alphas.iter().any(|&alpha| with(alpha).check().is_err()) {
+        let can_share = shares && self.r.size()[0] > 1 && alphas.iter().all(|&alpha| with(alpha).check().is_ok());
+        if !can_share {
             return Ok(alphas.iter().map(|&alpha| Ok((self.solve(&with(alpha))?, true))).collect());
         }
         catch_torch(|| {
             let _guard = tch::no_grad_guard();
             let problem = self.problem(ridge)?;
-            if problem.design.size()[0] == 0 {
-                return Ok(alphas.iter().map(|&alpha| Ok((self.solve(&with(alpha))?, true))).collect());
-            }
             let found = penalties::of_each(&problem.design, &problem.targets, alphas);
             let solved = |(weights, own): (Weights, bool)| Ok((self.solution(&problem, weights?), own));
             Ok(found.into_iter().map(solved).collect())

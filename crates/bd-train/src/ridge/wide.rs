@@ -111,22 +111,9 @@ fn squares(r: &Tensor, chunk: &[Tensor; 3]) -> Tensor {
 
 #[cfg(test)]
 mod tests {
-    use bd_core::Rng;
-
     use super::*;
+    use crate::ridge::drawn::{drawn, ill_conditioned};
     use crate::ridge::{Ridge, RidgeFactor};
-
-    const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
-
-    fn drawn(size: &[i64], name: &str) -> Tensor {
-        Rng::new(0, name).tensor(size, ON, Rng::normal)
-    }
-
-    /// `[rows, 250]` with singular values that fall from 1 to 1e-13, a ratio of which is squared by a Gram matrix.
-    fn ill_conditioned(rows: i64) -> Tensor {
-        let scale = (Tensor::linspace(0.0, -13.0, 250, ON) * std::f64::consts::LN_10).exp();
-        drawn(&[rows, 250], "rows").matmul(&Tensor::diag(&scale, 0)).matmul(&drawn(&[250, 250], "mix"))
-    }
 
     fn by_householder(x: &Tensor, y: &Tensor) -> Tensor {
         let ones = x.ones_like().narrow(1, 0, 1);
@@ -142,7 +129,7 @@ mod tests {
     /// length to the last digits, where the normal equations have lost everything.
     #[test]
     fn a_factor_in_chunks_is_as_accurate_as_one_of_all_rows() {
-        let x = ill_conditioned(5000);
+        let x = ill_conditioned([5000, 250], 13.0);
         let noise = drawn(&[5000, 1], "noise") * 1e-9;
         let y = x.matmul(&drawn(&[250, 1], "w")) + noise;
         let mut factor = RidgeFactor::new(250, 1, true, Device::Cpu);
