@@ -41,6 +41,12 @@ fn configuration() {
         (vec!["--set", "data.system.duration=1e12"], "1 to 33554432 points"),
         (vec!["--dtype", "f16"], "dtype: unknown variant `f16`, expected `f32` or `f64`"),
         (vec!["--solver", "lu"], "ridge.solver: unknown variant `lu`"),
+        (vec!["--l1-ratio", "1.5"], "ridge.l1_ratio is 1.5; it must be from 0 to 1"),
+        (vec!["--l1-ratio", "0.5", "--solver", "svd"], "ridge.l1_ratio is 0.5; it must be 0, unless ridge.solver is"),
+        (
+            vec!["--l1-ratio", "0.5", "--online", "rls", "--delay", "2"],
+            "ridge.l1_ratio is 0.5; it must be 0 where a series is learned online",
+        ),
         (vec!["--alpha", "-1"], "ridge.alpha is -1"),
         (vec!["--alpha", "nan"], "--alpha is NaN"),
         (vec!["--alpha", "1e-3..1e-6"], "--alpha 1e-3..1e-6: a range goes from a power of ten to a greater one"),

@@ -158,6 +158,9 @@ fn a_reservoir_learns_sequences_with_settings_that_it_chooses() {
 fn an_echo_state_network_forecasts_and_goes_on() {
     let desk = Desk::new();
     let found = desk.bd_json(&["train", "esn", "--units", "60", "--out", "run"]);
+    for figure in ["series", "free-run", "spectrum", "states"] {
+        assert!(desk.path(&format!("run/plots/{figure}.svg")).is_file(), "{figure}");
+    }
     let one = found["metrics"].as_object().unwrap();
     assert!(
         one.iter().any(|(name, value)| name.contains("nrmse") && value.as_f64().is_some_and(|x| x < 0.05)),

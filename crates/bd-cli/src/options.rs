@@ -123,6 +123,7 @@ fn of_series(args: &args::Series) -> Result<Given> {
     given.put("scale", &args.scale);
     given.put("ridge.alpha", &alphas);
     given.put("ridge.solver", &args.solver);
+    given.number("ridge.l1_ratio", "--l1-ratio", args.l1_ratio)?;
     given.online(args)?;
     given.put("select", &args.select);
     given.put("horizon", &args.horizon);

@@ -2,7 +2,7 @@
 //!
 //! A [`Figure`] is a value: panels of lines or cells. [`Figure::to_svg`] and [`Figure::to_png`] give the bytes of
 //! the same drawing; where they go is the caller's business. The modules make figures of results: [`training`], [`samples`],
-//! [`confusion`], [`prediction`], [`psychometric`], [`forecast`], [`spikes`], [`populations`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
+//! [`confusion`], [`prediction`], [`psychometric`], [`forecast`], [`dynamics`], [`spikes`], [`populations`]. Titles are the caller's; what a figure leaves out to stay readable it says itself.
 //!
 //! [`braille`] draws a curve for a terminal; a [`Drawing`] is a figure within a page of HTML.
 //!
@@ -28,6 +28,7 @@ pub mod confusion;
 mod dash;
 mod draw;
 mod drawing;
+pub mod dynamics;
 mod error;
 mod figure;
 pub mod forecast;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::table::Table;
 
 /// Figures by the names of their files, the most telling first; one that ends with a dash is of all that begin so.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 16] = [
     "training",
     "confusion",
     "prediction",
@@ -27,6 +27,9 @@ const ORDER: [&str; 13] = [
     "voltages",
     "series",
     "attractor",
+    "spectrum",
+    "return-map",
+    "states",
 ];
 /// Of a file that is read, in bytes.
 const MOST_BYTES: u64 = 16 << 20;

@@ -1,6 +1,7 @@
 //! Figures of what a run has found, from numbers of its tensors.
 
 mod choice;
+mod dynamics;
 mod network;
 mod simulation;
 
@@ -24,9 +25,10 @@ pub fn of(report: &Report) -> Vec<(String, Result<Figure>)> {
     }
 }
 
-/// The tutorial's figures of a forecast: the series, truth against prediction for each horizon, a free run, the attractor.
+/// The tutorial's figures of a forecast: the series, truth against prediction for each horizon, a free run, the attractor; of a reservoir
+/// some states; and where free runs are long enough what they have of the dynamics.
 fn of_forecast(report: &ForecastReport) -> Vec<(String, Result<Figure>)> {
-    let ForecastReport { data, evaluation, .. } = report;
+    let ForecastReport { data, evaluation, states, .. } = report;
     let title = format!("{} over time", data.source);
     let series = drawn(data, 0, &data.series.values).map(|drawn| forecast::series(&title, &drawn));
     let mut figures = vec![("series".to_owned(), series)];
@@ -39,6 +41,8 @@ fn of_forecast(report: &ForecastReport) -> Vec<(String, Result<Figure>)> {
     if data.series.channels.len() > 1 {
         figures.push(("attractor".to_owned(), attractor(data, &evaluation.forecasts)));
     }
+    figures.extend(evaluation.free.iter().flat_map(|free| dynamics::of(data, free)));
+    figures.extend(states.iter().map(|states| ("states".to_owned(), dynamics::states(data, states))));
     figures
 }
 

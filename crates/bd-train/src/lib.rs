@@ -16,6 +16,7 @@
 //! | [`schedule`] | [`Schedule`]: learning rates over time |
 //! | [`task`] | [`Task`]: what rate networks are trained on, drawn batch by batch |
 //! | [`process_group`] | [`ProcessGroup`]: several processes that train one model together |
+//! | [`power_spectrum`](mod@power_spectrum) | [`power_spectrum()`]: how the variance of a series is spread over frequencies |
 //! | [`predict`](mod@predict) | [`predict()`], [`free_run`]: a model over data, or on its own outputs |
 //! | [`free_runs`](mod@free_runs) | [`free_runs()`]: how long a model that runs on its own outputs stays with the truth |
 //! | [`lyapunov`] | [`LyapunovSpectrum`]: of a known system, and of any model that runs on its own outputs |
@@ -45,6 +46,7 @@ pub mod memory_capacity;
 pub mod metrics;
 pub mod online;
 pub mod optim;
+pub mod power_spectrum;
 pub mod predict;
 pub mod process_group;
 pub mod ridge;
@@ -66,6 +68,7 @@ pub use memory::{MemoryNeeds, MemoryReport};
 pub use memory_capacity::{MemoryCapacity, MemoryProtocol, memory_capacity};
 pub use online::{Learner, Lms, Online, OnlineRule, Rls};
 pub use optim::{OptimConfig, Optimizer};
+pub use power_spectrum::{PowerSpectrum, power_spectrum};
 pub use predict::{free_run, predict, predict_series};
 pub use process_group::ProcessGroup;
 pub use ridge::{

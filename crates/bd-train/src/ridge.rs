@@ -8,6 +8,8 @@
 //! the solve. A Gram matrix would square the condition number, 5e12 on the features of the Lorenz tutorial. From 101 columns on the
 //! factor is updated by substitution and a product of matrices, which is as accurate: see `wide.rs`.
 //!
+//! A share of the penalty can be of absolute values, which makes weights of some features zero: see `sparse.rs`.
+//!
 //! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
@@ -20,6 +22,7 @@ mod penalties;
 mod place;
 mod solution;
 mod solve;
+mod sparse;
 mod spectrum;
 mod wide;
 
@@ -58,10 +61,15 @@ pub enum Solver {
 
 /// Ridge regression as a trainer.
 ///
+/// With `l1_ratio` above 0 it is the elastic net, which minimises `|A W - Y|^2 + alpha ((1 - l1_ratio) |W|^2 + 2 l1_ratio sum |W_ij|)`
+/// for each column of `Y` by itself: weights of some features are exactly zero. scikit-learn's `alpha` is this one over the number of
+/// samples. Only [`Solver::Qr`] can be set beside it.
+///
 /// | field | default | meaning |
 /// |---|---|---|
 /// | `alpha` | 1e-6 | penalty, from 0 |
 /// | `solver` | `qr` | see [`Solver`] |
+/// | `l1_ratio` | 0 | share of the penalty that is of absolute values, from 0 (ridge) to 1 (lasso) |
 /// | `penalise_intercept` | `true` | whether the intercept is penalised like a weight |
 /// | `chunk_rows` | 16,384 | samples whose features are in memory at once |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +80,8 @@ pub struct Ridge {
     pub alpha: f64,
     /// How to solve.
     pub solver: Solver,
+    /// Share of the penalty that is of absolute values.
+    pub l1_ratio: f64,
     /// Whether the intercept is penalised.
     pub penalise_intercept: bool,
     /// Samples a chunk.
@@ -80,7 +90,7 @@ pub struct Ridge {
 
 impl Default for Ridge {
     fn default() -> Self {
-        Self { alpha: 1e-6, solver: Solver::default(), penalise_intercept: true, chunk_rows: 16_384 }
+        Self { alpha: 1e-6, solver: Solver::default(), l1_ratio: 0.0, penalise_intercept: true, chunk_rows: 16_384 }
     }
 }
 
@@ -100,12 +110,18 @@ pub struct RidgeReport {
     pub regularised_condition_number: f64,
     /// Directions that the solver kept, of `features` and the intercept.
     pub rank: usize,
+    /// Features that have a weight which is not zero.
+    pub used: usize,
 }
 
 impl Ridge {
     /// Refuses settings that cannot be.
     pub fn check(&self) -> Result<()> {
         setting::from_zero("ridge.alpha", self.alpha)?;
+        setting::check("ridge.l1_ratio", self.l1_ratio, (0.0..=1.0).contains(&self.l1_ratio), "from 0 to 1")?;
+        if self.l1_ratio > 0.0 && self.solver != Solver::Qr {
+            return Err(Error::setting("ridge.l1_ratio", self.l1_ratio, "0, unless ridge.solver is \"qr\""));
+        }
         setting::at_least("ridge.chunk_rows", self.chunk_rows, 1)
     }
 
@@ -338,13 +354,14 @@ impl RidgeFactor {
     pub fn report(&self, ridge: &Ridge, solution: &RidgeSolution) -> Result<RidgeReport> {
         let s = self.singular_values()?;
         let (largest, smallest) = (s[0], s[s.len() - 1]);
-        let with_alpha = |s: f64| s.hypot(ridge.alpha.sqrt());
+        let with_alpha = |s: f64| s.hypot((ridge.alpha * (1.0 - ridge.l1_ratio)).sqrt());
         Ok(RidgeReport {
             rows: self.rows,
             features: self.n_features as usize,
             condition_number: largest / smallest,
             regularised_condition_number: with_alpha(largest) / with_alpha(smallest),
             rank: solution.rank,
+            used: solution.used()?,
         })
     }
 }

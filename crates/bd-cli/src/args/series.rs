@@ -59,6 +59,10 @@ pub(crate) struct Series {
     /// How the ridge regression is solved: qr, svd or gram-pinv (BrainPy's) [default: qr]
     #[arg(long, value_name = "NAME")]
     pub(crate) solver: Option<String>,
+    /// Share of the penalty that is of absolute values, from 0 (ridge regression) to 1 (lasso): above 0 weights of some features are zero
+    /// [default: 0]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub(crate) l1_ratio: Option<f64>,
     /// Learn the training part sample by sample instead: rls (recursive least squares, whose penalty is --alpha) or lms (least mean
     /// squares) [default: off]
     #[arg(long, value_name = "NAME", help_heading = "Online learning")]

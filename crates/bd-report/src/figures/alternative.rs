@@ -36,6 +36,13 @@ fn shows(name: &str) -> String {
         "samples" => "Samples of the test part with what they are and what the model says",
         "voltages" => "Potentials of neurons of the first layer over time",
         "series" => "The whole series over time, a panel for each channel",
+        "spectrum" => {
+            "Power spectra of the series and of runs on the model's own outputs, averaged over the runs, a panel for each channel"
+        }
+        "return-map" => {
+            "Each maximum of the last channel against the one before it, of the series and of runs on the model's own outputs"
+        }
+        "states" => "States of the first units of the reservoir over time, a panel each",
         "attractor" => "The last channel of the series against the first, and a forecast of it",
         horizon => {
             let steps = horizon.strip_prefix("horizon-").and_then(|steps| steps.parse().ok()).unwrap_or(0);

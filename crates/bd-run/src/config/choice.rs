@@ -110,6 +110,8 @@ pub struct RidgeChoice {
     pub alpha: Vec<f64>,
     /// How the regression is solved.
     pub solver: Solver,
+    /// Share of the penalty that is of absolute values, from 0, ridge regression, to 1, the lasso: above 0 weights of some features are zero.
+    pub l1_ratio: f64,
     /// Whether the penalty holds down the intercept, too.
     pub penalise_intercept: bool,
     /// Samples that are factorised at once.
@@ -119,8 +121,8 @@ pub struct RidgeChoice {
 impl RidgeChoice {
     /// With one penalty.
     pub fn with(&self, alpha: f64) -> Ridge {
-        let Self { solver, penalise_intercept, chunk_rows, .. } = *self;
-        Ridge { alpha, solver, penalise_intercept, chunk_rows }
+        let Self { solver, l1_ratio, penalise_intercept, chunk_rows, .. } = *self;
+        Ridge { alpha, solver, l1_ratio, penalise_intercept, chunk_rows }
     }
 
     pub(super) fn check(&self) -> Result<()> {

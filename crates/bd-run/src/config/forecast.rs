@@ -75,7 +75,7 @@ impl ForecastConfig {
     fn defaults(job: &str, flow: Option<&Flow>) -> Self {
         let is_esn = job == ESN;
         let system = flow.map(SystemConfig::usual);
-        let Ridge { solver, penalise_intercept, chunk_rows, .. } = Ridge::default();
+        let Ridge { solver, l1_ratio, penalise_intercept, chunk_rows, .. } = Ridge::default();
         let nvar = match (is_esn, flow) {
             (true, _) => EsnConfig::default().nvar.into(),
             // Products of lags of many channels would be more features than points.
@@ -106,6 +106,7 @@ impl ForecastConfig {
             ridge: RidgeChoice {
                 alpha: if flow.is_some() { vec![UNCHOSEN_ALPHA] } else { ladder() },
                 solver,
+                l1_ratio,
                 penalise_intercept: penalise_intercept && flow.is_some(),
                 chunk_rows,
             },
@@ -142,8 +143,11 @@ impl ForecastConfig {
         let job = config["job"].as_str().unwrap_or_default().to_owned();
         let mut config = config;
         if let Some(table) = config.as_object_mut() {
-            // Runs of versions without it were fitted at once.
+            // Runs of versions without them were fitted at once, and with a penalty of squares alone.
             table.entry("online").or_insert_with(|| json!(OnlineChoice::Off {}));
+            if let Some(ridge) = table.get_mut("ridge").and_then(Value::as_object_mut) {
+                ridge.entry("l1_ratio").or_insert_with(|| json!(0.0));
+            }
         }
         let plan = Self::of_layers(&job, &mut [config.clone()])?;
         plan.check()?;

@@ -56,6 +56,9 @@ impl OnlineChoice {
     pub(super) fn check(&self, ridge: &RidgeChoice, nvar: &NvarChoice) -> Result<()> {
         let Some(rule) = self.rule(ridge) else { return Ok(()) };
         rule.check()?;
+        if ridge.l1_ratio > 0.0 {
+            return Err(Error::setting("ridge.l1_ratio", ridge.l1_ratio, "0 where a series is learned online"));
+        }
         let several = match (ridge.alpha.len() > 1, nvar.is_open()) {
             (true, _) => format!("ridge.alpha is {:?}", ridge.alpha),
             (false, true) => format!("nvar.delay is {:?}", nvar.delay),

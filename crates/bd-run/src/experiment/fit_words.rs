@@ -77,11 +77,15 @@ impl FitWords<'_> {
     }
 
     fn say_solution(&self, report: &RidgeReport, alpha: f64) {
-        let RidgeReport { rows, features, rank, condition_number, regularised_condition_number } = *report;
+        let RidgeReport { rows, features, rank, used, condition_number, regularised_condition_number } = *report;
         self.listener.say(&format!(
             "fit       {rows} samples, condition number {condition_number:.1e} ({regularised_condition_number:.1e} with alpha \
              {alpha:e})"
         ));
+        if self.config.ridge.l1_ratio > 0.0 {
+            self.listener
+                .say(&format!("sparse    {used} of {} have weights that are not zero", plural(features, "feature")));
+        }
         let columns = features + 1; // and the intercept
         if rank < columns {
             let dropped = columns - rank;

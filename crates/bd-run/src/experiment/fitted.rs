@@ -99,6 +99,9 @@ impl Fitted {
             Self::AtOnce(fit) => {
                 metrics.insert("alpha".into(), json!(fit.alpha));
                 metrics.insert("condition_number".into(), json!(fit.report.condition_number));
+                if config.ridge.l1_ratio > 0.0 {
+                    metrics.insert("used_features".into(), json!(fit.report.used));
+                }
             }
             Self::Online(fit) => {
                 if let Some(OnlineRule::Rls(rls)) = config.rule() {

@@ -37,8 +37,8 @@ pub(super) fn qr(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<(Tenso
         let rows = Rows::of(design);
         return qr(&rows.design, targets, alpha).map(|found| rows.weights_of_all(found));
     }
-    let Triangle { factor, rhs } = triangle(design, targets, alpha)?;
-    Ok((factor.linalg_solve_triangular(&rhs, true, true, false), design.size()[1] as usize))
+    let triangle = triangle(design, targets, alpha)?;
+    Ok((triangle.weights(&triangle.rhs), design.size()[1] as usize))
 }
 
 /// Fewer rows than columns. The smallest weights lie in the space of the rows: with orthonormal columns `basis` of it a problem of as
@@ -67,26 +67,42 @@ pub(super) struct Triangle {
     pub(super) rhs: Tensor,
 }
 
+impl Triangle {
+    pub(super) fn of(design: &Tensor, targets: &Tensor, alpha: f64) -> Self {
+        let n = design.size()[1];
+        let all = Tensor::cat(&[design, targets], 1);
+        let penalty = Tensor::eye(n, (Kind::Double, design.device())) * alpha.sqrt();
+        let penalty = penalty.constant_pad_nd([0, targets.size()[1]]);
+        let (_, r) = Tensor::linalg_qr(&Tensor::cat(&[all, penalty], 0), "r");
+        Self { factor: r.narrow(0, 0, n).narrow(1, 0, n), rhs: r.narrow(0, 0, n).narrow(1, n, targets.size()[1]) }
+    }
+
+    /// Of each column, whether it depends on those before it. A diagonal entry is what is left of a column once those are taken out.
+    /// Round-off leaves up to n eps of the column itself (measured: 9.7 eps with 4 columns in chunks); independent columns are far above.
+    pub(super) fn depends(&self) -> Tensor {
+        let remainder = self.factor.diag(0).abs() / self.factor.square().sum_dim_intlist(0, false, Kind::Double).sqrt();
+        remainder.gt(10.0 * self.factor.size()[1] as f64 * f64::EPSILON).logical_not()
+    }
+
+    /// `factor^-1 rhs`.
+    pub(super) fn weights(&self, rhs: &Tensor) -> Tensor {
+        self.factor.linalg_solve_triangular(rhs, true, true, false)
+    }
+}
+
 /// Fails if columns are dependent and alpha does not choose among their solutions.
 pub(super) fn triangle(design: &Tensor, targets: &Tensor, alpha: f64) -> Result<Triangle> {
-    let n = design.size()[1];
-    let all = Tensor::cat(&[design, targets], 1);
-    let penalty = Tensor::eye(n, (Kind::Double, design.device())) * alpha.sqrt();
-    let penalty = penalty.constant_pad_nd([0, targets.size()[1]]);
-    let (_, r) = Tensor::linalg_qr(&Tensor::cat(&[all, penalty], 0), "r");
-    let factor = r.narrow(0, 0, n).narrow(1, 0, n);
-    // A diagonal entry is what is left of a column once those before it are taken out. Round-off leaves up to n eps of
-    // the column itself (measured: 9.7 eps with 4 columns in chunks); independent columns are far above.
-    let remainder = factor.diag(0).abs() / factor.square().sum_dim_intlist(0, false, Kind::Double).sqrt();
-    let rank = remainder.gt(10.0 * n as f64 * f64::EPSILON).sum(Kind::Int64).int64_value(&[]);
-    if rank < n {
+    let (n, triangle) = (design.size()[1], Triangle::of(design, targets, alpha));
+    let dependent = triangle.depends().sum(Kind::Int64).int64_value(&[]);
+    if dependent > 0 {
         return Err(Error::Config(format!(
-            "of {n} columns of the design matrix only {rank} are independent, and ridge.alpha = {alpha:e} is too small to \
+            "of {n} columns of the design matrix only {} are independent, and ridge.alpha = {alpha:e} is too small to \
              choose among their solutions; use a larger alpha or ridge.solver = \"svd\", or leave out features that say \
-             the same"
+             the same",
+            n - dependent
         )));
     }
-    Ok(Triangle { rhs: r.narrow(0, 0, n).narrow(1, n, targets.size()[1]), factor })
+    Ok(triangle)
 }
 
 pub(super) fn svd(design: &Tensor, targets: &Tensor, alpha: f64) -> (Tensor, usize) {

@@ -67,12 +67,6 @@ pub(super) fn of_each(design: &Tensor, targets: &Tensor, alphas: &[f64]) -> Vec<
     found.into_iter().map(|one| one.expect("each has had its turn")).collect()
 }
 
-impl Triangle {
-    fn weights(&self, rhs: &Tensor) -> Tensor {
-        self.factor.linalg_solve_triangular(rhs, true, true, false)
-    }
-}
-
 /// `K`: what weights for greater penalties take beside the factor.
 struct Greater(Tensor);
 

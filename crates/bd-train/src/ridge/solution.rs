@@ -1,6 +1,6 @@
 //! [`RidgeSolution`]: the weights that a fit comes to.
 
-use bd_core::{Readout, Result};
+use bd_core::{Readout, Result, catch_torch};
 use tch::Tensor;
 
 /// Weights that solve a ridge regression, in float64.
@@ -24,5 +24,10 @@ impl RidgeSolution {
             bias.shallow_clone().f_copy_(solved)?;
         }
         Ok(())
+    }
+
+    /// Features that have a weight which is not zero.
+    pub fn used(&self) -> Result<usize> {
+        catch_torch(|| Ok(self.weight.ne(0.0).any_dim(1, false).sum(tch::Kind::Int64).int64_value(&[]) as usize))
     }
 }

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::algebra::{gram_pinv, qr, svd};
 use super::penalties::{self, Weights};
-use super::{Ridge, RidgeFactor, RidgeSolution, Solver};
+use super::{Ridge, RidgeFactor, RidgeSolution, Solver, sparse};
 
 /// Columns from which on penalties share factorisations. Those of fewer cost next to nothing.
 const SHARED_FROM: i64 = 64;
@@ -33,6 +33,9 @@ impl RidgeFactor {
                 // One sample and a free intercept: nothing is left to explain.
                 _ if design.size()[0] == 0 => {
                     (Tensor::zeros([self.n_features, targets.size()[1]], (Kind::Double, self.r.device())), 0)
+                }
+                _ if ridge.l1_ratio > 0.0 => {
+                    sparse::of_each(design, targets, &[ridge.alpha], ridge.l1_ratio).pop().expect("one for each")?
                 }
                 Solver::Qr => qr(design, targets, ridge.alpha)?,
                 Solver::Svd => svd(design, targets, ridge.alpha),
@@ -73,7 +76,8 @@ impl RidgeFactor {
     /// Of each alpha in this order. Fails as a whole only where no alpha is to blame.
     fn solve_each(&self, ridge: &Ridge, alphas: &[f64]) -> Result<Vec<Solved>> {
         let with = |alpha: f64| Ridge { alpha, ..ridge.clone() };
-        let shares = ridge.solver == Solver::Qr && alphas.len() > 1 && self.n_columns() >= SHARED_FROM;
+        let is_sparse = ridge.l1_ratio > 0.0;
+        let shares = ridge.solver == Solver::Qr && alphas.len() > 1 && (is_sparse || self.n_columns() >= SHARED_FROM);
         let can_share = shares && self.r.size()[0] > 1 && alphas.iter().all(|&alpha| with(alpha).check().is_ok());
         if !can_share {
             return Ok(alphas.iter().map(|&alpha| Ok((self.solve(&with(alpha))?, true))).collect());
@@ -81,7 +85,15 @@ impl RidgeFactor {
         catch_torch(|| {
             let _guard = tch::no_grad_guard();
             let problem = self.problem(ridge)?;
-            let found = penalties::of_each(&problem.design, &problem.targets, alphas);
+            let Problem { design, targets, .. } = &problem;
+            let found = if is_sparse {
+                sparse::of_each(design, targets, alphas, ridge.l1_ratio)
+                    .into_iter()
+                    .map(|weights| (weights, true))
+                    .collect()
+            } else {
+                penalties::of_each(design, targets, alphas)
+            };
             let solved = |(weights, own): (Weights, bool)| Ok((self.solution(&problem, weights?), own));
             Ok(found.into_iter().map(solved).collect())
         })
