@@ -1,6 +1,8 @@
 //! What a model that runs on its own outputs has of the dynamics of a series, where it has long left its points: the map from one maximum
 //! to the next, and the power spectrum.
 
+use std::ops::Range;
+
 use crate::forecast::MOST_CHANNELS;
 use crate::{Figure, Line, Mark, Panel, Scale, thin};
 
@@ -17,12 +19,16 @@ const MODEL: &str = "the model on its own outputs";
 pub fn return_map(title: &str, channel: &str, truth: &[Vec<f64>], model: &[Vec<f64>]) -> Figure {
     let pairs = |maxima: &[Vec<f64>]| -> Vec<(f64, f64)> {
         let of_stretch = |stretch: &Vec<f64>| stretch.windows(2).map(|pair| (pair[0], pair[1])).collect::<Vec<_>>();
-        maxima.iter().flat_map(of_stretch).take(MOST_MAXIMA).collect()
+        maxima.iter().flat_map(of_stretch).collect()
     };
-    let dots = |label: &str, maxima, radius| Line {
-        label: Some(label.to_owned()),
-        points: pairs(maxima),
-        mark: Mark::Dots(radius),
+    let dots = |label: &str, maxima, radius| {
+        let mut points = pairs(maxima);
+        let label = match points.len() > MOST_MAXIMA {
+            true => format!("{label} (first {MOST_MAXIMA} of {} pairs)", points.len()),
+            false => label.to_owned(),
+        };
+        points.truncate(MOST_MAXIMA);
+        Line { label: Some(label), points, mark: Mark::Dots(radius) }
     };
     Figure {
         title: title.into(),
@@ -67,16 +73,32 @@ pub fn spectrum(title: &str, spectra: &Spectra<'_>) -> Figure {
             line(label("truth"), &spectra.truth[c], Mark::Wide),
             line(label(MODEL), &spectra.model[c], Mark::Dashed),
         ];
-        Panel { y_label: format!("power of {}", spectra.names[c]), lines, y_scale: Scale::Log, ..Panel::default() }
+        Panel {
+            y_label: format!("power of {}", spectra.names[c]),
+            lines,
+            y_scale: Scale::Log,
+            y_range: beside(&spectra.truth[c]),
+            ..Panel::default()
+        }
     };
-    let shown = spectra.names.len().min(spectra.truth.len()).min(spectra.model.len()).min(MOST_CHANNELS);
+    let all = spectra.names.len();
+    let shown = all.min(spectra.truth.len()).min(spectra.model.len()).min(MOST_CHANNELS);
+    let note = if all > shown { format!(" (first {shown} of {all} channels)") } else { String::new() };
     Figure {
-        title: title.into(),
+        title: format!("{title}{note}"),
         x_label: spectra.label.into(),
         panels: (0..shown).map(panel).collect(),
         panel_height: 180,
         ..Figure::default()
     }
+}
+
+/// What is shown: the range of the truth and a hundred times more or less. A model that has come to rest has no power to speak of, and
+/// would flatten everything else.
+fn beside(truth: &[f64]) -> Option<Range<f64>> {
+    let powers = || truth.iter().copied().filter(|power| *power > 0.0 && power.is_finite());
+    let (least, greatest) = (powers().fold(f64::INFINITY, f64::min), powers().fold(0.0, f64::max));
+    (greatest > 0.0).then_some(least * 1e-2..greatest * 1e2)
 }
 
 #[cfg(test)]
@@ -105,5 +127,8 @@ mod tests {
         let labels = figure.panels.iter().flat_map(|panel| &panel.lines).filter_map(|line| line.label.as_deref());
         assert_eq!(labels.collect::<Vec<_>>(), ["truth", MODEL]);
         assert!(figure.to_svg().unwrap().contains("power of y"));
+        // A model at rest does not stretch the axis.
+        let at_rest = Spectra { model: vec![vec![1e-30; 3]; 2], ..spectra };
+        assert_eq!(spectrum("spectra", &at_rest).panels[0].y_range, Some(1e-8..1e2));
     }
 }

@@ -5,8 +5,8 @@ mod dynamics;
 mod network;
 mod simulation;
 
-use bd_core::Result;
 use bd_core::text::{plural, short};
+use bd_core::{Error, Result};
 use bd_plot::Figure;
 use bd_plot::forecast::{self, MOST_CHANNELS, MOST_POINTS, Orbit};
 use bd_train::FreeRuns;
@@ -42,7 +42,10 @@ fn of_forecast(report: &ForecastReport) -> Vec<(String, Result<Figure>)> {
         figures.push(("attractor".to_owned(), attractor(data, &evaluation.forecasts)));
     }
     figures.extend(evaluation.free.iter().flat_map(|free| dynamics::of(data, free)));
-    figures.extend(states.iter().map(|states| ("states".to_owned(), dynamics::states(data, states))));
+    if let Some(states) = states {
+        let figure = states.as_ref().map_err(|error| Error::Config(error.to_string()));
+        figures.push(("states".to_owned(), figure.and_then(|states| dynamics::states(data, states))));
+    }
     figures
 }
 

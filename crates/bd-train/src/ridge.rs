@@ -10,7 +10,7 @@
 //!
 //! A share of the penalty can be of absolute values, which makes weights of some features zero: see `sparse.rs`.
 //!
-//! It is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
+//! All else is done where the data are, in float64; [`RidgeCost`] says whether a GPU is worth it.
 
 mod algebra;
 #[cfg(test)]
@@ -35,7 +35,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::algebra::r_factor;
 pub use self::folds::RidgeFolds;
-pub use self::memory::{factor_bytes, folds_bytes, online_bytes, spectrum_bytes};
+pub use self::memory::{factor_bytes, folds_bytes, online_bytes, sparse_bytes, spectrum_bytes};
 pub use self::place::RidgeCost;
 pub use self::solution::RidgeSolution;
 pub use self::spectrum::{ChosenPenalty, RidgeSpectrum};
@@ -61,9 +61,11 @@ pub enum Solver {
 
 /// Ridge regression as a trainer.
 ///
-/// With `l1_ratio` above 0 it is the elastic net, which minimises `|A W - Y|^2 + alpha ((1 - l1_ratio) |W|^2 + 2 l1_ratio sum |W_ij|)`
-/// for each column of `Y` by itself: weights of some features are exactly zero. scikit-learn's `alpha` is this one over the number of
-/// samples. Only [`Solver::Qr`] can be set beside it.
+/// With `l1_ratio` above 0 it is the elastic net, which minimises `|A w - y|^2 + alpha ((1 - l1_ratio) |w|^2 + 2 l1_ratio u sum |w_i|)`
+/// for each column `y` of `Y` by itself, with `u` its root mean square, or its standard deviation where the intercept is not penalised:
+/// weights of some features are exactly zero, in whatever unit the targets are. For `u = 1` scikit-learn's `alpha` is this one over the
+/// number of samples. Only [`Solver::Qr`] can be set beside it. It is worked out on the CPU. A penalty so small that rounding decides which
+/// weights are zero is refused.
 ///
 /// | field | default | meaning |
 /// |---|---|---|

@@ -143,11 +143,8 @@ impl ForecastConfig {
         let job = config["job"].as_str().unwrap_or_default().to_owned();
         let mut config = config;
         if let Some(table) = config.as_object_mut() {
-            // Runs of versions without them were fitted at once, and with a penalty of squares alone.
+            // Runs of versions without it were fitted at once.
             table.entry("online").or_insert_with(|| json!(OnlineChoice::Off {}));
-            if let Some(ridge) = table.get_mut("ridge").and_then(Value::as_object_mut) {
-                ridge.entry("l1_ratio").or_insert_with(|| json!(0.0));
-            }
         }
         let plan = Self::of_layers(&job, &mut [config.clone()])?;
         plan.check()?;

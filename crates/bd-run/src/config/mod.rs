@@ -173,6 +173,7 @@ fn later_keys() -> impl Iterator<Item = (&'static str, &'static str, Value)> {
         ("/model/synapse", "bias", Value::Null),
         ("/data", "window_ms", Value::Null),
         ("/data/system", "method", Value::Null),
+        ("/ridge", "l1_ratio", json!(0.0)),
         ("", "tensorboard", json!(false)),
         ("", "initial", Value::Null),
         ("/data", "arrays", json!({"x": null, "y": null, "trials": null})),

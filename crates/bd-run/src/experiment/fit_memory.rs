@@ -5,7 +5,7 @@ use bd_models::{Nvar, RandomConvolutionsConfig, ReadStates, SequenceFeatures};
 use bd_train::data::Split;
 use bd_train::data::dataset::Dataset;
 use bd_train::forecast::Select;
-use bd_train::ridge::{factor_bytes, folds_bytes, online_bytes, spectrum_bytes};
+use bd_train::ridge::{factor_bytes, folds_bytes, online_bytes, sparse_bytes, spectrum_bytes};
 use bd_train::{MemoryNeeds, MemoryReport, OnlineRule};
 
 use crate::config::{FeaturesConfig, ForecastConfig};
@@ -32,7 +32,9 @@ pub(super) fn of_forecast(config: &ForecastConfig, split: &Split, channels: usiz
         let units = reservoir.units as usize;
         (reservoir.n_states() as usize, units.saturating_mul(units).saturating_mul(reservoir.layers as usize))
     });
-    let columns = 1 + lagged + states + channels * config.horizon.len();
+    let targets = channels * config.horizon.len();
+    let columns = 1 + lagged + states + targets;
+    let of_net = if config.ridge.l1_ratio > 0.0 { sparse_bytes(columns, targets.min(config.threads)) } else { 0 };
     let rows = if config.chooses() { split.train.len() + split.validation.len() } else { split.train.len() };
     // Without forecasts one step ahead there are none.
     let free_runs = |points: usize| {
@@ -41,7 +43,7 @@ pub(super) fn of_forecast(config: &ForecastConfig, split: &Split, channels: usiz
         bytes_of(numbers.saturating_mul(OF_FREE_RUNS))
     };
     let of_factor = |rows: usize| match config.rule() {
-        None => factor_bytes(rows, config.ridge.chunk_rows, columns),
+        None => factor_bytes(rows, config.ridge.chunk_rows, columns).saturating_add(of_net),
         Some(rule) => online_bytes(rows, columns, matches!(rule, OnlineRule::Rls(_))),
     };
     let of_fit = of_factor(rows).saturating_add(bytes_of(weights)).saturating_add(free_runs(split.test.len()));

@@ -39,8 +39,8 @@ pub struct ForecastReport {
     pub evaluation: ForecastEvaluation,
     /// Where the regression was solved, where there was a choice.
     pub device: Option<RidgeDevice>,
-    /// States of a reservoir.
-    pub states: Option<ReservoirStates>,
+    /// States of a reservoir that was trained, for a picture.
+    pub states: Option<Result<ReservoirStates>>,
 }
 
 /// A forecast whose series is there and divided.
@@ -173,7 +173,7 @@ impl PreparedForecast {
         work.seconds.lap("write");
         let mut metrics = metrics(&evaluation, &data);
         metrics.extend(fitted.metrics(&config));
-        let states = ReservoirStates::of(&model, &data.series, split.test.clone())?;
+        let states = ReservoirStates::of(&model, &data.series, split.test.clone());
         let objective = objective(&fitted, &measure, split.train.clone(), config.farthest())?;
         let report = Report::Forecast(Box::new(ForecastReport { data, evaluation, device: choice, states }));
         Ok(Stage::Done(Found { report, metrics, objective }))
@@ -358,13 +358,12 @@ pub fn evaluate_forecast(
         }
     }
     let units = Units::of(&data.series.stretch(known).squeeze_dim(0))?;
-    let states = ReservoirStates::of(&model, &data.series, part.clone())?;
     let measure = Measure::new(&model, &data.series, &config.horizon, units)?;
     let mut evaluation = measure.evaluate(part, &config.free_run)?;
     data.judge(evaluation.free.as_mut(), measure.units(), config.free_run.threshold)?;
     say_oddities(config, &evaluation.forecasts, &data.series.channels, listener);
     let metrics = metrics(&evaluation, &data);
-    Ok((ForecastReport { data, evaluation, device: None, states }, metrics))
+    Ok((ForecastReport { data, evaluation, device: None, states: None }, metrics))
 }
 
 /// The model of a run with its weights, for a series of so many channels.

@@ -23,9 +23,9 @@ pub struct ReservoirStates {
 
 impl ReservoirStates {
     /// Of `model` on a part of a series, if it has a reservoir. What it remembers at the beginning are the points before.
-    pub(super) fn of(model: &AnyForecaster, series: &Series, part: Range<usize>) -> Result<Option<Self>> {
-        let AnyForecaster::Esn(esn) = model else { return Ok(None) };
-        catch_torch(|| {
+    pub(super) fn of(model: &AnyForecaster, series: &Series, part: Range<usize>) -> Option<Result<Self>> {
+        let AnyForecaster::Esn(esn) = model else { return None };
+        Some(catch_torch(|| {
             let _guard = tch::no_grad_guard();
             let seen = part.start.min(esn.memory());
             let end = part.end.min(part.start + SHOWN.1);
@@ -37,7 +37,7 @@ impl ReservoirStates {
             let (lags, units) = (esn.i.n_out(), esn.r.n_out());
             let values = features.values.squeeze_dim(1).narrow(0, seen as i64, (end - part.start) as i64);
             let values = values.narrow(1, lags, units.min(SHOWN.0)).to_kind(Kind::Double).to_device(Device::Cpu);
-            Ok(Some(Self { first: part.start, values, units: units as usize }))
-        })
+            Ok(Self { first: part.start, values, units: units as usize })
+        }))
     }
 }

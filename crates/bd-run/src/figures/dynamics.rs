@@ -19,10 +19,13 @@ const LEAST_PAIRS: usize = 20;
 /// The figures that the runs are long enough for. Runs that do not stay bounded are left out.
 pub(super) fn of(data: &SeriesSource, free: &FreeRuns) -> Vec<(String, Result<Figure>)> {
     let bounded: Vec<usize> = (0..free.starts.len()).filter(|&run| free.bounded[run]).collect();
-    if bounded.is_empty() || free.compared() < LEAST_STEPS {
+    if bounded.is_empty() {
         return Vec::new();
     }
-    let mut figures = vec![("spectrum".to_owned(), spectrum(data, free, &bounded))];
+    let mut figures = Vec::new();
+    if free.compared() >= LEAST_STEPS {
+        figures.push(("spectrum".to_owned(), spectrum(data, free, &bounded)));
+    }
     if let Some(map) = return_map(data, free, &bounded).transpose() {
         figures.push(("return-map".to_owned(), map));
     }

@@ -22,6 +22,15 @@ pub fn factor_bytes(rows: usize, chunk_rows: usize, columns: usize) -> u64 {
     (beside_columns * columns * NUMBER) as u64
 }
 
+/// What the elastic net takes at its peak beside the factor, in bytes, with `columns` features and so many targets at once: of each target
+/// the factor, its columns, those that have weights, and what their factorisation takes.
+pub fn sparse_bytes(columns: usize, targets: usize) -> u64 {
+    (OF_PATH * targets as f64 * (columns as f64).powi(2) * NUMBER) as u64
+}
+
+/// Matrices of columns by columns of one target.
+const OF_PATH: f64 = 11.0;
+
 /// Steps whose features are in memory at once in a warm-up or a test, more than are learned from at once.
 const ONLINE_ROWS: f64 = 4096.0;
 

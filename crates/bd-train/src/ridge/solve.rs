@@ -35,7 +35,9 @@ impl RidgeFactor {
                     (Tensor::zeros([self.n_features, targets.size()[1]], (Kind::Double, self.r.device())), 0)
                 }
                 _ if ridge.l1_ratio > 0.0 => {
-                    sparse::of_each(design, targets, &[ridge.alpha], ridge.l1_ratio).pop().expect("one for each")?
+                    sparse::of_each([design, targets], self.rows, &[ridge.alpha], ridge.l1_ratio)
+                        .pop()
+                        .expect("one for each")?
                 }
                 Solver::Qr => qr(design, targets, ridge.alpha)?,
                 Solver::Svd => svd(design, targets, ridge.alpha),
@@ -87,7 +89,7 @@ impl RidgeFactor {
             let problem = self.problem(ridge)?;
             let Problem { design, targets, .. } = &problem;
             let found = if is_sparse {
-                sparse::of_each(design, targets, alphas, ridge.l1_ratio)
+                sparse::of_each([design, targets], self.rows, alphas, ridge.l1_ratio)
                     .into_iter()
                     .map(|weights| (weights, true))
                     .collect()
