@@ -21,9 +21,8 @@ fn figures_are_written_once_more() {
     assert_eq!(said.code, 0, "{}", said.stderr);
     let found: Value = serde_json::from_str(&said.stdout).unwrap();
     let names: Vec<&str> = found["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
-    let expected = [
-        "horizon-1", "horizon-10", "horizon-100", "free-run", "series", "attractor", "spectrum", "return-map",
-    ];
+    let expected =
+        ["horizon-1", "horizon-10", "horizon-100", "free-run", "series", "attractor", "spectrum", "return-map"];
     assert_eq!(names, expected.map(|name| format!("run/figures/{name}.pdf")));
     let pdf = read(&desk, "run/figures/series.pdf");
     let text = String::from_utf8_lossy(&pdf);
