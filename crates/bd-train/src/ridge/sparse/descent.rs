@@ -104,7 +104,8 @@ impl<'a> Descent<'a> {
     pub(super) fn settle(&mut self, net: Net) -> bool {
         let steepest = self.columns.iter().map(|column| dot(column, &self.residual).abs()).fold(0.0, f64::max);
         let mut above = self.last.min(steepest) / net.l1;
-        if !(net.l1.is_normal() && above.is_finite()) {
+        let can_be = net.l1.is_normal() && above.is_finite() && self.squares.iter().all(|square| square.is_finite());
+        if !can_be {
             return false;
         }
         let mut left = MOST_SOLVED;
