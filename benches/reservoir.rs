@@ -198,7 +198,7 @@ fn densities() {
     }
 }
 
-/// A fit of 500 units to so many steps, which come a million at a time.
+/// A fit of 500 units to so many steps, which come a hundred thousand at a time.
 fn fit_of(steps: usize) -> Result<()> {
     let config = ReservoirConfig { units: 500, leak: 0.5, matrix: random(0.01), ..ReservoirConfig::default() };
     let (model, sha, ridge) = (esn(&config, 1, ON)?, Shared::new(1.0), Ridge::default());
@@ -225,6 +225,7 @@ fn main() -> Result<()> {
     threads::set(after("--threads").and_then(|text| text.parse().ok()).unwrap_or(2));
     threads::set_libtorch(1);
     if let Some(steps) = after("--memory").and_then(|text| text.parse().ok()) {
+        bd_core::memory::share_freed(); // as `bd` does
         return fit_of(steps);
     }
     match after("--plan") {
