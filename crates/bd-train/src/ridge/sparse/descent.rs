@@ -5,7 +5,7 @@
 //! rest, which is a step of coordinate descent (Lee, Battle, Raina and Ng, "Efficient sparse coding algorithms", 2007, who let them enter
 //! one by one). Every step lowers what is minimised, and the duality gap says how far it is from its least. Coordinate descent alone
 //! (Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear models via coordinate descent", 2010) takes many
-//! thousands of turns where features are nearly dependent, as the states of a reservoir are.
+//! turns where features are nearly dependent, as the states of a reservoir are.
 
 use tch::{Device, Kind, Tensor};
 
