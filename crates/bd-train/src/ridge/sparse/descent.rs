@@ -3,7 +3,7 @@
 //! At given signs of the weights that are not zero the problem is one of least squares, whose solution is reached, or approached until
 //! weights change their signs, which then are dropped. Weights enter where the slope is steepest, by their best values while all others
 //! rest, which is a step of coordinate descent (Lee, Battle, Raina and Ng, "Efficient sparse coding algorithms", 2007, who let them enter
-//! one by one). Every step lowers what is minimised, and the duality gap says how far it is from its least. Coordinate descent alone
+//! one by one). No step raises what is minimised, and the duality gap says how far it is from its least. Coordinate descent alone
 //! (Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear models via coordinate descent", 2010) takes many
 //! turns where features are nearly dependent, as the states of a reservoir are.
 
