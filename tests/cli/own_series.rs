@@ -63,26 +63,6 @@ fn forecasts_and_baselines_are_what_they_should_be() {
     }
 }
 
-/// Of 25 lags and their products the lasso takes few, as many as the file has rows that are not zero; `bd eval` knows the run, and
-/// figures of a short series show no dynamics.
-#[test]
-fn the_lasso_leaves_features_out() {
-    let desk = Desk::new();
-    let options = ["--delay", "25", "--order", "2", "--l1-ratio", "1", "--alpha", "1..1e3", "--out", "run"];
-    let found = on_sunspots(&desk, &options);
-    let used = metric(&found, "used_features");
-    let weights = bd_core::files::load_tensors(&desk.path("run/model.safetensors")).unwrap();
-    let (_, weight) = weights.iter().find(|(name, _)| name == "o.weight").unwrap();
-    assert_eq!(weight.size()[0], 350);
-    assert_eq!(weight.ne(0.0).sum(Kind::Int64).int64_value(&[]) as f64, used);
-    assert!((5.0..200.0).contains(&used), "{used} of 350");
-    assert!(metric(&found, "test_nrmse.1") < metric(&found, "baseline_persistence_nrmse.1"), "{found}");
-    let again = desk.bd_json(&["eval", "run"]);
-    assert_eq!(metric(&again, "test_mse.1"), metric(&found, "test_mse.1"));
-    let plots: Vec<_> = desk.files().into_iter().filter(|name| name.ends_with(".svg")).collect();
-    assert_eq!(plots, ["free-run", "horizon-1", "series"].map(|name| format!("run/plots/{name}.svg")));
-}
-
 /// The tutorial's features run freely on Lorenz: at alpha 1e-6, best one step ahead, not for a single Lyapunov time or two, and at
 /// the penalty that free runs choose for ten, and bounded for a hundred. Smaller steps, third order and increments: for fourteen.
 #[test]

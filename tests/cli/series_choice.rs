@@ -1,4 +1,4 @@
-//! `bd train ngrc --data` and nothing else: the delay and the penalty are chosen on the validation part.
+//! `bd train ngrc --data` and nothing else: the delay and the penalty are chosen on the validation part; and by the lasso the features.
 
 use std::fs;
 use std::ops::Range;
@@ -213,4 +213,23 @@ fn settings_of_a_reservoir_are_drawn_and_chosen_on_the_validation_part() {
     }
     refused_by(&desk, &[&esn[..], &["--search=200000"]].concat(), 2, "search is 200000; it must be at most 100000");
     refused_by(&desk, &["train", "ngrc", "--set=search=3"], 2, "search");
+}
+
+/// Of 25 lags and their products the lasso takes few, as many as the file has rows that are not zero; `bd eval` knows the run, and
+/// figures of a short series show no dynamics.
+#[test]
+fn the_lasso_leaves_features_out() {
+    let desk = Desk::new();
+    let (found, _) = train(&desk, "run", &["--delay", "25", "--order", "2", "--l1-ratio", "1", "--alpha", "1..1e3"]);
+    let used = metric(&found, "used_features");
+    let weights = bd_core::files::load_tensors(&desk.path("run/model.safetensors")).unwrap();
+    let (_, weight) = weights.iter().find(|(name, _)| name == "o.weight").unwrap();
+    assert_eq!(weight.size()[0], 350);
+    assert_eq!(weight.ne(0.0).sum(Kind::Int64).int64_value(&[]) as f64, used);
+    assert!((5.0..200.0).contains(&used), "{used} of 350");
+    assert!(metric(&found, "test_nrmse.1") < metric(&found, "baseline_persistence_nrmse.1"), "{found}");
+    let again = desk.bd_json(&["eval", "run"]);
+    assert_eq!(metric(&again, "test_mse.1"), metric(&found, "test_mse.1"));
+    let plots: Vec<_> = desk.files().into_iter().filter(|name| name.ends_with(".svg")).collect();
+    assert_eq!(plots, ["free-run", "horizon-1", "series"].map(|name| format!("run/plots/{name}.svg")));
 }

@@ -3,14 +3,11 @@
 
 use std::ops::Range;
 
-use crate::forecast::MOST_CHANNELS;
+use crate::forecast::{FREE_RUN, MOST_CHANNELS, titled};
 use crate::{Figure, Line, Mark, Panel, Scale, thin};
 
 /// Points of a map: more are a blot.
 const MOST_MAXIMA: usize = 5_000;
-
-/// What the lines of the model are called.
-const MODEL: &str = "the model on its own outputs";
 
 /// Each maximum of a channel against the one before, of the truth and of runs of a model (Lorenz, "Deterministic nonperiodic flow",
 /// 1963).
@@ -35,7 +32,7 @@ pub fn return_map(title: &str, channel: &str, truth: &[Vec<f64>], model: &[Vec<f
         x_label: format!("maximum of {channel}"),
         panels: vec![Panel {
             y_label: "the next maximum".into(),
-            lines: vec![dots("truth", truth, 5), dots(MODEL, model, 2)],
+            lines: vec![dots("truth", truth, 5), dots(FREE_RUN, model, 2)],
             diagonal: true,
             ..Panel::default()
         }],
@@ -71,7 +68,7 @@ pub fn spectrum(title: &str, spectra: &Spectra<'_>) -> Figure {
         let label = |words| (c == 0).then_some(words); // one legend says it for all panels
         let lines = vec![
             line(label("truth"), &spectra.truth[c], Mark::Wide),
-            line(label(MODEL), &spectra.model[c], Mark::Dashed),
+            line(label(FREE_RUN), &spectra.model[c], Mark::Dashed),
         ];
         Panel {
             y_label: format!("power of {}", spectra.names[c]),
@@ -81,11 +78,9 @@ pub fn spectrum(title: &str, spectra: &Spectra<'_>) -> Figure {
             ..Panel::default()
         }
     };
-    let all = spectra.names.len();
-    let shown = all.min(spectra.truth.len()).min(spectra.model.len()).min(MOST_CHANNELS);
-    let note = if all > shown { format!(" (first {shown} of {all} channels)") } else { String::new() };
+    let shown = spectra.names.len().min(spectra.truth.len()).min(spectra.model.len()).min(MOST_CHANNELS);
     Figure {
-        title: format!("{title}{note}"),
+        title: titled(title, spectra.names.len()),
         x_label: spectra.label.into(),
         panels: (0..shown).map(panel).collect(),
         panel_height: 180,
@@ -125,7 +120,7 @@ mod tests {
         assert_eq!(figure.panels.len(), 2);
         assert_eq!(figure.panels[1].lines[0].points[2], (3.0, 1e-6));
         let labels = figure.panels.iter().flat_map(|panel| &panel.lines).filter_map(|line| line.label.as_deref());
-        assert_eq!(labels.collect::<Vec<_>>(), ["truth", MODEL]);
+        assert_eq!(labels.collect::<Vec<_>>(), ["truth", FREE_RUN]);
         assert!(figure.to_svg().unwrap().contains("power of y"));
         // A model at rest does not stretch the axis.
         let at_rest = Spectra { model: vec![vec![1e-30; 3]; 2], ..spectra };

@@ -11,6 +11,9 @@ pub const MOST_CHANNELS: usize = 12;
 /// Points of a line in the picture of an attractor: more are a blot.
 pub const MOST_POINTS: usize = 20_000;
 
+/// What the lines of a model are called that runs freely.
+pub(crate) const FREE_RUN: &str = "the model on its own outputs";
+
 /// What is shown beyond the range of the truth, as a fraction of that.
 const BEYOND: f64 = 0.25;
 /// How far beyond it a run does not come back from, likewise.
@@ -48,7 +51,7 @@ pub fn free_run(title: &str, truth: &Series<'_>, prediction: &[Vec<f64>]) -> Fig
     let end = |exit: &Option<Exit>| exit.as_ref().and_then(|exit| exit.is_final.then_some(exit.step + 1));
     let cut = |(run, exit): (&Vec<f64>, _)| run[..end(exit).unwrap_or(run.len())].to_vec();
     let drawn: Vec<Vec<f64>> = prediction.iter().zip(&exits).map(cut).collect();
-    let mut figure = truth.compared(title, &drawn, "the model on its own outputs");
+    let mut figure = truth.compared(title, &drawn, FREE_RUN);
     let steps = truth.times.len().min(prediction.first().map_or(0, Vec::len));
     let times = extent(truth.times[..steps].iter().copied(), 0.0);
     for (panel, exit) in figure.panels.iter_mut().zip(exits) {
@@ -108,18 +111,21 @@ pub fn attractor(title: &str, names: [&str; 2], series: Orbit, forecasts: Vec<Or
     }
 }
 
+/// A title that says if there are more channels than are shown.
+pub(crate) fn titled(title: &str, channels: usize) -> String {
+    match channels > MOST_CHANNELS {
+        true => format!("{title} (first {MOST_CHANNELS} of {channels} channels)"),
+        false => title.to_owned(),
+    }
+}
+
 impl Series<'_> {
     /// A figure with a panel for each of the first channels.
     fn panels(&self, title: &str, lines: impl Fn(usize) -> Vec<Line>) -> Figure {
-        let all = self.names.len();
-        let note = match all > MOST_CHANNELS {
-            true => format!(" (first {MOST_CHANNELS} of {all} channels)"),
-            false => String::new(),
-        };
-        let shown = all.min(self.values.len()).min(MOST_CHANNELS);
+        let shown = self.names.len().min(self.values.len()).min(MOST_CHANNELS);
         let panel = |c: usize| Panel { y_label: self.names[c].clone(), lines: lines(c), ..Panel::default() };
         Figure {
-            title: format!("{title}{note}"),
+            title: titled(title, self.names.len()),
             x_label: self.time_label.into(),
             panels: (0..shown).map(panel).collect(),
             panel_height: 140,

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Averaged over stretches, this is the estimate of Bartlett and Welch (P. D. Welch, IEEE Transactions on Audio and Electroacoustics 15,
-//! 1967). Its sum times `1 / (n dt)` is about the variance of what repeats often within a
-//! stretch; points count as the window has it, and what changes more slowly leaks.
+//! 1967). Its sum times `1 / (n dt)` is about the variance of what repeats often within a stretch; points count as the window has it, and
+//! what changes more slowly leaks.
 
 use bd_core::{Error, Result, catch_torch, setting};
 use tch::{Kind, Tensor};

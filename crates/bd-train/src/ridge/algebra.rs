@@ -68,6 +68,7 @@ pub(super) struct Triangle {
 }
 
 impl Triangle {
+    /// Whether or not columns are [dependent](Self::depends).
     pub(super) fn of(design: &Tensor, targets: &Tensor, alpha: f64) -> Self {
         let n = design.size()[1];
         let all = Tensor::cat(&[design, targets], 1);

@@ -61,7 +61,7 @@ impl Numbers {
         let _guard = tch::no_grad_guard();
         let design = Tensor::from_slice(&self.design).view([self.rows, self.columns]);
         let target = Tensor::from_slice(&self.targets[target]).unsqueeze(1);
-        let unit = (target.norm().double_value(&[])) / (self.samples as f64).sqrt();
+        let unit = target.norm().double_value(&[]) / (self.samples as f64).sqrt();
         if unit == 0.0 {
             return alphas.iter().map(|_| Ok(vec![0.0; self.columns as usize])).collect();
         }

@@ -194,7 +194,8 @@ impl<'a> Descent<'a> {
         unreachable!("each solution but the last drops a weight")
     }
 
-    /// Changes the weights of the columns `used` by a share of `steps`, drops those at the places `dropped` of `used`, and works out the residual.
+    /// Changes the weights of the columns `used` by a share of `steps`, drops those at the places `dropped` of `used`, and works out the
+    /// residual.
     fn step(&mut self, used: &[usize], steps: &[f64], share: f64, dropped: &[usize]) {
         used.iter().zip(steps).for_each(|(&j, step)| self.weights[j] += share * step);
         dropped.iter().for_each(|&i| self.weights[used[i]] = 0.0);
@@ -234,8 +235,8 @@ impl<'a> Descent<'a> {
         Way { steps: host(&steps), length }
     }
 
-    /// Where it stands. The bound is the duality gap, as a sum of terms none of
-    /// which is negative: with `c = R'(q - R w) - l2 w` and `t = min(1, l1 / max |c_j|)` it is
+    /// Where it stands. The bound is the duality gap, as a sum of terms none of which is negative: with `c = R'(q - R w) - l2 w` and
+    /// `t = min(1, l1 / max |c_j|)` it is
     /// `(1 - t)^2 (|q - R w|^2 + l2 |w|^2) / 2 + sum (l1 |w_j| - t w_j c_j)`. What rounding makes of a slope `c_j` is no distance.
     fn gap(&self, net: Net) -> Gap {
         let squared_residual = dot(&self.residual, &self.residual);
