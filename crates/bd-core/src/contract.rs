@@ -137,7 +137,8 @@ impl<S: System> Trial<'_, S> {
     }
 
     fn sha(&self) -> Shared {
-        Shared { key: self.case.seed.wrapping_add(0x5eed), ..Shared::new(0.1).ahead(7).in_phase(self.way.phase) }
+        let sha = Shared::new(0.1).ahead(7).samples_ahead(3).in_phase(self.way.phase);
+        Shared { key: self.case.seed.wrapping_add(0x5eed), ..sha }
     }
 
     fn scan(&self, start: &Start<S::State>, s: S::State, tap: &mut Tap) -> (Tensor, S::State) {

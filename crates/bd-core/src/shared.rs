@@ -29,12 +29,14 @@ pub struct Shared {
     pub phase: Phase,
     /// Key of the random numbers drawn inside steps.
     pub key: u64,
+    /// The number of the batch's first sample: of each sample other random numbers are drawn, by its number.
+    pub sample: usize,
 }
 
 impl Shared {
-    /// Step 0 with the given `dt`, in [`Phase::Predict`] and with key 0.
+    /// Step 0 with the given `dt`, in [`Phase::Predict`], with key 0 and sample 0.
     pub fn new(dt: f64) -> Self {
-        Self { t: 0.0, dt, i: 0, phase: Phase::Predict, key: 0 }
+        Self { t: 0.0, dt, i: 0, phase: Phase::Predict, key: 0, sample: 0 }
     }
 
     /// Refuses a step size that is not a number above 0, and a time that is not a number.
@@ -67,6 +69,11 @@ impl Shared {
         key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         Self { key: key ^ (key >> 31), ..*self }
+    }
+
+    /// The same for a batch whose first sample is so many samples further on.
+    pub fn samples_ahead(self, samples: usize) -> Self {
+        Self { sample: self.sample + samples, ..self }
     }
 
     /// The same in another phase.

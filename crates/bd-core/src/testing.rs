@@ -103,7 +103,7 @@ mod tests {
         }
 
         fn step(&self, sha: &Shared, x: &Tensor, s: &LeakyState) -> (Tensor, LeakyState) {
-            let gain = if sha.phase == Phase::Fit { 1.1 } else { 1.0 } + sha.dt + sha.i as f64 + (sha.key % 7) as f64;
+            let gain = if sha.phase == Phase::Fit { 1.1 } else { 1.0 } + sha.dt + sha.i as f64 + (sha.key % 7 + sha.sample as u64) as f64;
             let v = &s.v * &self.leak + x * gain;
             (&v * &v, LeakyState { v, steps: &s.steps + 1 })
         }
@@ -123,6 +123,7 @@ mod tests {
                 "clock" => scan_by_step(self, &Shared { i: 0, t: 0.0, ..*sha }, xs, s, tap),
                 "step size" => scan_by_step(self, &Shared { dt: 1.0, ..*sha }, xs, s, tap),
                 "key" => scan_by_step(self, &Shared { key: 0, ..*sha }, xs, s, tap),
+                "samples" => scan_by_step(self, &Shared { sample: 0, ..*sha }, xs, s, tap),
                 "phase" => scan_by_step(self, &sha.in_phase(Phase::Predict), xs, s, tap),
                 "dtype" => {
                     let (ys, s) = scan_by_step(self, sha, xs, s, tap);
@@ -148,7 +149,7 @@ mod tests {
     fn the_contract_holds_for_an_honest_scan_and_catches_every_dishonest_one() {
         check("nothing");
         let gradients = ["parameter's gradient", "initial state's gradient", "input's gradient"];
-        let values = ["output", "final state", "clock", "step size", "key", "phase", "dtype"];
+        let values = ["output", "final state", "clock", "step size", "key", "samples", "phase", "dtype"];
         for wrong in gradients.into_iter().chain(values) {
             let caught = std::panic::catch_unwind(|| check(wrong));
             assert!(caught.is_err(), "a wrong {wrong} went unnoticed");

@@ -7,6 +7,7 @@
 //! | [`Model`], [`StepConstants`] | the checked neuron, and its step |
 //! | [`State`], [`Port`], [`Held`], [`Initial`], [`Draw`] | its numbers |
 //! | [`Target`] | what a neuron of a network receives something through |
+//! | [`Sent`] | what it sends in a step |
 //! | [`Quantity`] | a number with its unit, which may be random, by itself |
 //! | [`Dimension`] | what a number measures |
 //! | [`zoo`] | neurons of the literature |
@@ -59,7 +60,7 @@ pub use check::Draw;
 pub use dimension::Dimension;
 pub use error::{Error, Position, Result, nearest};
 pub use model::{Facts, Held, Initial, Model, Port, State, StepConstants};
-pub use program::Target;
+pub use program::{Sent, Target};
 pub use quantity::Quantity;
 pub use simulate::{Response, Trajectory};
 pub use text::{Method, NeuronText, Value};

@@ -14,6 +14,28 @@ pub enum Target {
     Variable(usize),
 }
 
+/// What a neuron of a network sends in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sent {
+    /// Its output: a spike, if it spikes.
+    Output,
+    /// Its output times a [state](Model::states) after the step.
+    OutputTimes(usize),
+    /// A state after the step.
+    State(usize),
+}
+
+impl Sent {
+    /// The number that is sent, of the output and the next state of a step.
+    pub fn value<N: Num>(self, output: &N, next: &[N]) -> N {
+        match self {
+            Self::Output => output.clone(),
+            Self::OutputTimes(state) => output.clone() * next[state].clone(),
+            Self::State(state) => next[state].clone(),
+        }
+    }
+}
+
 impl Model {
     /// The port or variable of this name.
     pub fn target(&self, name: &str) -> Option<Target> {
@@ -65,16 +87,19 @@ impl Model {
     /// Step and adjoint as graphs. The adjoint is worked out by reverse mode.
     pub fn formula(&self, constants: &StepConstants) -> UnitFormula {
         let ports: Vec<_> = (0..self.ports().len()).map(Target::Port).collect();
-        self.formula_of(&ports, constants)
+        self.formula_of(&ports, &[Sent::Output], constants)
     }
 
-    /// The same of a neuron of a network, with an input for each of its `targets`.
-    pub fn formula_of(&self, targets: &[Target], constants: &StepConstants) -> UnitFormula {
+    /// The same of a neuron of a network, with an input for each of its `targets` and an output for each of what is `sent`.
+    pub fn formula_of(&self, targets: &[Target], sent: &[Sent], constants: &StepConstants) -> UnitFormula {
         let sizes = [targets.len(), self.states().len() + self.held().len()];
-        let step = |x: &[_], s: &[_], spike: &mut dyn FnMut(_) -> _| self.step_of(targets, constants, x, s, spike);
+        let step = |x: &[_], s: &[_], spike: &mut dyn FnMut(_) -> _| {
+            let (y, next) = self.step_of(targets, constants, x, s, spike);
+            (sent.iter().map(|sent| sent.value(&y, &next)).collect(), next)
+        };
         match self.surrogate() {
-            Some(surrogate) => UnitFormula::new("neuron of equations", sizes, &surrogate, step),
-            None => UnitFormula::new("neuron of equations", sizes, &NoSpikes, step),
+            Some(surrogate) => UnitFormula::with_outputs("neuron of equations", sizes, &surrogate, step),
+            None => UnitFormula::with_outputs("neuron of equations", sizes, &NoSpikes, step),
         }
     }
 
@@ -83,8 +108,14 @@ impl Model {
         UnitProgram::new(&self.formula(constants), self.surrogate(), self.spikes()).compiled(self.compile)
     }
 
-    /// [`formula_of`](Self::formula_of) for the interpreter.
-    pub fn program_of(&self, targets: &[Target], constants: &StepConstants) -> UnitProgram {
-        UnitProgram::new(&self.formula_of(targets, constants), self.surrogate(), self.spikes()).compiled(self.compile)
+    /// [`formula_of`](Self::formula_of) for the interpreter. What is sent first is the output.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    pub fn program_of(&self, targets: &[Target], sent: &[Sent], constants: &StepConstants) -> UnitProgram {
+        assert_eq!(sent.first(), Some(&Sent::Output), "the output is sent first");
+        let formula = self.formula_of(targets, sent, constants);
+        UnitProgram::new(&formula, self.surrogate(), self.spikes()).compiled(self.compile)
     }
 }

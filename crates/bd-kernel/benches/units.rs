@@ -127,7 +127,7 @@ impl<F: Real> Buffers<F> {
     /// Seconds of the passes forward, forward with what the adjoint reads, and backward.
     fn seconds(&mut self, kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
         let Self { xs, ys, kept, work, gxs, state } = self;
-        let mut tile = Tile { steps: STEPS, lanes: LANES, keep: false, instructions: Instructions::best() };
+        let mut tile = Tile { steps: STEPS, lanes: LANES, keep: false, instructions: Instructions::best(), from: 0, first: 0 };
         let [plain, keeping] = [false, true].map(|keep| {
             tile.keep = keep;
             state.chunks_exact_mut(N * LANES).zip(first).for_each(|(leaf, value)| leaf.fill(F::of(*value)));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
-use crate::unit_program::{GNEXT, GY, OVER, SLOPE, units_of_a_row};
+use crate::unit_program::{GY, OVER, SLOPE, units_of_a_row};
 use crate::{
     AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, Memo, Numbers, Real, Result, SingleStep, Sizes, Tile,
     UnitProgram, flush,
@@ -107,7 +107,7 @@ impl AnyKernel for GraphKernel {
     }
 
     fn formula(self: Arc<Self>) -> Option<Arc<dyn Formula>> {
-        (self.unit.formula.ports == 1).then_some(self)
+        (self.unit.formula.ports == 1 && self.unit.outputs() == 1).then_some(self)
     }
 }
 
@@ -130,8 +130,10 @@ impl Formula for GraphKernel {
 impl<F: Real> Kernel<F> for GraphKernel {
     fn sizes(&self) -> Sizes {
         let n_work = if self.unit.slope_before { self.n } else { 0 };
-        let (n_in, n_state) = (self.unit.formula.ports * self.n, self.unit.formula.moving() * self.n);
-        Sizes { n_in, n_out: self.n, n_state, n_work, n_params: self.unit.formula.held() * self.n }
+        let unit = &self.unit.formula;
+        let [n_in, n_out, n_state, n_params] =
+            [unit.ports, unit.outputs(), unit.moving(), unit.held()].map(|numbers| numbers * self.n);
+        Sizes { n_in, n_out, n_state, n_work, n_params }
     }
 
     fn n_kept(&self, steps: usize) -> usize {
@@ -143,7 +145,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
     }
 
     fn spikes(&self) -> bool {
-        self.unit.spikes
+        self.unit.spikes && self.unit.outputs() == 1
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
@@ -159,7 +161,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
             }
             group.hold(&mut registers, ports + moving, self.held());
             let loads: Vec<_> = (0..ports).map(|port| group.channel(port, 0, port)).collect();
-            let mut stores = vec![group.result(forward, 0, 0, 0)];
+            let mut stores: Vec<_> = (0..unit.outputs()).map(|output| group.result(forward, output, 0, output)).collect();
             let mut keeps = Vec::new();
             if tile.keep {
                 keeps.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
@@ -207,7 +209,8 @@ impl<F: Real> Kernel<F> for GraphKernel {
         let units = units_of_a_row::<F>(&unit.backward, tile.lanes);
         let mut registers = Registers::new(unit.backward.rows(), units * tile.lanes);
         let program = unit.backward.load();
-        let (spike, gnext) = (ports + states, ports + states + GNEXT);
+        let (spike, outputs) = (ports + states, unit.outputs());
+        let gnext = spike + GY + outputs;
         for group in Group::all(self.n, tile, units) {
             group.hold(&mut registers, ports + moving, self.held());
             for j in 0..moving {
@@ -215,7 +218,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
             }
             // Of what is held, nothing is asked after the stretch.
             (moving..states).for_each(|j| registers.row_mut(gnext + j).fill(F::default()));
-            let mut loads = vec![group.channel(spike + GY, 3, 0)];
+            let mut loads: Vec<_> = (0..outputs).map(|output| group.channel(spike + GY + output, 3, output)).collect();
             loads.extend((0..ports).filter(|_| unit.reads.0).map(|port| group.channel(port, 0, port)));
             loads.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
             if unit.surrogate.is_some() {

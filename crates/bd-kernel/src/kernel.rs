@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::{Events, Formula, Instructions, Rows, RowsMut, SingleStep, UnitFormula};
@@ -20,9 +21,25 @@ pub struct Tile {
     pub keep: bool,
     /// What loops may use, for [`vectorised`](crate::vectorised).
     pub instructions: Instructions,
+    /// Steps of the scan before its first.
+    pub from: usize,
+    /// The number in the batch of its first sample.
+    pub first: usize,
 }
 
 impl Tile {
+    /// The numbers of some channels in a block `[channel, step, lane]`.
+    #[inline(always)]
+    pub fn channels(&self, channels: Range<usize>) -> Range<usize> {
+        channels.start * self.len()..channels.end * self.len()
+    }
+
+    /// Of some of its steps.
+    #[inline(always)]
+    pub fn part(self, steps: Range<usize>) -> Self {
+        Self { steps: steps.len(), from: self.from + steps.start, ..self }
+    }
+
     /// Numbers of one channel.
     #[inline(always)]
     pub fn len(&self) -> usize {

@@ -45,6 +45,7 @@ mod lanes;
 mod lists;
 mod memo;
 pub mod models;
+mod noise;
 pub mod num;
 mod outer;
 mod pair;
@@ -90,6 +91,7 @@ pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, OneSeries, PlainUnits, 
 
 pub use lists::Lists;
 pub use memo::Memo;
+pub use noise::{Counts, Noise};
 pub use num::Num;
 pub use outer::{Series, add_outer_product, add_totals};
 pub use pair::FusedPair;

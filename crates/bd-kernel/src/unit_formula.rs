@@ -5,7 +5,8 @@ use crate::{Code, Error, Graph, Id, Listing, NoSpikes, Num, Result, SurrogateGra
 /// A neuron or synapse as graphs: its step, the adjoint, and the slope of its surrogate.
 ///
 /// Names of the inputs, in this order: `x` (of several ports `x[0]`, `x[1]`, ...), `s[0]`, `s[1]`, ... of the state; of the adjoint then
-/// `over`, `slope`, `gy`, `gnext[0]`, `gnext[1]`, ... The last numbers of the state may be [held](crate::Unit::HELD).
+/// `over`, `slope`, `gy` (of several outputs `gy[0]`, `gy[1]`, ...), `gnext[0]`, `gnext[1]`, ... The last numbers of the state may be
+/// [held](crate::Unit::HELD).
 #[derive(Debug, Clone)]
 pub struct UnitFormula {
     pub(crate) name: String,
@@ -21,7 +22,8 @@ pub struct UnitFormula {
 #[derive(Debug, Clone)]
 pub(crate) struct StepGraph {
     pub(crate) graph: Graph,
-    pub(crate) y: Id,
+    /// The first is the spike of units that spike.
+    pub(crate) outputs: Vec<Id>,
     /// The next state, without what is held.
     pub(crate) next: Vec<Id>,
     /// The distance from the threshold, of units that spike.
@@ -29,9 +31,9 @@ pub(crate) struct StepGraph {
 }
 
 impl StepGraph {
-    /// The output, the next state, and the distance from the threshold if there is one.
+    /// The outputs, the next state, and the distance from the threshold if there is one.
     fn results(&self) -> Vec<Id> {
-        std::iter::once(self.y).chain(self.next.iter().copied()).chain(self.over).collect()
+        self.outputs.iter().chain(&self.next).copied().chain(self.over).collect()
     }
 }
 
@@ -64,18 +66,34 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn new(ports: usize, states: usize) -> Self {
         let listing = Listing::new();
-        let x = match ports {
-            1 => vec![listing.name("x")],
-            _ => names(&listing, "x", ports),
-        };
+        let x = one_or_several(&listing, "x", ports);
         let s = names(&listing, "s", states);
         Self { listing, x, s }
     }
 
-    /// What the adjoint reads besides: `over`, `slope`, `gy`, and `gnext`.
-    pub(crate) fn of_adjoint(&self) -> ([Code; 3], Vec<Code>) {
-        let single = ["over", "slope", "gy"].map(|name| self.listing.name(name));
-        (single, names(&self.listing, "gnext", self.s.len()))
+    /// What the adjoint of a unit with so many outputs reads besides.
+    pub(crate) fn of_adjoint(&self, outputs: usize) -> Pulled {
+        let spike = ["over", "slope"].map(|name| self.listing.name(name));
+        let gy = one_or_several(&self.listing, "gy", outputs);
+        Pulled { spike, gy, gnext: names(&self.listing, "gnext", self.s.len()) }
+    }
+}
+
+/// What an adjoint reads besides inputs and state.
+#[derive(Debug)]
+pub(crate) struct Pulled {
+    /// `over` and `slope`.
+    pub(crate) spike: [Code; 2],
+    /// Gradients of the outputs.
+    pub(crate) gy: Vec<Code>,
+    /// Gradients of the next state.
+    pub(crate) gnext: Vec<Code>,
+}
+
+fn one_or_several(listing: &Listing, name: &str, count: usize) -> Vec<Code> {
+    match count {
+        1 => vec![listing.name(name)],
+        _ => names(listing, name, count),
     }
 }
 
@@ -94,28 +112,41 @@ impl UnitFormula {
     /// The adjoint is worked out by reverse mode.
     pub fn new(
         name: &str,
-        [ports, states]: [usize; 2],
+        sizes: [usize; 2],
         surrogate: &impl SurrogateGradient,
         step: impl Fn(&[Code], &[Code], &mut dyn FnMut(Code) -> Code) -> (Code, Vec<Code>),
     ) -> Self {
+        Self::with_outputs(name, sizes, surrogate, |x, s, spike| {
+            let (y, next) = step(x, s, spike);
+            (vec![y], next)
+        })
+    }
+
+    /// [`new`](Self::new) with several outputs, of which the first is the spike of units that spike.
+    pub fn with_outputs(
+        name: &str,
+        [ports, states]: [usize; 2],
+        surrogate: &impl SurrogateGradient,
+        step: impl Fn(&[Code], &[Code], &mut dyn FnMut(Code) -> Code) -> (Vec<Code>, Vec<Code>),
+    ) -> Self {
         let forward = |reading: &Reading| {
             let mut over = None;
-            let (y, next) = step(&reading.x, &reading.s, &mut |distance| {
+            let (outputs, next) = step(&reading.x, &reading.s, &mut |distance| {
                 over = Some(distance.clone());
                 distance.heaviside()
             });
-            (y, next, over)
+            (outputs, next, over)
         };
-        let adjoint = |reading: &Reading| {
-            let ([over, slope, gy], gnext) = reading.of_adjoint();
-            let (y, mut next) = step(&reading.x, &reading.s, &mut |distance| {
+        let adjoint = |reading: &Reading, outputs: usize| {
+            let Pulled { spike: [over, slope], gy, gnext } = reading.of_adjoint(outputs);
+            let (outputs, mut next) = step(&reading.x, &reading.s, &mut |distance| {
                 reading.listing.surrogate(&over.clone().heaviside(), &distance, &slope)
             });
             // What is held is its own next one.
             next.extend(reading.s[next.len()..].iter().cloned());
             let mut graph = reading.listing.graph();
-            let seeds: Vec<(Id, Id)> =
-                std::iter::once((y.id(), gy.id())).chain(ids(&next).into_iter().zip(ids(&gnext))).collect();
+            let [values, gradients] = [[&outputs[..], &next], [&gy, &gnext]].map(|parts| ids(&parts.concat()));
+            let seeds: Vec<(Id, Id)> = values.into_iter().zip(gradients).collect();
             let by: Vec<Id> = reading.x.iter().chain(&reading.s).map(Code::id).collect();
             let mut gx = graph.gradient(&seeds, &by);
             let gs = gx.split_off(ports);
@@ -124,22 +155,22 @@ impl UnitFormula {
         Self::from_parts(name, [ports, states], surrogate, forward, adjoint)
     }
 
-    /// From what writes the step (output, next state, distance from the threshold), and what writes the adjoint.
+    /// From what writes the step (outputs, next state, distance from the threshold), and what writes the adjoint of one with so many outputs.
     pub(crate) fn from_parts(
         name: &str,
         [ports, states]: [usize; 2],
         surrogate: &impl SurrogateGradient,
-        forward: impl Fn(&Reading) -> (Code, Vec<Code>, Option<Code>),
-        adjoint: impl Fn(&Reading) -> AdjointGraph,
+        forward: impl Fn(&Reading) -> (Vec<Code>, Vec<Code>, Option<Code>),
+        adjoint: impl Fn(&Reading, usize) -> AdjointGraph,
     ) -> Self {
         let reading = Reading::new(ports, states);
-        let (y, next, over) = forward(&reading);
-        let step =
-            StepGraph { y: y.id(), next: ids(&next), over: over.map(|over| over.id()), graph: reading.listing.graph() };
+        let (outputs, next, over) = forward(&reading);
+        let over = over.map(|over| over.id());
+        let step = StepGraph { outputs: ids(&outputs), next: ids(&next), over, graph: reading.listing.graph() };
         let (slope_listing, slope) = surrogate_slope(surrogate);
         let refused = [&reading.listing, &slope_listing].into_iter().find_map(|listing| listing.finished().err());
         let slope = (slope_listing.graph(), slope.id());
-        let adjoint = adjoint(&Reading::new(ports, states));
+        let adjoint = adjoint(&Reading::new(ports, states), outputs.len());
         Self { name: name.to_owned(), ports, step, adjoint, slope, refused }
     }
 
@@ -158,6 +189,11 @@ impl UnitFormula {
         self.adjoint.gs.len() - self.moving()
     }
 
+    /// Numbers that a step gives out.
+    pub(crate) fn outputs(&self) -> usize {
+        self.step.outputs.len()
+    }
+
     /// Whether a step reads a number of state.
     pub(crate) fn step_reads(&self, state: usize) -> bool {
         self.step.graph.depends(&self.step.results(), &format!("s[{state}]"))
@@ -174,8 +210,8 @@ impl UnitFormula {
         (input, (0..self.moving()).map(|j| reads(&format!("s[{j}]"))).collect())
     }
 
-    /// These units and those before, whose outputs they read, as one: what is between them stays where it is made. Both have one port; those
-    /// before do not spike and hold nothing. The state is that of both, theirs first.
+    /// These units and those before, whose outputs they read, as one: what is between them stays where it is made. Both have one port and one
+    /// output; those before do not spike and hold nothing. The state is that of both, theirs first.
     pub(crate) fn behind(&self, before: &Self) -> Self {
         let split = before.moving();
         let none = |x: &Code| x.lit(0.0);
@@ -185,25 +221,25 @@ impl UnitFormula {
             let over = unit.step.over.and_then(|_| made.pop());
             (made.remove(0), made, over)
         };
-        let adjoint_of = |unit: &Self, x: Code, s: &[Code], of: [Code; 3], gnext: &[Code]| {
+        let adjoint_of = |unit: &Self, x: Code, s: &[Code], (spike, gy): ([Code; 2], Code), gnext: &[Code]| {
             let adjoint = &unit.adjoint;
-            let mut pulled = adjoint.graph.evaluate(&adjoint.results(), &[&[x], s, &of, gnext].concat());
+            let mut pulled = adjoint.graph.evaluate(&adjoint.results(), &[&[x], s, &spike, &[gy], gnext].concat());
             (pulled.remove(0), pulled)
         };
         let forward = |reading: &Reading| {
             let (between, mut next, _) = step_of(before, reading.x[0].clone(), &reading.s[..split]);
             let (y, last, over) = step_of(self, between, &reading.s[split..]);
             next.extend(last);
-            (y, next, over)
+            (vec![y], next, over)
         };
         // That of these units, then that of those before: the chain rule.
-        let adjoint = |reading: &Reading| {
-            let (of, gnext) = reading.of_adjoint();
+        let adjoint = |reading: &Reading, outputs: usize| {
+            let Pulled { spike, mut gy, gnext } = reading.of_adjoint(outputs);
             let (x, (first, last)) = (&reading.x[0], reading.s.split_at(split));
             let (between, ..) = step_of(before, x.clone(), first);
-            let (gbetween, gs_last) = adjoint_of(self, between, last, of, &gnext[split..]);
-            let of = [none(x), none(x), gbetween];
-            let (gx, mut gs) = adjoint_of(before, x.clone(), first, of, &gnext[..split]);
+            let (gbetween, gs_last) = adjoint_of(self, between, last, (spike, gy.remove(0)), &gnext[split..]);
+            let no_spike = [none(x), none(x)];
+            let (gx, mut gs) = adjoint_of(before, x.clone(), first, (no_spike, gbetween), &gnext[..split]);
             gs.extend(gs_last);
             AdjointGraph { graph: reading.listing.graph(), gx: vec![gx.id()], gs: ids(&gs) }
         };
@@ -232,27 +268,30 @@ impl UnitFormula {
 
     /// The same with [simplified](Graph::simplified) graphs.
     pub fn simplified(&self) -> Self {
-        let (graph, mut next) = self.step.graph.simplified(&self.step.results());
-        let over = self.step.over.and_then(|_| next.pop());
-        let step = StepGraph { graph, y: next.remove(0), next, over };
+        let (graph, mut outputs) = self.step.graph.simplified(&self.step.results());
+        let over = self.step.over.and_then(|_| outputs.pop());
+        let next = outputs.split_off(self.outputs());
+        let step = StepGraph { graph, outputs, next, over };
         let (graph, mut gx) = self.adjoint.graph.simplified(&self.adjoint.results());
         let gs = gx.split_off(self.ports);
         Self { step, adjoint: AdjointGraph { graph, gx, gs }, ..self.clone() }
     }
 
-    /// Step, adjoint and surrogate of a unit with one port as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
+    /// Step, adjoint and surrogate of a unit with one port and one output as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
     /// `real` is `float` unless the text that includes this has defined it before (`#define real double`).
     pub fn cuda(&self) -> Result<String> {
         if let Some(error) = &self.refused {
             return Err(error.clone());
         }
-        if self.ports != 1 {
-            return Err(Error::Config(format!("{} has {} inputs; units on a GPU have one", self.name, self.ports)));
+        for (count, what) in [(self.ports, "inputs"), (self.outputs(), "outputs")] {
+            if count != 1 {
+                return Err(Error::Config(format!("{} has {count} {what}; units on a GPU have one", self.name)));
+            }
         }
         let assign = |graph: &Graph, ids: &[Id], to: &str| -> String {
             ids.iter().enumerate().map(|(j, id)| format!("    {to}[{j}] = {};\n", graph.operand(*id))).collect()
         };
-        let StepGraph { graph: forward, y, next, over } = &self.step;
+        let StepGraph { graph: forward, outputs, next, over } = &self.step;
         let held: String = (next.len()..self.adjoint.gs.len()).map(|j| format!("    next[{j}] = s[{j}];\n")).collect();
         let AdjointGraph { graph: adjoint, gx, gs } = &self.adjoint;
         let (slope_graph, slope) = &self.slope;
@@ -278,7 +317,7 @@ __device__ inline void adjoint(const real x, const real *s, const real over, con
             name = self.name,
             forward_text = forward.statements(&self.step.results()),
             over = over.map_or("real(0e0)".to_owned(), |over| forward.operand(over)),
-            y = forward.operand(*y),
+            y = forward.operand(outputs[0]),
             next = assign(forward, next, "next"),
             slope_text = slope_graph.statements(std::slice::from_ref(slope)),
             slope = slope_graph.operand(*slope),

@@ -25,7 +25,7 @@ pub struct UnitProgram {
     /// Which result that is.
     pub(crate) over: usize,
     pub(crate) backward: Program,
-    /// States that are the output as it was: `spike`. They are written once, after a stretch.
+    /// States that are the first output as it was: `spike`. They are written once, after a stretch.
     pub(crate) repeats: Vec<bool>,
     /// Whether the slope of the surrogate is worked out before, by a Rust function.
     pub(crate) slope_before: bool,
@@ -33,30 +33,30 @@ pub struct UnitProgram {
     pub(crate) compile: Compile,
 }
 
-/// Rows of the adjoint's inputs behind those of ports and state.
+/// Rows of the adjoint's inputs behind those of ports and state. Gradients of the outputs are several, and behind them are those of the next
+/// state.
 pub(crate) const OVER: usize = 0;
 pub(crate) const SLOPE: usize = 1;
 pub(crate) const GY: usize = 2;
-pub(crate) const GNEXT: usize = 3;
 
 impl UnitProgram {
-    /// Units have a surrogate if they have a threshold, from which they know their distance; `spikes` says whether their output is exactly 0
-    /// or 1.
+    /// Units have a surrogate if they have a threshold, from which they know their distance; `spikes` says whether their first output is
+    /// exactly 0 or 1.
     pub fn new(formula: &UnitFormula, surrogate: Option<Surrogate>, spikes: bool) -> Self {
         let formula = formula.simplified();
         assert!(surrogate.is_some() == formula.step.over.is_some(), "units have a surrogate if they spike");
         let (ports, states) = (formula.ports, formula.adjoint.gs.len());
         let step = &formula.step;
         let repeats: Vec<bool> =
-            step.next.iter().enumerate().map(|(j, id)| *id == step.y && !formula.step_reads(j)).collect();
+            step.next.iter().enumerate().map(|(j, id)| *id == step.outputs[0] && !formula.step_reads(j)).collect();
         // A state that repeats the output is none of the results: the output then has a row of its own, which can be its series.
-        let results: Vec<(Id, Option<usize>)> = std::iter::once((step.y, None))
+        let results: Vec<(Id, Option<usize>)> = (step.outputs.iter().map(|id| (*id, None)))
             .chain(step.next.iter().enumerate().filter(|(j, _)| !repeats[*j]).map(|(j, id)| (*id, Some(ports + j))))
             .collect();
         let over = results.len();
         let and_over: Vec<_> = results.iter().copied().chain(step.over.map(|over| (over, None))).collect();
         let forward = [&results, &and_over].map(|results| Program::new(&step.graph, results));
-        let gnext = ports + states + GNEXT;
+        let gnext = ports + states + GY + formula.outputs();
         let adjoint = formula.adjoint_with_slope();
         let pulled: Vec<(Id, Option<usize>)> = (adjoint.gx.iter().map(|id| (*id, None)))
             .chain(adjoint.gs.iter().enumerate().map(|(j, id)| (*id, Some(gnext + j))))
@@ -124,6 +124,10 @@ impl UnitProgram {
 
     pub(crate) fn ports(&self) -> usize {
         self.formula.ports
+    }
+
+    pub(crate) fn outputs(&self) -> usize {
+        self.formula.outputs()
     }
 
     /// Numbers of state that change.

@@ -15,20 +15,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bd_core::kernel::{Field, Fused, Processor, numbers_of, spike};
 use bd_core::{Error, ParamPath, Result, Rng, Shared, StateTree, System, join, portable, setting};
-use bd_equations::{Draw, Held, Initial, Model, NeuronText, StepConstants, Target};
+use bd_equations::{Draw, Held, Initial, Model, NeuronText, Sent, StepConstants, Target};
 use bd_kernel::{GraphKernel, NoSpikes, UnitProgram};
 use bd_networks::{Neurons, Population};
 use tch::{Device, Kind, Tensor};
 
 /// Neurons of a [`Model`], one after the other: inputs `[.., ports n]`, all neurons of the first port before those of the second, to outputs
 /// `[.., n]`, spikes or what the model says. `Shared.dt` is in ms. Neurons of a [network](crate::PopulationNetwork) have its targets instead of
-/// all ports.
+/// all ports, and their kernel gives out all that they send.
 #[derive(Debug)]
 pub struct EquationNeurons {
     n: i64,
     model: Arc<Model>,
     /// What the inputs are.
     targets: Vec<Target>,
+    /// What a kernel gives out: the output first.
+    sent: Vec<Sent>,
     names: Arc<[String]>,
     /// The state before the first step, `[n]` each, in float64.
     initial: Vec<Tensor>,
@@ -63,6 +65,11 @@ pub struct EquationState {
 }
 
 impl EquationState {
+    /// All of them, for formulas.
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        self.values.iter().map(|value| Field(value.shallow_clone())).collect()
+    }
+
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.names.iter().position(|known| known == name).map(|i| &self.values[i])
@@ -131,22 +138,29 @@ impl EquationNeurons {
         setting::at_least("neuron.n", n, 1)?;
         let model = text.build().map_err(|error| Error::Config(format!("neuron: {error}")))?;
         let targets = (0..model.ports().len()).map(Target::Port).collect();
-        Self::made(path, n, model, targets, &|_, initial, rng| draw(initial, n, rng))
+        Self::made(path, n, model, (targets, vec![Sent::Output]), &|_, initial, rng| draw(initial, n, rng))
     }
 
-    /// The neurons of a population, which begin as its simulation does.
+    /// The neurons of a population, which begin as its simulation does, and what each of them sends.
     pub(crate) fn of_population(
         path: &mut ParamPath<'_>,
         population: &Population,
         neurons: &Neurons,
+        sent: Vec<Sent>,
         seed: u64,
     ) -> Result<Self> {
         let (model, targets) = (neurons.model.clone(), neurons.targets.clone());
         let draws = |name: &str, initial: &Initial, _: &mut Rng| population.initial(name, initial, seed);
-        Self::made(path, population.n as i64, model, targets, &draws)
+        Self::made(path, population.n as i64, model, (targets, sent), &draws)
     }
 
-    fn made(path: &mut ParamPath<'_>, n: i64, model: Model, targets: Vec<Target>, draws: &Draws<'_>) -> Result<Self> {
+    fn made(
+        path: &mut ParamPath<'_>,
+        n: i64,
+        model: Model,
+        (targets, sent): (Vec<Target>, Vec<Sent>),
+        draws: &Draws<'_>,
+    ) -> Result<Self> {
         let held = model.held().iter().map(|held| Own::new(path, held, draws)).collect::<Result<_>>()?;
         let initial = model.states().iter().map(|state| {
             let make = |rng: &mut Rng| Tensor::from_slice(&draws(&state.name, &state.initial, rng));
@@ -157,7 +171,7 @@ impl EquationNeurons {
         });
         let initial = initial.collect::<Result<_>>()?;
         let names = model.states().iter().map(|state| state.name.clone()).collect();
-        Ok(Self { n, model: Arc::new(model), targets, names, initial, held, prepared: Mutex::new(None) })
+        Ok(Self { n, model: Arc::new(model), targets, sent, names, initial, held, prepared: Mutex::new(None) })
     }
 
     /// Numbers of each neuron, `[n]`: those that are held, as equations have them, and states that begin at random.
@@ -186,7 +200,7 @@ impl EquationNeurons {
             Some(prepared) if prepared.dt_ms == dt_ms => Arc::clone(prepared),
             _ => {
                 let constants = self.model.constants(dt_ms).unwrap_or_else(|error| panic!("neuron: {error}"));
-                let program = Arc::new(self.model.program_of(&self.targets, &constants));
+                let program = Arc::new(self.model.program_of(&self.targets, &self.sent, &constants));
                 Arc::clone(known.insert(Arc::new(Prepared { dt_ms, constants, program })))
             }
         }

@@ -21,24 +21,24 @@
 mod config;
 mod connections;
 mod delays;
+mod member;
 mod state;
 mod wiring;
 
 use std::sync::Arc;
 
 use bd_core::kernel::{Fused, Processor};
-use bd_core::{Error, ParamPath, Phase, Result, Shared, System};
+use bd_core::{Error, ParamPath, Result, Shared, System};
 use bd_equations::nearest;
-use bd_kernel::models::network::{NetworkKernel, Population as Units};
-use bd_kernel::{AnyKernel, Numbers};
-use bd_networks::{Carried, Connect, EdgeList, Network, Population, Source};
+use bd_kernel::models::network::NetworkKernel;
+use bd_networks::{Connect, EdgeList, Network, Population, Source};
 use tch::{Device, Kind, Tensor};
 
-use crate::equation_neurons::EquationNeurons;
 pub use config::{PopulationNetworkConfig, WrittenNetwork};
 pub use connections::Connections;
 pub use delays::lags_of_learned;
 pub use state::{NetworkState, PopulationState};
+use member::{Member, Origin};
 use wiring::Wiring;
 
 /// A network whose input are spikes of its one population of kind `input`, `[.., n]`, and whose outputs are those of one population of neurons.
@@ -56,49 +56,11 @@ pub struct PopulationNetwork {
     output: usize,
 }
 
-/// A population.
-#[derive(Debug)]
-struct Member {
-    name: Arc<str>,
-    n: i64,
-    /// Nothing: the input.
-    neurons: Option<EquationNeurons>,
-    /// What arrives in every step besides: `[targets n]`.
-    drive: Option<Tensor>,
-    /// Steps whose outputs are on their way.
-    memory: i64,
-}
-
 /// How a file of synapses is read, by its name in the network's text.
 pub type EdgeFiles<'a> = dyn Fn(&str) -> std::result::Result<EdgeList, String> + 'a;
 
 fn refused(error: &bd_equations::Error) -> Error {
     Error::Config(format!("network: {error}"))
-}
-
-impl Member {
-    fn new(path: &mut ParamPath<'_>, population: &Population, memory: i64, seed: u64) -> Result<Self> {
-        let name = &population.name;
-        let (neurons, drive) = match &population.source {
-            Source::Neurons(neurons) => {
-                let neurons = EquationNeurons::of_population(&mut path.at(name), population, neurons, seed)?;
-                (Some(neurons), population.drive(seed))
-            }
-            Source::Input { .. } => (None, Vec::new()),
-            Source::Poisson { .. } => unreachable!("it was checked"),
-        };
-        let of_target = |drive: &Option<Vec<f64>>| drive.clone().unwrap_or_else(|| vec![0.0; population.n]);
-        let numbers: Vec<f64> = drive.iter().flat_map(of_target).collect();
-        let drive = drive.iter().any(Option::is_some).then(|| {
-            let (kind, device) = path.on();
-            Tensor::from_slice(&numbers).to_kind(kind).to_device(device)
-        });
-        Ok(Self { name: name.as_str().into(), n: population.n as i64, neurons, drive, memory })
-    }
-
-    fn targets(&self) -> i64 {
-        self.neurons.as_ref().map_or(0, |neurons| neurons.n_in() / self.n)
-    }
 }
 
 impl PopulationNetwork {
@@ -120,28 +82,13 @@ impl PopulationNetwork {
             wirings.push(Wiring::new(path, projection, network.dt_ms, seed, files)?);
         }
         let memory = |p: usize| wirings.iter().filter(|wiring| wiring.from == p).map(Wiring::memory).max().unwrap_or(0);
-        let populations = network.populations.iter().enumerate();
-        let populations =
-            populations.map(|(p, population)| Member::new(path, population, memory(p), seed)).collect::<Result<_>>()?;
+        let members = (0..network.populations.len()).map(|p| Member::new(path, network, p, memory(p), seed));
+        let populations = members.collect::<Result<_>>()?;
         Ok(Self { dt_ms: network.dt_ms, on: path.on(), populations, wirings, input, output })
     }
 
-    /// Refuses what is simulated and not trained.
+    /// Refuses what cannot be trained.
     fn check(network: &Network) -> bd_equations::Result<()> {
-        if let Some(background) = network.backgrounds.first() {
-            return Err(background.error("noise is not drawn where a network is trained; drive the neurons"));
-        }
-        for projection in &network.projections {
-            let key = match projection.carries {
-                Carried::Spikes => continue,
-                Carried::SpikesTimes(_) => "times",
-                Carried::State(_) => "carries",
-                Carried::Output => "from",
-            };
-            let message =
-                "a projection that carries values, or spikes times a variable, is simulated and not trained yet";
-            return Err(projection.error(key, message));
-        }
         // Of files it is seen once they are read.
         let drawn = network.projections.iter().filter(|of| !matches!(of.connect, Connect::FromFile { .. }));
         for projection in drawn {
@@ -154,14 +101,7 @@ impl PopulationNetwork {
                     .map_err(|message| projection.error("delay", message))?;
             }
         }
-        let is_poisson = |population: &&Population| matches!(population.source, Source::Poisson { .. });
-        match network.populations.iter().find(is_poisson) {
-            None => Ok(()),
-            Some(Population { name, .. }) => Err(bd_equations::Error::of(
-                format!("population.{name}.kind"),
-                "spikes at random are not drawn where a network is trained; make it of kind 'input', and give its spikes as data",
-            )),
-        }
+        Ok(())
     }
 
     /// The population that is the input of a network.
@@ -214,31 +154,20 @@ impl PopulationNetwork {
         self.wirings.iter().filter_map(|wiring| Some((&wiring.name[..], wiring.learned_steps()? * self.dt_ms)))
     }
 
-    /// What arrives at each population, `[batch, targets n]`.
-    fn arrivals(&self, phase: Phase, s: &NetworkState) -> Vec<Tensor> {
-        let batch = s.batch();
-        let begin = |member: &Member| match &member.drive {
-            Some(drive) => drive.expand([batch, drive.size()[0]], true),
-            None => Tensor::zeros([batch, member.targets() * member.n], self.on),
-        };
-        let mut arrivals: Vec<Vec<Tensor>> = self
-            .populations
-            .iter()
-            .map(|member| {
-                (0..member.targets()).map(|target| begin(member).narrow(1, target * member.n, member.n)).collect()
-            })
-            .collect();
+    /// What arrives at each population, by target, `[batch, n]` each.
+    fn arrivals(&self, sha: &Shared, s: &NetworkState) -> Vec<Vec<Tensor>> {
+        let members = self.populations.iter();
+        let mut arrivals: Vec<_> = members.map(|member| member.arrivals(sha, s.batch(), self.on)).collect();
         for wiring in &self.wirings {
             let member = &self.populations[wiring.from];
             let Some(sent) = &s.populations[wiring.from].sent else { continue };
-            let to = &mut arrivals[wiring.to][wiring.target];
-            for (delay, weights) in wiring.matrices(phase) {
-                let spikes = sent.narrow(1, (member.memory - delay - 1) * member.n, member.n);
-                *to = &*to + spikes.matmul(&weights);
+            let (to, output) = (&mut arrivals[wiring.to][wiring.target], member.output(wiring.sent) as i64);
+            for (delay, weights) in wiring.matrices(sha.phase) {
+                let begin = (member.memory - delay - 1) * member.sends() + output * member.n;
+                *to = &*to + sent.narrow(1, begin, member.n).matmul(&weights);
             }
         }
-        let none = || Tensor::zeros([batch, 0], self.on);
-        arrivals.into_iter().map(|of| if of.is_empty() { none() } else { Tensor::cat(&of, 1) }).collect()
+        arrivals
     }
 
     /// # Panics
@@ -267,8 +196,11 @@ impl System for PopulationNetwork {
     fn init_state(&self, batch: i64, on: (Kind, Device)) -> NetworkState {
         let of_member = |member: &Member| PopulationState {
             name: Arc::clone(&member.name),
-            neurons: member.neurons.as_ref().map(|neurons| neurons.init_state(batch, on)),
-            sent: (member.memory > 0).then(|| Tensor::zeros([batch, member.memory * member.n], on)),
+            neurons: match &member.origin {
+                Origin::Neurons(neurons) => Some(neurons.init_state(batch, on)),
+                Origin::Input | Origin::Random(_) => None,
+            },
+            sent: (member.memory > 0).then(|| Tensor::zeros([batch, member.memory * member.sends()], on)),
         };
         NetworkState { populations: self.populations.iter().map(of_member).collect() }
     }
@@ -276,22 +208,11 @@ impl System for PopulationNetwork {
     fn step(&self, sha: &Shared, x: &Tensor, s: &NetworkState) -> (Tensor, NetworkState) {
         self.check_step(sha.dt);
         let (mut output, mut populations) = (None, Vec::new());
-        for ((p, member), arriving) in self.populations.iter().enumerate().zip(self.arrivals(sha.phase, s)) {
-            let before = &s.populations[p];
-            let (y, neurons) = match (&member.neurons, &before.neurons) {
-                (Some(neurons), Some(state)) => {
-                    let (y, next) = neurons.step(&sha.within(&member.name), &arriving, state);
-                    (y, Some(next))
-                }
-                _ => (x.shallow_clone(), None),
-            };
-            let later = |sent: &Tensor| {
-                Tensor::cat(&[sent.narrow(1, member.n, (member.memory - 1) * member.n), y.shallow_clone()], 1)
-            };
-            let sent = before.sent.as_ref().map(later);
-            populations.push(PopulationState { name: Arc::clone(&member.name), neurons, sent });
+        for ((p, member), arriving) in self.populations.iter().enumerate().zip(self.arrivals(sha, s)) {
+            let (mut outputs, next) = member.step(sha, (x, &arriving), &s.populations[p]);
+            populations.push(next);
             if p == self.output {
-                output = Some(y);
+                output = Some(outputs.swap_remove(0));
             }
         }
         (output.expect("one population is the output"), NetworkState { populations })
@@ -304,22 +225,14 @@ impl System for PopulationNetwork {
         self.check_step(sha.dt);
         let (mut units, mut params) = (Vec::new(), Vec::new());
         for member in &self.populations {
-            let mut kernel: Option<Arc<dyn AnyKernel>> = None;
-            if let Some(neurons) = &member.neurons {
-                let fused = neurons.kernel(sha, processor)?;
-                kernel = Some(fused.kernel()?);
-                params.extend(fused.params);
-            }
-            let drive: Option<Numbers> = match &member.drive {
-                Some(drive) => Some(bd_core::kernel::numbers_of(drive)?),
-                None => None,
-            };
-            let (n, targets, memory) = (member.n as usize, member.targets() as usize, member.memory as usize);
-            units.push(Units { n, kernel, targets, drive, memory });
+            let (population, own) = member.units(sha)?;
+            units.push(population);
+            params.extend(own);
         }
         let mut projections = Vec::new();
         for wiring in &self.wirings {
-            let (projection, weights) = wiring.projection(sha.phase)?;
+            let output = self.populations[wiring.from].output(wiring.sent);
+            let (projection, weights) = wiring.projection(sha.phase, output)?;
             params.extend(projection.trained.then_some(weights));
             projections.push(projection);
         }

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bd_kernel::models::network::{Delays, NetworkKernel, Population, Projection, Synapses};
-use bd_kernel::{AnyKernel, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Numbers, Rng, Tile};
+use bd_equations::Sent;
+use bd_kernel::models::network::{Delays, NetworkKernel, Population, Projection, Source as Outputs, Synapses};
+use bd_kernel::{Compile, Grads, GraphKernel, Input, Instructions, Kernel, Numbers, Rng, Tile};
 use bd_networks::{Edges, Network, Source};
 
 const RATE_HZ: f64 = 5.0;
@@ -41,6 +42,7 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
         memory[projection.from] = memory[projection.from].max(longest);
         projections.push(Projection {
             from: projection.from,
+            output: 0,
             to: projection.to,
             target: projection.target,
             synapses: Arc::new(Synapses { begins: edges.begins, targets: edges.targets, delays }),
@@ -50,15 +52,17 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
     }
     let synapses = projections.iter().map(|projection| projection.weights.len()).sum();
     let population = |(population, memory): (&bd_networks::Population, &usize)| {
-        let (kernel, targets): (Option<Arc<dyn AnyKernel>>, usize) = match &population.source {
+        let (source, targets) = match &population.source {
             Source::Neurons(neurons) => {
                 let constants = neurons.model.constants(network.dt_ms).expect("it is right");
-                let program = neurons.model.program_of(&neurons.targets, &constants).compiled(compile);
-                (Some(Arc::new(GraphKernel::new(population.n, Arc::new(program)))), neurons.targets.len())
+                let program = neurons.model.program_of(&neurons.targets, &[Sent::Output], &constants).compiled(compile);
+                let kernel = GraphKernel::new(population.n, Arc::new(program));
+                (Outputs::Units(Arc::new(kernel)), neurons.targets.len())
             }
-            _ => (None, 0),
+            _ => (Outputs::Input, 0),
         };
-        Population { n: population.n, kernel, targets, drive: None, memory: *memory }
+        let (n, memory) = (population.n, *memory);
+        Population { n, source, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), memory }
     };
     let populations: Vec<Population> = network.populations.iter().zip(&memory).map(population).collect();
     let output = network.populations.iter().position(|population| matches!(population.source, Source::Neurons(_)));
@@ -84,7 +88,7 @@ fn main() {
     let network = Network::parse(&text).expect("it is right");
     let (kernel, memory, synapses) = kernel(&network, compile);
     let kernel: &dyn Kernel<f32> = &kernel;
-    let tile = Tile { steps, lanes, keep: true, instructions: Instructions::best() };
+    let tile = Tile { steps, lanes, keep: true, instructions: Instructions::best(), from: 0, first: 0 };
     let (sizes, len) = (kernel.sizes(), tile.len());
     let mut rng = Rng::new(0, "inputs");
     let spike = |_| f32::from(u8::from(rng.uniform() < RATE_HZ * network.dt_ms / MS));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bd_equations::{Draw, Error, Initial, Model, NeuronText, Quantity, Result, Target};
+use bd_equations::{Draw, Error, Initial, Model, NeuronText, Quantity, Result, Sent, Target};
 use bd_kernel::Rng;
 
 use crate::connect::Connect;
@@ -94,6 +94,17 @@ pub enum Carried {
     State(usize),
     /// The output of each step, of neurons that do not spike.
     Output,
+}
+
+impl Carried {
+    /// The same of a single neuron.
+    pub fn sent(self) -> Sent {
+        match self {
+            Self::Spikes | Self::Output => Sent::Output,
+            Self::SpikesTimes(state) => Sent::OutputTimes(state),
+            Self::State(state) => Sent::State(state),
+        }
+    }
 }
 
 /// Synapses from one population to one target of another.

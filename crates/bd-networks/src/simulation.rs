@@ -334,7 +334,7 @@ fn share<F: Real>(
     let within = |error: Error| Error { part: format!("population.{}.{}", population.name, error.part), ..error };
     let model = &neurons.model;
     let constants = model.constants(network.dt_ms).map_err(within)?;
-    let unit = model.program_of(&neurons.targets, &constants);
+    let unit = model.program_of(&neurons.targets, &[bd_equations::Sent::Output], &constants);
     // A text may ask for it by itself.
     let unit = Arc::new(if compile == Compile::IfFound { unit.compiled(compile) } else { unit });
     let numbers = |values: Vec<f64>| -> Vec<F> { values.into_iter().map(F::of).collect() };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bd_equations::{Initial, Target};
+use bd_equations::{Initial, Sent, Target};
 use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
 use bd_kernel::models::decay::Decay;
 use bd_kernel::models::gru::GruUnit;
@@ -117,7 +117,7 @@ pub(crate) fn neurons<F: Real + Into<f64>>(
         return Err(refuse(format!("it has {} inputs; neurons of a layer have one", model.ports().len())));
     }
     let constants = model.constants(dt_ms).map_err(|error| refuse(error.to_string()))?;
-    let program = Arc::new(model.program_of(&[Target::Port(0)], &constants));
+    let program = Arc::new(model.program_of(&[Target::Port(0)], &[Sent::Output], &constants));
     let fixed = |initial: &Initial| vec![initial.value(|_| 0.0); n];
     let mut held: Vec<F> = Vec::new();
     for own in model.held() {

@@ -74,10 +74,11 @@ impl Criterion {
         batch: usize,
     ) -> Result<Evaluation> {
         let _guard = tch::no_grad_guard();
-        let (mut sum, mut weights, mut scores) = (0.0, 0.0, Vec::new());
+        let (mut sum, mut weights, mut scores, mut sha) = (0.0, 0.0, Vec::new(), *sha);
         for batch in set.examples.batches(batch, None) {
             let batch = batch?;
-            let (outputs, _) = predict(model, sha, batch.inputs(), None, &mut Tap::none())?;
+            let (outputs, _) = predict(model, &sha, batch.inputs(), None, &mut Tap::none())?;
+            sha = sha.samples_ahead(batch.count());
             let size = [outputs.size()[0], outputs.size()[1], outputs.size()[2]];
             self.check(size, outputs.kind(), batch.targets(), batch.lengths())?;
             let weight = self.weight_of(size, batch.targets(), batch.lengths());

@@ -21,9 +21,9 @@ pub(super) struct GraphStep<F: Real> {
 }
 
 impl<F: Real> GraphStep<F> {
-    /// Of units with one input; of others there is none.
+    /// Of units with one input and one output; of others there is none.
     pub(super) fn new(n: usize, unit: &Arc<UnitProgram>, held: &[F]) -> Option<Self> {
-        if unit.ports() != 1 {
+        if unit.ports() != 1 || unit.outputs() != 1 {
             return None;
         }
         let program = unit.stepping();

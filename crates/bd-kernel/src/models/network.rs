@@ -1,4 +1,4 @@
-//! [`NetworkKernel`]: populations of units that send each other spikes, over synapses that take their time.
+//! [`NetworkKernel`]: populations of units that send each other spikes and other numbers, over synapses that take their time.
 //!
 //! No unit sees another one sooner than the shortest delay between populations and one step later. So a stretch goes in slices of so many
 //! steps: within a slice each population is one call of its own kernel, and the state of its units stays in registers. Between slices outputs
@@ -15,26 +15,50 @@ mod steps;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::{AnyKernel, Bits, Grads, Input, Kernel, Numbers, Real, Sizes, Tile, Typed, bits_len};
+use crate::{AnyKernel, Bits, Grads, Input, Instructions, Kernel, Noise, Numbers, Real, Sizes, Tile, Typed, bits_len};
 
 use projection::Wires;
 pub use projection::{Delays, Projection, Synapses};
 use steps::Slices;
 
-/// Units of one kind, or the input of a network.
+/// Units of one kind, or what sends as they do.
 #[derive(Debug, Clone)]
 pub struct Population {
     /// How many there are.
     pub n: usize,
-    /// Their kernel, whose inputs are `[target, unit]`. Nothing: these are the inputs of the network.
-    pub kernel: Option<Arc<dyn AnyKernel>>,
+    /// What they are.
+    pub source: Source,
     /// Through how many inputs each unit receives.
     pub targets: usize,
+    /// How many numbers each sends in a step, which a step of its kernel gives out.
+    pub outputs: usize,
+    /// Whether the first of them is exactly 0 or 1.
+    pub spikes: bool,
     /// What arrives in every step besides, `[target, unit]`.
     pub drive: Option<Numbers>,
+    /// What arrives at random, with its target.
+    pub noise: Vec<(usize, Noise)>,
     /// Steps whose outputs are on their way: one more than the longest delay of what it sends through, and 0 if it sends nothing. They are
-    /// state, `[step, unit]`, the last one last.
+    /// state, `[step, output, unit]`, the last one last.
     pub memory: usize,
+}
+
+/// Where outputs of a population come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// They are the inputs of the network.
+    Input,
+    /// A kernel, from inputs `[target, unit]` to outputs `[output, unit]`.
+    Units(Arc<dyn AnyKernel>),
+    /// Chance.
+    Random(Noise),
+}
+
+impl Population {
+    /// Numbers that all its units send in a step.
+    fn sends(&self) -> usize {
+        self.n * self.outputs
+    }
 }
 
 /// All steps of populations and projections.
@@ -42,9 +66,9 @@ pub struct Population {
 /// The state has for each population that of its units, and then what is on its way. Parameters are those of the populations' kernels, in
 /// order, and then the weights of the projections that are trained.
 ///
-/// Kept is what the units keep, slice by slice; what arrived, if an adjoint reads it; what was on its way before; and a bit for each output of
-/// populations that spike. `work`, in numbers of a step: what arrives or its gradient; all outputs; those of the largest population; and what
-/// a kernel of units works in.
+/// Kept is what the units keep, slice by slice; what arrived, if an adjoint reads it; what was on its way before; outputs that are no spikes, if
+/// gradients of weights read them; and a bit for each spike. `work`, in numbers of a step: what arrives or its gradient; all outputs; those of
+/// the largest population; and what a kernel of units works in.
 #[derive(Debug)]
 pub struct NetworkKernel {
     populations: Vec<Population>,
@@ -62,32 +86,36 @@ struct Kept<'a, F> {
     units: &'a mut [F],
     arrivals: &'a mut [F],
     sent: &'a mut [F],
+    values: &'a mut [F],
     spikes: &'a mut [F],
 }
 
 impl NetworkKernel {
-    /// Of populations, of which one has no kernel: the input. The outputs are those of the population `output`.
+    /// Of populations, of which one is the input. The outputs are the first ones of the population `output`.
     ///
     /// # Panics
     ///
     /// If sizes do not fit.
     pub fn new(populations: Vec<Population>, projections: Vec<Projection>, output: usize) -> Self {
-        let inputs: Vec<usize> = (0..populations.len()).filter(|p| populations[*p].kernel.is_none()).collect();
+        let is_input = |p: &usize| matches!(populations[*p].source, Source::Input);
+        let inputs: Vec<usize> = (0..populations.len()).filter(is_input).collect();
         let [input] = inputs[..] else { panic!("a network has one input, not {}", inputs.len()) };
         let mut slice = usize::MAX;
-        for Projection { from, to, target, synapses, weights, .. } in &projections {
+        for Projection { from, output, to, target, synapses, weights, .. } in &projections {
             let (sender, receiver) = (&populations[*from], &populations[*to]);
             assert_eq!(synapses.begins.len(), sender.n + 1, "synapses are by source");
             assert_eq!(synapses.begins.last(), Some(&synapses.targets.len()), "synapses are by source");
             assert_eq!(weights.len(), synapses.targets.len(), "a weight for each synapse");
             assert!(synapses.targets.iter().all(|unit| (*unit as usize) < receiver.n) && *target < receiver.targets);
+            assert!(*output < sender.outputs, "a projection carries an output");
             let Some([least, most]) = synapses.delays.bounds() else { continue };
             assert!(usize::from(most) < sender.memory, "outputs on their way are state");
-            if *from != input {
+            // All others are known ahead.
+            if matches!(sender.source, Source::Units(_)) {
                 slice = slice.min(usize::from(least) + 1);
             }
         }
-        assert!(output != input, "the outputs are those of units");
+        assert!(matches!(populations[output].source, Source::Units(_)), "the outputs are those of units");
         Self { populations, projections, input, output, slice }
     }
 
@@ -95,23 +123,26 @@ impl NetworkKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        Some(self.populations[population].kernel.as_deref()?.typed())
+        match &self.populations[population].source {
+            Source::Units(kernel) => Some(kernel.typed()),
+            Source::Input | Source::Random(_) => None,
+        }
     }
 
-    /// Numbers of all populations before one: of inputs of units, and of outputs of units.
+    /// Numbers of all populations before one: of inputs of units, and of outputs that are not the input.
     fn before(&self, population: usize) -> [usize; 2] {
-        let units = self.populations[..population].iter().filter(|population| population.kernel.is_some());
-        units.fold([0, 0], |[targets, all], of| [targets + of.targets * of.n, all + of.n])
+        let others = self.populations[..population].iter().filter(|of| !matches!(of.source, Source::Input));
+        others.fold([0, 0], |[targets, all], of| [targets + of.targets * of.n, all + of.sends()])
     }
 
-    /// Inputs and outputs of all units.
+    /// Inputs and outputs of all populations but the input.
     fn all(&self) -> [usize; 2] {
         self.before(self.populations.len())
     }
 
-    /// Units of the largest population.
+    /// Outputs of the largest population.
     fn largest(&self) -> usize {
-        self.populations.iter().map(|population| population.n).max().unwrap_or(0)
+        self.populations.iter().map(Population::sends).max().unwrap_or(0)
     }
 
     /// The parameters of a population's units.
@@ -145,7 +176,7 @@ impl NetworkKernel {
     /// The outputs of a population among those of all, over a stretch.
     fn outputs_of(&self, population: usize, tile: Tile) -> Range<usize> {
         let [_, before] = self.before(population);
-        before * tile.len()..(before + self.populations[population].n) * tile.len()
+        before * tile.len()..(before + self.populations[population].sends()) * tile.len()
     }
 
     /// Whether the adjoint of some units reads what arrived.
@@ -161,8 +192,8 @@ impl NetworkKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let Population { n, memory, .. } = self.populations[population];
-        [self.units::<F>(population).map_or(0, |units| units.sizes().n_state), memory * n]
+        let sent = self.populations[population].memory * self.populations[population].sends();
+        [self.units::<F>(population).map_or(0, |units| units.sizes().n_state), sent]
     }
 
     /// The state of a population: of its units, and on their way.
@@ -183,15 +214,28 @@ impl NetworkKernel {
         self.units::<F>(population).map_or(0, |units| units.n_kept(steps))
     }
 
-    /// Numbers that hold the bits of their outputs.
-    fn bits_of<F: Real>(&self, population: usize, steps: usize) -> usize
-    where
-        dyn AnyKernel: Typed<F>,
-    {
-        match self.units::<F>(population) {
-            Some(units) if units.spikes() => bits_len::<F>(self.populations[population].n * steps, 1),
+    /// Numbers that hold the bits of their spikes.
+    fn bits_of<F: Real>(&self, population: usize, steps: usize) -> usize {
+        match &self.populations[population] {
+            Population { source: Source::Units(_), spikes: true, n, .. } => bits_len::<F>(n * steps, 1),
             _ => 0,
         }
+    }
+
+    /// Those outputs of a population's units that are no spikes, if gradients of weights read some.
+    fn values(&self, population: usize) -> Range<usize> {
+        let Population { n, source, outputs, spikes, .. } = &self.populations[population];
+        let first = usize::from(*spikes);
+        let read = |of: &Projection| of.from == population && of.trained && of.output >= first;
+        match matches!(source, Source::Units(_)) && self.projections.iter().any(read) {
+            true => first * n..outputs * n,
+            false => 0..0,
+        }
+    }
+
+    /// How many there are of so many steps.
+    fn values_of(&self, population: usize, steps: usize) -> usize {
+        self.values(population).len() * steps
     }
 
     /// The part of a population and slice, of what has `each(population, steps)` numbers for each lane, population by population.
@@ -213,33 +257,41 @@ impl NetworkKernel {
     }
 
     /// Numbers of each part of what is kept, for each lane.
-    fn parts<F: Real>(&self, steps: usize) -> [usize; 4]
+    fn parts<F: Real>(&self, steps: usize) -> [usize; 5]
     where
         dyn AnyKernel: Typed<F>,
     {
-        let slices = self.slices(Tile { steps, lanes: 0, keep: true, instructions: crate::Instructions::any() });
+        let none = Tile { steps, lanes: 0, keep: true, instructions: Instructions::any(), from: 0, first: 0 };
+        let slices = self.slices(none);
         let sum = |each: &dyn Fn(usize, usize) -> usize| -> usize {
             (0..self.populations.len()).map(|p| slices.sum(|steps| each(p, steps))).sum()
         };
         let arrivals = if self.reads_arrivals::<F>() { self.all()[0] * steps } else { 0 };
-        let sent = self.populations.iter().map(|population| population.memory * population.n).sum();
-        [sum(&|p, steps| self.kept_of::<F>(p, steps)), arrivals, sent, sum(&|p, steps| self.bits_of::<F>(p, steps))]
+        let sent = self.populations.iter().map(|population| population.memory * population.sends()).sum();
+        [
+            sum(&|p, steps| self.kept_of::<F>(p, steps)),
+            arrivals,
+            sent,
+            sum(&|p, steps| self.values_of(p, steps)),
+            sum(&|p, steps| self.bits_of::<F>(p, steps)),
+        ]
     }
 
     fn split<'a, F: Real>(&self, tile: Tile, kept: &'a mut [F]) -> Kept<'a, F>
     where
         dyn AnyKernel: Typed<F>,
     {
-        let [units, arrivals, sent, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
+        let [units, arrivals, sent, values, _] = self.parts::<F>(tile.steps).map(|n| n * tile.lanes);
         let (units, rest) = kept.split_at_mut(units);
         let (arrivals, rest) = rest.split_at_mut(arrivals);
-        let (sent, spikes) = rest.split_at_mut(sent);
-        Kept { units, arrivals, sent, spikes }
+        let (sent, rest) = rest.split_at_mut(sent);
+        let (values, spikes) = rest.split_at_mut(values);
+        Kept { units, arrivals, sent, values, spikes }
     }
 
     /// What was on its way from a population, among that of all.
     fn sent_before(&self, population: usize, lanes: usize) -> Range<usize> {
-        let numbers = |of: &Population| of.memory * of.n * lanes;
+        let numbers = |of: &Population| of.memory * of.sends() * lanes;
         let begin = self.populations[..population].iter().map(numbers).sum();
         begin..begin + numbers(&self.populations[population])
     }
@@ -251,7 +303,9 @@ impl NetworkKernel {
             let units = self.populations[projection.to].n;
             let first = self.channels(projection.to).start + projection.target * units;
             let (lanes, instructions) = (tile.lanes, tile.instructions);
-            (number, projection, Wires { synapses: &projection.synapses, first, units, lanes, instructions })
+            let first_source = projection.output * self.populations[population].n;
+            let wires = Wires { synapses: &projection.synapses, first_source, first, units, lanes, instructions };
+            (number, projection, wires)
         })
     }
 }
@@ -263,7 +317,7 @@ fn bits(n: usize, tile: Tile) -> Bits {
 
 /// A tile of one step, for what has the steps of a slice among its channels.
 fn one_step(tile: Tile) -> Tile {
-    Tile { steps: 1, ..tile }
+    tile.part(0..1)
 }
 
 impl AnyKernel for NetworkKernel {}
@@ -312,7 +366,7 @@ where
     }
 
     fn spikes(&self) -> bool {
-        self.units::<F>(self.output).is_some_and(Kernel::spikes)
+        self.populations[self.output].spikes
     }
 
     fn keeps_outputs(&self) -> bool {
@@ -321,7 +375,7 @@ where
 
     fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {
         let (slices, n) = (self.slices(tile), self.populations[self.output].n);
-        let spikes = &kept[kept.len() - self.parts::<F>(tile.steps)[3] * tile.lanes..];
+        let spikes = &kept[kept.len() - self.parts::<F>(tile.steps)[4] * tile.lanes..];
         let mut outputs = vec![F::default(); n * slices.longest() * tile.lanes];
         for steps in slices.all() {
             let (own, outputs) = (slices.tile(&steps), &mut outputs[..n * steps.len() * tile.lanes]);

@@ -142,11 +142,6 @@ fn rows_mut<F>(numbers: &mut [F], stride: usize) -> RowsMut<'_, F> {
     RowsMut { numbers, stride }
 }
 
-/// A tile of one of its steps.
-fn one_step(tile: Tile) -> Tile {
-    Tile { steps: 1, ..tile }
-}
-
 /// The numbers of step `t`, of which each step has `n` for each lane.
 fn of_step(tile: Tile, n: usize, t: usize) -> std::ops::Range<usize> {
     t * n * tile.lanes..(t + 1) * n * tile.lanes
@@ -224,7 +219,7 @@ where
                 OfStep::Read(xs, x).at(tile, t * lanes);
                 self.feed_back(tile, fed_back, x, workspace);
                 let own = &mut kept.inner[of_step(tile, n_kept, t)];
-                inner.forward(one_step(tile), Input::Dense(x), state, fed_back, own, &mut own_work);
+                inner.forward(tile.part(t..t + 1), Input::Dense(x), state, fed_back, own, &mut own_work);
                 OfStep::Write(fed_back, ys).at(tile, t * lanes);
                 match inner.spikes() {
                     _ if !tile.keep => {}
@@ -260,7 +255,7 @@ where
                 OfStep::Add(grads.ys, asked).at(tile, t * lanes);
                 let own = Grads { ys: asked, state, xs: gx, params };
                 let own_kept = &mut kept.inner[of_step(tile, n_kept, t)];
-                inner.backward(one_step(tile), Input::Dense(x), own_kept, &mut workspace.inner, own);
+                inner.backward(tile.part(t..t + 1), Input::Dense(x), own_kept, &mut workspace.inner, own);
                 self.adjoint.step(instructions, lanes, gx, Start::Zero, asked);
                 if !grads.xs.is_empty() {
                     OfStep::Write(gx, grads.xs).at(tile, t * lanes);

@@ -1,7 +1,7 @@
 //! The formula of units as graphs: for CUDA C, and for what the adjoint reads.
 
 use super::UnitKernel;
-use crate::unit_formula::{AdjointGraph, ids};
+use crate::unit_formula::{AdjointGraph, Pulled, ids};
 use crate::{Code, Facts, Formula, Memo, Num, Result, SurrogateGradient, Unit, UnitFormula};
 
 impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
@@ -26,12 +26,12 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
                     over = Some(distance.clone());
                     distance.heaviside()
                 });
-                (y, next[..Self::MOVING].to_vec(), over)
+                (vec![y], next[..Self::MOVING].to_vec(), over)
             },
-            |reading| {
-                let ([over, slope, gy], gnext) = reading.of_adjoint();
+            |reading, outputs| {
+                let Pulled { spike: [over, slope], mut gy, gnext } = reading.of_adjoint(outputs);
                 let (x, s) = (reading.x[0].clone(), states(&reading.s));
-                let (gx, gs) = self.unit.vjp(&self.constants, x, s, (over, slope), gy, states(&gnext));
+                let (gx, gs) = self.unit.vjp(&self.constants, x, s, (over, slope), gy.remove(0), states(&gnext));
                 AdjointGraph { graph: reading.listing.graph(), gx: vec![gx.id()], gs: ids(&gs) }
             },
         )

@@ -5,6 +5,7 @@ use bd_networks::Given;
 use tch::{Device, Kind, Tensor};
 
 use super::PopulationNetwork;
+use super::member::Origin;
 
 /// The synapses of a projection, in the order of its parameters: by source, and those of one source by target.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ impl PopulationNetwork {
             }
         }
         for member in &self.populations {
-            for (name, value) in member.neurons.iter().flat_map(|neurons| neurons.numbers()) {
+            let Origin::Neurons(neurons) = &member.origin else { continue };
+            for (name, value) in neurons.numbers() {
                 given.neurons.insert(format!("{}.{name}", member.name), numbers(&value)?);
             }
         }

@@ -1,10 +1,11 @@
 use bd_core::kernel::{Instructions, Tuning, scan_tuned};
 use bd_core::testing::{ScanCase, assert_close, assert_scan_is_steps};
-use bd_core::{Inputs, Params, Rng, StateTree, Tap};
+use bd_core::{Inputs, Params, Phase, Rng, StateTree, Tap};
 use bd_networks::{Options, Simulation};
 
 use super::*;
 
+mod carried;
 mod delays;
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -150,73 +151,83 @@ fn parameters_and_states_have_names() {
 #[test]
 fn how_a_scan_is_cut_up_makes_no_difference() {
     for delays in DELAYS {
-        let mut params = Params::new(3, ON);
-        let net = made(&mut params, &text(delays, ""));
-        let xs = Rng::new(1, "x").tensor(&[45, 20, 4], ON, |rng| f64::from(u8::from(rng.uniform() < 0.3)));
-        let trained: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
-        let everything = |bytes: usize, samples: usize, instructions: Instructions| {
-            let tuning = Tuning {
-                samples,
-                vector_samples: samples,
-                bytes,
-                min_steps: 1,
-                instructions,
-                ..Tuning::of(20, Kind::Double)
-            };
-            let start = net.init_state(20, ON);
-            let sha = Shared::new(0.1).in_phase(Phase::Fit);
-            let done = scan_tuned(&net, &sha, &Inputs::of_steps(&xs), start, &mut Tap::none(), tuning);
-            let (ys, _) = done.unwrap();
-            assert!(ys.sum(Kind::Double).double_value(&[]) > 100.0);
-            let weights = Rng::new(2, "w").tensor(&ys.size(), ON, Rng::normal);
-            let gradients = Tensor::run_backward(&[(&ys * weights).sum(Kind::Double)], &trained, false, false);
-            std::iter::once(ys.detach()).chain(gradients).collect::<Vec<_>>()
-        };
-        let best = everything(1 << 30, 16, Instructions::best());
-        for (bytes, samples) in [(1, 8), (40_000, 8), (100_000, 16), (60_000, 24)] {
-            for (i, (found, best)) in everything(bytes, samples, Instructions::best()).iter().zip(&best).enumerate() {
-                assert_close(&format!("result {i}, {bytes} bytes, {samples} samples"), found, best, 1e-10);
-            }
-        }
-        if let Some(avx2) = Instructions::avx2() {
-            assert_eq!(everything(1 << 30, 16, avx2), best);
-        }
-        for (i, (any, best)) in everything(1 << 30, 16, Instructions::any()).iter().zip(&best).enumerate() {
-            assert_close(&format!("result {i}"), any, best, 1e-10);
-        }
+        check_cuts(&text(delays, ""));
     }
 }
 
-/// The spikes of a simulation of the same network from the same seed, whose input comes from a file, and its last states.
+/// Of a network with four inputs.
+#[track_caller]
+fn check_cuts(network: &Network) {
+    let mut params = Params::new(3, ON);
+    let net = made(&mut params, network);
+    let xs = Rng::new(1, "x").tensor(&[45, 20, 4], ON, |rng| f64::from(u8::from(rng.uniform() < 0.3)));
+    let trained: Vec<Tensor> = params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
+    let everything = |bytes: usize, samples: usize, instructions: Instructions| {
+        let tuning = Tuning {
+            samples,
+            vector_samples: samples,
+            bytes,
+            min_steps: 1,
+            instructions,
+            ..Tuning::of(20, Kind::Double)
+        };
+        let start = net.init_state(20, ON);
+        let sha = Shared::new(0.1).in_phase(Phase::Fit);
+        let done = scan_tuned(&net, &sha, &Inputs::of_steps(&xs), start, &mut Tap::none(), tuning);
+        let (ys, _) = done.unwrap();
+        assert!(ys.sum(Kind::Double).double_value(&[]) > 100.0);
+        let weights = Rng::new(2, "w").tensor(&ys.size(), ON, Rng::normal);
+        let gradients = Tensor::run_backward(&[(&ys * weights).sum(Kind::Double)], &trained, false, false);
+        std::iter::once(ys.detach()).chain(gradients).collect::<Vec<_>>()
+    };
+    let best = everything(1 << 30, 16, Instructions::best());
+    for (bytes, samples) in [(1, 8), (40_000, 8), (100_000, 16), (60_000, 24)] {
+        for (i, (found, best)) in everything(bytes, samples, Instructions::best()).iter().zip(&best).enumerate() {
+            assert_close(&format!("result {i}, {bytes} bytes, {samples} samples"), found, best, 1e-10);
+        }
+    }
+    if let Some(avx2) = Instructions::avx2() {
+        assert_eq!(everything(1 << 30, 16, avx2), best);
+    }
+    for (i, (any, best)) in everything(1 << 30, 16, Instructions::any()).iter().zip(&best).enumerate() {
+        assert_close(&format!("result {i}"), any, best, 1e-10);
+    }
+}
+
 #[test]
 fn a_scan_is_a_simulation() {
     for delays in DELAYS {
-        let network = text(delays, "file = \"spikes\"");
-        let steps = 120;
-        let input = Rng::new(4, "x").tensor(&[steps, 1, 4], ON, |rng| f64::from(u8::from(rng.uniform() < 0.1)));
-        let train = |_: &str| {
-            let spikes = (0..steps).flat_map(|t| (0..4).map(move |k| (t, k)));
-            let spikes = spikes.filter(|(t, k)| input.double_value(&[*t, 0, *k]) > 0.0);
-            Ok(spikes.map(|(t, k)| (t as f64 * 0.1, k as u32)).collect())
-        };
-        let mut simulation =
-            Simulation::<f64>::new(&network, Options { seed: 5, ..Options::default() }, &no_files, &train).unwrap();
-        simulation.advance(steps as u64);
-        let mut params = Params::new(3, ON);
-        let net = PopulationNetwork::new(&mut params.at("net"), &network, "E", 5, &no_files).unwrap();
-        let start = net.init_state(1, ON);
-        let (ys, last) = net.scan(&Shared::new(0.1), &Inputs::of_steps(&input), start, &mut Tap::none());
-        let expected: Vec<(u64, u32)> =
-            simulation.recording().spikes.iter().find(|spikes| spikes.population == "E").unwrap().spikes.clone();
-        let found = (0..steps).flat_map(|t| (0..13).map(move |k| (t, k)));
-        let found = found.filter(|(t, k)| ys.double_value(&[*t, 0, *k]) > 0.0).map(|(t, k)| (t as u64, k as u32));
-        assert_eq!(found.collect::<Vec<_>>(), expected);
-        assert!(expected.len() > 30, "{} spikes", expected.len());
-        for (name, leaf) in last.named() {
-            let (population, state) = name.split_once('.').unwrap();
-            let Some(expected) = simulation.state(population, state) else { continue };
-            assert_close(&name, &leaf.get(0), &Tensor::from_slice(&expected), 1e-11);
-        }
+        check_simulation(&text(delays, "file = \"spikes\""), "E");
+    }
+}
+
+/// The spikes of a simulation of the same network from the same seed, whose four inputs come from a file, and its last states.
+#[track_caller]
+fn check_simulation(network: &Network, output: &str) {
+    let steps = 120;
+    let input = Rng::new(4, "x").tensor(&[steps, 1, 4], ON, |rng| f64::from(u8::from(rng.uniform() < 0.1)));
+    let train = |_: &str| {
+        let spikes = (0..steps).flat_map(|t| (0..4).map(move |k| (t, k)));
+        let spikes = spikes.filter(|(t, k)| input.double_value(&[*t, 0, *k]) > 0.0);
+        Ok(spikes.map(|(t, k)| (t as f64 * 0.1, k as u32)).collect())
+    };
+    let mut simulation =
+        Simulation::<f64>::new(network, Options { seed: 5, ..Options::default() }, &no_files, &train).unwrap();
+    simulation.advance(steps as u64);
+    let mut params = Params::new(3, ON);
+    let net = PopulationNetwork::new(&mut params.at("net"), network, output, 5, &no_files).unwrap();
+    let start = net.init_state(1, ON);
+    let (ys, last) = net.scan(&Shared::new(0.1), &Inputs::of_steps(&input), start, &mut Tap::none());
+    let expected: Vec<(u64, u32)> =
+        simulation.recording().spikes.iter().find(|spikes| spikes.population == output).unwrap().spikes.clone();
+    let found = (0..steps).flat_map(|t| (0..net.n_out()).map(move |k| (t, k)));
+    let found = found.filter(|(t, k)| ys.double_value(&[*t, 0, *k]) > 0.0).map(|(t, k)| (t as u64, k as u32));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    assert!(expected.len() > 30, "{} spikes", expected.len());
+    for (name, leaf) in last.named() {
+        let (population, state) = name.split_once('.').unwrap();
+        let Some(expected) = simulation.state(population, state) else { continue };
+        assert_close(&name, &leaf.get(0), &Tensor::from_slice(&expected), 1e-11);
     }
 }
 
@@ -245,18 +256,9 @@ fn what_cannot_be_trained_is_refused() {
         let mut params = Params::new(3, ON);
         PopulationNetwork::new(&mut params.at("net"), &network, output, 5, &no_files).unwrap_err().to_string()
     };
-    let background = "[readout]\nfrom = \"E\"\n[[background]]\nto = \"E.ge\"\nrate = \"1*kHz\"\nweight = 0.1";
     for (from, to, output, words) in [
         ("kind = \"input\"", "kind = \"poisson\"\nrate = \"1*kHz\"", "E", "there are 0 populations of kind 'input'"),
-        (
-            "[readout]",
-            "[population.noise]\nn = 2\nkind = \"poisson\"\nrate = \"1*kHz\"\n[readout]",
-            "E",
-            "population.noise.kind: spikes at random are not drawn",
-        ),
-        ("[readout]\nfrom = \"E\"", background, "E", "noise is not drawn where a network is trained"),
         ("p = 0.5", "p = 0.0", "E", "the projection 'E>E.ge' has no synapses"),
-        ("weight = \"2.7 + 0.4*randn()\"", "carries = \"v\"\nweight = 2.7", "E", "is simulated and not trained yet"),
         ("", "", "F", "there is no population 'F' of neurons"),
         ("", "", "in", "there is no population 'in' of neurons."),
     ] {

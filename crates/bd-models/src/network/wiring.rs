@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bd_core::kernel::numbers_of;
 use bd_core::{Kept, ParamPath, Phase, Result, Weight};
 use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
+use bd_equations::Sent;
 use bd_networks::{Edges, Projection};
 use tch::{Device, Kind, Tensor};
 
@@ -17,6 +18,7 @@ use super::{EdgeFiles, refused};
 pub(super) struct Wiring {
     pub(super) name: String,
     pub(super) from: usize,
+    pub(super) sent: Sent,
     pub(super) to: usize,
     pub(super) target: usize,
     pub(super) trained: bool,
@@ -94,6 +96,7 @@ impl Wiring {
         Ok(Self {
             name: name.clone(),
             from: projection.from,
+            sent: projection.carries.sent(),
             to: projection.to,
             target: projection.target,
             trained: projection.trained,
@@ -141,7 +144,7 @@ impl Wiring {
 
     /// Delays that are learned, in whole steps.
     pub(super) fn whole_steps(&self) -> Option<Vec<u16>> {
-        match (&self.travel, self.projection(Phase::Predict)?.0.synapses.delays.clone()) {
+        match (&self.travel, self.projection(Phase::Predict, 0)?.0.synapses.delays.clone()) {
             (Travel::Learned { .. }, Delays::Own(delays)) => Some(delays),
             _ => None,
         }
@@ -166,8 +169,8 @@ impl Wiring {
         }
     }
 
-    /// For the kernel, and the weights by its synapses, in the graph, which it copies.
-    pub(super) fn projection(&self, phase: Phase) -> Option<(Wired, Tensor)> {
+    /// For the kernel, carrying one output of the population that sends, and the weights by its synapses, in the graph, which it copies.
+    pub(super) fn projection(&self, phase: Phase, output: usize) -> Option<(Wired, Tensor)> {
         let weights = self.weights();
         let (synapses, weights, trained) = match (&self.travel, phase) {
             (Travel::Fixed(_), _) => (Arc::clone(&self.synapses), weights, self.trained),
@@ -178,7 +181,7 @@ impl Wiring {
             }
         };
         let Self { from, to, target, .. } = *self;
-        Some((Wired { from, to, target, synapses, weights: numbers_of(&weights)?, trained }, weights))
+        Some((Wired { from, output, to, target, synapses, weights: numbers_of(&weights)?, trained }, weights))
     }
 
     /// After so many updates of the parameters.

@@ -103,7 +103,7 @@ impl Recorded {
         // One after the other, so that little is held in the form in which states are recorded.
         for sample in 0..(inputs.shape()[0] as usize).min(MOST_PICTURED) {
             let mut tap = Tap::new([&v, &spike]);
-            let _ = predict(net, sha, &inputs.select(&[sample])?, None, &mut tap)?;
+            let _ = predict(net, &sha.samples_ahead(sample), &inputs.select(&[sample])?, None, &mut tap)?;
             let records = tap.finish()?;
             voltages.push(records[&v].to_device(Device::Cpu).to_kind(Kind::Float));
             spikes.push(records[&spike].to_device(Device::Cpu).gt(0.0));

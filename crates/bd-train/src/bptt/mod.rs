@@ -308,7 +308,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
     ) -> Result<f64> {
         self.wait()?;
         let _guard = tch::no_grad_guard();
-        let sha = self.sha.in_phase(Phase::Predict);
+        let mut sha = self.sha.in_phase(Phase::Predict);
         let (mut sum, mut weights) = (0.0, 0.0);
         for batch in batches {
             let batch = batch?;
@@ -322,6 +322,7 @@ impl<'a, S: System, O: Objective> Bptt<'a, S, O> {
                 see(&outputs, &batch, weight);
                 Ok(())
             })?;
+            sha = sha.samples_ahead(batch.count());
         }
         if weights == 0.0 {
             return Err(Error::Config("there is nothing to evaluate: no batch was given".into()));

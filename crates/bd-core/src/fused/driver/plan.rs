@@ -33,6 +33,8 @@ pub(super) struct Plan {
     kernel: Arc<dyn AnyKernel>,
     sizes: Sizes,
     time: usize,
+    /// Steps of the scan before these.
+    before: usize,
     batch: usize,
     /// Samples in a tile, and lanes that they take.
     samples: usize,
@@ -113,6 +115,7 @@ impl Plan {
             kernel,
             sizes,
             time,
+            before: 0,
             batch,
             samples,
             lanes,
@@ -129,10 +132,10 @@ impl Plan {
         Self { stores: stores && stored_bytes <= most, ..plan }
     }
 
-    /// The same over other steps: for a piece of the time.
-    pub(super) fn of_steps(&self, time: usize) -> Self {
+    /// The same over `time` steps of its own, of which `before` come before: for a piece of the time.
+    pub(super) fn of_steps(&self, before: usize, time: usize) -> Self {
         let (kernel, widths, traced) = (self.kernel.clone(), self.widths.clone(), self.traced.clone());
-        Self { kernel, widths, traced, time, ..*self }
+        Self { kernel, widths, traced, before, time, ..*self }
     }
 
     /// Steps in a stretch.
@@ -171,12 +174,12 @@ impl Plan {
         Samples { first, count: self.samples.min(self.batch - first) }
     }
 
-    /// First steps of the stretches, with their tiles.
-    fn stretches(&self, keep: bool) -> impl DoubleEndedIterator<Item = (usize, Tile)> {
-        let Self { time, stretch, lanes, instructions, .. } = *self;
+    /// First steps of the stretches of some samples, with their tiles.
+    fn stretches(&self, keep: bool, samples: Samples) -> impl DoubleEndedIterator<Item = (usize, Tile)> {
+        let Self { time, before, stretch, lanes, instructions, .. } = *self;
         (0..time.div_ceil(stretch)).map(move |i| {
-            let from = i * stretch;
-            (from, Tile { steps: stretch.min(time - from), lanes, keep, instructions })
+            let (from, first) = (i * stretch, samples.first);
+            (from, Tile { steps: stretch.min(time - from), lanes, keep, instructions, from: before + from, first })
         })
     }
 

@@ -164,7 +164,7 @@ impl Wide {
             let room = Room { ys: cut(&ys), traces: traces.iter().map(cut).collect() };
             let given = Dense { xs: own, wants_gxs: true };
             let (done, kept_of_piece) =
-                rest.of_steps(steps as usize).forward::<F>(Some(&given), None, &last, record, room);
+                rest.of_steps(from as usize, steps as usize).forward::<F>(Some(&given), None, &last, record, room);
             last = done.last;
             kept.push(kept_of_piece);
         }
@@ -210,7 +210,8 @@ impl Wide {
                         .chain(grads[1 + n_leaves..].iter().map(|grad| cut(grad, from, steps)))
                         .collect();
                     let room = room.narrow(0, 0, steps);
-                    let (given, plan) = (Dense { xs: given, wants_gxs: true }, rest.of_steps(steps as usize));
+                    let given = Dense { xs: given, wants_gxs: true };
+                    let plan = rest.of_steps(from as usize, steps as usize);
                     let found = plan.backward::<F>(Some(&given), &kept.rest[i], &asked, behind, Some(room))?;
                     let mut found = found.into_iter();
                     let gcurrents = found.next().flatten();

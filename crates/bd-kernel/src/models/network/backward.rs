@@ -5,23 +5,23 @@ use std::ops::Range;
 use crate::{AnyKernel, Grads, Input, Real, Tile, Typed};
 
 use super::steps::{Place, Steps, by_channel, by_step};
-use super::{Kept, NetworkKernel, bits, one_step};
+use super::{Kept, NetworkKernel, Population, Source, bits, forward, one_step};
 
-/// Adds to gradients of outputs of `n` units what comes from `sent`, the gradients of what is on its way after the stretch, `[step, unit, lane]`.
+/// Adds to gradients of `n` outputs what comes from `sent`, the gradients of what is on its way after the stretch, `[step, output, lane]`.
 fn add_sent<F: Real>(sent: &[F], n: usize, tile: Tile, outputs: &mut Steps<'_, &mut [F]>) {
     let of_step = n * tile.lanes;
     let memory = sent.len() / of_step;
     for number in 0..outputs.places.len() {
         let step = outputs.nth(number, 0).0 as usize;
         let Some(place) = (step + memory).checked_sub(tile.steps) else { continue };
-        for (unit, sent) in sent[place * of_step..][..of_step].chunks_exact(tile.lanes).enumerate() {
-            let at = outputs.nth(number, unit).1;
+        for (output, sent) in sent[place * of_step..][..of_step].chunks_exact(tile.lanes).enumerate() {
+            let at = outputs.nth(number, output).1;
             outputs.numbers[at..at + tile.lanes].iter_mut().zip(sent).for_each(|(to, sent)| *to += *sent);
         }
     }
 }
 
-/// Those of a slice, `[unit, step, lane]`, out of a stretch.
+/// Those of a slice, `[unit, step, lane]`, out of a stretch, of which there may be fewer units.
 fn read<F: Real>(series: &[F], steps: &Range<usize>, tile: Tile, to: &mut [F]) {
     let of_slice = steps.start * tile.lanes..steps.end * tile.lanes;
     for (series, to) in series.chunks_exact(tile.len()).zip(to.chunks_exact_mut(of_slice.len())) {
@@ -43,8 +43,8 @@ impl NetworkKernel {
         let sent = self.pass_back(tile, state);
         let places = slices.places(targets);
         for steps in slices.all().rev() {
-            for p in (0..self.populations.len()).filter(|p| *p != self.input) {
-                let asked = &mut asked[..self.populations[p].n * steps.len() * lanes];
+            for p in (0..self.populations.len()).filter(|p| self.units::<F>(*p).is_some()) {
+                let asked = &mut asked[..self.populations[p].sends() * steps.len() * lanes];
                 asked.fill(F::default());
                 if p == self.output {
                     read(ys, &steps, tile, asked);
@@ -64,7 +64,7 @@ impl NetworkKernel {
         }
         for (p, population) in self.populations.iter().enumerate() {
             let [_, leaf] = self.leaves::<F>(p, lanes);
-            let places = by_step(population.memory, population.n, lanes);
+            let places = by_step(population.memory, population.sends(), lanes);
             let mut before = Steps { numbers: &mut state[leaf], first: -(population.memory as isize), places: &places };
             self.collect(p, tile, &[], &arrivals, &mut before);
         }
@@ -77,11 +77,11 @@ impl NetworkKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let of_population = |(p, population): (usize, &super::Population)| {
+        let of_population = |(p, population): (usize, &Population)| {
             let [_, leaf] = self.leaves::<F>(p, tile.lanes);
             let leaf = &mut state[leaf];
             let sent = leaf.to_vec();
-            let passed = (tile.steps * population.n * tile.lanes).min(leaf.len());
+            let passed = (tile.steps * population.sends() * tile.lanes).min(leaf.len());
             leaf[..passed].fill(F::default());
             leaf[passed..].copy_from_slice(&sent[..sent.len() - passed]);
             sent
@@ -99,7 +99,7 @@ impl NetworkKernel {
         outputs: &mut Steps<'_, &mut [F]>,
     ) {
         if !sent.is_empty() {
-            add_sent(sent, self.populations[population].n, tile, outputs);
+            add_sent(sent, self.populations[population].sends(), tile, outputs);
         }
         for (_, projection, wires) in self.from(population, tile) {
             wires.collect(F::numbers(&projection.weights), arrivals, outputs);
@@ -133,7 +133,8 @@ impl NetworkKernel {
         units.backward(slices.tile(steps), Input::Dense(x), &mut kept.units[region], work, grads);
     }
 
-    /// The gradients of the weights that are trained. `outputs` is filled with those of units; `room` is for those of the largest population.
+    /// The gradients of the weights that are trained. `outputs` is filled with all that is not the input; `room` is for those of the largest
+    /// population.
     fn weights_back<F: Real>(
         &self,
         tile: Tile,
@@ -149,7 +150,7 @@ impl NetworkKernel {
             if !self.from(p, tile).any(|(_, projection, _)| projection.trained) {
                 continue;
             }
-            let of_sent = by_step(population.memory, population.n, tile.lanes);
+            let of_sent = by_step(population.memory, population.sends(), tile.lanes);
             let numbers = &kept.sent[self.sent_before(p, tile.lanes)];
             let before = Steps { numbers, first: -(population.memory as isize), places: &of_sent };
             let places: Vec<Place>;
@@ -157,7 +158,7 @@ impl NetworkKernel {
                 places = by_channel(tile.steps, tile.lanes);
                 Steps { numbers: xs, first: 0, places: &places }
             } else {
-                places = self.slices(tile).places(population.n);
+                places = self.slices(tile).places(population.sends());
                 Steps { numbers: self.outputs_again(p, tile, kept, outputs), first: 0, places: &places }
             };
             for (number, _, wires) in self.from(p, tile).filter(|(_, projection, _)| projection.trained) {
@@ -167,7 +168,8 @@ impl NetworkKernel {
         }
     }
 
-    /// The outputs of a population over the stretch, slice by slice, from their bits.
+    /// The outputs of a population over the stretch that are carried with weights that are trained, slice by slice: from the bits of spikes, from
+    /// what was kept, or drawn again.
     fn outputs_again<'a, F: Real>(
         &self,
         population: usize,
@@ -178,13 +180,21 @@ impl NetworkKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let (slices, n) = (self.slices(tile), self.populations[population].n);
+        let (slices, of, values) = (self.slices(tile), &self.populations[population], self.values(population));
         let outputs = &mut outputs[self.outputs_of(population, tile)];
         for steps in slices.all() {
-            let own = slices.tile(&steps);
-            let region = self.region(slices, (population, &steps), tile.lanes, |p, steps| self.bits_of::<F>(p, steps));
-            let outputs = &mut outputs[slices.block(n, &steps, 0..n)];
-            bits(n, own).read(one_step(own), &kept.spikes[region], outputs);
+            let (own, at, lanes) = (slices.tile(&steps), (population, &steps), tile.lanes);
+            let outputs = &mut outputs[slices.block(of.sends(), &steps, 0..of.sends())];
+            if let Source::Random(noise) = &of.source {
+                forward::draw(noise, own, outputs);
+                continue;
+            }
+            if of.spikes {
+                let region = self.region(slices, at, lanes, |p, steps| self.bits_of::<F>(p, steps));
+                bits(of.n, own).read(one_step(own), &kept.spikes[region], &mut outputs[own.channels(0..of.n)]);
+            }
+            let region = self.region(slices, at, lanes, |p, steps| self.values_of(p, steps));
+            outputs[own.channels(values.clone())].copy_from_slice(&kept.values[region]);
         }
         outputs
     }

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::{AnyKernel, Input, Real, Tile, Typed};
+use crate::{AnyKernel, Input, Noise, Real, Tile, Typed};
 
 use super::steps::{Place, Steps, by_channel, by_step};
-use super::{NetworkKernel, bits};
+use super::{NetworkKernel, Source, bits};
 
-/// Outputs of a slice, `[unit, step, lane]`, to where they are among those of a stretch.
+/// Outputs of a slice, `[unit, step, lane]`, to where they are among those of a stretch, of which there may be fewer units.
 pub(super) fn write<F: Real>(outputs: &[F], steps: &Range<usize>, tile: Tile, ys: &mut [F]) {
     let of_slice = steps.start * tile.lanes..steps.end * tile.lanes;
     for (outputs, ys) in outputs.chunks_exact(of_slice.len()).zip(ys.chunks_exact_mut(tile.len())) {
@@ -15,7 +15,8 @@ pub(super) fn write<F: Real>(outputs: &[F], steps: &Range<usize>, tile: Tile, ys
     }
 }
 
-/// Outputs of some steps of a stretch, as those that are on their way after it: `sent` is `[step, unit, lane]`, and has the last steps.
+/// Outputs of some steps of a stretch, `n` in each, as those that are on their way after it: `sent` is `[step, output, lane]`, and has the
+/// last steps.
 fn keep_sent<F: Real>(outputs: &Steps<'_, &[F]>, n: usize, tile: Tile, sent: &mut [F]) {
     let of_step = n * tile.lanes;
     let memory = sent.len() / of_step.max(1);
@@ -23,10 +24,16 @@ fn keep_sent<F: Real>(outputs: &Steps<'_, &[F]>, n: usize, tile: Tile, sent: &mu
         let step = outputs.nth(number, 0).0 as usize;
         // The steps that stay are the last ones.
         let Some(place) = (step + memory).checked_sub(tile.steps) else { continue };
-        for (unit, to) in sent[place * of_step..][..of_step].chunks_exact_mut(tile.lanes).enumerate() {
-            to.copy_from_slice(&outputs.numbers[outputs.nth(number, unit).1..][..tile.lanes]);
+        for (output, to) in sent[place * of_step..][..of_step].chunks_exact_mut(tile.lanes).enumerate() {
+            to.copy_from_slice(&outputs.numbers[outputs.nth(number, output).1..][..tile.lanes]);
         }
     }
+}
+
+/// Outputs of a slice that are drawn.
+pub(super) fn draw<F: Real>(noise: &Noise, slice: Tile, outputs: &mut [F]) {
+    outputs.fill(F::default());
+    noise.add(slice, outputs);
 }
 
 impl NetworkKernel {
@@ -52,29 +59,41 @@ impl NetworkKernel {
         self.deliver_sent(tile, state, kept.sent, &mut arrivals);
         let of_inputs = by_channel(tile.steps, lanes);
         let of_outputs: Vec<Vec<Place>> =
-            self.populations.iter().map(|population| slices.places(population.n)).collect();
+            self.populations.iter().map(|population| slices.places(population.sends())).collect();
         for steps in slices.all() {
             let own = slices.tile(&steps);
             let inputs = Steps { numbers: xs, first: steps.start as isize, places: &of_inputs[steps.clone()] };
             self.send(self.input, tile, &inputs, state, &mut arrivals);
             for (p, population) in self.populations.iter().enumerate() {
+                let Source::Random(noise) = &population.source else { continue };
+                let outputs = &mut outputs[self.outputs_of(p, tile)];
+                draw(noise, own, &mut outputs[slices.block(population.n, &steps, 0..population.n)]);
+                let drawn = Steps { numbers: &*outputs, first: steps.start as isize, places: &of_outputs[p][steps.clone()] };
+                self.send(p, tile, &drawn, state, &mut arrivals);
+            }
+            for (p, population) in self.populations.iter().enumerate() {
                 let Some(units) = self.units::<F>(p) else { continue };
                 let x = &arrivals.numbers[slices.block(targets, &steps, self.channels(p))];
                 let outputs = &mut outputs[self.outputs_of(p, tile)];
-                let outputs = &mut outputs[slices.block(population.n, &steps, 0..population.n)];
+                let outputs = &mut outputs[slices.block(population.sends(), &steps, 0..population.sends())];
                 let [leaf, _] = self.leaves::<F>(p, lanes);
                 let region = self.region(slices, (p, &steps), lanes, |p, steps| self.kept_of::<F>(p, steps));
                 units.forward(own, Input::Dense(x), &mut state[leaf], outputs, &mut kept.units[region], work);
                 if p == self.output {
                     write(outputs, &steps, tile, ys);
                 }
-                if tile.keep && units.spikes() {
-                    let region = self.region(slices, (p, &steps), lanes, |p, steps| self.bits_of::<F>(p, steps));
-                    bits(population.n, own).write(tile.instructions, outputs, 0, &mut kept.spikes[region]);
+                if tile.keep {
+                    if population.spikes {
+                        let region = self.region(slices, (p, &steps), lanes, |p, steps| self.bits_of::<F>(p, steps));
+                        let spikes = &outputs[own.channels(0..population.n)];
+                        bits(population.n, own).write(tile.instructions, spikes, 0, &mut kept.spikes[region]);
+                    }
+                    let region = self.region(slices, (p, &steps), lanes, |p, steps| self.values_of(p, steps));
+                    kept.values[region].copy_from_slice(&outputs[own.channels(self.values(p))]);
                 }
             }
             // All of them have had what was sent before this slice.
-            for p in (0..self.populations.len()).filter(|p| *p != self.input) {
+            for p in (0..self.populations.len()).filter(|p| self.units::<F>(*p).is_some()) {
                 let (numbers, places) = (&outputs[self.outputs_of(p, tile)], &of_outputs[p][steps.clone()]);
                 let sent = Steps { numbers, first: steps.start as isize, places };
                 self.send(p, tile, &sent, state, &mut arrivals);
@@ -82,16 +101,21 @@ impl NetworkKernel {
         }
     }
 
-    /// What arrives at each step before anything is sent: what drives the units.
+    /// What arrives at each step before anything is sent: what drives the units, and noise.
     fn begin<F: Real>(&self, tile: Tile, arrivals: &mut [F]) {
         arrivals.fill(F::default());
         let slices = self.slices(tile);
         for (p, population) in self.populations.iter().enumerate() {
-            let Some(drive) = &population.drive else { continue };
             for steps in slices.all() {
                 let own = &mut arrivals[slices.block(self.all()[0], &steps, self.channels(p))];
-                let of_channels = own.chunks_exact_mut(steps.len() * tile.lanes);
-                of_channels.zip(F::numbers(drive)).for_each(|(numbers, drive)| numbers.fill(*drive));
+                let part = tile.part(steps);
+                if let Some(drive) = &population.drive {
+                    let of_channels = own.chunks_exact_mut(part.len());
+                    of_channels.zip(F::numbers(drive)).for_each(|(numbers, drive)| numbers.fill(*drive));
+                }
+                for (target, noise) in &population.noise {
+                    noise.add(part, &mut own[part.channels(target * population.n..(target + 1) * population.n)]);
+                }
             }
         }
     }
@@ -104,7 +128,7 @@ impl NetworkKernel {
         for (p, population) in self.populations.iter().enumerate() {
             let [_, leaf] = self.leaves::<F>(p, tile.lanes);
             let sent = &mut state[leaf];
-            let places = by_step(population.memory, population.n, tile.lanes);
+            let places = by_step(population.memory, population.sends(), tile.lanes);
             let before = Steps { numbers: &*sent, first: -(population.memory as isize), places: &places };
             for (_, projection, wires) in self.from(p, tile) {
                 wires.deliver(F::numbers(&projection.weights), &before, arrivals);
@@ -112,7 +136,7 @@ impl NetworkKernel {
             if tile.keep {
                 kept[self.sent_before(p, tile.lanes)].copy_from_slice(sent);
             }
-            let passed = (tile.steps * population.n * tile.lanes).min(sent.len());
+            let passed = (tile.steps * population.sends() * tile.lanes).min(sent.len());
             sent.copy_within(passed.., 0);
         }
     }
@@ -133,7 +157,7 @@ impl NetworkKernel {
         }
         let [_, leaf] = self.leaves::<F>(population, tile.lanes);
         if !leaf.is_empty() {
-            keep_sent(outputs, self.populations[population].n, tile, &mut state[leaf]);
+            keep_sent(outputs, self.populations[population].sends(), tile, &mut state[leaf]);
         }
     }
 }

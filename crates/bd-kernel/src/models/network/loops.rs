@@ -134,7 +134,7 @@ impl<F: Real> Deliver<'_, F> {
     #[inline(always)]
     unsafe fn step<V: Vector<F>>(&mut self, number: usize, ends: impl Ends) {
         for source in 0..self.wires.sources() {
-            let (_, from) = self.sent.nth(number, source);
+            let (_, from) = self.sent.nth(number, self.wires.first_source + source);
             // SAFETY: the caller's.
             unsafe {
                 if !is_zero::<F, V>(&self.sent.numbers[from..from + self.wires.lanes]) {
@@ -222,7 +222,7 @@ impl<F: Real> Collect<'_, F> {
     #[inline(always)]
     unsafe fn step<V: Vector<F>>(&mut self, number: usize, ends: impl Ends) {
         for source in 0..self.wires.sources() {
-            let (_, to) = self.outputs.nth(number, source);
+            let (_, to) = self.outputs.nth(number, self.wires.first_source + source);
             // SAFETY: the caller's.
             unsafe { self.row::<V>(source, to, ends) };
         }

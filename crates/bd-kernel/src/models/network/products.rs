@@ -70,7 +70,7 @@ impl<F: Real> Sending<'_, F> {
             active.clear();
             events.clear();
             for number in 0..sent.places.len() {
-                let (step, at) = sent.nth(number, source);
+                let (step, at) = sent.nth(number, self.wires.first_source + source);
                 let outputs = &sent.numbers[at..at + lanes];
                 // SAFETY: the caller's.
                 if unsafe { is_zero::<F, V>(outputs) } {

@@ -51,8 +51,10 @@ impl Delays {
 /// Synapses with their weights.
 #[derive(Debug, Clone)]
 pub struct Projection {
-    /// The population whose outputs it carries, by number.
+    /// The population that sends, by number.
     pub from: usize,
+    /// Which of its outputs this carries.
+    pub output: usize,
     /// The population that receives.
     pub to: usize,
     /// Which of its targets.
@@ -69,6 +71,8 @@ pub struct Projection {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wires<'a> {
     pub(super) synapses: &'a Synapses,
+    /// The first unit that sends does so through this one of its population's channels.
+    pub(super) first_source: usize,
     /// The first unit that may receive is this one of all channels that something arrives at.
     pub(super) first: usize,
     /// How many may receive: targets of synapses are below.

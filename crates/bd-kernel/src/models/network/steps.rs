@@ -57,7 +57,7 @@ impl Slices {
 
     /// A tile of one of them.
     pub(super) fn tile(self, steps: &Range<usize>) -> Tile {
-        Tile { steps: steps.len(), ..self.tile }
+        self.tile.part(steps.clone())
     }
 
     /// The numbers of some of `n` channels in a slice, in a block `[slice][channel, step, lane]`.

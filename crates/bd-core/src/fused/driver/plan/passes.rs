@@ -66,7 +66,7 @@ impl Plan {
             };
             let mut states = Vec::with_capacity(if record { self.states_kept() * workspace.state.len() } else { 0 });
             self.gather_state(&last_out, samples, &mut workspace.state, Beyond::Last);
-            for (from, tile) in self.stretches(self.stores) {
+            for (from, tile) in self.stretches(self.stores, samples) {
                 if record && (from == 0 || !self.stores) {
                     states.extend_from_slice(&workspace.state);
                 }
@@ -133,14 +133,14 @@ impl Plan {
                 let events = kept.events.as_ref();
                 if let Some(stored) = stored.as_ref().filter(|_| used_up) {
                     workspace.state.copy_from_slice(states.next().unwrap_or(&[]));
-                    for (from, tile) in self.stretches(true) {
+                    for (from, tile) in self.stretches(true, samples) {
                         self.gather_input(dense, events, samples, from, tile, workspace);
                         self.forward_stretch(events, from, tile, workspace, Some(self.stored(stored, i, from, tile)));
                         flush(self.instructions, &mut workspace.state);
                     }
                 }
                 self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
-                for (from, tile) in self.stretches(true).rev() {
+                for (from, tile) in self.stretches(true, samples).rev() {
                     for (&leaf, gtrace) in self.traced.iter().zip(&gtraces_in) {
                         self.add_trace(*gtrace, leaf, samples, from, gstate);
                     }

@@ -91,7 +91,7 @@ impl Plan {
 
     /// A leaf of the state is a series of one step.
     fn one_step(&self) -> Tile {
-        Tile { steps: 1, lanes: self.lanes, keep: false, instructions: self.instructions }
+        Tile { steps: 1, lanes: self.lanes, keep: false, instructions: self.instructions, from: 0, first: 0 }
     }
 
     pub(super) fn gather_state<F: Element>(
