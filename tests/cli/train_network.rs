@@ -83,8 +83,7 @@ fn what_does_not_fit_is_refused() {
         ("unread.toml", text.replace("[readout]\nfrom = \"E\"", "")),
         ("misread.toml", text.replace("[readout]\nfrom = \"E\"", "[readout]\nfrom = \"in\"")),
         ("misspelt.toml", text.replace("g_i*(E_i - v)", "g_i*(E_j - v)")),
-        ("background.toml", format!("{text}\n[[background]]\nto = \"E.g_e\"\nrate = \"1*kHz\"\nweight = 0.1\n")),
-        ("carries.toml", text.replacen("from = \"E\"\n", "from = \"E\"\ncarries = \"v\"\n", 1)),
+        ("carries.toml", text.replacen("from = \"E\"\n", "from = \"E\"\ncarries = \"w\"\n", 1)),
         ("empty.toml", text.replacen("p = 0.5", "p = 0", 1)),
         ("noisy.toml", text.replace("kind = \"input\"", "kind = \"poisson\"\nrate = \"5*Hz\"")),
     ];
@@ -102,13 +101,7 @@ fn what_does_not_fit_is_refused() {
     );
     let words = "empty.toml, line 36, column 1: projection.1.connect: the projection 'in>E.g_e' has no synapses";
     refused_by(&desk, &with("empty.toml"), 2, words);
-    refused_by(
-        &desk,
-        &with("background.toml"),
-        2,
-        "column 1: background.1: noise is not drawn where a network is trained",
-    );
-    refused_by(&desk, &with("carries.toml"), 2, "column 1: projection.2.carries: a projection that carries values");
+    refused_by(&desk, &with("carries.toml"), 2, "column 1: projection.2.carries: 'E' has no variable 'w'");
     refused_by(&desk, &with("none.toml"), 7, "none.toml: cannot be read");
     refused_by(&desk, &train(&["--dt", "1"]), 2, "dt is 1, but the network is written for steps of dt_ms = 4");
     refused_by(
@@ -117,6 +110,57 @@ fn what_does_not_fit_is_refused() {
         2,
         "model.hidden is of a network of layers, and this one is written as text: set n of its populations in it",
     );
+}
+
+/// Synapses that tire, background and spikes at random: the same bytes with other threads and after a break, and predictions of all samples at
+/// once are those of the run, which judged them batch by batch.
+#[test]
+fn noise_and_synapses_that_tire_are_trained() {
+    let desk = desk();
+    let tiring = small_network()
+        .replace(
+            "tau : second (trained, positive)",
+            "tau : second (trained, positive)\ndx/dt = (1 - x)/(80*ms) : 1\nr : 1",
+        )
+        .replace("reset = \"v = V_r\"", "reset = \"\"\"\nv = V_r\nr = 0.3*x\nx -= r\n\"\"\"")
+        .replace("tau = \"20*ms\" }", "tau = \"20*ms\", x = 1 }")
+        .replacen("from = \"E\"\n", "from = \"E\"\ntimes = \"r\"\n", 1);
+    let noise = r#"
+[population.unseen]
+n = 8
+kind = "poisson"
+rate = "40*Hz"
+[[projection]]
+from = "unseen"
+to = "E.g_e"
+connect = { rule = "all_to_all" }
+weight = 0.2
+trained = true
+[[background]]
+to = ["E.g_e", "I.g_e"]
+rate = "100*Hz"
+weight = 0.1
+"#;
+    assert!(tiring.contains("times") && tiring.contains("x -= r") && tiring.contains("x = 1"));
+    fs::write(desk.path("net.toml"), format!("{tiring}{noise}")).unwrap();
+    desk.bd_json(&train(&["--epochs", "3", "--threads", "2", "--out", "whole"]));
+    desk.bd_json(&train(&["--epochs", "1", "--threads", "1", "--out", "run"]));
+    let before = weights(&desk, "run/model.safetensors");
+    desk.bd_json(&["train", "--resume", "run", "--epochs", "3"]);
+    assert!(
+        same_bytes(&desk, "model.safetensors", "run", "whole") && same_bytes(&desk, "predictions.npz", "run", "whole")
+    );
+    let after = weights(&desk, "run/model.safetensors");
+    for name in ["net.unseen>E.g_e.weight", "net.E>E.g_e.weight"] {
+        let of = |all: &[(String, Tensor)]| all.iter().find(|(known, _)| known == name).unwrap().1.shallow_clone();
+        assert_ne!(of(&before), of(&after), "{name}");
+    }
+    desk.bd_json(&["predict", "run", "--input", "digits.npz", "--record", "net.unseen.sent", "--output", "out.npz"]);
+    assert_eq!(array(&desk, "out.npz", "score"), array(&desk, "run/predictions.npz", "score"));
+    // 20 samples, 8 neurons: 40 Hz in steps of 4 ms.
+    let rate = array(&desk, "out.npz", "net.unseen.sent").to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    assert!((rate - 0.16).abs() < 0.02, "{rate}");
+    desk.bd_json(&["simulate", "run", "--data", "digits.npz", "--duration-ms", "400", "--out", "simulated"]);
 }
 
 /// `examples/lags.toml`, and what its first lines say of how it is trained.

@@ -103,7 +103,10 @@ mod tests {
         }
 
         fn step(&self, sha: &Shared, x: &Tensor, s: &LeakyState) -> (Tensor, LeakyState) {
-            let gain = if sha.phase == Phase::Fit { 1.1 } else { 1.0 } + sha.dt + sha.i as f64 + (sha.key % 7 + sha.sample as u64) as f64;
+            let gain = if sha.phase == Phase::Fit { 1.1 } else { 1.0 }
+                + sha.dt
+                + sha.i as f64
+                + (sha.key % 7 + sha.sample as u64) as f64;
             let v = &s.v * &self.leak + x * gain;
             (&v * &v, LeakyState { v, steps: &s.steps + 1 })
         }

@@ -1,8 +1,8 @@
 //! Interpreted units beside compiled ones of the same formula, on one thread: nanoseconds of a neuron's step, forward and adjoint.
 //!
-//!     cargo bench -p bd-kernel --bench units
+//!     cargo bench -p bd-kernel --bench units -- [--lanes N]
 //!
-//! 64 neurons, 50 steps, 32 samples. The ways take turns; a figure is the median of 15.
+//! 64 neurons, 50 steps, 32 samples unless N says otherwise. The ways take turns; a figure is the median of 15.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +16,6 @@ use bd_kernel::{
 
 const N: usize = 64;
 const STEPS: usize = 50;
-const LANES: usize = 32;
 const ROUNDS: usize = 15;
 const SURROGATE: Surrogate = Surrogate::Sigmoid { alpha: 4.0 };
 
@@ -101,6 +100,7 @@ fn as_graph<U: Unit<S>, const S: usize>(unit: &U, dt: f64) -> UnitFormula {
 
 /// What a kernel reads and writes. It lives through all rounds: a pass over fresh memory would wait for the pages.
 struct Buffers<F> {
+    lanes: usize,
     xs: Vec<F>,
     ys: Vec<F>,
     kept: Vec<F>,
@@ -110,27 +110,29 @@ struct Buffers<F> {
 }
 
 impl<F: Real> Buffers<F> {
-    fn new(kernel: &dyn Kernel<F>) -> Self {
-        let (sizes, len) = (kernel.sizes(), STEPS * LANES);
+    fn new(kernel: &dyn Kernel<F>, lanes: usize) -> Self {
+        let (sizes, len) = (kernel.sizes(), STEPS * lanes);
         // Not the pages of zeros that an allocator hands out unwritten.
         let filled = |n: usize| vec![F::of(0.5); n];
         Self {
+            lanes,
             xs: (0..sizes.n_in * len).map(|i| F::of((i * 7919 % 1000) as f64 / 500.0)).collect(),
             ys: filled(sizes.n_out * len),
-            kept: filled(kernel.n_kept(STEPS) * LANES),
+            kept: filled(kernel.n_kept(STEPS) * lanes),
             work: filled(sizes.n_work * len),
             gxs: filled(sizes.n_in * len),
-            state: filled(sizes.n_state * LANES),
+            state: filled(sizes.n_state * lanes),
         }
     }
 
     /// Seconds of the passes forward, forward with what the adjoint reads, and backward.
     fn seconds(&mut self, kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
-        let Self { xs, ys, kept, work, gxs, state } = self;
-        let mut tile = Tile { steps: STEPS, lanes: LANES, keep: false, instructions: Instructions::best(), from: 0, first: 0 };
+        let Self { lanes, xs, ys, kept, work, gxs, state } = self;
+        let lanes = *lanes;
+        let mut tile = Tile { steps: STEPS, lanes, keep: false, instructions: Instructions::best(), from: 0, first: 0 };
         let [plain, keeping] = [false, true].map(|keep| {
             tile.keep = keep;
-            state.chunks_exact_mut(N * LANES).zip(first).for_each(|(leaf, value)| leaf.fill(F::of(*value)));
+            state.chunks_exact_mut(N * lanes).zip(first).for_each(|(leaf, value)| leaf.fill(F::of(*value)));
             let start = Instant::now();
             kernel.forward(tile, Input::Dense(xs), state, ys, kept, work);
             start.elapsed().as_secs_f64()
@@ -141,6 +143,12 @@ impl<F: Real> Buffers<F> {
         kernel.backward(tile, Input::Dense(xs), kept, work, grads);
         [plain, keeping, start.elapsed().as_secs_f64()]
     }
+}
+
+/// Samples side by side.
+fn lanes() -> usize {
+    let mut args = std::env::args().skip_while(|arg| arg != "--lanes").skip(1);
+    args.next().map_or(32, |lanes| lanes.parse().expect("--lanes is followed by a number"))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -161,14 +169,14 @@ where
         Arc::new(GraphKernel::new(N, Arc::clone(&by_cpp))),
     ];
     let mut times: [Vec<[f64; 3]>; 3] = Default::default();
-    let mut buffers = Buffers::<F>::new(kernels[0].typed());
+    let mut buffers = Buffers::<F>::new(kernels[0].typed(), lanes());
     for _ in 0..ROUNDS {
         for (kernel, times) in kernels.iter().zip(&mut times) {
             times.push(buffers.seconds(kernel.typed(), &first));
         }
     }
     let ns = |which: usize, pass: usize| {
-        median(times[which].iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * LANES) as f64
+        median(times[which].iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * lanes()) as f64
     };
     for (pass, what) in ["forward", "forward, keeping", "backward"].into_iter().enumerate() {
         let [compiled, interpreted, cpp] = [0, 1, 2].map(|which| ns(which, pass));

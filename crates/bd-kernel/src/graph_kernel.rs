@@ -161,7 +161,8 @@ impl<F: Real> Kernel<F> for GraphKernel {
             }
             group.hold(&mut registers, ports + moving, self.held());
             let loads: Vec<_> = (0..ports).map(|port| group.channel(port, 0, port)).collect();
-            let mut stores: Vec<_> = (0..unit.outputs()).map(|output| group.result(forward, output, 0, output)).collect();
+            let mut stores: Vec<_> =
+                (0..unit.outputs()).map(|output| group.result(forward, output, 0, output)).collect();
             let mut keeps = Vec::new();
             if tile.keep {
                 keeps.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));

@@ -39,6 +39,7 @@ mod functions;
 mod graph;
 mod graph_kernel;
 mod huge;
+mod in_loops;
 mod inverse;
 mod kernel;
 mod lanes;
@@ -86,6 +87,7 @@ pub use functions::{sigmoid, tanh};
 pub use graph::{Code, Function, Graph, Id, Listing, Op, Operator};
 pub use graph_kernel::GraphKernel;
 pub use huge::prefer_huge_pages;
+pub use in_loops::InLoops;
 pub use inverse::InverseFactor;
 pub use kernel::{AnyKernel, Grads, Input, Kernel, LANES, OneSeries, PlainUnits, Sizes, Tile, Typed};
 

@@ -114,8 +114,7 @@ impl<F: Real> Loops for AddNoise<'_, F> {
         for (block, numbers) in numbers.chunks_mut(UNITS * tile.len()).enumerate() {
             for t in 0..tile.steps {
                 for lane in (0..tile.lanes).step_by(LANES) {
-                    let counter =
-                        noise.counter(noise.step + tile.from + t, noise.sample + tile.first + lane, block);
+                    let counter = noise.counter(noise.step + tile.from + t, noise.sample + tile.first + lane, block);
                     let words = philox4x32_of_8(counter, key);
                     for (unit, words) in numbers.chunks_exact_mut(tile.len()).zip(words) {
                         let own = &mut unit[t * tile.lanes + lane..][..LANES];
@@ -162,7 +161,9 @@ mod tests {
     fn tiles_have_the_numbers_of_their_steps() {
         let (samples, units) = (24, 7);
         let noise = Noise { counts: Counts::poisson(1.3), weight: 0.5, key: 0x0123_4567_89ab_cdef, step: 5, sample: 3 };
-        for instructions in [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()].into_iter().flatten() {
+        for instructions in
+            [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()].into_iter().flatten()
+        {
             for (from, steps, first, lanes) in [(0, 4, 0, 24), (2, 3, 8, 8), (9, 1, 8, 16)] {
                 let tile = Tile { steps, lanes, keep: false, instructions, from, first };
                 let mut numbers = vec![1.0; units * tile.len()];

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::{AnyKernel, Dual, Num, Real, Result, UnitKernel};
+use super::{AnyKernel, Cpu, Dual, InLoops, Num, Real, Result, UnitKernel};
 
 /// What stands in for the derivative of a spike, `H(x)`: 1 where `x >= 0`, else 0.
 pub trait SurrogateGradient: Debug + Copy + Send + Sync + 'static {
@@ -13,10 +13,13 @@ pub trait SurrogateGradient: Debug + Copy + Send + Sync + 'static {
     /// The surrogate derivative at distance `x` from the threshold.
     fn grad<N: Num>(&self, x: N) -> N;
 
-    /// [`grad`](Self::grad) of each number. To be overridden if it decides something that is the same for all of them.
+    /// [`grad`](Self::grad) of each number, in a loop for this processor. To be overridden if it decides something that is the same for all of
+    /// them.
     #[inline(always)]
-    fn grads<F: Real>(&self, xs: &[F], slopes: &mut [F]) {
-        slopes.iter_mut().zip(xs).for_each(|(slope, x)| *slope = self.grad(*x));
+    fn grads<C: Cpu, F: Real>(&self, xs: &[F], slopes: &mut [F]) {
+        for (slope, x) in slopes.iter_mut().zip(xs) {
+            *slope = self.grad(InLoops::<C, F>::new(*x)).0;
+        }
     }
 }
 

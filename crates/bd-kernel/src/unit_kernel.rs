@@ -223,7 +223,7 @@ struct Surrogates<'a, F, G> {
 impl<F: Real, G: SurrogateGradient> Loops for Surrogates<'_, F, G> {
     #[inline(always)]
     fn run<C: Cpu>(self) {
-        self.surrogate.grads(self.over, self.slope);
+        self.surrogate.grads::<C, F>(self.over, self.slope);
     }
 }
 

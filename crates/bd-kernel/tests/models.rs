@@ -25,7 +25,14 @@ type AKernel = Arc<dyn AnyKernel>;
 
 fn every_way() -> impl Iterator<Item = Tile> {
     let all = [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()];
-    all.into_iter().flatten().map(|instructions| Tile { steps: STEPS, lanes: LANES, keep: true, instructions, from: 0, first: 0 })
+    all.into_iter().flatten().map(|instructions| Tile {
+        steps: STEPS,
+        lanes: LANES,
+        keep: true,
+        instructions,
+        from: 0,
+        first: 0,
+    })
 }
 
 fn noise(seed: u64, n: usize) -> Vec<f64> {

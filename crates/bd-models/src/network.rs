@@ -37,8 +37,8 @@ use tch::{Device, Kind, Tensor};
 pub use config::{PopulationNetworkConfig, WrittenNetwork};
 pub use connections::Connections;
 pub use delays::lags_of_learned;
-pub use state::{NetworkState, PopulationState};
 use member::{Member, Origin};
+pub use state::{NetworkState, PopulationState};
 use wiring::Wiring;
 
 /// A network whose input are spikes of its one population of kind `input`, `[.., n]`, and whose outputs are those of one population of neurons.

@@ -29,7 +29,7 @@ use std::f64::consts::{FRAC_PI_2, PI, SQRT_2, TAU};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Num, Real, Result, SurrogateGradient, setting};
+use crate::{Cpu, Error, InLoops, Num, Real, Result, SurrogateGradient, setting};
 
 /// Declares the table: for each surrogate its parameters with defaults, `g` and `P`.
 macro_rules! surrogates {
@@ -81,10 +81,13 @@ macro_rules! surrogates {
             /// One loop for each surrogate.
             #[inline(always)]
             #[allow(clippy::clone_on_copy)] // the same formulas serve numbers that are not `Copy`
-            fn grads<F: Real>(&self, xs: &[F], slopes: &mut [F]) {
+            fn grads<C: Cpu, F: Real>(&self, xs: &[F], slopes: &mut [F]) {
                 let pairs = slopes.iter_mut().zip(xs);
                 match *self {
-                    $(Self::$name { $($param),* } => for (slope, x) in pairs { *slope = { let $x = *x; $g }; })+
+                    $(Self::$name { $($param),* } => for (slope, x) in pairs {
+                        let $x = InLoops::<C, F>::new(*x);
+                        *slope = { $g }.0;
+                    })+
                     Self::Custom(Custom { name, f }) => for (slope, x) in pairs { *slope = x.apply(name, f); }
                 }
             }
@@ -255,6 +258,7 @@ fn odd_harmonics<N: Num>(x: N, n: f64, term: impl Fn(N, f64) -> N) -> N {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Instructions;
 
     /// Where a formula has a kink or a jump, a difference quotient says nothing.
     const GRID: [f64; 14] = [-3.7, -1.3, -0.83, -0.41, -0.17, -0.06, -0.013, 0.007, 0.052, 0.19, 0.44, 0.77, 1.6, 4.1];
@@ -265,6 +269,30 @@ mod tests {
             value[name] = if name == "n" { 5.0 } else { parameter * 1.37 + 0.01 }.into();
         }
         serde_json::from_value(value).unwrap()
+    }
+
+    /// Of whole blocks, on every processor: the formula in float64 but for rounding.
+    #[test]
+    fn loops_are_their_formula() {
+        fn check<F: Real + Into<f64>>(tolerance: f64) {
+            let far = [-1e4, -60.0, -20.0, 0.0, 20.0, 60.0, 1e4];
+            let xs: Vec<F> = GRID.iter().chain(&far).map(|x| F::of(*x)).collect();
+            for surrogate in Surrogate::all().into_iter().flat_map(|s| [s, with_other_parameters(s)]) {
+                let levels = [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()];
+                for instructions in levels.into_iter().flatten() {
+                    let mut slopes = vec![F::default(); xs.len()];
+                    crate::unit_kernel::surrogates(instructions, surrogate, &xs, &mut slopes);
+                    for (x, slope) in xs.iter().zip(slopes) {
+                        let (x, slope): (f64, f64) = ((*x).into(), slope.into());
+                        let exact = surrogate.grad(x);
+                        let near = (slope - exact).abs() < tolerance * (1.0 + exact.abs());
+                        assert!(near, "{surrogate:?} at {x}: {slope} and not {exact}");
+                    }
+                }
+            }
+        }
+        check::<f64>(1e-13);
+        check::<f32>(1e-5);
     }
 
     #[test]

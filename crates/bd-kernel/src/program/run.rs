@@ -8,7 +8,6 @@ use super::{Instruction, Program, Row};
 use crate::compiled::Compiled;
 use crate::cpu::{Cpu, Instructions, Loops, vectorised};
 use crate::functions::{exp, phi_1, phi_2, sigmoid, tanh};
-use crate::lanes::{read, write};
 use crate::{Block, Function, LANES, Real};
 
 /// Numbers of a row that a loop works on at once: a row has a multiple of it.
@@ -194,13 +193,9 @@ impl<F: Real> Loops for Running<'_, '_, '_, F> {
 /// The row has at least `lanes` numbers for each unit, and nothing else reads or writes them meanwhile.
 #[inline(always)]
 unsafe fn gather<F: Real>(from: &[F], apart: usize, lanes: usize, row: *mut F) {
-    for (unit, begin) in (0..from.len()).step_by(apart).enumerate() {
-        for l in (0..lanes).step_by(LANES) {
-            let numbers: [F; LANES] = read(from, begin + l);
-            // SAFETY: the caller's promise.
-            unsafe { row.add(unit * lanes + l).cast::<[F; LANES]>().write(numbers) };
-        }
-    }
+    let units = units_in(from.len(), apart, lanes);
+    // SAFETY: so many units have their lanes in `from`; the rest is the caller's promise.
+    unsafe { copy_units([units, lanes], (from.as_ptr(), apart), (row, lanes)) };
 }
 
 /// The other way round, from a row whose units are [apart](Place::apart).
@@ -209,12 +204,41 @@ unsafe fn gather<F: Real>(from: &[F], apart: usize, lanes: usize, row: *mut F) {
 /// The row has at least `lanes` numbers for each unit, and nothing else writes them meanwhile.
 #[inline(always)]
 unsafe fn scatter<F: Real>(row: Place<F>, to: &mut [F], apart: usize, lanes: usize) {
-    for (unit, begin) in (0..to.len()).step_by(apart).enumerate() {
-        for l in (0..lanes).step_by(LANES) {
-            // SAFETY: the caller's promise.
-            let numbers: [F; LANES] = unsafe { row.begin.add(unit * row.apart + l).cast::<[F; LANES]>().read() };
-            write(to, begin + l, &numbers);
-        }
+    let units = units_in(to.len(), apart, lanes);
+    // SAFETY: so many units have their lanes in `to`; the rest is the caller's promise.
+    unsafe { copy_units([units, lanes], (row.begin, row.apart), (to.as_mut_ptr(), apart)) };
+}
+
+/// Units whose lanes lie in so many numbers, the last one's to the end.
+#[inline(always)]
+fn units_in(numbers: usize, apart: usize, lanes: usize) -> usize {
+    if numbers < lanes { 0 } else { (numbers - lanes) / apart + 1 }
+}
+
+/// Copies the lanes of units from where they are so far apart to where they are.
+///
+/// # Safety
+/// There are so many units with so many lanes, a multiple of [`LANES`], in both, and nothing else reads or writes them meanwhile.
+#[inline(always)]
+unsafe fn copy_units<F: Real>([units, lanes]: [usize; 2], from: (*const F, usize), to: (*mut F, usize)) {
+    // A copy of known length is a few instructions.
+    macro_rules! each_has {
+        ($lanes:expr) => {
+            for unit in 0..units {
+                for lane in (0..lanes).step_by($lanes) {
+                    // SAFETY: the caller's promise.
+                    unsafe {
+                        let numbers = from.0.add(unit * from.1 + lane).cast::<[F; $lanes]>().read();
+                        to.0.add(unit * to.1 + lane).cast::<[F; $lanes]>().write(numbers);
+                    }
+                }
+            }
+        };
+    }
+    match lanes {
+        16 => each_has!(16),
+        32 => each_has!(32),
+        _ => each_has!(LANES),
     }
 }
 

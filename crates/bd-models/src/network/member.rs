@@ -69,13 +69,7 @@ impl From<&Background> for Chance {
 
 impl Member {
     /// The population of this number in its network, with what is on its way for so many steps.
-    pub(super) fn new(
-        path: &mut ParamPath<'_>,
-        network: &Network,
-        at: usize,
-        memory: i64,
-        seed: u64,
-    ) -> Result<Self> {
+    pub(super) fn new(path: &mut ParamPath<'_>, network: &Network, at: usize, memory: i64, seed: u64) -> Result<Self> {
         let population = &network.populations[at];
         let (name, sent) = (&population.name, sent_by(network, at));
         let (origin, drive) = match &population.source {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bd_core::kernel::numbers_of;
 use bd_core::{Kept, ParamPath, Phase, Result, Weight};
-use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
 use bd_equations::Sent;
+use bd_kernel::models::network::{Delays, Projection as Wired, Synapses};
 use bd_networks::{Edges, Projection};
 use tch::{Device, Kind, Tensor};
 

@@ -68,7 +68,8 @@ impl NetworkKernel {
                 let Source::Random(noise) = &population.source else { continue };
                 let outputs = &mut outputs[self.outputs_of(p, tile)];
                 draw(noise, own, &mut outputs[slices.block(population.n, &steps, 0..population.n)]);
-                let drawn = Steps { numbers: &*outputs, first: steps.start as isize, places: &of_outputs[p][steps.clone()] };
+                let drawn =
+                    Steps { numbers: &*outputs, first: steps.start as isize, places: &of_outputs[p][steps.clone()] };
                 self.send(p, tile, &drawn, state, &mut arrivals);
             }
             for (p, population) in self.populations.iter().enumerate() {

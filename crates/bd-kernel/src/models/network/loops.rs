@@ -67,15 +67,16 @@ pub(super) unsafe fn is_zero<F: Real, V: Vector<F>>(numbers: &[F]) -> bool {
     any == 0
 }
 
-/// Runs `$loops::<V>` with the longest vectors of which the lanes are a multiple.
+/// Runs `$loops::<V, ABREAST>` with the longest vectors of which the lanes are a multiple, and with two of them abreast if they fill the lanes.
 macro_rules! by_lanes {
     ($loops:expr, $cpu:ident) => {{
-        let loops = $loops;
+        let (loops, long) = ($loops, <$cpu::Vector<F> as Vector<F>>::LEN);
         // SAFETY: these are loops that `vectorised` runs, and the lanes are a multiple of the vectors.
         unsafe {
-            match loops.wires.lanes % <$cpu::Vector<F> as Vector<F>>::LEN {
-                0 => loops.by::<$cpu::Vector<F>>(),
-                _ => loops.by::<$cpu::Short<F>>(),
+            match loops.wires.lanes {
+                lanes if lanes.is_multiple_of(2 * long) => loops.by::<$cpu::Vector<F>, 2>(),
+                lanes if lanes.is_multiple_of(long) => loops.by::<$cpu::Vector<F>, 1>(),
+                _ => loops.by::<$cpu::Short<F>, 1>(),
             }
         }
     }};
@@ -103,7 +104,7 @@ impl<F: Real> Deliver<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<V: Vector<F>>(mut self) {
+    unsafe fn by<V: Vector<F>, const ABREAST: usize>(mut self) {
         let (wires, sent) = (self.wires, self.sent);
         wires.check(&self.arrivals);
         // Step by step: what arrives in one step stays in the nearest cache.
@@ -114,12 +115,12 @@ impl<F: Real> Deliver<'_, F> {
                 match &wires.synapses.delays {
                     Delays::Same(delay) => {
                         if let Some(ends) = wires.place(step, *delay, &self.arrivals) {
-                            self.step::<V>(number, ends);
+                            self.step::<V, ABREAST>(number, ends);
                         }
                     }
                     Delays::Own(delays) => {
                         let (places, sent) = (self.arrivals.places, step - self.arrivals.first);
-                        self.step::<V>(number, InTime { delays, places, sent, first: wires.first });
+                        self.step::<V, ABREAST>(number, InTime { delays, places, sent, first: wires.first });
                     }
                 }
             }
@@ -132,13 +133,13 @@ impl<F: Real> Deliver<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn step<V: Vector<F>>(&mut self, number: usize, ends: impl Ends) {
+    unsafe fn step<V: Vector<F>, const ABREAST: usize>(&mut self, number: usize, ends: impl Ends) {
         for source in 0..self.wires.sources() {
             let (_, from) = self.sent.nth(number, self.wires.first_source + source);
             // SAFETY: the caller's.
             unsafe {
                 if !is_zero::<F, V>(&self.sent.numbers[from..from + self.wires.lanes]) {
-                    self.row::<V>(source, from, ends);
+                    self.row::<V, ABREAST>(source, from, ends);
                 }
             }
         }
@@ -150,19 +151,22 @@ impl<F: Real> Deliver<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn row<V: Vector<F>>(&mut self, source: usize, from: usize, ends: impl Ends) {
+    unsafe fn row<V: Vector<F>, const ABREAST: usize>(&mut self, source: usize, from: usize, ends: impl Ends) {
         let (own, lanes) = (self.wires.of_source(source), self.wires.lanes);
         let (targets, weights) = (&self.wires.synapses.targets[own.clone()], &self.weights[own.clone()]);
-        for lane in (0..lanes).step_by(V::LEN) {
-            let sent = &self.sent.numbers[from + lane..from + lane + V::LEN];
+        for lane in (0..lanes).step_by(ABREAST * V::LEN) {
+            let sent = &self.sent.numbers[from + lane..][..ABREAST * V::LEN];
             let arrivals = self.arrivals.numbers.as_mut_ptr();
-            // SAFETY: a vector of each, the arrivals within their numbers, as was checked; the rest is the caller's.
+            // SAFETY: whole vectors of each, the arrivals within their numbers, as was checked; the rest is the caller's.
             unsafe {
-                let sent = V::load(sent.as_ptr());
+                let sent: [V; ABREAST] = std::array::from_fn(|v| V::load(sent.as_ptr().add(v * V::LEN)));
                 for (synapse, (unit, weight)) in own.clone().zip(targets.iter().zip(weights)) {
                     let Some(at) = ends.at(synapse, *unit) else { continue };
-                    let to = arrivals.add(at + lane);
-                    sent.mul_add(V::splat(*weight), V::load(to)).store(to);
+                    let weight = V::splat(*weight);
+                    for (v, sent) in sent.into_iter().enumerate() {
+                        let to = arrivals.add(at + lane + v * V::LEN);
+                        sent.mul_add(weight, V::load(to)).store(to);
+                    }
                 }
             }
         }
@@ -192,7 +196,7 @@ impl<F: Real> Collect<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<V: Vector<F>>(mut self) {
+    unsafe fn by<V: Vector<F>, const ABREAST: usize>(mut self) {
         let (wires, arrivals) = (self.wires, self.arrivals);
         wires.check(arrivals);
         for number in 0..self.outputs.places.len() {
@@ -202,12 +206,12 @@ impl<F: Real> Collect<'_, F> {
                 match &wires.synapses.delays {
                     Delays::Same(delay) => {
                         if let Some(ends) = wires.place(step, *delay, arrivals) {
-                            self.step::<V>(number, ends);
+                            self.step::<V, ABREAST>(number, ends);
                         }
                     }
                     Delays::Own(delays) => {
                         let (places, sent) = (arrivals.places, step - arrivals.first);
-                        self.step::<V>(number, InTime { delays, places, sent, first: wires.first });
+                        self.step::<V, ABREAST>(number, InTime { delays, places, sent, first: wires.first });
                     }
                 }
             }
@@ -220,11 +224,11 @@ impl<F: Real> Collect<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn step<V: Vector<F>>(&mut self, number: usize, ends: impl Ends) {
+    unsafe fn step<V: Vector<F>, const ABREAST: usize>(&mut self, number: usize, ends: impl Ends) {
         for source in 0..self.wires.sources() {
             let (_, to) = self.outputs.nth(number, self.wires.first_source + source);
             // SAFETY: the caller's.
-            unsafe { self.row::<V>(source, to, ends) };
+            unsafe { self.row::<V, ABREAST>(source, to, ends) };
         }
     }
 
@@ -234,31 +238,40 @@ impl<F: Real> Collect<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn row<V: Vector<F>>(&mut self, source: usize, to: usize, ends: impl Ends) {
+    unsafe fn row<V: Vector<F>, const ABREAST: usize>(&mut self, source: usize, to: usize, ends: impl Ends) {
         let (own, lanes) = (self.wires.of_source(source), self.wires.lanes);
         let (targets, weights) = (&self.wires.synapses.targets[own.clone()], &self.weights[own.clone()]);
-        for lane in (0..lanes).step_by(V::LEN) {
-            let to = &mut self.outputs.numbers[to + lane..to + lane + V::LEN];
+        for lane in (0..lanes).step_by(ABREAST * V::LEN) {
+            let to = &mut self.outputs.numbers[to + lane..][..ABREAST * V::LEN];
             let arrivals = self.arrivals.numbers.as_ptr();
-            // SAFETY: a vector of each, the arrivals within their numbers, as was checked; the rest is the caller's.
+            // SAFETY: whole vectors of each, the arrivals within their numbers, as was checked; the rest is the caller's.
             unsafe {
-                let mut sums = [V::splat(F::default()); SUMS];
+                let mut sums = [[V::splat(F::default()); ABREAST]; SUMS];
+                let add = |sums: &mut [V; ABREAST], at: usize, weight: F| {
+                    let weight = V::splat(weight);
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        *sum = V::load(arrivals.add(at + lane + v * V::LEN)).mul_add(weight, *sum);
+                    }
+                };
                 let (fours, rest) = targets.as_chunks::<SUMS>();
                 let (weights_of_fours, weights_of_rest) = weights.as_chunks::<SUMS>();
                 let mut first = own.start;
                 for (targets, weights) in fours.iter().zip(weights_of_fours) {
                     for i in 0..SUMS {
                         let Some(at) = ends.at(first + i, targets[i]) else { continue };
-                        sums[i] = V::load(arrivals.add(at + lane)).mul_add(V::splat(weights[i]), sums[i]);
+                        add(&mut sums[i], at, weights[i]);
                     }
                     first += SUMS;
                 }
                 for (i, (unit, weight)) in rest.iter().zip(weights_of_rest).enumerate() {
                     let Some(at) = ends.at(first + i, *unit) else { continue };
-                    sums[i] = V::load(arrivals.add(at + lane)).mul_add(V::splat(*weight), sums[i]);
+                    add(&mut sums[i], at, *weight);
                 }
-                let (one, before) = (V::splat(F::of(1.0)), V::load(to.as_ptr()));
-                sums.into_iter().fold(before, |before, sum| sum.mul_add(one, before)).store(to.as_mut_ptr());
+                let one = V::splat(F::of(1.0));
+                for v in 0..ABREAST {
+                    let to = to.as_mut_ptr().add(v * V::LEN);
+                    sums.into_iter().fold(V::load(to), |before, sum| sum[v].mul_add(one, before)).store(to);
+                }
             }
         }
     }

@@ -63,7 +63,7 @@ impl<F: Real> Sending<'_, F> {
     ///
     /// As for [`is_zero`].
     #[inline(always)]
-    unsafe fn by<V: Vector<F>>(mut self) {
+    unsafe fn by<V: Vector<F>, const ABREAST: usize>(mut self) {
         let (sent, lanes) = (self.sent, self.wires.lanes);
         let (mut active, mut events) = (Vec::with_capacity(sent.places.len()), Vec::new());
         for source in 0..self.wires.sources() {
