@@ -5,6 +5,7 @@
 //!     cargo bench --bench cells -- lstm          only some
 //!     cargo bench --bench cells -- --by-step     and step by step through libtorch, the definition
 //!     cargo bench --bench cells -- --libtorch    and libtorch's own layer (PyTorch's nn.RNN, nn.GRU, nn.LSTM), one thread and two
+//!     cargo bench --bench cells -- --json FILE   and all figures in a file, of which scripts/bench --compare compares two
 //!
 //! Gradients of the kernel are compared with those of the definition before anything is timed. GFLOP/s counts the
 //! products of the definition alone: forward, and twice as much for the adjoint.
@@ -16,9 +17,12 @@ use bd_core::{Inputs, Params, Rng, Shared, System, Tap, scan_by_step, threads};
 use tch::{Device, Kind, Tensor};
 
 use cells::{Case, net, of_libtorch};
+use figures::Figures;
 
 #[path = "shared/cells.rs"]
 mod cells;
+#[path = "shared/figures.rs"]
+mod figures;
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -54,6 +58,7 @@ fn main() -> bd_core::Result<()> {
     let libtorch = std::env::args().any(|arg| arg == "--libtorch");
     let by_step = std::env::args().any(|arg| arg == "--by-step");
     let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
+    let mut figures = Figures::new("cells");
     println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
     for &(ref case, time, rounds) in
         CASES.iter().filter(|(case, ..)| only.as_ref().is_none_or(|only| only == case.cell))
@@ -71,10 +76,11 @@ fn main() -> bd_core::Result<()> {
         let flops = 6.0 * (time * case.batch * case.n * (gates * (case.n + 1) + 1)) as f64;
         let usual = Tuning::of(case.batch as usize, ON.0);
         let name = format!("{} {} x {} x {}", case.cell, case.n, time, case.batch);
-        let row = |way: &str, seconds: &mut Vec<f64>| {
-            seconds.sort_by(f64::total_cmp);
-            let [ms, low, high] = [seconds[seconds.len() / 2], seconds[0], seconds[seconds.len() - 1]].map(|s| 1e3 * s);
-            println!("{:34} {ms:10.2} {low:7.2} to {high:6.2} {:9.0}", format!("{name}, {way}"), flops / ms / 1e6);
+        let mut row = |way: &str, seconds: &[f64]| {
+            let name = format!("{name}, {way}");
+            let spread = figures.add(&name, seconds);
+            let [ms, low, high] = [spread.median, spread.least, spread.most].map(|s| 1e3 * s);
+            println!("{name:34} {ms:10.2} {low:7.2} to {high:6.2} {:9.0}", flops / ms / 1e6);
         };
         let definition = || scan_by_step(&net, &sha, &xs, start(), &mut Tap::none()).0;
         threads::set(2);
@@ -89,7 +95,7 @@ fn main() -> bd_core::Result<()> {
             if by_step {
                 let mut all: Vec<f64> = (0..rounds.min(5)).map(|_| run(&params, definition).1).collect();
                 all.push(seconds);
-                row("by step", &mut all);
+                row("by step", &all);
             }
         }
         let two = Tuning { threads: 2, ..usual };
@@ -106,16 +112,16 @@ fn main() -> bd_core::Result<()> {
                 seconds.push(run(&params, || tuned(*tuning)).1);
             }
         }
-        ways.iter().zip(&mut seconds).for_each(|((way, _), all)| row(way, all));
+        ways.iter().zip(&seconds).for_each(|((way, _), all)| row(way, all));
         if libtorch {
             let (tensors, scan) = of_libtorch(case, &xs);
             for threads in [1, 2] {
                 threads::set_libtorch(threads);
-                let mut all: Vec<f64> = (0..rounds).map(|_| timed(&tensors, &scan).1).collect();
-                row(&format!("libtorch's own, {threads}"), &mut all);
+                let all: Vec<f64> = (0..rounds).map(|_| timed(&tensors, &scan).1).collect();
+                row(&format!("libtorch's own, {threads}"), &all);
             }
             threads::set_libtorch(1);
         }
     }
-    Ok(())
+    figures.write()
 }

@@ -3,6 +3,7 @@
 //!
 //!     cargo bench                  forward and adjoint, all ways in turn, and a table of medians
 //!     cargo bench -- --by-step     and once step by step through libtorch, the definition (some seconds)
+//!     cargo bench -- --json FILE   and all figures in a file, of which scripts/bench --compare compares two
 //!
 //! Every way's gradients are compared with those of the first before anything is timed.
 
@@ -12,6 +13,11 @@ use bd_core::kernel::{Instructions, Tuning, scan_tuned};
 use bd_core::{DynSystem, Inputs, Params, Rng, Shared, Spikes, System, Tap, scan_by_step, threads};
 use bd_models::{LeakyIntegrator, Lif, SnnConfig, Synapse, SynapseConfig};
 use tch::{Device, Kind, Tensor};
+
+use figures::{Figures, Spread};
+
+#[path = "shared/figures.rs"]
+mod figures;
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 const BATCH: usize = 256;
@@ -116,11 +122,11 @@ fn main() -> bd_core::Result<()> {
         }
     }
     println!("{:30} {:>10} {:>16} {:>8}", "", "median ms", "min to max", "factor");
-    seconds.iter_mut().for_each(|all| all.sort_by(f64::total_cmp));
-    let median = |seconds: &[f64]| seconds[seconds.len() / 2];
-    let row = |name: &str, all: &[f64]| {
-        let [ms, low, high] = [median(all), all[0], all[all.len() - 1]].map(|s| 1e3 * s);
-        println!("{name:30} {ms:10.2} {low:7.2} to {high:6.2} {:8.2}", ms / 1e3 / median(&seconds[0]));
+    let (mut figures, first) = (Figures::new("kernels"), Spread::of(&seconds[0]).median);
+    let mut row = |name: &str, all: &[f64]| {
+        let spread = figures.add(name, all);
+        let [ms, low, high] = [spread.median, spread.least, spread.most].map(|s| 1e3 * s);
+        println!("{name:30} {ms:10.2} {low:7.2} to {high:6.2} {:8.2}", spread.median / first);
     };
     ways.iter().zip(&seconds).for_each(|(way, all)| row(way.name, all));
     if std::env::args().any(|arg| arg == "--by-step") {
@@ -128,5 +134,5 @@ fn main() -> bd_core::Result<()> {
         let way = Way { name: "step by step, dense input", threads: 2, scan: Box::new(by_step) };
         row(way.name, &[way.run(weights).1]);
     }
-    Ok(())
+    figures.write()
 }

@@ -5,6 +5,7 @@
 //!     cargo bench --bench products -- --double   float64
 //!     cargo bench --bench products -- --threads 1
 //!     cargo bench --bench products -- --density 0.02   of an input of which so much is not zero
+//!     cargo bench --bench products -- --json FILE      and all figures in a file, of which scripts/bench --compare compares two
 //!
 //! `is_librarys` is the rule that these figures led to.
 
@@ -14,6 +15,11 @@ use bd_core::kernel::{Library, Tuning, is_librarys, scan_tuned};
 use bd_core::{Chain, Inputs, Params, Rng, Shared, System, Tap, memory, threads};
 use bd_models::{Init, Lif, LifConfig, Linear, LinearConfig};
 use tch::{Device, Kind, Tensor};
+
+use figures::Figures;
+
+#[path = "shared/figures.rs"]
+mod figures;
 
 const BATCH: i64 = 16;
 /// Steps, inputs, outputs.
@@ -96,6 +102,7 @@ fn main() -> bd_core::Result<()> {
     let (on_threads, density) = (after("--threads").unwrap_or(2.0) as usize, after("--density").unwrap_or(1.0));
     threads::set(on_threads);
     let on = (kind, Device::Cpu);
+    let mut figures = Figures::new("products");
     println!(
         "{:>8} {:>8} {:>8} {:>12} {:>12} {:>8}  rule",
         "rows", "inputs", "outputs", "kernels ms", "library ms", "ratio"
@@ -120,12 +127,15 @@ fn main() -> bd_core::Result<()> {
                 taken.push(seconds(&net, &xs, weight, tuning));
             }
         }
-        // The least, which other programs on the machine disturb least.
-        let [kernels, library] = taken.map(|taken| 1e3 * taken[1..].iter().copied().fold(f64::INFINITY, f64::min));
-        let ratio = kernels / library;
         let rows = steps * BATCH;
+        // The least, which other programs on the machine disturb least.
+        let [kernels, library] = [("kernels", &taken[0]), ("library", &taken[1])].map(|(way, taken)| {
+            let name = format!("{rows} x {n_in} x {n_out}, {way}");
+            1e3 * figures.add(&name, &taken[1..]).least
+        });
+        let ratio = kernels / library;
         let rule = if is_librarys([rows, n_in, n_out].map(|n| n as usize)) { "library" } else { "kernels" };
         println!("{rows:>8} {n_in:>8} {n_out:>8} {kernels:12.3} {library:12.3} {ratio:8.2}  {rule}");
     }
-    Ok(())
+    figures.write()
 }

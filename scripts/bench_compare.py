@@ -1,8 +1,9 @@
-"""`scripts/bench --compare A.json B.json`: two files that `scripts/bench JOB --json FILE` has written, of one job.
+"""`scripts/bench --compare A.json B.json`: two files that `scripts/bench JOB --json FILE` has written, of one job, or two of
+`cargo bench --bench NAME -- --json FILE`.
 
 A machine is never twice the same, so that times of two days say little. The peers ran beside bd both times: what counts is how bd's time
 for each update or job changed in units of the fastest peer that both files have, round by round. A change counts as one where the ranges of the two do not
-overlap.
+overlap. Files of `cargo bench` have no peers: only where both are of one machine on one day do their times say something.
 """
 import json
 import sys
@@ -11,11 +12,14 @@ from statistics import median
 
 
 def read(path):
+    """The job, or the benchmark, and what the file says of it."""
     try:
         report = json.loads(Path(path).read_text())
-        return report["options"]["job"], report
+        return (report["bench"] if "bench" in report else report["options"]["job"]), report
     except (OSError, ValueError, KeyError, TypeError) as error:
-        sys.exit(f"scripts/bench: {path} is no file of scripts/bench JOB --json FILE: {error!r}")
+        sys.exit(
+            f"scripts/bench: {path} is no file of scripts/bench JOB --json FILE, or of cargo bench --bench NAME -- --json FILE: {error!r}"
+        )
 
 
 def times(report):
@@ -46,10 +50,30 @@ def verdict(before, after):
     return f"{change}, within the spread"
 
 
+def compare_benches(before, after):
+    """Case by case, two files of `cargo bench`."""
+    for name, report in (("before", before), ("after", after)):
+        machine = report["machine"]
+        print(f"{name}: git {report['git']}, {machine['cpu']}, {machine['threads']} threads, load {machine['load_at_start']}")
+    if before["machine"]["cpu"] != after["machine"]["cpu"]:
+        print("The processors differ: times cannot be compared closely.")
+    of = lambda report: {case["name"]: [1e3 * case[key] for key in ("least_s", "median_s", "most_s")] for case in report["figures"]}
+    first, second = of(before), of(after)
+    width = max((len(name) for name in first), default=0) + 2
+    print(f"\n{'':{width}}{'ms before':>28}{'ms after':>28}   change")
+    for name in [name for name in first if name in second]:
+        a, b = first[name], second[name]
+        print(f"{name:{width}}{shown(a):>28}{shown(b):>28}   {verdict(a, b)}")
+    for name in sorted(set(first) ^ set(second)):
+        print(f"{name:{width}}only in {'the first' if name in first else 'the second'}")
+
+
 def main(paths):
     (job, before), (other, after) = map(read, paths)
-    if job != other:
+    if job != other or ("bench" in before) != ("bench" in after):
         sys.exit(f"scripts/bench: {paths[0]} is of {job}, {paths[1]} of {other}; two files of one job can be compared")
+    if "bench" in before:
+        return compare_benches(before, after)
     for what in ("steps", "updates"):
         if before["options"].get(what) != after["options"].get(what):
             sys.exit(f"scripts/bench: --{what} is {before['options'].get(what)} in {paths[0]}, {after['options'].get(what)} in {paths[1]}")

@@ -49,10 +49,37 @@ fn what_counts_is_the_ratio_to_the_fastest_peer() {
     assert!(same.stdout.contains("+0.0 %, within the spread."), "{}", same.stdout);
     for (files, words) in [
         (["a.json", "c.json"], "a.json is of snn, c.json of rnn; two files of one job can be compared"),
-        (["a.json", "d.json"], "d.json is no file of scripts/bench JOB --json FILE"),
+        (["a.json", "d.json"], "d.json is no file of scripts/bench JOB --json FILE, or of cargo bench"),
         (["a.json", "e.json"], "e.json is no file of scripts/bench JOB --json FILE"),
     ] {
         let said = compare(&desk, files);
         assert!(said.code == 1 && said.stderr.contains(words), "{files:?}: {}", said.stderr);
     }
+}
+
+/// What `cargo bench --bench NAME -- --json` writes: cases by name, of which one became slower.
+#[test]
+fn files_of_cargo_bench_are_compared_case_by_case() {
+    if no_python() {
+        return;
+    }
+    let desk = Desk::new();
+    let case = |name: &str, [least, median, most]: [f64; 3]| json!({"name": name, "rounds": 5, "least_s": least, "median_s": median, "most_s": most});
+    let report = |bench: &str, figures: Vec<Value>| {
+        let machine =
+            json!({"cpu": "a processor", "cores": 2, "threads": 2, "instructions": "AVX2", "load_at_start": 0.2});
+        json!({"bench": bench, "git": "aaa", "machine": machine, "figures": figures}).to_string()
+    };
+    let before = vec![case("gru", [0.010, 0.011, 0.012]), case("rnn", [0.002, 0.002, 0.003]), case("old", [1.0; 3])];
+    let after = vec![case("gru", [0.020, 0.022, 0.023]), case("rnn", [0.002, 0.0021, 0.003])];
+    fs::write(desk.path("a.json"), report("cells", before)).unwrap();
+    fs::write(desk.path("b.json"), report("cells", after)).unwrap();
+    fs::write(desk.path("c.json"), report("kernels", Vec::new())).unwrap();
+    let said = compare(&desk, ["a.json", "b.json"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    for words in ["+100.0 %, slower", "+5.0 %, within the spread", "only in the first", "11.000 (10.000..12.000)"] {
+        assert!(said.stdout.contains(words), "{words:?} not in {}", said.stdout);
+    }
+    let said = compare(&desk, ["a.json", "c.json"]);
+    assert!(said.code == 1 && said.stderr.contains("a.json is of cells, c.json of kernels"), "{}", said.stderr);
 }

@@ -1,0 +1,86 @@
+//! [`Figures`]: what a benchmark has measured, in a file for `scripts/bench --compare`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use bd_core::{files, threads};
+use serde_json::{Value, json};
+
+/// Figures of one run, written where `--json FILE` says so.
+pub struct Figures {
+    bench: &'static str,
+    file: Option<PathBuf>,
+    load: Option<f64>,
+    figures: Vec<Value>,
+}
+
+/// Seconds of some rounds.
+pub struct Spread {
+    pub median: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+impl Spread {
+    /// The median of an even number of rounds is the upper one.
+    pub fn of(seconds: &[f64]) -> Self {
+        let mut sorted = seconds.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        Self { median: sorted[sorted.len() / 2], least: sorted[0], most: sorted[sorted.len() - 1] }
+    }
+}
+
+impl Figures {
+    /// None yet, of the benchmark of this name.
+    pub fn new(bench: &'static str) -> Self {
+        let mut arguments = std::env::args().skip_while(|argument| argument != "--json");
+        let file = arguments.next().map(|_| arguments.next().expect("--json is followed by the name of a file").into());
+        Self { bench, file, load: load(), figures: Vec::new() }
+    }
+
+    /// The seconds of the rounds of one case, and their spread.
+    pub fn add(&mut self, name: &str, seconds: &[f64]) -> Spread {
+        let spread = Spread::of(seconds);
+        self.figures.push(json!({
+            "name": name,
+            "rounds": seconds.len(),
+            "median_s": spread.median,
+            "least_s": spread.least,
+            "most_s": spread.most,
+        }));
+        spread
+    }
+
+    /// Writes the file, if there is to be one.
+    pub fn write(self) -> bd_core::Result<()> {
+        let Some(file) = self.file else { return Ok(()) };
+        let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+        let report = json!({
+            "bench": self.bench,
+            "git": output("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
+            "machine": {
+                "cpu": cpu.map(|(_, name)| name),
+                "cores": std::thread::available_parallelism().ok().map(usize::from),
+                "threads": threads::kernel_threads(),
+                "instructions": format!("{:?}", bd_core::kernel::Instructions::best()),
+                "load_at_start": self.load,
+            },
+            "figures": self.figures,
+        });
+        files::write_atomic(&file, format!("{report:#}\n").as_bytes())?;
+        println!("written to {}", file.display());
+        Ok(())
+    }
+}
+
+/// Programs that waited for a processor in the last minute.
+fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
+/// The line that a program says, if it can be run.
+fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    let said = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+    said.status.success().then(|| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+}
