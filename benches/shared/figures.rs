@@ -7,7 +7,7 @@ use bd_core::{files, threads};
 use serde_json::{Value, json};
 
 /// Figures of one run, written where `--json FILE` says so.
-pub struct Figures {
+pub(crate) struct Figures {
     bench: &'static str,
     file: Option<PathBuf>,
     load: Option<f64>,
@@ -15,15 +15,15 @@ pub struct Figures {
 }
 
 /// Seconds of some rounds.
-pub struct Spread {
-    pub median: f64,
-    pub least: f64,
-    pub most: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
 }
 
 impl Spread {
     /// The median of an even number of rounds is the upper one.
-    pub fn of(seconds: &[f64]) -> Self {
+    pub(crate) fn of(seconds: &[f64]) -> Self {
         let mut sorted = seconds.to_vec();
         sorted.sort_by(f64::total_cmp);
         Self { median: sorted[sorted.len() / 2], least: sorted[0], most: sorted[sorted.len() - 1] }
@@ -32,14 +32,14 @@ impl Spread {
 
 impl Figures {
     /// None yet, of the benchmark of this name.
-    pub fn new(bench: &'static str) -> Self {
+    pub(crate) fn new(bench: &'static str) -> Self {
         let mut arguments = std::env::args().skip_while(|argument| argument != "--json");
         let file = arguments.next().map(|_| arguments.next().expect("--json is followed by the name of a file").into());
         Self { bench, file, load: load(), figures: Vec::new() }
     }
 
     /// The seconds of the rounds of one case, and their spread.
-    pub fn add(&mut self, name: &str, seconds: &[f64]) -> Spread {
+    pub(crate) fn add(&mut self, name: &str, seconds: &[f64]) -> Spread {
         let spread = Spread::of(seconds);
         self.figures.push(json!({
             "name": name,
@@ -52,7 +52,7 @@ impl Figures {
     }
 
     /// Writes the file, if there is to be one.
-    pub fn write(self) -> bd_core::Result<()> {
+    pub(crate) fn write(self) -> bd_core::Result<()> {
         let Some(file) = self.file else { return Ok(()) };
         let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

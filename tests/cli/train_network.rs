@@ -116,7 +116,10 @@ fn what_does_not_fit_is_refused() {
 /// once are those of the run, which judged them batch by batch.
 #[test]
 fn noise_and_synapses_that_tire_are_trained() {
-    let desk = desk();
+    let desk = Desk::new();
+    // More samples than are judged at once.
+    let digits = ["--train", "40", "--test", "70", "--classes", "4", "--channels", "50"];
+    assert_eq!(desk.bd(&[&["data", "digits", "--out", "digits.npz"], &digits[..]].concat()).code, 0);
     let tiring = small_network()
         .replace(
             "tau : second (trained, positive)",
@@ -157,10 +160,38 @@ weight = 0.1
     }
     desk.bd_json(&["predict", "run", "--input", "digits.npz", "--record", "net.unseen.sent", "--output", "out.npz"]);
     assert_eq!(array(&desk, "out.npz", "score"), array(&desk, "run/predictions.npz", "score"));
-    // 20 samples, 8 neurons: 40 Hz in steps of 4 ms.
+    // 70 samples, 8 neurons: 40 Hz in steps of 4 ms.
     let rate = array(&desk, "out.npz", "net.unseen.sent").to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
     assert!((rate - 0.16).abs() < 0.02, "{rate}");
     desk.bd_json(&["simulate", "run", "--data", "digits.npz", "--duration-ms", "400", "--out", "simulated"]);
+}
+
+/// Neurons that do not spike are read, and others that spike are pictured.
+#[test]
+fn rates_are_read_beside_neurons_that_spike() {
+    let desk = desk();
+    let rates = r#"
+[population.R]
+n = 5
+equations = """
+dy/dt = (in - y)/(20*ms) : 1
+in : 1
+rate = tanh(y) : 1
+"""
+inputs = { in = 1 }
+output = "rate"
+[[projection]]
+from = "E"
+to = "R.in"
+connect = { rule = "all_to_all" }
+weight = "0.3*randn()"
+trained = true
+"#;
+    let text = small_network().replace("[readout]\nfrom = \"E\"", "[readout]\nfrom = \"R\"");
+    fs::write(desk.path("net.toml"), format!("{text}{rates}")).unwrap();
+    desk.bd_json(&train(&["--epochs", "2", "--out", "run"]));
+    desk.bd_json(&["predict", "run", "--input", "digits.npz", "--record", "net.R.y", "--output", "out.npz"]);
+    assert_eq!(array(&desk, "out.npz", "net.R.y").size()[2], 5);
 }
 
 /// `examples/lags.toml`, and what its first lines say of how it is trained.

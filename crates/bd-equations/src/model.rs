@@ -4,6 +4,7 @@ use bd_kernel::models::surrogate::Surrogate;
 use bd_kernel::{Compile, Num};
 
 use crate::check::Draw;
+use crate::dependence::{Dependence, dependence};
 use crate::dimension::Dimension;
 use crate::error::{Error, Result};
 use crate::formula::{Environment, Formula, Term};
@@ -117,6 +118,8 @@ pub(crate) struct Firing {
     /// Slots that are set, and to what.
     pub(crate) reset: Vec<(usize, Formula)>,
     pub(crate) detach_reset: bool,
+    /// Slots whose reset is in the gradient all the same.
+    pub(crate) attached: Vec<usize>,
     pub(crate) surrogate: Surrogate,
     pub(crate) refractory: Option<Refractory>,
 }
@@ -145,6 +148,16 @@ impl<N: Clone> Between<N> {
     pub(crate) fn first(&self) -> N {
         self.now.slots[0].clone()
     }
+}
+
+/// What a step has made.
+#[derive(Debug)]
+pub(crate) struct Stepped<N> {
+    pub(crate) output: N,
+    /// The next state, without what is held.
+    pub(crate) next: Vec<N>,
+    /// Of each variable what a spike leaves, or would have left; nothing where no spike changes anything.
+    pub(crate) left_by_spike: Vec<N>,
 }
 
 /// What steps of one length need; see [`Model::constants`].
@@ -243,14 +256,50 @@ impl Model {
         Between { now, left, free }
     }
 
+    /// The same, with the resets of the states of these numbers in the gradient, and of those that they follow from, even where the text
+    /// detaches resets: of what projections carry, such as conductances that a spike opens. What the threshold reads stays as it is, for its resets
+    /// are what is detached.
+    pub fn with_resets_in_gradient(mut self, states: &[usize]) -> Self {
+        let lines = &self.equations.lines;
+        let reads = |formula: &Formula, slot: usize| {
+            dependence(formula, lines, &|other| other == slot).map_or(true, Dependence::any)
+        };
+        let Some(firing) = &mut self.firing else { return self };
+        let mut attached: Vec<usize> = states.iter().copied().filter(|state| *state < self.variables).collect();
+        let mut done = 0;
+        while let Some(&slot) = attached.get(done) {
+            let slope = self.equations.slopes.get(slot);
+            let resets = firing.reset.iter().filter(|(set, _)| *set == slot).map(|(_, value)| value);
+            let formulas: Vec<&Formula> = slope.into_iter().chain(resets).collect();
+            let found = (0..self.variables).filter(|other| formulas.iter().any(|formula| reads(formula, *other)));
+            let new: Vec<usize> = found.filter(|other| !attached.contains(other)).collect();
+            attached.extend(new);
+            done += 1;
+        }
+        attached.retain(|slot| !reads(&firing.distance, *slot));
+        firing.attached = attached;
+        self
+    }
+
     /// The second half: threshold and reset.
     pub(crate) fn fire<N: Num>(
         &self,
         constants: &StepConstants,
-        Between { mut now, left, free }: Between<N>,
+        between: Between<N>,
         spike: impl FnOnce(N) -> N,
     ) -> (N, Vec<N>) {
-        let mut tail = Vec::new();
+        let Stepped { output, next, .. } = self.stepped(constants, between, spike);
+        (output, next)
+    }
+
+    /// The same, and what a spike leaves.
+    pub(crate) fn stepped<N: Num>(
+        &self,
+        constants: &StepConstants,
+        Between { mut now, left, free }: Between<N>,
+        spike: impl FnOnce(N) -> N,
+    ) -> Stepped<N> {
+        let (mut tail, mut left_by_spike) = (Vec::new(), Vec::new());
         if let Some(firing) = &self.firing {
             let distance = now.value(&firing.distance, &self.equations.lines).scale(firing.scale.recip());
             let fired = spike(distance);
@@ -258,7 +307,7 @@ impl Model {
                 Some(free) => free.clone().pick(fired.clone(), fired.lit(0.0)),
                 None => fired,
             };
-            self.reset(firing, &mut now, &fired);
+            left_by_spike = self.reset(firing, &mut now, &fired);
             tail.push(fired.clone());
             if let Some(free) = free {
                 tail.push(after(firing, constants, &fired.detach(), left, free));
@@ -271,7 +320,7 @@ impl Model {
         let mut next = now.slots;
         next.truncate(self.variables);
         next.extend(tail);
-        (output, next)
+        Stepped { output, next, left_by_spike }
     }
 
     /// Slots: variables, ports, held numbers, `dt`.
@@ -303,25 +352,27 @@ impl Model {
         Some((-left).shift(0.5))
     }
 
-    /// Assignments, where it fired. A value that is picked is not changed by one that is infinite.
-    fn reset<N: Num>(&self, firing: &Firing, now: &mut Environment<N>, fired: &N) {
+    /// Assignments, where it fired, and what they leave. A value that is picked is not changed by one that is infinite.
+    fn reset<N: Num>(&self, firing: &Firing, now: &mut Environment<N>, fired: &N) -> Vec<N> {
         let before = now.slots.clone();
         for (slot, value) in &firing.reset {
             let value = now.value(value, &self.equations.lines);
             now.set(*slot, value);
         }
-        let changed = now.slots.clone();
+        let mut changed = now.slots.clone();
         for slot in 0..self.variables {
             if !firing.reset.iter().any(|(set, _)| *set == slot) {
                 continue;
             }
             let (old, new) = (before[slot].clone(), changed[slot].clone());
-            let value = match firing.detach_reset {
+            let value = match firing.detach_reset && !firing.attached.contains(&slot) {
                 true => fired.clone().detach().shift(-0.5).pick(new, old),
                 false => old.clone() + (new - old) * fired.clone(),
             };
             now.set(slot, value);
         }
+        changed.truncate(self.variables);
+        changed
     }
 }
 

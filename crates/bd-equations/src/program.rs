@@ -2,6 +2,7 @@
 
 use bd_kernel::{NoSpikes, Num, UnitFormula, UnitProgram};
 
+use crate::model::Stepped;
 use crate::{Dimension, Model, StepConstants};
 
 /// What a neuron of a network receives something through.
@@ -19,19 +20,30 @@ pub enum Target {
 pub enum Sent {
     /// Its output: a spike, if it spikes.
     Output,
-    /// Its output times a [state](Model::states) after the step.
+    /// Its output times a [state](Model::states) after the step. The derivative by the output is what a spike would leave there.
     OutputTimes(usize),
     /// A state after the step.
     State(usize),
 }
 
 impl Sent {
-    /// The number that is sent, of the output and the next state of a step.
-    pub fn value<N: Num>(self, output: &N, next: &[N]) -> N {
+    /// The state that is sent, if one is.
+    pub fn state(self) -> Option<usize> {
         match self {
-            Self::Output => output.clone(),
-            Self::OutputTimes(state) => output.clone() * next[state].clone(),
-            Self::State(state) => next[state].clone(),
+            Self::Output => None,
+            Self::OutputTimes(state) | Self::State(state) => Some(state),
+        }
+    }
+
+    /// The number that is sent.
+    fn value<N: Num>(self, made: &Stepped<N>) -> N {
+        match self {
+            Self::Output => made.output.clone(),
+            // Where there is a spike, what it leaves is the next state.
+            Self::OutputTimes(state) => {
+                made.output.clone() * made.left_by_spike.get(state).unwrap_or(&made.next[state]).clone()
+            }
+            Self::State(state) => made.next[state].clone(),
         }
     }
 }
@@ -67,6 +79,32 @@ impl Model {
         s: &[N],
         spike: impl FnOnce(N) -> N,
     ) -> (N, Vec<N>) {
+        let (ports, s) = self.with_arriving(targets, constants, x, s);
+        self.step(constants, &ports, &s, spike)
+    }
+
+    /// The same, and what is `sent` instead of the output.
+    pub fn step_sending<N: Num>(
+        &self,
+        (targets, sent): (&[Target], &[Sent]),
+        constants: &StepConstants,
+        x: &[N],
+        s: &[N],
+        spike: impl FnOnce(N) -> N,
+    ) -> (Vec<N>, Vec<N>) {
+        let (ports, s) = self.with_arriving(targets, constants, x, s);
+        let made = self.stepped(constants, self.integrate(constants, &ports, &s), spike);
+        (sent.iter().map(|sent| sent.value(&made)).collect(), made.next)
+    }
+
+    /// Inputs and state of a step to whose targets this arrives.
+    fn with_arriving<N: Num>(
+        &self,
+        targets: &[Target],
+        constants: &StepConstants,
+        x: &[N],
+        s: &[N],
+    ) -> (Vec<N>, Vec<N>) {
         let mut ports = vec![s[0].lit(0.0); self.ports().len()];
         let mut s = s.to_vec();
         for (target, x) in targets.iter().zip(x) {
@@ -81,7 +119,7 @@ impl Model {
                 }
             }
         }
-        self.step(constants, &ports, &s, spike)
+        (ports, s)
     }
 
     /// Step and adjoint as graphs. The adjoint is worked out by reverse mode.
@@ -94,8 +132,7 @@ impl Model {
     pub fn formula_of(&self, targets: &[Target], sent: &[Sent], constants: &StepConstants) -> UnitFormula {
         let sizes = [targets.len(), self.states().len() + self.held().len()];
         let step = |x: &[_], s: &[_], spike: &mut dyn FnMut(_) -> _| {
-            let (y, next) = self.step_of(targets, constants, x, s, spike);
-            (sent.iter().map(|sent| sent.value(&y, &next)).collect(), next)
+            self.step_sending((targets, sent), constants, x, s, spike)
         };
         match self.surrogate() {
             Some(surrogate) => UnitFormula::with_outputs("neuron of equations", sizes, &surrogate, step),

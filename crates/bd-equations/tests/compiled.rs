@@ -80,7 +80,8 @@ where
             .map(|compile| Arc::new(model.program(&model.constants(DT_MS).expect("a step")).compiled(compile)));
         for instructions in levels {
             for (lanes, keep) in lanes.iter().flat_map(|lanes| [(*lanes, false), (*lanes, true)]) {
-                let tile = Tile { steps: STEPS, lanes, keep, instructions: *instructions, from: 0, first: 0 };
+                let tile =
+                    Tile { steps: STEPS, lanes, keep, instructions: *instructions, first_step: 0, first_sample: 0 };
                 let found = all_of::<F>(&model, &compiled, tile);
                 for ((what, found), (_, expected)) in found.into_iter().zip(all_of::<F>(&model, &plain, tile)) {
                     let bits = |numbers: Vec<F>| -> Vec<u64> { numbers.into_iter().map(F::bits).collect() };

@@ -58,8 +58,14 @@ fn gradients(model: &Model, inputs: &[f64]) -> Vec<f64> {
     let program = model.program_of(&[target(model)], &[Sent::Output], &model.constants(DT_MS).unwrap());
     let kernel = GraphKernel::new(1, Arc::new(program));
     let kernel: &dyn Kernel<f64> = &kernel;
-    let tile =
-        Tile { steps: inputs.len(), lanes: LANES, keep: true, instructions: Instructions::best(), from: 0, first: 0 };
+    let tile = Tile {
+        steps: inputs.len(),
+        lanes: LANES,
+        keep: true,
+        instructions: Instructions::best(),
+        first_step: 0,
+        first_sample: 0,
+    };
     let side_by_side = |numbers: Vec<f64>| numbers.into_iter().flat_map(|x| [x; LANES]).collect::<Vec<_>>();
     let xs = side_by_side(inputs.to_vec());
     let mut state = side_by_side(model.states().iter().map(|state| state.initial.value(|_| 0.0)).collect());

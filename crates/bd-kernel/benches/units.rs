@@ -129,7 +129,14 @@ impl<F: Real> Buffers<F> {
     fn seconds(&mut self, kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
         let Self { lanes, xs, ys, kept, work, gxs, state } = self;
         let lanes = *lanes;
-        let mut tile = Tile { steps: STEPS, lanes, keep: false, instructions: Instructions::best(), from: 0, first: 0 };
+        let mut tile = Tile {
+            steps: STEPS,
+            lanes,
+            keep: false,
+            instructions: Instructions::best(),
+            first_step: 0,
+            first_sample: 0,
+        };
         let [plain, keeping] = [false, true].map(|keep| {
             tile.keep = keep;
             state.chunks_exact_mut(N * lanes).zip(first).for_each(|(leaf, value)| leaf.fill(F::of(*value)));

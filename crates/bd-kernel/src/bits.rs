@@ -95,7 +95,7 @@ mod tests {
 
     fn check<F: Real>(instructions: Instructions) {
         for (channels, lanes, steps) in [(1, 8, 1), (5, 24, 3), (3, 32, 9)] {
-            let tile = Tile { steps, lanes, keep: true, instructions, from: 0, first: 0 };
+            let tile = Tile { steps, lanes, keep: true, instructions, first_step: 0, first_sample: 0 };
             // `[channel, step, lane]`
             let numbers: Vec<F> = (0..channels * tile.len()).map(|i| F::of(f64::from(i * i % 7 < 3))).collect();
             let bits = Bits { channels, lanes };

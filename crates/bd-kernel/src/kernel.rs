@@ -21,10 +21,10 @@ pub struct Tile {
     pub keep: bool,
     /// What loops may use, for [`vectorised`](crate::vectorised).
     pub instructions: Instructions,
-    /// Steps of the scan before its first.
-    pub from: usize,
+    /// The number in the scan of its first step.
+    pub first_step: usize,
     /// The number in the batch of its first sample.
-    pub first: usize,
+    pub first_sample: usize,
 }
 
 impl Tile {
@@ -37,7 +37,7 @@ impl Tile {
     /// Of some of its steps.
     #[inline(always)]
     pub fn part(self, steps: Range<usize>) -> Self {
-        Self { steps: steps.len(), from: self.from + steps.start, ..self }
+        Self { steps: steps.len(), first_step: self.first_step + steps.start, ..self }
     }
 
     /// Numbers of one channel.

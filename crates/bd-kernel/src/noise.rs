@@ -66,9 +66,9 @@ pub struct Noise {
     /// Of the random numbers.
     pub key: u64,
     /// The number of the scan's first step.
-    pub step: usize,
+    pub first_step: usize,
     /// The number of the batch's first sample.
-    pub sample: usize,
+    pub first_sample: usize,
 }
 
 /// Units whose words are of one counter.
@@ -79,7 +79,8 @@ impl Noise {
     pub fn of_step(&self, samples: usize, units: usize) -> Vec<f64> {
         let count = |at: usize| {
             let (sample, unit) = (at / units, at % units);
-            let words = philox4x32(self.counter(self.step, self.sample + sample, unit / UNITS), self.halves());
+            let words =
+                philox4x32(self.counter(self.first_step, self.first_sample + sample, unit / UNITS), self.halves());
             f64::from(self.counts.of(words[unit % UNITS])) * self.weight
         };
         (0..samples * units).map(count).collect()
@@ -114,7 +115,11 @@ impl<F: Real> Loops for AddNoise<'_, F> {
         for (block, numbers) in numbers.chunks_mut(UNITS * tile.len()).enumerate() {
             for t in 0..tile.steps {
                 for lane in (0..tile.lanes).step_by(LANES) {
-                    let counter = noise.counter(noise.step + tile.from + t, noise.sample + tile.first + lane, block);
+                    let counter = noise.counter(
+                        noise.first_step + tile.first_step + t,
+                        noise.first_sample + tile.first_sample + lane,
+                        block,
+                    );
                     let words = philox4x32_of_8(counter, key);
                     for (unit, words) in numbers.chunks_exact_mut(tile.len()).zip(words) {
                         let own = &mut unit[t * tile.lanes + lane..][..LANES];
@@ -160,16 +165,23 @@ mod tests {
     #[test]
     fn tiles_have_the_numbers_of_their_steps() {
         let (samples, units) = (24, 7);
-        let noise = Noise { counts: Counts::poisson(1.3), weight: 0.5, key: 0x0123_4567_89ab_cdef, step: 5, sample: 3 };
+        let noise = Noise {
+            counts: Counts::poisson(1.3),
+            weight: 0.5,
+            key: 0x0123_4567_89ab_cdef,
+            first_step: 5,
+            first_sample: 3,
+        };
         for instructions in
             [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()].into_iter().flatten()
         {
             for (from, steps, first, lanes) in [(0, 4, 0, 24), (2, 3, 8, 8), (9, 1, 8, 16)] {
-                let tile = Tile { steps, lanes, keep: false, instructions, from, first };
+                let tile = Tile { steps, lanes, keep: false, instructions, first_step: from, first_sample: first };
                 let mut numbers = vec![1.0; units * tile.len()];
                 noise.add(tile, &mut numbers);
                 for t in 0..steps {
-                    let expected = Noise { step: noise.step + from + t, ..noise.clone() }.of_step(samples, units);
+                    let expected =
+                        Noise { first_step: noise.first_step + from + t, ..noise.clone() }.of_step(samples, units);
                     for (unit, lane) in (0..units).flat_map(|unit| (0..lanes).map(move |lane| (unit, lane))) {
                         let found = numbers[unit * tile.len() + t * lanes + lane];
                         assert_eq!(found, 1.0 + expected[(first + lane) * units + unit]);

@@ -80,7 +80,7 @@ fn assert_equal<F: Real + Into<f64>>(name: &str, compiled: &dyn Kernel<F>, graph
     let levels = [Some(Instructions::any()), Instructions::avx2(), Instructions::avx512()];
     for instructions in levels.into_iter().flatten() {
         for (steps, lanes) in [(9, 8), (3, 32), (1, 96)] {
-            let tile = Tile { steps, lanes, keep: true, instructions, from: 0, first: 0 };
+            let tile = Tile { steps, lanes, keep: true, instructions, first_step: 0, first_sample: 0 };
             for ((what, found), (_, expected)) in all_of(graph, tile).iter().zip(all_of(compiled, tile)) {
                 for (found, expected) in found.iter().zip(expected) {
                     let (found, expected): (f64, f64) = ((*found).into(), expected.into());

@@ -30,8 +30,8 @@ fn every_way() -> impl Iterator<Item = Tile> {
         lanes: LANES,
         keep: true,
         instructions,
-        from: 0,
-        first: 0,
+        first_step: 0,
+        first_sample: 0,
     })
 }
 

@@ -141,7 +141,14 @@ where
         let mut single = typed.single_step().unwrap_or_else(|| panic!("{name} makes no single steps"));
         let (sizes, leaves) = (typed.sizes(), single.leaves());
         assert_eq!([single.n_in(), single.n_out(), leaves.iter().sum()], [sizes.n_in, sizes.n_out, sizes.n_state]);
-        let tile = Tile { steps: 1, lanes: LANES, keep: false, instructions: Instructions::best(), from: 0, first: 0 };
+        let tile = Tile {
+            steps: 1,
+            lanes: LANES,
+            keep: false,
+            instructions: Instructions::best(),
+            first_step: 0,
+            first_sample: 0,
+        };
         let blocks = |n: usize| vec![F::default(); n * LANES];
         let (mut state, mut ys, mut kept, mut work) =
             (blocks(sizes.n_state), blocks(sizes.n_out), blocks(typed.n_kept(1)), blocks(sizes.n_work));

@@ -293,6 +293,33 @@ const POPULATIONS: &str = r#"
 /// A delay that is learned.
 const LEARNED: &str = r#"{ learned = "0.3*ms*rand()", most = "0.3*ms", spread = "0.1*ms" }"#;
 
+/// Spikes at random.
+const NOISE: &str = r#"
+    [population.unseen]
+    n = 5
+    kind = "poisson"
+    rate = "600*Hz"
+    [[projection]]
+    from = "unseen"
+    to = "E.g_e"
+    connect = { rule = "all_to_all" }
+    weight = "0.2 + 0.1*randn()"
+    delay = "0.1*ms"
+    trained = true
+    [[background]]
+    to = ["E.g_i", "I.g_e"]
+    rate = "2*kHz"
+    weight = 0.1
+"#;
+
+/// What is to be replaced for synapses that tire.
+const TIRING: [(&str, &str); 4] = [
+    ("tau : second", "dx/dt = (1 - x)/(3*ms) : 1\nr : 1\ntau : second"),
+    ("reset = \"v = 0\"", "reset = \"\"\"\nv = 0\nr = 0.4*x\nx -= r\n\"\"\""),
+    ("initial = {", "initial = { x = 1,"),
+    ("from = \"E\"\n", "from = \"E\"\ntimes = \"r\"\n"),
+];
+
 fn populations() -> Vec<Subject> {
     let network = |[refractory, input, excitation, inhibition]: [&'static str; 4]| {
         let quoted = |delay: &str| if delay.starts_with('{') { delay.to_owned() } else { format!("\"{delay}\"") };
@@ -301,9 +328,15 @@ fn populations() -> Vec<Subject> {
             let text = POPULATIONS.replace("SIZE", &n.to_string()).replace("REFRACTORY", refractory);
             let text =
                 text.replace("INPUT", &input).replace("EXCITATION", &excitation).replace("INHIBITION", &inhibition);
-            let network = Network::parse(&text).map_err(|error| Error::Config(error.to_string()))?;
-            let no_files = |_: &str| Err("there is none".into());
-            PopulationNetwork::new(&mut params.at("net"), &network, "E", 0, &no_files) as Result<_>
+            network_of(&text, params)
+        }
+    };
+    let with = |replaced: &'static [(&str, &str)], noise: &'static str| {
+        move |params: &mut Params, n: i64| {
+            let text = POPULATIONS.replace("SIZE", &n.to_string()).replace("REFRACTORY", "0*ms") + noise;
+            let delays = ["INPUT", "EXCITATION", "INHIBITION"];
+            let text = delays.iter().fold(text, |text, delay| text.replace(delay, "\"0.1*ms\""));
+            network_of(&replaced.iter().fold(text, |text, (from, to)| text.replace(from, to)), params)
         }
     };
     vec![
@@ -314,7 +347,15 @@ fn populations() -> Vec<Subject> {
             network(["0.2*ms", "0.2*ms*rand()", "0.1*ms + 0.2*ms*rand()", "0.1*ms"]),
         ),
         Subject::spiking("populations, learned delays", network(["0*ms", LEARNED, LEARNED, "0.1*ms"])),
+        Subject::spiking("populations, synapses that tire", with(&TIRING, "")),
+        Subject::spiking("populations, noise", with(&[], NOISE)),
     ]
+}
+
+fn network_of(text: &str, params: &mut Params) -> Result<PopulationNetwork> {
+    let network = Network::parse(text).map_err(|error| Error::Config(error.to_string()))?;
+    let no_files = |_: &str| Err("there is none".into());
+    PopulationNetwork::new(&mut params.at("net"), &network, "E", 0, &no_files)
 }
 
 /// As in files.

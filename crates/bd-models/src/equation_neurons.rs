@@ -65,11 +65,6 @@ pub struct EquationState {
 }
 
 impl EquationState {
-    /// All of them, for formulas.
-    pub(crate) fn fields(&self) -> Vec<Field> {
-        self.values.iter().map(|value| Field(value.shallow_clone())).collect()
-    }
-
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.names.iter().position(|known| known == name).map(|i| &self.values[i])
@@ -149,7 +144,8 @@ impl EquationNeurons {
         sent: Vec<Sent>,
         seed: u64,
     ) -> Result<Self> {
-        let (model, targets) = (neurons.model.clone(), neurons.targets.clone());
+        let carried: Vec<usize> = sent.iter().filter_map(|sent| sent.state()).collect();
+        let (model, targets) = (neurons.model.clone().with_resets_in_gradient(&carried), neurons.targets.clone());
         let draws = |name: &str, initial: &Initial, _: &mut Rng| population.initial(name, initial, seed);
         Self::made(path, population.n as i64, model, (targets, sent), &draws)
     }
@@ -191,6 +187,24 @@ impl EquationNeurons {
         Ok(self.prepared(dt_ms).program.cuda()?)
     }
 
+    /// One step: what is sent, and the next state.
+    pub(crate) fn step_sending(&self, sha: &Shared, x: &Tensor, s: &EquationState) -> (Vec<Tensor>, EquationState) {
+        let prepared = self.prepared(sha.dt);
+        let targets = 0..self.targets.len() as i64;
+        let xs: Vec<Field> = targets.map(|target| Field(x.narrow(-1, target * self.n, self.n))).collect();
+        let held = self.held.iter().map(Own::value);
+        let state: Vec<Field> = s.values.iter().map(Tensor::shallow_clone).chain(held).map(Field).collect();
+        let fire = |distance: Field| match self.model.surrogate() {
+            Some(surrogate) => Field(spike(&surrogate, &distance.0)),
+            None => Field(spike(&NoSpikes, &distance.0)),
+        };
+        let what = (&self.targets[..], &self.sent[..]);
+        let (sent, next) = self.model.step_sending(what, &prepared.constants, &xs, &state, fire);
+        // A constant has no dimensions yet.
+        let full = |fields: Vec<Field>| fields.into_iter().map(|field| field.0.expand_as(&s.values[0])).collect();
+        (full(sent), EquationState { names: Arc::clone(&s.names), values: full(next) })
+    }
+
     /// # Panics
     ///
     /// If `dt_ms` is no length of a step.
@@ -224,19 +238,8 @@ impl System for EquationNeurons {
     }
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &EquationState) -> (Tensor, EquationState) {
-        let prepared = self.prepared(sha.dt);
-        let targets = 0..self.targets.len() as i64;
-        let xs: Vec<Field> = targets.map(|target| Field(x.narrow(-1, target * self.n, self.n))).collect();
-        let held = self.held.iter().map(Own::value);
-        let state: Vec<Field> = s.values.iter().map(Tensor::shallow_clone).chain(held).map(Field).collect();
-        let fire = |distance: Field| match self.model.surrogate() {
-            Some(surrogate) => Field(spike(&surrogate, &distance.0)),
-            None => Field(spike(&NoSpikes, &distance.0)),
-        };
-        let (y, next) = self.model.step_of(&self.targets, &prepared.constants, &xs, &state, fire);
-        // A constant has no dimensions yet.
-        let full = |field: Field| field.0.expand_as(&s.values[0]);
-        (full(y), EquationState { names: Arc::clone(&s.names), values: next.into_iter().map(full).collect() })
+        let (mut sent, next) = self.step_sending(sha, x, s);
+        (sent.swap_remove(0), next)
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {

@@ -1,9 +1,15 @@
 //! [`PopulationNetwork`]: a [network](bd_networks::Network) of populations and projections, whose weights and constants are trained.
 //!
 //! ```text
-//! x_t[j] = drive[j] + sum_p sum_i w_p[i, j] s_(t - d_p[i, j] - 1)[i]     what arrives at a target, over all projections p to it
-//! s_t, state = neuron(x_t, state)                                       spikes s, by the equations of the population
+//! x_t[j] = drive[j] + noise_t[j] + sum_p sum_i w_p[i, j] s_(t - d_p[i, j] - 1)[i]   what arrives at a target, over all projections p to it
+//! s_t, state = neuron(x_t, state)                                     what it sends, by the equations of the population
 //! ```
+//!
+//! A projection carries spikes, spikes times a state of the neuron that sends (`times`), a state at every step (`carries`), or the output of neurons that do
+//! not spike. Of a spike times a state the derivative by the spike is what it leaves there, or would have left. Of what is carried, and of what that follows
+//! from, resets are in the gradient, even where those of the neuron are detached: else nothing would be learned of when it spikes.
+//!
+//! Noise, that of backgrounds and of populations of kind `poisson`, is a function of the key, the step and the number of the sample ([`Shared`]).
 //!
 //! A spike of step `k` that travels for `d` steps arrives in step `k + d + 1`, from the population of kind `input`, too. So it is in a
 //! [simulation](bd_networks::Simulation), and a network of the same seed has the same synapses and initial values as there.
@@ -41,11 +47,12 @@ use member::{Member, Origin};
 pub use state::{NetworkState, PopulationState};
 use wiring::Wiring;
 
-/// A network whose input are spikes of its one population of kind `input`, `[.., n]`, and whose outputs are those of one population of neurons.
+/// A network whose input is that of its one population of kind `input`, `[.., n]`, and whose outputs are those of one population of neurons.
 /// `Shared.dt` is in ms, and is the step of the network.
 ///
-/// States are those of the neurons, as `E.v`, and `E.sent`, `[batch, D n]`: what the population has sent in the last `D` steps, the last one
-/// last, where `D` is one more than its longest delay, and three more than the longest that one may become that is learned.
+/// States are those of the neurons, as `E.v`, and `E.sent`, `[batch, D k n]`: what the population has sent in the last `D` steps, the last one
+/// last, where `D` is one more than its longest delay, and three more than the longest that one may become that is learned. Each step has the
+/// outputs of all neurons, and then, where projections carry such, `k - 1` more: outputs times states, then states, by the number of the state.
 #[derive(Debug)]
 pub struct PopulationNetwork {
     dt_ms: f64,
@@ -67,7 +74,7 @@ impl PopulationNetwork {
     /// The network, whose parameters are made at `path`. Synapses and initial values are those of a simulation from `seed`. `output` is the
     /// population whose spikes are the outputs.
     ///
-    /// It has one population of kind `input`, neither populations of kind `poisson` nor backgrounds, and all projections carry spikes.
+    /// It has one population of kind `input`.
     pub fn new(
         path: &mut ParamPath<'_>,
         network: &Network,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bd_equations::Sent;
-use bd_kernel::models::network::{Delays, NetworkKernel, Population, Projection, Source as Outputs, Synapses};
+use bd_kernel::models::network::{Delays, NetworkKernel, Population, Projection, Sender, Synapses};
 use bd_kernel::{Compile, Grads, GraphKernel, Input, Instructions, Kernel, Numbers, Rng, Tile};
 use bd_networks::{Edges, Network, Source};
 
@@ -52,17 +52,17 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
     }
     let synapses = projections.iter().map(|projection| projection.weights.len()).sum();
     let population = |(population, memory): (&bd_networks::Population, &usize)| {
-        let (source, targets) = match &population.source {
+        let (sender, targets) = match &population.source {
             Source::Neurons(neurons) => {
                 let constants = neurons.model.constants(network.dt_ms).expect("it is right");
                 let program = neurons.model.program_of(&neurons.targets, &[Sent::Output], &constants).compiled(compile);
                 let kernel = GraphKernel::new(population.n, Arc::new(program));
-                (Outputs::Units(Arc::new(kernel)), neurons.targets.len())
+                (Sender::Units(Arc::new(kernel)), neurons.targets.len())
             }
-            _ => (Outputs::Input, 0),
+            _ => (Sender::Input, 0),
         };
         let (n, memory) = (population.n, *memory);
-        Population { n, source, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), memory }
+        Population { n, sender, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), memory }
     };
     let populations: Vec<Population> = network.populations.iter().zip(&memory).map(population).collect();
     let output = network.populations.iter().position(|population| matches!(population.source, Source::Neurons(_)));
@@ -88,7 +88,7 @@ fn main() {
     let network = Network::parse(&text).expect("it is right");
     let (kernel, memory, synapses) = kernel(&network, compile);
     let kernel: &dyn Kernel<f32> = &kernel;
-    let tile = Tile { steps, lanes, keep: true, instructions: Instructions::best(), from: 0, first: 0 };
+    let tile = Tile { steps, lanes, keep: true, instructions: Instructions::best(), first_step: 0, first_sample: 0 };
     let (sizes, len) = (kernel.sizes(), tile.len());
     let mut rng = Rng::new(0, "inputs");
     let spike = |_| f32::from(u8::from(rng.uniform() < RATE_HZ * network.dt_ms / MS));

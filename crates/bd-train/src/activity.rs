@@ -85,7 +85,8 @@ pub fn activity<S: System>(
             while from < time {
                 let steps = (PIECE / (bytes_a_step * samples)).clamp(1, time - from);
                 let mut tap = Tap::new(names.iter().cloned());
-                state = scan(system, &sha.ahead(from), &part.steps(from, steps)?, state, &mut tap).1;
+                state =
+                    scan(system, &sha.ahead(from).samples_ahead(first), &part.steps(from, steps)?, state, &mut tap).1;
                 let records = tap.finish()?;
                 let valid = lengths.as_ref().map(|lengths| {
                     let lengths = lengths.narrow(0, first as i64, samples as i64);

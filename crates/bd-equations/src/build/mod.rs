@@ -217,6 +217,7 @@ impl Builder<'_> {
             scale: self.surrogate_scale(dimension)?,
             reset,
             detach_reset: self.text.detach_reset,
+            attached: Vec::new(),
             surrogate: self.text.surrogate,
             refractory: self.refractory(scope, lines)?,
         }))

@@ -27,7 +27,7 @@ pub struct Population {
     /// How many there are.
     pub n: usize,
     /// What they are.
-    pub source: Source,
+    pub sender: Sender,
     /// Through how many inputs each unit receives.
     pub targets: usize,
     /// How many numbers each sends in a step, which a step of its kernel gives out.
@@ -45,7 +45,7 @@ pub struct Population {
 
 /// Where outputs of a population come from.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum Sender {
     /// They are the inputs of the network.
     Input,
     /// A kernel, from inputs `[target, unit]` to outputs `[output, unit]`.
@@ -97,25 +97,25 @@ impl NetworkKernel {
     ///
     /// If sizes do not fit.
     pub fn new(populations: Vec<Population>, projections: Vec<Projection>, output: usize) -> Self {
-        let is_input = |p: &usize| matches!(populations[*p].source, Source::Input);
+        let is_input = |p: &usize| matches!(populations[*p].sender, Sender::Input);
         let inputs: Vec<usize> = (0..populations.len()).filter(is_input).collect();
         let [input] = inputs[..] else { panic!("a network has one input, not {}", inputs.len()) };
         let mut slice = usize::MAX;
         for Projection { from, output, to, target, synapses, weights, .. } in &projections {
-            let (sender, receiver) = (&populations[*from], &populations[*to]);
-            assert_eq!(synapses.begins.len(), sender.n + 1, "synapses are by source");
+            let (sending, receiving) = (&populations[*from], &populations[*to]);
+            assert_eq!(synapses.begins.len(), sending.n + 1, "synapses are by source");
             assert_eq!(synapses.begins.last(), Some(&synapses.targets.len()), "synapses are by source");
             assert_eq!(weights.len(), synapses.targets.len(), "a weight for each synapse");
-            assert!(synapses.targets.iter().all(|unit| (*unit as usize) < receiver.n) && *target < receiver.targets);
-            assert!(*output < sender.outputs, "a projection carries an output");
+            assert!(synapses.targets.iter().all(|unit| (*unit as usize) < receiving.n) && *target < receiving.targets);
+            assert!(*output < sending.outputs, "a projection carries an output");
             let Some([least, most]) = synapses.delays.bounds() else { continue };
-            assert!(usize::from(most) < sender.memory, "outputs on their way are state");
+            assert!(usize::from(most) < sending.memory, "outputs on their way are state");
             // All others are known ahead.
-            if matches!(sender.source, Source::Units(_)) {
+            if matches!(sending.sender, Sender::Units(_)) {
                 slice = slice.min(usize::from(least) + 1);
             }
         }
-        assert!(matches!(populations[output].source, Source::Units(_)), "the outputs are those of units");
+        assert!(matches!(populations[output].sender, Sender::Units(_)), "the outputs are those of units");
         Self { populations, projections, input, output, slice }
     }
 
@@ -123,15 +123,15 @@ impl NetworkKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        match &self.populations[population].source {
-            Source::Units(kernel) => Some(kernel.typed()),
-            Source::Input | Source::Random(_) => None,
+        match &self.populations[population].sender {
+            Sender::Units(kernel) => Some(kernel.typed()),
+            Sender::Input | Sender::Random(_) => None,
         }
     }
 
     /// Numbers of all populations before one: of inputs of units, and of outputs that are not the input.
     fn before(&self, population: usize) -> [usize; 2] {
-        let others = self.populations[..population].iter().filter(|of| !matches!(of.source, Source::Input));
+        let others = self.populations[..population].iter().filter(|of| !matches!(of.sender, Sender::Input));
         others.fold([0, 0], |[targets, all], of| [targets + of.targets * of.n, all + of.sends()])
     }
 
@@ -217,17 +217,17 @@ impl NetworkKernel {
     /// Numbers that hold the bits of their spikes.
     fn bits_of<F: Real>(&self, population: usize, steps: usize) -> usize {
         match &self.populations[population] {
-            Population { source: Source::Units(_), spikes: true, n, .. } => bits_len::<F>(n * steps, 1),
+            Population { sender: Sender::Units(_), spikes: true, n, .. } => bits_len::<F>(n * steps, 1),
             _ => 0,
         }
     }
 
     /// Those outputs of a population's units that are no spikes, if gradients of weights read some.
     fn values(&self, population: usize) -> Range<usize> {
-        let Population { n, source, outputs, spikes, .. } = &self.populations[population];
+        let Population { n, sender, outputs, spikes, .. } = &self.populations[population];
         let first = usize::from(*spikes);
         let read = |of: &Projection| of.from == population && of.trained && of.output >= first;
-        match matches!(source, Source::Units(_)) && self.projections.iter().any(read) {
+        match matches!(sender, Sender::Units(_)) && self.projections.iter().any(read) {
             true => first * n..outputs * n,
             false => 0..0,
         }
@@ -261,7 +261,8 @@ impl NetworkKernel {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let none = Tile { steps, lanes: 0, keep: true, instructions: Instructions::any(), from: 0, first: 0 };
+        let none =
+            Tile { steps, lanes: 0, keep: true, instructions: Instructions::any(), first_step: 0, first_sample: 0 };
         let slices = self.slices(none);
         let sum = |each: &dyn Fn(usize, usize) -> usize| -> usize {
             (0..self.populations.len()).map(|p| slices.sum(|steps| each(p, steps))).sum()
@@ -354,7 +355,8 @@ where
         // What goes through synapses would be delivered again. With 220 for each unit that is slower; where it begins to be was not measured.
         const MANY: usize = 32;
         let synapses: usize = self.projections.iter().map(|projection| projection.weights.len()).sum();
-        synapses >= MANY * self.all()[1]
+        let units = self.populations.iter().filter(|population| matches!(population.sender, Sender::Units(_)));
+        synapses >= MANY * units.map(|population| population.n).sum::<usize>()
     }
 
     fn fills_vectors(&self) -> bool {

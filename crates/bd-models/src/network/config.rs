@@ -128,10 +128,12 @@ impl PopulationNetworkConfig {
         names.into_iter().map(|name| bd_core::join(NETWORK, name)).collect()
     }
 
-    /// The first state of the population that is read.
+    /// The first state of the first of [these](Self::neurons).
     pub fn potential(&self) -> String {
         let network = &self.network.network;
-        match network.population(&self.network.read).map(|at| &network.populations[at].source) {
+        let first = self.neurons().into_iter().next().unwrap_or_default();
+        let name = first.rsplit('.').next().unwrap_or_default();
+        match network.population(name).map(|at| &network.populations[at].source) {
             Some(Source::Neurons(neurons)) => neurons.model.states()[0].name.clone(),
             _ => String::new(),
         }

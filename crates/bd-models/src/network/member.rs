@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bd_core::kernel::{Field, Processor, numbers_of};
+use bd_core::kernel::{Processor, numbers_of};
 use bd_core::{ParamPath, Result, Shared};
 use bd_equations::Sent;
-use bd_kernel::models::network::{Population as Units, Source as Outputs};
+use bd_kernel::models::network::{Population as Units, Sender};
 use bd_kernel::{Counts, Noise};
 use bd_networks::{Background, Network, Population, Source};
 use tch::{Device, Kind, Tensor};
@@ -50,7 +50,7 @@ impl Chance {
     /// From the step and for the batch of `sha`, which is that of the population.
     fn noise(&self, sha: &Shared) -> Noise {
         let (counts, key) = (self.counts.clone(), sha.within(&self.name).key);
-        Noise { counts, weight: self.weight, key, step: sha.i, sample: sha.sample }
+        Noise { counts, weight: self.weight, key, first_step: sha.i, first_sample: sha.sample }
     }
 
     /// Its numbers of one step, `[batch, n]`.
@@ -139,9 +139,8 @@ impl Member {
         let sha = sha.within(&self.name);
         let (outputs, neurons) = match (&self.origin, &before.neurons) {
             (Origin::Neurons(neurons), Some(state)) => {
-                let (y, next) = bd_core::System::step(neurons.as_ref(), &sha, &Tensor::cat(arriving, 1), state);
-                let (y, states) = (Field(y), next.fields());
-                (self.sent.iter().map(|sent| sent.value(&y, &states).0).collect(), Some(next))
+                let (sent, next) = neurons.step_sending(&sha, &Tensor::cat(arriving, 1), state);
+                (sent, Some(next))
             }
             (Origin::Random(chance), _) => {
                 (vec![chance.of_step(&sha, [x.size()[0], self.n], (x.kind(), x.device()))], None)
@@ -159,12 +158,12 @@ impl Member {
     /// For a kernel on the CPU: the population and its parameters, in the graph.
     pub(super) fn units(&self, sha: &Shared) -> Option<(Units, Vec<Tensor>)> {
         let own = sha.within(&self.name);
-        let (source, spikes, params) = match &self.origin {
-            Origin::Input => (Outputs::Input, true, Vec::new()),
-            Origin::Random(chance) => (Outputs::Random(chance.noise(&own)), true, Vec::new()),
+        let (sender, spikes, params) = match &self.origin {
+            Origin::Input => (Sender::Input, true, Vec::new()),
+            Origin::Random(chance) => (Sender::Random(chance.noise(&own)), true, Vec::new()),
             Origin::Neurons(neurons) => {
                 let fused = bd_core::System::kernel(neurons.as_ref(), sha, Processor::Cpu)?;
-                (Outputs::Units(fused.kernel()?), neurons.model().spikes(), fused.params)
+                (Sender::Units(fused.kernel()?), neurons.model().spikes(), fused.params)
             }
         };
         let drive = match &self.drive {
@@ -173,7 +172,7 @@ impl Member {
         };
         let noise = self.noise.iter().map(|(target, chance)| (*target as usize, chance.noise(&own))).collect();
         let (n, targets, memory) = (self.n as usize, self.targets() as usize, self.memory as usize);
-        Some((Units { n, source, targets, outputs: self.sent.len(), spikes, drive, noise, memory }, params))
+        Some((Units { n, sender, targets, outputs: self.sent.len(), spikes, drive, noise, memory }, params))
     }
 }
 

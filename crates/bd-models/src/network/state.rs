@@ -1,4 +1,4 @@
-//! [`NetworkState`]: states of neurons, and spikes that are on their way.
+//! [`NetworkState`]: states of neurons, and what is on its way.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub struct PopulationState {
     pub(super) name: Arc<str>,
     /// Of its neurons, if it has some.
     pub neurons: Option<EquationState>,
-    /// What it has sent in its last steps, `[batch, steps n]`, if it sends anything.
+    /// What it has sent in its last steps, `[batch, steps outputs n]`, if it sends anything.
     pub sent: Option<Tensor>,
 }
 

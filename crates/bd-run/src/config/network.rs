@@ -225,6 +225,14 @@ impl NetworkConfig {
         Shared { key: self.seed, ..Shared::new(self.dt) }
     }
 
+    /// The same for one member of an ensemble alone, as the ensemble gives it to it.
+    pub fn sha_of_member(&self, number: usize) -> Shared {
+        match &member_name(number, self.ensemble)[..] {
+            "" => self.sha(),
+            name => self.sha().within(name),
+        }
+    }
+
     /// How it is trained on examples, of which a batch has all where the configuration names none.
     pub fn training(&self, examples: usize) -> TrainConfig {
         TrainConfig {

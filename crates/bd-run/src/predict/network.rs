@@ -25,7 +25,8 @@ pub(super) struct Running {
     pipeline: Pipeline<Ensemble>,
     /// Whether the output at the last step stands for a sequence.
     of_sequence: bool,
-    /// Of the first step. The key is that of the evaluation, so that a network that draws noise predicts what it was judged by.
+    /// Of the first step. The key is that of the evaluation, so that a network that draws noise predicts what it was judged by where it is given
+    /// the same samples in the same order.
     sha: Shared,
     /// How scores of classes are made of outputs, if it tells classes.
     over: Option<OverTime>,

@@ -178,8 +178,9 @@ impl Plan {
     fn stretches(&self, keep: bool, samples: Samples) -> impl DoubleEndedIterator<Item = (usize, Tile)> {
         let Self { time, before, stretch, lanes, instructions, .. } = *self;
         (0..time.div_ceil(stretch)).map(move |i| {
-            let (from, first) = (i * stretch, samples.first);
-            (from, Tile { steps: stretch.min(time - from), lanes, keep, instructions, from: before + from, first })
+            let from = i * stretch;
+            let (first_step, first_sample) = (before + from, samples.first);
+            (from, Tile { steps: stretch.min(time - from), lanes, keep, instructions, first_step, first_sample })
         })
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{AnyKernel, Grads, Input, Real, Tile, Typed};
 
 use super::steps::{Place, Steps, by_channel, by_step};
-use super::{Kept, NetworkKernel, Population, Source, bits, forward, one_step};
+use super::{Kept, NetworkKernel, Population, Sender, bits, forward, one_step};
 
 /// Adds to gradients of `n` outputs what comes from `sent`, the gradients of what is on its way after the stretch, `[step, output, lane]`.
 fn add_sent<F: Real>(sent: &[F], n: usize, tile: Tile, outputs: &mut Steps<'_, &mut [F]>) {
@@ -185,7 +185,7 @@ impl NetworkKernel {
         for steps in slices.all() {
             let (own, at, lanes) = (slices.tile(&steps), (population, &steps), tile.lanes);
             let outputs = &mut outputs[slices.block(of.sends(), &steps, 0..of.sends())];
-            if let Source::Random(noise) = &of.source {
+            if let Sender::Random(noise) = &of.sender {
                 forward::draw(noise, own, outputs);
                 continue;
             }

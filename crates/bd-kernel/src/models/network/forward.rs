@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{AnyKernel, Input, Noise, Real, Tile, Typed};
 
 use super::steps::{Place, Steps, by_channel, by_step};
-use super::{NetworkKernel, Source, bits};
+use super::{NetworkKernel, Sender, bits};
 
 /// Outputs of a slice, `[unit, step, lane]`, to where they are among those of a stretch, of which there may be fewer units.
 pub(super) fn write<F: Real>(outputs: &[F], steps: &Range<usize>, tile: Tile, ys: &mut [F]) {
@@ -65,7 +65,7 @@ impl NetworkKernel {
             let inputs = Steps { numbers: xs, first: steps.start as isize, places: &of_inputs[steps.clone()] };
             self.send(self.input, tile, &inputs, state, &mut arrivals);
             for (p, population) in self.populations.iter().enumerate() {
-                let Source::Random(noise) = &population.source else { continue };
+                let Sender::Random(noise) = &population.sender else { continue };
                 let outputs = &mut outputs[self.outputs_of(p, tile)];
                 draw(noise, own, &mut outputs[slices.block(population.n, &steps, 0..population.n)]);
                 let drawn =

@@ -204,6 +204,76 @@ fn gradients_are_differences_where_nothing_spikes() {
     }
 }
 
+/// Of a neuron that does not spike, by hand: the loss is of the neuron that receives alone, and its derivative by the weight of the input goes
+/// through the spike that might have been.
+#[test]
+fn a_silent_neuron_learns_through_what_it_would_have_sent() {
+    const TEXT: &str = r#"
+dt_ms = 0.1
+[population.A]
+n = 1
+equations = """
+dv/dt = -v/(10*ms) : 1
+ds/dt = -s/(4*ms) : 1
+u : 1
+r : 1
+"""
+threshold = "v > 1"
+reset = """
+v = 0
+u += 0.3*(1 - u)
+r = 2*u
+s += 1
+"""
+surrogate = { name = "inv_square", alpha = 3.0 }
+initial = { u = 0.2, r = 0 }
+DETACH
+[population.B]
+n = 1
+equations = """
+dg/dt = -g/(5*ms) : 1
+y = g : 1
+"""
+output = "y"
+[population.in]
+n = 1
+kind = "input"
+[[projection]]
+from = "in"
+to = "A.v"
+connect = { rule = "all_to_all" }
+weight = 0.5
+trained = true
+[[projection]]
+from = "A"
+to = "B.g"
+connect = { rule = "all_to_all" }
+weight = 3
+CARRIED
+[readout]
+from = "B"
+"#;
+    let decay = |tau: f64| (-0.1 / tau).exp();
+    // The input arrives in step 1, and what A sends then in step 2.
+    let distance = 0.5 * decay(10.0) - 1.0;
+    let slope = (3.0 * distance.abs() + 1.0f64).powi(-2);
+    for (carried, sent) in [("times = \"r\"", 2.0 * (0.2 + 0.3 * 0.8)), ("carries = \"s\"", 1.0)] {
+        for detach in ["", "detach_reset = false"] {
+            let network = Network::parse(&TEXT.replace("CARRIED", carried).replace("DETACH", detach)).unwrap();
+            let mut params = Params::new(3, ON);
+            let net = PopulationNetwork::new(&mut params.at("net"), &network, "B", 5, &no_files).unwrap();
+            let xs = Tensor::from_slice(&[1.0, 0.0, 0.0]).view([3, 1, 1]);
+            let sha = Shared::new(0.1).in_phase(Phase::Fit);
+            let (ys, _) = net.scan(&sha, &Inputs::of_steps(&xs), net.init_state(1, ON), &mut Tap::none());
+            let weight = &params.trainable()[0].1;
+            let gradient = Tensor::run_backward(&[ys.get(2).sum(Kind::Double)], &[weight], false, false).remove(0);
+            let expected = 3.0 * decay(5.0) * sent * slope * decay(10.0);
+            let found = gradient.double_value(&[0]);
+            assert!((found - expected).abs() < 1e-12, "{carried} {detach}: {found} and not {expected}");
+        }
+    }
+}
+
 /// Noise is that of a sample's number, whatever batch it is in, and of the key.
 #[test]
 fn noise_belongs_to_samples_and_keys() {

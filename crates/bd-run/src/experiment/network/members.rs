@@ -110,7 +110,7 @@ impl NetworkExperiment {
                 return Ok(Stage::Stopped);
             };
             if let Some(part) = &member.validation {
-                let (sha, batch) = (self.config.sha(), self.config.test_batch());
+                let (sha, batch) = (self.config.sha_of_member(number), self.config.test_batch());
                 let found = self.criterion.evaluate(member.net, &self.pipeline, &sha, part, batch)?;
                 all.validation_losses.push(found.loss);
                 // Steps of a task have no accuracy of their own: its decisions are counted by trials.
@@ -166,8 +166,9 @@ impl NetworkExperiment {
         work: &Work<'t>,
     ) -> Result<Trainer<'t, Stack, Criterion>> {
         let config = &self.config;
-        let mut trainer = Trainer::new(member.net, &member.params, self.criterion, training, config.sha())?
-            .control(work.control.first_of(config.ensemble - member.number));
+        let mut trainer =
+            Trainer::new(member.net, &member.params, self.criterion, training, config.sha_of_member(member.number))?
+                .control(work.control.first_of(config.ensemble - member.number));
         if let Some(validation) = &member.validation {
             trainer = trainer.validation(&validation.examples);
         }

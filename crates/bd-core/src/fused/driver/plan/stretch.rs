@@ -91,7 +91,14 @@ impl Plan {
 
     /// A leaf of the state is a series of one step.
     fn one_step(&self) -> Tile {
-        Tile { steps: 1, lanes: self.lanes, keep: false, instructions: self.instructions, from: 0, first: 0 }
+        Tile {
+            steps: 1,
+            lanes: self.lanes,
+            keep: false,
+            instructions: self.instructions,
+            first_step: 0,
+            first_sample: 0,
+        }
     }
 
     pub(super) fn gather_state<F: Element>(
