@@ -132,15 +132,11 @@ fn carried(delay: &str, noise: &str) -> Network {
 #[test]
 fn scans_are_steps() {
     for (kind, tolerance) in [(Kind::Double, 1e-9), (Kind::Float, 5e-3)] {
-        for (seed, delay) in DELAYS_OF_CARRIED.into_iter().enumerate() {
-            for noise in ["", NOISE] {
-                let on = (kind, Device::Cpu);
-                let mut params = Params::new(3, on);
-                let net = made(&mut params, &carried(delay, noise));
-                assert_scan_is_steps(&net, &params, ScanCase::random(seed as u64, on, tolerance));
-                let long = ScanCase { time: 29, batch: 3, on, tolerance, seed: 9 };
-                assert_scan_is_steps(&net, &params, long);
-            }
+        for (seed, (delay, noise)) in DELAYS_OF_CARRIED.into_iter().zip([NOISE, "", NOISE, ""]).enumerate() {
+            let on = (kind, Device::Cpu);
+            let mut params = Params::new(3, on);
+            let net = made(&mut params, &carried(delay, noise));
+            assert_scan_is_steps(&net, &params, ScanCase { time: 19, batch: 3, on, tolerance, seed: seed as u64 });
         }
     }
 }
