@@ -188,7 +188,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
         }
         for j in (0..moving).filter(|j| unit.repeats[*j]) {
             let leaf = state[j * self.n * tile.lanes..].chunks_exact_mut(tile.lanes);
-            for (last, series) in leaf.zip(ys.chunks_exact(tile.len())) {
+            for (last, series) in leaf.zip(ys[tile.channels(0..self.n)].chunks_exact(tile.len())) {
                 last.copy_from_slice(&series[tile.len() - tile.lanes..]);
             }
         }

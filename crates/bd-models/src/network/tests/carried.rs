@@ -28,6 +28,7 @@ r = u*x
 x -= r
 z += 1
 """
+refractory = "0.2*ms"
 surrogate = { name = "sigmoid", alpha = 4.0 }
 surrogate_scale = "10*mV"
 constants = { E_L = "-58*mV", E_e = "0*mV", E_i = "-80*mV", I = "20*mV", tau = "2*ms" }
