@@ -285,7 +285,10 @@ mod tests {
                     for (x, slope) in xs.iter().zip(slopes) {
                         let (x, slope): (f64, f64) = ((*x).into(), slope.into());
                         let exact = surrogate.grad(x);
-                        let near = (slope - exact).abs() < tolerance * (1.0 + exact.abs());
+                        // Far from 0, what is left of an angle has fewer digits.
+                        let periodic = matches!(surrogate, Surrogate::SquarewaveFourier { .. });
+                        let scale = if periodic { 1.0 + x.abs() } else { 1.0 };
+                        let near = (slope - exact).abs() < tolerance * scale * (1.0 + exact.abs());
                         assert!(near, "{surrogate:?} at {x}: {slope} and not {exact}");
                     }
                 }
