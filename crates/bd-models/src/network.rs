@@ -19,7 +19,7 @@
 //! | `E>I.g.weight` | `[synapses]` | of each projection, in the order of its [edges](bd_networks::Edges); fixed unless it is `trained` |
 //! | `E>I.g.delay` | `[synapses]` | of delays that are learned: the delay over `rate` times the longest |
 //! | `E>I.g.spread` | `[1]` | fixed, and set after each update: by how many steps a spike is spread out where delays are learned |
-//! | `E.log_tau`, ... | `[n]` | what each neuron has of its own, as of [`EquationNeurons`] |
+//! | `E.log_tau`, ... | `[n]` | what each neuron has of its own, as of [`EquationNeurons`](crate::EquationNeurons) |
 //! | `E.initial_v`, ... | `[n]` | fixed: what begins at random |
 //!
 //! Where a projection `keeps_sign`, signs are [kept](bd_core::weight): those of the initial values, so that no optimiser changes them. Of synapses that are not there, there is no number.
