@@ -256,7 +256,7 @@ impl Model {
         Between { now, left, free }
     }
 
-    /// The same, with the resets of the states of these numbers in the gradient, and of those that they follow from, even where the text
+    /// This neuron with the resets of the states of these numbers in the gradient, and of those that they follow from, even where the text
     /// detaches resets: of what projections carry, such as conductances that a spike opens. What the threshold reads stays as it is, for its resets
     /// are what is detached.
     pub fn with_resets_in_gradient(mut self, states: &[usize]) -> Self {

@@ -15,7 +15,7 @@ use crate::{
 
 /// `n` equal units, interpreted: see [`Program`].
 ///
-/// Blocks are `[port][unit][step][lane]`. A row of registers has all samples of some units. What is [held](crate::Unit::HELD) and what is
+/// Blocks are `[port][unit][step][lane]`, and those of outputs alike. A row of registers has all samples of some units. What is [held](crate::Unit::HELD) and what is
 /// kept is as in [`UnitKernel`](crate::UnitKernel).
 #[derive(Debug)]
 pub struct GraphKernel {

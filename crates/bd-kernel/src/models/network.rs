@@ -32,7 +32,7 @@ pub struct Population {
     pub targets: usize,
     /// How many numbers each sends in a step, which a step of its kernel gives out.
     pub outputs: usize,
-    /// Whether the first of them is exactly 0 or 1.
+    /// Of units: whether the first of them is exactly 0 or 1.
     pub spikes: bool,
     /// What arrives in every step besides, `[target, unit]`.
     pub drive: Option<Numbers>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bd_core::kernel::{Processor, numbers_of};
-use bd_core::{ParamPath, Result, Shared};
+use bd_core::{ParamPath, Result, Shared, System};
 use bd_equations::Sent;
 use bd_kernel::models::network::{Population as Units, Sender};
 use bd_kernel::{Counts, Noise};
@@ -99,7 +99,7 @@ impl Member {
     /// Through how many targets it receives.
     fn targets(&self) -> i64 {
         match &self.origin {
-            Origin::Neurons(neurons) => bd_core::System::n_in(neurons.as_ref()) / self.n,
+            Origin::Neurons(neurons) => neurons.n_in() / self.n,
             Origin::Input | Origin::Random(_) => 0,
         }
     }
@@ -162,7 +162,7 @@ impl Member {
             Origin::Input => (Sender::Input, true, Vec::new()),
             Origin::Random(chance) => (Sender::Random(chance.noise(&own)), true, Vec::new()),
             Origin::Neurons(neurons) => {
-                let fused = bd_core::System::kernel(neurons.as_ref(), sha, Processor::Cpu)?;
+                let fused = neurons.kernel(sha, Processor::Cpu)?;
                 (Sender::Units(fused.kernel()?), neurons.model().spikes(), fused.params)
             }
         };

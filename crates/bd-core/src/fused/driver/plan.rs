@@ -132,7 +132,7 @@ impl Plan {
         Self { stores: stores && stored_bytes <= most, ..plan }
     }
 
-    /// The same over `time` steps of its own, of which `before` come before: for a piece of the time.
+    /// The same over `time` steps, before which the scan has `before`: for a piece of the time.
     pub(super) fn of_steps(&self, before: usize, time: usize) -> Self {
         let (kernel, widths, traced) = (self.kernel.clone(), self.widths.clone(), self.traced.clone());
         Self { kernel, widths, traced, before, time, ..*self }
