@@ -227,7 +227,7 @@ impl NetworkText {
                 let name = format!("background {}>{to}", at + 1);
                 let target = place_of(population, place.target);
                 let (to, weight) = (place.to, weight * factor);
-                all.push(Background { name, to, target, per_step, weight, part: part.clone() });
+                all.push(Background { name, to, target, per_step, weight });
             }
         }
         Ok(all)

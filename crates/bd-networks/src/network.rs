@@ -155,21 +155,12 @@ pub struct Background {
     pub per_step: f64,
     /// What a spike adds, in multiples of what 1 means at the target.
     pub weight: f64,
-    /// Where it stands in the text: `background.2`.
-    pub(crate) part: String,
 }
 
 impl Projection {
     /// What is wrong with a key of it, to be [located] in its text.
     pub fn error(&self, key: &str, message: impl Into<String>) -> Error {
         Error::of(format!("{}.{key}", self.part), message)
-    }
-}
-
-impl Background {
-    /// What is wrong with it, to be [located] in its text.
-    pub fn error(&self, message: impl Into<String>) -> Error {
-        Error::of(self.part.clone(), message)
     }
 }
 
