@@ -6,14 +6,14 @@ use std::sync::Arc;
 use crate::Result;
 
 /// Leaves of a state that loops around a formula take at most: `struct Leaves { real *at[LEAVES]; }` of a text.
-pub const LEAVES: usize = 8;
+pub const LEAVES: usize = 16;
 
 /// The formula of units side by side, in CUDA C.
 pub trait Formula: Debug + Send + Sync {
     /// All that the text depends on.
     fn name(&self) -> String;
 
-    /// `step`, `adjoint` and `surrogate_gradient`.
+    /// `step`, `adjoint` and `surrogate_gradient`. Several inputs, outputs or gradients of either are arrays, and one is a number.
     fn text(&self) -> Result<String>;
 
     /// What kernels around it have to know.
@@ -23,11 +23,15 @@ pub trait Formula: Debug + Send + Sync {
 /// See [`Formula::facts`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
+    /// Inputs of a unit.
+    pub ports: usize,
+    /// Numbers that a unit gives out.
+    pub outputs: usize,
     /// Numbers of state that a unit holds, the last ones: its own parameters, `[held, n]`.
     pub held: usize,
     /// For each of the other numbers of state whether the adjoint reads it.
     pub reads: Vec<bool>,
-    /// Whether the adjoint reads the input.
+    /// Whether the adjoint reads the inputs.
     pub reads_input: bool,
     /// Whether the units spike.
     pub spikes: bool,
@@ -44,8 +48,9 @@ impl FusedFormula {
     /// Both as one, if their facts allow it.
     fn new(first: &Arc<dyn Formula>, second: &Arc<dyn Formula>) -> Option<Self> {
         let (a, b) = (first.facts(), second.facts());
+        let numbers = [a.ports, a.outputs, b.ports, b.outputs];
         // What is held comes last in the state, and only the end of a row may spike.
-        let fits = a.held == 0 && !a.spikes && a.reads.len() + b.reads.len() + b.held <= LEAVES;
+        let fits = numbers == [1; 4] && a.held == 0 && !a.spikes && a.reads.len() + b.reads.len() + b.held <= LEAVES;
         fits.then(|| Self([Arc::clone(first), Arc::clone(second)]))
     }
 }
@@ -97,7 +102,7 @@ __device__ inline void adjoint(const real x, const real *s, const real over, con
         // What the second reads is made from all that the first has.
         let reads = a.reads.iter().map(|reads| *reads || b.reads_input).chain(b.reads.iter().copied());
         let reads_input = a.reads_input || b.reads_input;
-        Facts { held: b.held, reads: reads.collect(), reads_input, spikes: b.spikes }
+        Facts { ports: 1, outputs: 1, held: b.held, reads: reads.collect(), reads_input, spikes: b.spikes }
     }
 }
 

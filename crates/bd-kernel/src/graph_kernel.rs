@@ -9,7 +9,7 @@ use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
 use crate::unit_program::{GY, OVER, SLOPE, units_of_a_row};
 use crate::{
-    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, Memo, Numbers, Real, Result, SingleStep, Sizes, Tile,
+    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, LEAVES, Memo, Numbers, Real, Result, SingleStep, Sizes, Tile,
     UnitProgram, flush,
 };
 
@@ -97,7 +97,9 @@ impl Group {
 impl AnyKernel for GraphKernel {
     fn behind(&self, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         static KNOWN: Memo<(String, String, Compile), Arc<UnitProgram>> = Memo::new();
-        let (own, text) = (&self.unit, self.unit.cuda().ok()?);
+        let own = &self.unit;
+        // A row of units has one input and one output.
+        let text = own.cuda().ok().filter(|_| [own.formula.ports, own.outputs()] == [1, 1])?;
         let before = before.plain_units().filter(|before| before.n == self.n)?;
         let unit = KNOWN.get((before.name, text, own.compile), || {
             let both = own.formula.behind(&(before.formula)());
@@ -107,7 +109,7 @@ impl AnyKernel for GraphKernel {
     }
 
     fn formula(self: Arc<Self>) -> Option<Arc<dyn Formula>> {
-        (self.unit.formula.ports == 1 && self.unit.outputs() == 1).then_some(self)
+        (self.unit.formula.moving() <= LEAVES).then_some(self)
     }
 }
 
@@ -123,7 +125,9 @@ impl Formula for GraphKernel {
 
     fn facts(&self) -> Facts {
         let (reads_input, reads) = self.unit.reads.clone();
-        Facts { held: self.unit.formula.held(), reads, reads_input, spikes: self.unit.surrogate.is_some() }
+        let unit = &self.unit.formula;
+        let (ports, outputs, held) = (unit.ports, unit.outputs(), unit.held());
+        Facts { ports, outputs, held, reads, reads_input, spikes: self.unit.surrogate.is_some() }
     }
 }
 

@@ -77,13 +77,21 @@ const UNITS: usize = 4;
 impl Noise {
     /// What is added in one step to so many units of so many samples, from the first one of the batch on: `[sample][unit]`.
     pub fn of_step(&self, samples: usize, units: usize) -> Vec<f64> {
-        let count = |at: usize| {
-            let (sample, unit) = (at / units, at % units);
-            let words =
-                philox4x32(self.counter(self.first_step, self.first_sample + sample, unit / UNITS), self.halves());
-            f64::from(self.counts.of(words[unit % UNITS])) * self.weight
-        };
-        (0..samples * units).map(count).collect()
+        self.of_steps(1, samples, units)
+    }
+
+    /// What is added in so many steps: `[step][sample][unit]`.
+    pub fn of_steps(&self, steps: usize, samples: usize, units: usize) -> Vec<f64> {
+        let mut all = Vec::with_capacity(steps * samples * units);
+        for at in 0..steps * samples {
+            let (step, sample) = (self.first_step + at / samples, self.first_sample + at % samples);
+            for block in 0..units.div_ceil(UNITS) {
+                let words = philox4x32(self.counter(step, sample, block), self.halves());
+                let own = words.into_iter().take(units - block * UNITS);
+                all.extend(own.map(|word| f64::from(self.counts.of(word)) * self.weight));
+            }
+        }
+        all
     }
 
     /// Adds to numbers `[unit][step][lane]` of a tile.
@@ -189,6 +197,8 @@ mod tests {
                 }
             }
         }
+        let of_step = |t: usize| Noise { first_step: noise.first_step + t, ..noise.clone() }.of_step(samples, units);
+        assert_eq!(noise.of_steps(3, samples, units), (0..3).flat_map(of_step).collect::<Vec<_>>());
         let all = noise.of_step(1000, units);
         let mean = all.iter().sum::<f64>() / all.len() as f64;
         // The deviation of the mean is 0.5 sqrt(1.3 / 7000) = 0.007.

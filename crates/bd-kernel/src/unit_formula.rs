@@ -277,17 +277,15 @@ impl UnitFormula {
         Self { step, adjoint: AdjointGraph { graph, gx, gs }, ..self.clone() }
     }
 
-    /// Step, adjoint and surrogate of a unit with one port and one output as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions.
+    /// Step, adjoint and surrogate as CUDA C: `step`, `adjoint` and `surrogate_gradient` are device functions. Several ports are an array, and so
+    /// are several outputs; one is a number.
     /// `real` is `float` unless the text that includes this has defined it before (`#define real double`).
     pub fn cuda(&self) -> Result<String> {
         if let Some(error) = &self.refused {
             return Err(error.clone());
         }
-        for (count, what) in [(self.ports, "inputs"), (self.outputs(), "outputs")] {
-            if count != 1 {
-                return Err(Error::Config(format!("{} has {count} {what}; units on a GPU have one", self.name)));
-            }
-        }
+        let given = |count: usize, name: &str| if count == 1 { name.to_owned() } else { format!("*{name}") };
+        let (x, gy) = (given(self.ports, "x"), given(self.outputs(), "gy"));
         let assign = |graph: &Graph, ids: &[Id], to: &str| -> String {
             ids.iter().enumerate().map(|(j, id)| format!("    {to}[{j}] = {};\n", graph.operand(*id))).collect()
         };
@@ -298,10 +296,9 @@ impl UnitFormula {
         Ok(format!(
             "#ifndef real\n#define real float\n#endif\n
 // {name}: the step. `over` is the distance from the threshold.
-__device__ inline void step(const real x, const real *s, real *y, real *next, real *over) {{
+__device__ inline void step(const real {x}, const real *s, real *y, real *next, real *over) {{
 {forward_text}    *over = {over};
-    *y = {y};
-{next}{held}}}
+{y}{next}{held}}}
 
 // What stands in for the derivative of a spike.
 __device__ inline real surrogate_gradient(const real distance) {{
@@ -309,20 +306,19 @@ __device__ inline real surrogate_gradient(const real distance) {{
 }}
 
 // The adjoint of the step: gradients of output and next state to those of input and state.
-__device__ inline void adjoint(const real x, const real *s, const real over, const real slope, const real gy,
+__device__ inline void adjoint(const real {x}, const real *s, const real over, const real slope, const real {gy},
                                const real *gnext, real *gx, real *gs) {{
-{adjoint_text}    *gx = {gx};
-{gs}}}
+{adjoint_text}{gx}{gs}}}
 ",
             name = self.name,
             forward_text = forward.statements(&self.step.results()),
             over = over.map_or("real(0e0)".to_owned(), |over| forward.operand(over)),
-            y = forward.operand(outputs[0]),
+            y = assign(forward, outputs, "y"),
             next = assign(forward, next, "next"),
             slope_text = slope_graph.statements(std::slice::from_ref(slope)),
             slope = slope_graph.operand(*slope),
             adjoint_text = adjoint.statements(&self.adjoint.results()),
-            gx = adjoint.operand(gx[0]),
+            gx = assign(adjoint, gx, "gx"),
             gs = assign(adjoint, gs, "gs"),
         ))
     }

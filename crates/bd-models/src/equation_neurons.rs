@@ -182,7 +182,7 @@ impl EquationNeurons {
         &self.model
     }
 
-    /// Step, adjoint and surrogate of neurons with one input in CUDA C for steps of `dt_ms`.
+    /// Step, adjoint and surrogate in CUDA C for steps of `dt_ms`, see [`UnitFormula::cuda`](bd_kernel::UnitFormula::cuda).
     pub fn cuda(&self, dt_ms: f64) -> Result<String> {
         Ok(self.prepared(dt_ms).program.cuda()?)
     }

@@ -27,6 +27,7 @@
 mod config;
 mod connections;
 mod delays;
+mod gpu;
 mod member;
 mod state;
 mod wiring;
@@ -43,6 +44,7 @@ use tch::{Device, Kind, Tensor};
 pub use config::{PopulationNetworkConfig, WrittenNetwork};
 pub use connections::Connections;
 pub use delays::lags_of_learned;
+use gpu::NetworkOnGpu;
 use member::{Member, Origin};
 pub use state::{NetworkState, PopulationState};
 use wiring::Wiring;
@@ -177,6 +179,23 @@ impl PopulationNetwork {
         arrivals
     }
 
+    fn on_gpu(&self, sha: &Shared) -> Option<Fused> {
+        let (mut populations, mut params, mut projections) = (Vec::new(), Vec::new(), Vec::new());
+        for member in &self.populations {
+            let (population, own) = member.on_gpu(sha)?;
+            populations.push(population);
+            params.extend(own);
+        }
+        for wiring in &self.wirings {
+            let output = self.populations[wiring.from].output(wiring.sent) as i64;
+            let (projection, weights) = wiring.projection_on_gpu(sha.phase, output);
+            projections.push(projection);
+            params.push(weights);
+        }
+        let kernel = NetworkOnGpu::new(populations, projections, [self.input, self.output]);
+        Some(Fused::for_gpu(kernel, &params.iter().collect::<Vec<_>>()))
+    }
+
     /// # Panics
     ///
     /// If steps have another length than those of the network, in which its delays are counted.
@@ -226,10 +245,10 @@ impl System for PopulationNetwork {
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
-        if processor == Processor::Gpu {
-            return None;
-        }
         self.check_step(sha.dt);
+        if processor == Processor::Gpu {
+            return self.on_gpu(sha);
+        }
         let (mut units, mut params) = (Vec::new(), Vec::new());
         for member in &self.populations {
             let (population, own) = member.units(sha)?;

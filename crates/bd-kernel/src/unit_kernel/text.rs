@@ -54,6 +54,7 @@ impl<U: Unit<S>, const S: usize> Formula for UnitKernel<U, S> {
 
     fn facts(&self) -> Facts {
         let reads = self.reads[..Self::MOVING].to_vec();
-        Facts { held: U::HELD, reads, reads_input: self.reads_inputs, spikes: U::Surrogate::SPIKES }
+        let (held, reads_input, spikes) = (U::HELD, self.reads_inputs, U::Surrogate::SPIKES);
+        Facts { ports: 1, outputs: 1, held, reads, reads_input, spikes }
     }
 }

@@ -70,21 +70,15 @@ fn what_is_wrong_is_said_with_its_line() {
     assert_eq!(refusal(&text), "neuron: equations, line 1, column 24: 'w' is not defined. Is 'watt' meant?");
 }
 
-/// As text, compiled as C++ (and by NVRTC where there is one) and run thread by thread, against steps by libtorch. What has several inputs
-/// has no text yet.
+/// As text, compiled as C++ (and by NVRTC where there is one) and run thread by thread, against steps by libtorch.
 #[test]
 fn the_zoo_on_an_emulated_gpu_is_its_steps() {
     let (gpu, on) = (emulated(48 << 10, 1), (Kind::Float, Device::Cpu));
     for (seed, name) in zoo::names().enumerate() {
         let mut params = Params::new(3, on);
         let neurons = EquationNeurons::new(&mut params.at("r"), 5, &zoo::text(name).unwrap()).unwrap();
-        match neurons.model().ports().len() {
-            1 => {
-                let case = ScanCase::random(seed as u64, on, 2e-3);
-                assert_scan_is_steps(&OnGpu(neurons, gpu.clone()), &params, case);
-            }
-            _ => assert!(neurons.cuda(0.1).unwrap_err().to_string().ends_with("units on a GPU have one")),
-        }
+        let case = ScanCase::random(seed as u64, on, 2e-3);
+        assert_scan_is_steps(&OnGpu(neurons, gpu.clone()), &params, case);
     }
     let mut params = Params::new(3, ON);
     let own = neurons(&mut params, 5, OWN);

@@ -10,6 +10,7 @@ use bd_kernel::{Counts, Noise};
 use bd_networks::{Background, Network, Population, Source};
 use tch::{Device, Kind, Tensor};
 
+use super::gpu::{PopulationOnGpu, SenderOnGpu};
 use super::state::PopulationState;
 use crate::equation_neurons::EquationNeurons;
 
@@ -173,6 +174,31 @@ impl Member {
         let noise = self.noise.iter().map(|(target, chance)| (*target as usize, chance.noise(&own))).collect();
         let (n, targets, memory) = (self.n as usize, self.targets() as usize, self.memory as usize);
         Some((Units { n, sender, targets, outputs: self.sent.len(), spikes, drive, noise, memory }, params))
+    }
+
+    /// The same for a GPU: nothing if its neurons have more states than that takes.
+    pub(super) fn on_gpu(&self, sha: &Shared) -> Option<(PopulationOnGpu, Vec<Tensor>)> {
+        let own = sha.within(&self.name);
+        let (sender, mut params) = match &self.origin {
+            Origin::Input => (SenderOnGpu::Input, Vec::new()),
+            Origin::Random(chance) => (SenderOnGpu::Random(chance.noise(&own)), Vec::new()),
+            Origin::Neurons(neurons) => {
+                let fused = neurons.kernel(sha, Processor::Gpu)?;
+                let [(units, n_params)] = <[_; 1]>::try_from(fused.on_gpu()?).ok()?;
+                (SenderOnGpu::Units(units.formula()?, n_params), fused.params)
+            }
+        };
+        params.extend(self.drive.as_ref().map(Tensor::shallow_clone));
+        let population = PopulationOnGpu {
+            n: self.n,
+            outputs: self.sent.len() as i64,
+            targets: self.targets(),
+            sender,
+            driven: self.drive.is_some(),
+            noise: self.noise.iter().map(|(target, chance)| (*target, chance.noise(&own))).collect(),
+            memory: self.memory,
+        };
+        Some((population, params))
     }
 }
 

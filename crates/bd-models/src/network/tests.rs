@@ -7,6 +7,7 @@ use super::*;
 
 mod carried;
 mod delays;
+mod gpu;
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 

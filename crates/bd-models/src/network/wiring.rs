@@ -1,7 +1,7 @@
 //! [`Wiring`]: the synapses of a projection with their parameter.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bd_core::kernel::numbers_of;
 use bd_core::{Kept, ParamPath, Phase, Result, Weight};
@@ -11,6 +11,7 @@ use bd_networks::{Edges, Projection};
 use tch::{Device, Kind, Tensor};
 
 use super::delays::LearnedDelays;
+use super::gpu::{ProjectionOnGpu, SynapsesOnGpu};
 use super::{EdgeFiles, refused};
 
 /// A projection that was drawn.
@@ -23,6 +24,8 @@ pub(super) struct Wiring {
     pub(super) target: usize,
     pub(super) trained: bool,
     synapses: Arc<Synapses>,
+    /// Those that a GPU was last given, laid out for it.
+    on_gpu: Mutex<Option<(Arc<Synapses>, Arc<SynapsesOnGpu>)>>,
     /// What a spike adds, `[synapses]`.
     weight: Weight,
     sizes: [i64; 2],
@@ -100,6 +103,7 @@ impl Wiring {
             to: projection.to,
             target: projection.target,
             trained: projection.trained,
+            on_gpu: Mutex::new(None),
             synapses: Arc::new(Synapses { begins: edges.begins, targets: edges.targets, delays }),
             weight,
             sizes,
@@ -169,19 +173,40 @@ impl Wiring {
         }
     }
 
-    /// For the kernel, carrying one output of the population that sends, and the weights by its synapses, in the graph, which it copies.
-    pub(super) fn projection(&self, phase: Phase, output: usize) -> Option<(Wired, Tensor)> {
+    /// For kernels: synapses, their weights, in the graph, and whether those are trained.
+    fn synapses(&self, phase: Phase) -> (Arc<Synapses>, Tensor, bool) {
         let weights = self.weights();
-        let (synapses, weights, trained) = match (&self.travel, phase) {
+        match (&self.travel, phase) {
             (Travel::Fixed(_), _) => (Arc::clone(&self.synapses), weights, self.trained),
             (Travel::Learned { delays, .. }, Phase::Predict) => (delays.rounded(&self.synapses), weights, self.trained),
             (Travel::Learned { delays, .. }, Phase::Fit) => {
                 let (synapses, weights) = delays.spread_out(&self.synapses, &weights);
                 (synapses, weights, true)
             }
-        };
+        }
+    }
+
+    /// For the kernel of the CPU, carrying one output of the population that sends, and the weights by its synapses, in the graph, which it copies.
+    pub(super) fn projection(&self, phase: Phase, output: usize) -> Option<(Wired, Tensor)> {
+        let (synapses, weights, trained) = self.synapses(phase);
         let Self { from, to, target, .. } = *self;
         Some((Wired { from, output, to, target, synapses, weights: numbers_of(&weights)?, trained }, weights))
+    }
+
+    /// The same for that of a GPU, which is handed the weights.
+    pub(super) fn projection_on_gpu(&self, phase: Phase, output: i64) -> (ProjectionOnGpu, Tensor) {
+        let (synapses, weights, trained) = self.synapses(phase);
+        let mut known = self.on_gpu.lock().unwrap_or_else(PoisonError::into_inner);
+        let laid_out = match &*known {
+            Some((of, laid_out)) if Arc::ptr_eq(of, &synapses) => Arc::clone(laid_out),
+            _ => {
+                let laid_out = SynapsesOnGpu::new(&synapses, self.sizes[1] as usize, weights.device());
+                Arc::clone(&known.insert((Arc::clone(&synapses), Arc::new(laid_out))).1)
+            }
+        };
+        let Self { from, to, target, .. } = *self;
+        let (target, least) = (target as i64, synapses.delays.bounds().map_or(0, |[least, _]| i64::from(least)));
+        (ProjectionOnGpu { from, output, to, target, synapses: laid_out, least, trained }, weights)
     }
 
     /// After so many updates of the parameters.

@@ -19,7 +19,7 @@ use crate::inputs::Inputs;
 
 pub(super) use scan::scan_kernels_on;
 pub use scan::{has_form, scan_on};
-pub use units::{UnitsOnGpu, held_of, shared_out};
+pub use units::{UnitGrads, UnitLoops, UnitPast, UnitSeries, UnitsOnGpu, held_of, shared_out};
 
 /// The arguments of a part's forward pass.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +90,8 @@ pub trait GpuKernel: Debug + Send + Sync {
     /// Leaves of its state.
     fn n_leaves(&self) -> usize;
 
-    /// Units that its leaves are of, where its input has `n_in` channels.
-    fn n_units(&self, n_in: i64) -> i64 {
+    /// Numbers of a leaf of its state for each sample, where its input has `n_in` channels.
+    fn n_units(&self, _leaf: usize, n_in: i64) -> i64 {
         n_in
     }
 
@@ -120,8 +120,10 @@ pub fn definitions(facts: &Facts, kind: Kind) -> Result<String> {
     let (reads_input, spikes) = (i32::from(facts.reads_input), i32::from(facts.spikes));
     let real = real(kind)?;
     // Registers: what the adjoint reads of a step is there twice, for so many steps ahead.
-    let numbers = 1 + reads_input + spikes + facts.reads.iter().map(|reads| i32::from(*reads)).sum::<i32>();
-    let ahead = match numbers as usize * kind.elt_size_in_bytes() / 4 {
+    let read = facts.reads.iter().filter(|reads| **reads).count();
+    let inputs = if facts.reads_input { facts.ports } else { 0 };
+    let numbers = facts.outputs + inputs + usize::from(facts.spikes) + read;
+    let ahead = match numbers * kind.elt_size_in_bytes() / 4 {
         0..=3 => 16,
         4..=6 => 8,
         _ => 4,

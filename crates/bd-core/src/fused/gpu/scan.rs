@@ -177,8 +177,8 @@ impl GpuChain {
         for Part { kernel, leaves: own, params: theirs } in &self.parts {
             let (params, leaves, traced) = (&params[theirs.clone()], &leaves[own.clone()], &traced[own.clone()]);
             // A kernel would read and write beyond others.
-            for leaf in leaves {
-                assert_eq!(leaf.size()[1], kernel.n_units(size[2]), "the state of {kernel:?} is of its units");
+            for (i, leaf) in leaves.iter().enumerate() {
+                assert_eq!(leaf.size()[1], kernel.n_units(i, size[2]), "the state of {kernel:?} is of its units");
             }
             let done = kernel.forward(gpu, &xs, ForwardArgs { params, leaves, traced, keep })?;
             last.extend(done.last);

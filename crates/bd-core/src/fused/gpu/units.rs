@@ -1,9 +1,10 @@
-//! [`UnitsOnGpu`]: the loops around a [`Formula`].
+//! [`UnitsOnGpu`]: the loops around a [`Formula`]; [`UnitLoops`]: the same over parts of a stretch of time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bd_kernel::{Facts, Formula};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, definitions, numbers};
 use crate::error::Result;
@@ -13,7 +14,8 @@ use crate::inputs::Inputs;
 /// The loops around a formula.
 const LOOPS: &str = include_str!("units.cu");
 
-/// Units side by side, by their formula.
+/// Units side by side, by their formula: inputs `[time, batch, ports n]`, all units of the first port before those of the second, to outputs
+/// `[time, batch, outputs n]`.
 #[derive(Debug)]
 pub struct UnitsOnGpu(pub Arc<dyn Formula>);
 
@@ -22,12 +24,44 @@ impl GpuKernel for UnitsOnGpu {
         self.0.facts().reads.len()
     }
 
-    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
-        forward(self.0.as_ref(), gpu, numbers(xs), pass)
+    fn n_units(&self, _leaf: usize, n_in: i64) -> i64 {
+        n_in / self.0.facts().ports as i64
     }
 
-    fn backward(&self, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads) -> Result<InGrads> {
-        backward(self.0.as_ref(), gpu, past, out_grads)
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
+        let xs = numbers(xs);
+        let ([time, batch, n_in], on) = (size(xs), (xs.kind(), xs.device()));
+        let loops = UnitLoops::new(gpu, self.0.as_ref(), self.n_units(0, n_in), pass.params, on)?;
+        let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
+        let last: Vec<Tensor> = leaves.iter().map(Tensor::empty_like).collect();
+        let series = loops.series(Tensor::empty([time, batch, loops.n_out()], on), pass.traced, pass.keep);
+        loops.forward(xs, &leaves, &last, &series)?;
+        let UnitSeries { ys, past, traces } = series;
+        let kept = if pass.keep { loops.into_kept(xs, past) } else { Vec::new() };
+        Ok(ForwardOut { ys, last, traces, kept })
+    }
+
+    fn backward(&self, gpu: &Gpu, past: Saved<'_>, asked: OutGrads) -> Result<InGrads> {
+        let [time, batch, n_in] = past.size;
+        let facts = self.0.facts();
+        let n = self.n_units(0, n_in);
+        let (xs, kept, held) = UnitPast::from_kept(&facts, &mut past.kept.iter());
+        let loops = UnitLoops::with_held(gpu, self.0.as_ref(), n, held, past.on)?;
+        let gxs = asked.wants_xs.then(|| Tensor::empty([time, batch, n_in], past.on));
+        let gfirst: Vec<Tensor> = facts.reads.iter().map(|_| Tensor::empty([batch, n], past.on)).collect();
+        let gheld = loops.gradient_of_held(batch);
+        let grads = UnitGrads {
+            ys: asked.ys.as_ref(),
+            last: asked.last.iter().map(Option::as_ref).collect(),
+            held_later: None,
+            traces: asked.traces.iter().map(Option::as_ref).collect(),
+            xs: gxs.as_ref(),
+            first: &gfirst,
+            held: gheld.as_ref(),
+        };
+        loops.backward([time, batch], xs.as_ref(), &kept, grads)?;
+        let params = loops.gradients_of_params(gheld.as_ref(), past.params);
+        Ok(InGrads { xs: gxs, leaves: gfirst.into_iter().map(Some).collect(), params })
     }
 
     fn formula(&self) -> Option<Arc<dyn Formula>> {
@@ -35,75 +69,211 @@ impl GpuKernel for UnitsOnGpu {
     }
 }
 
-/// All steps of units side by side.
-fn forward(units: &dyn Formula, gpu: &Gpu, xs: &Tensor, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
-    let Facts { held, reads, reads_input, spikes } = units.facts();
-    let [time, batch, n] = size(xs);
-    let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
-    let held = held_of(pass.params, held, n);
-    let (ys, last) = (xs.empty_like(), leaves.iter().map(Tensor::empty_like).collect::<Vec<_>>());
-    let traces: Vec<_> = pass.traced.iter().map(|traced| traced.then(|| xs.empty_like())).collect();
-    let kept: Vec<_> = reads.iter().map(|reads| (*reads && pass.keep).then(|| xs.empty_like())).collect();
-    let over = (spikes && pass.keep).then(|| xs.empty_like());
-    let values = [
-        Value::from(time),
-        Value::from(batch * n),
-        Value::from(n),
-        Value::from(xs),
-        Value::from(held.as_ref()),
-        Value::leaves(leaves.iter().map(Some)),
-        Value::leaves(last.iter().map(Some)),
-        Value::from(&ys),
-        Value::leaves(kept.iter().map(Option::as_ref)),
-        Value::from(over.as_ref()),
-        Value::leaves(traces.iter().map(Option::as_ref)),
-    ];
-    // SAFETY: the values are those of `forward` in units.cu; series are like `xs`, leaves `[batch, n]`, as the driver has checked.
-    unsafe { program(units, gpu, xs.kind())?.launch("forward", Launch::each(batch * n), &values)? };
-    let kept = if pass.keep {
-        let xs = reads_input.then(|| xs.shallow_clone());
-        xs.into_iter().chain(kept.into_iter().flatten()).chain(over).chain(held).collect()
-    } else {
-        Vec::new()
-    };
-    Ok(ForwardOut { ys, last, traces, kept })
+/// `n` units with what they hold, for however many steps at a time.
+#[derive(Debug)]
+pub struct UnitLoops {
+    program: Arc<Program>,
+    facts: Facts,
+    n: i64,
+    /// `[held, n]`.
+    held: Option<Tensor>,
+    on: (Kind, Device),
 }
 
-/// Their adjoint.
-fn backward(units: &dyn Formula, gpu: &Gpu, past: Saved<'_>, out_grads: OutGrads) -> Result<InGrads> {
-    let Facts { held, reads, reads_input, spikes } = units.facts();
-    let ([time, batch, n], kind) = (past.size, past.on.0);
-    let mut kept = past.kept.iter();
-    let mut next = |there: bool| if there { kept.next() } else { None };
-    let xs = next(reads_input);
-    let states: Vec<_> = reads.iter().map(|reads| next(*reads)).collect();
-    let (over, own) = (next(spikes), next(held > 0));
-    let gxs = out_grads.wants_xs.then(|| Tensor::empty([time, batch, n], past.on));
-    let gfirst: Vec<_> = reads.iter().map(|_| Tensor::empty([batch, n], past.on)).collect();
-    let gheld = (held > 0).then(|| Tensor::empty([held as i64, batch, n], past.on));
-    let values = [
-        Value::from(time as usize),
-        Value::from((batch * n) as usize),
-        Value::from(n as usize),
-        Value::from(xs),
-        Value::from(own),
-        Value::leaves(states),
-        Value::from(over),
-        Value::from(out_grads.ys.as_ref()),
-        Value::leaves(out_grads.last.iter().map(Option::as_ref)),
-        Value::leaves(out_grads.traces.iter().map(Option::as_ref)),
-        Value::from(gxs.as_ref()),
-        Value::leaves(gfirst.iter().map(Some)),
-        Value::from(gheld.as_ref()),
-    ];
-    let launch = Launch::each((batch * n) as usize);
-    // SAFETY: the values are those of `backward` in units.cu; series are of `past.size`, leaves `[batch, n]`.
-    unsafe { program(units, gpu, kind)?.launch("backward", launch, &values)? };
-    let params = match gheld {
-        Some(gheld) => shared_out(&gheld.sum_dim_intlist(1, false, kind), past.params),
-        None => Vec::new(),
-    };
-    Ok(InGrads { xs: gxs, leaves: gfirst.into_iter().map(Some).collect(), params })
+/// What units have been, as far as their adjoint reads it, `[time, batch, n]` each.
+#[derive(Debug)]
+pub struct UnitPast {
+    /// Numbers of state before each step.
+    states: Vec<Option<Tensor>>,
+    /// The distance from the threshold.
+    over: Option<Tensor>,
+}
+
+/// What units write in a forward pass.
+#[derive(Debug)]
+pub struct UnitSeries {
+    /// `[time, batch, outputs n]`.
+    pub ys: Tensor,
+    /// What the adjoint needs, if it comes later.
+    pub past: UnitPast,
+    /// Numbers of state after each step, `[time, batch, n]`, where they are recorded.
+    pub traces: Vec<Option<Tensor>>,
+}
+
+/// Gradients of some steps of units: those that are given, by what came of the steps, and those that are asked for, which are written.
+#[derive(Debug)]
+pub struct UnitGrads<'a> {
+    /// Given: of the outputs, `[time, batch, outputs n]`.
+    pub ys: Option<&'a Tensor>,
+    /// Given: of the state after the last step, `[batch, n]` each.
+    pub last: Vec<Option<&'a Tensor>>,
+    /// Given: of what is held, by later steps, `[held, batch, n]`.
+    pub held_later: Option<&'a Tensor>,
+    /// Given: of recorded numbers of state, `[time, batch, n]`.
+    pub traces: Vec<Option<&'a Tensor>>,
+    /// Asked for: of the inputs, `[time, batch, ports n]`.
+    pub xs: Option<&'a Tensor>,
+    /// Asked for: of the state before the first step. They may be those `last`.
+    pub first: &'a [Tensor],
+    /// Asked for: of what is held. It may be `held_later`.
+    pub held: Option<&'a Tensor>,
+}
+
+fn steps_of(tensor: &Tensor, steps: &Range<i64>) -> Tensor {
+    tensor.narrow(0, steps.start, steps.end - steps.start)
+}
+
+fn steps_of_each(tensors: &[Option<Tensor>], steps: &Range<i64>) -> Vec<Option<Tensor>> {
+    tensors.iter().map(|tensor| tensor.as_ref().map(|tensor| steps_of(tensor, steps))).collect()
+}
+
+impl UnitPast {
+    /// That of some steps.
+    pub fn steps(&self, steps: &Range<i64>) -> Self {
+        let over = self.over.as_ref().map(|over| steps_of(over, steps));
+        Self { states: steps_of_each(&self.states, steps), over }
+    }
+
+    /// Inputs, if the adjoint reads them, past, and what is held, from what [`UnitLoops::into_kept`] has put into a list.
+    pub fn from_kept<'a>(
+        facts: &Facts,
+        kept: &mut impl Iterator<Item = &'a Tensor>,
+    ) -> (Option<Tensor>, Self, Option<Tensor>) {
+        let mut next = |there: bool| if there { kept.next().map(Tensor::shallow_clone) } else { None };
+        let xs = next(facts.reads_input);
+        let states = facts.reads.iter().map(|reads| next(*reads)).collect();
+        let past = Self { states, over: next(facts.spikes) };
+        (xs, past, next(facts.held > 0))
+    }
+}
+
+impl UnitSeries {
+    /// Those of some steps.
+    pub fn steps(&self, steps: &Range<i64>) -> Self {
+        let (ys, past) = (steps_of(&self.ys, steps), self.past.steps(steps));
+        Self { ys, past, traces: steps_of_each(&self.traces, steps) }
+    }
+}
+
+impl UnitLoops {
+    /// `n` units of a formula. What they hold is made of their parameters.
+    pub fn new(
+        gpu: &Gpu,
+        units: &dyn Formula,
+        n: i64,
+        params: &[Tensor],
+        on: (Kind, Device),
+    ) -> Result<Self> {
+        Self::with_held(gpu, units, n, held_of(params, units.facts().held, n as usize), on)
+    }
+
+    /// `n` units of a formula that hold `held`, `[held, n]`.
+    pub fn with_held(
+        gpu: &Gpu,
+        units: &dyn Formula,
+        n: i64,
+        held: Option<Tensor>,
+        on: (Kind, Device),
+    ) -> Result<Self> {
+        let facts = units.facts();
+        debug_assert!(facts.reads.len() <= LEAVES);
+        let program = gpu.program(&format!("units {:?} {}", on.0, units.name()), || {
+            let sizes = format!("#define PORTS {}\n#define OUTPUTS {}\n", facts.ports, facts.outputs);
+            Ok(definitions(&facts, on.0)? + &sizes + &units.text()? + LOOPS)
+        })?;
+        Ok(Self { program, facts, n, held, on })
+    }
+
+    /// Room for what a forward pass writes besides its outputs `ys`, `[time, batch, outputs n]`: for numbers of state that are `traced`, and if
+    /// the adjoint comes later (`keep`) for what it reads.
+    pub fn series(&self, ys: Tensor, traced: &[bool], keep: bool) -> UnitSeries {
+        let [time, batch, _] = size(&ys);
+        let room = |wanted: bool| wanted.then(|| Tensor::empty([time, batch, self.n], self.on));
+        let states = self.facts.reads.iter().map(|reads| room(*reads && keep)).collect();
+        let past = UnitPast { states, over: room(self.facts.spikes && keep) };
+        UnitSeries { ys, past, traces: traced.iter().map(|traced| room(*traced)).collect() }
+    }
+
+    /// Numbers that all units give out in a step.
+    pub fn n_out(&self) -> i64 {
+        self.facts.outputs as i64 * self.n
+    }
+
+    /// What the adjoint needs as a list: the inputs, if it reads them, the past, and what is held.
+    pub fn into_kept(self, xs: &Tensor, past: UnitPast) -> Vec<Tensor> {
+        let xs = self.facts.reads_input.then(|| xs.shallow_clone());
+        xs.into_iter().chain(past.states.into_iter().flatten()).chain(past.over).chain(self.held).collect()
+    }
+
+    /// All steps of `xs`, `[time, batch, ports n]`, from the state `first` to the state `last`, which may be the same tensors, `[batch, n]` each.
+    pub fn forward(&self, xs: &Tensor, first: &[Tensor], last: &[Tensor], to: &UnitSeries) -> Result<()> {
+        let [time, batch, _] = size(xs);
+        let values = [
+            Value::from(time as usize),
+            Value::from((batch * self.n) as usize),
+            Value::from(self.n as usize),
+            Value::from(xs),
+            Value::from(self.held.as_ref()),
+            Value::leaves(first.iter().map(Some)),
+            Value::leaves(last.iter().map(Some)),
+            Value::from(&to.ys),
+            Value::leaves(to.past.states.iter().map(Option::as_ref)),
+            Value::from(to.past.over.as_ref()),
+            Value::leaves(to.traces.iter().map(Option::as_ref)),
+        ];
+        self.check(first, [time, batch], [Some(xs), Some(&to.ys)]);
+        // SAFETY: the values are those of `forward` in units.cu, of sizes that were looked at.
+        unsafe { self.program.launch("forward", Launch::each((batch * self.n) as usize), &values) }
+    }
+
+    /// The adjoint of so many steps and samples, with the inputs `xs` if they are read.
+    pub fn backward(
+        &self,
+        [time, batch]: [i64; 2],
+        xs: Option<&Tensor>,
+        past: &UnitPast,
+        grads: UnitGrads<'_>,
+    ) -> Result<()> {
+        let values = [
+            Value::from(time as usize),
+            Value::from((batch * self.n) as usize),
+            Value::from(self.n as usize),
+            Value::from(xs.filter(|_| self.facts.reads_input)),
+            Value::from(self.held.as_ref()),
+            Value::leaves(past.states.iter().map(Option::as_ref)),
+            Value::from(past.over.as_ref()),
+            Value::from(grads.ys),
+            Value::leaves(grads.last),
+            Value::from(grads.held_later),
+            Value::leaves(grads.traces),
+            Value::from(grads.xs),
+            Value::leaves(grads.first.iter().map(Some)),
+            Value::from(grads.held),
+        ];
+        self.check(grads.first, [time, batch], [xs.or(grads.xs), grads.ys]);
+        // SAFETY: the values are those of `backward` in units.cu; what has no size that was looked at was made by `series`.
+        unsafe { self.program.launch("backward", Launch::each((batch * self.n) as usize), &values) }
+    }
+
+    /// Sizes that a kernel takes for granted.
+    fn check(&self, state: &[Tensor], [time, batch]: [i64; 2], [xs, ys]: [Option<&Tensor>; 2]) {
+        assert!(state.iter().all(|leaf| leaf.size() == [batch, self.n]), "the state is that of the units");
+        for (series, of_unit) in [(xs, self.facts.ports), (ys, self.facts.outputs)] {
+            let expected = [time, batch, of_unit as i64 * self.n];
+            assert!(series.is_none_or(|series| series.size() == expected), "inputs and outputs are those of the units");
+        }
+    }
+
+    /// Room for the gradient of what units hold, if they hold anything: `[held, batch, n]`.
+    pub fn gradient_of_held(&self, batch: i64) -> Option<Tensor> {
+        let held = self.facts.held as i64;
+        (held > 0).then(|| Tensor::empty([held, batch, self.n], self.on))
+    }
+
+    /// From it those of the parameters.
+    pub fn gradients_of_params(&self, held: Option<&Tensor>, params: &[Tensor]) -> Vec<Option<Tensor>> {
+        held.map_or_else(Vec::new, |held| shared_out(&held.sum_dim_intlist(1, false, self.on.0), params))
+    }
 }
 
 /// What units hold, `[held, n]`, from the parameters that it is made of.
@@ -125,12 +295,6 @@ pub fn shared_out(all: &Tensor, params: &[Tensor]) -> Vec<Option<Tensor>> {
     params.iter().map(|param| Some(part(param))).collect()
 }
 
-fn program(units: &dyn Formula, gpu: &Gpu, kind: Kind) -> Result<Arc<Program>> {
-    let facts = units.facts();
-    debug_assert!(facts.reads.len() <= LEAVES);
-    gpu.program(&format!("units {kind:?} {}", units.name()), || Ok(definitions(&facts, kind)? + &units.text()? + LOOPS))
-}
-
-fn size(series: &Tensor) -> [usize; 3] {
-    std::array::from_fn(|i| series.size()[i] as usize)
+fn size(series: &Tensor) -> [i64; 3] {
+    std::array::from_fn(|i| series.size()[i])
 }

@@ -97,7 +97,7 @@ NOISE
 from = "E"
 "#;
 
-const NOISE: &str = r#"
+pub(super) const NOISE: &str = r#"
 [population.chance]
 n = 7
 kind = "poisson"
@@ -119,14 +119,14 @@ rate = "500*Hz"
 weight = 0.1
 "#;
 
-const DELAYS_OF_CARRIED: [&str; 4] = [
+pub(super) const DELAYS_OF_CARRIED: [&str; 4] = [
     "0",
     "\"0.1*ms + 0.4*ms*rand()\"",
     "\"1.3*ms\"",
     "{ learned = \"0.3*ms*rand()\", most = \"0.3*ms\", spread = \"0.3*ms\" }",
 ];
 
-fn carried(delay: &str, noise: &str) -> Network {
+pub(super) fn carried(delay: &str, noise: &str) -> Network {
     Network::parse(&CARRIED.replace("NOISE", noise).replace("DELAY", delay)).unwrap()
 }
 

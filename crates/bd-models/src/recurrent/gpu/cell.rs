@@ -200,6 +200,8 @@ impl<U: CellUnit> UnitText<U> {
         };
         let most = U::PHASES.iter().max().expect("a cell has a phase");
         let units = Facts {
+            ports: 1,
+            outputs: 1,
             held: 0,
             reads: (0..U::STATES).map(|j| reads(&format!("s[{j}]"))).collect(),
             reads_input: (0..*most).any(|i| reads(&format!("x[{i}]"))),

@@ -141,7 +141,7 @@ impl GpuKernel for RecurrentOnGpu {
         self.n_moving() + usize::from(!self.is_cell())
     }
 
-    fn n_units(&self, _n_in: i64) -> i64 {
+    fn n_units(&self, _leaf: usize, _n_in: i64) -> i64 {
         self.n as i64
     }
 

@@ -1,0 +1,187 @@
+//! A [network](super::PopulationNetwork) on a GPU: [`NetworkOnGpu`].
+//!
+//! As on the CPU, no unit sees another one sooner than the shortest delay between populations and one step later, so time goes in slices of so
+//! many steps. Of each population and slice, one launch gathers what arrives through all its synapses (`synapses.cu`), a thread for each unit,
+//! sample and step, and one does all steps of its units. Backward, gradients of what was sent are gathered from all targets in the same way,
+//! before the adjoint of the units. Gradients of weights are sums over all of it at the end.
+//!
+//! Random numbers are drawn on the host.
+
+mod backward;
+mod forward;
+mod launches;
+mod synapses;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bd_core::gpu::Gpu;
+use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved};
+use bd_core::{Inputs, Result};
+use bd_kernel::{Formula, Noise};
+use tch::Tensor;
+
+pub(super) use synapses::SynapsesOnGpu;
+
+/// A population on a GPU. Its parameters are those of its units, and then what arrives in every step besides, `[targets n]`, if it is driven.
+#[derive(Debug)]
+pub(super) struct PopulationOnGpu {
+    pub(super) n: i64,
+    /// Numbers that each unit sends in a step.
+    pub(super) outputs: i64,
+    /// Through how many targets it receives.
+    pub(super) targets: i64,
+    pub(super) sender: SenderOnGpu,
+    pub(super) driven: bool,
+    /// What arrives at random, with its target.
+    pub(super) noise: Vec<(i64, Noise)>,
+    /// Steps whose outputs are on their way.
+    pub(super) memory: i64,
+}
+
+/// Where outputs come from.
+#[derive(Debug)]
+pub(super) enum SenderOnGpu {
+    /// They are the inputs of the network.
+    Input,
+    /// Units, which have so many parameters.
+    Units(Arc<dyn Formula>, usize),
+    /// Chance.
+    Random(Noise),
+}
+
+/// A projection on a GPU. Its parameter is the weights, `[synapses]`.
+#[derive(Debug)]
+pub(super) struct ProjectionOnGpu {
+    pub(super) from: usize,
+    /// Which of the outputs this carries.
+    pub(super) output: i64,
+    pub(super) to: usize,
+    pub(super) target: i64,
+    pub(super) synapses: Arc<SynapsesOnGpu>,
+    /// The shortest delay, in steps.
+    pub(super) least: i64,
+    /// Whether the gradient of the weights is wanted.
+    pub(super) trained: bool,
+}
+
+/// All steps of a network. Parameters are those of the populations, and then those of the projections.
+#[derive(Debug)]
+pub(super) struct NetworkOnGpu {
+    populations: Vec<PopulationOnGpu>,
+    projections: Vec<ProjectionOnGpu>,
+    input: usize,
+    output: usize,
+    /// Steps in which no unit sees another.
+    slice: i64,
+}
+
+impl PopulationOnGpu {
+    /// Numbers that all its units send in a step.
+    fn sends(&self) -> i64 {
+        self.outputs * self.n
+    }
+
+    /// Channels at which something arrives.
+    fn channels(&self) -> i64 {
+        self.targets * self.n
+    }
+
+    fn units(&self) -> Option<&dyn Formula> {
+        match &self.sender {
+            SenderOnGpu::Units(units, _) => Some(units.as_ref()),
+            SenderOnGpu::Input | SenderOnGpu::Random(_) => None,
+        }
+    }
+
+    /// Leaves of its units, and of what is on its way.
+    fn n_leaves(&self) -> [usize; 2] {
+        [self.units().map_or(0, |units| units.facts().reads.len()), usize::from(self.memory > 0)]
+    }
+
+    fn n_params(&self) -> usize {
+        match self.sender {
+            SenderOnGpu::Units(_, n_params) => n_params + usize::from(self.driven),
+            SenderOnGpu::Input | SenderOnGpu::Random(_) => 0,
+        }
+    }
+}
+
+impl NetworkOnGpu {
+    pub(super) fn new(
+        populations: Vec<PopulationOnGpu>,
+        projections: Vec<ProjectionOnGpu>,
+        [input, output]: [usize; 2],
+    ) -> Self {
+        // What is not sent by units is known ahead.
+        let of_units = projections.iter().filter(|projection| populations[projection.from].units().is_some());
+        let slice = of_units.map(|projection| projection.least + 1).min().unwrap_or(i64::MAX);
+        Self { populations, projections, input, output, slice }
+    }
+
+    /// Steps of `time`, slice by slice.
+    fn slices(&self, time: i64) -> impl DoubleEndedIterator<Item = Range<i64>> + use<> {
+        let slice = self.slice.min(time);
+        (0..(time + slice - 1) / slice).map(move |i| i * slice..((i + 1) * slice).min(time))
+    }
+
+    /// Leaves of a population: of its units, and of what is on its way.
+    fn leaves(&self, population: usize) -> [Range<usize>; 2] {
+        let begin = self.populations[..population].iter().flat_map(PopulationOnGpu::n_leaves).sum();
+        let [units, sent] = self.populations[population].n_leaves();
+        [begin..begin + units, begin + units..begin + units + sent]
+    }
+
+    /// Parameters of a population.
+    fn params_of(&self, population: usize) -> Range<usize> {
+        let begin = self.populations[..population].iter().map(PopulationOnGpu::n_params).sum();
+        begin..begin + self.populations[population].n_params()
+    }
+
+    /// The weights of a projection among the parameters.
+    fn weights_at(&self, projection: usize) -> usize {
+        self.populations.iter().map(PopulationOnGpu::n_params).sum::<usize>() + projection
+    }
+
+    /// The units of all populations that have some, with the population's number.
+    fn units(&self) -> impl Iterator<Item = (usize, &PopulationOnGpu, &dyn Formula)> {
+        let all = self.populations.iter().enumerate();
+        all.filter_map(|(p, population)| Some((p, population, population.units()?)))
+    }
+}
+
+impl GpuKernel for NetworkOnGpu {
+    fn n_leaves(&self) -> usize {
+        self.populations.iter().flat_map(PopulationOnGpu::n_leaves).sum()
+    }
+
+    fn n_units(&self, leaf: usize, _n_in: i64) -> i64 {
+        let of_leaf = |(p, population): (usize, &PopulationOnGpu)| {
+            let [units, sent] = self.leaves(p);
+            match () {
+                () if units.contains(&leaf) => Some(population.n),
+                () if sent.contains(&leaf) => Some(population.memory * population.sends()),
+                () => None,
+            }
+        };
+        self.populations.iter().enumerate().find_map(of_leaf).expect("a leaf is that of a population")
+    }
+
+    fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
+        self.run(gpu, bd_core::kernel::gpu::numbers(xs), pass)
+    }
+
+    fn backward(&self, gpu: &Gpu, past: Saved<'_>, asked: OutGrads) -> Result<InGrads> {
+        self.run_back(gpu, past, asked)
+    }
+}
+
+/// Steps of a series.
+fn steps_of(series: &Tensor, steps: &Range<i64>) -> Tensor {
+    series.narrow(0, steps.start, steps.end - steps.start)
+}
+
+/// Moves a range.
+fn later(steps: &Range<i64>, by: i64) -> Range<i64> {
+    steps.start + by..steps.end + by
+}
