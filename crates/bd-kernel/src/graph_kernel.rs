@@ -9,8 +9,8 @@ use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
 use crate::unit_program::{GY, OVER, SLOPE, units_of_a_row};
 use crate::{
-    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, LEAVES, Memo, Numbers, Real, Result, SingleStep, Sizes, Tile,
-    UnitProgram, flush,
+    AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, LEAVES, Memo, Numbers, Real, Result, SingleStep, Sizes,
+    Tile, UnitProgram, flush,
 };
 
 /// `n` equal units, interpreted: see [`Program`].

@@ -157,24 +157,12 @@ impl UnitSeries {
 
 impl UnitLoops {
     /// `n` units of a formula. What they hold is made of their parameters.
-    pub fn new(
-        gpu: &Gpu,
-        units: &dyn Formula,
-        n: i64,
-        params: &[Tensor],
-        on: (Kind, Device),
-    ) -> Result<Self> {
+    pub fn new(gpu: &Gpu, units: &dyn Formula, n: i64, params: &[Tensor], on: (Kind, Device)) -> Result<Self> {
         Self::with_held(gpu, units, n, held_of(params, units.facts().held, n as usize), on)
     }
 
     /// `n` units of a formula that hold `held`, `[held, n]`.
-    pub fn with_held(
-        gpu: &Gpu,
-        units: &dyn Formula,
-        n: i64,
-        held: Option<Tensor>,
-        on: (Kind, Device),
-    ) -> Result<Self> {
+    pub fn with_held(gpu: &Gpu, units: &dyn Formula, n: i64, held: Option<Tensor>, on: (Kind, Device)) -> Result<Self> {
         let facts = units.facts();
         debug_assert!(facts.reads.len() <= LEAVES);
         let program = gpu.program(&format!("units {:?} {}", on.0, units.name()), || {

@@ -138,7 +138,8 @@ impl NetworkOnGpu {
             let table = projection.synapses.table(By::Source);
             let weights = table.weights(&params[self.weights_at(number)]);
             let (first, shift) = (projection.target * to.n, 1 - from.memory);
-            wires[projection.from].push((projection.to, Wire { table, weights, part: projection.output, first, shift }));
+            wires[projection.from]
+                .push((projection.to, Wire { table, weights, part: projection.output, first, shift }));
         }
         wires
     }
@@ -148,7 +149,8 @@ impl Running {
     /// The adjoint of some steps: what is asked of their outputs becomes the gradients of what arrived.
     fn back(&self, steps: &Range<i64>, asked: &Tensor, garrivals: &Tensor) -> Result<()> {
         let arrivals = self.arrivals.as_ref().map(|arrivals| steps_of(arrivals, steps));
-        let traces: Vec<_> = self.traces.iter().map(|trace| trace.as_ref().map(|trace| steps_of(trace, steps))).collect();
+        let traces: Vec<_> =
+            self.traces.iter().map(|trace| trace.as_ref().map(|trace| steps_of(trace, steps))).collect();
         let grads = UnitGrads {
             ys: Some(asked),
             last: self.state.iter().map(Some).collect(),

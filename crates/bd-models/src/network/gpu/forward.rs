@@ -123,7 +123,8 @@ impl NetworkOnGpu {
             let table = projection.synapses.table(By::Target);
             let weights = table.weights(&params[self.weights_at(number)]);
             let (first, shift) = (projection.output * from.n, from.memory - 1);
-            wires[projection.to].push((projection.from, Wire { table, weights, part: projection.target, first, shift }));
+            wires[projection.to]
+                .push((projection.from, Wire { table, weights, part: projection.target, first, shift }));
         }
         wires
     }

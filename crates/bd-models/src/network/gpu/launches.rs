@@ -33,7 +33,8 @@ impl Wire {
     fn numbers(&self, series: &Tensor) -> [usize; 11] {
         let Table { starts, counts, others, delays, .. } = &self.table;
         let [steps, _, width] = size(series);
-        let addresses = [starts, counts, others, delays, &self.weights, series].map(|tensor| tensor.data_ptr() as usize);
+        let addresses =
+            [starts, counts, others, delays, &self.weights, series].map(|tensor| tensor.data_ptr() as usize);
         let counts = [self.part, steps, width, self.first, self.shift].map(|count| count as usize);
         let mut all = [0; 11];
         all[..6].copy_from_slice(&addresses);

@@ -158,7 +158,10 @@ mod tests {
                     let place = starts[unit as usize / 32] as usize + unit as usize % 32 + 32 * k;
                     let (source, target) = pairs[synapse];
                     let other = if matches!(by, By::Target) { source } else { target };
-                    assert_eq!([laid_out[place], others[place], delays[place]], [synapse as i64, i64::from(other), (synapse % 6) as i64]);
+                    assert_eq!(
+                        [laid_out[place], others[place], delays[place]],
+                        [synapse as i64, i64::from(other), (synapse % 6) as i64]
+                    );
                 }
             }
         }

@@ -36,3 +36,31 @@ fn scans_of_what_is_carried_and_of_noise_are_steps() {
     }
     check(&gpu, &carried(DELAYS_OF_CARRIED[1], NOISE), (Kind::Float, 5e-3), [11, 2]);
 }
+
+/// More neurons than lie side by side, some of which nobody sends to, and more projections to a population than go into one launch.
+#[test]
+fn scans_of_many_neurons_and_projections_are_steps() {
+    let projection = |at: usize| {
+        format!(
+            "[[projection]]\nname = \"p{at}\"\nfrom = \"{}\"\nto = \"E.g\"\nweight = \"0.2 + 0.1*randn()\"\ndelay = \"{}*ms\"\n\
+             connect = {{ rule = \"fixed_total\", n = 40 }}\ntrained = true\n",
+            if at % 3 == 0 { "in" } else { "E" },
+            f64::from(u32::try_from(at % 4).unwrap()) / 10.0,
+        )
+    };
+    let text = r#"
+dt_ms = 0.1
+[population.E]
+n = 70
+equations = "dv/dt = (g - v)/(2*ms) : 1\ndg/dt = -g/(1*ms) : 1"
+threshold = "v > 0.3"
+reset = "v = 0"
+surrogate = { name = "sigmoid", alpha = 4.0 }
+initial = { v = "0.4*rand()" }
+[population.in]
+n = 4
+kind = "input"
+"#;
+    let text = (0..18).map(projection).fold(text.to_owned(), |text, projection| text + &projection);
+    check(&gpu(), &Network::parse(&text).unwrap(), (Kind::Double, 1e-10), [11, 2]);
+}
