@@ -1,4 +1,5 @@
-//! Interpreted units beside compiled ones of the same formula, on one thread: nanoseconds of a neuron's step, forward and adjoint.
+//! Interpreted units beside compiled ones of the same formula, on one thread: nanoseconds of a neuron's step, forward and adjoint. And LIF
+//! neurons whose time constant, threshold and reset are trained beside such as have them in common.
 //!
 //!     cargo bench -p bd-kernel --bench units -- [--lanes N]
 //!
@@ -7,16 +8,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bd_kernel::models::lif::{Free, LifConfig};
+use bd_kernel::models::lif::{self, Free, LifConfig, LifTrained, OWN};
 use bd_kernel::models::surrogate::Surrogate;
 use bd_kernel::{
-    AnyKernel, Code, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Num, Real, Tile, Typed, Unit,
+    AnyKernel, Code, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Num, Numbers, Real, Tile, Typed, Unit,
     UnitFormula, UnitKernel, UnitProgram,
 };
 
 const N: usize = 64;
 const STEPS: usize = 50;
 const ROUNDS: usize = 15;
+const PASSES: [&str; 3] = ["forward", "forward, keeping", "backward"];
 const SURROGATE: Surrogate = Surrogate::Sigmoid { alpha: 4.0 };
 
 /// Adaptive exponential neurons in ms, mV and pA, exponential Euler of the linear part (Brette, Gerstner 2005), peak 5 slopes above threshold.
@@ -107,6 +109,7 @@ struct Buffers<F> {
     work: Vec<F>,
     gxs: Vec<F>,
     state: Vec<F>,
+    params: Vec<F>,
 }
 
 impl<F: Real> Buffers<F> {
@@ -122,12 +125,13 @@ impl<F: Real> Buffers<F> {
             work: filled(sizes.n_work * len),
             gxs: filled(sizes.n_in * len),
             state: filled(sizes.n_state * lanes),
+            params: filled(sizes.n_params),
         }
     }
 
     /// Seconds of the passes forward, forward with what the adjoint reads, and backward.
     fn seconds(&mut self, kernel: &dyn Kernel<F>, first: &[f64]) -> [f64; 3] {
-        let Self { lanes, xs, ys, kept, work, gxs, state } = self;
+        let Self { lanes, xs, ys, kept, work, gxs, state, params } = self;
         let lanes = *lanes;
         let mut tile = Tile {
             steps: STEPS,
@@ -146,7 +150,7 @@ impl<F: Real> Buffers<F> {
         });
         state.fill(F::default());
         let start = Instant::now();
-        let grads = Grads { ys, state, xs: gxs, params: &mut [] };
+        let grads = Grads { ys, state, xs: gxs, params };
         kernel.backward(tile, Input::Dense(xs), kept, work, grads);
         [plain, keeping, start.elapsed().as_secs_f64()]
     }
@@ -182,11 +186,8 @@ where
             times.push(buffers.seconds(kernel.typed(), &first));
         }
     }
-    let ns = |which: usize, pass: usize| {
-        median(times[which].iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * lanes()) as f64
-    };
-    for (pass, what) in ["forward", "forward, keeping", "backward"].into_iter().enumerate() {
-        let [compiled, interpreted, cpp] = [0, 1, 2].map(|which| ns(which, pass));
+    for (pass, what) in PASSES.into_iter().enumerate() {
+        let [compiled, interpreted, cpp] = [0, 1, 2].map(|which| ns(&times[which], pass));
         let count = instructions[usize::from(pass == 2)];
         println!(
             "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13} {cpp:9.3} {:7.2}",
@@ -196,6 +197,38 @@ where
         );
     }
     println!("{:15} C++ {}", U::NAME, by_cpp.outcome());
+}
+
+/// Neurons with numbers of their own, which are trained, beside others.
+fn compare_own<F: Real>(refractory_ms: f64, dtype: &str)
+where
+    dyn AnyKernel: Typed<F>,
+{
+    let config = LifConfig { surrogate: SURROGATE, refractory_ms, ..LifConfig::default() };
+    let trained = LifTrained { tau: true, threshold: true, reset: true };
+    let own: [f64; OWN] = [0.01, 1.0, 0.0];
+    let own: Vec<F> = own.into_iter().flat_map(|value| [F::of(value); N]).collect();
+    let kernels = [
+        lif::kernel(N, &config, 0.1, None),
+        lif::kernel(N, &LifConfig { trained, ..config }, 0.1, Some(Numbers::copy_of(&own))),
+    ];
+    let mut buffers = kernels.each_ref().map(|kernel| Buffers::<F>::new(kernel.typed(), lanes()));
+    let mut times: [Vec<[f64; 3]>; 2] = Default::default();
+    for _ in 0..ROUNDS {
+        for ((kernel, buffers), times) in kernels.iter().zip(&mut buffers).zip(&mut times) {
+            times.push(buffers.seconds(kernel.typed(), &[0.0; 3]));
+        }
+    }
+    for (pass, what) in PASSES.into_iter().enumerate() {
+        let [common, own] = [0, 1].map(|which| ns(&times[which], pass));
+        let name = if refractory_ms > 0.0 { "lif, refractory" } else { "lif" };
+        println!("{name:16} {dtype:8} {what:18} {common:9.3} {own:9.3} {:7.2}", own / common);
+    }
+}
+
+/// The median of a pass, in nanoseconds of a neuron's step.
+fn ns(times: &[[f64; 3]], pass: usize) -> f64 {
+    median(times.iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * lanes()) as f64
 }
 
 fn main() {
@@ -210,4 +243,9 @@ fn main() {
     compare::<f64, _, 2>(&AdEx, 0.1, [-65.0, 0.0], "float64");
     compare::<f32, _, 4>(&HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float32");
     compare::<f64, _, 4>(&HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float64");
+    println!("\n{:44} {:>9} {:>9} {:>7}", "ns of a neuron's step", "in common", "own", "ratio");
+    for refractory_ms in [0.0, 2.0] {
+        compare_own::<f32>(refractory_ms, "float32");
+        compare_own::<f64>(refractory_ms, "float64");
+    }
 }

@@ -130,22 +130,48 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
         gy: N,
         gnext: [N; S],
     ) -> (N, [N; S]) {
-        let along = |which: usize| {
-            let state = std::array::from_fn(|j| Dual::varied(s[j].clone(), j + 1 == which));
-            let (y, next) = self.step(constants, Dual::varied(x.clone(), which == 0), state, |distance| Dual {
-                value: over.clone().heaviside(),
-                slope: distance.slope.map(|d| d * slope.clone()),
-            });
-            let mut pulled = y.slope.map(|d| d * gy.clone());
-            for (dual, asked) in next.into_iter().zip(&gnext) {
-                let term = dual.slope.map(|d| d * asked.clone());
-                pulled = match (pulled, term) {
-                    (Some(sum), Some(term)) => Some(sum + term),
-                    (sum, term) => sum.or(term),
-                };
-            }
-            pulled.unwrap_or_else(|| x.lit(0.0))
-        };
-        (along(0), std::array::from_fn(|j| along(j + 1)))
+        let past = Past { x, s, over, slope, gy, gnext };
+        let gx = pulled(self, constants, &past, 0);
+        let mut gs = past.s.clone();
+        for (j, gradient) in gs.iter_mut().enumerate() {
+            *gradient = pulled(self, constants, &past, j + 1);
+        }
+        (gx, gs)
     }
+}
+
+/// What an adjoint reads.
+struct Past<N, const S: usize> {
+    x: N,
+    s: [N; S],
+    over: N,
+    slope: N,
+    gy: N,
+    gnext: [N; S],
+}
+
+/// The gradient of the input, or of a number of state (from 1 on). A function that is sure to be inlined: a closure within `array::from_fn` stays a
+/// call for each sample, which no vector instruction can stand for.
+#[inline(always)]
+fn pulled<U: Unit<S>, N: Num, const S: usize>(
+    unit: &U,
+    constants: &U::Constants,
+    past: &Past<N, S>,
+    which: usize,
+) -> N {
+    let Past { x, s, over, slope, gy, gnext } = past;
+    let state = std::array::from_fn(|j| Dual::varied(s[j].clone(), j + 1 == which));
+    let (y, next) = unit.step(constants, Dual::varied(x.clone(), which == 0), state, |distance| Dual {
+        value: over.clone().heaviside(),
+        slope: distance.slope.map(|d| d * slope.clone()),
+    });
+    let mut pulled = y.slope.map(|d| d * gy.clone());
+    for (dual, asked) in next.into_iter().zip(gnext) {
+        let term = dual.slope.map(|d| d * asked.clone());
+        pulled = match (pulled, term) {
+            (Some(sum), Some(term)) => Some(sum + term),
+            (sum, term) => sum.or(term),
+        };
+    }
+    pulled.unwrap_or_else(|| x.lit(0.0))
 }
