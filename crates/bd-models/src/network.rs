@@ -11,7 +11,8 @@
 //!
 //! Noise, that of backgrounds and of populations of kind `poisson`, is a function of the key, the step and the number of the sample ([`Shared`]).
 //!
-//! A spike of step `k` that travels for `d` steps arrives in step `k + d + 1`, from the population of kind `input`, too. So it is in a
+//! A spike of step `k` that travels for `d` steps arrives in step `k + d + 1`, from the population of kind `input`, too; through a projection that is
+//! `instant` it arrives in step `k`. So it is in a
 //! [simulation](bd_networks::Simulation), and a network of the same seed has the same synapses and initial values as there.
 //!
 //! | parameter | shape | |
@@ -91,7 +92,9 @@ impl PopulationNetwork {
             wirings.push(Wiring::new(path, projection, network.dt_ms, seed, files)?);
         }
         let memory = |p: usize| wirings.iter().filter(|wiring| wiring.from == p).map(Wiring::memory).max().unwrap_or(0);
-        let members = (0..network.populations.len()).map(|p| Member::new(path, network, p, memory(p), seed));
+        let levels = network.levels().map_err(|back| refused(&back.error("instant", "it leads back to itself")))?;
+        let members =
+            levels.into_iter().enumerate().map(|(p, level)| Member::new(path, network, (p, level), memory(p), seed));
         let populations = members.collect::<Result<_>>()?;
         Ok(Self { dt_ms: network.dt_ms, on: path.on(), populations, wirings, input, output })
     }
@@ -163,11 +166,11 @@ impl PopulationNetwork {
         self.wirings.iter().filter_map(|wiring| Some((&wiring.name[..], wiring.learned_steps()? * self.dt_ms)))
     }
 
-    /// What arrives at each population, by target, `[batch, n]` each.
+    /// What arrives at each population, by target, `[batch, n]` each, but for what is sent in the same step.
     fn arrivals(&self, sha: &Shared, s: &NetworkState) -> Vec<Vec<Tensor>> {
         let members = self.populations.iter();
         let mut arrivals: Vec<_> = members.map(|member| member.arrivals(sha, s.batch(), self.on)).collect();
-        for wiring in &self.wirings {
+        for wiring in self.wirings.iter().filter(|wiring| !wiring.instant) {
             let member = &self.populations[wiring.from];
             let Some(sent) = &s.populations[wiring.from].sent else { continue };
             let (to, output) = (&mut arrivals[wiring.to][wiring.target], member.output(wiring.sent) as i64);
@@ -177,6 +180,25 @@ impl PopulationNetwork {
             }
         }
         arrivals
+    }
+
+    /// Adds what a population has sent in this step, `outputs`, where it arrives in the same.
+    fn add_instant(&self, sha: &Shared, population: usize, outputs: &[Tensor], arrivals: &mut [Vec<Tensor>]) {
+        for wiring in self.wirings.iter().filter(|wiring| wiring.instant && wiring.from == population) {
+            let to = &mut arrivals[wiring.to][wiring.target];
+            let sent = &outputs[self.populations[population].output(wiring.sent)];
+            for (_, weights) in wiring.matrices(sha.phase) {
+                *to = &*to + sent.matmul(&weights);
+            }
+        }
+    }
+
+    /// The populations in an order in which all that arrives in a step is there: first what is no neurons, then by their levels.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.populations.len()).collect();
+        let is_neurons = |p: usize| matches!(self.populations[p].origin, Origin::Neurons(_));
+        order.sort_by_key(|p| (is_neurons(*p), self.populations[*p].level));
+        order
     }
 
     fn on_gpu(&self, sha: &Shared) -> Option<Fused> {
@@ -233,14 +255,18 @@ impl System for PopulationNetwork {
 
     fn step(&self, sha: &Shared, x: &Tensor, s: &NetworkState) -> (Tensor, NetworkState) {
         self.check_step(sha.dt);
+        let mut arrivals = self.arrivals(sha, s);
         let (mut output, mut populations) = (None, Vec::new());
-        for ((p, member), arriving) in self.populations.iter().enumerate().zip(self.arrivals(sha, s)) {
-            let (mut outputs, next) = member.step(sha, (x, &arriving), &s.populations[p]);
-            populations.push(next);
+        for p in self.order() {
+            let (mut outputs, next) = self.populations[p].step(sha, (x, &arrivals[p]), &s.populations[p]);
+            self.add_instant(sha, p, &outputs, &mut arrivals);
+            populations.push((p, next));
             if p == self.output {
                 output = Some(outputs.swap_remove(0));
             }
         }
+        populations.sort_unstable_by_key(|(p, _)| *p);
+        let populations = populations.into_iter().map(|(_, population)| population).collect();
         (output.expect("one population is the output"), NetworkState { populations })
     }
 

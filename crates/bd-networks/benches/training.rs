@@ -39,7 +39,9 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
         let weights: Vec<f32> = (0..edges.len()).map(|synapse| edges.weights.get(synapse)).collect();
         let delays = Delays::from(edges.delays);
         let longest = delays.bounds().map_or(0, |[_, most]| usize::from(most) + 1);
-        memory[projection.from] = memory[projection.from].max(longest);
+        if !projection.instant {
+            memory[projection.from] = memory[projection.from].max(longest);
+        }
         projections.push(Projection {
             from: projection.from,
             output: 0,
@@ -48,6 +50,7 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
             synapses: Arc::new(Synapses { begins: edges.begins, targets: edges.targets, delays }),
             weights: Numbers::copy_of(&weights),
             trained: projection.trained,
+            instant: projection.instant,
         });
     }
     let synapses = projections.iter().map(|projection| projection.weights.len()).sum();
@@ -62,7 +65,7 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
             _ => (Sender::Input, 0),
         };
         let (n, memory) = (population.n, *memory);
-        Population { n, sender, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), memory }
+        Population { n, sender, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), level: 0, memory }
     };
     let populations: Vec<Population> = network.populations.iter().zip(&memory).map(population).collect();
     let output = network.populations.iter().position(|population| matches!(population.source, Source::Neurons(_)));

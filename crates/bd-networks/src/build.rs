@@ -69,7 +69,16 @@ impl NetworkText {
             populations,
         };
         self.record(&mut network)?;
-        Ok(network)
+        match network.levels() {
+            Ok(_) => Ok(network),
+            Err(back) => {
+                let message = format!(
+                    "'{}' is part of a circle of projections that take no time; leave 'instant' out of one of them",
+                    back.name
+                );
+                Err(back.error("instant", message))
+            }
+        }
     }
 
     fn sources(&self) -> Result<Vec<(String, SourceText)>> {
@@ -145,6 +154,11 @@ impl NetworkText {
                 return Err(Error::of(format!("{part}.keeps_sign"), message));
             }
             let delay = text.delay.read(&format!("{part}.delay"), self.dt_ms)?;
+            if text.instant && (delay.1.is_some() || delay.0.constant() != Some(0.0)) {
+                let message =
+                    "what is instant arrives in the step in which it is sent, without a delay; leave one of both out";
+                return Err(Error::of(format!("{part}.instant"), message));
+            }
             for (to, place) in text.to.all().iter().zip(places.by_ref()) {
                 let name = match (&text.name, text.to.all().len()) {
                     (Some(name), 1) => name.clone(),
@@ -195,6 +209,7 @@ impl NetworkText {
             factor,
             delay: delay.clone(),
             learned_delay: *learned_delay,
+            instant: text.instant,
             trained: text.trained,
             keeps_sign: text.keeps_sign,
             part,

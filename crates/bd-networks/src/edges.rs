@@ -225,6 +225,10 @@ impl Projection {
     /// Whole steps of a delay.
     pub(crate) fn steps(&self, delay_ms: f64, dt_ms: f64) -> Result<u16> {
         let steps = (delay_ms / dt_ms).round();
+        if self.instant && steps != 0.0 {
+            let message = format!("it is instant, and a synapse of its list has a delay of {delay_ms} ms");
+            return Err(self.error("instant", message));
+        }
         let (key, most_ms) = match self.learned_delay {
             None => ("delay", LONGEST as f64 * dt_ms),
             Some(learned) => ("delay.learned", learned.most_ms),

@@ -134,6 +134,8 @@ pub struct Projection {
     pub delay: Quantity,
     /// What is learned of delays, if they are learned.
     pub learned_delay: Option<LearnedDelay>,
+    /// Whether what is sent arrives in the same step. The delay is then 0.
+    pub instant: bool,
     /// Whether weights are trained.
     pub trained: bool,
     /// Whether they keep their sign.
@@ -182,6 +184,27 @@ impl Network {
                 let message = format!("name the population that is read: [readout], from = \"{}\"", one.name);
                 Err(Error::of("readout", message))
             }
+        }
+    }
+
+    /// By population, over how many instant projections between neurons, one behind the other, it is reached at most: within a step, neurons of a lower
+    /// level come first. Or a projection that leads back to where it began.
+    pub fn levels(&self) -> std::result::Result<Vec<usize>, &Projection> {
+        let mut levels = vec![0; self.populations.len()];
+        let instant = || self.projections.iter().filter(|projection| projection.instant);
+        // What is not sent by neurons is there before.
+        let after = |levels: &[usize], from: usize| match self.populations[from].source {
+            Source::Neurons(_) => levels[from] + 1,
+            Source::Poisson { .. } | Source::Input { .. } => 0,
+        };
+        for _ in &self.populations {
+            for Projection { from, to, .. } in instant() {
+                levels[*to] = levels[*to].max(after(&levels, *from));
+            }
+        }
+        match instant().find(|projection| after(&levels, projection.from) > levels[projection.to]) {
+            Some(back) => Err(back),
+            None => Ok(levels),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Simulation<F: Real> {
     timing: Timing,
     /// What of populations is carried.
     channels: usize,
+    /// Parts of a step, one after the other: see [`Network::levels`].
+    levels: usize,
     deliveries: Vec<Delivery<F>>,
     workers: Vec<Worker<F>>,
     instructions: Instructions,
@@ -141,7 +143,9 @@ impl<F: Real> Simulation<F> {
                 channels.push(channel);
             }
         }
-        let mut workers: Vec<Worker<F>> = (0..threads.max(1)).map(|_| Worker::new(network, &channels)).collect();
+        let levels = network.levels().map_err(|back| back.error("instant", "it leads back to where it began"))?;
+        let mut workers: Vec<Worker<F>> =
+            (0..threads.max(1)).map(|_| Worker::new(network, &channels, &levels)).collect();
         for (at, population) in network.populations.iter().enumerate() {
             match &population.source {
                 Source::Neurons(neurons) => {
@@ -170,10 +174,13 @@ impl<F: Real> Simulation<F> {
         workers.iter_mut().for_each(|worker| worker.add_backgrounds(network, seed));
         let deliveries = network.projections.iter().zip(&of_projections).zip(edges);
         let deliveries = deliveries
-            .map(|((projection, channel), edges)| Delivery::new(projection, *channel, edges, timing, &workers))
+            .map(|((projection, channel), edges)| {
+                Delivery::new(projection, (*channel, levels[projection.from]), edges, timing, &workers)
+            })
             .collect();
         Ok(Some(Self {
             channels: channels.len(),
+            levels: levels.into_iter().max().map_or(1, |most| most + 1),
             network: network.clone(),
             timing,
             deliveries,
@@ -215,8 +222,9 @@ impl<F: Real> Simulation<F> {
         let (from, to) = (self.done, self.done + steps);
         let threads = self.workers.len();
         let barrier = Barrier::new(threads);
-        let sent: Vec<[RwLock<Sent<F>>; 2]> =
-            (0..threads).map(|_| [(); 2].map(|()| RwLock::new(Sent::new(self.channels)))).collect();
+        let (channels, levels) = (self.channels, self.levels);
+        let of_levels = || (0..levels).map(|_| RwLock::new(Sent::new(channels))).collect::<Vec<_>>();
+        let sent: Vec<[Vec<RwLock<Sent<F>>>; 2]> = (0..threads).map(|_| [of_levels(), of_levels()]).collect();
         let (timing, instructions, deliveries) = (self.timing, self.instructions, &self.deliveries[..]);
         let run = |number: usize, worker: &mut Worker<F>| {
             let mut at = from;
@@ -224,18 +232,25 @@ impl<F: Real> Simulation<F> {
             // Before the first slice sources of spikes alone, which are a slice ahead.
             let mut steps = 0;
             while at < to {
-                {
-                    let mut own = sent[number][turn].write().unwrap_or_else(|poisoned| poisoned.into_inner());
-                    worker.advance(timing, instructions, at, steps, &mut own);
+                let mut all = Vec::new();
+                for level in 0..levels {
+                    {
+                        let mut own =
+                            sent[number][turn][level].write().unwrap_or_else(|poisoned| poisoned.into_inner());
+                        worker.advance(timing, instructions, (at, steps), level, &mut own);
+                    }
+                    barrier.wait();
+                    // Nobody writes to these before all have passed the next meeting.
+                    let of_level = sent.iter().map(|of_worker| {
+                        of_worker[turn][level].read().unwrap_or_else(|poisoned| poisoned.into_inner())
+                    });
+                    all.push(of_level.collect::<Vec<_>>());
+                    for delivery in deliveries.iter().filter(|delivery| delivery.instant && delivery.level == level) {
+                        delivery.deliver(number, timing, &all[level], worker);
+                    }
                 }
-                barrier.wait();
-                // Nobody writes to these before all have passed the next meeting.
-                let all: Vec<_> = sent
-                    .iter()
-                    .map(|of_worker| of_worker[turn].read().unwrap_or_else(|poisoned| poisoned.into_inner()))
-                    .collect();
-                for delivery in deliveries {
-                    delivery.deliver(number, timing, &all, worker);
+                for delivery in deliveries.iter().filter(|delivery| !delivery.instant) {
+                    delivery.deliver(number, timing, &all[delivery.level], worker);
                 }
                 at += steps as u64;
                 turn = 1 - turn;
@@ -306,7 +321,7 @@ fn timing<F: Real>(network: &Network, edges: &[Edges<F>]) -> Timing {
     for (projection, edges) in network.projections.iter().zip(edges) {
         let Some([least, most]) = edges.delays.bounds() else { continue };
         longest = longest.max(usize::from(most));
-        if matches!(network.populations[projection.from].source, Source::Neurons(_)) {
+        if matches!(network.populations[projection.from].source, Source::Neurons(_)) && !projection.instant {
             shortest = shortest.min(usize::from(least));
         }
     }

@@ -159,6 +159,10 @@ pub struct ProjectionText {
     /// How long a spike travels, rounded to whole steps; 0 means to the next step.
     #[serde(default)]
     pub delay: DelayText,
+    /// Whether spikes arrive in the step in which they are sent, without any delay: as from layer to layer of a stack. Such projections do not lead back to
+    /// where they began.
+    #[serde(default)]
+    pub instant: bool,
     /// A variable of the neurons that send, instead of their spikes: its value after each step, at every step. So a synapse that saturates is
     /// one of the neuron that sends. Without spikes, the neuron's output.
     #[serde(default)]

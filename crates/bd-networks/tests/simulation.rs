@@ -202,6 +202,28 @@ fn neither_threads_nor_parts_change_a_bit() {
     }
 }
 
+/// The same where what two populations send arrives in the step in which they send it.
+#[test]
+fn neither_threads_nor_parts_change_a_bit_of_what_is_instant() {
+    for delay in ["0*ms", "0.3*ms"] {
+        let toml = network(delay, "0*ms", true);
+        let delayed = format!("weight = \"50*pA\"\ndelay = \"{delay}\"");
+        assert!(toml.contains(&delayed));
+        let toml = toml.replace(&delayed, "weight = \"50*pA\"\ninstant = true");
+        let toml = toml.replace("weight = \"0.5*mV\"\ndelay = \"0*ms\"", "weight = \"0.5*mV\"\ninstant = true");
+        assert_eq!(toml.matches("instant").count(), 2);
+        let (_, expected) = simulated(&toml, 1, Compile::Never, &[333]);
+        assert!(expected.spikes.iter().all(|of| of.spikes.len() > 10));
+        assert_ne!(expected, simulated(&network(delay, "0*ms", true), 1, Compile::Never, &[333]).1);
+        for threads in [1, 2, 3, 7] {
+            for parts in [&[333][..], &[1, 1, 3, 17, 11, 100, 200]] {
+                let (_, found) = simulated(&toml, threads, Compile::Never, parts);
+                assert_eq!(found, expected, "{threads} threads, {parts:?}");
+            }
+        }
+    }
+}
+
 /// If there is a C++ compiler; without, the interpreter does the same.
 #[test]
 fn compiled_loops_change_no_bit() {

@@ -307,6 +307,21 @@ const TABLE: &[(&str, &str, &str)] = &[
         "delay = { learned = \"5*ms\", most = \"25*ms\", rate = -1 }",
         "projection.1.delay.rate, line 26, column 45: -1 cannot be; it is from 0.001 to 1000",
     ),
+    (
+        "delay = \"1.5*ms\"",
+        "delay = \"1.5*ms\"\ninstant = true",
+        "projection.1.instant, line 27, column 1: what is instant arrives in the step in which it is sent, without a delay; leave one of both out",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "instant = true",
+        "projection.1.instant, line 26, column 1: 'E>E.ge' is part of a circle of projections that take no time; leave 'instant' out of one of them",
+    ),
+    (
+        "delay = \"1.5*ms\"",
+        "instant = 1",
+        "file, line 26, column 11: the number 1 stands where true or false is expected",
+    ),
     ("delay = \"1.5*ms\"", "delay = { learned = \"5*ms\" }", "file, line 26, column 9: 'most' is missing here"),
     (
         "delay = \"1.5*ms\"",

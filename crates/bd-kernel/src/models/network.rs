@@ -1,7 +1,7 @@
 //! [`NetworkKernel`]: populations of units that send each other spikes and other numbers, over synapses that take their time.
 //!
-//! No unit sees another one sooner than the shortest delay between populations and one step later. So a stretch goes in slices of so many
-//! steps: within a slice each population is one call of its own kernel, and the state of its units stays in registers. Between slices outputs
+//! No unit sees another one sooner than the shortest delay between populations and one step later, but for what arrives at once and does not lead
+//! back. So a stretch goes in slices of so many steps: within a slice each population is one call of its own kernel, and the state of its units stays in registers. Between slices outputs
 //! are delivered: forward only from units and steps that are not zero, backward the gradients of what arrived to all sources, synapse by
 //! synapse, with the samples of a tile side by side.
 
@@ -38,6 +38,8 @@ pub struct Population {
     pub drive: Option<Numbers>,
     /// What arrives at random, with its target.
     pub noise: Vec<(usize, Noise)>,
+    /// Within a step, units of a lower level come before those that they send to at once.
+    pub level: usize,
     /// Steps whose outputs are on their way: one more than the longest delay of what it sends through, and 0 if it sends nothing. They are
     /// state, `[step, output, unit]`, the last one last.
     pub memory: usize,
@@ -77,8 +79,10 @@ pub struct NetworkKernel {
     input: usize,
     /// The population whose outputs are those of the network.
     output: usize,
-    /// Steps in which no unit sees another.
+    /// Steps in which no unit sees another, but for what arrives at once.
     slice: usize,
+    /// The populations, by their levels.
+    order: Vec<usize>,
 }
 
 /// The parts of what is kept.
@@ -101,7 +105,7 @@ impl NetworkKernel {
         let inputs: Vec<usize> = (0..populations.len()).filter(is_input).collect();
         let [input] = inputs[..] else { panic!("a network has one input, not {}", inputs.len()) };
         let mut slice = usize::MAX;
-        for Projection { from, output, to, target, synapses, weights, .. } in &projections {
+        for Projection { from, output, to, target, synapses, weights, instant, .. } in &projections {
             let (sending, receiving) = (&populations[*from], &populations[*to]);
             assert_eq!(synapses.begins.len(), sending.n + 1, "synapses are by source");
             assert_eq!(synapses.begins.last(), Some(&synapses.targets.len()), "synapses are by source");
@@ -109,14 +113,21 @@ impl NetworkKernel {
             assert!(synapses.targets.iter().all(|unit| (*unit as usize) < receiving.n) && *target < receiving.targets);
             assert!(*output < sending.outputs, "a projection carries an output");
             let Some([least, most]) = synapses.delays.bounds() else { continue };
+            let by_units = matches!(sending.sender, Sender::Units(_));
+            if *instant {
+                assert!(most == 0 && (!by_units || sending.level < receiving.level), "what is sent at once goes up");
+                continue;
+            }
             assert!(usize::from(most) < sending.memory, "outputs on their way are state");
             // All others are known ahead.
-            if matches!(sending.sender, Sender::Units(_)) {
+            if by_units {
                 slice = slice.min(usize::from(least) + 1);
             }
         }
         assert!(matches!(populations[output].sender, Sender::Units(_)), "the outputs are those of units");
-        Self { populations, projections, input, output, slice }
+        let mut order: Vec<usize> = (0..populations.len()).collect();
+        order.sort_by_key(|p| populations[*p].level);
+        Self { populations, projections, input, output, slice, order }
     }
 
     fn units<F: Real>(&self, population: usize) -> Option<&dyn Kernel<F>>

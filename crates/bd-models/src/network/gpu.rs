@@ -35,6 +35,8 @@ pub(super) struct PopulationOnGpu {
     pub(super) driven: bool,
     /// What arrives at random, with its target.
     pub(super) noise: Vec<(i64, Noise)>,
+    /// Within a step, units of a lower level come before those that they send to at once.
+    pub(super) level: usize,
     /// Steps whose outputs are on their way.
     pub(super) memory: i64,
 }
@@ -63,6 +65,15 @@ pub(super) struct ProjectionOnGpu {
     pub(super) least: i64,
     /// Whether the gradient of the weights is wanted.
     pub(super) trained: bool,
+    /// Whether what is sent arrives in the same step.
+    pub(super) instant: bool,
+}
+
+impl ProjectionOnGpu {
+    /// In how many steps something arrives that travels for none.
+    fn lag(&self) -> i64 {
+        i64::from(!self.instant)
+    }
 }
 
 /// All steps of a network. Parameters are those of the populations, and then those of the projections.
@@ -72,7 +83,7 @@ pub(super) struct NetworkOnGpu {
     projections: Vec<ProjectionOnGpu>,
     input: usize,
     output: usize,
-    /// Steps in which no unit sees another.
+    /// Steps in which no unit sees another, but for what arrives at once.
     slice: i64,
 }
 
@@ -114,7 +125,7 @@ impl NetworkOnGpu {
         [input, output]: [usize; 2],
     ) -> Self {
         // What is not sent by units is known ahead.
-        let of_units = projections.iter().filter(|projection| populations[projection.from].units().is_some());
+        let of_units = projections.iter().filter(|of| populations[of.from].units().is_some() && !of.instant);
         let slice = of_units.map(|projection| projection.least + 1).min().unwrap_or(i64::MAX);
         Self { populations, projections, input, output, slice }
     }
@@ -143,10 +154,11 @@ impl NetworkOnGpu {
         self.populations.iter().map(PopulationOnGpu::n_params).sum::<usize>() + projection
     }
 
-    /// The units of all populations that have some, with the population's number.
+    /// The units of all populations that have some, by their levels, with the population's number.
     fn units(&self) -> impl Iterator<Item = (usize, &PopulationOnGpu, &dyn Formula)> {
-        let all = self.populations.iter().enumerate();
-        all.filter_map(|(p, population)| Some((p, population, population.units()?)))
+        let mut all: Vec<_> = self.populations.iter().enumerate().collect();
+        all.sort_by_key(|(_, population)| population.level);
+        all.into_iter().filter_map(|(p, population)| Some((p, population, population.units()?)))
     }
 }
 

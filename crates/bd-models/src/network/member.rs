@@ -26,6 +26,8 @@ pub(super) struct Member {
     drive: Option<Tensor>,
     /// What arrives at random, with its target.
     noise: Vec<(i64, Chance)>,
+    /// Within a step, those of a lower level come first.
+    pub(super) level: usize,
     /// Steps whose outputs are on their way.
     pub(super) memory: i64,
 }
@@ -69,8 +71,14 @@ impl From<&Background> for Chance {
 }
 
 impl Member {
-    /// The population of this number in its network, with what is on its way for so many steps.
-    pub(super) fn new(path: &mut ParamPath<'_>, network: &Network, at: usize, memory: i64, seed: u64) -> Result<Self> {
+    /// The population of this number and level in its network, with what is on its way for so many steps.
+    pub(super) fn new(
+        path: &mut ParamPath<'_>,
+        network: &Network,
+        (at, level): (usize, usize),
+        memory: i64,
+        seed: u64,
+    ) -> Result<Self> {
         let population = &network.populations[at];
         let (name, sent) = (&population.name, sent_by(network, at));
         let (origin, drive) = match &population.source {
@@ -93,6 +101,7 @@ impl Member {
             sent,
             drive: drive_of(population, drive).map(|drive| drive.to_kind(path.on().0).to_device(path.on().1)),
             noise: of_population.map(|background| (background.target as i64, background.into())).collect(),
+            level,
             memory,
         })
     }
@@ -173,7 +182,10 @@ impl Member {
         };
         let noise = self.noise.iter().map(|(target, chance)| (*target as usize, chance.noise(&own))).collect();
         let (n, targets, memory) = (self.n as usize, self.targets() as usize, self.memory as usize);
-        Some((Units { n, sender, targets, outputs: self.sent.len(), spikes, drive, noise, memory }, params))
+        Some((
+            Units { n, sender, targets, outputs: self.sent.len(), spikes, drive, noise, level: self.level, memory },
+            params,
+        ))
     }
 
     /// The same for a GPU: nothing if its neurons have more states than that takes.
@@ -196,6 +208,7 @@ impl Member {
             sender,
             driven: self.drive.is_some(),
             noise: self.noise.iter().map(|(target, chance)| (*target, chance.noise(&own))).collect(),
+            level: self.level,
             memory: self.memory,
         };
         Some((population, params))

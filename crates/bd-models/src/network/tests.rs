@@ -8,6 +8,7 @@ use super::*;
 mod carried;
 mod delays;
 mod gpu;
+mod instant;
 
 const ON: (Kind, Device) = (Kind::Double, Device::Cpu);
 

@@ -23,6 +23,8 @@ pub(super) struct Wiring {
     pub(super) to: usize,
     pub(super) target: usize,
     pub(super) trained: bool,
+    /// Whether what is sent arrives in the same step.
+    pub(super) instant: bool,
     synapses: Arc<Synapses>,
     /// Those that a GPU was last given, laid out for it.
     on_gpu: Mutex<Option<(Arc<Synapses>, Arc<SynapsesOnGpu>)>>,
@@ -103,6 +105,7 @@ impl Wiring {
             to: projection.to,
             target: projection.target,
             trained: projection.trained,
+            instant: projection.instant,
             on_gpu: Mutex::new(None),
             synapses: Arc::new(Synapses { begins: edges.begins, targets: edges.targets, delays }),
             weight,
@@ -114,6 +117,7 @@ impl Wiring {
     /// Steps whose outputs are on their way through it.
     pub(super) fn memory(&self) -> i64 {
         match &self.travel {
+            _ if self.instant => 0,
             Travel::Fixed(_) => self.synapses.delays.bounds().map_or(0, |[_, most]| i64::from(most) + 1),
             Travel::Learned { delays, .. } => delays.longest_lag(),
         }
@@ -159,7 +163,7 @@ impl Wiring {
         self.weight.value()
     }
 
-    /// By delay in steps the weights `[from, to]`, in the graph.
+    /// By delay in steps the weights `[from, to]`, in the graph. Of a projection that is instant there is one delay, 0.
     pub(super) fn matrices(&self, phase: Phase) -> Vec<(i64, Tensor)> {
         let weights = self.weights();
         match &self.travel {
@@ -189,8 +193,9 @@ impl Wiring {
     /// For the kernel of the CPU, carrying one output of the population that sends, and the weights by its synapses, in the graph, which it copies.
     pub(super) fn projection(&self, phase: Phase, output: usize) -> Option<(Wired, Tensor)> {
         let (synapses, weights, trained) = self.synapses(phase);
-        let Self { from, to, target, .. } = *self;
-        Some((Wired { from, output, to, target, synapses, weights: numbers_of(&weights)?, trained }, weights))
+        let Self { from, to, target, instant, .. } = *self;
+        let own = numbers_of(&weights)?;
+        Some((Wired { from, output, to, target, synapses, weights: own, trained, instant }, weights))
     }
 
     /// The same for that of a GPU, which is handed the weights.
@@ -204,9 +209,9 @@ impl Wiring {
                 Arc::clone(&known.insert((Arc::clone(&synapses), Arc::new(laid_out))).1)
             }
         };
-        let Self { from, to, target, .. } = *self;
-        let (target, least) = (target as i64, synapses.delays.bounds().map_or(0, |[least, _]| i64::from(least)));
-        (ProjectionOnGpu { from, output, to, target, synapses: laid_out, least, trained }, weights)
+        let Self { from, to, instant, .. } = *self;
+        let (target, least) = (self.target as i64, synapses.delays.bounds().map_or(0, |[least, _]| i64::from(least)));
+        (ProjectionOnGpu { from, output, to, target, synapses: laid_out, least, trained, instant }, weights)
     }
 
     /// After so many updates of the parameters.

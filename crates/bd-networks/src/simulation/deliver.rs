@@ -17,6 +17,9 @@ use super::worker::Worker;
 pub(crate) struct Delivery<F> {
     /// Which of what is sent.
     channel: usize,
+    /// The level of the neurons that send it, and whether it arrives in the same step.
+    pub(crate) level: usize,
+    pub(crate) instant: bool,
     to: usize,
     target: usize,
     /// The least and the greatest.
@@ -37,7 +40,7 @@ struct Share {
 impl<F: Real> Delivery<F> {
     pub(crate) fn new(
         projection: &Projection,
-        channel: usize,
+        (channel, level): (usize, usize),
         mut edges: Edges<F>,
         timing: Timing,
         workers: &[Worker<F>],
@@ -64,7 +67,8 @@ impl<F: Real> Delivery<F> {
             *target = at / chunk * chunk * timing.slice as u32 + at % chunk;
         }
         let delays = edges.delays.bounds().unwrap_or([0, 0]);
-        Self { delays, channel, to: projection.to, target: projection.target, shares, edges }
+        let Projection { to, target, instant, .. } = *projection;
+        Self { delays, channel, level, instant, to, target, shares, edges }
     }
 
     /// The synapses with the neurons that receive.
@@ -97,7 +101,7 @@ impl<F: Real> Delivery<F> {
         let Port::Ring { numbers, chunks, .. } = &mut worker.parts[share.part].ports[self.target] else {
             unreachable!("a projection feeds a ring")
         };
-        let ring = Ring { timing, chunks: *chunks };
+        let ring = Ring { timing, chunks: *chunks, instant: self.instant };
         let mut places = Vec::new();
         let steps = sent.iter().map(|sent| sent.of(self.channel).len()).max().unwrap_or(0);
         for t in 0..steps {
@@ -151,6 +155,8 @@ impl<F: Real> Delivery<F> {
 struct Ring {
     timing: Timing,
     chunks: usize,
+    /// Whether what is sent arrives in the same step.
+    instant: bool,
 }
 
 impl Ring {
@@ -158,7 +164,7 @@ impl Ring {
     fn places(self, step: u64, [least, most]: [u16; 2], places: &mut Vec<usize>) {
         places.clear();
         places.extend((least..=most).map(|delay| {
-            let (slice, t) = self.timing.split(step + u64::from(delay) + 1);
+            let (slice, t) = self.timing.split(step + u64::from(delay) + u64::from(!self.instant));
             (slice * self.chunks * self.timing.slice + t) * CHUNK
         }));
     }

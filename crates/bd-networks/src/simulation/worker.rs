@@ -26,6 +26,8 @@ pub(crate) struct Worker<F: Real> {
     channels: Vec<Channel>,
     /// Numbers of the channels of each population.
     of_populations: Vec<Vec<usize>>,
+    /// See [`Network::levels`].
+    levels: Vec<usize>,
 }
 
 /// Neurons of one population.
@@ -170,7 +172,7 @@ impl<F: Real> Traced<F> {
 }
 
 impl<F: Real> Worker<F> {
-    pub(crate) fn new(network: &Network, channels: &[Channel]) -> Self {
+    pub(crate) fn new(network: &Network, channels: &[Channel], levels: &[usize]) -> Self {
         Self {
             of_populations: (0..network.populations.len())
                 .map(|at| (0..channels.len()).filter(|number| channels[*number].population == at).collect())
@@ -181,6 +183,7 @@ impl<F: Real> Worker<F> {
             workspace: GroupWorkspace::default(),
             spikes: vec![Vec::new(); network.populations.len()],
             keeps: network.keeps_spikes.clone(),
+            levels: levels.to_vec(),
         }
     }
 
@@ -191,19 +194,19 @@ impl<F: Real> Worker<F> {
         }
     }
 
-    /// Makes steps from `at` on, within a slice, or none. Sources of spikes are a slice ahead, so that what they send can arrive in the next
-    /// step.
+    /// Makes steps from `at` on, within a slice, or none, of the neurons of a level. Sources of spikes, which are of the lowest, are a slice ahead, so
+    /// that what they send can arrive in the next step.
     pub(crate) fn advance(
         &mut self,
         timing: Timing,
         instructions: Instructions,
-        at: u64,
-        steps: usize,
+        (at, steps): (u64, usize),
+        level: usize,
         sent: &mut Sent<F>,
     ) {
-        let Self { parts, generators, workspace, spikes, keeps, channels, of_populations } = self;
+        let Self { parts, generators, workspace, spikes, keeps, channels, of_populations, levels } = self;
         let end = at + steps as u64;
-        for part in parts {
+        for part in parts.iter_mut().filter(|part| levels[part.population] == level) {
             let population = part.population;
             let own = &of_populations[population];
             for number in own {
@@ -232,7 +235,7 @@ impl<F: Real> Worker<F> {
             // Groups come one after the other, and each has all steps.
             kept[before..].sort_unstable();
         }
-        for generator in generators {
+        for generator in generators.iter_mut().filter(|_| level == 0) {
             let population = generator.population;
             let (from, to) = (generator.made(), end + timing.slice as u64);
             let to = to.max(from);

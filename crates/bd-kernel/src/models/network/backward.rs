@@ -43,7 +43,7 @@ impl NetworkKernel {
         let sent = self.pass_back(tile, state);
         let places = slices.places(targets);
         for steps in slices.all().rev() {
-            for p in (0..self.populations.len()).filter(|p| self.units::<F>(*p).is_some()) {
+            for p in self.order.iter().rev().copied().filter(|p| self.units::<F>(*p).is_some()) {
                 let asked = &mut asked[..self.populations[p].sends() * steps.len() * lanes];
                 asked.fill(F::default());
                 if p == self.output {
@@ -102,7 +102,7 @@ impl NetworkKernel {
             add_sent(sent, self.populations[population].sends(), tile, outputs);
         }
         for (_, projection, wires) in self.from(population, tile) {
-            wires.collect(F::numbers(&projection.weights), arrivals, outputs);
+            wires.collect(F::numbers(&projection.weights), arrivals, &mut projection.sent(outputs.again()));
         }
     }
 
@@ -161,9 +161,9 @@ impl NetworkKernel {
                 places = self.slices(tile).places(population.sends());
                 Steps { numbers: self.outputs_again(p, tile, kept, outputs), first: 0, places: &places }
             };
-            for (number, _, wires) in self.from(p, tile).filter(|(_, projection, _)| projection.trained) {
+            for (number, projection, wires) in self.from(p, tile).filter(|(_, projection, _)| projection.trained) {
                 let gweights = &mut params[self.params_of_weights::<F>(number)];
-                wires.add_products([&before, &sent], arrivals, gweights, room);
+                wires.add_products([&projection.sent(before), &projection.sent(sent)], arrivals, gweights, room);
             }
         }
     }

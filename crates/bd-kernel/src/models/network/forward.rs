@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{AnyKernel, Input, Noise, Real, Tile, Typed};
 
 use super::steps::{Place, Steps, by_channel, by_step};
-use super::{NetworkKernel, Sender, bits};
+use super::{NetworkKernel, Projection, Sender, bits};
 
 /// Outputs of a slice, `[unit, step, lane]`, to where they are among those of a stretch, of which there may be fewer units.
 pub(super) fn write<F: Real>(outputs: &[F], steps: &Range<usize>, tile: Tile, ys: &mut [F]) {
@@ -72,11 +72,11 @@ impl NetworkKernel {
                     Steps { numbers: &*outputs, first: steps.start as isize, places: &of_outputs[p][steps.clone()] };
                 self.send(p, tile, &drawn, state, &mut arrivals);
             }
-            for (p, population) in self.populations.iter().enumerate() {
-                let Some(units) = self.units::<F>(p) else { continue };
+            for p in self.order.iter().copied() {
+                let (Some(units), population) = (self.units::<F>(p), &self.populations[p]) else { continue };
                 let x = &arrivals.numbers[slices.block(targets, &steps, self.channels(p))];
-                let outputs = &mut outputs[self.outputs_of(p, tile)];
-                let outputs = &mut outputs[slices.block(population.sends(), &steps, 0..population.sends())];
+                let of_stretch = &mut outputs[self.outputs_of(p, tile)];
+                let outputs = &mut of_stretch[slices.block(population.sends(), &steps, 0..population.sends())];
                 let [leaf, _] = self.leaves::<F>(p, lanes);
                 let region = self.region(slices, (p, &steps), lanes, |p, steps| self.kept_of::<F>(p, steps));
                 units.forward(own, Input::Dense(x), &mut state[leaf], outputs, &mut kept.units[region], work);
@@ -92,12 +92,16 @@ impl NetworkKernel {
                     let region = self.region(slices, (p, &steps), lanes, |p, steps| self.values_of(p, steps));
                     kept.values[region].copy_from_slice(&outputs[own.channels(self.values(p))]);
                 }
+                let places = &of_outputs[p][steps.clone()];
+                let sent = Steps { numbers: &*of_stretch, first: steps.start as isize, places };
+                self.deliver(p, tile, &sent, |projection| projection.instant, &mut arrivals);
             }
             // All of them have had what was sent before this slice.
             for p in (0..self.populations.len()).filter(|p| self.units::<F>(*p).is_some()) {
                 let (numbers, places) = (&outputs[self.outputs_of(p, tile)], &of_outputs[p][steps.clone()]);
                 let sent = Steps { numbers, first: steps.start as isize, places };
-                self.send(p, tile, &sent, state, &mut arrivals);
+                self.deliver(p, tile, &sent, |projection| !projection.instant, &mut arrivals);
+                self.keep(p, tile, &sent, state);
             }
         }
     }
@@ -132,7 +136,7 @@ impl NetworkKernel {
             let places = by_step(population.memory, population.sends(), tile.lanes);
             let before = Steps { numbers: &*sent, first: -(population.memory as isize), places: &places };
             for (_, projection, wires) in self.from(p, tile) {
-                wires.deliver(F::numbers(&projection.weights), &before, arrivals);
+                wires.deliver(F::numbers(&projection.weights), &projection.sent(before), arrivals);
             }
             if tile.keep {
                 kept[self.sent_before(p, tile.lanes)].copy_from_slice(sent);
@@ -153,9 +157,29 @@ impl NetworkKernel {
     ) where
         dyn AnyKernel: Typed<F>,
     {
-        for (_, projection, wires) in self.from(population, tile) {
-            wires.deliver(F::numbers(&projection.weights), outputs, arrivals);
+        self.deliver(population, tile, outputs, |_| true, arrivals);
+        self.keep(population, tile, outputs, state);
+    }
+
+    /// Delivers outputs of a population through some of its projections.
+    fn deliver<F: Real>(
+        &self,
+        population: usize,
+        tile: Tile,
+        outputs: &Steps<'_, &[F]>,
+        through: impl Fn(&Projection) -> bool,
+        arrivals: &mut Steps<'_, &mut [F]>,
+    ) {
+        for (_, projection, wires) in self.from(population, tile).filter(|(_, projection, _)| through(projection)) {
+            wires.deliver(F::numbers(&projection.weights), &projection.sent(*outputs), arrivals);
         }
+    }
+
+    /// Keeps outputs that are still on their way after the stretch.
+    fn keep<F: Real>(&self, population: usize, tile: Tile, outputs: &Steps<'_, &[F]>, state: &mut [F])
+    where
+        dyn AnyKernel: Typed<F>,
+    {
         let [_, leaf] = self.leaves::<F>(population, tile.lanes);
         if !leaf.is_empty() {
             keep_sent(outputs, self.populations[population].sends(), tile, &mut state[leaf]);

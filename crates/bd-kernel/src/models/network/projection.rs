@@ -65,6 +65,15 @@ pub struct Projection {
     pub weights: Numbers,
     /// Whether the weights are parameters.
     pub trained: bool,
+    /// Whether what is sent arrives in the same step: then all delays are 0.
+    pub instant: bool,
+}
+
+impl Projection {
+    /// What is sent, or its gradients, as loops take it, for which everything is a step on its way at least.
+    pub(super) fn sent<'a, N>(&self, outputs: Steps<'a, N>) -> Steps<'a, N> {
+        Steps { first: outputs.first - isize::from(self.instant), ..outputs }
+    }
 }
 
 /// What loops over synapses need of a projection.

@@ -88,7 +88,7 @@ pub(super) fn by_step(steps: usize, n: usize, lanes: usize) -> Vec<Place> {
 }
 
 /// Numbers of channels over some steps. Those of a step and channel lie side by side, one for each lane.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Steps<'a, N> {
     pub(super) numbers: N,
     /// The first step, counted from the beginning of the stretch.

@@ -79,6 +79,7 @@ impl NetworkOnGpu {
             let traces = traces[leaves].iter_mut().map(Option::take).collect();
             running.push(Running { population: p, loops, past, arrivals, state, held, traces });
         }
+        running.sort_by_key(|units: &Running| self.populations[units.population].level);
         let sent: Vec<&Tensor> = kept.collect();
         let garrivals: Vec<Tensor> = (self.populations.iter())
             .map(|population| Tensor::empty([time, batch, population.channels()], on))
@@ -89,7 +90,7 @@ impl NetworkOnGpu {
             launches.gather((&gsent[p], &steps), self.populations[p].n, Delays::Ahead, &own)
         };
         for steps in self.slices(time).rev() {
-            for units in &running {
+            for units in running.iter().rev() {
                 let (p, memory) = (units.population, self.populations[units.population].memory);
                 let of_sent = later(&steps, memory);
                 gather(p, of_sent.clone())?;
@@ -117,7 +118,8 @@ impl NetworkOnGpu {
             let (from, to) = (&self.populations[projection.from], &self.populations[projection.to]);
             let of_sent = (sent[projection.from], projection.output * from.n);
             let of_arrived = (&garrivals[projection.to], projection.target * to.n);
-            let gradient = launches.products(&projection.synapses.list(), from.memory, of_sent, of_arrived)?;
+            let gradient =
+                launches.products(&projection.synapses.list(), (from.memory, projection.lag()), of_sent, of_arrived)?;
             params[self.weights_at(number)] = Some(gradient);
         }
         let xs = wants_xs.then(|| gsent[self.input].narrow(0, self.populations[self.input].memory, time));
@@ -137,7 +139,7 @@ impl NetworkOnGpu {
             let (from, to) = (&self.populations[projection.from], &self.populations[projection.to]);
             let table = projection.synapses.table(By::Source);
             let weights = table.weights(&params[self.weights_at(number)]);
-            let (first, shift) = (projection.target * to.n, 1 - from.memory);
+            let (first, shift) = (projection.target * to.n, projection.lag() - from.memory);
             wires[projection.from]
                 .push((projection.to, Wire { table, weights, part: projection.output, first, shift }));
         }

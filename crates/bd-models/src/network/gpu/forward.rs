@@ -98,6 +98,7 @@ impl NetworkOnGpu {
         let output = &self.populations[self.output];
         let ys = steps_of(&sent[self.output], &later(&(0..time), output.memory)).narrow(2, 0, output.n).copy();
         let (mut last, mut traces, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        running.sort_unstable_by_key(|(p, ..)| *p);
         let mut running = running.into_iter().peekable();
         for (p, population) in self.populations.iter().enumerate() {
             if let Some((_, loops, series, state, arrivals)) = running.next_if(|(of, ..)| *of == p) {
@@ -122,7 +123,7 @@ impl NetworkOnGpu {
             let from = &self.populations[projection.from];
             let table = projection.synapses.table(By::Target);
             let weights = table.weights(&params[self.weights_at(number)]);
-            let (first, shift) = (projection.output * from.n, from.memory - 1);
+            let (first, shift) = (projection.output * from.n, from.memory - projection.lag());
             wires[projection.to]
                 .push((projection.from, Wire { table, weights, part: projection.target, first, shift }));
         }

@@ -100,11 +100,11 @@ impl Launches {
     }
 
     /// The gradients of weights: of what was sent, `before` steps and then those of the stretch, from a channel on, and of the gradients of what
-    /// arrived, from a channel on.
+    /// arrived, from a channel on, `lag` steps later where there is no delay.
     pub(super) fn products(
         &self,
         synapses: &List,
-        before: i64,
+        (before, lag): (i64, i64),
         (sent, first_sent): (&Tensor, i64),
         (arrived, first_arrived): (&Tensor, i64),
     ) -> Result<Tensor> {
@@ -116,7 +116,7 @@ impl Launches {
         let values = [
             Value::Count(count),
             Value::Count(parts),
-            Value::Count(before),
+            Value::Count(before - lag),
             Value::Count(steps),
             Value::Count(batch),
             Value::from(&synapses.sources),
@@ -130,7 +130,7 @@ impl Launches {
             Value::Count(first_arrived),
             Value::from(&to),
         ];
-        // SAFETY: the values are those of `products`; no delay is longer than what was sent `before`.
+        // SAFETY: the values are those of `products`; no delay is longer than what was sent `before`, less the lag.
         unsafe { self.program.launch("products", Launch::each((count * parts) as usize), &values)? };
         Ok(to.sum_dim_intlist(0, false, self.kind))
     }

@@ -48,8 +48,8 @@ extern "C" __global__ void gather(const long long first, const long long steps, 
     to[at] = sum;
 }
 
-// The gradients of `synapses` weights, in `parts` parts of time, [part, synapse]: of what was sent, [steps before and then `steps`, batch, width],
-// from channel `first_sent` on, and of the gradients of what arrived, [steps, batch, channels], from channel `first_arrived` on.
+// The gradients of `synapses` weights, in `parts` parts of time, [part, synapse]: of what was sent, [step, batch, width], where what arrives in
+// step 0 without a delay was sent in step `before`, from channel `first_sent` on, and of the gradients of what arrived, [steps, batch, channels], from channel `first_arrived` on.
 extern "C" __global__ void products(const long long synapses, const long long parts, const long long before, const long long steps,
                                     const long long batch, const int *sources, const int *targets, const int *delays,
                                     const real *sent, const long long width, const long long first_sent, const real *arrived,
@@ -58,7 +58,7 @@ extern "C" __global__ void products(const long long synapses, const long long pa
     if (i >= synapses * parts)
         return;
     const long long synapse = i % synapses, part = i / synapses, from = part * steps / parts, end = (part + 1) * steps / parts;
-    const real *of_source = sent + (before - 1 - delays[synapse]) * batch * width + first_sent + sources[synapse];
+    const real *of_source = sent + (before - delays[synapse]) * batch * width + first_sent + sources[synapse];
     const real *of_target = arrived + first_arrived + targets[synapse];
     real sum = real(0);
     for (long long row = from * batch; row < end * batch; row++) {

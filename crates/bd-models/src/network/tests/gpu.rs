@@ -44,7 +44,7 @@ fn scans_of_many_neurons_and_projections_are_steps() {
         format!(
             "[[projection]]\nname = \"p{at}\"\nfrom = \"{}\"\nto = \"E.g\"\nweight = \"0.2 + 0.1*randn()\"\ndelay = \"{}*ms\"\n\
              connect = {{ rule = \"fixed_total\", n = 40 }}\ntrained = true\n",
-            if at % 3 == 0 { "in" } else { "E" },
+            if at.is_multiple_of(3) { "in" } else { "E" },
             f64::from(u32::try_from(at % 4).unwrap()) / 10.0,
         )
     };
