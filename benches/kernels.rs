@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bd_core::kernel::{Instructions, Tuning, scan_tuned};
 use bd_core::{DynSystem, Inputs, Params, Rng, Shared, Spikes, System, Tap, scan_by_step, threads};
-use bd_models::{LeakyIntegrator, Lif, SnnConfig, Synapse, SynapseConfig};
+use bd_models::{LeakyIntegrator, Lif, LifConfig, LifTrained, SnnConfig, Synapse, SynapseConfig};
 use tch::{Device, Kind, Tensor};
 
 use figures::{Figures, Spread};
@@ -39,18 +39,24 @@ fn layers(params: &mut Params) -> bd_core::Result<Vec<(&'static str, DynSystem)>
 struct Way<'a> {
     name: &'static str,
     threads: usize,
+    /// Of what gradients are asked.
+    weights: &'a [Tensor],
     scan: Box<dyn Fn() -> Tensor + 'a>,
 }
 
 impl Way<'_> {
     /// Gradients of the weights for a loss that is the sum of all outputs, and the seconds that took.
-    fn run(&self, weights: &[Tensor]) -> (Vec<Tensor>, f64) {
+    fn run(&self) -> (Vec<Tensor>, f64) {
         threads::set(self.threads);
         let start = Instant::now();
         let ys = (self.scan)();
-        let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], weights, false, false);
+        let gradients = Tensor::run_backward(&[ys.sum(Kind::Float)], self.weights, false, false);
         (gradients, start.elapsed().as_secs_f64())
     }
+}
+
+fn outputs(net: &impl System, sha: &Shared, spikes: &Spikes, tap: &mut Tap) -> Tensor {
+    net.scan(sha, &Inputs::from(spikes), net.init_state(BATCH as i64, ON), tap).0
 }
 
 fn main() -> bd_core::Result<()> {
@@ -58,11 +64,16 @@ fn main() -> bd_core::Result<()> {
     let net = SnnConfig::default().build(&mut params)?;
     let mut separate_params = Params::new(0, ON);
     let separate = layers(&mut separate_params)?;
+    let mut own_params = Params::new(0, ON);
+    let trained = LifTrained { tau: true, threshold: true, reset: true };
+    let lif = LifConfig { trained, ..LifConfig::default() };
+    let own = SnnConfig { lif, ..SnnConfig::default() }.build(&mut own_params)?;
     let spikes = Spikes::draw([2000, BATCH, 100], ON, 5e-4, &mut Rng::new(0, "spikes"))?;
     let xs = spikes.to_dense();
     let weights: Vec<Tensor> =
         params.trainable().into_iter().chain(separate_params.trainable()).map(|(_, tensor)| tensor).collect();
     let (weights, separate_weights) = weights.split_at(2);
+    let own_weights: Vec<Tensor> = own_params.trainable().into_iter().map(|(_, tensor)| tensor).collect();
 
     let sha = Shared::new(0.1);
     let usual = Tuning { threads: 2, ..Tuning::of(BATCH, ON.0) };
@@ -77,21 +88,23 @@ fn main() -> bd_core::Result<()> {
     let whole = Tuning { samples: BATCH, bytes: usize::MAX, threads: 1, ..usual };
     let at_most_avx2 = Instructions::avx2().unwrap_or_else(Instructions::any);
     let ways = [
-        Way { name: "spikes, 2 threads", threads: 2, scan: tuned(usual) },
-        Way { name: "1 thread", threads: 1, scan: tuned(Tuning { threads: 1, ..usual }) },
-        Way { name: "tiles of 8 samples", threads: 2, scan: tuned(Tuning { samples: 8, ..usual }) },
-        Way { name: "tiles of 16 samples", threads: 2, scan: tuned(Tuning { samples: 16, ..usual }) },
-        Way { name: "all steps in a stretch", threads: 2, scan: tuned(Tuning { bytes: usize::MAX, ..usual }) },
-        Way { name: "no tiles, 1 thread", threads: 1, scan: tuned(whole) },
-        Way { name: "AVX2 at most", threads: 2, scan: tuned(Tuning { instructions: at_most_avx2, ..usual }) },
+        Way { name: "spikes, 2 threads", threads: 2, weights, scan: tuned(usual) },
+        Way { name: "1 thread", threads: 1, weights, scan: tuned(Tuning { threads: 1, ..usual }) },
+        Way { name: "tiles of 8 samples", threads: 2, weights, scan: tuned(Tuning { samples: 8, ..usual }) },
+        Way { name: "tiles of 16 samples", threads: 2, weights, scan: tuned(Tuning { samples: 16, ..usual }) },
+        Way { name: "all steps in a stretch", threads: 2, weights, scan: tuned(Tuning { bytes: usize::MAX, ..usual }) },
+        Way { name: "no tiles, 1 thread", threads: 1, weights, scan: tuned(whole) },
+        Way { name: "AVX2 at most", threads: 2, weights, scan: tuned(Tuning { instructions: at_most_avx2, ..usual }) },
         Way {
             name: "any processor's instructions",
             threads: 2,
+            weights,
             scan: tuned(Tuning { instructions: Instructions::any(), ..usual }),
         },
         Way {
             name: "dense input",
             threads: 2,
+            weights,
             scan: Box::new(|| {
                 net.scan(&sha, &Inputs::of_steps(&xs), net.init_state(BATCH as i64, ON), &mut Tap::none()).0
             }),
@@ -99,6 +112,7 @@ fn main() -> bd_core::Result<()> {
         Way {
             name: "layer by layer, dense input",
             threads: 2,
+            weights: separate_weights,
             scan: Box::new(|| {
                 separate.iter().fold(xs.shallow_clone(), |xs, (_, layer)| {
                     layer.scan(&sha, &Inputs::of_steps(&xs), layer.init_state(BATCH as i64, ON), &mut Tap::none()).0
@@ -106,33 +120,48 @@ fn main() -> bd_core::Result<()> {
             }),
         },
     ];
-    let weights_of = |way: &Way| if way.name.starts_with("layer") { separate_weights } else { weights };
+    // What is more than the tutorial asks for.
+    let more = [
+        Way {
+            name: "time constants, thresholds and resets trained",
+            threads: 2,
+            weights: &own_weights,
+            scan: Box::new(|| outputs(&own, &sha, &spikes, &mut Tap::none())),
+        },
+        Way {
+            name: "potentials and spikes recorded",
+            threads: 2,
+            weights,
+            scan: Box::new(|| outputs(&net, &sha, &spikes, &mut Tap::new(["r.v", "r.spike"]))),
+        },
+    ];
 
-    let (expected, _) = ways[0].run(weights);
+    let (expected, _) = ways[0].run();
     for way in &ways {
-        for (found, expected) in way.run(weights_of(way)).0.iter().zip(&expected) {
+        for (found, expected) in way.run().0.iter().zip(&expected) {
             let off = ((found - expected).abs().max() / expected.abs().max()).double_value(&[]);
             assert!(off < 1e-4, "{}: gradients differ by {off:.1e} of scale", way.name);
         }
     }
+    let ways: Vec<Way> = ways.into_iter().chain(more).collect();
     let mut seconds = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
         for (way, seconds) in ways.iter().zip(&mut seconds) {
-            seconds.push(way.run(weights_of(way)).1);
+            seconds.push(way.run().1);
         }
     }
-    println!("{:30} {:>10} {:>16} {:>8}", "", "median ms", "min to max", "factor");
+    println!("{:46} {:>10} {:>16} {:>8}", "", "median ms", "min to max", "factor");
     let (mut figures, first) = (Figures::new("kernels"), Spread::of(&seconds[0]).median);
     let mut row = |name: &str, all: &[f64]| {
         let spread = figures.add(name, all);
         let [ms, low, high] = [spread.median, spread.least, spread.most].map(|s| 1e3 * s);
-        println!("{name:30} {ms:10.2} {low:7.2} to {high:6.2} {:8.2}", spread.median / first);
+        println!("{name:46} {ms:10.2} {low:7.2} to {high:6.2} {:8.2}", spread.median / first);
     };
     ways.iter().zip(&seconds).for_each(|(way, all)| row(way.name, all));
     if std::env::args().any(|arg| arg == "--by-step") {
         let by_step = || scan_by_step(&net, &sha, &xs, net.init_state(BATCH as i64, ON), &mut Tap::none()).0;
-        let way = Way { name: "step by step, dense input", threads: 2, scan: Box::new(by_step) };
-        row(way.name, &[way.run(weights).1]);
+        let way = Way { name: "step by step, dense input", threads: 2, weights, scan: Box::new(by_step) };
+        row(way.name, &[way.run().1]);
     }
     figures.write()
 }

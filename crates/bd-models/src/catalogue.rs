@@ -312,6 +312,26 @@ const NOISE: &str = r#"
     weight = 0.1
 "#;
 
+/// Spikes that arrive in the step in which they are sent.
+const INSTANT: &str = r#"
+    [[projection]]
+    name = "at once"
+    from = "in"
+    to = "E.g_e"
+    connect = { rule = "all_to_all" }
+    weight = "0.2 + 0.1*randn()"
+    instant = true
+    trained = true
+    [[projection]]
+    name = "on"
+    from = "E"
+    to = "I.g_e"
+    connect = { rule = "all_to_all" }
+    weight = "0.3 + 0.1*randn()"
+    instant = true
+    trained = true
+"#;
+
 /// What is to be replaced for synapses that tire.
 const TIRING: [(&str, &str); 4] = [
     ("tau : second", "dx/dt = (1 - x)/(3*ms) : 1\nr : 1\ntau : second"),
@@ -331,9 +351,9 @@ fn populations() -> Vec<Subject> {
             network_of(&text, params)
         }
     };
-    let with = |replaced: &'static [(&str, &str)], noise: &'static str| {
+    let with = |replaced: &'static [(&str, &str)], more: &'static str| {
         move |params: &mut Params, n: i64| {
-            let text = POPULATIONS.replace("SIZE", &n.to_string()).replace("REFRACTORY", "0*ms") + noise;
+            let text = POPULATIONS.replace("SIZE", &n.to_string()).replace("REFRACTORY", "0*ms") + more;
             let delays = ["INPUT", "EXCITATION", "INHIBITION"];
             let text = delays.iter().fold(text, |text, delay| text.replace(delay, "\"0.1*ms\""));
             network_of(&replaced.iter().fold(text, |text, (from, to)| text.replace(from, to)), params)
@@ -349,6 +369,7 @@ fn populations() -> Vec<Subject> {
         Subject::spiking("populations, learned delays", network(["0*ms", LEARNED, LEARNED, "0.1*ms"])),
         Subject::spiking("populations, synapses that tire", with(&TIRING, "")),
         Subject::spiking("populations, noise", with(&[], NOISE)),
+        Subject::spiking("populations, instant", with(&[], INSTANT)),
     ]
 }
 

@@ -92,7 +92,7 @@ impl PopulationNetwork {
             wirings.push(Wiring::new(path, projection, network.dt_ms, seed, files)?);
         }
         let memory = |p: usize| wirings.iter().filter(|wiring| wiring.from == p).map(Wiring::memory).max().unwrap_or(0);
-        let levels = network.levels().map_err(|back| refused(&back.error("instant", "it leads back to itself")))?;
+        let levels = network.levels().map_err(|error| refused(&error))?;
         let members =
             levels.into_iter().enumerate().map(|(p, level)| Member::new(path, network, (p, level), memory(p), seed));
         let populations = members.collect::<Result<_>>()?;

@@ -54,7 +54,8 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
         });
     }
     let synapses = projections.iter().map(|projection| projection.weights.len()).sum();
-    let population = |(population, memory): (&bd_networks::Population, &usize)| {
+    let levels = network.levels().expect("it is right");
+    let population = |((population, memory), level): ((&bd_networks::Population, &usize), usize)| {
         let (sender, targets) = match &population.source {
             Source::Neurons(neurons) => {
                 let constants = neurons.model.constants(network.dt_ms).expect("it is right");
@@ -65,9 +66,9 @@ fn kernel(network: &Network, compile: Compile) -> (NetworkKernel, Vec<usize>, us
             _ => (Sender::Input, 0),
         };
         let (n, memory) = (population.n, *memory);
-        Population { n, sender, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), level: 0, memory }
+        Population { n, sender, targets, outputs: 1, spikes: true, drive: None, noise: Vec::new(), level, memory }
     };
-    let populations: Vec<Population> = network.populations.iter().zip(&memory).map(population).collect();
+    let populations: Vec<Population> = network.populations.iter().zip(&memory).zip(levels).map(population).collect();
     let output = network.populations.iter().position(|population| matches!(population.source, Source::Neurons(_)));
     (NetworkKernel::new(populations, projections, output.expect("there are neurons")), memory, synapses)
 }

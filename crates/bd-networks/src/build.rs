@@ -69,16 +69,8 @@ impl NetworkText {
             populations,
         };
         self.record(&mut network)?;
-        match network.levels() {
-            Ok(_) => Ok(network),
-            Err(back) => {
-                let message = format!(
-                    "'{}' is part of a circle of projections that take no time; leave 'instant' out of one of them",
-                    back.name
-                );
-                Err(back.error("instant", message))
-            }
-        }
+        network.levels()?;
+        Ok(network)
     }
 
     fn sources(&self) -> Result<Vec<(String, SourceText)>> {

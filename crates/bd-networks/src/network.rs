@@ -188,8 +188,8 @@ impl Network {
     }
 
     /// By population, over how many instant projections between neurons, one behind the other, it is reached at most: within a step, neurons of a lower
-    /// level come first. Or a projection that leads back to where it began.
-    pub fn levels(&self) -> std::result::Result<Vec<usize>, &Projection> {
+    /// level come first. Refused if such projections form a cycle.
+    pub fn levels(&self) -> Result<Vec<usize>> {
         let mut levels = vec![0; self.populations.len()];
         let instant = || self.projections.iter().filter(|projection| projection.instant);
         // What is not sent by neurons is there before.
@@ -202,10 +202,18 @@ impl Network {
                 levels[*to] = levels[*to].max(after(&levels, *from));
             }
         }
-        match instant().find(|projection| after(&levels, projection.from) > levels[projection.to]) {
-            Some(back) => Err(back),
-            None => Ok(levels),
+        let behind = |projection: &&Projection| after(&levels, projection.from) > levels[projection.to];
+        let Some(mut back) = instant().find(behind) else { return Ok(levels) };
+        // The highest level that sends to it, again and again, is in a cycle in the end.
+        for _ in &self.populations {
+            let before = instant().filter(|projection| projection.to == back.from);
+            back = before.max_by_key(|projection| after(&levels, projection.from)).unwrap_or(back);
         }
+        let message = format!(
+            "'{}' is part of a cycle of projections that are instant; leave 'instant' out of one of them",
+            back.name
+        );
+        Err(back.error("instant", message))
     }
 
     /// The number of the population of this name.

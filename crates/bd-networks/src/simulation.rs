@@ -143,7 +143,7 @@ impl<F: Real> Simulation<F> {
                 channels.push(channel);
             }
         }
-        let levels = network.levels().map_err(|back| back.error("instant", "it leads back to where it began"))?;
+        let levels = network.levels()?;
         let mut workers: Vec<Worker<F>> =
             (0..threads.max(1)).map(|_| Worker::new(network, &channels, &levels)).collect();
         for (at, population) in network.populations.iter().enumerate() {
@@ -175,7 +175,9 @@ impl<F: Real> Simulation<F> {
         let deliveries = network.projections.iter().zip(&of_projections).zip(edges);
         let deliveries = deliveries
             .map(|((projection, channel), edges)| {
-                Delivery::new(projection, (*channel, levels[projection.from]), edges, timing, &workers)
+                let by_neurons = matches!(network.populations[projection.from].source, Source::Neurons(_));
+                let from = (*channel, levels[projection.from], by_neurons);
+                Delivery::new(projection, from, edges, timing, &workers)
             })
             .collect();
         Ok(Some(Self {
@@ -245,13 +247,11 @@ impl<F: Real> Simulation<F> {
                         of_worker[turn][level].read().unwrap_or_else(|poisoned| poisoned.into_inner())
                     });
                     all.push(of_level.collect::<Vec<_>>());
-                    for delivery in deliveries.iter().filter(|delivery| delivery.instant && delivery.level == level) {
-                        delivery.deliver(number, timing, &all[level], worker);
-                    }
+                    let now = deliveries.iter().filter(|delivery| delivery.at_once && delivery.level == level);
+                    Delivery::deliver_all(now, number, timing, &all, worker);
                 }
-                for delivery in deliveries.iter().filter(|delivery| !delivery.instant) {
-                    delivery.deliver(number, timing, &all[delivery.level], worker);
-                }
+                let later = deliveries.iter().filter(|delivery| !delivery.at_once);
+                Delivery::deliver_all(later, number, timing, &all, worker);
                 at += steps as u64;
                 turn = 1 - turn;
                 steps = (timing.slice as u64 - at % timing.slice as u64).min(to - at) as usize;

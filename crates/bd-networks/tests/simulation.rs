@@ -185,11 +185,29 @@ fn a_simulation_is_its_single_steps() {
     }
 }
 
+/// What arrives where something else arrives, too, over other delays.
+const MORE: &str = r#"
+[[projection]]
+name = "second"
+from = "I"
+to = "E.ge"
+connect = { rule = "fixed_probability", p = 0.5 }
+weight = "-0.37*mV"
+delay = "1.1*ms"
+[[projection]]
+name = "third"
+from = "in"
+to = "E.ge"
+connect = { rule = "fixed_probability", p = 0.5 }
+weight = "0.19*mV"
+THIRD
+"#;
+
 /// Every spike and every trace.
 #[test]
 fn neither_threads_nor_parts_change_a_bit() {
-    for delay in ["0*ms", "0.3*ms", "2.5*ms"] {
-        let toml = network(delay, "0*ms", true);
+    for (delay, third) in [("0*ms", ""), ("0.3*ms", ""), ("2.5*ms", ""), ("0.7*ms", "instant = true")] {
+        let toml = network(delay, "0*ms", true) + &MORE.replace("THIRD", third);
         let (_, expected) = simulated(&toml, 1, Compile::Never, &[333]);
         assert_eq!(expected.traces.iter().map(|trace| &trace.name[..]).collect::<Vec<_>>(), ["E.v", "I.spike", "X.w"]);
         assert!(expected.traces.iter().all(|trace| trace.values.iter().all(|values| values.len() == 333)));

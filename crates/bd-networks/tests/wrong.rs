@@ -315,7 +315,15 @@ const TABLE: &[(&str, &str, &str)] = &[
     (
         "delay = \"1.5*ms\"",
         "instant = true",
-        "projection.1.instant, line 26, column 1: 'E>E.ge' is part of a circle of projections that take no time; leave 'instant' out of one of them",
+        "projection.1.instant, line 26, column 1: 'E>E.ge' is part of a cycle of projections that are instant; leave 'instant' out of one of them",
+    ),
+    // Of a chain and a cycle, the cycle.
+    (
+        "[[background]]",
+        "[[projection]]\nfrom = \"E\"\nto = \"I.ge\"\nname = \"a\"\nconnect = { rule = \"all_to_all\" }\nweight = \"1*mV\"\ninstant = true\n\
+         [population.X]\nlike = \"E\"\n[[projection]]\nfrom = \"X\"\nto = \"E.ge\"\nconnect = { rule = \"all_to_all\" }\nweight = \"1*mV\"\ninstant = true\n\
+         [[projection]]\nfrom = \"E\"\nto = \"X.ge\"\nconnect = { rule = \"all_to_all\" }\nweight = \"1*mV\"\ninstant = true\n[[background]]",
+        "projection.5.instant, line 52, column 1: 'E>X.ge' is part of a cycle of projections that are instant; leave 'instant' out of one of them",
     ),
     (
         "delay = \"1.5*ms\"",

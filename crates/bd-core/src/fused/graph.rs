@@ -233,7 +233,11 @@ impl Fused {
     /// if there is a part that has no such form.
     pub fn on_gpu(&self) -> Option<Vec<(Arc<dyn GpuKernel>, usize)>> {
         let form = |Part { kernel, n_params }| match kernel {
-            Form::Any(kernel) => Some((Arc::new(UnitsOnGpu(kernel.formula()?)) as Arc<dyn GpuKernel>, n_params)),
+            // Of units without inputs, nobody would know how many there are.
+            Form::Any(kernel) => {
+                let formula = kernel.formula().filter(|formula| formula.facts().ports > 0)?;
+                Some((Arc::new(UnitsOnGpu(formula)) as Arc<dyn GpuKernel>, n_params))
+            }
             Form::Gpu(kernel) => Some((kernel, n_params)),
             Form::Linear(_) => None,
         };

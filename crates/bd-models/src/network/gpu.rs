@@ -19,7 +19,6 @@ use bd_core::gpu::Gpu;
 use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved};
 use bd_core::{Inputs, Result};
 use bd_kernel::{Formula, Noise};
-use tch::Tensor;
 
 pub(super) use synapses::SynapsesOnGpu;
 
@@ -124,6 +123,19 @@ impl NetworkOnGpu {
         projections: Vec<ProjectionOnGpu>,
         [input, output]: [usize; 2],
     ) -> Self {
+        for ProjectionOnGpu { from, output, to, target, synapses, instant, .. } in &projections {
+            let (sending, receiving) = (&populations[*from], &populations[*to]);
+            assert!(
+                *output < sending.outputs && *target < receiving.targets,
+                "a projection leads from output to target"
+            );
+            assert_eq!(synapses.sizes(), [sending.n, receiving.n], "synapses are of both populations");
+            let in_time = *instant || synapses.longest_delay() < sending.memory;
+            assert!(in_time, "outputs on their way are state");
+            let up = sending.units().is_none() || sending.level < receiving.level;
+            assert!(!instant || up, "what is sent at once goes up");
+        }
+        assert!(populations[output].units().is_some(), "the outputs are those of units");
         // What is not sent by units is known ahead.
         let of_units = projections.iter().filter(|of| populations[of.from].units().is_some() && !of.instant);
         let slice = of_units.map(|projection| projection.least + 1).min().unwrap_or(i64::MAX);
@@ -186,11 +198,6 @@ impl GpuKernel for NetworkOnGpu {
     fn backward(&self, gpu: &Gpu, past: Saved<'_>, asked: OutGrads) -> Result<InGrads> {
         self.run_back(gpu, past, asked)
     }
-}
-
-/// Steps of a series.
-fn steps_of(series: &Tensor, steps: &Range<i64>) -> Tensor {
-    series.narrow(0, steps.start, steps.end - steps.start)
 }
 
 /// Moves a range.

@@ -149,7 +149,9 @@ impl Member {
         let sha = sha.within(&self.name);
         let (outputs, neurons) = match (&self.origin, &before.neurons) {
             (Origin::Neurons(neurons), Some(state)) => {
-                let (sent, next) = neurons.step_sending(&sha, &Tensor::cat(arriving, 1), state);
+                let nothing = [Tensor::zeros([x.size()[0], 0], (x.kind(), x.device()))];
+                let arriving = Tensor::cat(if arriving.is_empty() { &nothing } else { arriving }, 1);
+                let (sent, next) = neurons.step_sending(&sha, &arriving, state);
                 (sent, Some(next))
             }
             (Origin::Random(chance), _) => {
@@ -196,8 +198,7 @@ impl Member {
             Origin::Random(chance) => (SenderOnGpu::Random(chance.noise(&own)), Vec::new()),
             Origin::Neurons(neurons) => {
                 let fused = neurons.kernel(sha, Processor::Gpu)?;
-                let [(units, n_params)] = <[_; 1]>::try_from(fused.on_gpu()?).ok()?;
-                (SenderOnGpu::Units(units.formula()?, n_params), fused.params)
+                (SenderOnGpu::Units(fused.kernel()?.formula()?, fused.params.len()), fused.params)
             }
         };
         params.extend(self.drive.as_ref().map(Tensor::shallow_clone));

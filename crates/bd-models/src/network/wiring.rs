@@ -1,7 +1,7 @@
 //! [`Wiring`]: the synapses of a projection with their parameter.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use bd_core::kernel::numbers_of;
 use bd_core::{Kept, ParamPath, Phase, Result, Weight};
@@ -26,8 +26,8 @@ pub(super) struct Wiring {
     /// Whether what is sent arrives in the same step.
     pub(super) instant: bool,
     synapses: Arc<Synapses>,
-    /// Those that a GPU was last given, laid out for it.
-    on_gpu: Mutex<Option<(Arc<Synapses>, Arc<SynapsesOnGpu>)>>,
+    /// The same laid out for a GPU, once it was asked for and unless delays are learned.
+    on_gpu: OnceLock<Arc<SynapsesOnGpu>>,
     /// What a spike adds, `[synapses]`.
     weight: Weight,
     sizes: [i64; 2],
@@ -106,7 +106,7 @@ impl Wiring {
             target: projection.target,
             trained: projection.trained,
             instant: projection.instant,
-            on_gpu: Mutex::new(None),
+            on_gpu: OnceLock::new(),
             synapses: Arc::new(Synapses { begins: edges.begins, targets: edges.targets, delays }),
             weight,
             sizes,
@@ -201,13 +201,10 @@ impl Wiring {
     /// The same for that of a GPU, which is handed the weights.
     pub(super) fn projection_on_gpu(&self, phase: Phase, output: i64) -> (ProjectionOnGpu, Tensor) {
         let (synapses, weights, trained) = self.synapses(phase);
-        let mut known = self.on_gpu.lock().unwrap_or_else(PoisonError::into_inner);
-        let laid_out = match &*known {
-            Some((of, laid_out)) if Arc::ptr_eq(of, &synapses) => Arc::clone(laid_out),
-            _ => {
-                let laid_out = SynapsesOnGpu::new(&synapses, self.sizes[1] as usize, weights.device());
-                Arc::clone(&known.insert((Arc::clone(&synapses), Arc::new(laid_out))).1)
-            }
+        let lay_out = || Arc::new(SynapsesOnGpu::new(&synapses, self.sizes[1] as usize, weights.device()));
+        let laid_out = match &self.travel {
+            Travel::Fixed(_) => Arc::clone(self.on_gpu.get_or_init(lay_out)),
+            Travel::Learned { .. } => lay_out(),
         };
         let Self { from, to, instant, .. } = *self;
         let (target, least) = (self.target as i64, synapses.delays.bounds().map_or(0, |[least, _]| i64::from(least)));

@@ -17,9 +17,12 @@ use super::worker::Worker;
 pub(crate) struct Delivery<F> {
     /// Which of what is sent.
     channel: usize,
-    /// The level of the neurons that send it, and whether it arrives in the same step.
+    /// The level of what sends it.
     pub(crate) level: usize,
-    pub(crate) instant: bool,
+    /// Whether it arrives in the step in which it is sent.
+    instant: bool,
+    /// Whether it is for the same slice: so is what is instant, unless it was sent by a source of spikes, which are a slice ahead.
+    pub(crate) at_once: bool,
     to: usize,
     target: usize,
     /// The least and the greatest.
@@ -40,7 +43,7 @@ struct Share {
 impl<F: Real> Delivery<F> {
     pub(crate) fn new(
         projection: &Projection,
-        (channel, level): (usize, usize),
+        (channel, level, by_neurons): (usize, usize, bool),
         mut edges: Edges<F>,
         timing: Timing,
         workers: &[Worker<F>],
@@ -68,7 +71,8 @@ impl<F: Real> Delivery<F> {
         }
         let delays = edges.delays.bounds().unwrap_or([0, 0]);
         let Projection { to, target, instant, .. } = *projection;
-        Self { delays, channel, level, instant, to, target, shares, edges }
+        let at_once = instant && by_neurons;
+        Self { delays, channel, level, instant, at_once, to, target, shares, edges }
     }
 
     /// The synapses with the neurons that receive.
@@ -88,9 +92,27 @@ impl<F: Real> Delivery<F> {
         edges
     }
 
-    /// Adds what spikes bring to the neurons of a thread, in the order of steps and sources.
-    pub(crate) fn deliver(
+    /// Adds what several bring to the neurons of a thread, in the order of steps, projections and sources, in however many parts the steps
+    /// are made. `sent` is by level, by thread.
+    pub(crate) fn deliver_all<'a>(
+        several: impl Iterator<Item = &'a Self> + Clone,
+        number: usize,
+        timing: Timing,
+        sent: &[Vec<impl Deref<Target = Sent<F>>>],
+        worker: &mut Worker<F>,
+    ) where
+        F: 'a,
+    {
+        let steps = |of: &Self| sent[of.level].iter().map(|sent| sent.of(of.channel).len()).max().unwrap_or(0);
+        for t in 0..several.clone().map(steps).max().unwrap_or(0) {
+            several.clone().for_each(|one| one.deliver(t, number, timing, &sent[one.level], worker));
+        }
+    }
+
+    /// Adds what the spikes of one of the steps bring to the neurons of a thread, in the order of sources.
+    fn deliver(
         &self,
+        t: usize,
         number: usize,
         timing: Timing,
         sent: &[impl Deref<Target = Sent<F>>],
@@ -103,21 +125,18 @@ impl<F: Real> Delivery<F> {
         };
         let ring = Ring { timing, chunks: *chunks, instant: self.instant };
         let mut places = Vec::new();
-        let steps = sent.iter().map(|sent| sent.of(self.channel).len()).max().unwrap_or(0);
-        for t in 0..steps {
-            for of_thread in sent.iter().map(|sent| sent.of(self.channel)) {
-                let Some(now) = of_thread.get(t).filter(|now| !now.neurons.is_empty()) else { continue };
-                ring.places(now.step, self.delays, &mut places);
-                for (at, source) in now.neurons.iter().enumerate() {
-                    let source = *source as usize;
-                    let [begin, end] = match &share.bounds {
-                        Some(bounds) => bounds[source],
-                        None => [self.edges.begins[source], self.edges.begins[source + 1]],
-                    };
-                    match now.values.get(at) {
-                        None => self.add(&places, begin, end, numbers, |weight| weight),
-                        Some(value) => self.add(&places, begin, end, numbers, |weight| weight * *value),
-                    }
+        for of_thread in sent.iter().map(|sent| sent.of(self.channel)) {
+            let Some(now) = of_thread.get(t).filter(|now| !now.neurons.is_empty()) else { continue };
+            ring.places(now.step, self.delays, &mut places);
+            for (at, source) in now.neurons.iter().enumerate() {
+                let source = *source as usize;
+                let [begin, end] = match &share.bounds {
+                    Some(bounds) => bounds[source],
+                    None => [self.edges.begins[source], self.edges.begins[source + 1]],
+                };
+                match now.values.get(at) {
+                    None => self.add(&places, begin, end, numbers, |weight| weight),
+                    Some(value) => self.add(&places, begin, end, numbers, |weight| weight * *value),
                 }
             }
         }

@@ -8,6 +8,7 @@ mod scan;
 mod units;
 
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bd_kernel::{Facts, Formula, fused_formula};
@@ -146,6 +147,16 @@ pub(super) fn in_a_chain(parts: Vec<(Arc<dyn GpuKernel>, usize)>) -> Vec<(Arc<dy
         }
     }
     done
+}
+
+/// Some steps of a series `[time, ..]`.
+pub fn steps_of(series: &Tensor, steps: &Range<i64>) -> Tensor {
+    series.narrow(0, steps.start, steps.end - steps.start)
+}
+
+/// Steps, samples and channels of a series.
+pub fn series_size(series: &Tensor) -> [i64; 3] {
+    std::array::from_fn(|i| series.size()[i])
 }
 
 /// The numbers of an input of a part that takes no list of spikes.

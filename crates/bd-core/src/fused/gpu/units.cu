@@ -8,6 +8,8 @@
 //
 // `last` may be `first`, and of gradients the other way round: a thread has read its own before it writes them.
 
+// An array has a number at least.
+#define ROOM (PORTS ? PORTS : 1)
 #if PORTS == 1
 #define IN(x) (x)[0]
 #else
@@ -35,14 +37,14 @@ extern "C" __global__ void forward(const long long steps, const long long width,
     const long long sample = i / n, unit = i % n;
     const real *own = xs + sample * PORTS * n + unit;
     real *outputs = ys + sample * OUTPUTS * n + unit;
-    real ahead[AHEAD][PORTS];
+    real ahead[AHEAD][ROOM];
 #pragma unroll
     for (int a = 0; a < AHEAD; a++)
 #pragma unroll
         for (int p = 0; p < PORTS; p++)
             ahead[a][p] = a < steps ? own[a * width * PORTS + p * n] : real(0);
     for (long long from = 0; from < steps; from += AHEAD) {
-        real x[AHEAD][PORTS];
+        real x[AHEAD][ROOM];
 #pragma unroll
         for (int a = 0; a < AHEAD; a++) {
             const long long later = from + AHEAD + a;
@@ -84,7 +86,7 @@ extern "C" __global__ void forward(const long long steps, const long long width,
 
 // What the adjoint of a step reads. What it does not read is known when this is compiled, and takes no registers.
 struct Past {
-    real x[PORTS], over, gy[OUTPUTS], s[STATES];
+    real x[ROOM], over, gy[OUTPUTS], s[STATES];
 };
 
 extern "C" __global__ void backward(const long long steps, const long long width, const long long n, const real *xs,
@@ -135,7 +137,7 @@ extern "C" __global__ void backward(const long long steps, const long long width
         for (int a = 0; a < AHEAD; a++) {
             if (from - a >= 0) {
                 const long long at = (from - a) * width + i;
-                real s[STATES], gx[PORTS], before[STATES];
+                real s[STATES], gx[ROOM], before[STATES];
 #pragma unroll
                 for (int j = 0; j < STATES; j++) {
                     s[j] = j < MOVING ? past[a].s[j] : own[j];

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bd_kernel::{Facts, Formula};
 use tch::{Device, Kind, Tensor};
 
-use super::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, definitions, numbers};
+use super::{
+    ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, definitions, numbers, series_size, steps_of,
+};
 use crate::error::Result;
 use crate::gpu::{Gpu, LEAVES, Launch, Program, Value};
 use crate::inputs::Inputs;
@@ -30,7 +32,7 @@ impl GpuKernel for UnitsOnGpu {
 
     fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
         let xs = numbers(xs);
-        let ([time, batch, n_in], on) = (size(xs), (xs.kind(), xs.device()));
+        let ([time, batch, n_in], on) = (series_size(xs), (xs.kind(), xs.device()));
         let loops = UnitLoops::new(gpu, self.0.as_ref(), self.n_units(0, n_in), pass.params, on)?;
         let leaves: Vec<Tensor> = pass.leaves.iter().map(Tensor::contiguous).collect();
         let last: Vec<Tensor> = leaves.iter().map(Tensor::empty_like).collect();
@@ -119,10 +121,6 @@ pub struct UnitGrads<'a> {
     pub held: Option<&'a Tensor>,
 }
 
-fn steps_of(tensor: &Tensor, steps: &Range<i64>) -> Tensor {
-    tensor.narrow(0, steps.start, steps.end - steps.start)
-}
-
 fn steps_of_each(tensors: &[Option<Tensor>], steps: &Range<i64>) -> Vec<Option<Tensor>> {
     tensors.iter().map(|tensor| tensor.as_ref().map(|tensor| steps_of(tensor, steps))).collect()
 }
@@ -175,7 +173,7 @@ impl UnitLoops {
     /// Room for what a forward pass writes besides its outputs `ys`, `[time, batch, outputs n]`: for numbers of state that are `traced`, and if
     /// the adjoint comes later (`keep`) for what it reads.
     pub fn series(&self, ys: Tensor, traced: &[bool], keep: bool) -> UnitSeries {
-        let [time, batch, _] = size(&ys);
+        let [time, batch, _] = series_size(&ys);
         let room = |wanted: bool| wanted.then(|| Tensor::empty([time, batch, self.n], self.on));
         let states = self.facts.reads.iter().map(|reads| room(*reads && keep)).collect();
         let past = UnitPast { states, over: room(self.facts.spikes && keep) };
@@ -195,7 +193,7 @@ impl UnitLoops {
 
     /// All steps of `xs`, `[time, batch, ports n]`, from the state `first` to the state `last`, which may be the same tensors, `[batch, n]` each.
     pub fn forward(&self, xs: &Tensor, first: &[Tensor], last: &[Tensor], to: &UnitSeries) -> Result<()> {
-        let [time, batch, _] = size(xs);
+        let [time, batch, _] = series_size(xs);
         let values = [
             Value::from(time as usize),
             Value::from((batch * self.n) as usize),
@@ -209,8 +207,13 @@ impl UnitLoops {
             Value::from(to.past.over.as_ref()),
             Value::leaves(to.traces.iter().map(Option::as_ref)),
         ];
-        self.check(first, [time, batch], [Some(xs), Some(&to.ys)]);
-        // SAFETY: the values are those of `forward` in units.cu, of sizes that were looked at.
+        let series = [time, batch, self.n];
+        self.check(std::iter::once(xs), [time, batch, self.facts.ports as i64 * self.n]);
+        self.check(std::iter::once(&to.ys), [time, batch, self.n_out()]);
+        self.check(to.past.states.iter().chain([&to.past.over]).chain(&to.traces).flatten(), series);
+        self.check(first.iter().chain(last), [batch, self.n]);
+        self.count(&[first.len(), last.len(), to.past.states.len(), to.traces.len()]);
+        // SAFETY: the values are those of `forward` in units.cu, all of them of sizes that were looked at.
         unsafe { self.program.launch("forward", Launch::each((batch * self.n) as usize), &values) }
     }
 
@@ -222,6 +225,17 @@ impl UnitLoops {
         past: &UnitPast,
         grads: UnitGrads<'_>,
     ) -> Result<()> {
+        let series = [time, batch, self.n];
+        self.check(xs.into_iter().chain(grads.xs), [time, batch, self.facts.ports as i64 * self.n]);
+        self.check(grads.ys.into_iter(), [time, batch, self.n_out()]);
+        self.check(past.states.iter().chain([&past.over]).flatten(), series);
+        self.check(grads.traces.iter().copied().flatten(), series);
+        self.check(grads.last.iter().copied().flatten().chain(grads.first), [batch, self.n]);
+        self.check(grads.held_later.into_iter().chain(grads.held), [self.facts.held as i64, batch, self.n]);
+        self.count(&[past.states.len(), grads.last.len(), grads.traces.len(), grads.first.len()]);
+        assert!(past.over.is_some() || !self.facts.spikes, "the adjoint of spikes reads distances");
+        assert!(xs.is_some() || !self.facts.reads_input, "the adjoint reads the inputs");
+        assert!(grads.held.is_some() || self.facts.held == 0, "what is held has a gradient");
         let values = [
             Value::from(time as usize),
             Value::from((batch * self.n) as usize),
@@ -238,18 +252,19 @@ impl UnitLoops {
             Value::leaves(grads.first.iter().map(Some)),
             Value::from(grads.held),
         ];
-        self.check(grads.first, [time, batch], [xs.or(grads.xs), grads.ys]);
-        // SAFETY: the values are those of `backward` in units.cu; what has no size that was looked at was made by `series`.
+        // SAFETY: the values are those of `backward` in units.cu, all of them of sizes that were looked at.
         unsafe { self.program.launch("backward", Launch::each((batch * self.n) as usize), &values) }
     }
 
-    /// Sizes that a kernel takes for granted.
-    fn check(&self, state: &[Tensor], [time, batch]: [i64; 2], [xs, ys]: [Option<&Tensor>; 2]) {
-        assert!(state.iter().all(|leaf| leaf.size() == [batch, self.n]), "the state is that of the units");
-        for (series, of_unit) in [(xs, self.facts.ports), (ys, self.facts.outputs)] {
-            let expected = [time, batch, of_unit as i64 * self.n];
-            assert!(series.is_none_or(|series| series.size() == expected), "inputs and outputs are those of the units");
-        }
+    /// What a kernel takes for granted of tensors.
+    fn check<'a, const D: usize>(&self, mut tensors: impl Iterator<Item = &'a Tensor>, expected: [i64; D]) {
+        let fits = |tensor: &Tensor| tensor.size() == expected && (tensor.kind(), tensor.device()) == self.on;
+        assert!(tensors.all(fits), "the numbers of units are {expected:?} in {:?}", self.on);
+    }
+
+    /// One of each number of state.
+    fn count(&self, lists: &[usize]) {
+        assert!(lists.iter().all(|count| *count == self.facts.reads.len()), "there is one for each number of state");
     }
 
     /// Room for the gradient of what units hold, if they hold anything: `[held, batch, n]`.
@@ -281,8 +296,4 @@ pub fn shared_out(all: &Tensor, params: &[Tensor]) -> Vec<Option<Tensor>> {
         all.narrow(0, from - length, length).reshape(param.size())
     };
     params.iter().map(|param| Some(part(param))).collect()
-}
-
-fn size(series: &Tensor) -> [i64; 3] {
-    std::array::from_fn(|i| series.size()[i])
 }

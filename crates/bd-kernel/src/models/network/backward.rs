@@ -102,7 +102,7 @@ impl NetworkKernel {
             add_sent(sent, self.populations[population].sends(), tile, outputs);
         }
         for (_, projection, wires) in self.from(population, tile) {
-            wires.collect(F::numbers(&projection.weights), arrivals, &mut projection.sent(outputs.again()));
+            wires.collect(F::numbers(&projection.weights), arrivals, &mut projection.as_loops_take_it(outputs.again()));
         }
     }
 
@@ -163,7 +163,12 @@ impl NetworkKernel {
             };
             for (number, projection, wires) in self.from(p, tile).filter(|(_, projection, _)| projection.trained) {
                 let gweights = &mut params[self.params_of_weights::<F>(number)];
-                wires.add_products([&projection.sent(before), &projection.sent(sent)], arrivals, gweights, room);
+                wires.add_products(
+                    [&projection.as_loops_take_it(before), &projection.as_loops_take_it(sent)],
+                    arrivals,
+                    gweights,
+                    room,
+                );
             }
         }
     }

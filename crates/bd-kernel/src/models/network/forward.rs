@@ -136,7 +136,7 @@ impl NetworkKernel {
             let places = by_step(population.memory, population.sends(), tile.lanes);
             let before = Steps { numbers: &*sent, first: -(population.memory as isize), places: &places };
             for (_, projection, wires) in self.from(p, tile) {
-                wires.deliver(F::numbers(&projection.weights), &projection.sent(before), arrivals);
+                wires.deliver(F::numbers(&projection.weights), &projection.as_loops_take_it(before), arrivals);
             }
             if tile.keep {
                 kept[self.sent_before(p, tile.lanes)].copy_from_slice(sent);
@@ -171,7 +171,7 @@ impl NetworkKernel {
         arrivals: &mut Steps<'_, &mut [F]>,
     ) {
         for (_, projection, wires) in self.from(population, tile).filter(|(_, projection, _)| through(projection)) {
-            wires.deliver(F::numbers(&projection.weights), &projection.sent(*outputs), arrivals);
+            wires.deliver(F::numbers(&projection.weights), &projection.as_loops_take_it(*outputs), arrivals);
         }
     }
 

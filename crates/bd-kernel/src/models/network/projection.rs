@@ -16,7 +16,7 @@ pub struct Synapses {
     pub begins: Vec<usize>,
     /// The units that receive.
     pub targets: Vec<u32>,
-    /// For how many steps a spike travels: one of step `k` arrives in step `k + delay + 1`.
+    /// For how many steps a spike travels: one of step `k` arrives in step `k + delay + 1`, and in step `k` if the projection is instant.
     pub delays: Delays,
 }
 
@@ -70,8 +70,9 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// What is sent, or its gradients, as loops take it, for which everything is a step on its way at least.
-    pub(super) fn sent<'a, N>(&self, outputs: Steps<'a, N>) -> Steps<'a, N> {
+    /// What is sent, or its gradients, in the steps in which loops take it, for which everything is a step on its way at least: what is instant as if sent a
+    /// step earlier.
+    pub(super) fn as_loops_take_it<'a, N>(&self, outputs: Steps<'a, N>) -> Steps<'a, N> {
         Steps { first: outputs.first - isize::from(self.instant), ..outputs }
     }
 }

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use bd_core::Result;
 use bd_core::gpu::Gpu;
-use bd_core::kernel::gpu::{InGrads, OutGrads, Saved, UnitGrads, UnitLoops, UnitPast};
+use bd_core::kernel::gpu::{InGrads, OutGrads, Saved, UnitGrads, UnitLoops, UnitPast, series_size, steps_of};
 use tch::Tensor;
 
 use super::launches::{Delays, Launches, Wire};
 use super::synapses::By;
-use super::{NetworkOnGpu, PopulationOnGpu, SenderOnGpu, later, steps_of};
+use super::{NetworkOnGpu, PopulationOnGpu, SenderOnGpu, later};
 
 /// The units of a population while the adjoint goes back.
 struct Running {
@@ -28,7 +28,7 @@ impl PopulationOnGpu {
     /// Adds to gradients of what is sent, `[memory + time, batch, outputs n]`, those of what is on its way after all, `[batch, ..]`, and after each
     /// step, `[time, batch, ..]`.
     fn add_asked(&self, last: Option<&Tensor>, trace: Option<&Tensor>, sent: &Tensor) {
-        let [all, batch, sends]: [i64; 3] = std::array::from_fn(|i| sent.size()[i]);
+        let [all, batch, sends] = series_size(sent);
         let time = all - self.memory;
         if let Some(last) = last {
             let by_step = last.reshape([batch, self.memory, sends]).transpose(0, 1);
@@ -71,7 +71,7 @@ impl NetworkOnGpu {
             let (arrivals, past, held) = UnitPast::from_kept(&units.facts(), &mut kept);
             let loops = UnitLoops::with_held(gpu, units, population.n, held, on)?;
             let of_state = |last: Option<Tensor>| match last {
-                Some(last) => last.copy(),
+                Some(last) => last.contiguous().copy(),
                 None => Tensor::zeros([batch, population.n], on),
             };
             let state = last[leaves.clone()].iter_mut().map(|last| of_state(last.take())).collect();

@@ -2,13 +2,13 @@
 
 use bd_core::Result;
 use bd_core::gpu::Gpu;
-use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, UnitLoops};
+use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, UnitLoops, series_size, steps_of};
 use bd_kernel::Noise;
 use tch::{Device, Kind, Tensor};
 
 use super::launches::{Delays, Launches, Wire};
 use super::synapses::By;
-use super::{NetworkOnGpu, PopulationOnGpu, SenderOnGpu, later, steps_of};
+use super::{NetworkOnGpu, PopulationOnGpu, SenderOnGpu, later};
 
 /// Random numbers of a stretch, `[time, batch, n]`.
 fn drawn(noise: &Noise, size: [i64; 3], (kind, device): (Kind, Device)) -> Tensor {
@@ -19,7 +19,7 @@ fn drawn(noise: &Noise, size: [i64; 3], (kind, device): (Kind, Device)) -> Tenso
 impl PopulationOnGpu {
     /// What it sends, `[memory + time, batch, outputs n]`: what is on its way, and room for the rest, which is there already where it is known ahead.
     fn sent(&self, on_its_way: Option<&Tensor>, xs: &Tensor) -> Tensor {
-        let ([time, batch, _], on) = (size(xs), (xs.kind(), xs.device()));
+        let ([time, batch, _], on) = (series_size(xs), (xs.kind(), xs.device()));
         let sent = Tensor::empty([self.memory + time, batch, self.sends()], on);
         if let Some(leaf) = on_its_way {
             let by_step = leaf.reshape([batch, self.memory, self.sends()]).transpose(0, 1);
@@ -36,7 +36,7 @@ impl PopulationOnGpu {
 
     /// What arrives before anything is sent, `[time, batch, targets n]`.
     fn arrivals(&self, drive: Option<&Tensor>, xs: &Tensor) -> Tensor {
-        let ([time, batch, _], on) = (size(xs), (xs.kind(), xs.device()));
+        let ([time, batch, _], on) = (series_size(xs), (xs.kind(), xs.device()));
         let arrivals = match drive {
             Some(drive) => drive.expand([time, batch, self.channels()], false).copy(),
             None => Tensor::zeros([time, batch, self.channels()], on),
@@ -50,7 +50,7 @@ impl PopulationOnGpu {
 
     /// What is on its way after all that was sent, as a leaf.
     fn on_its_way(&self, sent: &Tensor) -> Tensor {
-        let [all, batch, sends] = size(sent);
+        let [all, batch, sends] = series_size(sent);
         let last = sent.narrow(0, all - self.memory, self.memory).transpose(0, 1);
         // Not a view of the whole series.
         last.reshape([batch, self.memory * sends]).copy()
@@ -58,7 +58,7 @@ impl PopulationOnGpu {
 
     /// The same after each step, `[time, batch, memory outputs n]`.
     fn record(&self, sent: &Tensor) -> Tensor {
-        let [all, batch, sends] = size(sent);
+        let [all, batch, sends] = series_size(sent);
         let time = all - self.memory;
         let parts: Vec<Tensor> = (0..self.memory).map(|m| sent.narrow(0, 1 + m, time)).collect();
         Tensor::stack(&parts, 2).reshape([time, batch, self.memory * sends])
@@ -67,7 +67,7 @@ impl PopulationOnGpu {
 
 impl NetworkOnGpu {
     pub(super) fn run(&self, gpu: &Gpu, xs: &Tensor, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
-        let ([time, _, _], on) = (size(xs), (xs.kind(), xs.device()));
+        let ([time, _, _], on) = (series_size(xs), (xs.kind(), xs.device()));
         let launches = Launches::new(gpu, on.0)?;
         let of_population = |(p, population): (usize, &PopulationOnGpu)| {
             let [_, leaf] = self.leaves(p);
@@ -84,7 +84,7 @@ impl NetworkOnGpu {
             let loops = UnitLoops::new(gpu, units, population.n, own, on)?;
             let ys = sent[p].narrow(0, population.memory, time);
             let series = loops.series(ys, &pass.traced[leaves.clone()], pass.keep);
-            let state: Vec<Tensor> = pass.leaves[leaves].iter().map(Tensor::copy).collect();
+            let state: Vec<Tensor> = pass.leaves[leaves].iter().map(|leaf| leaf.contiguous().copy()).collect();
             running.push((p, loops, series, state, population.arrivals(drive, xs)));
         }
         let wires = self.wires_to(pass.params);
@@ -129,8 +129,4 @@ impl NetworkOnGpu {
         }
         wires
     }
-}
-
-fn size(series: &Tensor) -> [i64; 3] {
-    std::array::from_fn(|i| series.size()[i])
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bd_core::Result;
 use bd_core::gpu::{Gpu, Launch, Program, Value, real};
+use bd_core::kernel::gpu::series_size;
 use tch::{Kind, Tensor};
 
 use super::synapses::{List, Table};
@@ -45,7 +46,7 @@ impl Wire {
 
 fn size(series: &Tensor) -> [i64; 3] {
     assert!(series.is_contiguous(), "a kernel takes numbers one after the other");
-    std::array::from_fn(|i| series.size()[i])
+    series_size(series)
 }
 
 /// Where delays lead to.
@@ -93,7 +94,7 @@ impl Launches {
             let values: Vec<Value> =
                 numbers.map(Value::Count).into_iter().chain([Value::Table(table), Value::from(to)]).collect();
             // SAFETY: the values are those of `gather`; what is read is within the series, for it looks at the step, and units are those of the
-            // projection's populations.
+            // projection's populations: `NetworkOnGpu::new`.
             unsafe { self.program.launch("gather", Launch::each((count * batch * channels) as usize), &values)? };
         }
         Ok(())
@@ -130,7 +131,7 @@ impl Launches {
             Value::Count(first_arrived),
             Value::from(&to),
         ];
-        // SAFETY: the values are those of `products`; no delay is longer than what was sent `before`, less the lag.
+        // SAFETY: the values are those of `products`; no delay is longer than what was sent `before`, less the lag: `NetworkOnGpu::new`.
         unsafe { self.program.launch("products", Launch::each((count * parts) as usize), &values)? };
         Ok(to.sum_dim_intlist(0, false, self.kind))
     }

@@ -14,6 +14,8 @@ pub(in super::super) struct SynapsesOnGpu {
     /// Those of each unit that receives, those of each unit that sends, and the synapses in their order. Behind a lock for tensors are not for
     /// several threads.
     parts: Mutex<([Table; 2], List)>,
+    sizes: [i64; 2],
+    longest_delay: i64,
 }
 
 /// Which units' synapses a [`Table`] has.
@@ -50,6 +52,7 @@ impl SynapsesOnGpu {
             rows.flat_map(|(source, row)| std::iter::repeat_n(source as u32, row[1] - row[0])).collect();
         let delays: Vec<i32> = (0..sources.len()).map(|synapse| i32::from(synapses.delays.get(synapse))).collect();
         let sending = synapses.begins.len() - 1;
+        assert!(synapses.targets.iter().all(|unit| (*unit as usize) < receiving), "synapses lead to units");
         let by_target = Table::new(&synapses.targets, receiving, &sources, &delays, device);
         let by_source = Table::new(&sources, sending, &synapses.targets, &delays, device);
         let list = List {
@@ -57,7 +60,19 @@ impl SynapsesOnGpu {
             targets: numbers(&synapses.targets, device),
             delays: Tensor::from_slice(&delays).to_device(device),
         };
-        Self { parts: Mutex::new(([by_target, by_source], list)) }
+        let longest_delay = synapses.delays.bounds().map_or(0, |[_, most]| i64::from(most));
+        let sizes = [sending as i64, receiving as i64];
+        Self { parts: Mutex::new(([by_target, by_source], list)), sizes, longest_delay }
+    }
+
+    /// How many units send and receive.
+    pub(super) fn sizes(&self) -> [i64; 2] {
+        self.sizes
+    }
+
+    /// In steps.
+    pub(super) fn longest_delay(&self) -> i64 {
+        self.longest_delay
     }
 
     /// Those of each unit at one end.

@@ -64,3 +64,44 @@ kind = "input"
     let text = (0..18).map(projection).fold(text.to_owned(), |text, projection| text + &projection);
     check(&gpu(), &Network::parse(&text).unwrap(), (Kind::Double, 1e-10), [11, 2]);
 }
+
+/// Neurons that nobody sends to, on both processors.
+#[test]
+fn scans_of_pacemakers_are_steps() {
+    let text = r#"
+dt_ms = 0.1
+[population.E]
+n = 4
+equations = "dv/dt = (1 - v)/(2*ms) : 1"
+threshold = "v > 0.9"
+reset = "v = 0"
+surrogate = { name = "sigmoid", alpha = 4.0 }
+[population.pace]
+n = 3
+equations = "dv/dt = 1/tau : 1\ntau : second (trained, positive)"
+threshold = "v > 1"
+reset = "v = 0"
+surrogate = { name = "sigmoid", alpha = 4.0 }
+initial = { v = "rand()", tau = "0.4*ms + 0.1*ms*rand()" }
+[population.in]
+n = 4
+kind = "input"
+[[projection]]
+from = "pace"
+to = "E.v"
+connect = { rule = "all_to_all" }
+weight = "0.2 + 0.1*randn()"
+trained = true
+[[projection]]
+from = "in"
+to = "E.v"
+connect = { rule = "all_to_all" }
+weight = "0.1*randn()"
+trained = true
+"#;
+    let network = Network::parse(text).unwrap();
+    check(&gpu(), &network, (Kind::Double, 1e-10), [15, 2]);
+    let mut params = Params::new(3, ON);
+    let net = made(&mut params, &network);
+    assert_scan_is_steps(&net, &params, ScanCase { time: 15, batch: 2, on: ON, tolerance: 1e-10, seed: 9 });
+}
