@@ -328,7 +328,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     (
         "delay = \"1.5*ms\"",
         "instant = 1",
-        "file, line 26, column 11: the number 1 stands where true or false is expected",
+        "file, line 26, column 11: 1 stands where true or false is expected",
     ),
     ("delay = \"1.5*ms\"", "delay = { learned = \"5*ms\" }", "file, line 26, column 9: 'most' is missing here"),
     (
