@@ -231,7 +231,8 @@ fn neither_threads_nor_parts_change_a_bit_of_what_is_instant() {
         let toml = toml.replace("weight = \"0.5*mV\"\ndelay = \"0*ms\"", "weight = \"0.5*mV\"\ninstant = true");
         assert_eq!(toml.matches("instant").count(), 2);
         let (_, expected) = simulated(&toml, 1, Compile::Never, &[333]);
-        assert!(expected.spikes.iter().all(|of| of.spikes.len() > 10));
+        let spikes: Vec<usize> = expected.spikes.iter().map(|of| of.spikes.len()).collect();
+        assert!(spikes.iter().all(|count| *count > 0), "{spikes:?}");
         assert_ne!(expected, simulated(&network(delay, "0*ms", true), 1, Compile::Never, &[333]).1);
         for threads in [1, 2, 3, 7] {
             for parts in [&[333][..], &[1, 1, 3, 17, 11, 100, 200]] {

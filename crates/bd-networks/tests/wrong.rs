@@ -325,11 +325,7 @@ const TABLE: &[(&str, &str, &str)] = &[
          [[projection]]\nfrom = \"E\"\nto = \"X.ge\"\nconnect = { rule = \"all_to_all\" }\nweight = \"1*mV\"\ninstant = true\n[[background]]",
         "projection.5.instant, line 52, column 1: 'E>X.ge' is part of a cycle of projections that are instant; leave 'instant' out of one of them",
     ),
-    (
-        "delay = \"1.5*ms\"",
-        "instant = 1",
-        "file, line 26, column 11: 1 stands where true or false is expected",
-    ),
+    ("delay = \"1.5*ms\"", "instant = 1", "file, line 26, column 11: 1 stands where true or false is expected"),
     ("delay = \"1.5*ms\"", "delay = { learned = \"5*ms\" }", "file, line 26, column 9: 'most' is missing here"),
     (
         "delay = \"1.5*ms\"",
