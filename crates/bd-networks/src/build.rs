@@ -7,19 +7,14 @@ use bd_equations::{Dimension, Error, Quantity, Result, Target, Value, nearest};
 use crate::connect::Pair;
 use crate::delay::LearnedDelay;
 use crate::network::{Background, Carried, Network, Neurons, Population, Projection, Scaled, Source};
-use crate::text::{NetworkText, OneOrMore, ProjectionText, SourceText};
+use crate::target::{Used, find, named, place_of, scaled, split, target_of};
+use crate::text::{NetworkText, ProjectionText, SourceText};
 
 /// Most neurons of a population.
 const MOST: usize = 1 << 27;
 
 /// Most spikes of a step that the background of one neuron may have on average.
 const MOST_OF_BACKGROUND: f64 = 100.0;
-
-/// A target by population and name, as it is used in a text.
-struct Used {
-    to: usize,
-    target: Target,
-}
 
 impl NetworkText {
     /// Checks all of it.
@@ -285,20 +280,6 @@ fn limit(part: &str, count: usize, most: usize) -> Result<()> {
     }
 }
 
-fn find(populations: &[Population], name: &str, part: &str) -> Result<usize> {
-    populations.iter().position(|population| population.name == name).ok_or_else(|| {
-        let known = populations.iter().map(|population| &population.name[..]);
-        Error::of(part, format!("there is no population '{name}'.{}", nearest(name, known)))
-    })
-}
-
-/// Population and name of `E.g`.
-fn split<'a>(name: &'a str, part: &str) -> Result<(&'a str, &'a str)> {
-    name.split_once('.').ok_or_else(|| {
-        Error::of(part, format!("'{name}' must be a population and a name of its equations, such as 'E.v'"))
-    })
-}
-
 /// What a projection carries from a population.
 fn carried(population: &Population, text: &ProjectionText, part: &str) -> Result<Carried> {
     let state = |key: &str, name: &String| {
@@ -327,59 +308,6 @@ fn carried(population: &Population, text: &ProjectionText, part: &str) -> Result
         )),
         (None, None) => Ok(if spikes { Carried::Spikes } else { Carried::Output }),
     }
-}
-
-/// The targets of these names.
-fn named(populations: &[Population], names: &OneOrMore, part: &str) -> Result<Vec<Used>> {
-    let one = |name: &String| {
-        let (population, target) = split(name, part)?;
-        let to = find(populations, population, part)?;
-        let target = target_of(&populations[to], target, part)?;
-        Ok(Used { to, target })
-    };
-    if names.all().is_empty() {
-        return Err(Error::of(part, "the list is empty; name what receives, such as \"E.v\""));
-    }
-    names.all().iter().map(one).collect()
-}
-
-fn target_of(population: &Population, name: &str, part: &str) -> Result<Target> {
-    let Source::Neurons(neurons) = &population.source else {
-        return Err(Error::of(part, format!("'{}' has no neurons that could receive anything", population.name)));
-    };
-    neurons.model.target(name).ok_or_else(|| {
-        let message = format!(
-            "'{}' has neither an input nor a variable '{name}'.{}",
-            population.name,
-            nearest(name, neurons.model.targets())
-        );
-        Error::of(part, message)
-    })
-}
-
-/// The place of a target among those of the population.
-fn place_of(population: &Population, target: Target) -> usize {
-    match &population.source {
-        Source::Neurons(neurons) => neurons.targets.iter().position(|known| *known == target).expect("it is used"),
-        _ => unreachable!("targets are of neurons"),
-    }
-}
-
-/// What arrives at a target, in the unit of the target or in multiples of what 1 means there.
-fn scaled(population: &Population, target: Target, part: &str, value: &Value) -> Result<Scaled> {
-    let Source::Neurons(neurons) = &population.source else { unreachable!("targets are of neurons") };
-    let quantity = Quantity::parse(part, value)?;
-    let (dimension, one) = neurons.model.measure(target);
-    let factor = match quantity.dimension {
-        found if found == dimension && matches!(target, Target::Variable(_)) => 1.0,
-        found if found == Dimension::ONE && matches!(target, Target::Port(_)) => 1.0,
-        found if found == dimension => one.recip(),
-        found => {
-            let message = format!("what arrives there is of unit {dimension}, and '{}' of unit {found}", quantity.text);
-            return Err(Error::of(part, message));
-        }
-    };
-    Ok(Scaled { quantity, factor })
 }
 
 /// What drives a population, by target.

@@ -16,10 +16,10 @@
 //!
 //! What arrives is added; the equations are solved; neurons at their threshold spike and are reset. A spike of step `k` that travels
 //! for `d` steps arrives in step `k + d + 1`: a delay of 0 means the next step, as in Brian2 and NEST, where what arrives after the
-//! threshold of step `k + d` moves the neuron in the step after.
+//! threshold of step `k + d` moves the neuron in the step after. Through a projection that is instant it arrives in step `k`.
 //!
 //! So a network advances by as many steps at once as its shortest delay has, and one: meanwhile no neuron sees another. Threads share
-//! neurons and meet once in such a slice. No number of threads changes a result.
+//! neurons and meet once in such a slice, and once more for each instant projection that lies behind another. No number of threads changes a result.
 //!
 //! # Limits
 //!
@@ -39,6 +39,7 @@ mod network;
 mod place;
 mod positions;
 mod simulation;
+mod target;
 mod text;
 mod words;
 

@@ -1,67 +1,26 @@
 //! [`NetworkKernel`]: populations of units that send each other spikes and other numbers, over synapses that take their time.
 //!
-//! No unit sees another one sooner than the shortest delay between populations and one step later, but for what arrives at once and does not lead
-//! back. So a stretch goes in slices of so many steps: within a slice each population is one call of its own kernel, and the state of its units stays in registers. Between slices outputs
-//! are delivered: forward only from units and steps that are not zero, backward the gradients of what arrived to all sources, synapse by
+//! No unit sees another one sooner than the shortest delay between populations and one step later, but for what arrives at once and does not
+//! lead back. So a stretch goes in slices of so many steps: within a slice each population is one call of its own kernel, and the state of its
+//! units stays in registers. Between slices outputs are delivered: forward only from units and steps that are not zero, backward the gradients of what arrived to all sources, synapse by
 //! synapse, with the samples of a tile side by side.
 
 mod backward;
 mod forward;
 mod loops;
+mod population;
 mod products;
 mod projection;
 mod steps;
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use crate::{AnyKernel, Bits, Grads, Input, Instructions, Kernel, Noise, Numbers, Real, Sizes, Tile, Typed, bits_len};
+use crate::{AnyKernel, Bits, Grads, Input, Instructions, Kernel, Real, Sizes, Tile, Typed, bits_len};
 
+pub use population::{Population, Sender};
 use projection::Wires;
 pub use projection::{Delays, Projection, Synapses};
 use steps::Slices;
-
-/// Units of one kind, or what sends as they do.
-#[derive(Debug, Clone)]
-pub struct Population {
-    /// How many there are.
-    pub n: usize,
-    /// What they are.
-    pub sender: Sender,
-    /// Through how many inputs each unit receives.
-    pub targets: usize,
-    /// How many numbers each sends in a step, which a step of its kernel gives out.
-    pub outputs: usize,
-    /// Of units: whether the first of them is exactly 0 or 1.
-    pub spikes: bool,
-    /// What arrives in every step besides, `[target, unit]`.
-    pub drive: Option<Numbers>,
-    /// What arrives at random, with its target.
-    pub noise: Vec<(usize, Noise)>,
-    /// Within a step, units of a lower level come before those that they send to at once.
-    pub level: usize,
-    /// Steps whose outputs are on their way: one more than the longest delay of what it sends through, and 0 if it sends nothing. They are
-    /// state, `[step, output, unit]`, the last one last.
-    pub memory: usize,
-}
-
-/// Where outputs of a population come from.
-#[derive(Debug, Clone)]
-pub enum Sender {
-    /// They are the inputs of the network.
-    Input,
-    /// A kernel, from inputs `[target, unit]` to outputs `[output, unit]`.
-    Units(Arc<dyn AnyKernel>),
-    /// Chance.
-    Random(Noise),
-}
-
-impl Population {
-    /// Numbers that all its units send in a step.
-    fn sends(&self) -> usize {
-        self.n * self.outputs
-    }
-}
 
 /// All steps of populations and projections.
 ///

@@ -16,10 +16,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bd_core::gpu::Gpu;
-use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved};
+use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, numbers};
 use bd_core::{Inputs, Result};
 use bd_kernel::{Formula, Noise};
+use tch::Tensor;
 
+use launches::Wire;
+use synapses::By;
 pub(super) use synapses::SynapsesOnGpu;
 
 /// A population on a GPU. Its parameters are those of its units, and then what arrives in every step besides, `[targets n]`, if it is driven.
@@ -166,6 +169,25 @@ impl NetworkOnGpu {
         self.populations.iter().map(PopulationOnGpu::n_params).sum::<usize>() + projection
     }
 
+    /// For the populations at one end of projections, by number: the population at the other end of each of theirs, and what loops need of it.
+    fn wires(&self, by: By, params: &[Tensor]) -> Vec<Vec<(usize, Wire)>> {
+        let mut wires: Vec<_> = self.populations.iter().map(|_| Vec::new()).collect();
+        for (number, projection) in self.projections.iter().enumerate() {
+            let (from, to) = (&self.populations[projection.from], &self.populations[projection.to]);
+            let (sending, receiving) = ((projection.from, projection.output), (projection.to, projection.target));
+            // What arrives in step 0 was sent in this step of the series, if there is no delay.
+            let sent = from.memory - projection.lag();
+            let ((own, part), (other, of_other), n, shift) = match by {
+                By::Target => (receiving, sending, from.n, sent),
+                By::Source => (sending, receiving, to.n, -sent),
+            };
+            let table = projection.synapses.table(by);
+            let weights = table.weights(&params[self.weights_at(number)]);
+            wires[own].push((other, Wire { table, weights, part, first: of_other * n, shift }));
+        }
+        wires
+    }
+
     /// The units of all populations that have some, by their levels, with the population's number.
     fn units(&self) -> impl Iterator<Item = (usize, &PopulationOnGpu, &dyn Formula)> {
         let mut all: Vec<_> = self.populations.iter().enumerate().collect();
@@ -182,17 +204,14 @@ impl GpuKernel for NetworkOnGpu {
     fn n_units(&self, leaf: usize, _n_in: i64) -> i64 {
         let of_leaf = |(p, population): (usize, &PopulationOnGpu)| {
             let [units, sent] = self.leaves(p);
-            match () {
-                () if units.contains(&leaf) => Some(population.n),
-                () if sent.contains(&leaf) => Some(population.memory * population.sends()),
-                () => None,
-            }
+            let of_sent = sent.contains(&leaf).then(|| population.memory * population.sends());
+            of_sent.or(units.contains(&leaf).then_some(population.n))
         };
         self.populations.iter().enumerate().find_map(of_leaf).expect("a leaf is that of a population")
     }
 
     fn forward(&self, gpu: &Gpu, xs: &Inputs, pass: ForwardArgs<'_>) -> Result<ForwardOut> {
-        self.run(gpu, bd_core::kernel::gpu::numbers(xs), pass)
+        self.run(gpu, numbers(xs), pass)
     }
 
     fn backward(&self, gpu: &Gpu, past: Saved<'_>, asked: OutGrads) -> Result<InGrads> {

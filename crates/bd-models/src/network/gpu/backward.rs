@@ -7,7 +7,7 @@ use bd_core::gpu::Gpu;
 use bd_core::kernel::gpu::{InGrads, OutGrads, Saved, UnitGrads, UnitLoops, UnitPast, series_size, steps_of};
 use tch::Tensor;
 
-use super::launches::{Delays, Launches, Wire};
+use super::launches::Launches;
 use super::synapses::By;
 use super::{NetworkOnGpu, PopulationOnGpu, SenderOnGpu, later};
 
@@ -84,10 +84,10 @@ impl NetworkOnGpu {
         let garrivals: Vec<Tensor> = (self.populations.iter())
             .map(|population| Tensor::empty([time, batch, population.channels()], on))
             .collect();
-        let wires = self.wires_from(saved.params);
+        let wires = self.wires(By::Source, saved.params);
         let gather = |p: usize, steps: Range<i64>| {
             let own: Vec<_> = wires[p].iter().map(|(to, wire)| (wire, &garrivals[*to])).collect();
-            launches.gather((&gsent[p], &steps), self.populations[p].n, Delays::Ahead, &own)
+            launches.gather((&gsent[p], &steps), self.populations[p].n, By::Source, &own)
         };
         for steps in self.slices(time).rev() {
             for units in running.iter().rev() {
@@ -130,20 +130,6 @@ impl NetworkOnGpu {
     fn own_params<'a>(&self, units: &Running, params: &'a [Tensor]) -> &'a [Tensor] {
         let own = self.params_of(units.population);
         &params[own.start..own.end - usize::from(self.populations[units.population].driven)]
-    }
-
-    /// By population that sends: where to, and what loops need.
-    fn wires_from(&self, params: &[Tensor]) -> Vec<Vec<(usize, Wire)>> {
-        let mut wires: Vec<_> = self.populations.iter().map(|_| Vec::new()).collect();
-        for (number, projection) in self.projections.iter().enumerate() {
-            let (from, to) = (&self.populations[projection.from], &self.populations[projection.to]);
-            let table = projection.synapses.table(By::Source);
-            let weights = table.weights(&params[self.weights_at(number)]);
-            let (first, shift) = (projection.target * to.n, projection.lag() - from.memory);
-            wires[projection.from]
-                .push((projection.to, Wire { table, weights, part: projection.output, first, shift }));
-        }
-        wires
     }
 }
 

@@ -6,7 +6,7 @@ use bd_core::kernel::gpu::{ForwardArgs, ForwardOut, UnitLoops, series_size, step
 use bd_kernel::Noise;
 use tch::{Device, Kind, Tensor};
 
-use super::launches::{Delays, Launches, Wire};
+use super::launches::Launches;
 use super::synapses::By;
 use super::{NetworkOnGpu, PopulationOnGpu, SenderOnGpu, later};
 
@@ -87,11 +87,11 @@ impl NetworkOnGpu {
             let state: Vec<Tensor> = pass.leaves[leaves].iter().map(|leaf| leaf.contiguous().copy()).collect();
             running.push((p, loops, series, state, population.arrivals(drive, xs)));
         }
-        let wires = self.wires_to(pass.params);
+        let wires = self.wires(By::Target, pass.params);
         for steps in self.slices(time) {
             for (p, loops, series, state, arrivals) in &running {
                 let own: Vec<_> = wires[*p].iter().map(|(from, wire)| (wire, &sent[*from])).collect();
-                launches.gather((arrivals, &steps), self.populations[*p].n, Delays::Back, &own)?;
+                launches.gather((arrivals, &steps), self.populations[*p].n, By::Target, &own)?;
                 loops.forward(&steps_of(arrivals, &steps), state, state, &series.steps(&steps))?;
             }
         }
@@ -114,19 +114,5 @@ impl NetworkOnGpu {
         }
         kept.extend(sent);
         Ok(ForwardOut { ys, last, traces, kept: if pass.keep { kept } else { Vec::new() } })
-    }
-
-    /// By population that receives: where from, and what loops need.
-    fn wires_to(&self, params: &[Tensor]) -> Vec<Vec<(usize, Wire)>> {
-        let mut wires: Vec<_> = self.populations.iter().map(|_| Vec::new()).collect();
-        for (number, projection) in self.projections.iter().enumerate() {
-            let from = &self.populations[projection.from];
-            let table = projection.synapses.table(By::Target);
-            let weights = table.weights(&params[self.weights_at(number)]);
-            let (first, shift) = (projection.output * from.n, from.memory - projection.lag());
-            wires[projection.to]
-                .push((projection.from, Wire { table, weights, part: projection.target, first, shift }));
-        }
-        wires
     }
 }

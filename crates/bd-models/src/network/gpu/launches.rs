@@ -8,7 +8,7 @@ use bd_core::gpu::{Gpu, Launch, Program, Value, real};
 use bd_core::kernel::gpu::series_size;
 use tch::{Kind, Tensor};
 
-use super::synapses::{List, Table};
+use super::synapses::{By, List, Table};
 
 const TEXT: &str = include_str!("synapses.cu");
 
@@ -49,15 +49,6 @@ fn size(series: &Tensor) -> [i64; 3] {
     series_size(series)
 }
 
-/// Where delays lead to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Delays {
-    /// To what was sent before.
-    Back,
-    /// To where it arrived.
-    Ahead,
-}
-
 /// The kernels, compiled.
 #[derive(Debug)]
 pub(super) struct Launches {
@@ -71,12 +62,13 @@ impl Launches {
         Ok(Self { program: gpu.program(&format!("synapses {kind:?}"), text)?, kind })
     }
 
-    /// Adds to some steps of a series `to` of `n` units, `[step, batch, parts n]`, what wires bring from the series of the other ends.
+    /// Adds to some steps of a series `to` of `n` units, `[step, batch, parts n]`, what wires bring from the series of the other ends. They
+    /// are `by` this end.
     pub(super) fn gather(
         &self,
         (to, steps): (&Tensor, &Range<i64>),
         n: i64,
-        delays: Delays,
+        by: By,
         wires: &[(&Wire, &Tensor)],
     ) -> Result<()> {
         let [all, batch, channels] = size(to);
@@ -85,9 +77,10 @@ impl Launches {
             assert!(wires.iter().all(|(_, series)| size(series)[1] == batch && series.kind() == self.kind));
             let mut table: Vec<usize> = wires.iter().flat_map(|(wire, series)| wire.numbers(series)).collect();
             table.resize(WIRES * 11, 0);
-            let sign = match delays {
-                Delays::Back => -1,
-                Delays::Ahead => 1,
+            // To what was sent before, or to where it arrived.
+            let sign = match by {
+                By::Target => -1,
+                By::Source => 1,
             };
             let count = steps.end - steps.start;
             let numbers = [steps.start, count, batch, channels, n, wires.len() as i64, sign];
