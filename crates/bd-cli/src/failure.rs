@@ -1,7 +1,6 @@
 //! [`Failure`]: how a command fails: words on standard error, a code, and with `--json` one object on standard output.
 
 use std::io::ErrorKind;
-use std::process::ExitCode;
 
 use bd_core::Error;
 use serde_json::{Value, json};
@@ -52,15 +51,15 @@ impl Failure {
         Self { code: 1, kind: "bug", message, run: None, printed: false }
     }
 
-    /// Says it, for people and, if asked for, for programs.
-    pub(crate) fn say(self, as_json: bool) -> ExitCode {
+    /// Says it, for people and, if asked for, for programs. Gives the exit code.
+    pub(crate) fn say(self, as_json: bool) -> u8 {
         console::message(&format!("{}: {}", processes::who(), self.message));
         processes::tell_launcher(&self.message);
         if as_json && !self.printed {
             // Its code says what happened, whether or not anybody can read this.
             let _ = console::result(&self.json().to_string());
         }
-        ExitCode::from(self.code)
+        self.code
     }
 
     fn json(&self) -> Value {
@@ -91,8 +90,9 @@ fn of_error(error: &Error) -> (u8, &'static str) {
     }
 }
 
-/// What is not understood, and what clap prints where help is asked for. Whether an object is wanted nobody knows but from the words.
-pub(crate) fn of_usage(error: &clap::Error) -> ExitCode {
+/// What is not understood, and what clap prints where help is asked for. Gives the exit code. Whether an object is
+/// wanted nobody knows but from the words.
+pub(crate) fn of_usage(error: &clap::Error) -> u8 {
     let _ = error.print();
     let code = error.exit_code() as u8;
     if error.use_stderr() && std::env::args_os().any(|word| word == "--json") {
@@ -101,7 +101,7 @@ pub(crate) fn of_usage(error: &clap::Error) -> ExitCode {
         let failure = Failure { code, kind: "usage", message, run: None, printed: false };
         let _ = console::result(&failure.json().to_string());
     }
-    ExitCode::from(code)
+    code
 }
 
 #[cfg(test)]

@@ -31,19 +31,24 @@ mod train;
 mod zoo;
 
 use std::panic;
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use bd_core::Error;
 use bd_core::error::panic_message;
 use bd_core::kernel::Instructions;
+use bd_core::libtorch;
 use clap::Parser;
 
 use crate::args::{Cli, Command, Export, Import};
 use crate::failure::Failure;
 
-fn main() -> ExitCode {
+fn main() {
     bd_core::memory::keep_freed();
+    libtorch::exit(code());
+}
+
+/// Does what the command line says, and gives the exit code.
+fn code() -> u8 {
     // Panics of libtorch are caught and become errors; what is not caught is said below.
     let place = Arc::new(Mutex::new(String::new()));
     let hook_place = Arc::clone(&place);
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
     };
     let as_json = command.as_json();
     let failure = match panic::catch_unwind(|| run(command)) {
-        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Ok(())) => return 0,
         Ok(Err(error)) => Failure::of(&error),
         Err(payload) => {
             let place = place.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

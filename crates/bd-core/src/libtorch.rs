@@ -1,6 +1,7 @@
-//! Which libtorch is loaded.
+//! Which libtorch is loaded, and how a program leaves it.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// The file of the libtorch in use, as the system loaded it.
@@ -14,6 +15,16 @@ pub fn file() -> Option<PathBuf> {
 /// The version of the libtorch in use, from the file that lies beside its libraries; with its build, as in `+cu130`.
 pub fn version() -> Option<String> {
     bd_libtorch::found_version(file()?.parent()?.parent()?)
+}
+
+/// Ends the process with the exit code `code`, as [`std::process::exit`] does, but lets libtorch be: taking its register of operators apart
+/// takes 0.1 s, a third of a short command, and the system frees all of it at once. Standard output is flushed; what else has to be
+/// written or removed in the end is to be dropped before.
+pub fn exit(code: u8) -> ! {
+    // Whoever reads may have gone; the code says what happened.
+    let _ = io::stdout().flush();
+    // SAFETY: it ends the process and touches no memory.
+    unsafe { libc::_exit(code.into()) }
 }
 
 #[cfg(test)]

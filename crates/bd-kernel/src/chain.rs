@@ -1,5 +1,6 @@
 //! [`KernelChain`]: kernels in a row as one kernel.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{AnyKernel, Grads, Input, Kernel, Real, SingleStep, Sizes, Tile, Typed};
@@ -9,12 +10,16 @@ mod step;
 /// Kernels in a row, each fed by the one before. A stretch goes through all of them before the next one begins, so that
 /// what one writes is still in the cache when the next one reads it.
 ///
+/// Behind the outputs of the last are the series that kernels [record](AnyKernel::recording), in the order of the kernels.
+///
 /// Kept is for each kernel its own, then its outputs where the next one's adjoint reads them and nothing else says what they were.
 /// `work`: two blocks for what is between two kernels, or its gradient; one for outputs that are made again; and the workspace of
 /// a kernel.
 #[derive(Debug)]
 pub struct KernelChain {
     parts: Vec<(Arc<dyn AnyKernel>, Sizes)>,
+    /// Channels that each has behind its outputs.
+    recorded: Vec<usize>,
 }
 
 /// How the adjoint of a kernel comes to its inputs.
@@ -46,7 +51,8 @@ impl KernelChain {
             let sizes = Kernel::<f32>::sizes(part.as_ref());
             (part, sizes)
         };
-        Self { parts: parts.into_iter().map(with_sizes).collect() }
+        let recorded = vec![0; parts.len()];
+        Self { parts: parts.into_iter().map(with_sizes).collect(), recorded }
     }
 
     /// The kernels of a path as one: each merged with what is before it where [it can be](AnyKernel::behind), from the beginning, since what
@@ -93,16 +99,43 @@ impl KernelChain {
     where
         dyn AnyKernel: Typed<F>,
     {
-        let outputs = if self.between::<F>(i) == Some(Between::Kept) { self.parts[i].1.n_out } else { 0 };
+        let outputs = if self.between::<F>(i) == Some(Between::Kept) { self.n_out(i) } else { 0 };
         [self.part::<F>(i).n_kept(steps), outputs * steps]
     }
 
+    /// Outputs of the `i`th kernel, without what it records.
+    fn n_out(&self, i: usize) -> usize {
+        self.parts[i].1.n_out - self.recorded[i]
+    }
+
+    /// The channels of the chain's outputs that the `i`th kernel records.
+    fn recorded(&self, i: usize) -> Range<usize> {
+        let begin = self.n_out(self.parts.len() - 1) + self.recorded[..i].iter().sum::<usize>();
+        begin..begin + self.recorded[i]
+    }
+
     fn widest(&self) -> usize {
-        self.parts[1..].iter().map(|(_, sizes)| sizes.n_in).max().unwrap_or(0)
+        let recording = self.parts.iter().zip(&self.recorded).filter(|(_, recorded)| **recorded > 0);
+        let outputs = recording.map(|((_, sizes), _)| sizes.n_out);
+        self.parts[1..].iter().map(|(_, sizes)| sizes.n_in).chain(outputs).max().unwrap_or(0)
     }
 }
 
-impl AnyKernel for KernelChain {}
+impl AnyKernel for KernelChain {
+    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        let (mut parts, mut recorded, mut begin) = (Vec::new(), Vec::new(), 0);
+        for (part, sizes) in &self.parts {
+            let end = begin + sizes.n_state;
+            let own = leaves.iter().filter(|leaf| leaf.start >= begin && leaf.end <= end && !leaf.is_empty());
+            let own: Vec<_> = own.map(|leaf| leaf.start - begin..leaf.end - begin).collect();
+            recorded.push(own.iter().map(Range::len).sum());
+            parts.push(if own.is_empty() { part.clone() } else { part.clone().recording(&own)? });
+            begin = end;
+        }
+        let all = recorded.iter().sum::<usize>() == leaves.iter().map(Range::len).sum::<usize>();
+        all.then(|| Arc::new(Self { recorded, ..Self::new(parts) }) as _)
+    }
+}
 
 impl<F: Real> Kernel<F> for KernelChain
 where
@@ -113,7 +146,7 @@ where
         let work = self.parts.iter().map(|(_, sizes)| sizes.n_work).max().unwrap_or(0);
         Sizes {
             n_in: self.parts[0].1.n_in,
-            n_out: self.parts[self.parts.len() - 1].1.n_out,
+            n_out: self.n_out(self.parts.len() - 1) + self.recorded.iter().sum::<usize>(),
             n_state: sum(|sizes| sizes.n_state),
             n_work: 3 * self.widest() + work,
             n_params: sum(|sizes| sizes.n_params),
@@ -146,7 +179,7 @@ where
     }
 
     fn spikes(&self) -> bool {
-        self.part::<F>(self.parts.len() - 1).spikes()
+        self.recorded.iter().sum::<usize>() == 0 && self.part::<F>(self.parts.len() - 1).spikes()
     }
 
     fn keeps_outputs(&self) -> bool {
@@ -171,7 +204,6 @@ where
         let (mut one, work) = work.split_at_mut(wide);
         let (mut other, work) = work.split_at_mut(wide);
         let mut given = Given::Input;
-        let mut ys = Some(ys);
         for (i, (_, sizes)) in self.parts.iter().enumerate() {
             let [own, outputs] = self.kept::<F>(i, tile.steps);
             let (own_state, rest) = state.split_at_mut(tile.lanes * sizes.n_state);
@@ -185,16 +217,28 @@ where
                 Given::Other => Input::Dense(&other[..tile.len() * sizes.n_in]),
             };
             let part = self.part::<F>(i);
-            match self.between::<F>(i) {
-                None => {
-                    part.forward(tile, xs, own_state, ys.take().expect("only the last writes there"), own_kept, work)
-                }
+            let (own, between) = (tile.channels(0..self.n_out(i)), self.between::<F>(i));
+            // With its records behind them, outputs do not fit where they belong.
+            let records = self.recorded[i] > 0;
+            let made = match between {
+                None if !records => &mut ys[own.clone()],
+                Some(Between::Kept) if !records => &mut *outputs,
+                _ => &mut one[..tile.len() * sizes.n_out],
+            };
+            part.forward(tile, xs, own_state, made, own_kept, work);
+            if records {
+                ys[tile.channels(self.recorded(i))].copy_from_slice(&one[own.end..tile.len() * sizes.n_out]);
+            }
+            match between {
+                None if records => ys[own.clone()].copy_from_slice(&one[own]),
+                None => {}
                 Some(Between::Kept) => {
-                    part.forward(tile, xs, own_state, outputs, own_kept, work);
+                    if records {
+                        outputs.copy_from_slice(&one[own]);
+                    }
                     given = Given::Kept(outputs);
                 }
                 Some(Between::Again | Between::Unread) => {
-                    part.forward(tile, xs, own_state, &mut one[..tile.len() * sizes.n_out], own_kept, work);
                     (one, other) = (other, one);
                     given = Given::Other;
                 }
@@ -219,7 +263,18 @@ where
             let (before, own_kept) = kept.split_at_mut(kept.len() - tile.lanes * self.kept::<F>(i, tile.steps)[0]);
             let (before_state, own_gstate) = gstate.split_at_mut(gstate.len() - tile.lanes * sizes.n_state);
             let (before_params, own_gparams) = gparams.split_at_mut(gparams.len() - sizes.n_params);
-            let own_ys = if i + 1 == self.parts.len() { ys } else { &other[..tile.len() * sizes.n_out] };
+            let (own, is_last) = (tile.channels(0..self.n_out(i)), i + 1 == self.parts.len());
+            if self.recorded[i] > 0 {
+                if is_last {
+                    other[own.clone()].copy_from_slice(&ys[own.clone()]);
+                }
+                let asked = &ys[tile.channels(self.recorded(i))];
+                other[own.end..tile.len() * sizes.n_out].copy_from_slice(asked);
+            }
+            let own_ys = match is_last && self.recorded[i] == 0 {
+                true => &ys[own],
+                false => &other[..tile.len() * sizes.n_out],
+            };
             let part = self.part::<F>(i);
             if i == 0 {
                 let own_gxs = gxs.take().expect("only the first writes there");

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
-use crate::unit_kernel::surrogates;
+use crate::unit_kernel::{surrogates, whole_leaves};
 use crate::unit_program::{GY, OVER, SLOPE, units_of_a_row};
 use crate::{
     AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, LEAVES, Memo, Numbers, Real, Result, SingleStep, Sizes,
@@ -104,6 +104,17 @@ impl AnyKernel for GraphKernel {
         let unit = KNOWN.get((before.name, text, own.compile), || {
             let both = own.formula.behind(&(before.formula)());
             Arc::new(UnitProgram::new(&both, own.surrogate, own.spikes).compiled(own.compile))
+        });
+        Some(Arc::new(Self { n: self.n, unit, held: self.held.clone() }))
+    }
+
+    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        static KNOWN: Memo<(String, Vec<usize>, Compile), Arc<UnitProgram>> = Memo::new();
+        let own = &self.unit;
+        let states = whole_leaves(self.n, own.moving(), leaves)?;
+        let unit = KNOWN.get((own.cuda().ok()?, states.clone(), own.compile), || {
+            let recording = own.formula.recording(&states);
+            Arc::new(UnitProgram::new(&recording, own.surrogate, own.spikes).compiled(own.compile))
         });
         Some(Arc::new(Self { n: self.n, unit, held: self.held.clone() }))
     }

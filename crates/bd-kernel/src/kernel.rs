@@ -220,6 +220,13 @@ pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
         None
     }
 
+    /// The same with the series of some leaves of its state behind its outputs: the values after each step, leaf by leaf, of which the
+    /// adjoint takes gradients in the same places. A leaf is a range of its numbers of state; they are in order. Nothing if it has no
+    /// loops for that: its state can then be read off after each step.
+    fn recording(self: Arc<Self>, _leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        None
+    }
+
     /// Its units, if it is units side by side that have one input and do not spike, and hold nothing: units of graphs that read their outputs
     /// can take them along.
     fn plain_units(&self) -> Option<PlainUnits<'_>> {

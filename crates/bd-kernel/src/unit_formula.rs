@@ -248,6 +248,31 @@ impl UnitFormula {
         Self { slope: self.slope.clone(), refused: self.refused.clone().or(before.refused.clone()), ..both }
     }
 
+    /// The same units with more outputs: these numbers of their state after each step.
+    pub(crate) fn recording(&self, states: &[usize]) -> Self {
+        let forward = |reading: &Reading| {
+            let mut outputs = self.step.graph.evaluate(&self.step.results(), &[&reading.x[..], &reading.s].concat());
+            let over = self.step.over.and_then(|_| outputs.pop());
+            let next = outputs.split_off(self.outputs());
+            outputs.extend(states.iter().map(|state| next[*state].clone()));
+            (outputs, next, over)
+        };
+        // What is asked of such an output is asked of the next state.
+        let adjoint = |reading: &Reading, outputs: usize| {
+            let Pulled { spike, mut gy, mut gnext } = reading.of_adjoint(outputs);
+            for (state, asked) in states.iter().zip(gy.split_off(self.outputs())) {
+                gnext[*state] = gnext[*state].clone() + asked;
+            }
+            let given = [&reading.x[..], &reading.s, &spike, &gy, &gnext].concat();
+            let mut gx = ids(&self.adjoint.graph.evaluate(&self.adjoint.results(), &given));
+            let gs = gx.split_off(self.ports);
+            AdjointGraph { graph: reading.listing.graph(), gx, gs }
+        };
+        let all = self.adjoint.gs.len();
+        let recording = Self::from_parts(&self.name, [self.ports, all], &NoSpikes, forward, adjoint);
+        Self { slope: self.slope.clone(), refused: self.refused.clone(), ..recording }
+    }
+
     /// The adjoint with the slope of the surrogate worked out in it, of its distance from the threshold: it does not read `slope`. Without
     /// effect if the slope is a Rust function.
     pub(crate) fn adjoint_with_slope(&self) -> AdjointGraph {

@@ -8,6 +8,7 @@ mod step;
 mod text;
 
 use std::any::Any;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::cpu::{plain, vectorised_beyond_plain};
@@ -28,6 +29,8 @@ use super::{
 /// Numbers that a unit [holds](Unit::HELD) are parameters, `[held, n]`: they are no part of the kernel's state. Their gradient
 /// is summed over the stretch in registers, then over the samples.
 ///
+/// Behind the outputs `[n]` are the numbers of state that are [recorded](AnyKernel::recording), each `[n]`.
+///
 /// Kept is what the adjoint reads of the state before each step; and, if the units spike, the distance from the threshold.
 /// What the surrogate makes of it is worked out backward.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct UnitKernel<U: Unit<S>, const S: usize> {
     reads: [bool; S],
     /// Whether it reads the input.
     reads_inputs: bool,
+    /// For each number of state whether its series follows the outputs.
+    recorded: [bool; S],
     /// What the units hold, `[held, n]`.
     held: Option<Numbers>,
 }
@@ -53,7 +58,7 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     fn of(n: usize, unit: U, constants: U::Constants) -> Self {
-        let mut kernel = Self { n, unit, constants, reads: [true; S], reads_inputs: true, held: None };
+        let mut kernel = Self { n, unit, constants, reads: [true; S], reads_inputs: true, recorded: [false; S], held: None };
         (kernel.reads_inputs, kernel.reads) = kernel.read_by_adjoint();
         kernel
     }
@@ -90,6 +95,11 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
         Some(Arc::new(both.holding(self.held.clone())))
     }
 
+    /// Series of each unit behind its outputs.
+    fn n_recorded(&self) -> usize {
+        self.recorded.iter().filter(|recorded| **recorded).count()
+    }
+
     /// Numbers of state that are kept of each step. What is held is there anyway.
     fn n_states_kept(&self) -> usize {
         self.reads[..Self::MOVING].iter().filter(|reads| **reads).count()
@@ -112,6 +122,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
         let Self { kernel, tile, xs, state, ys, kept } = self;
         let (unit, constants, moving) = (kernel.unit, kernel.constants, UnitKernel::<U, S>::MOVING);
         let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_states_kept(), kernel.held::<F>());
+        let records = kernel.n_recorded() > 0;
         for (k, at, s_at) in blocks::<W>(kernel.n, tile) {
             let mut s = read_all::<F, W, S>(state, s_at, kernel.n * tile.lanes, moving);
             hold(&mut s, held, k, kernel.n, moving);
@@ -139,6 +150,15 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize, const KEEP: bool> Loop
                     }
                 }
                 write(ys, at, &y);
+                if records {
+                    let mut at = at;
+                    for j in 0..moving {
+                        if kernel.recorded[j] {
+                            at += n_values;
+                            write(ys, at, &s[j]);
+                        }
+                    }
+                }
                 if KEEP && U::Surrogate::SPIKES {
                     write(kept, n_kept * n_values + at, &over);
                 }
@@ -164,7 +184,7 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
         let Self { kernel, tile, xs, kept, slope: slopes, grads } = self;
         let (unit, constants, moving) = (kernel.unit, kernel.constants, UnitKernel::<U, S>::MOVING);
         let (n_values, n_kept, held) = (kernel.n * tile.len(), kernel.n_states_kept(), kernel.held::<F>());
-        let wants_gxs = !grads.xs.is_empty();
+        let (wants_gxs, records) = (!grads.xs.is_empty(), kernel.n_recorded() > 0);
         for (k, at, s_at) in blocks::<W>(kernel.n, tile) {
             // Of what is held, nothing is asked after the stretch.
             let mut gs = read_all::<F, W, S>(grads.state, s_at, kernel.n * tile.lanes, moving);
@@ -173,6 +193,18 @@ impl<F: Real, U: Unit<S>, const S: usize, const W: usize> Loops for Backward<'_,
             for t in (0..tile.steps).rev() {
                 let at = at + t * tile.lanes;
                 let (x, gy): ([F; W], [F; W]) = (read(xs, at), read(grads.ys, at));
+                if records {
+                    let mut at = at;
+                    for j in 0..moving {
+                        if kernel.recorded[j] {
+                            at += n_values;
+                            let more: [F; W] = read(grads.ys, at);
+                            for l in 0..W {
+                                gs[j][l] += more[l];
+                            }
+                        }
+                    }
+                }
                 let mut s_at = at;
                 for j in 0..moving {
                     if kernel.reads[j] {
@@ -258,9 +290,24 @@ fn hold<F: Real, const W: usize, const S: usize>(s: &mut [[F; W]; S], held: &[F]
     }
 }
 
+/// Which of so many leaves of `n` numbers each these ranges are; nothing if one of them is anything else.
+pub(crate) fn whole_leaves(n: usize, count: usize, ranges: &[Range<usize>]) -> Option<Vec<usize>> {
+    let leaf = |range: &Range<usize>| (0..count).find(|leaf| *range == (leaf * n..(leaf + 1) * n));
+    ranges.iter().map(leaf).collect()
+}
+
 impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {
     fn behind(&self, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         U::behind(self, before)
+    }
+
+    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        let mut recorded = [false; S];
+        for leaf in whole_leaves(self.n, Self::MOVING, leaves)? {
+            recorded[leaf] = true;
+        }
+        let Self { n, unit, constants, reads, reads_inputs, .. } = *self;
+        Some(Arc::new(Self { n, unit, constants, reads, reads_inputs, recorded, held: self.held.clone() }))
     }
 
     fn plain_units(&self) -> Option<PlainUnits<'_>> {
@@ -277,7 +324,7 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
     fn sizes(&self) -> Sizes {
         let n_work = if U::Surrogate::SPIKES { self.n } else { 0 };
         let (n_state, n_params) = (Self::MOVING * self.n, U::HELD * self.n);
-        Sizes { n_in: self.n, n_out: self.n, n_state, n_work, n_params }
+        Sizes { n_in: self.n, n_out: self.n * (1 + self.n_recorded()), n_state, n_work, n_params }
     }
 
     fn n_kept(&self, steps: usize) -> usize {
@@ -289,7 +336,7 @@ impl<F: Real, U: Unit<S>, const S: usize> Kernel<F> for UnitKernel<U, S> {
     }
 
     fn spikes(&self) -> bool {
-        U::SPIKES
+        U::SPIKES && self.n_recorded() == 0
     }
 
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {

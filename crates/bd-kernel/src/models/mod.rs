@@ -29,6 +29,7 @@ pub mod lstm;
 mod matrix;
 pub mod network;
 pub mod nvar;
+mod recording;
 pub mod recurrent;
 pub mod reservoir;
 pub mod rnn;

@@ -1,5 +1,6 @@
 //! The loops of a system whose outputs come back to its inputs a step later, through weights.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
 
 use super::blocks::OfStep;
 use super::matrix::{Matrix, WeightRows};
+use super::recording::{Recording, StepByStep};
 use step::RecurrentStep;
 
 mod step;
@@ -143,11 +145,15 @@ fn rows_mut<F>(numbers: &mut [F], stride: usize) -> RowsMut<'_, F> {
 }
 
 /// The numbers of step `t`, of which each step has `n` for each lane.
-fn of_step(tile: Tile, n: usize, t: usize) -> std::ops::Range<usize> {
+fn of_step(tile: Tile, n: usize, t: usize) -> Range<usize> {
     t * n * tile.lanes..(t + 1) * n * tile.lanes
 }
 
-impl AnyKernel for RecurrentKernel {}
+impl AnyKernel for RecurrentKernel {
+    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        Some(Recording::of(self, leaves))
+    }
+}
 
 impl<F: Real> Kernel<F> for RecurrentKernel
 where
@@ -198,20 +204,47 @@ where
         }
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], _: &mut [F]) {
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]) {
+        self.forward_watched(tile, xs, state, ys, kept, work, &mut |_, _| {});
+    }
+
+    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
+        let inner = self.inner::<F>().single_step()?;
+        Some(Box::new(RecurrentStep::new(inner, self.forward.step_weight())))
+    }
+
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>) {
+        self.backward_watched(tile, xs, kept, work, grads, &mut |_, _| {});
+    }
+}
+
+impl<F: Real> StepByStep<F> for RecurrentKernel
+where
+    dyn AnyKernel: Typed<F>,
+{
+    fn forward_watched(
+        &self,
+        tile: Tile,
+        xs: Input<'_, F>,
+        all: &mut [F],
+        ys: &mut [F],
+        kept: &mut [F],
+        _: &mut [F],
+        after: &mut dyn FnMut(usize, &[F]),
+    ) {
         let (xs, n, lanes, inner) = (xs.dense(), self.n, tile.lanes, self.inner::<F>());
         let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
         let kept = self.kept(tile, kept);
-        let (state, fed_back) = state.split_at_mut(sizes.n_state * lanes);
         self.workspaces.with(|workspace: &mut Workspace<F>| {
             let (mut driven, mut own_work) =
                 (std::mem::take(&mut workspace.driven), std::mem::take(&mut workspace.inner));
             driven.resize(n * lanes);
             own_work.resize(sizes.n_work * lanes);
             if tile.keep {
-                kept.outputs[..n * lanes].copy_from_slice(fed_back);
+                kept.outputs[..n * lanes].copy_from_slice(&all[sizes.n_state * lanes..]);
             }
             for t in 0..tile.steps {
+                let (state, fed_back) = all.split_at_mut(sizes.n_state * lanes);
                 let x = match inner.reads_inputs() {
                     true => &mut kept.driven[of_step(tile, n, t)],
                     false => &mut *driven,
@@ -226,21 +259,24 @@ where
                     true => self.bits(tile).write(tile.instructions, fed_back, t, &mut kept.outputs[n * lanes..]),
                     false => kept.outputs[of_step(tile, n, t + 1)].copy_from_slice(fed_back),
                 }
+                after(t * lanes, all);
             }
             (workspace.driven, workspace.inner) = (driven, own_work);
         });
     }
 
-    fn single_step(&self) -> Option<Box<dyn SingleStep<F>>> {
-        let inner = self.inner::<F>().single_step()?;
-        Some(Box::new(RecurrentStep::new(inner, self.forward.step_weight())))
-    }
-
-    fn backward(&self, tile: Tile, _: Input<'_, F>, kept: &mut [F], transposed: &mut [F], grads: Grads<'_, F>) {
+    fn backward_watched(
+        &self,
+        tile: Tile,
+        _: Input<'_, F>,
+        kept: &mut [F],
+        transposed: &mut [F],
+        grads: Grads<'_, F>,
+        before: &mut dyn FnMut(usize, &mut [F]),
+    ) {
         let (n, lanes, instructions, inner) = (self.n, tile.lanes, tile.instructions, self.inner::<F>());
         let (sizes, n_kept) = (inner.sizes(), inner.n_kept(1));
         let kept = self.kept(tile, kept);
-        let (state, asked) = grads.state.split_at_mut(sizes.n_state * lanes);
         let (params, gweight) = grads.params.split_at_mut(sizes.n_params);
         self.workspaces.with(|workspace: &mut Workspace<F>| {
             workspace.asked.resize(n * lanes);
@@ -248,6 +284,8 @@ where
             workspace.inner.resize(sizes.n_work * lanes);
             let gx = &mut workspace.asked;
             for t in (0..tile.steps).rev() {
+                before(t * lanes, grads.state);
+                let (state, asked) = grads.state.split_at_mut(sizes.n_state * lanes);
                 let x = match inner.reads_inputs() {
                     true => &kept.driven[of_step(tile, n, t)],
                     false => &*workspace.driven,

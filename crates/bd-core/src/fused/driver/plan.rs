@@ -1,5 +1,6 @@
 //! How one scan is cut up, and its two passes.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bd_kernel::{AnyKernel, Block, Instructions, Kernel, LANES, Sizes, Stretch, Tile, TileEvents, Typed};
@@ -32,6 +33,8 @@ pub(super) struct Dense {
 pub(super) struct Plan {
     kernel: Arc<dyn AnyKernel>,
     sizes: Sizes,
+    /// Outputs of the system, behind which are the leaves that the kernel records.
+    n_out: usize,
     time: usize,
     /// Steps of the scan before these.
     before: usize,
@@ -49,8 +52,9 @@ pub(super) struct Plan {
     threads: usize,
     /// Widths of the state's leaves.
     widths: Vec<usize>,
-    /// Leaves that are recorded.
+    /// Leaves that are recorded: by the kernel, or else they are read off its state, after stretches of one step.
     traced: Vec<usize>,
+    kernel_records: bool,
 }
 
 /// What the backward pass needs.
@@ -85,6 +89,19 @@ struct Samples {
     count: usize,
 }
 
+/// The kernel that records some leaves of the state, whose widths these are.
+fn recording(kernel: &Arc<dyn AnyKernel>, widths: &[usize], traced: &[usize]) -> Option<Arc<dyn AnyKernel>> {
+    if traced.is_empty() {
+        return None;
+    }
+    let range = |leaf: usize| {
+        let begin = widths[..leaf].iter().sum::<usize>();
+        begin..begin + widths[leaf]
+    };
+    let leaves: Vec<_> = traced.iter().map(|leaf| range(*leaf)).collect();
+    kernel.clone().recording(&leaves)
+}
+
 impl Plan {
     pub(super) fn new<F: Element>(
         kernel: Arc<dyn AnyKernel>,
@@ -97,6 +114,11 @@ impl Plan {
     where
         dyn AnyKernel: Typed<F>,
     {
+        let n_out = Typed::<F>::typed(kernel.as_ref()).sizes().n_out;
+        let recording = recording(&kernel, &widths, traced);
+        let by_state = !traced.is_empty() && recording.is_none();
+        let kernel_records = recording.is_some();
+        let kernel = recording.unwrap_or(kernel);
         let typed = Typed::<F>::typed(kernel.as_ref());
         let sizes = typed.sizes();
         let samples = if typed.fills_vectors() { tuning.vector_samples } else { tuning.samples };
@@ -108,12 +130,12 @@ impl Plan {
         // keep over long times, to four times that root.
         let least = tuning.min_steps.max(if record { time.isqrt() / 4 } else { 1 });
         let stretch = Stretch { bytes: tuning.bytes, min_steps: least };
-        // What is recorded is read off the state after each step.
-        let stretch = if traced.is_empty() { stretch.steps(typed, lanes, listed).clamp(1, time) } else { 1 };
+        let stretch = if by_state { 1 } else { stretch.steps(typed, lanes, listed).clamp(1, time) };
         let (stores, much) = (record && typed.stores(), typed.stores_much());
         let plan = Self {
             kernel,
             sizes,
+            n_out,
             time,
             before: 0,
             batch,
@@ -126,6 +148,7 @@ impl Plan {
             threads: tuning.threads,
             widths,
             traced: traced.to_vec(),
+            kernel_records,
         };
         let stored_bytes = plan.kept_of_tile::<F>() * plan.tiles() * size_of::<F>();
         let most = tuning.stored_bytes.min(if much { usize::MAX } else { NEAR_BYTES });
@@ -150,7 +173,17 @@ impl Plan {
 
     /// Numbers of the output.
     pub(super) fn n_out(&self) -> usize {
-        self.sizes.n_out
+        self.n_out
+    }
+
+    /// The channels of the kernel's outputs in which each recorded leaf is, if they are there.
+    fn recorded(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut end = self.n_out;
+        self.traced.iter().map(move |&leaf| {
+            let begin = end;
+            end += self.widths[leaf];
+            begin..end
+        })
     }
 
     fn kernel<F>(&self) -> &dyn Kernel<F>

@@ -1,6 +1,7 @@
 //! [`CellKernel`]: all steps of a cell.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::loops::{Adjoint, Forward, MOST, first_input};
 use super::one_series::Workspace;
@@ -9,6 +10,7 @@ use super::{CellUnit, CellWeights};
 use crate::models::blocks::{Layout, read_step};
 use crate::models::fixed::FixedWeights;
 use crate::models::matrix::Matrix;
+use crate::models::recording::{Recording, StepByStep};
 use crate::{
     AnyKernel, Grads, Input, Kernel, Numbers, OneSeries, Real, RowsMut, SingleStep, Sizes, Start, Tile, Workspaces,
     vectorised,
@@ -138,7 +140,11 @@ fn columns<U: CellUnit>(phase: usize, n: usize) -> Range<usize> {
     first * n..(first + U::PHASES[phase]) * n
 }
 
-impl<U: CellUnit> AnyKernel for CellKernel<U> {}
+impl<U: CellUnit> AnyKernel for CellKernel<U> {
+    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        Some(Recording::of(self, leaves))
+    }
+}
 
 impl<F: Real, U: CellUnit> Kernel<F> for CellKernel<U> {
     fn sizes(&self) -> Sizes {
@@ -159,36 +165,8 @@ impl<F: Real, U: CellUnit> Kernel<F> for CellKernel<U> {
         false
     }
 
-    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], work: &mut [F], _: &mut [F]) {
-        let (unit, lanes, instructions) = (self.unit, tile.lanes, tile.instructions);
-        let (x, units) = (self.n_in * lanes, self.n * lanes);
-        let bias = F::numbers(&self.bias);
-        let mut passing = self.passing(tile);
-        for (at, block) in (Layout { block: self.block(), tile }).steps() {
-            let Parts { operands: [first, second], gates, others } = self.parts(tile, &mut work[block]);
-            let passing = passing.as_mut_slice();
-            read_step(xs.dense(), tile, at, &mut first[..x]);
-            first[x..].copy_from_slice(&state[..units]);
-            others.copy_from_slice(&state[units..]);
-            let product = |phase: usize, operand: &[F], gates: &mut [F]| {
-                let start = Start::Each(&bias[columns::<U>(phase, self.n)]);
-                self.phases[phase].forward.step(instructions, lanes, operand, start, gates);
-            };
-            let ys = Some((tile, at, &mut *ys));
-            if self.phases.len() == 1 {
-                product(0, first, &mut gates[..U::PHASES[0] * units]);
-                vectorised(instructions, Forward::<_, U, 0> { unit, gates, state, passing, out: &mut [], ys });
-                continue;
-            }
-            let (gates, of_second) = gates.split_at_mut(U::PHASES[0] * units);
-            product(0, first, gates);
-            second[..x].copy_from_slice(&first[..x]);
-            let out = &mut second[x..];
-            vectorised(instructions, Forward::<_, U, 0> { unit, gates, state, passing, out, ys: None });
-            product(1, second, &mut of_second[..U::PHASES[1] * units]);
-            let (gates, out) = (of_second, &mut [][..]);
-            vectorised(instructions, Forward::<_, U, 1> { unit, gates, state, passing, out, ys });
-        }
+    fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]) {
+        self.forward_watched(tile, xs, state, ys, kept, work, &mut |_, _| {});
     }
 
     fn takes_one_series(&self) -> bool {
@@ -206,13 +184,71 @@ impl<F: Real, U: CellUnit> Kernel<F> for CellKernel<U> {
         Some(Box::new(CellStep::new(self.unit, [self.n_in, self.n], &weights, F::numbers(&self.bias))))
     }
 
-    fn backward(&self, tile: Tile, _: Input<'_, F>, work: &mut [F], _: &mut [F], grads: Grads<'_, F>) {
+    fn backward(&self, tile: Tile, xs: Input<'_, F>, kept: &mut [F], work: &mut [F], grads: Grads<'_, F>) {
+        self.backward_watched(tile, xs, kept, work, grads, &mut |_, _| {});
+    }
+}
+
+impl<F: Real, U: CellUnit> StepByStep<F> for CellKernel<U> {
+    fn forward_watched(
+        &self,
+        tile: Tile,
+        xs: Input<'_, F>,
+        state: &mut [F],
+        ys: &mut [F],
+        work: &mut [F],
+        _: &mut [F],
+        after: &mut dyn FnMut(usize, &[F]),
+    ) {
+        let (unit, lanes, instructions) = (self.unit, tile.lanes, tile.instructions);
+        let (x, units) = (self.n_in * lanes, self.n * lanes);
+        let bias = F::numbers(&self.bias);
+        let mut passing = self.passing(tile);
+        for (at, block) in (Layout { block: self.block(), tile }).steps() {
+            let Parts { operands: [first, second], gates, others } = self.parts(tile, &mut work[block]);
+            let passing = passing.as_mut_slice();
+            read_step(xs.dense(), tile, at, &mut first[..x]);
+            first[x..].copy_from_slice(&state[..units]);
+            others.copy_from_slice(&state[units..]);
+            let product = |phase: usize, operand: &[F], gates: &mut [F]| {
+                let start = Start::Each(&bias[columns::<U>(phase, self.n)]);
+                self.phases[phase].forward.step(instructions, lanes, operand, start, gates);
+            };
+            let (state, ys) = (&mut *state, Some((tile, at, &mut *ys)));
+            if self.phases.len() == 1 {
+                product(0, first, &mut gates[..U::PHASES[0] * units]);
+                vectorised(instructions, Forward::<_, U, 0> { unit, gates, state, passing, out: &mut [], ys });
+                after(at, state);
+                continue;
+            }
+            let (gates, of_second) = gates.split_at_mut(U::PHASES[0] * units);
+            product(0, first, gates);
+            second[..x].copy_from_slice(&first[..x]);
+            let out = &mut second[x..];
+            vectorised(instructions, Forward::<_, U, 0> { unit, gates, state, passing, out, ys: None });
+            product(1, second, &mut of_second[..U::PHASES[1] * units]);
+            let (gates, out) = (of_second, &mut [][..]);
+            vectorised(instructions, Forward::<_, U, 1> { unit, gates, state, passing, out, ys });
+            after(at, state);
+        }
+    }
+
+    fn backward_watched(
+        &self,
+        tile: Tile,
+        _: Input<'_, F>,
+        work: &mut [F],
+        _: &mut [F],
+        grads: Grads<'_, F>,
+        watch: &mut dyn FnMut(usize, &mut [F]),
+    ) {
         let (unit, n, lanes, instructions) = (self.unit, self.n, tile.lanes, tile.instructions);
         let (x, units) = (self.n_in * lanes, n * lanes);
         let layout = Layout { block: self.block(), tile };
         let (gstate, mut gpassing) = (grads.state, self.passing::<F>(tile));
         let mut gout = vec![F::default(); (self.phases.len() - 1) * units];
         for (at, block) in layout.steps().rev() {
+            watch(at, gstate);
             let Parts { operands: [first, _], gates, others } = self.parts(tile, &mut work[block]);
             let (before, gpassing) = ((&first[x..], &*others), gpassing.as_mut_slice());
             let gys = Some((tile, at, grads.ys));

@@ -18,7 +18,7 @@ use crate::threads::in_parallel;
 impl Plan {
     /// Room for outputs and records.
     pub(in crate::fused::driver) fn room<F: Element>(&self) -> Room {
-        Room { ys: uninitialised::<F>(&self.shape(self.sizes.n_out)), traces: self.room_of_traces::<F>() }
+        Room { ys: uninitialised::<F>(&self.shape(self.n_out)), traces: self.room_of_traces::<F>() }
     }
 
     /// Room for records.
@@ -74,10 +74,13 @@ impl Plan {
                 let stored = stored_out.as_ref().map(|stored| self.stored(stored, i, from, tile));
                 self.forward_stretch(events.as_ref(), from, tile, workspace, stored);
                 flush(self.instructions, &mut workspace.state);
-                self.scatter_series(&workspace.ys, &ys_out, samples, from, tile, self.sizes.n_out);
-                for (&leaf, trace) in self.traced.iter().zip(&traces_out) {
-                    let at = self.widths[..leaf].iter().sum::<usize>() * self.lanes;
-                    self.scatter_series(&workspace.state[at..], trace, samples, from, tile, self.widths[leaf]);
+                self.scatter_series(&workspace.ys, &ys_out, samples, from, tile, self.n_out);
+                for ((&leaf, channels), trace) in self.traced.iter().zip(self.recorded()).zip(&traces_out) {
+                    let block = match self.kernel_records {
+                        true => &workspace.ys[tile.channels(channels)],
+                        false => &workspace.state[self.widths[..leaf].iter().sum::<usize>() * self.lanes..],
+                    };
+                    self.scatter_series(block, trace, samples, from, tile, self.widths[leaf]);
                 }
             }
             self.scatter_state(&workspace.state, &last_out, samples);
@@ -141,8 +144,14 @@ impl Plan {
                 }
                 self.gather_state(&gleaves_out, samples, gstate, Beyond::Zeros);
                 for (from, tile) in self.stretches(true, samples).rev() {
-                    for (&leaf, gtrace) in self.traced.iter().zip(&gtraces_in) {
-                        self.add_trace(*gtrace, leaf, samples, from, gstate);
+                    for ((&leaf, channels), gtrace) in self.traced.iter().zip(self.recorded()).zip(&gtraces_in) {
+                        if self.kernel_records {
+                            let (n, block) = (self.widths[leaf], &mut workspace.gys[tile.channels(channels)]);
+                            let gtrace = gtrace.map(|gtrace| Strided::contiguous(gtrace, self.batch, n));
+                            self.gather_series(gtrace, samples, from, tile, n, block, Beyond::Zeros);
+                        } else {
+                            self.add_trace(*gtrace, leaf, samples, from, gstate);
+                        }
                     }
                     let stored = stored.as_ref().map(|stored| self.stored(stored, i, from, tile));
                     if stored.is_none() || self.kernel::<F>().reads_inputs() {
@@ -157,8 +166,8 @@ impl Plan {
                         samples,
                         from,
                         tile,
-                        self.sizes.n_out,
-                        &mut workspace.gys,
+                        self.n_out,
+                        &mut workspace.gys[tile.channels(0..self.n_out)],
                         Beyond::Zeros,
                     );
                     self.backward_stretch(events, from, tile, workspace, stored, gstate, &mut gparams, wants_gxs);
