@@ -58,7 +58,7 @@ fn main() -> bd_core::Result<()> {
     let libtorch = std::env::args().any(|arg| arg == "--libtorch");
     let by_step = std::env::args().any(|arg| arg == "--by-step");
     let only = std::env::args().find(|arg| ["rnn", "gru", "lstm"].contains(&arg.as_str()));
-    let mut figures = Figures::new("cells");
+    let mut figures = Figures::new("cells", 2);
     println!("{:34} {:>10} {:>16} {:>9}", "cell, units, steps, samples", "median ms", "min to max", "GFLOP/s");
     for &(ref case, time, rounds) in
         CASES.iter().filter(|(case, ..)| only.as_ref().is_none_or(|only| only == case.cell))
@@ -123,5 +123,6 @@ fn main() -> bd_core::Result<()> {
             threads::set_libtorch(1);
         }
     }
-    figures.write()
+    figures.write();
+    Ok(())
 }

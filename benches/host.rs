@@ -2,6 +2,7 @@
 //! the CPU, or counted as it is. float32, the networks of the tutorial's second and third part.
 //!
 //!     cargo bench --bench host
+//!     cargo bench --bench host -- --json FILE   and all figures in a file, of which scripts/bench --compare compares two
 //!
 //! On a GPU each operation of libtorch is a launch of some microseconds in place of a loop over numbers; so the time of the host here is
 //! the lesser part of its time there, and moves with it.
@@ -19,6 +20,11 @@ use bd_train::data::Examples;
 use bd_train::loss::OverTime;
 use bd_train::{Bptt, Loss, Objective, OptimConfig, Penalty};
 use tch::{Device, Kind, Tensor};
+
+use figures::Figures;
+
+#[path = "shared/figures.rs"]
+mod figures;
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 const UPDATES: usize = 400;
@@ -51,26 +57,21 @@ impl Module for Idle {
     }
 }
 
-/// Median microseconds.
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn timed(mut work: impl FnMut()) -> f64 {
-    median(
-        (0..UPDATES)
-            .map(|_| {
-                let began = Instant::now();
-                work();
-                began.elapsed().as_secs_f64() * 1e6
-            })
-            .collect(),
-    )
+/// Seconds of each time.
+fn timed(mut work: impl FnMut()) -> Vec<f64> {
+    (0..UPDATES)
+        .map(|_| {
+            let began = Instant::now();
+            work();
+            began.elapsed().as_secs_f64()
+        })
+        .collect()
 }
 
 /// Scan, scan with its adjoint, and update of a network.
+#[allow(clippy::too_many_arguments)]
 fn line<S: System>(
+    figures: &mut Figures,
     name: &str,
     net: S,
     params: &Params,
@@ -99,18 +100,20 @@ fn line<S: System>(
         UPDATES,
         |_| [Ok(examples.clone())],
         |_, _| {
-            times.push(last.elapsed().as_secs_f64() * 1e6);
+            times.push(last.elapsed().as_secs_f64());
             last = Instant::now();
             Ok(ControlFlow::Continue(()))
         },
     );
-    let update = median(times);
+    let mut us = |what: &str, seconds: &[f64]| 1e6 * figures.add(&format!("{name}, {what}"), seconds).median;
+    let (forward, both, update) = (us("scan", &forward), us("scan and adjoint", &both), us("update", &times));
     println!("{name:24}{forward:>10.0}{both:>10.0}{update:>10.0}");
     Ok(())
 }
 
 fn main() -> Result<()> {
     threads::set(1);
+    let mut figures = Figures::new("host", 1);
     println!("{:24}{:>10}{:>10}{:>10}", "us of the host", "scan", "+ adjoint", "update");
     for samples in [1, 128] {
         let mut params = Params::new(0, ON);
@@ -118,7 +121,7 @@ fn main() -> Result<()> {
         let x = Rng::new(0, "x").tensor(&[samples, 25, 1], ON, Rng::normal);
         let examples = Examples::new(Inputs::batch_first(&x)?, x.copy())?;
         let penalty = Penalty { l1: 0.0, l2: 2e-4 };
-        line(&format!("rnn 1-100-1, {samples} x 25"), net, &params, &examples, Loss::Mse, penalty, Shared::new(1.0))?;
+        line(&mut figures, &format!("rnn 1-100-1, {samples} x 25"), net, &params, &examples, Loss::Mse, penalty, Shared::new(1.0))?;
     }
     for samples in [1usize, 256] {
         let mut params = Params::new(0, ON);
@@ -128,6 +131,7 @@ fn main() -> Result<()> {
             Examples::new(Inputs::Spikes(spikes), Tensor::zeros([samples as i64], (Kind::Int64, Device::Cpu)))?;
         let loss = Loss::CrossEntropy { over: OverTime::Max };
         line(
+            &mut figures,
             &format!("snn 100-10-2, {samples} x 200"),
             net,
             &params,
@@ -137,5 +141,6 @@ fn main() -> Result<()> {
             Shared::new(0.1),
         )?;
     }
+    figures.write();
     Ok(())
 }

@@ -3,6 +3,7 @@
 //!
 //!     cargo bench                  forward and adjoint, all ways in turn, and a table of medians
 //!     cargo bench -- --by-step     and once step by step through libtorch, the definition (some seconds)
+//!     cargo bench -- --only TEXT   only ways with this in their names
 //!     cargo bench -- --json FILE   and all figures in a file, of which scripts/bench --compare compares two
 //!
 //! Every way's gradients are compared with those of the first before anything is timed.
@@ -143,7 +144,9 @@ fn main() -> bd_core::Result<()> {
             assert!(off < 1e-4, "{}: gradients differ by {off:.1e} of scale", way.name);
         }
     }
-    let ways: Vec<Way> = ways.into_iter().chain(more).collect();
+    let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
+    let is_wanted = |way: &Way| only.as_ref().is_none_or(|only| way.name.contains(only));
+    let ways: Vec<Way> = ways.into_iter().chain(more).filter(is_wanted).collect();
     let mut seconds = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
         for (way, seconds) in ways.iter().zip(&mut seconds) {
@@ -151,7 +154,7 @@ fn main() -> bd_core::Result<()> {
         }
     }
     println!("{:46} {:>10} {:>16} {:>8}", "", "median ms", "min to max", "factor");
-    let (mut figures, first) = (Figures::new("kernels"), Spread::of(&seconds[0]).median);
+    let (mut figures, first) = (Figures::new("kernels", 2), Spread::of(&seconds[0]).median);
     let mut row = |name: &str, all: &[f64]| {
         let spread = figures.add(name, all);
         let [ms, low, high] = [spread.median, spread.least, spread.most].map(|s| 1e3 * s);
@@ -163,5 +166,6 @@ fn main() -> bd_core::Result<()> {
         let way = Way { name: "step by step, dense input", threads: 2, weights, scan: Box::new(by_step) };
         row(way.name, &[way.run().1]);
     }
-    figures.write()
+    figures.write();
+    Ok(())
 }

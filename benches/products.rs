@@ -102,7 +102,7 @@ fn main() -> bd_core::Result<()> {
     let (on_threads, density) = (after("--threads").unwrap_or(2.0) as usize, after("--density").unwrap_or(1.0));
     threads::set(on_threads);
     let on = (kind, Device::Cpu);
-    let mut figures = Figures::new("products");
+    let mut figures = Figures::new("products", threads::kernel_threads());
     println!(
         "{:>8} {:>8} {:>8} {:>12} {:>12} {:>8}  rule",
         "rows", "inputs", "outputs", "kernels ms", "library ms", "ratio"
@@ -137,5 +137,6 @@ fn main() -> bd_core::Result<()> {
         let rule = if is_librarys([rows, n_in, n_out].map(|n| n as usize)) { "library" } else { "kernels" };
         println!("{rows:>8} {n_in:>8} {n_out:>8} {kernels:12.3} {library:12.3} {ratio:8.2}  {rule}");
     }
-    figures.write()
+    figures.write();
+    Ok(())
 }

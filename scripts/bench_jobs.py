@@ -5,7 +5,7 @@ ENVIRONMENTS = {"brainpy-2.2.4": "3.11", "brainpy-2.9.0": "3.12", "snn-libraries
 BRAINPY = {name: (name, "{job}.py") for name in ("brainpy-2.2.4", "brainpy-2.9.0")}
 SNN_LIBRARIES = {
     name: ("snn-libraries", "{job}.py --library " + name) for name in ("snntorch", "norse", "spikingjelly")
-}
+} | {f"{name}-compiled": ("snn-libraries", f"{{job}}.py --library {name} --compile") for name in ("snntorch", "norse")}
 # What is timed; for bd and its peers environment, program and options; sizes that no option sets; sizes of --scaling.
 JOBS = {
     "snn": {

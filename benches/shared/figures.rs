@@ -1,14 +1,19 @@
-//! [`Figures`]: what a benchmark has measured, in a file for `scripts/bench --compare`.
+//! [`Figures`]: what a benchmark has measured, in a file for `scripts/bench --compare`. For benchmarks of all crates, through `#[path]`.
 
-use std::path::PathBuf;
+// Not every benchmark asks for all of it.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
-use bd_core::{files, threads};
+use bd_kernel::Instructions;
 use serde_json::{Value, json};
 
 /// Figures of one run, written where `--json FILE` says so.
 pub(crate) struct Figures {
     bench: &'static str,
+    threads: usize,
     file: Option<PathBuf>,
     load: Option<f64>,
     figures: Vec<Value>,
@@ -31,11 +36,11 @@ impl Spread {
 }
 
 impl Figures {
-    /// None yet, of the benchmark of this name.
-    pub(crate) fn new(bench: &'static str) -> Self {
+    /// None yet, of the benchmark of this name, on so many threads at most.
+    pub(crate) fn new(bench: &'static str, threads: usize) -> Self {
         let mut arguments = std::env::args().skip_while(|argument| argument != "--json");
         let file = arguments.next().map(|_| arguments.next().expect("--json is followed by the name of a file").into());
-        Self { bench, file, load: load(), figures: Vec::new() }
+        Self { bench, threads, file, load: load(), figures: Vec::new() }
     }
 
     /// The seconds of the rounds of one case, and their spread.
@@ -52,9 +57,19 @@ impl Figures {
     }
 
     /// Writes the file, if there is to be one.
-    pub(crate) fn write(self) -> bd_core::Result<()> {
-        let Some(file) = self.file else { return Ok(()) };
-        let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    pub(crate) fn write(self) {
+        let Some(file) = &self.file else { return };
+        match self.write_to(file) {
+            Ok(()) => println!("written to {}", file.display()),
+            Err(error) => {
+                eprintln!("{} cannot be written: {error}", file.display());
+                std::process::exit(1);
+            }
+        }
+    }
+
+    fn write_to(&self, file: &Path) -> io::Result<()> {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let report = json!({
             "bench": self.bench,
@@ -62,21 +77,21 @@ impl Figures {
             "machine": {
                 "cpu": cpu.map(|(_, name)| name),
                 "cores": std::thread::available_parallelism().ok().map(usize::from),
-                "threads": threads::kernel_threads(),
-                "instructions": format!("{:?}", bd_core::kernel::Instructions::best()),
+                "threads": self.threads,
+                "instructions": format!("{:?}", Instructions::best()),
                 "load_at_start": self.load,
             },
             "figures": self.figures,
         });
-        files::write_atomic(&file, format!("{report:#}\n").as_bytes())?;
-        println!("written to {}", file.display());
-        Ok(())
+        let made = file.with_extension("new");
+        fs::write(&made, format!("{report:#}\n"))?;
+        fs::rename(&made, file)
     }
 }
 
 /// Programs that waited for a processor in the last minute.
 fn load() -> Option<f64> {
-    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// The line that a program says, if it can be run.

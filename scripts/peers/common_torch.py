@@ -19,6 +19,9 @@ import numpy as np
 import torch
 
 LIBRARIES = ("snntorch", "norse", "spikingjelly")
+COMPILED = ("snntorch", "norse")  # SpikingJelly's neurons hold their state themselves
+AT_ONCE = 10  # steps that are compiled as one piece: with 25, compiling takes minutes, and what comes out is no faster
+WARM_UP = 3
 BETA = 0.9  # what is left of a potential after a step
 
 
@@ -26,20 +29,49 @@ def options(description, repeats):
     """Of the command line; two threads, everything random from one seed."""
     parser = argparse.ArgumentParser(description=description.split(":")[0])
     parser.add_argument("--library", choices=LIBRARIES, required=True)
-    parser.add_argument("--repeats", type=int, default=repeats, help="but for the first time (%(default)s)")
+    parser.add_argument("--compile", action="store_true", help=f"by torch.compile, {AT_ONCE} steps at once")
+    parser.add_argument("--repeats", type=int, default=repeats, help="beside those to warm up (%(default)s)")
     torch.set_num_threads(2)
     torch.manual_seed(1234)
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.compile and chosen.library not in COMPILED:
+        parser.error(f"--compile is for {' and '.join(COMPILED)}")
+    return chosen
+
+
+def over_steps(step, state, compiled):
+    """A scan of `step`, `(input, state) -> (spikes, state)`, over inputs of all steps from `state()`, which may be compiled in pieces."""
+
+    def several(inputs, state):
+        every = []
+        for x in inputs.unbind():
+            spikes, state = step(x, state)
+            every.append(spikes)
+        return torch.stack(every), state
+
+    if not compiled:
+        return lambda inputs: several(inputs, state())[0]
+    # One text for all pieces, of steps alone: what falls back to Python would be no compiled loop.
+    piece = torch.compile(several, fullgraph=True, dynamic=False)
+
+    def scan(inputs):
+        every, now = [], state()
+        for part in inputs.split(AT_ONCE):
+            spikes, now = piece(part, now)
+            every.append(spikes)
+        return torch.cat(every)
+
+    return scan
 
 
 def seconds(job, repeats):
-    """Of each time but the first."""
+    """Of each time but the first ones, in which some programs are compiled, and compiled again for what the first time found."""
     taken = []
-    for _ in range(1 + repeats):
+    for _ in range(WARM_UP + repeats):
         began = time.perf_counter()
         job()
         taken.append(time.perf_counter() - began)
-    return taken[1:]
+    return taken[WARM_UP:]
 
 
 def spread(seconds):
@@ -80,6 +112,8 @@ def spikingjelly_neurons(step_mode):
     )
 
 
-def report(library, **result):
+def report(library, compiled=False, **result):
     versions = {name: importlib.metadata.version(name) for name in (library, "torch")}
+    if compiled:
+        result["compiled_steps"] = AT_ONCE
     print(json.dumps(result | {"versions": versions | {"python": platform.python_version()}}))

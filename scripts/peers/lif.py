@@ -8,45 +8,31 @@ Timed are the whole, with the gradients of weight and input; the neurons alone o
 gradient; and the product alone, over all steps at once, with its two gradients. Resets are as the library has them: snnTorch
 subtracts the threshold a step later, the others set to zero; none is in the gradient.
 
-snnTorch's `Leaky` and Norse's `LIFBoxCell` are called step by step, SpikingJelly's `LIFNode` once for all steps.
+snnTorch's `Leaky` and Norse's `LIFBoxCell` are called step by step, SpikingJelly's `LIFNode` once for all steps. `--compile` compiles the
+steps of the first two by `torch.compile`, some at once; compiling is not timed.
 """
 import torch
-from common_torch import BETA, gradients, norse_neurons, options, rate, report, seconds, spikingjelly_neurons, spread
+from common_torch import BETA, gradients, norse_neurons, options, over_steps, rate, report, seconds, spikingjelly_neurons, spread
 
 STEPS, BATCH, SIZES = 500, 16, (512, 4096)
 DEVIATION = 0.7  # of the currents
 
 
-def snntorch_scan():
+def snntorch_scan(n, compiled):
     import snntorch
     from snntorch import surrogate
 
     neurons = snntorch.Leaky(BETA, spike_grad=surrogate.fast_sigmoid())
-
-    def scan(currents):
-        potentials, every = neurons.reset_mem(), []
-        for current in currents.unbind():
-            spikes, potentials = neurons(current, potentials)
-            every.append(spikes)
-        return torch.stack(every)
-
-    return scan
+    return over_steps(neurons, lambda: torch.zeros(BATCH, n), compiled)
 
 
-def norse_scan():
+def norse_scan(n, compiled):
     neurons = norse_neurons()
-
-    def scan(currents):
-        state, every = None, []
-        for current in currents.unbind():
-            spikes, state = neurons(current, state)
-            every.append(spikes)
-        return torch.stack(every)
-
-    return scan
+    # As the cell itself begins, whose first step would be another program.
+    return over_steps(neurons, lambda: neurons.state_fallback(torch.zeros(BATCH, n)), compiled)
 
 
-def spikingjelly_scan():
+def spikingjelly_scan(n, compiled):
     neurons = spikingjelly_neurons("m")
 
     def scan(currents):
@@ -60,9 +46,9 @@ def spikingjelly_scan():
 SCANS = {"snntorch": (snntorch_scan, 1), "norse": (norse_scan, 1 / (1 - BETA)), "spikingjelly": (spikingjelly_scan, 1)}
 
 
-def measure(library, n, repeats):
+def measure(library, compiled, n, repeats):
     make, size = SCANS[library]
-    scan, linear, out = make(), torch.nn.Linear(n, n, bias=False), torch.randn(n)
+    scan, linear, out = make(n, compiled), torch.nn.Linear(n, n, bias=False), torch.randn(n)
     torch.nn.init.normal_(linear.weight, std=DEVIATION * size / n**0.5)
     xs = torch.randn(STEPS, BATCH, n, requires_grad=True)
     currents = linear(xs).detach().requires_grad_()
@@ -80,8 +66,8 @@ def measure(library, n, repeats):
 
 def main():
     chosen = options(__doc__, repeats=5)
-    sizes = {str(n): measure(chosen.library, n, chosen.repeats) for n in SIZES}
-    report(chosen.library, job="lif", seconds={"job": sizes[str(SIZES[0])]["whole"]}, sizes=sizes)
+    sizes = {str(n): measure(chosen.library, chosen.compile, n, chosen.repeats) for n in SIZES}
+    report(chosen.library, chosen.compile, job="lif", seconds={"job": sizes[str(SIZES[0])]["whole"]}, sizes=sizes)
 
 
 if __name__ == "__main__":

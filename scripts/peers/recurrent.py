@@ -12,10 +12,11 @@ All libraries get the same input and the same weights: normal with deviation 0.1
 In each library the input product of a layer is one product over all steps, and the loop over the steps is in Python, with the
 library's own step. That is faster than its own recurrent containers where it has these: Norse's `LIFRecurrentCell` multiplies the
 input step by step and has a synaptic current besides, SpikingJelly's `LinearRecurrentContainer` multiplies `[x, s]` by a matrix of
-twice the size. snnTorch's `RLeaky` is used as it is, with its recurrent layer replaced by one without bias.
+twice the size. snnTorch's `RLeaky` is used as it is, with its recurrent layer replaced by one without bias. `--compile` compiles the steps
+of Norse and snnTorch by `torch.compile`, some at once; compiling is not timed.
 """
 import torch
-from common_torch import BETA, gradients, norse_neurons, options, rate, report, seconds, spikingjelly_neurons, spread
+from common_torch import BETA, gradients, norse_neurons, options, over_steps, rate, report, seconds, spikingjelly_neurons, spread
 
 STEPS, BATCH, INPUTS, NEURONS = 250, 256, 700, 512
 INPUT_RATE = 0.02
@@ -27,38 +28,35 @@ def linear(inputs, deviation):
     return layer
 
 
-def snntorch_layer(recurrent):
+def snntorch_layer(recurrent, compiled):
     import snntorch
     from snntorch import surrogate
 
     neurons = snntorch.RLeaky(BETA, all_to_all=True, linear_features=NEURONS, spike_grad=surrogate.fast_sigmoid())
     neurons.recurrent = recurrent
 
-    def scan(currents):
-        spikes = potentials = torch.zeros(BATCH, NEURONS)
-        every = []
-        for current in currents.unbind():
-            spikes, potentials = neurons(current, spikes, potentials)
-            every.append(spikes)
-        return torch.stack(every)
+    def step(current, state):
+        spikes, potentials = neurons(current, *state)
+        return spikes, (spikes, potentials)
 
-    return scan
+    return over_steps(step, lambda: (torch.zeros(BATCH, NEURONS), torch.zeros(BATCH, NEURONS)), compiled)
 
 
-def norse_layer(recurrent):
+def norse_layer(recurrent, compiled):
     neurons = norse_neurons()
 
-    def scan(currents):
-        spikes, state, every = torch.zeros(BATCH, NEURONS), None, []
-        for current in currents.unbind():
-            spikes, state = neurons(current + recurrent(spikes), state)
-            every.append(spikes)
-        return torch.stack(every)
+    def step(current, state):
+        spikes, state = neurons(current + recurrent(state[0]), state[1])
+        return spikes, (spikes, state)
 
-    return scan
+    def start():
+        zeros = torch.zeros(BATCH, NEURONS)
+        return zeros, neurons.state_fallback(zeros)
+
+    return over_steps(step, start, compiled)
 
 
-def spikingjelly_layer(recurrent):
+def spikingjelly_layer(recurrent, compiled):
     neurons = spikingjelly_neurons("s")
 
     def scan(currents):
@@ -105,7 +103,7 @@ def main():
     inputs = [linear(INPUTS, 0.17 * size), linear(NEURONS, 0.1 * size)]
     recurrents = [linear(NEURONS, 0.015 * size) for _ in range(2)]
     out = torch.randn(NEURONS)
-    first, second = map(layer, recurrents)
+    first, second = (layer(recurrent, chosen.compile) for recurrent in recurrents)
 
     def net():
         spikes = first(inputs[0](xs))
@@ -123,6 +121,7 @@ def main():
     share = spread(alone)["median"] / spread(taken)["median"]
     report(
         chosen.library,
+        chosen.compile,
         job="recurrent",
         seconds={"job": spread(taken), "products": spread(alone)},
         rates=[rate(spikes) for spikes in both],

@@ -59,13 +59,24 @@ pub enum Form {
     Spikes,
 }
 
+/// Which states a scan records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// None.
+    Nothing,
+    /// Some of them, by the seed.
+    Some,
+    /// All of them.
+    All,
+}
+
 /// How a scan is called. It may do its work differently in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Way {
     /// Training or evaluation.
     pub phase: Phase,
-    /// Whether all states are recorded.
-    pub record: bool,
+    /// The states that are recorded.
+    pub record: Recorded,
     /// What it is fed.
     pub form: Form,
 }
@@ -73,13 +84,13 @@ pub struct Way {
 impl Way {
     /// Those in which a scan must equal its steps.
     pub const ALL: [Self; 7] = [
-        Self { phase: Phase::Predict, record: true, form: Form::Dense },
-        Self { phase: Phase::Fit, record: true, form: Form::Dense },
-        Self { phase: Phase::Predict, record: false, form: Form::Dense },
-        Self { phase: Phase::Fit, record: false, form: Form::Dense },
-        Self { phase: Phase::Fit, record: false, form: Form::Sparse },
-        Self { phase: Phase::Fit, record: false, form: Form::Spikes },
-        Self { phase: Phase::Predict, record: true, form: Form::Spikes },
+        Self { phase: Phase::Predict, record: Recorded::Some, form: Form::Dense },
+        Self { phase: Phase::Fit, record: Recorded::All, form: Form::Dense },
+        Self { phase: Phase::Predict, record: Recorded::Nothing, form: Form::Dense },
+        Self { phase: Phase::Fit, record: Recorded::Nothing, form: Form::Dense },
+        Self { phase: Phase::Fit, record: Recorded::Nothing, form: Form::Sparse },
+        Self { phase: Phase::Fit, record: Recorded::Nothing, form: Form::Spikes },
+        Self { phase: Phase::Predict, record: Recorded::All, form: Form::Spikes },
     ];
 }
 
@@ -212,7 +223,13 @@ impl<S: System> Trial<'_, S> {
         start: &Start<S::State>,
         scan: impl Fn(&Self, &Start<S::State>, S::State, &mut Tap) -> (Tensor, S::State),
     ) -> Named {
-        let names = start.state.named().into_iter().map(|(name, _)| name).filter(|_| self.way.record);
+        let mut rng = Rng::new(self.case.seed, "recorded");
+        let mut is_recorded = || match self.way.record {
+            Recorded::Nothing => false,
+            Recorded::Some => rng.uniform() < 0.5,
+            Recorded::All => true,
+        };
+        let names = start.state.named().into_iter().map(|(name, _)| name).filter(|_| is_recorded());
         let mut tap = Tap::new(names);
         let (ys, last) = scan(self, start, self.state(start), &mut tap);
         let mut outputs = vec![("output".to_owned(), ys)];

@@ -61,6 +61,12 @@ impl Nvrtc {
         }
     }
 
+    /// Refuses a text that GPUs of the architecture `arch` could not be given, as far as that is known without the assembler, which takes most
+    /// of the time.
+    pub fn check(&self, source: &str, arch: &str) -> Result<()> {
+        self.compiled(source, &arch.replace("sm_", "compute_"), &[]).map(drop)
+    }
+
     /// What each kernel of a text takes of a processor of that architecture, as the assembler says.
     pub fn needs(&self, source: &str, arch: &str) -> Result<Vec<KernelNeeds>> {
         let program = self.compiled(source, arch, &[VERBOSE])?;

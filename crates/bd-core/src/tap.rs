@@ -67,7 +67,10 @@ impl Tap {
     /// The records, each `[batch, time, n]`. A name that no scan has put is an error.
     pub fn finish(self) -> Result<BTreeMap<String, Tensor>> {
         self.refuse_absent(&self.records.keys().cloned().collect())?;
-        let batch_first = |parts: Vec<Tensor>| Tensor::cat(&parts, 0).transpose(0, 1);
+        let batch_first = |mut parts: Vec<Tensor>| match parts.len() {
+            1 => parts.remove(0).transpose(0, 1),
+            _ => Tensor::cat(&parts, 0).transpose(0, 1),
+        };
         Ok(self.records.into_iter().map(|(name, parts)| (name, batch_first(parts))).collect())
     }
 

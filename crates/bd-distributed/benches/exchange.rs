@@ -3,6 +3,8 @@
 //!     cargo bench -p bd-distributed
 //!     cargo bench -p bd-distributed -- --numbers 1150474 --update-s 3.6      of one's own network and update
 //!
+//!     cargo bench -p bd-distributed -- --json FILE      and all figures in a file, of which scripts/bench --compare compares two
+//!
 //! The tree's time is described by two numbers, taken from the sums of 1 and of the most numbers by two processes, and compared with all
 //! others: `2 (n - 1) latency + 2 (1 - 1/n) bytes / bandwidth` for `n` processes. From these follows what more processes would give, with
 //! the network of this machine and with others.
@@ -16,6 +18,11 @@ use bd_core::threads;
 use bd_distributed::{GlooGroup, Place};
 use bd_train::process_group::sum_over_processes;
 use tch::{Device, Kind, Tensor};
+
+use figures::Figures;
+
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
 
 /// How many float32 numbers are summed, and how often.
 const SIZES: [(i64, usize); 5] = [(1, 1000), (10_000, 500), (100_000, 200), (1_000_000, 60), (10_000_000, 10)];
@@ -119,10 +126,14 @@ fn main() -> bd_core::Result<()> {
     if let Some(place) = Place::from_env()? {
         return process(&place);
     }
+    let mut figures = Figures::new("exchange", 1);
     let timed: Vec<Timed> = GROUPS.into_iter().flat_map(group).collect();
     let model = Model::of(&timed);
     println!("processes     numbers     tree, ms    Gloo's sum, ms   tree in sums   model, ms");
     for Timed { processes, numbers, tree, plain } in &timed {
+        for (way, seconds) in [("the tree", *tree), ("Gloo's sum", *plain)] {
+            figures.add(&format!("{processes} processes, {numbers} numbers, {way}"), &[seconds]);
+        }
         let expected = model.seconds(*processes, bytes(*numbers));
         println!(
             "{processes:9} {numbers:11} {:12.3} {:17.3} {:14.2} {:11.3}",
@@ -147,5 +158,6 @@ fn main() -> bd_core::Result<()> {
             );
         }
     }
+    figures.write();
     Ok(())
 }

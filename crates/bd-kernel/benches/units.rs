@@ -1,7 +1,7 @@
 //! Interpreted units beside compiled ones of the same formula, on one thread: nanoseconds of a neuron's step, forward and adjoint. And LIF
 //! neurons whose time constant, threshold and reset are trained beside such as have them in common.
 //!
-//!     cargo bench -p bd-kernel --bench units -- [--lanes N]
+//!     cargo bench -p bd-kernel --bench units -- [--lanes N] [--json FILE]
 //!
 //! 64 neurons, 50 steps, 32 samples unless N says otherwise. The ways take turns; a figure is the median of 15.
 
@@ -14,6 +14,11 @@ use bd_kernel::{
     AnyKernel, Code, Compile, Grads, GraphKernel, Input, Instructions, Kernel, Num, Numbers, Real, Tile, Typed, Unit,
     UnitFormula, UnitKernel, UnitProgram,
 };
+
+use figures::Figures;
+
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
 
 const N: usize = 64;
 const STEPS: usize = 50;
@@ -162,13 +167,13 @@ fn lanes() -> usize {
     args.next().map_or(32, |lanes| lanes.parse().expect("--lanes is followed by a number"))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn compare<F: Real, U: Unit<S>, const S: usize>(unit: &U, dt: f64, first: [f64; S], dtype: &str)
-where
+fn compare<F: Real, U: Unit<S>, const S: usize>(
+    figures: &mut Figures,
+    unit: &U,
+    dt: f64,
+    first: [f64; S],
+    dtype: &str,
+) where
     dyn AnyKernel: Typed<F>,
 {
     let [program, by_cpp] = [Compile::Never, Compile::IfFound]
@@ -187,7 +192,10 @@ where
         }
     }
     for (pass, what) in PASSES.into_iter().enumerate() {
-        let [compiled, interpreted, cpp] = [0, 1, 2].map(|which| ns(&times[which], pass));
+        let mut of = |way: usize, name: &str| {
+            ns(figures, &format!("{}, {dtype}, {what}, {name}", U::NAME), &times[way], pass)
+        };
+        let [compiled, interpreted, cpp] = [of(0, "compiled"), of(1, "interpreted"), of(2, "C++")];
         let count = instructions[usize::from(pass == 2)];
         println!(
             "{:6} {dtype:8} {what:18} {compiled:9.3} {interpreted:12.3} {:7.2} {count:13} {cpp:9.3} {:7.2}",
@@ -200,7 +208,7 @@ where
 }
 
 /// Neurons with numbers of their own, which are trained, beside others.
-fn compare_own<F: Real>(refractory_ms: f64, dtype: &str)
+fn compare_own<F: Real>(figures: &mut Figures, refractory_ms: f64, dtype: &str)
 where
     dyn AnyKernel: Typed<F>,
 {
@@ -220,15 +228,19 @@ where
         }
     }
     for (pass, what) in PASSES.into_iter().enumerate() {
-        let [common, own] = [0, 1].map(|which| ns(&times[which], pass));
         let name = if refractory_ms > 0.0 { "lif, refractory" } else { "lif" };
+        let mut of = |way: usize, constants: &str| {
+            ns(figures, &format!("{name}, {dtype}, {what}, constants {constants}"), &times[way], pass)
+        };
+        let [common, own] = [of(0, "in common"), of(1, "of their own")];
         println!("{name:16} {dtype:8} {what:18} {common:9.3} {own:9.3} {:7.2}", own / common);
     }
 }
 
 /// The median of a pass, in nanoseconds of a neuron's step.
-fn ns(times: &[[f64; 3]], pass: usize) -> f64 {
-    median(times.iter().map(|t| t[pass]).collect()) * 1e9 / (N * STEPS * lanes()) as f64
+fn ns(figures: &mut Figures, name: &str, times: &[[f64; 3]], pass: usize) -> f64 {
+    let seconds: Vec<f64> = times.iter().map(|t| t[pass] / (N * STEPS * lanes()) as f64).collect();
+    1e9 * figures.add(name, &seconds).median
 }
 
 fn main() {
@@ -236,16 +248,18 @@ fn main() {
         "{:34} {:>9} {:>12} {:>7} {:>13} {:>9} {:>7}",
         "ns of a neuron's step", "compiled", "interpreted", "ratio", "instructions", "C++", "ratio"
     );
+    let mut figures = Figures::new("units", 1);
     let lif = Free::<true>(LifConfig { surrogate: SURROGATE, ..LifConfig::default() });
-    compare::<f32, _, 2>(&lif, 0.1, [0.0, 0.0], "float32");
-    compare::<f64, _, 2>(&lif, 0.1, [0.0, 0.0], "float64");
-    compare::<f32, _, 2>(&AdEx, 0.1, [-65.0, 0.0], "float32");
-    compare::<f64, _, 2>(&AdEx, 0.1, [-65.0, 0.0], "float64");
-    compare::<f32, _, 4>(&HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float32");
-    compare::<f64, _, 4>(&HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float64");
+    compare::<f32, _, 2>(&mut figures, &lif, 0.1, [0.0, 0.0], "float32");
+    compare::<f64, _, 2>(&mut figures, &lif, 0.1, [0.0, 0.0], "float64");
+    compare::<f32, _, 2>(&mut figures, &AdEx, 0.1, [-65.0, 0.0], "float32");
+    compare::<f64, _, 2>(&mut figures, &AdEx, 0.1, [-65.0, 0.0], "float64");
+    compare::<f32, _, 4>(&mut figures, &HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float32");
+    compare::<f64, _, 4>(&mut figures, &HodgkinHuxley, 0.1, [-65.0, 0.05, 0.6, 0.3], "float64");
     println!("\n{:44} {:>9} {:>9} {:>7}", "ns of a neuron's step", "in common", "own", "ratio");
     for refractory_ms in [0.0, 2.0] {
-        compare_own::<f32>(refractory_ms, "float32");
-        compare_own::<f64>(refractory_ms, "float64");
+        compare_own::<f32>(&mut figures, refractory_ms, "float32");
+        compare_own::<f64>(&mut figures, refractory_ms, "float64");
     }
+    figures.write();
 }

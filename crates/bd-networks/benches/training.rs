@@ -1,6 +1,6 @@
 //! Forward and adjoint of a network of populations, as a training runs them: one tile on one thread.
 //!
-//!     cargo bench -p bd-networks --bench training -- [--lanes N] [--steps N] [--rounds N] [--compile] [FILE]
+//!     cargo bench -p bd-networks --bench training -- [--lanes N] [--steps N] [--rounds N] [--compile] [--json FILE] [FILE]
 //!
 //! The network is `scripts/peers/coba.toml` unless a file is named. Inputs are spikes of 5 Hz, the loss is the sum of outputs. Prints
 //! milliseconds of a stretch, the least of the rounds, forward, adjoint and both, and nanoseconds of a synapse, step and sample.
@@ -12,6 +12,11 @@ use bd_equations::Sent;
 use bd_kernel::models::network::{Delays, NetworkKernel, Population, Projection, Sender, Synapses};
 use bd_kernel::{Compile, Grads, GraphKernel, Input, Instructions, Kernel, Numbers, Rng, Tile};
 use bd_networks::{Edges, Network, Source};
+
+use figures::Figures;
+
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
 
 const RATE_HZ: f64 = 5.0;
 const MS: f64 = 1000.0;
@@ -83,6 +88,7 @@ fn main() {
             "--steps" => steps = number(),
             "--rounds" => rounds = number(),
             "--compile" => compile = Compile::IfFound,
+            "--json" => drop(args.next()),
             _ => file = Some(arg),
         }
     }
@@ -105,20 +111,23 @@ fn main() {
         kernel.forward(tile, Input::Dense(&xs), &mut state, &mut ys, &mut kept, &mut work);
     }
     let begin = state.clone();
-    let (mut forward, mut adjoint) = (f64::INFINITY, f64::INFINITY);
+    let (mut forward, mut adjoint) = (Vec::new(), Vec::new());
     let mut params = vec![0.0; sizes.n_params];
     for _ in 0..rounds {
         state.copy_from_slice(&begin);
         let now = Instant::now();
         kernel.forward(tile, Input::Dense(&xs), &mut state, &mut ys, &mut kept, &mut work);
-        forward = forward.min(now.elapsed().as_secs_f64());
+        forward.push(now.elapsed().as_secs_f64());
         state.fill(0.0);
         params.fill(0.0);
         let now = Instant::now();
         let grads = Grads { ys: &gys, state: &mut state, xs: &mut [], params: &mut params };
         kernel.backward(tile, Input::Dense(&xs), &mut kept, &mut work, grads);
-        adjoint = adjoint.min(now.elapsed().as_secs_f64());
+        adjoint.push(now.elapsed().as_secs_f64());
     }
+    let mut figures = Figures::new("training", 1);
+    let mut least = |name: &str, seconds: &[f64]| figures.add(name, seconds).least;
+    let (forward, adjoint) = (least("forward", &forward), least("adjoint", &adjoint));
     let rate = ys.iter().sum::<f32>() as f64 / ys.len() as f64 * MS / network.dt_ms;
     let of_synapse = |seconds: f64| 1e9 * seconds / (synapses as f64 * len as f64);
     let sum: f64 = params.iter().map(|g| f64::from(*g)).sum();
@@ -130,4 +139,5 @@ fn main() {
         of_synapse(adjoint),
         1e3 * (forward + adjoint)
     );
+    figures.write();
 }

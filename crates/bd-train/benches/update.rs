@@ -1,6 +1,8 @@
 //! What an update costs beside the model: loss, penalty, norms, checks and Adam, in microseconds. The model is as small as a
 //! model can be and has the parameters of a rate network of 100 units; what its forward and backward passes take is taken off.
 //! And what it costs to draw a batch.
+//!
+//!     cargo bench -p bd-train --bench update -- [--json FILE]
 
 use std::time::Instant;
 
@@ -8,6 +10,11 @@ use bd_core::{Inputs, Params, Rng, Shared, System, Tap};
 use bd_train::data::Examples;
 use bd_train::{Bptt, Loss, OptimConfig, Optimizer, Penalty, Task};
 use tch::{Device, Kind, Tensor};
+
+use figures::Figures;
+
+#[path = "../../../benches/shared/figures.rs"]
+mod figures;
 
 const ON: (Kind, Device) = (Kind::Float, Device::Cpu);
 
@@ -39,16 +46,15 @@ impl System for Sums {
 }
 
 /// Median of many rounds, in microseconds.
-fn median(mut round: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..2000)
+fn median(figures: &mut Figures, name: &str, mut round: impl FnMut()) -> f64 {
+    let times: Vec<f64> = (0..2000)
         .map(|_| {
             let start = Instant::now();
             round();
-            start.elapsed().as_secs_f64() * 1e6
+            start.elapsed().as_secs_f64()
         })
         .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+    1e6 * figures.add(name, &times).median
 }
 
 fn main() {
@@ -64,20 +70,23 @@ fn main() {
     let gradients: Vec<Tensor> = system.0.iter().map(|param| param.detach() * 0.1).collect();
 
     let mut optimizer = Optimizer::new(&OptimConfig::default(), &params).expect("there are parameters");
-    println!("{:>8.1} us  an update of Adam", median(|| optimizer.update(&gradients).expect("it is finite")));
+    let mut figures = Figures::new("update", 1);
+    let adam = median(&mut figures, "an update of Adam", || optimizer.update(&gradients).expect("it is finite"));
+    println!("{adam:>8.1} us  an update of Adam");
 
     for task in Task::all() {
         let mut number = 0;
-        let time = median(|| {
+        let name = format!("a batch of 128 x {} of {}", task.steps(task.usual_dt()), task.name());
+        let time = median(&mut figures, &name, || {
             number += 1;
             drop(task.batch(0, number, 128, task.usual_dt(), ON).expect("it can be"));
         });
-        println!("{time:>8.1} us  a batch of 128 x {} of {}", task.steps(task.usual_dt()), task.name());
+        println!("{time:>8.1} us  {name}");
     }
     let x = Rng::new(0, "x").tensor(&[128, 25, 1], ON, Rng::normal);
     let batch = Examples::new(Inputs::batch_first(&x).expect("a shape"), x.copy()).expect("a count");
     let Inputs::Dense(xs) = batch.inputs() else { unreachable!("they are dense") };
-    let passes = median(|| {
+    let passes = median(&mut figures, "forward and backward of the model", || {
         let ys = system.scan(&Shared::default(), &Inputs::of_steps(xs), (), &mut Tap::none()).0;
         let _ = Tensor::run_backward(&[ys.sum(Kind::Float)], &system.0, false, false);
     });
@@ -86,7 +95,9 @@ fn main() {
         let bptt = Bptt::new(&system, &params, Loss::Mse, &OptimConfig::default(), Shared::default());
         let penalty = Penalty { l1: 0.0, l2 };
         let mut bptt = bptt.and_then(|bptt| bptt.penalty(penalty)).expect("it can be");
-        let update = median(|| drop(bptt.update(&batch).expect("it is finite")));
-        println!("{update:>8.1} us  an update, L2 {l2}; without the model {:.1} us", update - passes);
+        let name = format!("an update, L2 {l2}");
+        let update = median(&mut figures, &name, || drop(bptt.update(&batch).expect("it is finite")));
+        println!("{update:>8.1} us  {name}; without the model {:.1} us", update - passes);
     }
+    figures.write();
 }

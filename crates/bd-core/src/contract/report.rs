@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
-use super::{Difference, Form, Named, ScanCase, Size, Trial, Way, compare, gradients, vary_vectors};
+use super::{Difference, Form, Named, Recorded, ScanCase, Size, Trial, Way, compare, gradients, vary_vectors};
 use crate::dyn_system::DynSystem;
 use crate::error::{Result, catch_torch, panic_message};
 use crate::params::Params;
@@ -263,7 +263,7 @@ pub fn examine(model: &Subject, seed: u64, device: Device) -> Row {
             // Small, for every entry is moved twice.
             let case = ScanCase { time: 5, batch: 2, ..case };
             let built = Built::new(model, 3, case, (Kind::Double, device))?;
-            let trial = built.trial(Way { phase: Phase::Fit, record: false, form: Form::Dense });
+            let trial = built.trial(Way { phase: Phase::Fit, record: Recorded::Nothing, form: Form::Dense });
             row.take(Comparison::Differences, &gradients(&trial.by_scan()), &trial.by_differences(), "");
         }
         Ok(())
@@ -334,7 +334,7 @@ pub fn steady_case(model: &Subject, units: i64, sized: ScanCase) -> Result<ScanC
         case.seed = sized.seed.wrapping_add(attempt);
         let built = Built::new(model, units, case, sized.on)?;
         let holds = |form: Form| {
-            let trial = built.trial(Way { phase: Phase::Predict, record: true, form });
+            let trial = built.trial(Way { phase: Phase::Predict, record: Recorded::All, form });
             let as_it_is = trial.scaled(1.0);
             let same = |scale: f64| spikes(&trial.scaled(scale), &as_it_is).0 == 0;
             let some = form != Form::Dense || spikes(&as_it_is, &as_it_is).1 > 0;
@@ -369,7 +369,11 @@ pub fn in_float64(all: &Named) -> Named {
 
 /// For the end of a sentence.
 fn words(way: Way) -> String {
-    let record = if way.record { ", recorded" } else { "" };
+    let record = match way.record {
+        Recorded::Nothing => "",
+        Recorded::Some => ", some recorded",
+        Recorded::All => ", recorded",
+    };
     format!(" ({:?} input, {:?}{record})", way.form, way.phase).to_lowercase()
 }
 

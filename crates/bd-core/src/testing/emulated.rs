@@ -8,7 +8,8 @@
 //! what it calls is ours (`hooks.cpp`), and a [`Watch`] looks for two accesses that nothing orders, whatever order the threads took. A
 //! launch with a race is an [`Error::Gpu`]. What a GPU does beyond that, such as threads of a warp that go apart, is not seen.
 //!
-//! Where there is NVRTC, which needs no GPU either, it has to compile each text as well, for all [`ARCHITECTURES`].
+//! Where there is NVRTC, which needs no GPU either, it has to compile each text as well, for all [`ARCHITECTURES`]: into a binary for the newest, and
+//! as far as the assembler for the others.
 
 use std::env;
 use std::ffi::c_void;
@@ -68,18 +69,20 @@ struct Emulated {
 impl Emulated {
     fn compile_for_gpus(&self, text: &str) -> Result<()> {
         let Some(nvrtc) = &self.nvrtc else { return Ok(()) };
-        for arch in ARCHITECTURES {
-            let failed = |error: Error| Error::Gpu(format!("{arch}: {error}\n{text}"));
-            // Of a GPU of today, in the dtype that its users have: an array whose places are not all known beforehand has no registers.
-            // A number or two may be put aside, and a sine takes 40 bytes.
-            if arch == ARCHITECTURES[2] && text.starts_with("#define real float\n") {
-                let needs = nvrtc.needs(text, arch).map_err(failed)?;
-                if let Some(needs) = needs.iter().find(|needs| needs.stack_bytes > 64) {
-                    return Err(Error::Gpu(format!("not all of it is in registers: {needs:?}\n{text}")));
-                }
-            } else if !nvrtc.compile(text, arch).map_err(failed)?.starts_with(b"\x7fELF") {
-                return Err(Error::Gpu(format!("what NVRTC made for {arch} is no binary\n{text}")));
+        let failed = |arch| move |error: Error| Error::Gpu(format!("{arch}: {error}\n{text}"));
+        let [older @ .., newest] = ARCHITECTURES;
+        for arch in older {
+            nvrtc.check(text, arch).map_err(failed(arch))?;
+        }
+        // Of a GPU of today, in the dtype that its users have: an array whose places are not all known beforehand has no registers.
+        // A number or two may be put aside, and a sine takes 40 bytes.
+        if text.starts_with("#define real float\n") {
+            let needs = nvrtc.needs(text, newest).map_err(failed(newest))?;
+            if let Some(needs) = needs.iter().find(|needs| needs.stack_bytes > 64) {
+                return Err(Error::Gpu(format!("not all of it is in registers: {needs:?}\n{text}")));
             }
+        } else if !nvrtc.compile(text, newest).map_err(failed(newest))?.starts_with(b"\x7fELF") {
+            return Err(Error::Gpu(format!("what NVRTC made for {newest} is no binary\n{text}")));
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod projection;
 mod steps;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::{AnyKernel, Bits, Grads, Input, Instructions, Kernel, Real, Sizes, Tile, Typed, bits_len};
 
@@ -24,7 +25,8 @@ use steps::Slices;
 
 /// All steps of populations and projections.
 ///
-/// The state has for each population that of its units, and then what is on its way. Parameters are those of the populations' kernels, in
+/// The state has for each population that of its units, and then what is on its way. Of units it can be [recorded](AnyKernel::recording).
+/// Parameters are those of the populations' kernels, in
 /// order, and then the weights of the projections that are trained.
 ///
 /// Kept is what the units keep, slice by slice; what arrived, if an adjoint reads it; what was on its way before; outputs that are no spikes, if
@@ -33,7 +35,9 @@ use steps::Slices;
 #[derive(Debug)]
 pub struct NetworkKernel {
     populations: Vec<Population>,
-    projections: Vec<Projection>,
+    projections: Arc<Vec<Projection>>,
+    /// Channels that the units of each population have behind their outputs.
+    recorded: Vec<usize>,
     /// The population that is the input.
     input: usize,
     /// The population whose outputs are those of the network.
@@ -86,7 +90,8 @@ impl NetworkKernel {
         assert!(matches!(populations[output].sender, Sender::Units(_)), "the outputs are those of units");
         let mut order: Vec<usize> = (0..populations.len()).collect();
         order.sort_by_key(|p| populations[*p].level);
-        Self { populations, projections, input, output, slice, order }
+        let recorded = vec![0; populations.len()];
+        Self { populations, projections: Arc::new(projections), recorded, input, output, slice, order }
     }
 
     fn units<F: Real>(&self, population: usize) -> Option<&dyn Kernel<F>>
@@ -101,8 +106,11 @@ impl NetworkKernel {
 
     /// Numbers of all populations before one: of inputs of units, and of outputs that are not the input.
     fn before(&self, population: usize) -> [usize; 2] {
-        let others = self.populations[..population].iter().filter(|of| !matches!(of.sender, Sender::Input));
-        others.fold([0, 0], |[targets, all], of| [targets + of.targets * of.n, all + of.sends()])
+        let others = (0..population).filter(|p| !matches!(self.populations[*p].sender, Sender::Input));
+        others.fold([0, 0], |[targets, all], p| {
+            let of = &self.populations[p];
+            [targets + of.targets * of.n, all + self.makes(p)]
+        })
     }
 
     /// Inputs and outputs of all populations but the input.
@@ -110,9 +118,20 @@ impl NetworkKernel {
         self.before(self.populations.len())
     }
 
-    /// Outputs of the largest population.
+    /// Outputs of a population, and what it records.
+    fn makes(&self, population: usize) -> usize {
+        self.populations[population].sends() + self.recorded[population]
+    }
+
+    /// The channels behind the outputs of the network that a population records.
+    fn recorded(&self, population: usize) -> Range<usize> {
+        let begin = self.populations[self.output].n + self.recorded[..population].iter().sum::<usize>();
+        begin..begin + self.recorded[population]
+    }
+
+    /// What the largest population makes.
     fn largest(&self) -> usize {
-        self.populations.iter().map(Population::sends).max().unwrap_or(0)
+        (0..self.populations.len()).map(|p| self.makes(p)).max().unwrap_or(0)
     }
 
     /// The parameters of a population's units.
@@ -143,10 +162,10 @@ impl NetworkKernel {
         first..first + targets * n
     }
 
-    /// The outputs of a population among those of all, over a stretch.
+    /// What a population makes among what all do, over a stretch.
     fn outputs_of(&self, population: usize, tile: Tile) -> Range<usize> {
         let [_, before] = self.before(population);
-        before * tile.len()..(before + self.populations[population].sends()) * tile.len()
+        before * tile.len()..(before + self.makes(population)) * tile.len()
     }
 
     /// Whether the adjoint of some units reads what arrived.
@@ -291,7 +310,27 @@ fn one_step(tile: Tile) -> Tile {
     tile.part(0..1)
 }
 
-impl AnyKernel for NetworkKernel {}
+impl AnyKernel for NetworkKernel {
+    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
+        let (mut populations, mut recorded) = (self.populations.clone(), Vec::new());
+        for (p, population) in populations.iter_mut().enumerate() {
+            let [units, _] = self.leaves::<f32>(p, 1);
+            let own = leaves.iter().filter(|leaf| leaf.start >= units.start && leaf.end <= units.end);
+            let own: Vec<_> = own.map(|leaf| leaf.start - units.start..leaf.end - units.start).collect();
+            recorded.push(own.iter().map(Range::len).sum());
+            if let Sender::Units(kernel) = &mut population.sender
+                && recorded[p] > 0
+            {
+                *kernel = kernel.clone().recording(&own)?;
+            }
+        }
+        // What is on its way is recorded by nobody.
+        let all = recorded.iter().sum::<usize>() == leaves.iter().map(Range::len).sum::<usize>();
+        let (projections, order) = (self.projections.clone(), self.order.clone());
+        let Self { input, output, slice, .. } = *self;
+        all.then(|| Arc::new(Self { populations, projections, recorded, input, output, slice, order }) as _)
+    }
+}
 
 impl<F: Real> Kernel<F> for NetworkKernel
 where
@@ -305,7 +344,7 @@ where
         let [targets, all] = self.all();
         Sizes {
             n_in: self.populations[self.input].n,
-            n_out: self.populations[self.output].n,
+            n_out: self.populations[self.output].n + self.recorded.iter().sum::<usize>(),
             n_state: populations.clone().flat_map(|p| self.state::<F>(p)).sum(),
             n_work: targets + all + self.largest() + units(|sizes| sizes.n_work).max().unwrap_or(0),
             n_params: units(|sizes| sizes.n_params).sum::<usize>()
@@ -338,7 +377,7 @@ where
     }
 
     fn spikes(&self) -> bool {
-        self.populations[self.output].spikes
+        self.populations[self.output].spikes && self.recorded.iter().all(|recorded| *recorded == 0)
     }
 
     fn keeps_outputs(&self) -> bool {

@@ -1,8 +1,9 @@
 //! The catalogue has something to examine.
 
-use bd_core::Phase;
 use bd_core::contract::report::{sized_case, steady_case};
-use bd_core::contract::{Form, Trial, Way, gradients};
+use bd_core::contract::{Form, Recorded, Trial, Way, gradients};
+use bd_core::kernel::Processor;
+use bd_core::{Phase, Shared, StateTree, System};
 use tch::{Device, Kind};
 
 use super::*;
@@ -10,7 +11,7 @@ use super::*;
 /// A comparison of zeros with zeros would find nothing.
 #[test]
 fn no_gradient_of_a_parameter_is_zero() {
-    let way = Way { phase: Phase::Fit, record: false, form: Form::Dense };
+    let way = Way { phase: Phase::Fit, record: Recorded::Nothing, form: Form::Dense };
     for model in all() {
         for units in [3, 7] {
             let sized = sized_case(3);
@@ -24,6 +25,29 @@ fn no_gradient_of_a_parameter_is_zero() {
             }
         }
     }
+}
+
+/// So that a scan that records takes stretches of many steps. What is on its way between populations, and between layers in delays longer
+/// than a step, is read off the state after each step.
+#[test]
+fn kernels_record_each_state() {
+    let mut without = Vec::new();
+    for model in all() {
+        let (system, _) = model.build(3, 1, (Kind::Double, Device::Cpu)).unwrap();
+        let Some(kernel) = system.kernel(&Shared::new(0.1), Processor::Cpu).and_then(|fused| fused.kernel()) else {
+            continue;
+        };
+        let mut begin = 0;
+        for (name, leaf) in system.init_state(1, (Kind::Double, Device::Cpu)).named() {
+            let range = begin..begin + leaf.size()[1] as usize;
+            begin = range.end;
+            if kernel.clone().recording(&[range]).is_none() {
+                without.push(format!("{}: {name}", model.name));
+            }
+        }
+    }
+    without.retain(|name| !name.ends_with("sent"));
+    assert_eq!(without, [""; 0]);
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn every_kind_of_error_is_found_and_has_its_word() {
     let why = failures(&rows)[0].1;
     // A thousandth, as far as processors round alike.
     let figures = ["1.000e-3", "9.999e-4"]
-        .map(|figure| format!("gradient of input differs by {figure} of scale (dense input, predict, recorded)"));
+        .map(|figure| format!("gradient of input differs by {figure} of scale (dense input, predict, some recorded)"));
     assert!(figures.iter().any(|figure| **figure == *why), "{why}");
 }
 

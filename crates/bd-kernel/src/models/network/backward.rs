@@ -44,11 +44,14 @@ impl NetworkKernel {
         let places = slices.places(targets);
         for steps in slices.all().rev() {
             for p in self.order.iter().rev().copied().filter(|p| self.units::<F>(*p).is_some()) {
-                let asked = &mut asked[..self.populations[p].sends() * steps.len() * lanes];
+                let of_slice = slices.tile(&steps);
+                let asked = &mut asked[..self.makes(p) * of_slice.len()];
                 asked.fill(F::default());
                 if p == self.output {
-                    read(ys, &steps, tile, asked);
+                    read(&ys[tile.channels(0..self.populations[p].n)], &steps, tile, asked);
                 }
+                let recorded = &mut asked[of_slice.channels(self.populations[p].sends()..self.makes(p))];
+                read(&ys[tile.channels(self.recorded(p))], &steps, tile, recorded);
                 let places_of_slice = by_channel(steps.len(), lanes);
                 let mut outputs = Steps { numbers: &mut *asked, first: steps.start as isize, places: &places_of_slice };
                 let later = Steps { numbers: &*gradients, first: 0, places: &places };
@@ -158,7 +161,7 @@ impl NetworkKernel {
                 places = by_channel(tile.steps, tile.lanes);
                 Steps { numbers: xs, first: 0, places: &places }
             } else {
-                places = self.slices(tile).places(population.sends());
+                places = self.slices(tile).places(self.makes(p));
                 Steps { numbers: self.outputs_again(p, tile, kept, outputs), first: 0, places: &places }
             };
             for (number, projection, wires) in self.from(p, tile).filter(|(_, projection, _)| projection.trained) {
@@ -189,7 +192,8 @@ impl NetworkKernel {
         let outputs = &mut outputs[self.outputs_of(population, tile)];
         for steps in slices.all() {
             let (own, at, lanes) = (slices.tile(&steps), (population, &steps), tile.lanes);
-            let outputs = &mut outputs[slices.block(of.sends(), &steps, 0..of.sends())];
+            let made = self.makes(population);
+            let outputs = &mut outputs[slices.block(made, &steps, 0..made)];
             if let Sender::Random(noise) = &of.sender {
                 forward::draw(noise, own, outputs);
                 continue;

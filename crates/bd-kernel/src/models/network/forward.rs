@@ -59,7 +59,7 @@ impl NetworkKernel {
         self.deliver_sent(tile, state, kept.sent, &mut arrivals);
         let of_inputs = by_channel(tile.steps, lanes);
         let of_outputs: Vec<Vec<Place>> =
-            self.populations.iter().map(|population| slices.places(population.sends())).collect();
+            (0..self.populations.len()).map(|p| slices.places(self.makes(p))).collect();
         for steps in slices.all() {
             let own = slices.tile(&steps);
             let inputs = Steps { numbers: xs, first: steps.start as isize, places: &of_inputs[steps.clone()] };
@@ -76,13 +76,15 @@ impl NetworkKernel {
                 let (Some(units), population) = (self.units::<F>(p), &self.populations[p]) else { continue };
                 let x = &arrivals.numbers[slices.block(targets, &steps, self.channels(p))];
                 let of_stretch = &mut outputs[self.outputs_of(p, tile)];
-                let outputs = &mut of_stretch[slices.block(population.sends(), &steps, 0..population.sends())];
+                let outputs = &mut of_stretch[slices.block(self.makes(p), &steps, 0..self.makes(p))];
                 let [leaf, _] = self.leaves::<F>(p, lanes);
                 let region = self.region(slices, (p, &steps), lanes, |p, steps| self.kept_of::<F>(p, steps));
                 units.forward(own, Input::Dense(x), &mut state[leaf], outputs, &mut kept.units[region], work);
                 if p == self.output {
-                    write(outputs, &steps, tile, ys);
+                    write(outputs, &steps, tile, &mut ys[tile.channels(0..population.n)]);
                 }
+                let recorded = &outputs[own.channels(population.sends()..self.makes(p))];
+                write(recorded, &steps, tile, &mut ys[tile.channels(self.recorded(p))]);
                 if tile.keep {
                     if population.spikes {
                         let region = self.region(slices, (p, &steps), lanes, |p, steps| self.bits_of::<F>(p, steps));
