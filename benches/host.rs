@@ -121,7 +121,16 @@ fn main() -> Result<()> {
         let x = Rng::new(0, "x").tensor(&[samples, 25, 1], ON, Rng::normal);
         let examples = Examples::new(Inputs::batch_first(&x)?, x.copy())?;
         let penalty = Penalty { l1: 0.0, l2: 2e-4 };
-        line(&mut figures, &format!("rnn 1-100-1, {samples} x 25"), net, &params, &examples, Loss::Mse, penalty, Shared::new(1.0))?;
+        line(
+            &mut figures,
+            &format!("rnn 1-100-1, {samples} x 25"),
+            net,
+            &params,
+            &examples,
+            Loss::Mse,
+            penalty,
+            Shared::new(1.0),
+        )?;
     }
     for samples in [1usize, 256] {
         let mut params = Params::new(0, ON);

@@ -61,6 +61,7 @@ fn outputs(net: &impl System, sha: &Shared, spikes: &Spikes, tap: &mut Tap) -> T
 }
 
 fn main() -> bd_core::Result<()> {
+    bd_core::memory::keep_freed(); // as `bd` does
     let mut params = Params::new(0, ON);
     let net = SnnConfig::default().build(&mut params)?;
     let mut separate_params = Params::new(0, ON);

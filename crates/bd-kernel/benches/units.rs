@@ -167,13 +167,8 @@ fn lanes() -> usize {
     args.next().map_or(32, |lanes| lanes.parse().expect("--lanes is followed by a number"))
 }
 
-fn compare<F: Real, U: Unit<S>, const S: usize>(
-    figures: &mut Figures,
-    unit: &U,
-    dt: f64,
-    first: [f64; S],
-    dtype: &str,
-) where
+fn compare<F: Real, U: Unit<S>, const S: usize>(figures: &mut Figures, unit: &U, dt: f64, first: [f64; S], dtype: &str)
+where
     dyn AnyKernel: Typed<F>,
 {
     let [program, by_cpp] = [Compile::Never, Compile::IfFound]
@@ -192,9 +187,8 @@ fn compare<F: Real, U: Unit<S>, const S: usize>(
         }
     }
     for (pass, what) in PASSES.into_iter().enumerate() {
-        let mut of = |way: usize, name: &str| {
-            ns(figures, &format!("{}, {dtype}, {what}, {name}", U::NAME), &times[way], pass)
-        };
+        let mut of =
+            |way: usize, name: &str| ns(figures, &format!("{}, {dtype}, {what}, {name}", U::NAME), &times[way], pass);
         let [compiled, interpreted, cpp] = [of(0, "compiled"), of(1, "interpreted"), of(2, "C++")];
         let count = instructions[usize::from(pass == 2)];
         println!(

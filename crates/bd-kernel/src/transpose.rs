@@ -28,7 +28,7 @@ impl<F: Real> Loops for TurnLoops<'_, F> {
     }
 }
 
-/// [`transpose`] within other loops: squares as long as vectors, then what is left.
+/// [`transpose`] within other loops: squares as long as vectors; number by number what is narrower than that.
 #[inline(always)]
 pub fn transpose_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<'_, F>, to: RowsMut<'_, F>) {
     if rows == 0 || columns == 0 {
@@ -37,22 +37,26 @@ pub fn transpose_loops<C: Cpu, F: Real>([rows, columns]: [usize; 2], from: Rows<
     assert!(reach(rows, from.stride, columns) <= from.numbers.len(), "numbers to be transposed are missing");
     assert!(reach(columns, to.stride, rows) <= to.numbers.len(), "there is too little workspace");
     let side = C::Short::<F>::LEN;
-    let (in_squares, across) = (rows - rows % side, columns - columns % side);
-    for row in (0..in_squares).step_by(side) {
-        for column in (0..across).step_by(side) {
-            // SAFETY: the assertions above: the square is within both; this is called by loops that `vectorised` runs.
-            unsafe {
-                let read = from.numbers.as_ptr().add(row * from.stride + column);
-                let write = to.numbers.as_mut_ptr().add(column * to.stride + row);
-                C::Short::<F>::transpose(read, from.stride, write, to.stride);
+    // The last square ends where the matrix does, over numbers that others have as well: they are written twice.
+    let begins = |len: usize| (0..len.div_ceil(side)).map(move |i| (i * side).min(len - side));
+    if rows >= side && columns >= side {
+        for row in begins(rows) {
+            for column in begins(columns) {
+                // SAFETY: the assertions above: the square is within both; this is called by loops that `vectorised` runs.
+                unsafe {
+                    let read = from.numbers.as_ptr().add(row * from.stride + column);
+                    let write = to.numbers.as_mut_ptr().add(column * to.stride + row);
+                    C::Short::<F>::transpose(read, from.stride, write, to.stride);
+                }
             }
         }
+        return;
     }
-    let mut one = |row: usize, column: usize| {
-        to.numbers[column * to.stride + row] = from.numbers[row * from.stride + column];
-    };
-    (0..in_squares).for_each(|row| (across..columns).for_each(|column| one(row, column)));
-    (in_squares..rows).for_each(|row| (0..columns).for_each(|column| one(row, column)));
+    for row in 0..rows {
+        for column in 0..columns {
+            to.numbers[column * to.stride + row] = from.numbers[row * from.stride + column];
+        }
+    }
 }
 
 #[cfg(test)]

@@ -58,7 +58,8 @@ impl<U: Unit<S>, const S: usize> UnitKernel<U, S> {
     }
 
     fn of(n: usize, unit: U, constants: U::Constants) -> Self {
-        let mut kernel = Self { n, unit, constants, reads: [true; S], reads_inputs: true, recorded: [false; S], held: None };
+        let mut kernel =
+            Self { n, unit, constants, reads: [true; S], reads_inputs: true, recorded: [false; S], held: None };
         (kernel.reads_inputs, kernel.reads) = kernel.read_by_adjoint();
         kernel
     }

@@ -58,7 +58,9 @@ fn main() {
         let (x, y) = (drawn(&[1, samples, features], "x"), drawn(&[1, samples, 1], "y"));
         let online = |rule: OnlineRule| Online::new(linear(features), &rule, 1.0, 1).expect("a rule");
         let mut rls = online(OnlineRule::Rls(Rls::default()));
-        let series = fastest(&mut figures, &format!("rls, series, {features} features"), samples, || drop(rls.learn(&x, &y).expect("it learns")));
+        let series = fastest(&mut figures, &format!("rls, series, {features} features"), samples, || {
+            drop(rls.learn(&x, &y).expect("it learns"))
+        });
         let steps = fastest(&mut figures, &format!("rls, steps, {features} features"), samples, || {
             for i in 0..samples {
                 let _ = rls.step(&x.select(1, i), &y.select(1, i)).expect("it learns");
@@ -66,9 +68,13 @@ fn main() {
         });
         let (mut p, mut w) = (Tensor::eye(features, ON), Tensor::zeros([features], ON));
         let rows: Vec<_> = (0..samples).map(|i| (x.get(0).get(i), y.double_value(&[0, i, 0]))).collect();
-        let matrix = fastest(&mut figures, &format!("rls, libtorch, {features} features"), samples, || rows.iter().for_each(|(x, y)| plain(&mut p, &mut w, x, *y)));
+        let matrix = fastest(&mut figures, &format!("rls, libtorch, {features} features"), samples, || {
+            rows.iter().for_each(|(x, y)| plain(&mut p, &mut w, x, *y))
+        });
         let mut lms = online(OnlineRule::Lms(Lms::default()));
-        let descent = fastest(&mut figures, &format!("lms, series, {features} features"), samples, || drop(lms.learn(&x, &y).expect("it learns")));
+        let descent = fastest(&mut figures, &format!("lms, series, {features} features"), samples, || {
+            drop(lms.learn(&x, &y).expect("it learns"))
+        });
         println!("{features:>9}  {series:>12.2} {steps:>10.2} {matrix:>12.2} {descent:>10.2}");
     }
     for units in [100, 500] {
@@ -77,7 +83,9 @@ fn main() {
             Esn::new(&mut Params::new(0, ON), 3, 1, &EsnConfig { reservoir, ..EsnConfig::default() }).expect("an esn");
         let mut online = Online::new(esn, &OnlineRule::Rls(Rls::default()), 1.0, 1).expect("a rule");
         let (x, y) = (drawn(&[1, 1024, 3], "x"), drawn(&[1, 1024, 3], "y"));
-        let series = fastest(&mut figures, &format!("esn of {units} units, series"), 1024, || drop(online.learn(&x, &y).expect("it learns")));
+        let series = fastest(&mut figures, &format!("esn of {units} units, series"), 1024, || {
+            drop(online.learn(&x, &y).expect("it learns"))
+        });
         let steps = fastest(&mut figures, &format!("esn of {units} units, steps"), 1024, || {
             for i in 0..1024 {
                 let _ = online.step(&x.select(1, i), &y.select(1, i)).expect("it learns");

@@ -27,8 +27,8 @@ fn no_gradient_of_a_parameter_is_zero() {
     }
 }
 
-/// So that a scan that records takes stretches of many steps. What is on its way between populations, and between layers in delays longer
-/// than a step, is read off the state after each step.
+/// So that a scan that records takes stretches of many steps. Only what is on its way between populations is read off the state after each
+/// step.
 #[test]
 fn kernels_record_each_state() {
     let mut without = Vec::new();

@@ -58,8 +58,7 @@ impl NetworkKernel {
         let mut arrivals = Steps { numbers: arrivals, first: 0, places: &places };
         self.deliver_sent(tile, state, kept.sent, &mut arrivals);
         let of_inputs = by_channel(tile.steps, lanes);
-        let of_outputs: Vec<Vec<Place>> =
-            (0..self.populations.len()).map(|p| slices.places(self.makes(p))).collect();
+        let of_outputs: Vec<Vec<Place>> = (0..self.populations.len()).map(|p| slices.places(self.makes(p))).collect();
         for steps in slices.all() {
             let own = slices.tile(&steps);
             let inputs = Steps { numbers: xs, first: steps.start as isize, places: &of_inputs[steps.clone()] };
