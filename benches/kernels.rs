@@ -148,6 +148,10 @@ fn main() -> bd_core::Result<()> {
     let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
     let is_wanted = |way: &Way| only.as_ref().is_none_or(|only| way.name.contains(only));
     let ways: Vec<Way> = ways.into_iter().chain(more).filter(is_wanted).collect();
+    if ways.is_empty() {
+        eprintln!("no way has this in its name");
+        std::process::exit(2);
+    }
     let mut seconds = vec![Vec::new(); ways.len()];
     for _ in 0..ROUNDS {
         for (way, seconds) in ways.iter().zip(&mut seconds) {
@@ -155,6 +159,7 @@ fn main() -> bd_core::Result<()> {
         }
     }
     println!("{:46} {:>10} {:>16} {:>8}", "", "median ms", "min to max", "factor");
+    // Of the first that is timed.
     let (mut figures, first) = (Figures::new("kernels", 2), Spread::of(&seconds[0]).median);
     let mut row = |name: &str, all: &[f64]| {
         let spread = figures.add(name, all);

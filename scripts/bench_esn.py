@@ -27,7 +27,10 @@ def arguments(given):
     parser.add_argument("--bd", type=Path, nargs=2, metavar="PROGRAM", help="bd and this bench, instead of those that are built")
     parser.add_argument("--python", type=Path, metavar="PROGRAM", help="a Python that has what peers/requirements-reservoirpy.txt lists")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to this file")
-    return parser.parse_args(given)
+    options = parser.parse_args(given)
+    if options.only_search and not options.search:
+        parser.error("--only-search wants --search N")
+    return options
 
 
 def spread(values, digits):

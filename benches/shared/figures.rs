@@ -83,7 +83,7 @@ impl Figures {
             },
             "figures": self.figures,
         });
-        let made = file.with_extension("new");
+        let made = PathBuf::from(format!("{}.{}", file.display(), std::process::id()));
         fs::write(&made, format!("{report:#}\n"))?;
         fs::rename(&made, file)
     }

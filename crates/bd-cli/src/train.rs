@@ -158,7 +158,12 @@ fn job_among(
 
 fn resume(run: &Path, args: &args::Changes) -> Result<()> {
     // What is wrong with the folder is told when it is opened.
-    determinism::hold(read_manifest(run).is_ok_and(|manifest| manifest.deterministic))?;
+    let manifest = read_manifest(run);
+    determinism::hold(manifest.as_ref().is_ok_and(|manifest| manifest.deterministic))?;
+    if manifest.is_ok_and(|manifest| ["ngrc", "esn"].contains(&manifest.job.as_str())) {
+        // As when a forecast began; where one reads sequences, it makes no difference.
+        bd_core::memory::share_freed();
+    }
     if processes::started(args.processes)? {
         return Ok(());
     }

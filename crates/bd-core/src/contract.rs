@@ -234,7 +234,7 @@ impl<S: System> Trial<'_, S> {
         let (ys, last) = scan(self, start, self.state(start), &mut tap);
         let mut outputs = vec![("output".to_owned(), ys)];
         outputs.extend(last.named().into_iter().map(|(name, t)| (format!("final {name}"), t)));
-        let taps = tap.finish().expect("every state is recorded");
+        let taps = tap.finish().expect("what is wanted is recorded");
         outputs.extend(taps.into_iter().map(|(name, t)| (format!("trace of {name}"), t)));
         outputs
     }

@@ -109,10 +109,11 @@ impl AnyKernel for GraphKernel {
     }
 
     fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
-        static KNOWN: Memo<(String, Vec<usize>, Compile), Arc<UnitProgram>> = Memo::new();
+        type Question = (String, bool, Vec<usize>, Compile);
+        static KNOWN: Memo<Question, Arc<UnitProgram>> = Memo::new();
         let own = &self.unit;
         let states = whole_leaves(self.n, own.moving(), leaves)?;
-        let unit = KNOWN.get((own.cuda().ok()?, states.clone(), own.compile), || {
+        let unit = KNOWN.get((own.cuda().ok()?, own.spikes, states.clone(), own.compile), || {
             let recording = own.formula.recording(&states);
             Arc::new(UnitProgram::new(&recording, own.surrogate, own.spikes).compiled(own.compile))
         });

@@ -163,12 +163,13 @@ pub trait Kernel<F>: Debug + Send + Sync {
         false
     }
 
-    /// Whether what is kept says what the [outputs](Self::outputs) were.
+    /// Whether what is kept says what the [outputs](Self::outputs) were, without what is recorded behind them.
     fn keeps_outputs(&self) -> bool {
         false
     }
 
-    /// Fills `ys` from what was `kept` of a stretch, if that [says it](Self::keeps_outputs).
+    /// Fills `ys` from what was `kept` of a stretch, if that [says it](Self::keeps_outputs). What is [recorded](AnyKernel::recording) is none
+    /// of it.
     fn outputs(&self, _tile: Tile, _kept: &[F], _ys: &mut [F]) {
         unreachable!("a kernel was asked for outputs that it does not keep")
     }
@@ -221,8 +222,8 @@ pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
     }
 
     /// The same with the series of some leaves of its state behind its outputs: the values after each step, leaf by leaf, of which the
-    /// adjoint takes gradients in the same places. A leaf is a range of its numbers of state; they are in order. Nothing if it has no
-    /// loops for that: its state can then be read off after each step.
+    /// adjoint takes gradients in the same places. A leaf is a range of its numbers of state; they are in order and do not overlap. All
+    /// other sizes, and what is kept, stay as they are. Nothing if it has no loops for that: its state can then be read off after each step.
     fn recording(self: Arc<Self>, _leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
         None
     }

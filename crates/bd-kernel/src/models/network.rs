@@ -381,7 +381,7 @@ where
     }
 
     fn keeps_outputs(&self) -> bool {
-        Kernel::<F>::spikes(self)
+        self.populations[self.output].spikes
     }
 
     fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {

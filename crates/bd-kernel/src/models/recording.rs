@@ -95,6 +95,14 @@ where
         Kernel::<F>::reads_inputs(&*self.kernel)
     }
 
+    fn keeps_outputs(&self) -> bool {
+        Kernel::<F>::keeps_outputs(&*self.kernel)
+    }
+
+    fn outputs(&self, tile: Tile, kept: &[F], ys: &mut [F]) {
+        self.kernel.outputs(tile, kept, ys);
+    }
+
     fn forward(&self, tile: Tile, xs: Input<'_, F>, state: &mut [F], ys: &mut [F], kept: &mut [F], work: &mut [F]) {
         let n_out = Kernel::<F>::sizes(&*self.kernel).n_out;
         let (ys, recorded) = ys.split_at_mut(n_out * tile.len());

@@ -41,7 +41,8 @@ impl<S: System> System for ByLibrary<S> {
         let [batch, ..] = inputs.shape();
         let usual = Tuning::of(batch as usize, inputs.on().0);
         let (piece_bytes, stored_bytes) = (self.piece_bytes, self.stored_bytes);
-        let tuning = Tuning { library: Library::Always, piece_bytes, stored_bytes, ..usual };
+        let chunks = Tuning { bytes: 0, min_steps: 3, ..usual };
+        let tuning = Tuning { library: Library::Always, piece_bytes, stored_bytes, ..chunks };
         scan_tuned(&self.system, sha, inputs, s, tap, tuning).unwrap_or_else(|_| panic!("there is a kernel"))
     }
 

@@ -54,6 +54,7 @@ pub(super) struct Plan {
     widths: Vec<usize>,
     /// Leaves that are recorded: by the kernel, or else they are read off its state, after stretches of one step.
     traced: Vec<usize>,
+    /// Which of the two.
     kernel_records: bool,
 }
 
@@ -90,7 +91,10 @@ struct Samples {
 }
 
 /// The kernel that records some leaves of the state, whose widths these are.
-fn recording(kernel: &Arc<dyn AnyKernel>, widths: &[usize], traced: &[usize]) -> Option<Arc<dyn AnyKernel>> {
+fn recording_kernel<F>(kernel: &Arc<dyn AnyKernel>, widths: &[usize], traced: &[usize]) -> Option<Arc<dyn AnyKernel>>
+where
+    dyn AnyKernel: Typed<F>,
+{
     if traced.is_empty() {
         return None;
     }
@@ -99,7 +103,11 @@ fn recording(kernel: &Arc<dyn AnyKernel>, widths: &[usize], traced: &[usize]) ->
         begin..begin + widths[leaf]
     };
     let leaves: Vec<_> = traced.iter().map(|leaf| range(*leaf)).collect();
-    kernel.clone().recording(&leaves)
+    let recording = kernel.clone().recording(&leaves)?;
+    let [plain, found] = [kernel, &recording].map(|kernel| Typed::<F>::typed(kernel.as_ref()).sizes());
+    let n_out = plain.n_out + leaves.iter().map(Range::len).sum::<usize>();
+    assert_eq!(found, Sizes { n_out, ..plain }, "a kernel that records has its records behind its outputs");
+    Some(recording)
 }
 
 impl Plan {
@@ -115,9 +123,9 @@ impl Plan {
         dyn AnyKernel: Typed<F>,
     {
         let n_out = Typed::<F>::typed(kernel.as_ref()).sizes().n_out;
-        let recording = recording(&kernel, &widths, traced);
-        let by_state = !traced.is_empty() && recording.is_none();
+        let recording = recording_kernel::<F>(&kernel, &widths, traced);
         let kernel_records = recording.is_some();
+        let by_state = !traced.is_empty() && !kernel_records;
         let kernel = recording.unwrap_or(kernel);
         let typed = Typed::<F>::typed(kernel.as_ref());
         let sizes = typed.sizes();
