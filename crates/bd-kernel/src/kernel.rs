@@ -222,8 +222,8 @@ pub trait AnyKernel: Kernel<f32> + Kernel<f64> + Any {
     }
 
     /// The same with the series of some leaves of its state behind its outputs: the values after each step, leaf by leaf, of which the
-    /// adjoint takes gradients in the same places. A leaf is a range of its numbers of state; they are in order and do not overlap. All
-    /// other sizes, and what is kept, stay as they are. Nothing if it has no loops for that: its state can then be read off after each step.
+    /// adjoint takes gradients in the same places. A leaf is a range of its numbers of state; they are in order and do not overlap. What
+    /// is kept, and all sizes but those of outputs and work, stay as they are. Nothing if it has no loops for that: its state can then be read off after each step.
     fn recording(self: Arc<Self>, _leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
         None
     }
