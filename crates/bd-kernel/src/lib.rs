@@ -113,5 +113,5 @@ pub use unit::{NoSpikes, SurrogateGradient, Unit};
 pub use unit_formula::UnitFormula;
 pub use unit_kernel::UnitKernel;
 pub use unit_program::UnitProgram;
-pub use vector::{Transpose, Vector};
+pub use vector::{Transpose, Vector, prefetch};
 pub use workspaces::Workspaces;

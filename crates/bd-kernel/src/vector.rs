@@ -7,7 +7,7 @@ use super::Real;
 
 /// Asks for what will be wanted soon: a hint that changes nothing.
 #[inline(always)]
-pub(super) fn prefetch<F>(at: *const F) {
+pub fn prefetch<F>(at: *const F) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every processor of this kind has the instruction, which takes any address.
     unsafe {

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
-use bd_kernel::{Cpu, Rows, RowsMut, prefer_huge_pages, transpose_loops};
+use bd_kernel::{Cpu, Rows, RowsMut, prefer_huge_pages, prefetch, transpose_loops};
 use tch::{Device, Tensor};
 
 use crate::fused::Element;
@@ -103,6 +103,21 @@ impl<'a, F: Element> Blocks<'a, F> {
         // SAFETY: within the tensor, which lives, by the assertion; alone there, by the caller. Memory of a tensor that nobody has
         // written to comes from libtorch: its bits are anything, and all bits are numbers.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
+    }
+}
+
+/// Bytes of a row beyond which a processor has long seen by itself where it goes on.
+const ROW: usize = 4096;
+/// Of a line of the cache.
+const LINE: usize = 64;
+
+impl<F> Blocks<'_, F> {
+    /// Lets the cache have the beginning of a part that is soon written to.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, at: usize, len: usize) {
+        for line in (0..len.min(ROW / size_of::<F>())).step_by(LINE / size_of::<F>()) {
+            prefetch(self.start.wrapping_add(at + line));
+        }
     }
 }
 

@@ -73,6 +73,8 @@ impl<F: Element> Loops for ScatterSeries<'_, F> {
         let Self { plan, block, out, samples, from, tile, n } = self;
         for t in 0..tile.steps {
             let at = ((from + t) * plan.batch + samples.first) * n;
+            // Steps lie a batch apart, further than a processor looks by itself: without this, it waits for the memory that it writes to.
+            out.prefetch(at + plan.batch * n, samples.count * n);
             // SAFETY: the rows of this tile's samples, which no other tile touches.
             let row = unsafe { out.part(at, samples.count * n) };
             scatter::<C, F>(block, t * tile.lanes, tile.len(), row, n);
