@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::leaves::{leaves_within, numbers_of};
 use super::{AnyKernel, Grads, Input, Kernel, Real, SingleStep, Sizes, Tile, Typed};
 
 mod step;
@@ -126,13 +127,12 @@ impl AnyKernel for KernelChain {
         let (mut parts, mut recorded, mut begin) = (Vec::new(), Vec::new(), 0);
         for (part, sizes) in &self.parts {
             let end = begin + sizes.n_state;
-            let own = leaves.iter().filter(|leaf| leaf.start >= begin && leaf.end <= end && !leaf.is_empty());
-            let own: Vec<_> = own.map(|leaf| leaf.start - begin..leaf.end - begin).collect();
-            recorded.push(own.iter().map(Range::len).sum());
+            let own = leaves_within(leaves, &(begin..end));
+            recorded.push(numbers_of(&own));
             parts.push(if own.is_empty() { part.clone() } else { part.clone().recording(&own)? });
             begin = end;
         }
-        let all = recorded.iter().sum::<usize>() == leaves.iter().map(Range::len).sum::<usize>();
+        let all = recorded.iter().sum::<usize>() == numbers_of(leaves);
         all.then(|| Arc::new(Self { recorded, ..Self::new(parts) }) as _)
     }
 }

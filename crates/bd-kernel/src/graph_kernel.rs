@@ -5,8 +5,9 @@ mod step;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::leaves::whole_leaves;
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
-use crate::unit_kernel::{surrogates, whole_leaves};
+use crate::unit_kernel::surrogates;
 use crate::unit_program::{GY, OVER, SLOPE, units_of_a_row};
 use crate::{
     AnyKernel, Compile, Facts, Formula, Grads, Input, Kernel, LEAVES, Memo, Numbers, Real, Result, SingleStep, Sizes,

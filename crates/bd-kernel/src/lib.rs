@@ -43,6 +43,7 @@ mod in_loops;
 mod inverse;
 mod kernel;
 mod lanes;
+mod leaves;
 mod lists;
 mod memo;
 pub mod models;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::cpu::{plain, vectorised_beyond_plain};
 use super::lanes::{lane, read, read_all, write, write_all};
+use super::leaves::whole_leaves;
 use super::unit::{NoSpikes, SurrogateGradient, Unit};
 use super::{
     AnyKernel, Cpu, Formula, FusedPair, Grads, Input, Instructions, Kernel, LANES, Loops, Numbers, PlainUnits, Real,
@@ -289,12 +290,6 @@ fn hold<F: Real, const W: usize, const S: usize>(s: &mut [[F; W]; S], held: &[F]
     for j in moving..S {
         s[j] = [held[(j - moving) * n + k]; W];
     }
-}
-
-/// Which of so many leaves of `n` numbers each these ranges are; nothing if one of them is anything else.
-pub(crate) fn whole_leaves(n: usize, count: usize, ranges: &[Range<usize>]) -> Option<Vec<usize>> {
-    let leaf = |range: &Range<usize>| (0..count).find(|leaf| *range == (leaf * n..(leaf + 1) * n));
-    ranges.iter().map(leaf).collect()
 }
 
 impl<U: Unit<S>, const S: usize> AnyKernel for UnitKernel<U, S> {

@@ -11,6 +11,7 @@ mod loops;
 mod population;
 mod products;
 mod projection;
+mod recording;
 mod steps;
 
 use std::ops::Range;
@@ -25,9 +26,8 @@ use steps::Slices;
 
 /// All steps of populations and projections.
 ///
-/// The state has for each population that of its units, and then what is on its way. Of units it can be [recorded](AnyKernel::recording).
-/// Parameters are those of the populations' kernels, in
-/// order, and then the weights of the projections that are trained.
+/// The state has for each population that of its units, which can be [recorded](AnyKernel::recording), and then what is on its way.
+/// Parameters are those of the populations' kernels, in order, and then the weights of the projections that are trained.
 ///
 /// Kept is what the units keep, slice by slice; what arrived, if an adjoint reads it; what was on its way before; outputs that are no spikes, if
 /// gradients of weights read them; and a bit for each spike. `work`, in numbers of a step: what arrives or its gradient; all outputs; those of
@@ -116,17 +116,6 @@ impl NetworkKernel {
     /// Inputs and outputs of all populations but the input.
     fn all(&self) -> [usize; 2] {
         self.before(self.populations.len())
-    }
-
-    /// Outputs of a population, and what it records.
-    fn makes(&self, population: usize) -> usize {
-        self.populations[population].sends() + self.recorded[population]
-    }
-
-    /// The channels behind the outputs of the network that a population records.
-    fn recorded(&self, population: usize) -> Range<usize> {
-        let begin = self.populations[self.output].n + self.recorded[..population].iter().sum::<usize>();
-        begin..begin + self.recorded[population]
     }
 
     /// What the largest population makes.
@@ -308,28 +297,6 @@ fn bits(n: usize, tile: Tile) -> Bits {
 /// A tile of one step, for what has the steps of a slice among its channels.
 fn one_step(tile: Tile) -> Tile {
     tile.part(0..1)
-}
-
-impl AnyKernel for NetworkKernel {
-    fn recording(self: Arc<Self>, leaves: &[Range<usize>]) -> Option<Arc<dyn AnyKernel>> {
-        let (mut populations, mut recorded) = (self.populations.clone(), Vec::new());
-        for (p, population) in populations.iter_mut().enumerate() {
-            let [units, _] = self.leaves::<f32>(p, 1);
-            let own = leaves.iter().filter(|leaf| leaf.start >= units.start && leaf.end <= units.end);
-            let own: Vec<_> = own.map(|leaf| leaf.start - units.start..leaf.end - units.start).collect();
-            recorded.push(own.iter().map(Range::len).sum());
-            if let Sender::Units(kernel) = &mut population.sender
-                && recorded[p] > 0
-            {
-                *kernel = kernel.clone().recording(&own)?;
-            }
-        }
-        // What is on its way is recorded by nobody.
-        let all = recorded.iter().sum::<usize>() == leaves.iter().map(Range::len).sum::<usize>();
-        let (projections, order) = (self.projections.clone(), self.order.clone());
-        let Self { input, output, slice, .. } = *self;
-        all.then(|| Arc::new(Self { populations, projections, recorded, input, output, slice, order }) as _)
-    }
 }
 
 impl<F: Real> Kernel<F> for NetworkKernel

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::blocks::OfStep;
+use crate::leaves::numbers_of;
 use crate::{AnyKernel, Grads, Input, Kernel, Real, Sizes, Tile};
 
 /// A kernel that goes through a stretch step by step, and lets somebody see its state between two steps.
@@ -68,7 +69,7 @@ where
 {
     fn sizes(&self) -> Sizes {
         let sizes = Kernel::<F>::sizes(&*self.kernel);
-        Sizes { n_out: sizes.n_out + self.leaves.iter().map(Range::len).sum::<usize>(), ..sizes }
+        Sizes { n_out: sizes.n_out + numbers_of(&self.leaves), ..sizes }
     }
 
     fn takes_events(&self) -> bool {

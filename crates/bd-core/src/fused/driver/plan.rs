@@ -54,7 +54,7 @@ pub(super) struct Plan {
     widths: Vec<usize>,
     /// Leaves that are recorded: by the kernel, or else they are read off its state, after stretches of one step.
     traced: Vec<usize>,
-    /// Which of the two.
+    /// Whether it is the kernel.
     kernel_records: bool,
 }
 
