@@ -44,12 +44,16 @@ pub fn attach_saving(
     saved: &[&Tensor],
     backward: impl Fn(&[Option<Tensor>]) -> Result<Gradients> + Send + 'static,
 ) -> Result<()> {
+    attach_boxed(inputs, outputs, saved, Box::new(backward))
+}
+
+fn attach_boxed(inputs: &[&Tensor], outputs: &[&Tensor], saved: &[&Tensor], backward: Box<Backward>) -> Result<()> {
     for (i, output) in outputs.iter().enumerate() {
         if output.requires_grad() {
             return Err(Error::Config(format!("output {i} is part of a graph already; compute outputs under no_grad")));
         }
     }
-    let closure: *mut Box<Backward> = Box::into_raw(Box::new(Box::new(backward)));
+    let closure: *mut Box<Backward> = Box::into_raw(Box::new(backward));
     let pointers = |tensors: &[&Tensor]| -> Vec<*const C_tensor> { tensors.iter().map(|t| t.as_ptr()).collect() };
     let (inputs, outputs, saved) = (pointers(inputs), pointers(outputs), pointers(saved));
     let mut message = [0 as c_char; 1024];

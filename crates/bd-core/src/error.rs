@@ -197,11 +197,16 @@ fn first_sentence(message: &str) -> String {
 /// public entry that computes runs under this. The panic hook still sees the panic: a program that wants silence
 /// sets a quiet hook, as the command line does.
 pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| match torch_panic(payload.as_ref()) {
-        Some(error) => Err(error),
+    panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| Err(thrown(payload)))
+}
+
+/// The error of a panic; one that is none goes on.
+fn thrown(payload: Box<dyn Any + Send>) -> Error {
+    match torch_panic(payload.as_ref()) {
+        Some(error) => error,
         // What scans that do not return a `Result` are thrown by.
-        None => Err(*payload.downcast::<Error>().unwrap_or_else(|payload| panic::resume_unwind(payload))),
-    })
+        None => *payload.downcast::<Error>().unwrap_or_else(|payload| panic::resume_unwind(payload)),
+    }
 }
 
 /// The words of a panic, or of the error that was thrown by one.

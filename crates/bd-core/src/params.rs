@@ -158,6 +158,13 @@ impl ParamPath<'_> {
     }
 
     fn make(&mut self, name: &str, kind: Kind, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
+        let full = self.new_name(name)?;
+        let value = init(&mut Rng::new(self.params.seed, &full));
+        self.keep(full, kind, &value)
+    }
+
+    /// The full name of a parameter that can be made.
+    fn new_name(&self, name: &str) -> Result<String> {
         let full = join(&self.path, name);
         if self.params.get(&full).is_some() {
             return Err(twice(&full));
@@ -166,10 +173,13 @@ impl ParamPath<'_> {
             let (expected, found) = ("a floating-point dtype, such as float32".into(), kind_name(self.params.kind));
             return Err(Error::DtypeOrDevice { what: format!("the parameter {full}"), expected, found });
         }
-        let value = init(&mut Rng::new(self.params.seed, &full));
+        Ok(full)
+    }
+
+    fn keep(&mut self, name: String, kind: Kind, value: &Tensor) -> Result<Tensor> {
         let param = value.f_to_kind(kind)?.f_to_device(self.params.device)?.detach().copy();
         let param = param.set_requires_grad(true);
-        self.params.entries.push(Entry { name: full, tensor: param.shallow_clone(), kept: Kept::default() });
+        self.params.entries.push(Entry { name, tensor: param.shallow_clone(), kept: Kept::default() });
         Ok(param)
     }
 }

@@ -125,50 +125,57 @@ pub fn scan_by_step<S: System + ?Sized>(
     s: S::State,
     tap: &mut Tap,
 ) -> (Tensor, S::State) {
-    // `unbind` once: a `select` per step would have a backward that fills a whole sequence each time.
-    step_through(system, sha, xs.unbind(0).into_iter(), s, tap)
+    inputs_by_step(system, sha, &Inputs::Dense(xs.shallow_clone()), s, tap)
 }
 
-/// The same of inputs in either form. Spikes are written out a few steps at a time.
+/// The same of inputs in either form.
 pub(crate) fn inputs_by_step<S: System + ?Sized>(
     system: &S,
     sha: &Shared,
     inputs: &Inputs,
-    s: S::State,
-    tap: &mut Tap,
-) -> (Tensor, S::State) {
-    const STEPS: usize = 32;
-    let spikes = match inputs {
-        Inputs::Dense(xs) => return scan_by_step(system, sha, xs, s, tap),
-        Inputs::Spikes(spikes) => spikes,
-    };
-    let time = spikes.shape()[0];
-    let some = |from: usize| spikes.steps(from, STEPS.min(time - from)).expect("within the sequence").to_dense();
-    step_through(system, sha, (0..time).step_by(STEPS).flat_map(|from| some(from).unbind(0)), s, tap)
-}
-
-/// One step after the other of inputs `[batch, n_in]`.
-fn step_through<S: System + ?Sized>(
-    system: &S,
-    sha: &Shared,
-    xs: impl Iterator<Item = Tensor>,
     mut s: S::State,
     tap: &mut Tap,
 ) -> (Tensor, S::State) {
+    let ys = step_through(inputs, tap, &mut |i, x, watch| {
+        let (y, next) = system.step(&sha.ahead(i), x, &s);
+        s = next;
+        if let Some(watch) = watch {
+            s.visit("", watch);
+        }
+        y
+    });
+    (ys, s)
+}
+
+/// A step of so many into a scan, with the input `[batch, n_in]`; the state after it is shown to whoever watches.
+type Step<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&mut dyn FnMut(&str, &Tensor)>) -> Tensor;
+
+/// The outputs of one step after the other.
+fn step_through(inputs: &Inputs, tap: &mut Tap, step: Step<'_>) -> Tensor {
     let mut ys = Vec::new();
     let mut records: Vec<(String, Vec<Tensor>)> = Vec::new();
-    for (i, x) in xs.enumerate() {
-        let (y, next) = system.step(&sha.ahead(i), &x, &s);
-        s = next;
-        ys.push(y);
-        if tap.wants_any() {
-            s.visit("", &mut |name, tensor| record(&mut records, tap, name, tensor));
-        }
+    for (i, x) in by_step(inputs).enumerate() {
+        let watch = &mut |name: &str, tensor: &Tensor| record(&mut records, tap, name, tensor);
+        ys.push(step(i, &x, if tap.wants_any() { Some(watch) } else { None }));
     }
     for (name, values) in records {
         tap.put(&name, Tensor::stack(&values, 0));
     }
-    (Tensor::stack(&ys, 0), s)
+    Tensor::stack(&ys, 0)
+}
+
+/// The inputs of each step, `[batch, n_in]`.
+fn by_step(inputs: &Inputs) -> Box<dyn Iterator<Item = Tensor> + '_> {
+    /// Spikes are written out a few steps at a time.
+    const STEPS: usize = 32;
+    let spikes = match inputs {
+        // `unbind` once: a `select` per step would have a backward that fills a whole sequence each time.
+        Inputs::Dense(xs) => return Box::new(xs.unbind(0).into_iter()),
+        Inputs::Spikes(spikes) => spikes,
+    };
+    let time = spikes.shape()[0];
+    let some = move |from: usize| spikes.steps(from, STEPS.min(time - from)).expect("within the sequence").to_dense();
+    Box::new((0..time).step_by(STEPS).flat_map(move |from| some(from).unbind(0)))
 }
 
 fn record(records: &mut Vec<(String, Vec<Tensor>)>, tap: &Tap, name: &str, tensor: &Tensor) {

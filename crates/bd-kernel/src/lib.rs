@@ -59,6 +59,7 @@ mod program;
 mod real;
 pub mod rng;
 pub mod setting;
+mod shared;
 mod single_step;
 mod sparse;
 mod sparse_weight;

@@ -100,6 +100,12 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
         [0.0; S]
     }
 
+    /// The kernel of `n` of them for steps of `dt`. Its loops are compiled in the crate that makes it: one whose units are made in several
+    /// others writes this out for each.
+    fn kernel(&self, n: usize, dt: f64) -> Arc<dyn AnyKernel> {
+        Arc::new(UnitKernel::new(n as i64, self, dt))
+    }
+
     /// The loops of the units `before`, whose outputs these units read, and of these as one: `kernel.after::<A, .., ..>(before)`
     /// for each `A` for which it is worth while, since every pair is compiled for itself. Without it, two kernels are a row.
     ///

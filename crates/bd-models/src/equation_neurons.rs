@@ -251,7 +251,7 @@ impl System for EquationNeurons {
             _ => None,
         };
         let params: Vec<&Tensor> = own.iter().collect();
-        Some(Fused::new(Arc::new(GraphKernel::new(self.n as usize, program).holding(held)), &params))
+        Some(Fused::new(GraphKernel::new(self.n as usize, program).holding(held).into(), &params))
     }
 }
 

@@ -14,7 +14,7 @@
 
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
-use bd_kernel::models::gru::GruUnit;
+use bd_kernel::models::gru;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -109,7 +109,7 @@ impl System for Gru {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        self.weights.fused(GruUnit, processor)
+        self.weights.fused(gru::units(), processor)
     }
 }
 

@@ -146,7 +146,7 @@ fn kernel(weight: &Tensor, bias: Option<&Tensor>) -> Option<Arc<dyn AnyKernel>> 
         Some(bias) => Some(numbers_of(bias)?),
         None => None,
     };
-    Some(Arc::new(LinearKernel::new(sizes, numbers_of(weight)?, bias)))
+    Some(LinearKernel::new(sizes, numbers_of(weight)?, bias).into())
 }
 
 /// A linear map alone is a readout of its own input.

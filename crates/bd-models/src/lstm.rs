@@ -16,7 +16,7 @@
 
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
-use bd_kernel::models::lstm::{FORGET, LstmUnit};
+use bd_kernel::models::lstm::{self, FORGET};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -107,7 +107,7 @@ impl System for Lstm {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        self.weights.fused(LstmUnit, processor)
+        self.weights.fused(lstm::units(), processor)
     }
 }
 

@@ -289,7 +289,7 @@ impl System for PopulationNetwork {
             projections.push(projection);
         }
         let params: Vec<&Tensor> = params.iter().collect();
-        Some(Fused::new(Arc::new(NetworkKernel::new(units, projections, self.output)), &params))
+        Some(Fused::new(NetworkKernel::new(units, projections, self.output).into(), &params))
     }
 
     fn after_update(&self, updates: u64) {

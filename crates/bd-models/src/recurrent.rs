@@ -8,8 +8,6 @@
 //! currents decay exponentially, those from within too, it is the kind of layer that Cramer et al. 2022 trained ("The Heidelberg
 //! Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks").
 
-use std::sync::Arc;
-
 use bd_core::kernel::{Fused, Processor, numbers_of};
 use bd_core::{Error, ParamPath, Result, Shared, StateTree, System, join};
 use bd_kernel::models::recurrent::RecurrentKernel;
@@ -106,7 +104,7 @@ impl<S: System> System for Recurrent<S> {
             return Some(Fused::for_gpu(RecurrentOnGpu::around(units.as_ref(), n)?, &params));
         }
         let kernel = RecurrentKernel::new(inner.kernel()?, &numbers_of(&self.weight)?);
-        Some(Fused::new(Arc::new(kernel), &params))
+        Some(Fused::new(kernel.into(), &params))
     }
 
     fn after_update(&self, updates: u64) {

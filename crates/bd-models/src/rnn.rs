@@ -15,8 +15,8 @@
 use bd_core::kernel::{Fused, Processor};
 use bd_core::{ParamPath, Result, Shared, System, state};
 use bd_kernel::models::decay::check_tau;
+use bd_kernel::models::rnn;
 pub use bd_kernel::models::rnn::Activation;
-use bd_kernel::models::rnn::{Identity, LeakyRnnUnit, RateOf, Relu, RnnUnit, Tanh};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -116,13 +116,6 @@ impl Rnn {
         &self.config
     }
 
-    fn fused(&self, activation: impl RateOf, sha: &Shared, processor: Processor) -> Option<Fused> {
-        match self.gain(sha) {
-            Some(gain) => self.weights.fused(LeakyRnnUnit { activation, gain }, processor),
-            None => self.weights.fused(RnnUnit(activation), processor),
-        }
-    }
-
     /// `dt/tau`, if there is a leak.
     fn gain(&self, sha: &Shared) -> Option<f64> {
         self.config.tau_ms.map(|tau_ms| sha.dt / tau_ms)
@@ -168,11 +161,7 @@ impl System for Rnn {
     }
 
     fn kernel(&self, sha: &Shared, processor: Processor) -> Option<Fused> {
-        match self.config.activation {
-            Activation::Relu => self.fused(Relu, sha, processor),
-            Activation::Tanh => self.fused(Tanh, sha, processor),
-            Activation::Identity => self.fused(Identity, sha, processor),
-        }
+        self.weights.fused(rnn::units(self.config.activation, self.gain(sha)), processor)
     }
 }
 

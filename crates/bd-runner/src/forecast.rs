@@ -1,13 +1,10 @@
 //! Forecasts: lagged products, or a reservoir with lagged products beside it, and a linear readout.
 
-use std::sync::Arc;
-
 use bd_kernel::models::Target;
-use bd_kernel::models::cell::{CellKernel, CellUnit};
+use bd_kernel::models::cell::{CellKernel, CellUnits};
 use bd_kernel::models::fixed::FixedWeights;
 use bd_kernel::models::nvar::LaggedProducts;
-use bd_kernel::models::reservoir::{Es2nUnit, EulerUnit};
-use bd_kernel::models::rnn::{Activation, Identity, LeakyRnnUnit, RateOf, Relu, Tanh};
+use bd_kernel::models::{reservoir, rnn};
 use bd_kernel::{AnyKernel, Block, Real, Typed, places};
 
 use crate::layers::{self, Place};
@@ -93,7 +90,7 @@ where
 
 /// `bd_models::Reservoir`.
 fn reservoir_layers<F: Real>(settings: &Reservoir, channels: usize, weights: &Weights) -> Result<Vec<Layer>> {
-    let Reservoir { units, layers, activation, .. } = *settings;
+    let Reservoir { units, layers, .. } = *settings;
     let mut n_in = channels;
     let mut all = Vec::new();
     for number in 1..=layers {
@@ -108,11 +105,7 @@ fn reservoir_layers<F: Real>(settings: &Reservoir, channels: usize, weights: &We
                 Kind::Leaky | Kind::Eusn { .. } => None,
             },
         };
-        all.push(match activation {
-            Activation::Relu => drawn.layer(settings, Relu),
-            Activation::Tanh => drawn.layer(settings, Tanh),
-            Activation::Identity => drawn.layer(settings, Identity),
-        });
+        all.push(drawn.layer(settings));
         n_in = units;
     }
     Ok(all)
@@ -127,24 +120,24 @@ struct Drawn<F> {
 }
 
 impl<F: Real> Drawn<F> {
-    fn layer(mut self, settings: &Reservoir, activation: impl RateOf) -> Layer {
-        let (n, leak) = (settings.units, settings.leak);
+    fn layer(mut self, settings: &Reservoir) -> Layer {
+        let Reservoir { units: n, leak, activation, .. } = *settings;
         match (settings.kind, self.orthogonal.take()) {
             (Kind::Eusn { diffusion }, _) => {
                 let at = |i: usize, j: usize| self.recurrent[i * n + j];
                 let kept = |i: usize, j: usize| if i == j { F::of(diffusion) } else { F::default() };
                 let effective = (0..n * n).map(|at_of| (at_of / n, at_of % n));
                 let effective: Vec<F> = effective.map(|(i, j)| at(i, j) - at(j, i) - kept(i, j)).collect();
-                cell(EulerUnit { activation, gain: leak }, &self.input, &effective, &self.bias)
+                cell(reservoir::euler(activation, leak), &self.input, &effective, &self.bias)
             }
             (_, Some(orthogonal)) => {
                 let zeros = |of: &[F]| vec![F::default(); of.len()];
                 let input = beside(&self.input, &zeros(&self.input), n);
                 let recurrent = beside(&self.recurrent, &orthogonal, n);
                 let bias = beside(&self.bias, &zeros(&self.bias), n);
-                cell(Es2nUnit { activation, proximity: leak }, &input, &recurrent, &bias)
+                cell(reservoir::es2n(activation, leak), &input, &recurrent, &bias)
             }
-            (_, None) => cell(LeakyRnnUnit { activation, gain: leak }, &self.input, &self.recurrent, &self.bias),
+            (_, None) => cell(rnn::units(activation, Some(leak)), &self.input, &self.recurrent, &self.bias),
         }
     }
 }
@@ -154,9 +147,9 @@ fn beside<F: Copy>(own: &[F], other: &[F], n: usize) -> Vec<F> {
     own.chunks(n).zip(other.chunks(n)).flat_map(|(own, other)| own.iter().chain(other).copied()).collect()
 }
 
-fn cell<F: Real>(unit: impl CellUnit, input: &[F], recurrent: &[F], bias: &[F]) -> Layer {
-    let kernel = CellKernel::fixed(unit, FixedWeights::new(input, recurrent, bias.len()), bias);
-    Layer::new(Arc::new(kernel), 1)
+fn cell<F: Real>(units: CellUnits, input: &[F], recurrent: &[F], bias: &[F]) -> Layer {
+    let kernel = CellKernel::fixed(units, FixedWeights::new(input, recurrent, bias.len()), bias);
+    Layer::new(kernel.into(), 1)
 }
 
 impl<F: Real + Into<f64>> Forecast<F> {

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use bd_equations::{Initial, Sent, Target};
-use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
+use bd_kernel::models::cell::{CellKernel, CellUnits, CellWeights};
 use bd_kernel::models::decay::Decay;
-use bd_kernel::models::gru::GruUnit;
 use bd_kernel::models::lif::{self, LifConfig};
 use bd_kernel::models::linear::LinearKernel;
-use bd_kernel::models::lstm::LstmUnit;
-use bd_kernel::models::rnn::{Activation, Identity, LeakyRnnUnit, RateOf, Relu, RnnUnit, Tanh};
-use bd_kernel::{AnyKernel, GraphKernel, Numbers, Real, Unit, UnitKernel};
+use bd_kernel::models::{gru, lstm, rnn};
+use bd_kernel::{AnyKernel, GraphKernel, Numbers, Real, Unit};
 
 use crate::part::Layer;
 use crate::settings::{Cell, Neuron};
@@ -44,13 +42,13 @@ pub(crate) fn linear<F: Real>(place: Place<'_>, [n_in, n_out]: [usize; 2]) -> Re
     let weight = Numbers::copy_of(&place.of::<F>("weight", &[n_in, n_out])?);
     let bias = place.weights.find::<F>(&place.name("bias"), &[n_out])?;
     let kernel = LinearKernel::new([n_in, n_out], weight, bias.map(|bias| Numbers::copy_of(&bias)));
-    Ok(Layer::new(Arc::new(kernel), 0))
+    Ok(Layer::new(kernel.into(), 0))
 }
 
 /// Equal units that begin at zero.
 pub(crate) fn units<U: Unit<S>, const S: usize>(n: usize, unit: &U, dt: f64) -> Result<Layer> {
     unit.check().map_err(|error| Error::Unsupported(error.to_string()))?;
-    Ok(Layer::new(Arc::new(UnitKernel::new(n as i64, unit, dt)), S - U::HELD))
+    Ok(Layer::new(unit.kernel(n, dt), S - U::HELD))
 }
 
 /// A recurrent layer of rates.
@@ -58,48 +56,29 @@ pub(crate) fn cell<F: Real + Into<f64>>(place: Place<'_>, cell: Cell, sizes: [us
     // Zeros and ones that the weight has been multiplied with.
     place.weights.ignore(&place.name("recurrent_mask"));
     match cell {
-        Cell::Gru {} => cell_of::<F>(place, GruUnit, sizes, &["initial_state"]),
-        Cell::Lstm {} => cell_of::<F>(place, LstmUnit, sizes, &["initial_h", "initial_c"]),
+        Cell::Gru {} => cell_of::<F>(place, gru::units(), sizes, &["initial_state"]),
+        Cell::Lstm {} => cell_of::<F>(place, lstm::units(), sizes, &["initial_h", "initial_c"]),
         Cell::Rnn { activation, tau_ms } => {
-            let gain = tau_ms.map(|tau_ms| dt / tau_ms);
-            match activation {
-                Activation::Relu => rnn::<F>(place, Relu, gain, sizes),
-                Activation::Tanh => rnn::<F>(place, Tanh, gain, sizes),
-                Activation::Identity => rnn::<F>(place, Identity, gain, sizes),
-            }
+            let units = rnn::units(activation, tau_ms.map(|tau_ms| dt / tau_ms));
+            cell_of::<F>(place, units, sizes, &["initial_state"])
         }
-    }
-}
-
-fn rnn<F: Real + Into<f64>>(
-    place: Place<'_>,
-    activation: impl RateOf,
-    gain: Option<f64>,
-    sizes: [usize; 2],
-) -> Result<Layer> {
-    match gain {
-        Some(gain) => cell_of::<F>(place, LeakyRnnUnit { activation, gain }, sizes, &["initial_state"]),
-        None => cell_of::<F>(place, RnnUnit(activation), sizes, &["initial_state"]),
     }
 }
 
 fn cell_of<F: Real + Into<f64>>(
     place: Place<'_>,
-    unit: impl CellUnit,
+    units: CellUnits,
     [n_in, n]: [usize; 2],
     initial: &[&str],
 ) -> Result<Layer> {
-    fn inputs<U: CellUnit>(_: &U) -> usize {
-        U::PHASES.iter().sum()
-    }
-    let gates = inputs(&unit);
+    let gates = units.shape().inputs();
     let of = |name: &str, shape: &[usize]| Ok::<_, Error>(Numbers::copy_of(&place.of::<F>(name, shape)?));
     let input = of("input_weight", &[n_in, gates * n])?;
     let recurrent = of("recurrent_weight", &[n, gates * n])?;
     let bias = of("bias", &[gates * n])?;
-    let kernel = CellKernel::new(unit, CellWeights::new([n_in, n, gates], &input, &recurrent, bias));
+    let kernel = CellKernel::new(units, CellWeights::new([n_in, n, gates], &input, &recurrent, bias));
     let initial = initial.iter().map(|name| place.find::<F>(name, n)).collect::<Result<_>>()?;
-    Ok(Layer { kernel: Arc::new(kernel), initial })
+    Ok(Layer { kernel: kernel.into(), initial })
 }
 
 /// Neurons with an input each.
@@ -139,7 +118,7 @@ pub(crate) fn neurons<F: Real + Into<f64>>(
     });
     let initial = initial.collect::<Result<_>>()?;
     let held = (!held.is_empty()).then(|| Numbers::copy_of(&held));
-    Ok(Layer { kernel: Arc::new(GraphKernel::new(n, program).holding(held)), initial })
+    Ok(Layer { kernel: GraphKernel::new(n, program).holding(held).into(), initial })
 }
 
 fn lif_neurons<F: Real + Into<f64>>(place: Place<'_>, lif: &LifConfig, n: usize, dt_ms: f64) -> Result<Layer> {

@@ -1,7 +1,5 @@
 //! Networks of rates and of spiking neurons, alone or several of which the outputs are averaged.
 
-use std::sync::Arc;
-
 use bd_kernel::models::OneStep;
 use bd_kernel::models::encode::Encoder;
 use bd_kernel::models::recurrent::RecurrentKernel;
@@ -147,7 +145,7 @@ fn recurrent<F: Real>(place: Place<'_>, layers: Vec<Layer>, n: usize) -> Result<
     let mut initial: Vec<_> = layers.iter().flat_map(|layer| layer.initial.clone()).collect();
     initial.push(None);
     let inner = KernelChain::joined(layers.into_iter().map(|layer| layer.kernel));
-    Ok(Layer { kernel: Arc::new(RecurrentKernel::new(inner, &Numbers::copy_of(&weight))), initial })
+    Ok(Layer { kernel: RecurrentKernel::new(inner, &Numbers::copy_of(&weight)).into(), initial })
 }
 
 impl<F: Real + Into<f64>> Network<F> {

@@ -216,7 +216,7 @@ impl Fused {
             }
         });
         let mut kernels: Vec<_> = kernels.collect::<Option<_>>()?;
-        Some(if kernels.len() == 1 { kernels.remove(0) } else { Arc::new(KernelChain::new(kernels)) })
+        Some(if kernels.len() == 1 { kernels.remove(0) } else { KernelChain::new(kernels).into() })
     }
 
     /// The linear map that a path through at least one part begins with, and what comes behind it, which may be nothing.

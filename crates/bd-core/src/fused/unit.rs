@@ -1,7 +1,5 @@
 //! [`Unit`]s over tensors: the definition of a step, and [`Units`], many of them as a [`System`].
 
-use std::sync::Arc;
-
 use bd_kernel::{Num, SurrogateGradient, Unit, UnitKernel};
 use tch::{Device, Kind, Tensor};
 
@@ -118,6 +116,6 @@ impl<U: Unit<S>, const S: usize> System for Units<U, S> {
     }
 
     fn kernel(&self, sha: &Shared, _processor: Processor) -> Option<Fused> {
-        Some(Fused::new(Arc::new(UnitKernel::new(self.n, &self.unit, sha.dt)), &[]))
+        Some(Fused::new(self.unit.kernel(self.n as usize, sha.dt), &[]))
     }
 }

@@ -8,10 +8,12 @@ mod kernel;
 mod loops;
 mod one_series;
 mod step;
+mod units;
 
 use std::fmt::Debug;
 
 pub use kernel::CellKernel;
+pub use units::{CellShape, CellUnits};
 
 use crate::{Num, Numbers};
 

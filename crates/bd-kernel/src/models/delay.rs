@@ -1,6 +1,8 @@
 //! [`OneStep`]: each output is the input of the step before; zero at first.
 
-use crate::{NoSpikes, Num, Unit};
+use std::sync::Arc;
+
+use crate::{AnyKernel, NoSpikes, Num, Unit, UnitKernel};
 
 /// One step of delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,6 +18,10 @@ impl Unit<1> for OneStep {
 
     fn surrogate(&self) -> NoSpikes {
         NoSpikes
+    }
+
+    fn kernel(&self, n: usize, dt: f64) -> Arc<dyn AnyKernel> {
+        Arc::new(UnitKernel::new(n as i64, self, dt))
     }
 
     #[inline(always)]

@@ -49,6 +49,10 @@ impl Unit<1> for ExponConfig {
         check_tau(Self::NAME, self.tau_ms)
     }
 
+    fn kernel(&self, n: usize, dt_ms: f64) -> Arc<dyn AnyKernel> {
+        Arc::new(UnitKernel::new(n as i64, self, dt_ms))
+    }
+
     /// Spikes that arrive a step later.
     fn behind(kernel: &UnitKernel<Self, 1>, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         kernel.after::<OneStep, 1, 2>(before)

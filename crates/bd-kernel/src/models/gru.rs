@@ -1,11 +1,16 @@
 //! The gated recurrent unit, `bd_models::Gru`.
 
-use super::cell::{CellUnit, Functions};
+use super::cell::{CellUnit, CellUnits, Functions};
 use crate::Num;
 
 /// Two phases: update and reset, of which come the rates `r h` that the candidate sees; then the candidate, and the next rate.
 #[derive(Debug, Clone, Copy)]
 pub struct GruUnit;
+
+/// Such units with their loops.
+pub fn units() -> CellUnits {
+    GruUnit.into()
+}
 
 impl CellUnit for GruUnit {
     const NAME: &'static str = "gru";

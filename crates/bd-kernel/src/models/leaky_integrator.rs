@@ -47,6 +47,10 @@ impl Unit<1> for LeakyIntegratorConfig {
         check_tau(Self::NAME, self.tau_ms)
     }
 
+    fn kernel(&self, n: usize, dt_ms: f64) -> Arc<dyn AnyKernel> {
+        Arc::new(UnitKernel::new(n as i64, self, dt_ms))
+    }
+
     fn behind(kernel: &UnitKernel<Self, 1>, before: &dyn AnyKernel) -> Option<Arc<dyn AnyKernel>> {
         behind_synapses::<_, 1, 2, 3>(kernel, before)
     }

@@ -1,6 +1,6 @@
 //! The unit with a memory cell, `bd_models::Lstm`.
 
-use super::cell::{CellUnit, Functions};
+use super::cell::{CellUnit, CellUnits, Functions};
 use crate::Num;
 
 /// What is added to the forget gate's potential.
@@ -9,6 +9,11 @@ pub const FORGET: f64 = 1.0;
 /// All gates in one phase, in the order of the columns: input, candidate, forget, output.
 #[derive(Debug, Clone, Copy)]
 pub struct LstmUnit;
+
+/// Such units with their loops.
+pub fn units() -> CellUnits {
+    LstmUnit.into()
+}
 
 impl CellUnit for LstmUnit {
     const NAME: &'static str = "lstm";

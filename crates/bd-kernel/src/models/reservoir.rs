@@ -1,8 +1,18 @@
 //! The units of reservoirs, `bd_models::Reservoir`, that are not those of a [leaky network](super::rnn::LeakyRnnUnit).
 
-use super::cell::{CellUnit, Functions};
-use super::rnn::RateOf;
+use super::cell::{CellUnit, CellUnits, Functions};
+use super::rnn::{Activation, RateOf, with_rate};
 use crate::Num;
+
+/// The units of an edge-of-stability network with their loops.
+pub fn es2n(activation: Activation, proximity: f64) -> CellUnits {
+    with_rate!(activation, rate => Es2nUnit { activation: rate, proximity })
+}
+
+/// The units of an Euler state network with their loops.
+pub fn euler(activation: Activation, gain: f64) -> CellUnits {
+    with_rate!(activation, rate => EulerUnit { activation: rate, gain })
+}
 
 /// Of an edge-of-stability network: `h <- (1 - proximity) o + proximity f(a)`, with `o` the orthogonal image of all units.
 #[derive(Debug, Clone, Copy)]

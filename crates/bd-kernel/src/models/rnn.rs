@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::{CellUnit, Functions};
+use super::cell::{CellUnit, CellUnits, Functions};
 use crate::Num;
 
 /// What makes a rate of a potential.
@@ -64,6 +64,30 @@ impl RateOf for Identity {
     #[inline(always)]
     fn rate<N: Num>(a: N, _f: &mut impl Functions<N>) -> N {
         a
+    }
+}
+
+/// Units made of the [`RateOf`] that an [`Activation`] names.
+macro_rules! with_rate {
+    ($activation:expr, $rate:ident => $unit:expr) => {
+        with_rate!($activation, $rate => $unit, Relu, Tanh, Identity)
+    };
+    ($activation:expr, $rate:ident => $unit:expr, $($name:ident),+) => {
+        match $activation {
+            $($crate::models::rnn::Activation::$name => {
+                let $rate = $crate::models::rnn::$name;
+                $crate::models::cell::CellUnits::from($unit)
+            })+
+        }
+    };
+}
+pub(super) use with_rate;
+
+/// The units of such a network with their loops: with a leak of `gain`, `dt/tau`, or without.
+pub fn units(activation: Activation, gain: Option<f64>) -> CellUnits {
+    match gain {
+        Some(gain) => with_rate!(activation, rate => LeakyRnnUnit { activation: rate, gain }),
+        None => with_rate!(activation, rate => RnnUnit(rate)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bd_core::kernel::{AnyKernel, Element, Fused, Processor, numbers_of, with_numbers};
 use bd_core::{ParamPath, Result, Weight, setting};
-use bd_kernel::models::cell::{CellKernel, CellUnit, CellWeights};
+use bd_kernel::models::cell::{CellKernel, CellUnits, CellWeights};
 use bd_kernel::models::fixed::FixedWeights;
 use tch::{Device, Kind, Tensor};
 
@@ -113,32 +113,32 @@ impl Weights {
     }
 
     /// The kernel of such units for the CPU if the weights are never trained; `None` for a dtype or device without one.
-    pub(crate) fn fixed_kernel(&self, unit: impl CellUnit) -> Option<Arc<dyn AnyKernel>> {
+    pub(crate) fn fixed_kernel(&self, units: CellUnits) -> Option<Arc<dyn AnyKernel>> {
         match self.input.kind() {
-            Kind::Float => self.fixed_kernel_of::<f32>(unit),
-            Kind::Double => self.fixed_kernel_of::<f64>(unit),
+            Kind::Float => self.fixed_kernel_of::<f32>(units),
+            Kind::Double => self.fixed_kernel_of::<f64>(units),
             _ => None,
         }
     }
 
-    fn fixed_kernel_of<F: Element>(&self, unit: impl CellUnit) -> Option<Arc<dyn AnyKernel>> {
+    fn fixed_kernel_of<F: Element>(&self, units: CellUnits) -> Option<Arc<dyn AnyKernel>> {
         let [input, recurrent, bias] = self.tensors().map(|of| of.contiguous());
         with_numbers(&input, |input: &[F]| {
             with_numbers(&recurrent, |recurrent: &[F]| {
                 with_numbers(&bias, |bias: &[F]| -> Arc<dyn AnyKernel> {
-                    Arc::new(CellKernel::fixed(unit, FixedWeights::new(input, recurrent, bias.len()), bias))
+                    CellKernel::fixed(units, FixedWeights::new(input, recurrent, bias.len()), bias).into()
                 })
             })
         })??
     }
 
     /// The fused form of a cell of such units.
-    pub(crate) fn fused(&self, unit: impl CellUnit, processor: Processor) -> Option<Fused> {
+    pub(crate) fn fused(&self, units: CellUnits, processor: Processor) -> Option<Fused> {
         let tensors = self.tensors();
         let [input, recurrent, bias] = &tensors;
         if processor == Processor::Gpu {
             // Weights of the input, then units that see each other's rates.
-            let cell = RecurrentOnGpu::cell(unit, self.n() as usize);
+            let cell = RecurrentOnGpu::cell(units, self.n() as usize);
             let outside = Fused::for_gpu(LinearOnGpu, &[input, bias]);
             return Some(Fused::chain(vec![outside, Fused::for_gpu(cell, &[recurrent])]));
         }
@@ -146,7 +146,7 @@ impl Weights {
         let gates = bias.size()[0] as usize / n;
         let weights =
             CellWeights::new([n_in, n, gates], &numbers_of(input)?, &numbers_of(recurrent)?, numbers_of(bias)?);
-        Some(Fused::new(Arc::new(CellKernel::new(unit, weights)), &[input, recurrent, bias]))
+        Some(Fused::new(CellKernel::new(units, weights).into(), &[input, recurrent, bias]))
     }
 }
 

@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bd_core::kernel::{AnyKernel, Fused, Processor};
 use bd_core::{ParamPath, Result, Rng, Shared, System};
-use bd_kernel::models::cell::CellUnit;
-use bd_kernel::models::reservoir::{Es2nUnit, EulerUnit};
-use bd_kernel::models::rnn::{Activation, Identity, LeakyRnnUnit, RateOf, Relu, Tanh};
+use bd_kernel::models::cell::CellUnits;
+use bd_kernel::models::{reservoir, rnn};
 use tch::{Device, Kind, Tensor};
 
 use super::{ReservoirConfig, ReservoirKind, ReservoirState};
@@ -108,18 +107,18 @@ impl Layer {
         all.map(|tensor| (tensor.data_ptr() as usize, tensor.internal_version())).collect()
     }
 
-    fn fused(&self, activation: impl RateOf, processor: Processor) -> Option<Fused> {
-        let leak = self.config.leak;
+    fn units(&self) -> CellUnits {
+        let ReservoirConfig { activation, leak, .. } = self.config;
         match self.config.kind {
-            ReservoirKind::Leaky => self.fused_units(LeakyRnnUnit { activation, gain: leak }, processor),
-            ReservoirKind::Es2n { .. } => self.fused_units(Es2nUnit { activation, proximity: leak }, processor),
-            ReservoirKind::Eusn { .. } => self.fused_units(EulerUnit { activation, gain: leak }, processor),
+            ReservoirKind::Leaky => rnn::units(activation, Some(leak)),
+            ReservoirKind::Es2n { .. } => reservoir::es2n(activation, leak),
+            ReservoirKind::Eusn { .. } => reservoir::euler(activation, leak),
         }
     }
 
-    fn fused_units(&self, unit: impl CellUnit, processor: Processor) -> Option<Fused> {
+    fn fused(&self, processor: Processor) -> Option<Fused> {
         if processor == Processor::Gpu {
-            return self.weights().fused(unit, processor);
+            return self.weights().fused(self.units(), processor);
         }
         let versions = self.versions();
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,7 +127,7 @@ impl Layer {
             *prepared = None;
             let _guard = tch::no_grad_guard();
             let weights = self.weights();
-            let kernel = weights.fixed_kernel(unit);
+            let kernel = weights.fixed_kernel(self.units());
             *prepared = Some(Prepared { versions, weights, kernel });
         }
         let Prepared { weights, kernel, .. } = prepared.as_ref()?;
@@ -185,10 +184,6 @@ impl System for Layer {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        match self.config.activation {
-            Activation::Relu => self.fused(Relu, processor),
-            Activation::Tanh => self.fused(Tanh, processor),
-            Activation::Identity => self.fused(Identity, processor),
-        }
+        self.fused(processor)
     }
 }

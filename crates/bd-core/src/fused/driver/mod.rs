@@ -127,6 +127,21 @@ pub fn scan_tuned<S: System + ?Sized>(
     }
 }
 
+/// Outputs and the state after the last step; the state as it was where there is no kernel.
+pub(in crate::fused) type Scanned<S> = std::result::Result<(Tensor, S), S>;
+
+/// The same with the leaves of the state: what scans is compiled once, and not for every system.
+pub(in crate::fused) struct ScannedLeaves(pub(in crate::fused) Option<(Tensor, Vec<Tensor>)>);
+
+impl ScannedLeaves {
+    /// With the state that was scanned from.
+    pub(in crate::fused) fn behind<S: StateTree>(self, s: S) -> Scanned<S> {
+        let Some((ys, last)) = self.0 else { return Err(s) };
+        let mut last = last.into_iter();
+        Ok((ys, s.map(&mut |_| last.next().expect("one for each leaf"))))
+    }
+}
+
 /// The same of kernels that are there already, which are for the processor that the inputs are on.
 pub(crate) fn scan_kernels<S: StateTree>(
     fused: &Fused,
@@ -134,7 +149,7 @@ pub(crate) fn scan_kernels<S: StateTree>(
     s: S,
     tap: &mut Tap,
     tuning: Tuning,
-) -> std::result::Result<(Tensor, S), S> {
+) -> Scanned<S> {
     let (kind, device) = inputs.on();
     let [batch, time, _] = inputs.shape();
     // Thrown, for a scan has no other way to say it: `catch_torch` gives it back as the error that it is.
@@ -144,7 +159,19 @@ pub(crate) fn scan_kernels<S: StateTree>(
     if device != Device::Cpu || !matches!(kind, Kind::Float | Kind::Double) || time == 0 || batch == 0 {
         return Err(s);
     }
-    let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
+    scan_leaves(fused, inputs, s.named(), tap, tuning).behind(s)
+}
+
+/// The same of the leaves of a state, by name, on the CPU.
+fn scan_leaves(
+    fused: &Fused,
+    inputs: &Inputs,
+    leaves: Vec<(String, Tensor)>,
+    tap: &mut Tap,
+    tuning: Tuning,
+) -> ScannedLeaves {
+    let ((kind, device), [batch, _, _]) = (inputs.on(), inputs.shape());
+    let (names, leaves): (Vec<String>, Vec<Tensor>) = leaves.into_iter().unzip();
     for (name, leaf) in names.iter().zip(&leaves) {
         let rows = leaf.size()[0];
         assert_eq!(rows, batch, "the state {name} is of {rows} sequences, the inputs are of {batch}");
@@ -152,20 +179,18 @@ pub(crate) fn scan_kernels<S: StateTree>(
     let served = fused.params.iter().all(|param| param.kind() == kind && param.device() == device)
         && leaves.iter().all(|leaf| leaf.kind() == kind && leaf.device() == device && leaf.dim() == 2);
     if !served {
-        return Err(s);
+        return ScannedLeaves(None);
     }
     let traced: Vec<usize> = (0..names.len()).filter(|&leaf| tap.wants(&names[leaf])).collect();
     let outcome = match kind {
         Kind::Float => run_fused::<f32>(fused, inputs, &leaves, &traced, tuning),
         _ => run_fused::<f64>(fused, inputs, &leaves, &traced, tuning),
     };
-    let Some(outcome) = outcome else { return Err(s) };
+    let Some(outcome) = outcome else { return ScannedLeaves(None) };
     for (leaf, trace) in traced.into_iter().zip(outcome.traces) {
         tap.put(&names[leaf], trace);
     }
-    let mut last = outcome.last.into_iter();
-    let s = s.map(&mut |_| last.next().expect("one for each leaf"));
-    Ok((outcome.ys, s))
+    ScannedLeaves(Some((outcome.ys, outcome.last)))
 }
 
 /// What a scan gives: outputs, the state after the last step, and the recorded leaves over time.

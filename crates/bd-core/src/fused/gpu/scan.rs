@@ -8,7 +8,7 @@ use tch::{Device, Kind, Tensor};
 use super::{ForwardArgs, GpuKernel, OutGrads, Saved};
 use crate::autograd::{Gradients, attach_saving};
 use crate::error::Result;
-use crate::fused::driver::grad_mode;
+use crate::fused::driver::{Scanned, ScannedLeaves, grad_mode};
 use crate::fused::{Fused, Processor};
 use crate::gpu::Gpu;
 use crate::inputs::Inputs;
@@ -16,9 +16,6 @@ use crate::shared::Shared;
 use crate::state::StateTree;
 use crate::system::System;
 use crate::tap::Tap;
-
-/// Outputs and the state after the last step; the state as it was where the system has no form for GPUs.
-type Scanned<S> = std::result::Result<(Tensor, S), S>;
 
 /// Runs the kernels that a system has for GPUs on `gpu`. A system without such returns the state unchanged in the inner `Err`; what a
 /// GPU cannot run, because memory is short or a driver is broken, is an error.
@@ -46,9 +43,20 @@ pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
     s: S,
     tap: &mut Tap,
 ) -> Result<Scanned<S>> {
+    Ok(scan_leaves_on(gpu, fused, inputs, s.named(), tap)?.behind(s))
+}
+
+/// The same of the leaves of a state, by name.
+fn scan_leaves_on(
+    gpu: &Arc<Gpu>,
+    fused: &Fused,
+    inputs: &Inputs,
+    leaves: Vec<(String, Tensor)>,
+    tap: &mut Tap,
+) -> Result<ScannedLeaves> {
     let on = inputs.on();
-    let (names, leaves): (Vec<String>, Vec<Tensor>) = s.named().into_iter().unzip();
-    let Some(chain) = GpuChain::of(fused, inputs, &leaves) else { return Ok(Err(s)) };
+    let (names, leaves): (Vec<String>, Vec<Tensor>) = leaves.into_iter().unzip();
+    let Some(chain) = GpuChain::of(fused, inputs, &leaves) else { return Ok(ScannedLeaves(None)) };
     let [batch, _, _] = inputs.shape();
     for (name, leaf) in names.iter().zip(&leaves) {
         let rows = leaf.size()[0];
@@ -97,8 +105,7 @@ pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
             tap.put(name, trace);
         }
     }
-    let mut last = outcome.last.into_iter();
-    Ok(Ok((outcome.ys, s.map(&mut |_| last.next().expect("one for each leaf")))))
+    Ok(ScannedLeaves(Some((outcome.ys, outcome.last))))
 }
 
 /// Whether a system has kernels for GPUs; what has none goes through libtorch there, step by step unless its scan knows better.

@@ -79,20 +79,13 @@ impl<F: Real> Functions<Dual<F>> for Replay<F> {
     }
 }
 
-/// Where the inputs of phase `P` begin among those of all phases.
-#[inline(always)]
-pub(super) fn first_input<U: CellUnit>(phase: usize) -> usize {
-    U::PHASES[..phase].iter().sum()
-}
-
 /// Numbers that a phase gets and leaves: those of the state, and those that pass.
 const fn numbers<U: CellUnit>() -> usize {
     U::STATES + U::PASSING
 }
 
-/// Phase `P` of a step. Numbers of all units lie side by side, `[.., n, lane]`.
-pub(super) struct Forward<'a, F, U, const P: usize> {
-    pub(super) unit: U,
+/// A phase of a step. Numbers of all units lie side by side, `[.., n, lane]`.
+pub(super) struct Forward<'a, F> {
     /// Inputs of the phase, whose place the values of its functions take.
     pub(super) gates: &'a mut [F],
     pub(super) state: &'a mut [F],
@@ -103,10 +96,13 @@ pub(super) struct Forward<'a, F, U, const P: usize> {
     pub(super) ys: Option<(Tile, usize, &'a mut [F])>,
 }
 
-impl<F: Real, U: CellUnit, const P: usize> Loops for Forward<'_, F, U, P> {
+/// Phase `P` of such units.
+pub(super) struct ForwardOf<'a, F, U, const P: usize>(pub(super) U, pub(super) Forward<'a, F>);
+
+impl<F: Real, U: CellUnit, const P: usize> Loops for ForwardOf<'_, F, U, P> {
     #[inline(always)]
     fn run<C: Cpu>(mut self) {
-        let units = self.state.len() / U::STATES;
+        let units = self.1.state.len() / U::STATES;
         let whole = units - units % (2 * LANES);
         for at in (0..whole).step_by(2 * LANES) {
             self.block::<C, { 2 * LANES }>(at, units);
@@ -114,17 +110,18 @@ impl<F: Real, U: CellUnit, const P: usize> Loops for Forward<'_, F, U, P> {
         if whole < units {
             self.block::<C, LANES>(whole, units);
         }
-        if let Some((tile, at, ys)) = self.ys {
-            write_step(&self.state[..units], tile, at, ys);
+        let Forward { state, ys, .. } = self.1;
+        if let Some((tile, at, ys)) = ys {
+            write_step(&state[..units], tile, at, ys);
         }
     }
 }
 
-impl<F: Real, U: CellUnit, const P: usize> Forward<'_, F, U, P> {
+impl<F: Real, U: CellUnit, const P: usize> ForwardOf<'_, F, U, P> {
     /// `W` of the `units` numbers of all units and samples.
     #[inline(always)]
     fn block<C: Cpu, const W: usize>(&mut self, at: usize, units: usize) {
-        let Self { unit, gates, state, passing, out, .. } = self;
+        let Self(unit, Forward { gates, state, passing, out, .. }) = self;
         let a = read_all::<F, W, MOST>(gates, at, units, U::PHASES[P]);
         let mut s = read_all::<F, W, MOST>(state, at, units, U::STATES);
         if P > 0 {
@@ -155,9 +152,8 @@ impl<F: Real, U: CellUnit, const P: usize> Forward<'_, F, U, P> {
     }
 }
 
-/// The adjoint of phase `P`.
-pub(super) struct Adjoint<'a, F, U, const P: usize> {
-    pub(super) unit: U,
+/// The adjoint of a phase.
+pub(super) struct Adjoint<'a, F> {
     /// Values of the functions of all phases; those of this phase make place for the gradients of its inputs.
     pub(super) gates: &'a mut [F],
     /// The output before the step, and the other numbers of state.
@@ -171,12 +167,15 @@ pub(super) struct Adjoint<'a, F, U, const P: usize> {
     pub(super) gys: Option<(Tile, usize, &'a [F])>,
 }
 
-impl<F: Real, U: CellUnit, const P: usize> Loops for Adjoint<'_, F, U, P> {
+/// That of phase `P` of such units.
+pub(super) struct AdjointOf<'a, F, U, const P: usize>(pub(super) U, pub(super) Adjoint<'a, F>);
+
+impl<F: Real, U: CellUnit, const P: usize> Loops for AdjointOf<'_, F, U, P> {
     #[inline(always)]
     fn run<C: Cpu>(mut self) {
-        let units = self.before.0.len();
-        if let Some((tile, at, gys)) = self.gys {
-            add_step(gys, tile, at, &mut self.gstate[..units]);
+        let units = self.1.before.0.len();
+        if let Some((tile, at, gys)) = self.1.gys {
+            add_step(gys, tile, at, &mut self.1.gstate[..units]);
         }
         let whole = units - units % (2 * LANES);
         for at in (0..whole).step_by(2 * LANES) {
@@ -188,12 +187,13 @@ impl<F: Real, U: CellUnit, const P: usize> Loops for Adjoint<'_, F, U, P> {
     }
 }
 
-impl<F: Real, U: CellUnit, const P: usize> Adjoint<'_, F, U, P> {
+impl<F: Real, U: CellUnit, const P: usize> AdjointOf<'_, F, U, P> {
     /// `W` of the `units` numbers of all units and samples.
     #[inline(always)]
     fn block<const W: usize>(&mut self, at: usize, units: usize) {
-        let Self { unit, gates, before: (h, others), gout, gstate, gpassing, .. } = self;
-        let (unit, is_last, own) = (*unit, P + 1 == U::PHASES.len(), first_input::<U>(P) * units);
+        let Self(unit, Adjoint { gates, before: (h, others), gout, gstate, gpassing, .. }) = self;
+        let first_input: usize = U::PHASES[..P].iter().sum();
+        let (unit, is_last, own) = (*unit, P + 1 == U::PHASES.len(), first_input * units);
         let mut s = [[F::default(); W]; MOST];
         s[0] = read(h, at);
         for j in 1..U::STATES {

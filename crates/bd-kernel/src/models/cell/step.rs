@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::CellUnit;
-use super::loops::{Forward, first_input};
+use super::CellUnits;
+use super::loops::Forward;
+use super::units::{AnyUnit, UnitLoops};
 use crate::models::fixed::SparseNumbers;
 use crate::models::matrix::Matrix;
 use crate::models::step_weight::StepWeight;
-use crate::{Block, Instructions, Real, SingleStep, Start, places, vectorised};
+use crate::{Block, Instructions, Real, SingleStep, Start, places};
 
 /// [`SingleStep`] of a cell. The inputs of its units stand in places, `[input, place]`.
 #[derive(Debug)]
-pub(super) struct CellStep<F: Real, U> {
-    unit: U,
+pub(super) struct CellStep<F: Real> {
+    units: CellUnits,
     n_in: usize,
     n: usize,
     phases: Vec<Phase<F>>,
@@ -39,22 +40,22 @@ enum Weights<F: Real> {
     Sparse(Arc<SparseNumbers>, Block<F>, Block<F>),
 }
 
-impl<F: Real, U: CellUnit> CellStep<F, U> {
+impl<F: Real> CellStep<F> {
     /// Of the weights of each phase, and the biases of all.
-    pub(super) fn new(unit: U, [n_in, n]: [usize; 2], weights: &[&Matrix], bias: &[F]) -> Self {
-        let room = places::<F>(n);
+    pub(super) fn new(units: &CellUnits, [n_in, n]: [usize; 2], weights: &[&Matrix], bias: &[F]) -> Self {
+        let (room, shape) = (places::<F>(n), units.shape());
         let phase = |(phase, weights): (usize, &&Matrix)| {
-            let inputs = U::PHASES[phase];
-            let bias = &bias[first_input::<U>(phase) * n..][..inputs * n];
+            let inputs = shape.phases[phase];
+            let bias = &bias[shape.inputs_of(phase).start * n..][..inputs * n];
             Phase {
                 operand: Block::zeros(n_in + room),
-                gates: Block::zeros(inputs.max(U::FUNCTIONS[phase]) * room),
+                gates: Block::zeros(inputs.max(shape.functions[phase]) * room),
                 weights: Weights::new(weights, [n_in + n, n, inputs], bias),
             }
         };
         let phases = weights.iter().enumerate().map(phase).collect();
-        let passing = Block::zeros(U::PASSING * room);
-        Self { unit, n_in, n, phases, passing, instructions: Instructions::best() }
+        let passing = Block::zeros(shape.passing * room);
+        Self { units: units.clone(), n_in, n, phases, passing, instructions: Instructions::best() }
     }
 }
 
@@ -92,7 +93,10 @@ impl<F: Real> Phase<F> {
     }
 }
 
-impl<F: Real, U: CellUnit> SingleStep<F> for CellStep<F, U> {
+impl<F: Real> SingleStep<F> for CellStep<F>
+where
+    dyn AnyUnit: UnitLoops<F>,
+{
     fn n_in(&self) -> usize {
         self.n_in
     }
@@ -102,11 +106,12 @@ impl<F: Real, U: CellUnit> SingleStep<F> for CellStep<F, U> {
     }
 
     fn leaves(&self) -> Vec<usize> {
-        vec![self.n; U::STATES]
+        vec![self.n; self.units.shape().states]
     }
 
     fn step(&mut self, state: &mut [F], xs: &[F], ys: &mut [F]) {
-        let Self { unit, n_in, n, ref mut phases, ref mut passing, instructions } = *self;
+        let Self { ref units, n_in, n, ref mut phases, ref mut passing, instructions } = *self;
+        let loops = units.loops();
         let room = places::<F>(n);
         let passing = &mut **passing;
         let (first, second) = phases.split_at_mut(1);
@@ -117,16 +122,16 @@ impl<F: Real, U: CellUnit> SingleStep<F> for CellStep<F, U> {
         match second.first_mut() {
             None => {
                 let (gates, state) = (&mut *first.gates, &mut *state);
-                vectorised(instructions, Forward::<_, U, 0> { unit, gates, state, passing, out: &mut [], ys: None });
+                loops.forward(0, instructions, Forward { gates, state, passing, out: &mut [], ys: None });
             }
             Some(second) => {
                 second.operand[..n_in].copy_from_slice(&xs[..n_in]);
                 let (gates, out) = (&mut *first.gates, &mut second.operand[n_in..]);
                 let state = &mut *state;
-                vectorised(instructions, Forward::<_, U, 0> { unit, gates, state, passing, out, ys: None });
+                loops.forward(0, instructions, Forward { gates, state, passing, out, ys: None });
                 second.product(instructions, n);
                 let (gates, out) = (&mut *second.gates, &mut [][..]);
-                vectorised(instructions, Forward::<_, U, 1> { unit, gates, state, passing, out, ys: None });
+                loops.forward(1, instructions, Forward { gates, state, passing, out, ys: None });
             }
         }
         ys[..room].copy_from_slice(&state[..room]);

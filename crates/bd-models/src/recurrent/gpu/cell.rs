@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bd_core::Result;
 use bd_core::kernel::gpu::definitions;
 use bd_core::kernel::{Code, Dual, Facts, Formula, Listing, Memo, Num};
-use bd_kernel::models::cell::{CellUnit, Own};
+use bd_kernel::models::cell::CellUnits;
 use tch::Kind;
 
 /// A cell, as text.
@@ -95,9 +95,20 @@ fn phase_begins(phase: usize, inputs: usize, offset: usize) -> String {
     )
 }
 
-/// A [`CellUnit`] as text.
-#[derive(Debug)]
-pub(super) struct UnitText<U>(pub(super) U);
+impl CellText for CellUnits {
+    fn name(&self) -> String {
+        self.name()
+    }
+
+    fn text(&self) -> Result<String> {
+        (0..self.shape().phases.len()).map(|phase| phase_text(self, phase)).collect()
+    }
+
+    fn facts(&self) -> CellFacts {
+        static KNOWN: Memo<String, CellFacts> = Memo::new();
+        KNOWN.get(self.name(), || facts_by_text(self))
+    }
+}
 
 /// A phase written down: what comes out, and what its adjoint gives.
 struct Written {
@@ -109,43 +120,51 @@ struct Written {
     gs: Vec<Code>,
 }
 
-impl<U: CellUnit> UnitText<U> {
-    fn written(&self, phase: usize) -> Written {
-        let (inputs, numbers) = (U::PHASES[phase], U::STATES + U::PASSING);
-        let all = |listing: &Listing, name: &str, count: usize| -> Vec<Code> {
-            (0..count).map(|i| listing.name(&format!("{name}[{i}]"))).collect()
-        };
-        let forward = Listing::new();
-        let mut next = all(&forward, "s", numbers);
-        let y = self.0.phase(phase, &all(&forward, "x", inputs), &mut next, &mut Own);
-        let adjoint = Listing::new();
-        let (x, s) = (all(&adjoint, "x", inputs), all(&adjoint, "s", numbers));
-        let out_grads = (adjoint.name("gy"), all(&adjoint, "gnext", numbers));
-        let gs = (0..numbers).map(|j| self.along(phase, &x, &s, inputs + j, &out_grads)).collect();
-        let gx = (0..inputs).map(|i| self.along(phase, &x, &s, i, &out_grads)).collect();
-        Written { forward, y, next, adjoint, gx, gs }
-    }
+fn written(units: &CellUnits, phase: usize) -> Written {
+    let shape = units.shape();
+    let (inputs, numbers) = (shape.phases[phase], shape.numbers());
+    let all = |listing: &Listing, name: &str, count: usize| -> Vec<Code> {
+        (0..count).map(|i| listing.name(&format!("{name}[{i}]"))).collect()
+    };
+    let forward = Listing::new();
+    let mut next = all(&forward, "s", numbers);
+    let y = units.phase_as_code(phase, &all(&forward, "x", inputs), &mut next);
+    let adjoint = Listing::new();
+    let (x, s) = (all(&adjoint, "x", inputs), all(&adjoint, "s", numbers));
+    let out_grads = (adjoint.name("gy"), all(&adjoint, "gnext", numbers));
+    let gs = (0..numbers).map(|j| along(units, phase, &x, &s, inputs + j, &out_grads)).collect();
+    let gx = (0..inputs).map(|i| along(units, phase, &x, &s, i, &out_grads)).collect();
+    Written { forward, y, next, adjoint, gx, gs }
+}
 
-    /// The gradient of one number, inputs first: the chain rule, with everything that depends on it.
-    fn along(&self, phase: usize, x: &[Code], s: &[Code], which: usize, (gy, gnext): &(Code, Vec<Code>)) -> Code {
-        let varied = |codes: &[Code], from: usize| -> Vec<Dual<Code>> {
-            codes.iter().enumerate().map(|(i, code)| Dual::varied(code.clone(), from + i == which)).collect()
-        };
-        let mut next = varied(s, x.len());
-        let y = self.0.phase(phase, &varied(x, 0), &mut next, &mut Own);
-        let terms = std::iter::once((y, gy)).chain(next.into_iter().zip(gnext));
-        let terms = terms.filter_map(|(dual, out_grads)| Some(dual.slope? * out_grads.clone()));
-        terms.reduce(|a, b| a + b).unwrap_or_else(|| x[0].lit(0.0))
-    }
+/// The gradient of one number, inputs first: the chain rule, with everything that depends on it.
+fn along(
+    units: &CellUnits,
+    phase: usize,
+    x: &[Code],
+    s: &[Code],
+    which: usize,
+    (gy, gnext): &(Code, Vec<Code>),
+) -> Code {
+    let varied = |codes: &[Code], from: usize| -> Vec<Dual<Code>> {
+        codes.iter().enumerate().map(|(i, code)| Dual::varied(code.clone(), from + i == which)).collect()
+    };
+    let mut next = varied(s, x.len());
+    let y = units.phase_as_dual_code(phase, &varied(x, 0), &mut next);
+    let terms = std::iter::once((y, gy)).chain(next.into_iter().zip(gnext));
+    let terms = terms.filter_map(|(dual, out_grads)| Some(dual.slope? * out_grads.clone()));
+    terms.reduce(|a, b| a + b).unwrap_or_else(|| x[0].lit(0.0))
+}
 
-    fn phase_text(&self, phase: usize) -> Result<String> {
-        let Written { forward, y, next, adjoint, gx, gs } = self.written(phase);
-        let assign = |codes: &[Code], to: &str| -> String {
-            codes.iter().enumerate().map(|(j, code)| format!("    {to}[{j}] = {};\n", code.operand())).collect()
-        };
-        let with = |codes: &[Code], one: &Code| codes.iter().cloned().chain([one.clone()]).collect::<Vec<_>>();
-        Ok(format!(
-            "{begin}
+fn phase_text(units: &CellUnits, phase: usize) -> Result<String> {
+    let Written { forward, y, next, adjoint, gx, gs } = written(units, phase);
+    let inputs = units.shape().inputs_of(phase);
+    let assign = |codes: &[Code], to: &str| -> String {
+        codes.iter().enumerate().map(|(j, code)| format!("    {to}[{j}] = {};\n", code.operand())).collect()
+    };
+    let with = |codes: &[Code], one: &Code| codes.iter().cloned().chain([one.clone()]).collect::<Vec<_>>();
+    Ok(format!(
+        "{begin}
     static __device__ __forceinline__ void step(const real *x, const real *s, real *y, real *next, real *over) {{
 {forward}    *over = real(0);
     *y = {y};
@@ -160,53 +179,36 @@ impl<U: CellUnit> UnitText<U> {
 {adjoint}{gx}{gs}    }}
 }};
 ",
-            begin = phase_begins(phase, U::PHASES[phase], U::PHASES[..phase].iter().sum()),
-            forward = forward.statements(&with(&next, &y))?,
-            y = y.operand(),
-            next = assign(&next, "next"),
-            adjoint = adjoint.statements(&gx.iter().chain(&gs).cloned().collect::<Vec<_>>())?,
-            gx = assign(&gx, "gx"),
-            gs = assign(&gs, "gs"),
-        ))
-    }
+        begin = phase_begins(phase, inputs.len(), inputs.start),
+        forward = forward.statements(&with(&next, &y))?,
+        y = y.operand(),
+        next = assign(&next, "next"),
+        adjoint = adjoint.statements(&gx.iter().chain(&gs).cloned().collect::<Vec<_>>())?,
+        gx = assign(&gx, "gx"),
+        gs = assign(&gs, "gs"),
+    ))
 }
 
-impl<U: CellUnit> CellText for UnitText<U> {
-    fn name(&self) -> String {
-        format!("{} {:?}", U::NAME, self.0)
-    }
-
-    fn text(&self) -> Result<String> {
-        (0..U::PHASES.len()).map(|phase| self.phase_text(phase)).collect()
-    }
-
-    fn facts(&self) -> CellFacts {
-        static KNOWN: Memo<String, CellFacts> = Memo::new();
-        KNOWN.get(self.name(), || self.facts_by_text())
-    }
-}
-
-impl<U: CellUnit> UnitText<U> {
-    /// What is around the text, taken from it.
-    fn facts_by_text(&self) -> CellFacts {
-        let written: Vec<Written> = (0..U::PHASES.len()).map(|phase| self.written(phase)).collect();
-        // The adjoint of a later phase makes what it reads from what the earlier ones read.
-        let reads = |name: &str| {
-            written.iter().enumerate().any(|(phase, Written { forward, y, next, adjoint, gx, gs })| {
-                let in_grads: Vec<Code> = gx.iter().chain(gs).cloned().collect();
-                let made: Vec<Code> = next.iter().chain([y]).cloned().collect();
-                adjoint.depends(&in_grads, name) || (phase + 1 < U::PHASES.len() && forward.depends(&made, name))
-            })
-        };
-        let most = U::PHASES.iter().max().expect("a cell has a phase");
-        let units = Facts {
-            ports: 1,
-            outputs: 1,
-            held: 0,
-            reads: (0..U::STATES).map(|j| reads(&format!("s[{j}]"))).collect(),
-            reads_input: (0..*most).any(|i| reads(&format!("x[{i}]"))),
-            spikes: false,
-        };
-        CellFacts { phases: U::PHASES.to_vec(), passing: U::PASSING, units }
-    }
+/// What is around the text, taken from it.
+fn facts_by_text(units: &CellUnits) -> CellFacts {
+    let shape = units.shape();
+    let written: Vec<Written> = (0..shape.phases.len()).map(|phase| written(units, phase)).collect();
+    // The adjoint of a later phase makes what it reads from what the earlier ones read.
+    let reads = |name: &str| {
+        written.iter().enumerate().any(|(phase, Written { forward, y, next, adjoint, gx, gs })| {
+            let in_grads: Vec<Code> = gx.iter().chain(gs).cloned().collect();
+            let made: Vec<Code> = next.iter().chain([y]).cloned().collect();
+            adjoint.depends(&in_grads, name) || (phase + 1 < shape.phases.len() && forward.depends(&made, name))
+        })
+    };
+    let most = shape.phases.iter().max().expect("a cell has a phase");
+    let units = Facts {
+        ports: 1,
+        outputs: 1,
+        held: 0,
+        reads: (0..shape.states).map(|j| reads(&format!("s[{j}]"))).collect(),
+        reads_input: (0..*most).any(|i| reads(&format!("x[{i}]"))),
+        spikes: false,
+    };
+    CellFacts { phases: shape.phases.to_vec(), passing: shape.passing, units }
 }

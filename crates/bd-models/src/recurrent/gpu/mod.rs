@@ -15,10 +15,10 @@ use bd_core::gpu::{Gpu, Launch, Program, Value};
 use bd_core::kernel::gpu::{
     ForwardArgs, ForwardOut, GpuKernel, InGrads, OutGrads, Saved, held_of, numbers, shared_out,
 };
-use bd_kernel::models::cell::CellUnit;
+use bd_kernel::models::cell::CellUnits;
 use tch::{Kind, Tensor};
 
-use cell::{CellFacts, CellText, OneInput, UnitText};
+use cell::{CellFacts, CellText, OneInput};
 use layout::{GpuLimits, Problem, TeamLayout};
 
 mod cell;
@@ -45,14 +45,14 @@ enum Cell {
     /// The outputs of units, which are a leaf of their own.
     Units(OneInput),
     /// The first number of the state of a cell.
-    Phases(Box<dyn CellText>),
+    Phases(CellUnits),
 }
 
 impl Cell {
     fn text(&self) -> &dyn CellText {
         match self {
             Self::Units(units) => units,
-            Self::Phases(text) => text.as_ref(),
+            Self::Phases(units) => units,
         }
     }
 }
@@ -64,8 +64,8 @@ impl RecurrentOnGpu {
     }
 
     /// `n` units of a cell, whose first number of state is its output.
-    pub(crate) fn cell(unit: impl CellUnit, n: usize) -> Self {
-        Self::new(Cell::Phases(Box::new(UnitText(unit))), n)
+    pub(crate) fn cell(units: impl Into<CellUnits>, n: usize) -> Self {
+        Self::new(Cell::Phases(units.into()), n)
     }
 
     fn new(cell: Cell, n: usize) -> Self {

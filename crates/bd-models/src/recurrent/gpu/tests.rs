@@ -8,7 +8,7 @@ use tch::Device;
 
 use super::*;
 use crate::{CubaLif, ExponConfig, LifConfig};
-use bd_kernel::models::cell::{Functions, Own};
+use bd_kernel::models::cell::{CellUnit, Functions, Own};
 use bd_kernel::models::gru::GruUnit;
 use bd_kernel::models::lstm::LstmUnit;
 
