@@ -5,6 +5,8 @@ mod step;
 use std::ops::Range;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::leaves::whole_leaves;
 use crate::program::{Channel, Program, Registers, Steps, run_steps};
 use crate::unit_kernel::surrogates;
@@ -50,6 +52,9 @@ impl GraphKernel {
         }
     }
 }
+
+/// Channels of a few units: a slice of a network may have one step, beside which allocating them would take long.
+type Channels = SmallVec<[Channel; 8]>;
 
 /// The units of a row and their samples.
 #[derive(Clone, Copy)]
@@ -177,10 +182,10 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 registers.row_mut(ports + j)[group.row()].copy_from_slice(&state[group.leaf(j)]);
             }
             group.hold(&mut registers, ports + moving, self.held());
-            let loads: Vec<_> = (0..ports).map(|port| group.channel(port, 0, port)).collect();
-            let mut stores: Vec<_> =
+            let loads: Channels = (0..ports).map(|port| group.channel(port, 0, port)).collect();
+            let mut stores: Channels =
                 (0..unit.outputs()).map(|output| group.result(forward, output, 0, output)).collect();
-            let mut keeps = Vec::new();
+            let mut keeps = Channels::new();
             if tile.keep {
                 keeps.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
                 let over = unit.surrogate.map(|_| group.result(forward, unit.over, 1, unit.n_states_kept()));
@@ -236,7 +241,8 @@ impl<F: Real> Kernel<F> for GraphKernel {
             }
             // Of what is held, nothing is asked after the stretch.
             (moving..states).for_each(|j| registers.row_mut(gnext + j).fill(F::default()));
-            let mut loads: Vec<_> = (0..outputs).map(|output| group.channel(spike + GY + output, 3, output)).collect();
+            let mut loads: Channels =
+                (0..outputs).map(|output| group.channel(spike + GY + output, 3, output)).collect();
             loads.extend((0..ports).filter(|_| unit.reads.0).map(|port| group.channel(port, 0, port)));
             loads.extend(unit.kept_states().enumerate().map(|(place, j)| group.channel(ports + j, 1, place)));
             if unit.surrogate.is_some() {
@@ -246,7 +252,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 loads.push(group.channel(spike + SLOPE, 2, 0));
             }
             let wanted = (0..ports).filter(|_| !grads.xs.is_empty());
-            let stores: Vec<_> = wanted.map(|port| group.result(&unit.backward, port, 0, port)).collect();
+            let stores: Channels = wanted.map(|port| group.result(&unit.backward, port, 0, port)).collect();
             let steps = Steps {
                 program: &program,
                 steps: tile.steps,

@@ -1,7 +1,7 @@
 //! [`UnitProgram`]: what the interpreter runs of a unit.
 
 use crate::models::surrogate::Surrogate;
-use crate::program::Program;
+use crate::program::{CHUNK, Program};
 use crate::{Compile, Id, Result, UnitFormula};
 
 /// What rows of registers take together at most, in bytes: half of a nearest cache of 32 KiB. But a row has [`WIDTH`] numbers where
@@ -167,8 +167,8 @@ impl UnitProgram {
     }
 }
 
-/// Units whose samples fill a row.
+/// Units whose samples fill a row, of as many whole [chunks](CHUNK) as they can: what is beyond them in the last one is calculated for nothing.
 pub(crate) fn units_of_a_row<F>(program: &Program, lanes: usize) -> usize {
-    let width = WORKING_SET / (program.rows() * size_of::<F>());
-    (width.clamp(WIDTH[0], WIDTH[1]) / lanes).max(1)
+    let width = (WORKING_SET / (program.rows() * size_of::<F>())).clamp(WIDTH[0], WIDTH[1]);
+    (width / CHUNK * CHUNK / lanes).max(1)
 }

@@ -10,7 +10,7 @@ use crate::{Block, Instructions, Real, SingleStep, UnitProgram, places};
 pub(super) struct GraphStep<F: Real> {
     n: usize,
     unit: Arc<UnitProgram>,
-    program: Loaded<F>,
+    program: Arc<Loaded<F>>,
     registers: Registers<F>,
     /// Input and output in whole chunks.
     x: Block<F>,

@@ -68,7 +68,7 @@ impl<F: Real> NeuronGroup<F> {
 
     /// Groups for `n` neurons that make so many steps at once. All their numbers are 0 at first.
     pub fn groups(n: usize, unit: &Arc<UnitProgram>, steps: usize) -> Vec<Self> {
-        let program = Arc::new(unit.stepping().load());
+        let program = unit.stepping().load();
         let most = Self::most(unit, steps);
         let sizes = (0..n).step_by(most).map(|first| most.min(n - first));
         sizes.map(|n| Self::new(n, unit, &program)).collect()

@@ -1,5 +1,7 @@
 //! Rows for results: a row is free for another result once its last reader is done.
 
+use std::sync::Arc;
+
 use super::lower::Lowered;
 use super::{Instruction, Program, Row};
 
@@ -62,7 +64,15 @@ pub(super) fn allocate(lowered: Lowered, replaced: &[Option<usize>]) -> Program 
         ends[which] = to;
     }
     let stored = ends.iter().zip(replaced).filter(|(_, input)| input.is_none()).map(|(row, _)| *row).collect();
-    Program { instructions: done, inputs, rows: rows.into(), results: ends, stored, compiled: None }
+    Program {
+        instructions: done,
+        inputs,
+        rows: rows.into(),
+        results: ends,
+        stored,
+        compiled: None,
+        loaded: Arc::default(),
+    }
 }
 
 fn copy(a: Row) -> Instruction {

@@ -110,6 +110,7 @@ pub struct Program {
     /// Of results that replace no input.
     stored: Vec<Row>,
     compiled: Option<Arc<Compiled>>,
+    loaded: Arc<run::LoadedOnce>,
 }
 
 impl Program {
@@ -124,6 +125,7 @@ impl Program {
 
     /// The same, compiled when it first runs. `kept` are inputs that are written down before each step.
     pub(crate) fn compiled(mut self, kept: impl Iterator<Item = usize>) -> Self {
+        self.loaded = Arc::default();
         self.compiled = Some(Arc::new(Compiled::new(Source {
             instructions: self.instructions.clone(),
             inputs: self.inputs,

@@ -1,6 +1,7 @@
 //! The interpreter: one loop over the numbers of a row for each instruction.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
@@ -58,9 +59,27 @@ pub(crate) struct Loaded<F> {
     compiled: Option<Arc<Compiled>>,
 }
 
+/// A program for numbers of either type, made when it is first asked for.
+#[derive(Debug, Default)]
+pub(super) struct LoadedOnce {
+    single: OnceLock<Arc<Loaded<f32>>>,
+    double: OnceLock<Arc<Loaded<f64>>>,
+}
+
+impl LoadedOnce {
+    fn of<F: Real>(&self) -> &OnceLock<Arc<Loaded<F>>> {
+        let both: [&dyn Any; 2] = [&self.single, &self.double];
+        both.into_iter().find_map(|one| one.downcast_ref()).expect("numbers are of one of two types")
+    }
+}
+
 impl Program {
     /// For numbers of this type.
-    pub(crate) fn load<F: Real>(&self) -> Loaded<F> {
+    pub(crate) fn load<F: Real>(&self) -> Arc<Loaded<F>> {
+        Arc::clone(self.loaded.of().get_or_init(|| Arc::new(self.with_constants())))
+    }
+
+    fn with_constants<F: Real>(&self) -> Loaded<F> {
         let instructions: Vec<_> =
             self.instructions.iter().map(|(to, instruction)| (*to, instruction.with(F::of))).collect();
         let rows = instructions

@@ -96,7 +96,7 @@ impl<F: Real> Sending<'_, F> {
         let Wires { units, lanes, synapses, .. } = self.wires;
         let own = self.wires.of_source(source);
         let (targets, gweights) = (&synapses.targets[own.clone()], &mut self.gweights[own.clone()]);
-        for Event { step, lane, value } in events {
+        for Event { step, lane, value } in events.iter().copied() {
             let sent = step - self.arrivals.first;
             match &synapses.delays {
                 Delays::Same(delay) => {
@@ -107,7 +107,7 @@ impl<F: Real> Sending<'_, F> {
                     let column = &self.columns[(arrival as usize * lanes + lane) * units..][..units];
                     for (unit, gweight) in targets.iter().zip(&mut *gweights) {
                         // SAFETY: targets are below the number of units: `NetworkKernel::new`.
-                        *gweight += *value * unsafe { *column.get_unchecked(*unit as usize) };
+                        *gweight += value * unsafe { *column.get_unchecked(*unit as usize) };
                     }
                 }
                 Delays::Own(delays) => {
@@ -116,7 +116,7 @@ impl<F: Real> Sending<'_, F> {
                         let arrival = (sent + *delay as isize + 1) as usize;
                         if arrival < self.arrivals.places.len() {
                             let gradient = self.columns[(arrival * lanes + lane) * units + *unit as usize];
-                            *gweight += *value * gradient;
+                            *gweight += value * gradient;
                         }
                     }
                 }
