@@ -51,7 +51,9 @@ def over_steps(step, state, compiled):
 
     if not compiled:
         return lambda inputs: several(inputs, state())[0]
-    # One text for all pieces, of steps alone: what falls back to Python would be no compiled loop.
+    # Each size is a text of its own, and so are the first piece and those behind it: more than are allowed by default.
+    torch._dynamo.config.recompile_limit = 64
+    # Of steps alone: what falls back to Python would be no compiled loop.
     piece = torch.compile(several, fullgraph=True, dynamic=False)
 
     def scan(inputs):

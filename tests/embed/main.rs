@@ -51,8 +51,10 @@ fn profile() -> String {
     let (_, rest) = manifest.split_once("[profile.dev]").expect("the workspace has a profile for tests");
     let (lines, _) = rest.split_once("[profile.release]").expect("another one follows");
     let crates = ["bd-libtorch", "bd-core", "bd-models", "bd-train"];
+    let is_other = |line: &&str| line.split_once(" = ").is_none_or(|(name, _)| !crates.contains(&name));
+    let others: String = lines.lines().filter(is_other).map(|line| format!("{line}\n")).collect();
     let own = crates.map(|name| format!("[profile.dev.package.{name}]\nopt-level = 0\n"));
-    format!("[profile.dev]{lines}{}", own.concat())
+    format!("[profile.dev]{others}{}", own.concat())
 }
 
 /// The guide's package in a folder of its own, with the checkout in place of its repository.
