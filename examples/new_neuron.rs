@@ -1,5 +1,5 @@
-//! Prints the same loss twice, below 0.35, and a factor above 2: a neuron of one's own, trained by steps; then the same as a
-//! formula, fused.
+//! Prints the same loss twice, below 0.35, and a factor, above 2 with `--release`: a neuron of one's own, trained by steps; then the
+//! same as a formula, fused.
 //!
 //! The neuron is an adaptive LIF: every spike raises its threshold, `th = 1 + 0.2 a`, for a while (Bellec et al. 2018).
 //! It learns to tell random spike trains of two labels apart, in a network with the layers of bd.

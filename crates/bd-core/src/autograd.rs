@@ -47,6 +47,7 @@ pub fn attach_saving(
     attach_boxed(inputs, outputs, saved, Box::new(backward))
 }
 
+/// Of no type parameter, so that it is compiled once.
 fn attach_boxed(inputs: &[&Tensor], outputs: &[&Tensor], saved: &[&Tensor], backward: Box<Backward>) -> Result<()> {
     for (i, output) in outputs.iter().enumerate() {
         if output.requires_grad() {

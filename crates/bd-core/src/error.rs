@@ -200,7 +200,7 @@ pub fn catch_torch<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| Err(thrown(payload)))
 }
 
-/// The error of a panic; one that is none goes on.
+/// The error that a panic carries. Any other panic goes on.
 fn thrown(payload: Box<dyn Any + Send>) -> Error {
     match torch_panic(payload.as_ref()) {
         Some(error) => error,

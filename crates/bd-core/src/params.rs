@@ -163,7 +163,7 @@ impl ParamPath<'_> {
         self.keep(full, kind, &value)
     }
 
-    /// The full name of a parameter that can be made.
+    /// The full name; an error if it is taken, or if numbers of the dtype have no gradients.
     fn new_name(&self, name: &str) -> Result<String> {
         let full = join(&self.path, name);
         if self.params.get(&full).is_some() {

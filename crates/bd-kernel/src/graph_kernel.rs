@@ -192,7 +192,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
                 stores.extend(over);
             }
             let steps = Steps {
-                program: &program,
+                program,
                 steps: tile.steps,
                 backward: false,
                 lanes: tile.lanes,
@@ -254,7 +254,7 @@ impl<F: Real> Kernel<F> for GraphKernel {
             let wanted = (0..ports).filter(|_| !grads.xs.is_empty());
             let stores: Channels = wanted.map(|port| group.result(&unit.backward, port, 0, port)).collect();
             let steps = Steps {
-                program: &program,
+                program,
                 steps: tile.steps,
                 backward: true,
                 lanes: tile.lanes,

@@ -100,8 +100,11 @@ pub trait Unit<const S: usize>: Debug + Copy + Send + Sync + 'static {
         [0.0; S]
     }
 
-    /// The kernel of `n` of them for steps of `dt`. Its loops are compiled in the crate that makes it: one whose units are made in several
-    /// others writes this out for each.
+    /// The kernel of `n` such units for steps of `dt`, in the unit that [`constants`](Self::constants) takes. Not for units that hold numbers,
+    /// which are given to a [`UnitKernel`].
+    ///
+    /// Never to be overridden with something else. A crate whose units other crates use repeats this body for each of them, so that the loops
+    /// are compiled there, and not in every crate that calls it.
     fn kernel(&self, n: usize, dt: f64) -> Arc<dyn AnyKernel> {
         Arc::new(UnitKernel::new(n as i64, self, dt))
     }

@@ -167,7 +167,8 @@ impl UnitProgram {
     }
 }
 
-/// Units whose samples fill a row, of as many whole [chunks](CHUNK) as they can: what is beyond them in the last one is calculated for nothing.
+/// Units of a row: as many as fit into the whole [chunks](CHUNK) that the nearest cache has room for, at least one. Where lanes do not
+/// divide a chunk, the rest of the last one is calculated for nothing.
 pub(crate) fn units_of_a_row<F>(program: &Program, lanes: usize) -> usize {
     let width = (WORKING_SET / (program.rows() * size_of::<F>())).clamp(WIDTH[0], WIDTH[1]);
     (width / CHUNK * CHUNK / lanes).max(1)

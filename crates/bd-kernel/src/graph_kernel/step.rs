@@ -40,7 +40,7 @@ impl<F: Real> GraphStep<F> {
             y: chunks(),
             load: channel(0, false),
             store: channel(program.result(0), program.owns(0)),
-            program: program.load(),
+            program: Arc::clone(program.load()),
             unit: Arc::clone(unit),
             instructions: Instructions::best(),
         })

@@ -20,6 +20,7 @@ impl Unit<1> for OneStep {
         NoSpikes
     }
 
+    // Repeated so that the loops are compiled in this crate.
     fn kernel(&self, n: usize, dt: f64) -> Arc<dyn AnyKernel> {
         Arc::new(UnitKernel::new(n as i64, self, dt))
     }

@@ -49,6 +49,7 @@ impl Unit<1> for ExponConfig {
         check_tau(Self::NAME, self.tau_ms)
     }
 
+    // Repeated so that the loops are compiled in this crate.
     fn kernel(&self, n: usize, dt_ms: f64) -> Arc<dyn AnyKernel> {
         Arc::new(UnitKernel::new(n as i64, self, dt_ms))
     }

@@ -7,7 +7,7 @@ use crate::Num;
 #[derive(Debug, Clone, Copy)]
 pub struct GruUnit;
 
-/// Such units with their loops.
+/// [`GruUnit`]s with their loops.
 pub fn units() -> CellUnits {
     GruUnit.into()
 }

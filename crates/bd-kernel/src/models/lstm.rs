@@ -10,7 +10,7 @@ pub const FORGET: f64 = 1.0;
 #[derive(Debug, Clone, Copy)]
 pub struct LstmUnit;
 
-/// Such units with their loops.
+/// [`LstmUnit`]s with their loops.
 pub fn units() -> CellUnits {
     LstmUnit.into()
 }

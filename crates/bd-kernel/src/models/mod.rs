@@ -7,7 +7,7 @@
 //! | [`surrogate`] | what stands in for the derivative of a spike |
 //! | [`expon`], [`delay`], [`leaky_integrator`], [`lif`] | units |
 //! | [`linear`] | [`LinearKernel`](linear::LinearKernel) |
-//! | [`cell`] | [`CellKernel`](cell::CellKernel): cells of units that are formulas, [`CellUnit`](cell::CellUnit) |
+//! | [`cell`] | [`CellKernel`](cell::CellKernel): cells of units that are formulas, [`CellUnit`](cell::CellUnit), of any type: [`CellUnits`](cell::CellUnits) |
 //! | [`fixed`] | weights that are never trained, sparse if most are zero |
 //! | [`rnn`], [`gru`], [`lstm`], [`reservoir`] | such units |
 //! | [`recurrent`] | [`RecurrentKernel`](recurrent::RecurrentKernel): any kernel whose outputs come back a step later |

@@ -4,12 +4,12 @@ use super::cell::{CellUnit, CellUnits, Functions};
 use super::rnn::{Activation, RateOf, with_rate};
 use crate::Num;
 
-/// The units of an edge-of-stability network with their loops.
+/// [`Es2nUnit`]s with their loops; `proximity` is above 0 and at most 1.
 pub fn es2n(activation: Activation, proximity: f64) -> CellUnits {
     with_rate!(activation, rate => Es2nUnit { activation: rate, proximity })
 }
 
-/// The units of an Euler state network with their loops.
+/// [`EulerUnit`]s with their loops; `gain` is the step of Euler's method.
 pub fn euler(activation: Activation, gain: f64) -> CellUnits {
     with_rate!(activation, rate => EulerUnit { activation: rate, gain })
 }

@@ -67,7 +67,7 @@ impl RateOf for Identity {
     }
 }
 
-/// Units made of the [`RateOf`] that an [`Activation`] names.
+/// The [`CellUnits`] of units that are made of the [`RateOf`] that an [`Activation`] names.
 macro_rules! with_rate {
     ($activation:expr, $rate:ident => $unit:expr) => {
         with_rate!($activation, $rate => $unit, Relu, Tanh, Identity)
@@ -83,7 +83,7 @@ macro_rules! with_rate {
 }
 pub(super) use with_rate;
 
-/// The units of such a network with their loops: with a leak of `gain`, `dt/tau`, or without.
+/// [`LeakyRnnUnit`]s with a leak of `gain`, `dt/tau`, or [`RnnUnit`]s without, with their loops.
 pub fn units(activation: Activation, gain: Option<f64>) -> CellUnits {
     match gain {
         Some(gain) => with_rate!(activation, rate => LeakyRnnUnit { activation: rate, gain }),

@@ -71,7 +71,7 @@ impl<F: Real> NeuronGroup<F> {
         let program = unit.stepping().load();
         let most = Self::most(unit, steps);
         let sizes = (0..n).step_by(most).map(|first| most.min(n - first));
-        sizes.map(|n| Self::new(n, unit, &program)).collect()
+        sizes.map(|n| Self::new(n, unit, program)).collect()
     }
 
     fn new(n: usize, unit: &Arc<UnitProgram>, program: &Arc<Loaded<F>>) -> Self {

@@ -75,8 +75,8 @@ impl LoadedOnce {
 
 impl Program {
     /// For numbers of this type.
-    pub(crate) fn load<F: Real>(&self) -> Arc<Loaded<F>> {
-        Arc::clone(self.loaded.of().get_or_init(|| Arc::new(self.with_constants())))
+    pub(crate) fn load<F: Real>(&self) -> &Arc<Loaded<F>> {
+        self.loaded.of().get_or_init(|| Arc::new(self.with_constants()))
     }
 
     fn with_constants<F: Real>(&self) -> Loaded<F> {
@@ -363,7 +363,7 @@ mod tests {
             }
             let program_of_type = program.load::<F>();
             let steps = Steps {
-                program: &program_of_type,
+                program: program_of_type,
                 steps: 1,
                 backward: false,
                 lanes: 8,

@@ -130,19 +130,19 @@ pub fn scan_tuned<S: System + ?Sized>(
 /// Outputs and the state after the last step; the state as it was where there is no kernel.
 pub(in crate::fused) type Scanned<S> = std::result::Result<(Tensor, S), S>;
 
-/// The same with the leaves of the state: what scans is compiled once, and not for every system.
+/// [`Scanned`] with the leaves of the state in its place, so that what scans is compiled once and not for every system.
 pub(in crate::fused) struct ScannedLeaves(pub(in crate::fused) Option<(Tensor, Vec<Tensor>)>);
 
 impl ScannedLeaves {
     /// With the state that was scanned from.
-    pub(in crate::fused) fn behind<S: StateTree>(self, s: S) -> Scanned<S> {
+    pub(in crate::fused) fn into_state<S: StateTree>(self, s: S) -> Scanned<S> {
         let Some((ys, last)) = self.0 else { return Err(s) };
         let mut last = last.into_iter();
         Ok((ys, s.map(&mut |_| last.next().expect("one for each leaf"))))
     }
 }
 
-/// The same of kernels that are there already, which are for the processor that the inputs are on.
+/// [`scan_tuned`] with kernels that are there already, which are for the processor that the inputs are on.
 pub(crate) fn scan_kernels<S: StateTree>(
     fused: &Fused,
     inputs: &Inputs,
@@ -159,7 +159,7 @@ pub(crate) fn scan_kernels<S: StateTree>(
     if device != Device::Cpu || !matches!(kind, Kind::Float | Kind::Double) || time == 0 || batch == 0 {
         return Err(s);
     }
-    scan_leaves(fused, inputs, s.named(), tap, tuning).behind(s)
+    scan_leaves(fused, inputs, s.named(), tap, tuning).into_state(s)
 }
 
 /// The same of the leaves of a state, by name, on the CPU.

@@ -43,7 +43,7 @@ pub(in crate::fused) fn scan_kernels_on<S: StateTree>(
     s: S,
     tap: &mut Tap,
 ) -> Result<Scanned<S>> {
-    Ok(scan_leaves_on(gpu, fused, inputs, s.named(), tap)?.behind(s))
+    Ok(scan_leaves_on(gpu, fused, inputs, s.named(), tap)?.into_state(s))
 }
 
 /// The same of the leaves of a state, by name.

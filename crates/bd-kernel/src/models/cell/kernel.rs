@@ -63,6 +63,7 @@ impl CellKernel {
         Self::of(units.into(), weights)
     }
 
+    /// Of no type parameter, so that it is compiled once.
     fn of(units: CellUnits, weights: CellWeights) -> Self {
         let CellWeights { n_in, n, joined, bias } = weights;
         let width = check(&units, n, bias.len());

@@ -28,17 +28,19 @@ impl CellUnits {
         self.0.shape()
     }
 
-    /// What their formula depends on, in words.
+    /// All that their formula depends on, in words: two of the same name have the same formula. So the `Debug` of a unit has to print each
+    /// of its constants.
     pub fn name(&self) -> String {
         format!("{} {:?}", self.shape().name, self.0)
     }
 
-    /// [`CellUnit::phase`] as text.
+    /// [`CellUnit::phase`] as text, of as many inputs `a` as the phase has and [all numbers](CellShape::numbers) `s`, which become the next
+    /// ones.
     pub fn phase_as_code(&self, phase: usize, a: &[Code], s: &mut [Code]) -> Code {
         self.0.phase_as_code(phase, a, s)
     }
 
-    /// Its derivative as text.
+    /// The same of numbers with their derivatives by one of them, the one that is [varied](Dual::varied).
     pub fn phase_as_dual_code(&self, phase: usize, a: &[Dual<Code>], s: &mut [Dual<Code>]) -> Dual<Code> {
         self.0.phase_as_dual_code(phase, a, s)
     }
@@ -48,14 +50,18 @@ impl CellUnits {
     }
 }
 
-/// How many numbers of each kind a [`CellUnit`] has: its constants, which stand there with what they mean.
+/// The constants of a [`CellUnit`]: how many numbers of each kind it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct CellShape {
+    /// [`CellUnit::NAME`].
     pub name: &'static str,
+    /// [`CellUnit::PHASES`]: inputs of each phase.
     pub phases: &'static [usize],
+    /// [`CellUnit::FUNCTIONS`] of each phase.
     pub functions: &'static [usize],
+    /// [`CellUnit::STATES`].
     pub states: usize,
+    /// [`CellUnit::PASSING`].
     pub passing: usize,
 }
 
@@ -70,7 +76,7 @@ impl CellShape {
         self.phases.iter().sum()
     }
 
-    /// Where the inputs of a phase stand among those of all phases.
+    /// Where the inputs of a phase, 0 or 1, stand among those of all phases.
     pub fn inputs_of(&self, phase: usize) -> Range<usize> {
         let first = self.phases[..phase].iter().sum();
         first..first + self.phases[phase]
@@ -90,7 +96,7 @@ pub(super) trait UnitLoops<F> {
 
 impl<F: Real, U: CellUnit> UnitLoops<F> for U {
     fn forward(&self, phase: usize, instructions: Instructions, numbers: Forward<'_, F>) {
-        // Of units of one phase the second is not compiled.
+        // Of units of one phase the compiler leaves out the second.
         match phase > 0 && U::PHASES.len() > 1 {
             false => vectorised(instructions, ForwardOf::<_, _, 0>(*self, numbers)),
             true => vectorised(instructions, ForwardOf::<_, _, 1>(*self, numbers)),

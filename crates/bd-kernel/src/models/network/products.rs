@@ -96,6 +96,7 @@ impl<F: Real> Sending<'_, F> {
         let Wires { units, lanes, synapses, .. } = self.wires;
         let own = self.wires.of_source(source);
         let (targets, gweights) = (&synapses.targets[own.clone()], &mut self.gweights[own.clone()]);
+        // Copied: behind a reference, the value would be read again for every synapse.
         for Event { step, lane, value } in events.iter().copied() {
             let sent = step - self.arrivals.first;
             match &synapses.delays {
