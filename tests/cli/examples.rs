@@ -49,7 +49,9 @@ fn new_neuron() {
     let lines: Vec<_> = text.lines().collect();
     let (steps, fused) = (number(lines[0], "loss"), number(lines[1], "loss"));
     assert!(steps < 0.35 && (steps - fused).abs() < 1e-3, "{text}");
-    assert!(lines[2].ends_with(" times faster"), "{text}"); // how many is a matter of the machine and of how the example was built
+    // How many times is a matter of the machine, and of how the example was built.
+    let factor: f64 = lines[2].strip_suffix(" times faster").unwrap().parse().unwrap();
+    assert!(factor.is_finite(), "{text}");
 }
 
 #[test]

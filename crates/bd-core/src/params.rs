@@ -157,6 +157,7 @@ impl ParamPath<'_> {
         Ok(Weight::new(theta, kept))
     }
 
+    /// What comes before and after the drawing has no type parameter, so that it is compiled once.
     fn make(&mut self, name: &str, kind: Kind, init: impl FnOnce(&mut Rng) -> Tensor) -> Result<Tensor> {
         let full = self.new_name(name)?;
         let value = init(&mut Rng::new(self.params.seed, &full));

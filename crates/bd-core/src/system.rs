@@ -150,7 +150,7 @@ pub(crate) fn inputs_by_step<S: System + ?Sized>(
 /// A step of so many into a scan, with the input `[batch, n_in]`; the state after it is shown to whoever watches.
 type Step<'a> = &'a mut dyn FnMut(usize, &Tensor, Option<&mut dyn FnMut(&str, &Tensor)>) -> Tensor;
 
-/// The outputs of one step after the other.
+/// The outputs of one step after the other. Of no type parameter, so that it is compiled once.
 fn step_through(inputs: &Inputs, tap: &mut Tap, step: Step<'_>) -> Tensor {
     let mut ys = Vec::new();
     let mut records: Vec<(String, Vec<Tensor>)> = Vec::new();

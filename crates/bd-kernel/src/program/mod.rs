@@ -10,10 +10,12 @@ use crate::compiled::{Compiled, Source};
 use crate::{Graph, Id};
 
 mod allocate;
+mod loaded;
 mod lower;
 mod run;
 
-pub(crate) use run::{CHUNK, Channel, Loaded, Registers, Steps, run_steps};
+pub(crate) use loaded::Loaded;
+pub(crate) use run::{CHUNK, Channel, Registers, Steps, run_steps};
 
 /// What an instruction calculates, of rows `a`, `b`, `c` and constants `k`, `l`.
 ///
@@ -110,7 +112,7 @@ pub struct Program {
     /// Of results that replace no input.
     stored: Vec<Row>,
     compiled: Option<Arc<Compiled>>,
-    loaded: Arc<run::LoadedOnce>,
+    loaded: Arc<loaded::LoadedOnce>,
 }
 
 impl Program {

@@ -107,6 +107,7 @@ impl Layer {
         all.map(|tensor| (tensor.data_ptr() as usize, tensor.internal_version())).collect()
     }
 
+    /// Those of a cell of this kind.
     fn units(&self) -> CellUnits {
         let ReservoirConfig { activation, leak, .. } = self.config;
         match self.config.kind {
@@ -114,24 +115,6 @@ impl Layer {
             ReservoirKind::Es2n { .. } => reservoir::es2n(activation, leak),
             ReservoirKind::Eusn { .. } => reservoir::euler(activation, leak),
         }
-    }
-
-    fn fused(&self, processor: Processor) -> Option<Fused> {
-        if processor == Processor::Gpu {
-            return self.weights().fused(self.units(), processor);
-        }
-        let versions = self.versions();
-        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if prepared.as_ref().is_none_or(|prepared| prepared.versions != versions) {
-            // The old one makes way first: of many units each takes gigabytes.
-            *prepared = None;
-            let _guard = tch::no_grad_guard();
-            let weights = self.weights();
-            let kernel = weights.fixed_kernel(self.units());
-            *prepared = Some(Prepared { versions, weights, kernel });
-        }
-        let Prepared { weights, kernel, .. } = prepared.as_ref()?;
-        Some(Fused::new(kernel.clone()?, &weights.tensors().each_ref()))
     }
 }
 
@@ -184,6 +167,20 @@ impl System for Layer {
     }
 
     fn kernel(&self, _sha: &Shared, processor: Processor) -> Option<Fused> {
-        self.fused(processor)
+        if processor == Processor::Gpu {
+            return self.weights().fused(self.units(), processor);
+        }
+        let versions = self.versions();
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if prepared.as_ref().is_none_or(|prepared| prepared.versions != versions) {
+            // The old one makes way first: of many units each takes gigabytes.
+            *prepared = None;
+            let _guard = tch::no_grad_guard();
+            let weights = self.weights();
+            let kernel = weights.fixed_kernel(self.units());
+            *prepared = Some(Prepared { versions, weights, kernel });
+        }
+        let Prepared { weights, kernel, .. } = prepared.as_ref()?;
+        Some(Fused::new(kernel.clone()?, &weights.tensors().each_ref()))
     }
 }

@@ -97,12 +97,15 @@ pub(super) struct Forward<'a, F> {
 }
 
 /// Phase `P` of such units.
-pub(super) struct ForwardOf<'a, F, U, const P: usize>(pub(super) U, pub(super) Forward<'a, F>);
+pub(super) struct ForwardOf<'a, F, U, const P: usize> {
+    pub(super) unit: U,
+    pub(super) numbers: Forward<'a, F>,
+}
 
 impl<F: Real, U: CellUnit, const P: usize> Loops for ForwardOf<'_, F, U, P> {
     #[inline(always)]
     fn run<C: Cpu>(mut self) {
-        let units = self.1.state.len() / U::STATES;
+        let units = self.numbers.state.len() / U::STATES;
         let whole = units - units % (2 * LANES);
         for at in (0..whole).step_by(2 * LANES) {
             self.block::<C, { 2 * LANES }>(at, units);
@@ -110,7 +113,7 @@ impl<F: Real, U: CellUnit, const P: usize> Loops for ForwardOf<'_, F, U, P> {
         if whole < units {
             self.block::<C, LANES>(whole, units);
         }
-        let Forward { state, ys, .. } = self.1;
+        let Forward { state, ys, .. } = self.numbers;
         if let Some((tile, at, ys)) = ys {
             write_step(&state[..units], tile, at, ys);
         }
@@ -121,7 +124,7 @@ impl<F: Real, U: CellUnit, const P: usize> ForwardOf<'_, F, U, P> {
     /// `W` of the `units` numbers of all units and samples.
     #[inline(always)]
     fn block<C: Cpu, const W: usize>(&mut self, at: usize, units: usize) {
-        let Self(unit, Forward { gates, state, passing, out, .. }) = self;
+        let Self { unit, numbers: Forward { gates, state, passing, out, .. } } = self;
         let a = read_all::<F, W, MOST>(gates, at, units, U::PHASES[P]);
         let mut s = read_all::<F, W, MOST>(state, at, units, U::STATES);
         if P > 0 {
@@ -168,14 +171,17 @@ pub(super) struct Adjoint<'a, F> {
 }
 
 /// That of phase `P` of such units.
-pub(super) struct AdjointOf<'a, F, U, const P: usize>(pub(super) U, pub(super) Adjoint<'a, F>);
+pub(super) struct AdjointOf<'a, F, U, const P: usize> {
+    pub(super) unit: U,
+    pub(super) numbers: Adjoint<'a, F>,
+}
 
 impl<F: Real, U: CellUnit, const P: usize> Loops for AdjointOf<'_, F, U, P> {
     #[inline(always)]
     fn run<C: Cpu>(mut self) {
-        let units = self.1.before.0.len();
-        if let Some((tile, at, gys)) = self.1.gys {
-            add_step(gys, tile, at, &mut self.1.gstate[..units]);
+        let units = self.numbers.before.0.len();
+        if let Some((tile, at, gys)) = self.numbers.gys {
+            add_step(gys, tile, at, &mut self.numbers.gstate[..units]);
         }
         let whole = units - units % (2 * LANES);
         for at in (0..whole).step_by(2 * LANES) {
@@ -191,7 +197,7 @@ impl<F: Real, U: CellUnit, const P: usize> AdjointOf<'_, F, U, P> {
     /// `W` of the `units` numbers of all units and samples.
     #[inline(always)]
     fn block<const W: usize>(&mut self, at: usize, units: usize) {
-        let Self(unit, Adjoint { gates, before: (h, others), gout, gstate, gpassing, .. }) = self;
+        let Self { unit, numbers: Adjoint { gates, before: (h, others), gout, gstate, gpassing, .. } } = self;
         let first_input: usize = U::PHASES[..P].iter().sum();
         let (unit, is_last, own) = (*unit, P + 1 == U::PHASES.len(), first_input * units);
         let mut s = [[F::default(); W]; MOST];

@@ -98,15 +98,15 @@ impl<F: Real, U: CellUnit> UnitLoops<F> for U {
     fn forward(&self, phase: usize, instructions: Instructions, numbers: Forward<'_, F>) {
         // Of units of one phase the compiler leaves out the second.
         match phase > 0 && U::PHASES.len() > 1 {
-            false => vectorised(instructions, ForwardOf::<_, _, 0>(*self, numbers)),
-            true => vectorised(instructions, ForwardOf::<_, _, 1>(*self, numbers)),
+            false => vectorised(instructions, ForwardOf::<_, _, 0> { unit: *self, numbers }),
+            true => vectorised(instructions, ForwardOf::<_, _, 1> { unit: *self, numbers }),
         }
     }
 
     fn adjoint(&self, phase: usize, instructions: Instructions, numbers: Adjoint<'_, F>) {
         match phase > 0 && U::PHASES.len() > 1 {
-            false => vectorised(instructions, AdjointOf::<_, _, 0>(*self, numbers)),
-            true => vectorised(instructions, AdjointOf::<_, _, 1>(*self, numbers)),
+            false => vectorised(instructions, AdjointOf::<_, _, 0> { unit: *self, numbers }),
+            true => vectorised(instructions, AdjointOf::<_, _, 1> { unit: *self, numbers }),
         }
     }
 }
